@@ -1,0 +1,1 @@
+"""The vocabulary of the central system: version-free, pure data. No I/O, no clock reading outside `clock`."""

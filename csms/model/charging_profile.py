@@ -1,0 +1,79 @@
+"""Charging profiles, version-free (OCPP 1.6 section 3.13, 2.0.1 block K)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class ProfilePurpose(StrEnum):
+    """What a profile limits; 1.6 calls the first ChargePointMaxProfile."""
+
+    STATION_MAX = "ChargingStationMaxProfile"
+    TX_DEFAULT = "TxDefaultProfile"
+    TX = "TxProfile"
+
+
+class ProfileKind(StrEnum):
+    """How the start of a schedule is counted."""
+
+    ABSOLUTE = "Absolute"
+    RECURRING = "Recurring"
+    RELATIVE = "Relative"
+
+
+class RateUnit(StrEnum):
+    """Unit of limits: A is per phase (K01.FR.51), W is the total."""
+
+    A = "A"
+    W = "W"
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulePeriod:
+    """From `start_s` seconds after the schedule's start, `limit` in the schedule's unit (one decimal)."""
+
+    start_s: int
+    limit: float
+    phases: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargingProfile:
+    """One profile as sent to a station. `transaction_id` is the station's name of the transaction (TxProfile only)."""
+
+    profile_id: int
+    stack_level: int
+    purpose: ProfilePurpose
+    kind: ProfileKind
+    unit: RateUnit
+    periods: tuple[SchedulePeriod, ...]
+    start: datetime | None = None
+    duration_s: int | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    recurrency: str | None = None
+    transaction_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a schedule no station may get: no period, first not at 0, unsorted, negative limit."""
+        starts = [p.start_s for p in self.periods]
+        if not starts or starts[0] != 0 or starts != sorted(set(starts)):
+            raise ValueError("periods start at 0 and rise")
+        if any(not 0 <= p.limit < 1e9 for p in self.periods):
+            raise ValueError("limits are finite and not negative")
+        if (self.purpose is ProfilePurpose.TX) != (self.transaction_id is not None):
+            raise ValueError("a TxProfile, and only it, names its transaction")
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeSchedule:
+    """What a station says it will do: periods from `start`, in `unit`; an empty tuple means the station told nothing.
+
+    A limit of None means "no limit" (stations write -1).
+    """
+
+    start: datetime | None
+    unit: RateUnit | None
+    periods: tuple[tuple[int, float | None], ...]

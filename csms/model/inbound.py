@@ -1,0 +1,203 @@
+"""What stations say, version-free: translators make these out of OCPP calls, the station blocks answer them.
+
+Every message has one reply type; `reply_for` names it. Times in messages are the station's own (UTC), None when absent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from csms.model.meter import Sample
+from csms.model.session import AuthorizationStatus, ChargingState, StopReason
+from csms.model.station import ConnectorStatus, RegistrationStatus, StationIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """BootNotification. `reason` is empty in 1.6."""
+
+    identity: StationIdentity
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BootReply:
+    """Registration, the server's time and the heartbeat (or retry) interval in seconds."""
+
+    status: RegistrationStatus
+    now: datetime
+    interval_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Heartbeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatReply:
+    """The server's time."""
+
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """StatusNotification; `evse_id` 0 is the station itself."""
+
+    evse_id: int
+    connector_id: int
+    status: ConnectorStatus
+    error_code: str = ""
+    info: str = ""
+    vendor_error_code: str = ""
+    time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Authorize:
+    """May this id token charge?"""
+
+    id_token: str
+    token_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeReply:
+    """The answer, with what the station may cache."""
+
+    status: AuthorizationStatus
+    group_id: str = ""
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    """1.6 StartTransaction: the central system issues the transaction id. `register_wh` is the meter at start."""
+
+    evse_id: int
+    id_token: str
+    register_wh: float
+    time: datetime | None
+    reservation_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStartedReply:
+    """The id the station shall use for this transaction (1..2^31-1, never reused) and whether the token may charge."""
+
+    transaction_id: int
+    authorization: AuthorizeReply
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStopped:
+    """1.6 StopTransaction. `transaction_id` is the station's word: it may be unknown, 0, negative or 64 bits wide."""
+
+    transaction_id: str
+    register_wh: float
+    time: datetime | None
+    reason: StopReason
+    id_token: str = ""
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStoppedReply:
+    """Acknowledged; the token's state if a token came along."""
+
+    authorization: AuthorizeReply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEvent:
+    """2.0.1 TransactionEvent: `kind` is Started, Updated or Ended; the station names the transaction.
+
+    `evse_id` and `connector_id` are None when left out (RB-57). `offline` events never change live state.
+    """
+
+    kind: str
+    transaction_id: str
+    seq_no: int
+    time: datetime | None
+    trigger: str
+    evse_id: int | None = None
+    connector_id: int | None = None
+    id_token: str = ""
+    token_type: str = ""
+    charging_state: ChargingState | None = None
+    stop_reason: StopReason | None = None
+    remote_start_id: int | None = None
+    offline: bool = False
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEventReply:
+    """Token information only when the event carried a token (E01.FR.11 and following)."""
+
+    authorization: AuthorizeReply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReport:
+    """MeterValues; `transaction_id` is the station's word or empty."""
+
+    evse_id: int
+    samples: tuple[Sample, ...]
+    transaction_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """An empty answer (StatusNotification, MeterValues, notifications)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataTransfer:
+    """Vendor-specific message."""
+
+    vendor_id: str
+    message_id: str = ""
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DataTransferReply:
+    """`status` is Accepted, Rejected, UnknownMessageId or UnknownVendorId."""
+
+    status: str
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A known message that is kept but has no effect yet (firmware status, security event, report, ...)."""
+
+    action: str
+    payload: dict[str, object] = field(default_factory=dict)
+
+
+Inbound = (
+    Boot
+    | Heartbeat
+    | StatusReport
+    | Authorize
+    | SessionStarted
+    | SessionStopped
+    | TransactionEvent
+    | MeterReport
+    | DataTransfer
+    | Notice
+)
+Reply = (
+    BootReply
+    | HeartbeatReply
+    | Acknowledged
+    | AuthorizeReply
+    | SessionStartedReply
+    | SessionStoppedReply
+    | TransactionEventReply
+    | DataTransferReply
+)

@@ -1,0 +1,1 @@
+"""Everything durable: tables, migrations, the one writer, read queries. The only room that knows SQL."""

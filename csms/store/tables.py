@@ -1,0 +1,254 @@
+"""Tables of the central system. Times are UTC; energy in Wh, power in W, current in A.
+
+Rows of `sample` are written as tuples by the writer, never through the ORM. Migrations in `migrations/` follow this file;
+a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from csms.store.times import Utc
+
+
+class Station(SQLModel, table=True):
+    """A charging station. `registered` False: it was let in by `accept_unknown`."""
+
+    id: str = Field(primary_key=True, max_length=48)
+    registered: bool = True
+    site_id: str = ""
+    feeder_id: str = ""
+    vendor: str = ""
+    model: str = ""
+    serial: str = ""
+    firmware: str = ""
+    protocol: str = ""
+    booted_at: datetime | None = Field(default=None, sa_type=Utc)
+    last_seen_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class Evse(SQLModel, table=True):
+    """Nameplate of one EVSE, from configuration (or assumed for an unknown station)."""
+
+    station_id: str = Field(primary_key=True, foreign_key="station.id")
+    evse_id: int = Field(primary_key=True)
+    kind: str = "ac"
+    phases: int = 3
+    current_max_a: float = 32.0
+    power_max_w: int = 22080
+
+
+class Connector(SQLModel, table=True):
+    """Last state of one connector."""
+
+    station_id: str = Field(primary_key=True, foreign_key="station.id")
+    evse_id: int = Field(primary_key=True)
+    connector_id: int = Field(primary_key=True)
+    status: str
+    error_code: str = ""
+    info: str = ""
+    station_time: datetime | None = Field(default=None, sa_type=Utc)
+    received_at: datetime = Field(sa_type=Utc)
+
+
+class Session(SQLModel, table=True):
+    """A charging session. `id` is also the transaction id issued to 1.6 stations; `transaction_id` is the station's word.
+
+    `status` is open or ended. `flags` lists deviations (orphan_stop, register_reset, stop_below_start, offline, ...).
+    """
+
+    __table_args__: ClassVar[Any] = (Index("ix_session_station", "station_id", "transaction_id"),)
+
+    id: int = Field(primary_key=True)
+    station_id: str = Field(foreign_key="station.id")
+    evse_id: int
+    connector_id: int = 1
+    transaction_id: str
+    id_token: str = ""
+    status: str = Field(default="open", index=True)
+    started_at: datetime = Field(sa_type=Utc)
+    received_at: datetime = Field(sa_type=Utc)
+    ended_at: datetime | None = Field(default=None, sa_type=Utc)
+    stop_reason: str = ""
+    charging_state: str = ""
+    start_register_wh: float | None = None
+    last_register_wh: float | None = None
+    end_register_wh: float | None = None
+    energy_wh: float = 0.0
+    last_power_w: float | None = None
+    last_soc: float | None = None
+    last_sample_at: datetime | None = Field(default=None, sa_type=Utc)
+    last_seq_no: int = -1
+    wanted_wh: float | None = None
+    departure_at: datetime | None = Field(default=None, sa_type=Utc)
+    flags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+
+
+class Sample(SQLModel, table=True):
+    """One metered value; equal values sent twice (offline replays) are stored once."""
+
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint(
+            "station_id", "evse_id", "transaction_id", "time", "measurand", "phase", "context", "location"
+        ),
+        Index("ix_sample_session", "session_id", "time"),
+    )
+
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    )
+    station_id: str
+    evse_id: int
+    session_id: int | None = None
+    transaction_id: str = ""
+    time: datetime = Field(sa_type=Utc)
+    received_at: datetime = Field(sa_type=Utc)
+    measurand: str
+    phase: str = ""
+    context: str = ""
+    location: str = ""
+    value: float
+    unit: str
+
+
+class IdToken(SQLModel, table=True):
+    """A card or app token. `status` as in `AuthorizationStatus`."""
+
+    __tablename__ = "id_token"
+
+    id_token: str = Field(primary_key=True, max_length=64)
+    status: str = "Accepted"
+    group_id: str = ""
+    expires_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class Notice(SQLModel, table=True):
+    """Something worth keeping that has no table of its own: orphan stops, vendor messages, deviations, security events."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    station_id: str = Field(index=True)
+    received_at: datetime = Field(sa_type=Utc)
+    code: str
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class LimitRow(SQLModel, table=True):
+    """A limit as acknowledged to its source; every version is kept, the highest one counts."""
+
+    __tablename__ = "grid_limit"
+
+    source: str = Field(primary_key=True)
+    feeder_id: str = Field(primary_key=True)
+    limit_id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    power_w: int = Field(sa_column=Column(BigInteger, nullable=False))
+    valid_from: datetime = Field(sa_type=Utc)
+    valid_to: datetime = Field(sa_type=Utc)
+    issued_at: datetime = Field(sa_type=Utc)
+    received_at: datetime = Field(sa_type=Utc)
+    cancelled: bool = False
+    reason: str = ""
+
+
+class LimitDecision(SQLModel, table=True):
+    """Every statement of a limit source, accepted or refused, with what was decided."""
+
+    __tablename__ = "grid_limit_decision"
+
+    id: int | None = Field(default=None, primary_key=True)
+    received_at: datetime = Field(sa_type=Utc)
+    source: str
+    feeder_id: str = ""
+    limit_id: str = ""
+    raw_sha256: str
+    raw: str = Field(sa_column=Column(Text, nullable=False))
+    accepted: bool
+    code: str = ""
+
+
+class PlanRow(SQLModel, table=True):
+    """A plan as adopted: what the optimiser wanted and how good it certifies to be."""
+
+    __tablename__ = "plan"
+
+    id: int | None = Field(default=None, primary_key=True)
+    feeder_id: str = Field(index=True)
+    made_at: datetime = Field(sa_type=Utc)
+    cause: str
+    method: str
+    objective: float
+    lower_bound: float
+    gap: float
+    solve_s: float
+    content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class ProfileRow(SQLModel, table=True):
+    """A charging profile sent to a station. `status`: sent, Accepted, Rejected, NotSupported, timeout, error.
+
+    `seen_at`: when metering first showed that the EVSE keeps it.
+    """
+
+    __tablename__ = "charging_profile"
+
+    id: int | None = Field(default=None, primary_key=True)
+    station_id: str = Field(index=True)
+    evse_id: int
+    session_id: int | None = None
+    profile_id: int
+    purpose: str
+    limit_w: int
+    content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    sent_at: datetime = Field(sa_type=Utc)
+    answered_at: datetime | None = Field(default=None, sa_type=Utc)
+    status: str = "sent"
+    seen_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class UpperBoundRow(SQLModel, table=True):
+    """Write-ahead row of the safety ledger: the most one EVSE may be drawing, durable before a frame goes out."""
+
+    __tablename__ = "upper_bound"
+
+    station_id: str = Field(primary_key=True)
+    evse_id: int = Field(primary_key=True)
+    upper_bound_w: int
+    until: datetime = Field(sa_type=Utc)
+    updated_at: datetime = Field(sa_type=Utc)
+
+
+class OutboxRow(SQLModel, table=True):
+    """A message for a partner platform. `state`: queued, sent, retry, acked, dead."""
+
+    __tablename__ = "outbox"
+    __table_args__: ClassVar[Any] = (Index("ix_outbox_due", "partner", "state", "next_at"),)
+
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    )
+    partner: str
+    interface: str
+    business_key: str
+    payload: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    state: str = "queued"
+    attempts: int = 0
+    created_at: datetime = Field(sa_type=Utc)
+    next_at: datetime = Field(sa_type=Utc)
+    acked_at: datetime | None = Field(default=None, sa_type=Utc)
+    last_code: int | None = None
+    last_error: str = ""
+
+
+class ExternalId(SQLModel, table=True):
+    """Our key to a platform's identifier: generated once, never recycled."""
+
+    __tablename__ = "external_id"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("scope", "external"),)
+
+    scope: str = Field(primary_key=True)
+    local: str = Field(primary_key=True)
+    external: str
