@@ -10,7 +10,7 @@ Listener = Callable[[Event], None]
 
 
 class EventBus:
-    """Calls every listener at once, in the order of subscription. A listener only takes note (wakes a task, fills a queue)."""
+    """Calls every listener at once, in order of subscription. A listener only takes note (wakes a task)."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []

@@ -19,7 +19,7 @@ class Link(Interface):
     async def send(self, command: Command) -> CommandResult:
         """Ask the station; commands of one link go out one at a time, in order.
 
-        Raises CallTimeout, CallRefused, ConnectionLost, NotInThisVersion, or PeerError for an answer that cannot be read.
+        Raises CallTimeout, CallRefused, ConnectionLost, NotInThisVersion; PeerError for an answer that makes no sense.
         """
         ...
 

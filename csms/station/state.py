@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -67,6 +68,7 @@ class StationState:
     site_id: str
     evses: dict[int, EvseState]
     link: Link | None = None
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     booted: bool = False
     booted_at: datetime | None = None
     last_seen_at: datetime | None = None

@@ -1,0 +1,62 @@
+"""What every functional block works with: clock, store, events, live stations and the house rules."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from csms.model.bounds import CLOCK_SKEW_FLAG_S
+from csms.model.clock import Clock
+from csms.model.ids import EvseRef
+from csms.model.station import CurrentKind, EvseRating
+from csms.station.bus import EventBus
+from csms.station.state import EvseState, StationState
+from csms.store.engine import Store
+
+EVSE_ID_MAX = 256
+"""A station with more outlets does not exist; larger numbers are garbage (lbbrhzn/ocpp#1997) and cost no memory."""
+
+THREE_PHASE_32_A = EvseRating(CurrentKind.AC, 3, 32.0, 22_080)
+"""What an outlet of a stranger is taken for: the largest usual AC outlet, so that its load is never underrated."""
+
+
+@dataclass(frozen=True, slots=True)
+class StationSettings:
+    """House rules. `unknown_tokens` False refuses cards that are not listed."""
+
+    accept_unknown: bool = False
+    unknown_tokens: bool = True
+    heartbeat_s: int = 300
+    boot_grace_s: float = 30.0
+    default_feeder: str = ""
+    default_site: str = ""
+    default_rating: EvseRating = THREE_PHASE_32_A
+
+
+@dataclass(slots=True)
+class StationContext:
+    """Shared by the blocks of one `StationService`."""
+
+    clock: Clock
+    store: Store
+    bus: EventBus
+    settings: StationSettings
+    stations: dict[str, StationState] = field(default_factory=dict)
+    session_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def evse(self, station_id: str, evse_id: int) -> EvseState | None:
+        """The live EVSE, made on first mention with the default nameplate; None for the station itself and garbage."""
+        if not 1 <= evse_id <= EVSE_ID_MAX:
+            return None
+        station = self.stations[station_id]
+        if evse_id not in station.evses:
+            station.evses[evse_id] = EvseState(EvseRef(station_id, evse_id), self.settings.default_rating)
+        return station.evses[evse_id]
+
+    def event_time(self, said: datetime | None, received_at: datetime) -> datetime:
+        """The station's time when it is usable, else the time of arrival (RB-35: clocks at 1970, pain 22)."""
+        if said is None or said.year < received_at.year - 10:
+            return received_at
+        return min(said, received_at) if (said - received_at).total_seconds() > CLOCK_SKEW_FLAG_S else said

@@ -1,0 +1,184 @@
+"""Meter values: stored as they came, and turned into the live view (energy, power, SOC) of EVSE and session.
+
+Field rules: registers that restart with each session (RB-50), phases without a total (RB-40), samples older than
+what is known (RB-36, history only), reports outside a session (RB-46), reports for a session that has ended (RB-53).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from csms.model.event import Metered
+from csms.model.inbound import Acknowledged, MeterReport
+from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC, VOLTAGE, Sample
+from csms.station.context import StationContext
+from csms.station.state import EvseState, OpenSession
+from csms.store import changes
+from csms.store.writer import Change
+
+NOMINAL_VOLTAGE_V = 230.0
+REGISTER_NOISE_WH = 1.0
+"""A stop register may be one below the start by rounding (lbbrhzn/ocpp#1810)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one point in time says in sum; None where the station told nothing."""
+
+    time: datetime
+    register_wh: float | None
+    power_w: float | None
+    soc: float | None
+
+
+async def report(context: StationContext, station_id: str, message: MeterReport, received_at: datetime) -> Acknowledged:
+    """Store every sample, whatever transaction the station names (SR-01)."""
+    evse = context.evse(station_id, message.evse_id)
+    session = _session_of(evse, message)
+    session_id = session.session_id if session else await _ended_session(context, station_id, message)
+    evse_id = message.evse_id if evse else 0
+    rows = sample_rows(station_id, evse_id, session_id, message.transaction_id, message.samples, received_at)
+    updates = apply_to_session(session, message.samples) if session else []
+    await context.store.writer.commit([changes.add_samples(rows), *updates] if rows else updates)
+    if evse is not None:
+        publish(context, evse, session_id, message.samples, received_at)
+    return Acknowledged()
+
+
+def _session_of(evse: EvseState | None, message: MeterReport) -> OpenSession | None:
+    """The running session, if the report names it or names none and is not older than it."""
+    if evse is None or evse.session is None:
+        return None
+    session = evse.session
+    if message.transaction_id:
+        return session if message.transaction_id == session.transaction_id else None
+    started = all(sample.time >= session.started_at for sample in message.samples)
+    return session if started else None
+
+
+async def _ended_session(context: StationContext, station_id: str, message: MeterReport) -> int | None:
+    if not message.transaction_id:
+        return None
+    row = await context.store.reader.session_by_transaction(station_id, message.transaction_id)
+    return row.id if row else None
+
+
+def sample_rows(
+    station_id: str,
+    evse_id: int,
+    session_id: int | None,
+    transaction_id: str,
+    samples: Iterable[Sample],
+    received_at: datetime,
+) -> list[dict[str, Any]]:
+    """Rows for table `sample`."""
+    return [
+        {
+            "station_id": station_id,
+            "evse_id": evse_id,
+            "session_id": session_id,
+            "transaction_id": transaction_id,
+            "time": sample.time,
+            "received_at": received_at,
+            "measurand": sample.measurand,
+            "phase": sample.phase,
+            "context": sample.context,
+            "location": sample.location,
+            "value": sample.value,
+            "unit": sample.unit,
+        }
+        for sample in samples
+    ]
+
+
+def apply_to_session(session: OpenSession, samples: Sequence[Sample]) -> list[Change]:
+    """Carry the newest readings into the session; returns the change that makes it durable, none if nothing is new."""
+    newest = [r for r in readings(samples) if session.last_sample_at is None or r.time >= session.last_sample_at]
+    for reading in newest:
+        _take_register(session, reading)
+        session.power_w = reading.power_w if reading.power_w is not None else session.power_w
+        session.soc = reading.soc if reading.soc is not None else session.soc
+        session.last_sample_at = reading.time
+    if not newest:
+        return []
+    return [
+        changes.update_session(
+            session.session_id,
+            start_register_wh=session.start_register_wh,
+            last_register_wh=session.last_register_wh,
+            energy_wh=session.energy_wh,
+            last_power_w=session.power_w,
+            last_soc=session.soc,
+            last_sample_at=session.last_sample_at,
+            last_seq_no=session.last_seq_no,
+            charging_state=session.charging_state,
+            flags=list(session.flags),
+        )
+    ]
+
+
+def _take_register(session: OpenSession, reading: Reading) -> None:
+    register_wh = reading.register_wh
+    if register_wh is None:
+        return
+    if session.start_register_wh is None:
+        session.start_register_wh = register_wh
+    if register_wh < session.start_register_wh - REGISTER_NOISE_WH:
+        session.start_register_wh = 0.0
+        _flag(session, "register_reset")
+    session.last_register_wh = register_wh
+    session.energy_wh = max(session.energy_wh, register_wh - session.start_register_wh)
+
+
+def _flag(session: OpenSession, flag: str) -> None:
+    if flag not in session.flags:
+        session.flags.append(flag)
+
+
+def publish(
+    context: StationContext, evse: EvseState, session_id: int | None, samples: Sequence[Sample], received_at: datetime
+) -> None:
+    """Show the newest power of the EVSE and tell the listeners; older samples are history only (RB-36)."""
+    for reading in readings(samples):
+        if reading.power_w is not None and (evse.power_at is None or reading.time >= evse.power_at):
+            evse.power_w, evse.power_at = reading.power_w, reading.time
+    if samples:
+        context.bus.publish(Metered(evse.ref, session_id, tuple(samples), received_at))
+
+
+def readings(samples: Sequence[Sample]) -> list[Reading]:
+    """One reading per point in time, in order."""
+    by_time: dict[datetime, list[Sample]] = {}
+    for sample in samples:
+        by_time.setdefault(sample.time, []).append(sample)
+    return [
+        Reading(time, _total(group, ENERGY_REGISTER), _power(group), _total(group, SOC))
+        for time, group in sorted(by_time.items())
+    ]
+
+
+def _total(samples: Sequence[Sample], measurand: str) -> float | None:
+    """The row without phase, else the sum of the phase rows L1, L2, L3 (also written L1-N)."""
+    rows = [s for s in samples if s.measurand == measurand and s.location not in ("Inlet", "EV", "Body", "Cable")]
+    rows = rows or [s for s in samples if s.measurand == measurand]
+    whole = [s.value for s in rows if not s.phase]
+    if whole:
+        return whole[-1]
+    phases = {s.phase: s.value for s in rows if s.phase.removesuffix("-N") in ("L1", "L2", "L3")}
+    return sum(phases.values()) if phases else None
+
+
+def _power(samples: Sequence[Sample]) -> float | None:
+    """Metered power in W: the measurand, else current times voltage by phase."""
+    power_w = _total(samples, POWER_IMPORT)
+    if power_w is not None:
+        return power_w
+    current = {s.phase.removesuffix("-N"): s.value for s in samples if s.measurand == CURRENT_IMPORT and s.phase != "N"}
+    voltage = {s.phase.removesuffix("-N"): s.value for s in samples if s.measurand == VOLTAGE}
+    if not current:
+        return None
+    fallback_v = voltage.get("", NOMINAL_VOLTAGE_V)
+    return sum(amps * voltage.get(phase, fallback_v) for phase, amps in current.items())

@@ -1,0 +1,97 @@
+"""Which stations exist: registered by configuration, API or command line, or met as strangers; restored at start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from csms.model.ids import EvseRef, is_station_id
+from csms.model.station import ConnectorStatus, CurrentKind, EvseRating
+from csms.station.context import StationContext, StationSettings
+from csms.station.state import EvseState, Needs, StationState
+from csms.station.transactions import open_session
+from csms.store import changes
+from csms.store.tables import Evse, Station
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A station as someone registers it: where it stands and the nameplate of each EVSE."""
+
+    station_id: str
+    feeder_id: str = ""
+    site_id: str = ""
+    evses: Mapping[int, EvseRating] = field(default_factory=dict)
+    registered: bool = True
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an id that cannot stand in an OCPP URL and for numbers that no EVSE has."""
+        if not is_station_id(self.station_id):
+            raise ValueError(f"{self.station_id!r} cannot be a station id: 1 to 48 characters without / \\ : or blanks")
+        if any(evse_id < 1 for evse_id in self.evses):
+            raise ValueError("EVSE numbers start at 1")
+
+
+def rating(kind: str, phases: int, current_max_a: float, power_max_w: int) -> EvseRating:
+    """A nameplate from plain values; ValueError says what cannot be."""
+    if kind not in tuple(CurrentKind):
+        raise ValueError(f"an EVSE is ac or dc, not {kind!r}")
+    if phases not in (1, 2, 3) or not current_max_a > 0 or not power_max_w > 0:
+        raise ValueError("an EVSE has 1 to 3 phases and a positive current and power")
+    return EvseRating(CurrentKind(kind), phases, current_max_a, power_max_w)
+
+
+def stranger(station_id: str, settings: StationSettings) -> Registration:
+    """How an unknown station that is let in is treated until someone registers it."""
+    evses = {1: settings.default_rating}
+    return Registration(station_id, settings.default_feeder, settings.default_site, evses, registered=False)
+
+
+async def register(context: StationContext, registered: Registration) -> None:
+    """Store the station and its EVSEs, then show them; live connectors and sessions of a known station stay."""
+    feeder_id = registered.feeder_id or context.settings.default_feeder
+    site_id = registered.site_id or context.settings.default_site
+    station = Station(id=registered.station_id, registered=registered.registered, site_id=site_id, feeder_id=feeder_id)
+    rows = [_evse_row(registered.station_id, evse_id, nameplate) for evse_id, nameplate in registered.evses.items()]
+    await context.store.writer.commit([changes.register_station(station), *(changes.put_evse(row) for row in rows)])
+    live = context.stations.setdefault(registered.station_id, StationState(registered.station_id, "", "", {}))
+    live.feeder_id, live.site_id = feeder_id, site_id
+    for evse_id, nameplate in registered.evses.items():
+        known = live.evses.get(evse_id)
+        if known is None:
+            live.evses[evse_id] = EvseState(EvseRef(registered.station_id, evse_id), nameplate)
+        else:
+            known.rating = nameplate
+
+
+def _evse_row(station_id: str, evse_id: int, nameplate: EvseRating) -> Evse:
+    return Evse(
+        station_id=station_id,
+        evse_id=evse_id,
+        kind=nameplate.kind,
+        phases=nameplate.phases,
+        current_max_a=nameplate.current_max_a,
+        power_max_w=nameplate.power_max_w,
+    )
+
+
+async def restore(context: StationContext) -> None:
+    """Bring the live state back from the store: nothing is connected yet, sessions go on where they were."""
+    reader = context.store.reader
+    for row in await reader.stations():
+        state = StationState(row.id, row.feeder_id, row.site_id, {}, booted=row.booted_at is not None)
+        state.booted_at, state.last_seen_at = row.booted_at, row.last_seen_at
+        context.stations[row.id] = state
+    for evse in await reader.evses():
+        nameplate = rating(evse.kind, evse.phases, evse.current_max_a, evse.power_max_w)
+        ref = EvseRef(evse.station_id, evse.evse_id)
+        context.stations[evse.station_id].evses[evse.evse_id] = EvseState(ref, nameplate)
+    for connector in await reader.connectors():
+        evse_state = context.evse(connector.station_id, connector.evse_id)
+        if evse_state is not None:
+            evse_state.connectors[connector.connector_id] = ConnectorStatus(connector.status)
+    for session in await reader.open_sessions():
+        evse_state = context.evse(session.station_id, session.evse_id)
+        if evse_state is not None:
+            evse_state.session = open_session(session)
+            evse_state.needs = Needs(session.wanted_wh, session.departure_at)

@@ -1,0 +1,164 @@
+"""The station room's front: messages in, commands out, live state kept true.
+
+Messages of one station are handled one after the other, also when an old connection still lingers beside a new one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from csms.model.clock import Clock
+from csms.model.command import Command, CommandResult, Trigger
+from csms.model.errors import CsmsError, PeerError, StationOffline, UnknownStation
+from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
+from csms.model.ids import EvseRef
+from csms.model.inbound import (
+    Authorize,
+    Boot,
+    DataTransfer,
+    Heartbeat,
+    Inbound,
+    MeterReport,
+    Notice,
+    Reply,
+    SessionStarted,
+    SessionStopped,
+    StatusReport,
+    TransactionEvent,
+)
+from csms.station import authorization, availability, data_transfer, metering, provisioning, registration, transactions
+from csms.station.bus import EventBus
+from csms.station.context import StationContext, StationSettings
+from csms.station.ports import Link
+from csms.station.state import Needs, StationState
+from csms.store import changes
+from csms.store.engine import Store
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[StationContext, str, Any, datetime], Awaitable[Reply]]
+
+HANDLERS: dict[type, Handler] = {
+    Boot: provisioning.boot,
+    Heartbeat: provisioning.heartbeat,
+    StatusReport: availability.status,
+    Authorize: authorization.authorize,
+    SessionStarted: transactions.started,
+    SessionStopped: transactions.stopped,
+    TransactionEvent: transactions.event,
+    MeterReport: metering.report,
+    DataTransfer: data_transfer.data_transfer,
+    Notice: data_transfer.notice,
+}
+
+
+class StationService:
+    """All stations of this process. Build it, `await restore()`, then hand it to the gateway."""
+
+    def __init__(self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings) -> None:
+        self._context = StationContext(clock, store, bus, settings)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.bus = bus
+
+    @property
+    def stations(self) -> Mapping[str, StationState]:
+        """Live state by station id."""
+        return self._context.stations
+
+    async def restore(self) -> None:
+        """Load stations, connectors and open sessions, so that a restart forgets nothing (pain 6)."""
+        await registration.restore(self._context)
+        first = await self._context.store.reader.max_session_id() + 1
+        self._context.session_ids = itertools.count(first)
+
+    async def register(self, registered: registration.Registration) -> None:
+        """Make a station known, or change its site, feeder or nameplates."""
+        await registration.register(self._context, registered)
+
+    def admit(self, station_id: str) -> bool:
+        """Whether this station may connect: registered, or strangers are let in."""
+        return station_id in self._context.stations or self._context.settings.accept_unknown
+
+    async def connected(self, station_id: str, link: Link) -> None:
+        """A connection of the station is up; it replaces an older one."""
+        if station_id not in self._context.stations:
+            await registration.register(self._context, registration.stranger(station_id, self._context.settings))
+        station = self._context.stations[station_id]
+        station.link = link
+        now = self._context.clock.now()
+        station.last_seen_at = now
+        await self._context.store.writer.commit([changes.station_seen(station_id, at=now, protocol=link.protocol)])
+        self.bus.publish(StationConnected(station_id, link.protocol, now))
+        self._spawn(self._ask_for_boot(station_id, link))
+
+    async def disconnected(self, station_id: str, link: Link) -> None:
+        """A connection is gone; the late end of a replaced one changes nothing (pain 2)."""
+        station = self._context.stations.get(station_id)
+        if station is None or station.link is not link:
+            return
+        station.link = None
+        now = self._context.clock.now()
+        await self._context.store.writer.commit([changes.station_seen(station_id, at=now, protocol=link.protocol)])
+        self.bus.publish(StationDisconnected(station_id, now))
+
+    async def receive(self, station_id: str, message: Inbound, received_at: datetime) -> Reply:
+        """Handle one message; what it says is durable when this returns.
+
+        Raises StoreUnavailable when it could not be stored (the station will send it again).
+        """
+        station = self._context.stations[station_id]
+        station.last_seen_at = received_at
+        async with station.lock:
+            return await HANDLERS[type(message)](self._context, station_id, message, received_at)
+
+    async def command(self, station_id: str, command: Command) -> CommandResult:
+        """Ask a station. Raises UnknownStation, StationOffline and what `Link.send` raises."""
+        station = self._context.stations.get(station_id)
+        if station is None:
+            raise UnknownStation(f"no station {station_id!r} is registered")
+        if station.link is None:
+            raise StationOffline(f"station {station_id} is not connected")
+        return await station.link.send(command)
+
+    async def set_needs(self, evse: EvseRef, energy_wh: float | None, departure: datetime | None) -> None:
+        """What the driver wants from this plug-in; kept with the running session or for the next one.
+
+        Raises UnknownStation for an EVSE that is not known.
+        """
+        station = self._context.stations.get(evse.station_id)
+        state = station.evses.get(evse.evse_id) if station else None
+        if state is None:
+            raise UnknownStation(f"no EVSE {evse} is registered")
+        state.needs = Needs(energy_wh, departure)
+        if state.session is not None:
+            wanted = changes.update_session(state.session.session_id, wanted_wh=energy_wh, departure_at=departure)
+            await self._context.store.writer.commit([wanted])
+        self.bus.publish(SessionNeedsChanged(evse, self._context.clock.now()))
+
+    async def close(self) -> None:
+        """End what still waits in the background."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ask_for_boot(self, station_id: str, link: Link) -> None:
+        """Some stations never boot by themselves: go on as accepted and ask once (SR-07, RB-14)."""
+        await asyncio.sleep(self._context.clock.wall_s(self._context.settings.boot_grace_s))
+        station = self._context.stations[station_id]
+        if station.booted or station.link is not link:
+            return
+        station.booted = True
+        try:
+            await link.send(Trigger("BootNotification"))
+        except (CsmsError, PeerError) as fault:
+            log.info("boot_not_triggered", extra={"station": station_id, "fault": str(fault)})
