@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -63,6 +64,7 @@ class StationService:
     def __init__(self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings) -> None:
         self._context = StationContext(clock, store, bus, settings)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.bus = bus
 
     @property
@@ -113,7 +115,7 @@ class StationService:
         """
         station = self._context.stations[station_id]
         station.last_seen_at = received_at
-        async with station.lock:
+        async with self._turns[station_id]:
             return await HANDLERS[type(message)](self._context, station_id, message, received_at)
 
     async def command(self, station_id: str, command: Command) -> CommandResult:

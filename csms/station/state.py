@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -68,7 +67,6 @@ class StationState:
     site_id: str
     evses: dict[int, EvseState]
     link: Link | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     booted: bool = False
     booted_at: datetime | None = None
     last_seen_at: datetime | None = None
