@@ -1,0 +1,1 @@
+"""Composition root: settings, wiring, supervisor, logs. Knows every room of csms; extensions come from outside."""

@@ -1,0 +1,216 @@
+"""Settings of the server: built-in defaults < `csms.toml` < `CSMS_*` variables < command line.
+
+Nested names in variables take two underscores: `CSMS_CHARGING__LEASE_S=600`. Powers in the file are kW because people
+write them; everything inside is W.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from csms.model.errors import CsmsError
+
+SETTINGS_FILE = "csms.toml"
+FILE_VARIABLE = "CSMS_CONFIG"
+
+
+class SettingsInvalid(CsmsError):
+    """The settings cannot be used; the text names the file or variable and what is wrong."""
+
+    code = "settings_invalid"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class FeederSettings(_Section):
+    """One node of the supply tree. `base_load_kw`: one number, or 96 by quarter-hour of the local day."""
+
+    id: str = Field(min_length=1, max_length=64)
+    parent: str = ""
+    rating_kw: float = Field(gt=0)
+    base_load_kw: float | list[float] = 0.0
+    lowest_cap_kw: float | None = Field(default=None, ge=0)
+
+    @field_validator("base_load_kw")
+    @classmethod
+    def _quarter_hours(cls, value: float | list[float]) -> float | list[float]:
+        loads = value if isinstance(value, list) else [value]
+        if len(loads) not in (1, 96) or any(load < 0 for load in loads):
+            raise ValueError("base_load_kw is one number or 96, none negative")
+        return value
+
+
+class StationSettings(_Section):
+    """A registered station; all its EVSEs have the same nameplate."""
+
+    id: str
+    feeder: str = ""
+    site: str = ""
+    kind: str = "ac"
+    phases: int = 3
+    current_max_a: float = 32.0
+    power_max_kw: float = 22.0
+    evses: int = Field(default=1, ge=1, le=256)
+
+
+class SiteSettings(_Section):
+    """Where the stations stand (WGS-84) and what platforms want to know of it."""
+
+    id: str = "site-1"
+    name: str = "Charging site"
+    address: str = ""
+    area_code: str = ""
+    longitude: float = Field(default=0.0, ge=-180, le=180)
+    latitude: float = Field(default=0.0, ge=-90, le=90)
+    phone: str = ""
+
+
+class ChargingSection(_Section):
+    """How charging is planned and commanded."""
+
+    lease_s: float = Field(default=900.0, ge=60)
+    replan_s: float = Field(default=300.0, gt=0)
+    debounce_s: float = Field(default=2.0, ge=0)
+    ramp_s: float = Field(default=15.0, ge=0)
+    floor_a: float = Field(default=6.0, ge=0)
+    reserve_share: float = Field(default=0.02, ge=0, lt=0.5)
+    default_energy_kwh: float = Field(default=40.0, gt=0)
+    default_stay_h: float = Field(default=4.0, gt=0)
+    periods_max: int = Field(default=2, ge=1)
+    notice_s: float = Field(default=120.0, ge=0)
+
+
+class PartnerSettings(_Section):
+    """A platform that is told about sessions; keep the file with its secrets readable by the server alone."""
+
+    id: str
+    profile: str = "tcec102-2016"
+    base_url: str
+    operator_id: str = Field(min_length=9, max_length=9)
+    operator_secret: str
+    data_secret: str = Field(min_length=16, max_length=16)
+    data_secret_iv: str = Field(min_length=16, max_length=16)
+    sig_secret: str
+
+
+class PriceSettings(_Section):
+    """What a kWh costs the driver, in yuan."""
+
+    electricity: float = Field(default=0.66, ge=0)
+    service: float = Field(default=0.40, ge=0)
+
+
+class Settings(BaseSettings):
+    """Everything `csms serve` can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="CSMS_", env_nested_delimiter="__", extra="ignore")
+
+    data_dir: Path = Path("data")
+    database_url: str = ""
+    ocpp_host: str = "0.0.0.0"
+    ocpp_port: int = Field(default=9000, ge=0, le=65535)
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    accept_unknown: bool = False
+    assume_ocpp16: bool = False
+    unknown_tokens: bool = True
+    heartbeat_s: int = Field(default=300, ge=10)
+    call_timeout_s: float = Field(default=60.0, gt=0)
+    boot_grace_s: float = Field(default=30.0, ge=0)
+    ping_interval_s: float = Field(default=60.0, gt=0)
+    time_zone: str = "Asia/Shanghai"
+    log_level: str = "INFO"
+    site: SiteSettings = SiteSettings()
+    feeders: list[FeederSettings] = [FeederSettings(id="site", rating_kw=400.0)]
+    stations: list[StationSettings] = []
+    charging: ChargingSection = ChargingSection()
+    price: PriceSettings = PriceSettings()
+    partners: list[PartnerSettings] = []
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{value!r} is no time zone; write one like Asia/Shanghai") from None
+        return value
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Settings:
+        feeders = [feeder.id for feeder in self.feeders]
+        if not feeders or len(set(feeders)) < len(feeders):
+            raise ValueError("there is at least one feeder and every feeder has its own id")
+        lost = [s.id for s in self.stations if s.feeder and s.feeder not in feeders]
+        lost += [f.id for f in self.feeders if f.parent and f.parent not in feeders]
+        if lost:
+            raise ValueError(f"{', '.join(lost)}: the feeder named there is not configured")
+        ids = [station.id for station in self.stations]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two stations have the same id")
+        return self
+
+    @property
+    def store_url(self) -> str:
+        """Where the database is: `database_url`, else a SQLite file in the data folder."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'csms.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Command line, then variables, then the file."""
+        file = os.environ.get(FILE_VARIABLE, SETTINGS_FILE)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def load_settings(file: Path | None = None, **given: Any) -> Settings:
+    """Read the settings; `given` (command line) wins, None in it means "not given".
+
+    Raises SettingsInvalid with one line for each fault, for an unreadable file, and for a name in the file that means
+    nothing (a typing error must not pass silently).
+    """
+    if file is not None:
+        if not file.is_file():
+            raise SettingsInvalid(f"{file}: no such file")
+        os.environ[FILE_VARIABLE] = str(file)
+    try:
+        _refuse_unknown_names()
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as fault:
+        raise SettingsInvalid(_readable(fault)) from None
+
+
+def _refuse_unknown_names() -> None:
+    path = Path(os.environ.get(FILE_VARIABLE, SETTINGS_FILE))
+    if not path.is_file():
+        return
+    try:
+        names = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise SettingsInvalid(f"{path}: not readable as TOML: {fault}") from None
+    unknown = sorted(set(names) - set(Settings.model_fields))
+    if unknown:
+        raise SettingsInvalid(f"{path}: unknown setting {', '.join(unknown)}")
+
+
+def _readable(fault: ValidationError) -> str:
+    lines = []
+    for error in fault.errors():
+        place = ".".join(str(part) for part in error["loc"]) or "settings"
+        lines.append(f"{place}: {error['msg'].removeprefix('Value error, ')}")
+    return "; ".join(lines)
