@@ -1,0 +1,51 @@
+"""Puts the HTTP application together: operations routes, routers of other rooms, problem documents, the body bound."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, FastAPI
+
+from csms.api import commands, docs_page, feeders, overview, problems, sessions, stations
+from csms.api.body_limit import BodyLimit
+from csms.api.ports import ApiDeps
+from csms.api.schemas import Health, Problem
+
+PREFIX = "/api/v1"
+DESCRIPTION = (
+    "Central system for EV charging. Units stand in the names (power_w, energy_wh, limit_a), times are UTC, "
+    "errors are RFC 9457 problem documents with a stable code."
+)
+PROBLEMS: dict[int | str, dict[str, object]] = {
+    "4XX": {"model": Problem, "description": "a problem document; code says which"}
+}
+
+
+def create_api(deps: ApiDeps) -> FastAPI:
+    """The application over `deps`; it starts nothing and owns nothing."""
+    app = FastAPI(
+        title="csms",
+        version=deps.version,
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        responses=PROBLEMS,
+    )
+    app.add_middleware(BodyLimit)
+    problems.install(app)
+    docs_page.install(app)
+    app.include_router(_health(deps))
+    for room in (overview, stations, commands, sessions, feeders):
+        app.include_router(room.router(deps), prefix=PREFIX)
+    for router in deps.routers:
+        app.include_router(router)
+    return app
+
+
+def _health(deps: ApiDeps) -> APIRouter:
+    routes = APIRouter(tags=["server"])
+
+    @routes.get("/healthz", summary="Is the server alive?")
+    async def healthz() -> Health:
+        """The process answers; says the server's clock, which may run faster than life."""
+        return Health(version=deps.version, clock_time=deps.clock.now())
+
+    return routes

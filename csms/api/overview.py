@@ -1,0 +1,75 @@
+"""The overview: is everything fine, and what needs me?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+from fastapi import APIRouter
+
+from csms.api.feeders import feeder_views
+from csms.api.ports import ApiDeps
+from csms.api.schemas import Overview, ProfileTotals, SessionTotals, StationTotals
+from csms.api.views import evse_status, station_power_w
+from csms.model.clock import Clock
+from csms.station.state import StationState
+
+
+def router(deps: ApiDeps) -> APIRouter:
+    """The route over `deps`."""
+    routes = APIRouter(tags=["overview"])
+
+    @routes.get("/overview", summary="Everything at a glance")
+    async def overview() -> Overview:
+        """Totals and live figures of this server."""
+        return await build(deps)
+
+    return routes
+
+
+async def build(deps: ApiDeps) -> Overview:
+    """The overview now; also for a live view in the same process."""
+    now = deps.clock.now()
+    counts = await deps.reader.counts()
+    states = list(deps.stations.stations.values())
+    return Overview(
+        clock_time=now,
+        clock_speed=_speed(deps.clock),
+        stations=_station_totals(states),
+        connectors_by_status=dict(Counter(evse_status(e) for s in states for e in s.evses.values())),
+        sessions=SessionTotals(open=int(counts["sessions_open"]), ended=int(counts["sessions_ended"])),
+        power_w=sum(station_power_w(state) for state in states),
+        energy_total_wh=float(counts["energy_wh"]),
+        energy_today_wh=await deps.reader.energy_wh(since=start_of_day(now, deps.time_zone)),
+        samples_stored=int(counts["samples"]),
+        feeders=feeder_views(deps),
+        profiles=_profile_totals(counts),
+        province={state: int(n) for state, n in counts["outbox"].items()},
+        gateway=dict(deps.gateway.counters()) if deps.gateway else {},
+    )
+
+
+def start_of_day(now: datetime, zone: tzinfo) -> datetime:
+    """The last local midnight."""
+    return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _speed(clock: Clock) -> float:
+    """How many times faster than life the clock runs; 0 for one that stands."""
+    wall_s = clock.wall_s(1.0)
+    return round(1.0 / wall_s, 6) if wall_s > 0 else 0.0
+
+
+def _station_totals(states: list[StationState]) -> StationTotals:
+    versions = Counter(state.link.protocol.value for state in states if state.link is not None)
+    return StationTotals(total=len(states), online=sum(state.online for state in states), by_version=dict(versions))
+
+
+def _profile_totals(counts: Mapping[str, Any]) -> ProfileTotals:
+    by_status: Mapping[str, int] = counts["profiles"]
+    sent = sum(by_status.values())
+    return ProfileTotals(
+        sent=sent, accepted=int(by_status.get("Accepted", 0)), seen=int(counts.get("profiles_seen", 0))
+    )

@@ -1,0 +1,157 @@
+"""What the operations routes ask of other rooms.
+
+`StationService` and the store reader fit as they are; the application fills the figures of feeders, partners, gateway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Protocol
+
+from fastapi import APIRouter
+
+from csms.model.clock import Clock
+from csms.model.command import Command, CommandResult
+from csms.model.ids import EvseRef
+from csms.station.registration import Registration
+from csms.station.state import StationState
+from csms.store.tables import PlanRow, ProfileRow, Sample, Session, Station
+
+
+class StationsPort(Protocol):
+    """The stations of this process (csms.station.service.StationService)."""
+
+    @property
+    def stations(self) -> Mapping[str, StationState]:
+        """Live state by station id."""
+        ...
+
+    async def register(self, registered: Registration) -> None:
+        """Make a station known, or change it."""
+        ...
+
+    async def command(self, station_id: str, command: Command) -> CommandResult:
+        """Ask a station; raises the errors of csms.model.errors."""
+        ...
+
+    async def set_needs(self, evse: EvseRef, energy_wh: float | None, departure: datetime | None) -> None:
+        """What the driver wants; raises UnknownStation."""
+        ...
+
+
+class ReadPort(Protocol):
+    """Stored rows (the reader of csms.store)."""
+
+    async def stations(self) -> Sequence[Station]:
+        """All stations."""
+        ...
+
+    async def station(self, station_id: str) -> Station | None:
+        """One station."""
+        ...
+
+    async def sessions(
+        self, limit: int, station_id: str | None = None, status: str | None = None, before_id: int | None = None
+    ) -> Sequence[Session]:
+        """Sessions, newest first."""
+        ...
+
+    async def session(self, session_id: int) -> Session | None:
+        """One session."""
+        ...
+
+    async def samples(
+        self,
+        *,
+        session_id: int | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int = 1000,
+    ) -> Sequence[Sample]:
+        """Samples of a session in order of time."""
+        ...
+
+    async def profiles(self, *, station_id: str | None = None, limit: int = 100) -> Sequence[ProfileRow]:
+        """Charging profiles as sent, newest first."""
+        ...
+
+    async def last_plan(self, feeder_id: str) -> PlanRow | None:
+        """The plan in force."""
+        ...
+
+    async def energy_wh(self, *, since: datetime) -> float:
+        """Energy of the sessions that still run or ended at or after `since`."""
+        ...
+
+    async def counts(self) -> Mapping[str, Any]:
+        """Totals over all tables."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FeederFigures:
+    """One feeder at one moment. The cap holds for the sum of base load and charging; None where nothing is known."""
+
+    feeder_id: str
+    cap_w: int | None = None
+    upper_bound_w: int | None = None
+    planned_w: int | None = None
+    metered_w: int | None = None
+    base_w: int | None = None
+    parent_id: str | None = None
+
+
+class FeederPort(Protocol):
+    """The feeder tree with its live numbers."""
+
+    def figures(self, at: datetime) -> Sequence[FeederFigures]:
+        """Every feeder, parents before children."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerFigures:
+    """One partner platform: is everything sent and accepted? `queues` counts messages by interface and state."""
+
+    partner: str
+    url: str = ""
+    connected: bool = False
+    queued: int = 0
+    acked: int = 0
+    dead: int = 0
+    oldest_age_s: float | None = None
+    last_error: str = ""
+    queues: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+class ProvincePort(Protocol):
+    """The provincial platforms."""
+
+    async def partners(self) -> Sequence[PartnerFigures]:
+        """Every partner."""
+        ...
+
+
+class GatewayPort(Protocol):
+    """The OCPP listener."""
+
+    def counters(self) -> Mapping[str, int]:
+        """Counters by stable name (frames_in, call_errors_out, handshakes_refused, ...)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ApiDeps:
+    """What `create_api` needs; rooms that are switched off stay None."""
+
+    clock: Clock
+    stations: StationsPort
+    reader: ReadPort
+    feeders: FeederPort | None = None
+    province: ProvincePort | None = None
+    gateway: GatewayPort | None = None
+    routers: Sequence[APIRouter] = ()
+    version: str = "0"
+    time_zone: tzinfo = UTC
