@@ -1,0 +1,91 @@
+"""The API over HTTP, as the commands use it."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+URL_VARIABLE = "CSMS_URL"
+PREFIX = "/api/v1"
+TIMEOUT = httpx.Timeout(75.0, connect=5.0)
+"""A station may take 60 s to answer a command; the server answers in milliseconds otherwise."""
+
+
+class Unreachable(Exception):
+    """No server answers at the address."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: {reason}")
+        self.url, self.reason = url, reason
+
+
+class Refused(Exception):
+    """The server answered with a problem document (RFC 9457)."""
+
+    def __init__(self, status: int, document: dict[str, Any]) -> None:
+        self.status, self.document = status, document
+        self.code = str(document.get("code", f"http_{status}"))
+        super().__init__(f"{document.get('detail') or document.get('title') or status} ({self.code})")
+
+
+class ApiClient:
+    """One connection to the server; raises Unreachable and Refused."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._http = httpx.Client(trust_env=False, timeout=TIMEOUT, follow_redirects=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, tb: TracebackType | None) -> None:
+        self._http.close()
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Read below `/api/v1`; parameters that are None are left out."""
+        given = {name: _plain(value) for name, value in params.items() if value is not None}
+        return self.request("GET", PREFIX + path, params=given)
+
+    def put(self, path: str, body: Any) -> Any:
+        """Write below `/api/v1`."""
+        return self.request("PUT", PREFIX + path, json=body)
+
+    def post(self, path: str, body: Any) -> Any:
+        """Ask below `/api/v1`."""
+        return self.request("POST", PREFIX + path, json=body)
+
+    def delete(self, path: str) -> Any:
+        """Cancel below `/api/v1`."""
+        return self.request("DELETE", PREFIX + path)
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """Any path; the decoded body, None for an empty one."""
+        try:
+            answer = self._http.request(method, self._url + path, **options)
+        except (httpx.TransportError, httpx.InvalidURL) as fault:
+            raise Unreachable(self._url, str(fault) or type(fault).__name__) from fault
+        if answer.status_code >= 400:
+            raise Refused(answer.status_code, _document(answer))
+        return _decoded(answer, self._url) if answer.content else None
+
+
+def _plain(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _decoded(answer: httpx.Response, url: str) -> Any:
+    try:
+        return answer.json()
+    except ValueError as fault:
+        raise Unreachable(url, "what answers there is not a csms server") from fault
+
+
+def _document(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        document = answer.json()
+    except ValueError:
+        document = None
+    return document if isinstance(document, dict) else {"detail": f"HTTP {answer.status_code}", "code": "not_csms"}

@@ -1,0 +1,167 @@
+"""`csms limit`: set, show, cancel a cap on a feeder (grid-limits A5, A6)."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+import typer
+
+from csms.console import units
+from csms.console.client import ApiClient
+from csms.console.layout import Cell, Column
+from csms.console.work import Output, example, group, json_option, url_option, work
+from csms.texts import Text
+
+SCHEMA = "csms.limit/1"
+POWER_MAX_W = 10**10
+
+
+def build(text: Text) -> typer.Typer:
+    """The command group."""
+    app = group(text, "limit")
+    _add_set(app, text)
+    _add_show(app, text)
+    _add_cancel(app, text)
+    return app
+
+
+def _add_set(app: typer.Typer, text: Text) -> None:
+    @app.command(
+        "set",
+        help=text("limit.set.help"),
+        epilog=example(text, "csms limit set north --kw 150 --from now --to +2h"),
+        context_settings={"ignore_unknown_options": True},
+    )
+    def set_(
+        feeder: str = typer.Argument(help=text("limit.option.feeder"), metavar="FEEDER"),
+        watts: int | None = typer.Argument(None, help=text("limit.option.watts"), metavar="WATTS"),
+        kw: float | None = typer.Option(None, "--kw", help=text("limit.option.kw")),
+        start: str = typer.Option("now", "--from", help=text("limit.option.from")),
+        end: str = typer.Option("+1d", "--to", help=text("limit.option.to")),
+        limit_id: str | None = typer.Option(None, "--id", help=text("limit.option.id")),
+        version: int | None = typer.Option(None, "--version", min=1, help=text("limit.option.version")),
+        reason: str = typer.Option("", "--reason", help=text("limit.option.reason")),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        power_w = _power_w(text, watts, kw)
+        with work(text, url, as_json) as (api, out):
+            now = _server_time(api)
+            document = _document(limit_id or str(uuid.uuid4()), version, now, power_w, reason)
+            document |= _window(text, now, start, end)
+            _send(text, api, out, feeder, document)
+
+
+def _power_w(text: Text, watts: int | None, kw: float | None) -> int:
+    """The one given value in W; usage error for none, both, a negative or an impossible one."""
+    if (watts is None) == (kw is None):
+        raise typer.BadParameter(text("limit.one_value"), param_hint="WATTS / --kw")
+    power_w = float(watts) if watts is not None else (kw or 0.0) * 1000
+    if not math.isfinite(power_w) or not 0 <= power_w <= POWER_MAX_W:
+        raise typer.BadParameter(text("limit.bad_value", value=watts if watts is not None else kw), param_hint="WATTS")
+    return round(power_w)
+
+
+def _server_time(api: ApiClient) -> datetime:
+    """The server's clock counts, it may run faster than life."""
+    return units.moment(api.request("GET", "/healthz")["clock_time"])
+
+
+def _document(limit_id: str, version: int | None, now: datetime, power_w: int, reason: str) -> dict[str, Any]:
+    """A limit as the grid operator writes it; the version defaults to the second of issue, so that it rises."""
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "id": limit_id,
+        "version": version or int(now.timestamp()),
+        "issued_at": now.isoformat(),
+        "value_w": power_w,
+        "direction": "import",
+    }
+    return document | ({"reason": reason} if reason else {})
+
+
+def _window(text: Text, now: datetime, start: str, end: str) -> dict[str, str]:
+    window = {}
+    for name, hint, value in (("valid_from", "--from", start), ("valid_to", "--to", end)):
+        try:
+            window[name] = units.point_in_time(value, now).isoformat()
+        except (ValueError, OverflowError):
+            raise typer.BadParameter(text("limit.bad_time", value=value), param_hint=hint) from None
+    return window
+
+
+def _send(text: Text, api: ApiClient, out: Output, feeder: str, document: dict[str, Any]) -> None:
+    answer = api.put(_limit_path(feeder, document["id"]), document)
+    if out.as_json:
+        out.document(answer)
+        return
+    until = units.local_time(document["valid_to"], document["issued_at"])
+    words = text("limit.done", feeder=feeder, power=units.kilo(document["value_w"]), until=until, id=document["id"])
+    out.line(words)
+
+
+def _limit_path(feeder: str, limit_id: str) -> str:
+    return f"/feeders/{quote(feeder, safe='')}/limits/{quote(limit_id, safe='')}"
+
+
+def _add_show(app: typer.Typer, text: Text) -> None:
+    @app.command("show", help=text("limit.show.help"), epilog=example(text, "csms limit show north"))
+    def show(
+        feeder: str | None = typer.Argument(None, help=text("limit.option.feeder"), metavar="FEEDER"),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        with work(text, url, as_json) as (api, out):
+            if feeder is not None:
+                _show_state(text, out, api.get(f"/feeders/{quote(feeder, safe='')}/state"))
+            elif as_json:
+                out.document(api.get("/feeders"))
+            else:
+                out.table(*_feeders(text, api.get("/feeders")))
+
+
+def _feeders(text: Text, answer: dict[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
+    names = ("cap_w", "upper_bound_w", "planned_w", "metered_w", "base_w")
+    columns = [Column(text("limit.column.feeder"))]
+    columns += [Column(text(f"limit.column.{name}"), right=True, whole=True) for name in names]
+    rows: list[list[Cell]] = [
+        [feeder["feeder_id"], *(units.kilo(feeder[name]) for name in names)] for feeder in answer["feeders"]
+    ]
+    return columns, rows
+
+
+def _show_state(text: Text, out: Output, state: dict[str, Any]) -> None:
+    if out.as_json:
+        out.document(state)
+        return
+    out.record({name: _plain(value) for name, value in state.items() if not isinstance(value, (list, dict))})
+    for name, rows in state.items():
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+            out.line("")
+            out.line(name)
+            columns = [Column(key) for key in rows[0]]
+            out.table(columns, [[_plain(row.get(key)) for key in rows[0]] for row in rows])
+
+
+def _plain(value: Any) -> str:
+    return units.NOTHING if value is None else str(value)
+
+
+def _add_cancel(app: typer.Typer, text: Text) -> None:
+    @app.command("cancel", help=text("limit.cancel.help"), epilog=example(text, "csms limit cancel north 0b9c7a3e"))
+    def cancel(
+        feeder: str = typer.Argument(help=text("limit.option.feeder"), metavar="FEEDER"),
+        limit_id: str = typer.Argument(help=text("limit.option.id"), metavar="ID"),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        with work(text, url, as_json) as (api, out):
+            answer = api.delete(_limit_path(feeder, limit_id))
+            if as_json:
+                out.document(answer)
+            else:
+                out.line(text("limit.cancelled", id=limit_id, feeder=feeder))

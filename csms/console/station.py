@@ -1,0 +1,254 @@
+"""`csms station`: list, show, watch, add."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from typing import Any
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text as Styled
+
+from csms.console import layout, units
+from csms.console.client import ApiClient
+from csms.console.layout import Cell, Column
+from csms.console.work import Output, example, group, json_option, url_option, work
+from csms.texts import Text
+
+
+class Kind(StrEnum):
+    """AC or DC outlet."""
+
+    AC = "ac"
+    DC = "dc"
+
+
+def build(text: Text) -> typer.Typer:
+    """The command group."""
+    app = group(text, "station")
+    _add_list(app, text)
+    _add_show(app, text)
+    _add_watch(app, text)
+    _add_add(app, text)
+    return app
+
+
+def _add_list(app: typer.Typer, text: Text) -> None:
+    @app.command("list", help=text("station.list.help"), epilog=example(text, "csms station list --status Faulted"))
+    def list_(
+        feeder: str | None = typer.Option(None, "--feeder", help=text("station.option.feeder")),
+        status: str | None = typer.Option(None, "--status", help=text("station.option.status")),
+        online: bool | None = typer.Option(None, "--online/--offline", help=text("station.option.online")),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        with work(text, url, as_json) as (api, out):
+            answer = api.get("/stations", feeder_id=feeder, status=status, online=online)
+            if as_json:
+                out.document(answer)
+            else:
+                out.table(*_stations(text, answer))
+
+
+def _stations(text: Text, answer: dict[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
+    columns = [
+        Column(text("station.column.station")),
+        Column(text("station.column.evse"), right=True, whole=True),
+        Column(text("station.column.state"), whole=True),
+        Column("kW", right=True, whole=True),
+        Column("kWh", right=True, whole=True),
+        Column("SOC", right=True, whole=True),
+        Column(text("station.column.protocol"), whole=True),
+        Column(text("station.column.feeder")),
+        Column(text("station.column.model")),
+        Column(text("station.column.seen"), whole=True),
+    ]
+    rows = [
+        _evse_row(station, evse, answer["clock_time"]) for station in answer["stations"] for evse in station["evses"]
+    ]
+    return columns, rows
+
+
+def _evse_row(station: dict[str, Any], evse: dict[str, Any], now: str) -> list[Cell]:
+    session = evse["session"] or {}
+    return [
+        station["station_id"],
+        str(evse["evse_id"]),
+        units.state(evse["status"] if station["online"] else "Offline"),
+        units.kilo(evse["power_w"]),
+        units.kilo(session.get("energy_wh")),
+        units.percent(session.get("soc_percent")),
+        station["protocol"].removeprefix("ocpp") or units.NOTHING,
+        station["feeder_id"],
+        station["model"],
+        units.local_time(station["last_seen_at"], now),
+    ]
+
+
+def _add_show(app: typer.Typer, text: Text) -> None:
+    @app.command("show", help=text("station.show.help"), epilog=example(text, "csms station show CP-7"))
+    def show(
+        station_id: str = typer.Argument(help=text("station.option.id"), metavar="STATION"),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        with work(text, url, as_json) as (api, out):
+            station = api.get(f"/stations/{_path(station_id)}")
+            if as_json:
+                out.document(station)
+            else:
+                _show(text, out, station)
+
+
+def _path(segment: str) -> str:
+    """One path segment, whatever was typed."""
+    from urllib.parse import quote
+
+    return quote(segment, safe="")
+
+
+def _show(text: Text, out: Output, station: dict[str, Any]) -> None:
+    known = text("console.yes") if station["registered"] else text("station.stranger")
+    out.record(
+        {
+            text("station.column.station"): Styled(station["station_id"], "bold"),
+            text("station.column.state"): units.state("Online" if station["online"] else "Offline"),
+            text("station.registered"): known,
+            text("station.column.model"): f"{station['vendor']} {station['model']} {station['firmware']}".strip(),
+            text("station.column.protocol"): station["protocol"] or units.NOTHING,
+            text("station.column.feeder"): station["feeder_id"] or units.NOTHING,
+            text("station.site"): station["site_id"] or units.NOTHING,
+            text("station.booted"): units.local_time(station["booted_at"]),
+            text("station.column.seen"): units.local_time(station["last_seen_at"]),
+        }
+    )
+    out.line("")
+    out.table(*_evses(text, station))
+    if station["profiles"]:
+        out.line("")
+        out.table(*_profiles(text, station))
+
+
+def _evses(text: Text, station: dict[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
+    titles = ("evse", "state", "nameplate", "power", "energy", "soc", "session", "departure")
+    columns = [Column(text(f"station.evse.{title}"), whole=title != "session") for title in titles]
+    return columns, [_evse_detail(evse) for evse in station["evses"]]
+
+
+def _evse_detail(evse: dict[str, Any]) -> list[Cell]:
+    session = evse["session"] or {}
+    return [
+        str(evse["evse_id"]),
+        units.state(evse["status"]),
+        f"{evse['kind'].upper()} {evse['phases']}~ {evse['current_max_a']:.1f} A {units.kilo(evse['power_max_w'])} kW",
+        f"{units.kilo(evse['power_w'])} kW",
+        f"{units.kilo(session.get('energy_wh'))} kWh",
+        units.percent(session.get("soc_percent")),
+        str(session.get("session_id", units.NOTHING)),
+        units.local_time(session.get("departure_at")),
+    ]
+
+
+def _profiles(text: Text, station: dict[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
+    titles = ("profile", "evse", "purpose", "limit", "status", "sent", "seen")
+    columns = [Column(text(f"station.profile.{title}"), whole=title != "purpose") for title in titles]
+    rows: list[list[Cell]] = [
+        [
+            str(profile["profile_id"]),
+            str(profile["evse_id"]),
+            profile["purpose"],
+            f"{units.kilo(profile['limit_w'])} kW",
+            profile["status"],
+            units.local_time(profile["sent_at"]),
+            units.local_time(profile["seen_at"]),
+        ]
+        for profile in station["profiles"]
+    ]
+    return columns, rows
+
+
+def _add_watch(app: typer.Typer, text: Text) -> None:
+    @app.command("watch", help=text("station.watch.help"), epilog=example(text, "csms station watch CP-7 --every 2"))
+    def watch(
+        station_id: str | None = typer.Argument(None, help=text("station.option.id"), metavar="STATION"),
+        every_s: float = typer.Option(1.0, "--every", min=0.2, help=text("station.option.every")),
+        count: int = typer.Option(0, "--count", min=0, help=text("station.option.count")),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        with work(text, url, as_json) as (api, out):
+            if as_json:
+                _watch_json(api, station_id, every_s, count)
+            else:
+                _watch_screen(api, out, station_id, every_s, count)
+
+
+def _read(api: ApiClient, station_id: str | None) -> dict[str, Any]:
+    """The list, also for one station, so that both are shown alike."""
+    if station_id is None:
+        answer: dict[str, Any] = api.get("/stations")
+        return answer
+    station = api.get(f"/stations/{_path(station_id)}", profiles=0)
+    return {"clock_time": station["last_seen_at"], "stations": [station]}
+
+
+def _watch_json(api: ApiClient, station_id: str | None, every_s: float, count: int) -> None:
+    """One JSON document per line and look."""
+    import json
+
+    for _ in _looks(every_s, count):
+        typer.echo(json.dumps(_read(api, station_id), ensure_ascii=False))
+
+
+def _watch_screen(api: ApiClient, out: Output, station_id: str | None, every_s: float, count: int) -> None:
+    with Live(console=out.console, auto_refresh=False, transient=False) as live:
+        for _ in _looks(every_s, count):
+            columns, rows = _stations(out.text, _read(api, station_id))
+            lines = layout.table(columns, rows[: max(1, out.console.height - 3)], out.console.width)
+            live.update(Group(*lines), refresh=True)
+
+
+def _looks(every_s: float, count: int) -> Any:
+    """Numbers of the looks, `every_s` seconds of the wall apart, until `count` (0: for ever) or Ctrl-C."""
+    number = 0
+    try:
+        while not count or number < count:
+            if number:
+                time.sleep(every_s)
+            number += 1
+            yield number
+    except KeyboardInterrupt:
+        return
+
+
+def _add_add(app: typer.Typer, text: Text) -> None:
+    command = "csms station add CP-7 --kind ac --phases 3 --current-a 32 --feeder north"
+
+    @app.command("add", help=text("station.add.help"), epilog=example(text, command))
+    def add(
+        station_id: str = typer.Argument(help=text("station.option.id"), metavar="STATION"),
+        kind: Kind = typer.Option(Kind.AC, "--kind", help=text("station.option.kind")),
+        phases: int = typer.Option(3, "--phases", min=1, max=3, help=text("station.option.phases")),
+        current_a: float = typer.Option(32.0, "--current-a", min=0.1, help=text("station.option.current")),
+        power_kw: float | None = typer.Option(None, "--power-kw", min=0.1, help=text("station.option.power")),
+        evses: int = typer.Option(1, "--evses", min=1, max=64, help=text("station.option.evses")),
+        feeder: str = typer.Option("", "--feeder", help=text("station.option.feeder")),
+        site: str = typer.Option("", "--site", help=text("station.option.site")),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        nameplate = {"kind": kind.value, "phases": phases, "current_max_a": current_a}
+        nameplate |= {"power_max_w": round(power_kw * 1000)} if power_kw else {}
+        body = {
+            "site_id": site,
+            "feeder_id": feeder,
+            "evses": [{"evse_id": number, **nameplate} for number in range(1, evses + 1)],
+        }
+        with work(text, url, as_json) as (api, out):
+            station = api.put(f"/stations/{_path(station_id)}", body)
+            if as_json:
+                out.document(station)
+            else:
+                out.line(text("station.added", station=station["station_id"]))
