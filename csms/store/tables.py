@@ -1,6 +1,6 @@
 """Tables of the central system. Times are UTC; energy in Wh, power in W, current in A.
 
-Rows of `sample` are written as tuples by the writer, never through the ORM. Migrations in `migrations/` follow this file;
+Rows are written by the writer as plain values, never through the ORM. Migrations in `migrations/` follow this file;
 a test compares the two.
 """
 
@@ -56,8 +56,9 @@ class Connector(SQLModel, table=True):
 
 
 class Session(SQLModel, table=True):
-    """A charging session. `id` is also the transaction id issued to 1.6 stations; `transaction_id` is the station's word.
+    """A charging session. `id` is also the transaction id issued to 1.6 stations.
 
+    `transaction_id` is the station's word for it.
     `status` is open or ended. `flags` lists deviations (orphan_stop, register_reset, stop_below_start, offline, ...).
     """
 
@@ -93,7 +94,15 @@ class Sample(SQLModel, table=True):
 
     __table_args__: ClassVar[Any] = (
         UniqueConstraint(
-            "station_id", "evse_id", "transaction_id", "time", "measurand", "phase", "context", "location"
+            "station_id",
+            "evse_id",
+            "transaction_id",
+            "time",
+            "measurand",
+            "phase",
+            "context",
+            "location",
+            name="uq_sample",
         ),
         Index("ix_sample_session", "session_id", "time"),
     )
@@ -127,7 +136,7 @@ class IdToken(SQLModel, table=True):
 
 
 class Notice(SQLModel, table=True):
-    """Something worth keeping that has no table of its own: orphan stops, vendor messages, deviations, security events."""
+    """What is worth keeping without a table of its own: orphan stops, vendor messages, deviations, security events."""
 
     id: int | None = Field(default=None, primary_key=True)
     station_id: str = Field(index=True)
@@ -247,7 +256,7 @@ class ExternalId(SQLModel, table=True):
     """Our key to a platform's identifier: generated once, never recycled."""
 
     __tablename__ = "external_id"
-    __table_args__: ClassVar[Any] = (UniqueConstraint("scope", "external"),)
+    __table_args__: ClassVar[Any] = (UniqueConstraint("scope", "external", name="uq_external_id"),)
 
     scope: str = Field(primary_key=True)
     local: str = Field(primary_key=True)

@@ -26,4 +26,6 @@ class Utc(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Every time read is UTC-aware."""
-        return value if value is None or value.tzinfo is not None else value.replace(tzinfo=UTC)
+        if not isinstance(value, datetime):
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

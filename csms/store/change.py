@@ -1,0 +1,93 @@
+"""A change to the database as a value: a statement and the rows it is carried out with.
+
+Statements are built once per engine, so that SQLite and PostgreSQL get their own spelling of the same thing. Two
+changes with the same statement object can be carried out together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Executable, Table, bindparam, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+Row = Mapping[str, Any]
+KEY_PREFIX = "key_"
+"""Parameters that pick the row of an UPDATE; its plain parameters are the new values."""
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """One statement for every engine. `unordered`: it may be carried out before or after any other change."""
+
+    build: Callable[[str], Executable]
+    unordered: bool = False
+
+    def sql(self, dialect: str) -> Executable:
+        """The statement as the engine with this SQLAlchemy name takes it."""
+        return _built(self, dialect)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One statement with its rows. Made by `changes` and `outbox`; opaque to everybody else."""
+
+    statement: Statement
+    rows: Sequence[Row]
+
+
+@cache
+def _built(statement: Statement, dialect: str) -> Executable:
+    return statement.build(dialect)
+
+
+def _insert(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+def plain_insert(table: Table) -> Statement:
+    """INSERT; a row that is there already is an error."""
+    return Statement(lambda dialect: insert(table))
+
+
+def insert_ignoring(table: Table, unique: Sequence[str], unordered: bool = False) -> Statement:
+    """INSERT; a row whose `unique` columns are there already is left as it is."""
+    return Statement(lambda d: _insert(table, d).on_conflict_do_nothing(index_elements=unique), unordered)
+
+
+def upsert(table: Table, keys: Sequence[str], updated: Iterable[str] | None = None) -> Statement:
+    """INSERT; where the `keys` are there already, set the `updated` columns (all others, if not given)."""
+    columns = [column.name for column in table.columns if column.name not in keys] if updated is None else list(updated)
+
+    def build(dialect: str) -> Executable:
+        statement = _insert(table, dialect)
+        new = {name: statement.excluded[name] for name in columns}
+        return statement.on_conflict_do_update(index_elements=keys, set_=new)
+
+    return Statement(build)
+
+
+def update_where(table: Table, keys: Sequence[str]) -> Statement:
+    """UPDATE of the row with these `keys`, handed in as `key_<name>`; all other parameters are the new values."""
+    conditions = [table.columns[name] == bindparam(KEY_PREFIX + name) for name in keys]
+    return Statement(lambda dialect: update(table).where(*conditions))
+
+
+def merged(changes: Iterable[Change]) -> list[tuple[Statement, list[Row]]]:
+    """Fewest steps that do the same: neighbours with one statement become one step, and so do all unordered ones."""
+    steps: list[tuple[Statement, list[Row]]] = []
+    unordered: dict[Statement, list[Row]] = {}
+    for change in changes:
+        statement = change.statement
+        if statement in unordered:
+            unordered[statement].extend(change.rows)
+        elif not statement.unordered and steps and steps[-1][0] is statement:
+            steps[-1][1].extend(change.rows)
+        elif change.rows:
+            steps.append((statement, list(change.rows)))
+            if statement.unordered:
+                unordered[statement] = steps[-1][1]
+    return steps

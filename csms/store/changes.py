@@ -1,0 +1,188 @@
+"""Builders of changes: what the other rooms may ask the store to write. Pure; the writer carries them out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Table, inspect
+from sqlmodel import SQLModel
+
+from csms.store.change import KEY_PREFIX, Change, Row, Statement, insert_ignoring, plain_insert, update_where, upsert
+from csms.store.tables import (
+    Connector,
+    Evse,
+    ExternalId,
+    IdToken,
+    LimitDecision,
+    LimitRow,
+    Notice,
+    PlanRow,
+    ProfileRow,
+    Sample,
+    Session,
+    Station,
+    UpperBoundRow,
+)
+
+
+def table_of(model: type[SQLModel]) -> Table:
+    """The table behind a model."""
+    table = inspect(model).local_table
+    assert isinstance(table, Table)
+    return table
+
+
+def row_of(model: SQLModel) -> dict[str, Any]:
+    """The values of a model as a row; an id that the database shall give is left out."""
+    row = {column.name: getattr(model, column.name) for column in table_of(type(model)).columns}
+    if row.get("id", 0) is None:
+        del row["id"]
+    return row
+
+
+_STATION = table_of(Station)
+_SAMPLE_DEFAULTS: dict[str, Any] = {
+    "session_id": None,
+    "transaction_id": "",
+    "phase": "",
+    "context": "",
+    "location": "",
+}
+_SAMPLE_COLUMNS = frozenset(table_of(Sample).columns.keys()) - {"id"}
+_SAMPLE_KEY = ("station_id", "evse_id", "transaction_id", "time", "measurand", "phase", "context", "location")
+
+_PUT_STATION = upsert(_STATION, ["id"])
+_REGISTER_STATION = upsert(_STATION, ["id"], ["registered", "site_id", "feeder_id"])
+_BOOT_STATION = update_where(_STATION, ["id"])
+_SEE_STATION = update_where(_STATION, ["id"])
+_PUT_EVSE = upsert(table_of(Evse), ["station_id", "evse_id"])
+_PUT_CONNECTOR = upsert(table_of(Connector), ["station_id", "evse_id", "connector_id"])
+_OPEN_SESSION = plain_insert(table_of(Session))
+_ADD_SAMPLES = insert_ignoring(table_of(Sample), _SAMPLE_KEY, unordered=True)
+_PUT_TOKEN = upsert(table_of(IdToken), ["id_token"])
+_ADD_NOTICE = plain_insert(table_of(Notice))
+_PUT_LIMIT = upsert(table_of(LimitRow), ["source", "feeder_id", "limit_id", "version"])
+_ADD_LIMIT_DECISION = plain_insert(table_of(LimitDecision))
+_ADD_PLAN = plain_insert(table_of(PlanRow))
+_ADD_PROFILE = plain_insert(table_of(ProfileRow))
+_PUT_UPPER_BOUND = upsert(table_of(UpperBoundRow), ["station_id", "evse_id"])
+_PUT_EXTERNAL_ID = insert_ignoring(table_of(ExternalId), ["scope", "local"])
+
+
+def put_station(station: Station) -> Change:
+    """Add the station or replace all that is known of it."""
+    return Change(_PUT_STATION, [row_of(station)])
+
+
+def register_station(station: Station) -> Change:
+    """Add the station, or set where it stands and whether it is registered; what it said at boot stays."""
+    return Change(_REGISTER_STATION, [row_of(station)])
+
+
+def station_booted(
+    station_id: str, *, at: datetime, protocol: str, vendor: str, model: str, serial: str, firmware: str
+) -> Change:
+    """What a known station said of itself at boot."""
+    said = {"vendor": vendor, "model": model, "serial": serial, "firmware": firmware, "protocol": protocol}
+    return Change(_BOOT_STATION, [{"key_id": station_id, "booted_at": at, "last_seen_at": at, **said}])
+
+
+def station_seen(station_id: str, at: datetime, protocol: str) -> Change:
+    """A known station gave a sign of life."""
+    return Change(_SEE_STATION, [{"key_id": station_id, "last_seen_at": at, "protocol": protocol}])
+
+
+def put_evse(evse: Evse) -> Change:
+    """Nameplate of an EVSE, new or changed."""
+    return Change(_PUT_EVSE, [row_of(evse)])
+
+
+def put_connector(connector: Connector) -> Change:
+    """State of a connector, new or changed."""
+    return Change(_PUT_CONNECTOR, [row_of(connector)])
+
+
+def open_session(session: Session) -> Change:
+    """A new session; its id must be unused."""
+    return Change(_OPEN_SESSION, [row_of(session)])
+
+
+def update_session(session_id: int, **values: Any) -> Change:
+    """Set columns of a session; no effect if there is none with this id. ValueError for an unknown column."""
+    return _update(Session, {"id": session_id}, values)
+
+
+def add_samples(rows: Sequence[Row]) -> Change:
+    """Store metered values; those that are there already (same station, EVSE, transaction, time and kind) are ignored.
+
+    Rows as in table `sample`, without id. ValueError for an unknown column.
+    """
+    for row in rows:
+        if not row.keys() <= _SAMPLE_COLUMNS:
+            raise ValueError(f"table sample has no column {', '.join(sorted(row.keys() - _SAMPLE_COLUMNS))}")
+    return Change(_ADD_SAMPLES, [{**_SAMPLE_DEFAULTS, **row} for row in rows])
+
+
+def put_token(token: IdToken) -> Change:
+    """A card or app token, new or changed."""
+    return Change(_PUT_TOKEN, [row_of(token)])
+
+
+def add_notice(station_id: str, at: datetime, code: str, detail: Mapping[str, Any] | None = None) -> Change:
+    """Something worth keeping; `detail` must be JSON."""
+    return Change(
+        _ADD_NOTICE, [{"station_id": station_id, "received_at": at, "code": code, "detail": dict(detail or {})}]
+    )
+
+
+def put_limit(limit: LimitRow) -> Change:
+    """One version of a limit; the same version again replaces it."""
+    return Change(_PUT_LIMIT, [row_of(limit)])
+
+
+def add_limit_decision(decision: LimitDecision) -> Change:
+    """What was decided on one statement of a limit source."""
+    return Change(_ADD_LIMIT_DECISION, [row_of(decision)])
+
+
+def add_plan(plan: PlanRow) -> Change:
+    """A plan as adopted."""
+    return Change(_ADD_PLAN, [row_of(plan)])
+
+
+def add_profile(profile: ProfileRow) -> Change:
+    """A charging profile as sent."""
+    return Change(_ADD_PROFILE, [row_of(profile)])
+
+
+def update_profile(station_id: str, profile_id: int, sent_at: datetime, **values: Any) -> Change:
+    """Set columns of one sending of a profile (ids are used again, so the moment counts)."""
+    return _update(ProfileRow, {"station_id": station_id, "profile_id": profile_id, "sent_at": sent_at}, values)
+
+
+def put_upper_bound(bound: UpperBoundRow) -> Change:
+    """The most one EVSE may be drawing."""
+    return Change(_PUT_UPPER_BOUND, [row_of(bound)])
+
+
+def put_external_id(scope: str, local: str, external: str) -> Change:
+    """A platform's identifier for our key; one that is there already stays. Taken by another key: the commit fails."""
+    return Change(_PUT_EXTERNAL_ID, [{"scope": scope, "local": local, "external": external}])
+
+
+def _update(model: type[SQLModel], keys: Mapping[str, Any], values: Mapping[str, Any]) -> Change:
+    row = {KEY_PREFIX + name: value for name, value in keys.items()} | dict(sorted(values.items()))
+    return Change(_update_statement(model, tuple(keys), tuple(sorted(values))), [row] if values else [])
+
+
+@cache
+def _update_statement(model: type[SQLModel], keys: tuple[str, ...], columns: tuple[str, ...]) -> Statement:
+    """One statement object for each set of columns: only equal shapes may be carried out together."""
+    table = table_of(model)
+    unknown = set(columns) - set(table.columns.keys())
+    if unknown:
+        raise ValueError(f"table {table.name} has no column {', '.join(sorted(unknown))}")
+    return update_where(table, keys)

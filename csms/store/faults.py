@@ -1,0 +1,48 @@
+"""What a database error means: is the database out of reach, or is one message to blame?"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError
+
+SQLITE_OUTAGES = frozenset(
+    {
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+"""Primary result codes (the low byte of the extended ones) that no other message would escape."""
+
+POSTGRES_OUTAGES = ("08", "25006", "53", "57", "58", "XX")
+"""SQLSTATE prefixes: connection, read-only, resources, operator intervention, system, internal."""
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database itself failed, so that trying the other messages is no use."""
+    if isinstance(error, OSError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or _sqlite_outage(code) or state.startswith(POSTGRES_OUTAGES)
+
+
+def _sqlite_outage(code: int | None) -> bool:
+    return code is not None and code & 0xFF in SQLITE_OUTAGES
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether another process holds the database."""
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -1,0 +1,54 @@
+"""Database URLs: which engines there are, and what a SQLite file is opened with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
+
+from csms.model.errors import CsmsError
+
+BUSY_TIMEOUT_S = 5.0
+"""How long to wait for another process (a migration, a command line) that holds the file."""
+
+
+class DatabaseUnsupported(CsmsError):
+    """The database URL names no engine that this version can use."""
+
+    code = "database_unsupported"
+
+
+def sqlite_path(url: str) -> Path:
+    """The file behind `sqlite+aiosqlite:///path`. Raises DatabaseUnsupported for any other URL."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise DatabaseUnsupported("the database URL cannot be read; it reads like sqlite+aiosqlite:///path") from None
+    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
+        named = parsed.render_as_string(hide_password=True)
+        raise DatabaseUnsupported(f"the database must be a file, sqlite+aiosqlite:///path, not {named}")
+    return Path(str(parsed.database))
+
+
+def sqlite_url(path: Path, driver: str, mode: str) -> URL:
+    """A SQLAlchemy URL that opens the file with `mode` ro, rw (it must exist) or rwc (made when missing)."""
+    name = f"file:{quote(str(path.absolute()))}"
+    return URL.create(driver, database=name, query={"mode": mode, "uri": "true"})
+
+
+def set_pragmas(connection: DBAPIConnection, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+    """What every SQLite connection needs; synchronous=FULL makes a commit survive a loss of power (hot-path 4.4)."""
+    cursor = connection.cursor()
+    try:
+        for pragma in (
+            f"busy_timeout={int(busy_timeout_s * 1000)}",
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+    finally:
+        cursor.close()
