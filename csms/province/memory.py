@@ -1,0 +1,105 @@
+"""The outbox in memory: the twin of the SQL one, for tests and for a try without a database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from csms.province.ports import ACKED, DEAD, OPEN_STATES, QUEUED, RETRY, SENT, STATES, NewEntry, OutboxEntry
+
+
+class MemoryOutbox:
+    """`OutboxStore` on a dictionary. `restarted()` shows what a new process would find."""
+
+    def __init__(self, rows: dict[int, OutboxEntry] | None = None) -> None:
+        self.rows: dict[int, OutboxEntry] = rows if rows is not None else {}
+        self._last_id = max(self.rows, default=0)
+
+    def restarted(self) -> MemoryOutbox:
+        """A new outbox on the same rows."""
+        return MemoryOutbox(self.rows)
+
+    async def add(self, entries: Sequence[NewEntry]) -> None:
+        """See `OutboxStore.add`."""
+        for entry in entries:
+            if entry.collapse:
+                await self.drop_open(entry.partner, entry.interface, entry.business_key)
+            self._last_id += 1
+            self.rows[self._last_id] = _stored(self._last_id, entry)
+
+    async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[OutboxEntry]:
+        """See `OutboxStore.due`."""
+        rows = [row for row in self._open(partner) if row.interface in interfaces and row.next_at <= now]
+        return rows[:limit]
+
+    async def next_due_at(self, partner: str) -> datetime | None:
+        """See `OutboxStore.next_due_at`."""
+        return min((row.next_at for row in self._open(partner)), default=None)
+
+    async def mark_sent(self, entry_id: int, next_at: datetime) -> None:
+        """See `OutboxStore.mark_sent`."""
+        if row := self.rows.get(entry_id):
+            self.rows[entry_id] = replace(row, state=SENT, attempts=row.attempts + 1, next_at=next_at)
+
+    async def mark_acked(self, entry_id: int, at: datetime, code: int, note: str = "") -> None:
+        """See `OutboxStore.mark_acked`."""
+        if row := self.rows.get(entry_id):
+            self.rows[entry_id] = replace(row, state=ACKED, acked_at=at, last_code=code, last_error=note)
+
+    async def mark_retry(self, entry_id: int, next_at: datetime, code: int | None, error: str) -> None:
+        """See `OutboxStore.mark_retry`."""
+        if row := self.rows.get(entry_id):
+            self.rows[entry_id] = replace(row, state=RETRY, next_at=next_at, last_code=code, last_error=error)
+
+    async def mark_dead(self, entry_id: int, code: int | None, error: str) -> None:
+        """See `OutboxStore.mark_dead`."""
+        if row := self.rows.get(entry_id):
+            self.rows[entry_id] = replace(row, state=DEAD, last_code=code, last_error=error)
+
+    async def recover(self, partner: str, now: datetime) -> int:
+        """See `OutboxStore.recover`."""
+        lost = [row for row in self._open(partner) if row.state == SENT]
+        for row in lost:
+            self.rows[row.id] = replace(row, state=RETRY, next_at=now)
+        return len(lost)
+
+    async def requeue(self, partner: str, now: datetime) -> int:
+        """See `OutboxStore.requeue`."""
+        dead = [row for row in self.rows.values() if row.partner == partner and row.state == DEAD]
+        for row in dead:
+            self.rows[row.id] = replace(row, state=QUEUED, next_at=now, attempts=0)
+        return len(dead)
+
+    async def drop_open(self, partner: str, interface: str, business_key: str) -> int:
+        """See `OutboxStore.drop_open`."""
+        pointless = [
+            row.id for row in self._open(partner) if (row.interface, row.business_key) == (interface, business_key)
+        ]
+        for entry_id in pointless:
+            del self.rows[entry_id]
+        return len(pointless)
+
+    async def counts(self, partner: str | None = None) -> dict[str, int]:
+        """See `OutboxStore.counts`."""
+        rows = [row for row in self.rows.values() if partner in (None, row.partner)]
+        return {state: sum(row.state == state for row in rows) for state in STATES}
+
+    def _open(self, partner: str) -> list[OutboxEntry]:
+        return [row for _, row in sorted(self.rows.items()) if row.partner == partner and row.state in OPEN_STATES]
+
+
+def _stored(entry_id: int, entry: NewEntry) -> OutboxEntry:
+    return OutboxEntry(
+        id=entry_id,
+        partner=entry.partner,
+        interface=entry.interface,
+        business_key=entry.business_key,
+        payload=dict(entry.payload),
+        state=entry.state,
+        attempts=0,
+        created_at=entry.created_at,
+        next_at=entry.created_at,
+        last_code=entry.last_code,
+        last_error=entry.last_error,
+    )

@@ -1,0 +1,110 @@
+"""What the province room asks of a store, and its own records of it.
+
+`OutboxStore` is filled by `csms.store.outbox.SqlOutbox` and, in memory, by `csms.province.memory.MemoryOutbox`; one
+contract test holds both. Entries are written with the business change they report, so they are plain values.
+
+States: queued -> sent -> acked | retry | dead; retry -> sent. `dead` goes back to `queued` only by `requeue`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+QUEUED = "queued"
+SENT = "sent"
+RETRY = "retry"
+ACKED = "acked"
+DEAD = "dead"
+OPEN_STATES = (QUEUED, SENT, RETRY)
+STATES = (QUEUED, SENT, RETRY, ACKED, DEAD)
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """A message to be delivered. `collapse`: it replaces the open entries of the same partner, interface and key.
+
+    `interface` is our name of the message kind (`csms.province.profile.Kind`), not the wire name. An entry may be born
+    `dead` when our own check found it invalid; it is kept for correction.
+    """
+
+    partner: str
+    interface: str
+    business_key: str
+    payload: Mapping[str, Any]
+    created_at: datetime
+    collapse: bool = False
+    state: str = QUEUED
+    last_code: int | None = None
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """A stored entry. `next_at` is when it is due; while it is `sent`, when it counts as lost."""
+
+    id: int
+    partner: str
+    interface: str
+    business_key: str
+    payload: Mapping[str, Any]
+    state: str
+    attempts: int
+    created_at: datetime
+    next_at: datetime
+    acked_at: datetime | None = None
+    last_code: int | None = None
+    last_error: str = ""
+
+
+class OutboxStore(Protocol):
+    """A durable outbox. Every method returns after its change is durable. A mark on an id that is gone does nothing."""
+
+    async def add(self, entries: Sequence[NewEntry]) -> None:
+        """Store all entries in one transaction, due at once (`next_at` = `created_at`).
+
+        An entry with `collapse` first removes the open entries of the same partner, interface and business key.
+        """
+        ...
+
+    async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[OutboxEntry]:
+        """Open entries of these interfaces with `next_at` <= now, oldest id first, at most `limit`."""
+        ...
+
+    async def next_due_at(self, partner: str) -> datetime | None:
+        """The earliest `next_at` of the open entries of a partner, None without any."""
+        ...
+
+    async def mark_sent(self, entry_id: int, next_at: datetime) -> None:
+        """Written ahead of an attempt: state `sent`, one attempt more, counts as lost at `next_at`."""
+        ...
+
+    async def mark_acked(self, entry_id: int, at: datetime, code: int, note: str = "") -> None:
+        """The partner has taken it (`acked_at` = at, `last_error` = note)."""
+        ...
+
+    async def mark_retry(self, entry_id: int, next_at: datetime, code: int | None, error: str) -> None:
+        """The attempt failed; the next one is due at `next_at`."""
+        ...
+
+    async def mark_dead(self, entry_id: int, code: int | None, error: str) -> None:
+        """No attempt can succeed without a correction; the entry is kept."""
+        ...
+
+    async def recover(self, partner: str, now: datetime) -> int:
+        """After a restart: every `sent` entry becomes `retry`, due now. Returns how many."""
+        ...
+
+    async def requeue(self, partner: str, now: datetime) -> int:
+        """Every `dead` entry of a partner becomes `queued`, due now, with 0 attempts. Returns how many."""
+        ...
+
+    async def drop_open(self, partner: str, interface: str, business_key: str) -> int:
+        """Remove the open entries of a key that became pointless. Returns how many."""
+        ...
+
+    async def counts(self, partner: str | None = None) -> dict[str, int]:
+        """Number of entries by state, every state named; of all partners for None."""
+        ...

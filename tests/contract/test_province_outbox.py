@@ -1,0 +1,179 @@
+"""What every outbox must do; the forwarder relies on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from csms.province.memory import MemoryOutbox
+from csms.province.ports import NewEntry, OutboxEntry, OutboxStore
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=60)
+
+
+class MemoryHome:
+    """Keeps the rows of an in-memory outbox over a `restart`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.outbox = MemoryOutbox()
+
+    async def open(self) -> OutboxStore:
+        self.outbox = self.outbox.restarted()
+        return self.outbox
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+HOMES = [MemoryHome]
+Opener = Callable[[], Awaitable[OutboxStore]]
+
+
+@pytest.fixture(params=HOMES, ids=lambda home: home.__name__)
+async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
+    """Opens the outbox; called again it is what a new process would find."""
+    home = request.param(tmp_path)
+    yield home.open
+    await home.close()
+
+
+def entry(key: str = "k", interface: str = "order", partner: str = "p", **more: object) -> NewEntry:
+    values: dict[str, object] = {"payload": {"Key": key, "n": [1, 2.5]}, "created_at": NOW, **more}
+    return NewEntry(partner, interface, key, **values)  # type: ignore[arg-type]
+
+
+async def open_entries(outbox: OutboxStore, partner: str = "p", now: datetime = LATER) -> list[OutboxEntry]:
+    return await outbox.due(partner, ["order", "status"], now, 100)
+
+
+async def test_what_is_added_is_due_at_once_in_order(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry("b"), entry("a"), entry("x", partner="other"), entry("s", interface="status")])
+    due = await outbox.due("p", ["order"], NOW, 10)
+    assert [row.business_key for row in due] == ["b", "a"]
+    assert due[0].payload == {"Key": "b", "n": [1, 2.5]}
+    assert (due[0].state, due[0].attempts, due[0].created_at, due[0].next_at) == ("queued", 0, NOW, NOW)
+    assert [row.business_key for row in await outbox.due("p", ["order"], NOW, 1)] == ["b"]
+    assert [row.business_key for row in await outbox.due("p", ["order", "status"], NOW, 10)] == ["b", "a", "s"]
+
+
+async def test_nothing_is_due_before_its_time(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry()])
+    assert await outbox.due("p", ["order"], NOW - timedelta(microseconds=1), 10) == []
+
+
+async def test_the_way_to_an_acknowledgement(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry()])
+    [row] = await open_entries(outbox)
+    await outbox.mark_sent(row.id, LATER)
+    assert await open_entries(outbox, now=NOW) == []
+    [sent] = await open_entries(outbox)
+    assert (sent.state, sent.attempts, sent.next_at) == ("sent", 1, LATER)
+    await outbox.mark_acked(row.id, LATER, 4015, "had it")
+    assert await open_entries(outbox) == []
+    assert (await outbox.counts("p"))["acked"] == 1
+
+
+async def test_a_retry_waits_for_its_time(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry()])
+    [row] = await open_entries(outbox)
+    await outbox.mark_sent(row.id, LATER)
+    await outbox.mark_retry(row.id, LATER, 500, "time-out")
+    assert await open_entries(outbox, now=NOW) == []
+    [retry] = await open_entries(outbox)
+    assert (retry.state, retry.attempts, retry.last_code, retry.last_error) == ("retry", 1, 500, "time-out")
+
+
+async def test_the_dead_are_kept_and_can_be_queued_again(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry("a"), entry("b", state="dead", last_code=4004, last_error="DQ_MISSING X")])
+    [row] = await open_entries(outbox)
+    await outbox.mark_dead(row.id, 4004, "refused")
+    assert await open_entries(outbox) == []
+    assert (await outbox.counts())["dead"] == 2
+    assert await outbox.requeue("p", LATER) == 2
+    rows = await open_entries(outbox)
+    assert [(r.business_key, r.state, r.attempts, r.next_at) for r in rows] == [
+        ("a", "queued", 0, LATER),
+        ("b", "queued", 0, LATER),
+    ]
+
+
+async def test_the_latest_wins_where_it_may(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add(
+        [entry("c1", "status"), entry("c2", "status"), entry("c1", "order"), entry("c1", "status", "other")]
+    )
+    await outbox.add([entry("c1", "status", payload={"v": 2}, collapse=True)])
+    rows = await open_entries(outbox)
+    assert [(r.interface, r.business_key) for r in rows] == [("status", "c2"), ("order", "c1"), ("status", "c1")]
+    assert rows[-1].payload == {"v": 2}
+    assert len(await open_entries(outbox, "other")) == 1
+
+
+async def test_collapsing_spares_what_is_done_and_a_late_mark_does_nothing(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry("c", "status"), entry("d", "status")])
+    first, second = await open_entries(outbox)
+    await outbox.mark_acked(first.id, NOW, 0)
+    await outbox.mark_sent(second.id, LATER)
+    await outbox.add([entry("c", "status", collapse=True), entry("d", "status", collapse=True)])
+    await outbox.mark_acked(second.id, NOW, 0)
+    await outbox.mark_retry(second.id, NOW, 500, "")
+    await outbox.mark_dead(second.id, 4004, "")
+    counts = await outbox.counts("p")
+    assert (counts["acked"], counts["queued"], counts["sent"]) == (1, 2, 0)
+
+
+async def test_a_batch_may_collapse_within_itself(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry("c", "status", payload={"v": n}, collapse=True) for n in range(3)])
+    assert [row.payload for row in await open_entries(outbox)] == [{"v": 2}]
+
+
+async def test_a_restart_loses_nothing_and_recovers_what_was_on_its_way(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry("a"), entry("b"), entry("c")])
+    a, b, _ = await open_entries(outbox)
+    await outbox.mark_sent(a.id, LATER)
+    await outbox.mark_sent(b.id, LATER)
+    await outbox.mark_acked(b.id, NOW, 0)
+    outbox = await reopen()
+    assert await outbox.recover("other", NOW) == 0
+    assert await outbox.recover("p", NOW) == 1
+    rows = await open_entries(outbox, now=NOW)
+    assert [(r.business_key, r.state, r.attempts) for r in rows] == [("a", "retry", 1), ("c", "queued", 0)]
+    await outbox.add([entry("d")])
+    assert len({r.id for r in await open_entries(outbox)}) == 3
+
+
+async def test_when_to_look_again(reopen: Opener) -> None:
+    outbox = await reopen()
+    assert await outbox.next_due_at("p") is None
+    await outbox.add([entry("a"), entry("b", created_at=LATER), entry("c", partner="other")])
+    assert await outbox.next_due_at("p") == NOW
+    [row] = await open_entries(outbox, now=NOW)
+    await outbox.mark_acked(row.id, NOW, 0)
+    assert await outbox.next_due_at("p") == LATER
+
+
+async def test_dropping_what_became_pointless(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry("a", "status"), entry("a", "order"), entry("b", "status")])
+    assert await outbox.drop_open("p", "status", "a") == 1
+    assert [(r.interface, r.business_key) for r in await open_entries(outbox)] == [("order", "a"), ("status", "b")]
+
+
+async def test_counts_name_every_state(reopen: Opener) -> None:
+    outbox = await reopen()
+    assert await outbox.counts() == {"queued": 0, "sent": 0, "retry": 0, "acked": 0, "dead": 0}
+    await outbox.add([entry("a"), entry("b", partner="other")])
+    assert (await outbox.counts())["queued"] == 2
+    assert (await outbox.counts("p"))["queued"] == 1
