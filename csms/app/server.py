@@ -1,0 +1,111 @@
+"""`csms serve`: builds every room, starts them from the bottom up, stops them from the top down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from csms.app.http import HttpServer
+from csms.app.logs import set_up_logs
+from csms.app.rooms import Rooms, build_rooms
+from csms.app.settings import Settings
+from csms.app.supervisor import Supervisor
+from csms.model.clock import Clock
+
+log = logging.getLogger(__name__)
+
+READY_FILE = "serve.json"
+"""In the data folder while the server runs: process id and ports, for scripts that started it with port 0."""
+
+Extension = Callable[[Rooms], None]
+"""Something from outside the central system that adds routes or work (the monitor)."""
+
+
+class CentralSystem:
+    """One running central system."""
+
+    def __init__(self, settings: Settings, clock: Clock, extensions: Sequence[Extension] = ()) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._extensions = extensions
+        self._supervisor = Supervisor(clock)
+        self._rooms: Rooms | None = None
+        self._http: HttpServer | None = None
+        self.ocpp_port = 0
+        self.http_port = 0
+
+    async def start(self) -> None:
+        """Raises CsmsError (settings, store) or OSError (a port is taken); then nothing is left running."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        rooms = self._rooms = await build_rooms(self._settings, self._clock)
+        for extend in self._extensions:
+            extend(rooms)
+        for name, work in rooms.background:
+            self._supervisor.start(name, work)
+        self._http = HttpServer(rooms.api, self._settings.http_host, self._settings.http_port)
+        self.http_port = await self._http.start()
+        self.ocpp_port = await rooms.gateway.start()
+        self._write_ready_file()
+        log.info("started", extra={"ocpp_port": self.ocpp_port, "http_port": self.http_port})
+
+    async def stop(self) -> None:
+        """Take no more, tell the stations (close code 1001), finish what was accepted, close the store."""
+        (self._settings.data_dir / READY_FILE).unlink(missing_ok=True)
+        if self._rooms is not None:
+            await self._rooms.gateway.stop("the central system is restarting")
+        if self._http is not None:
+            await self._http.stop()
+        await self._supervisor.stop()
+        if self._rooms is not None:
+            await self._rooms.close()
+        log.info("stopped")
+
+    def _write_ready_file(self) -> None:
+        facts = {"pid": os.getpid(), "ocpp_port": self.ocpp_port, "http_port": self.http_port}
+        path = self._settings.data_dir / READY_FILE
+        draft = path.with_suffix(".tmp")
+        draft.write_text(json.dumps(facts), encoding="utf-8")
+        draft.replace(path)
+
+
+async def serve(
+    settings: Settings,
+    clock: Clock,
+    extensions: Sequence[Extension] = (),
+    started: Callable[[CentralSystem], None] | None = None,
+) -> None:
+    """Run until SIGINT or SIGTERM; `started` is told once everything listens."""
+    set_up_logs(settings.log_level)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    system = CentralSystem(settings, clock, extensions)
+    await system.start()
+    try:
+        if started is not None:
+            started(system)
+        await stop.wait()
+    finally:
+        await system.stop()
+
+
+def ready_ports(data_dir: Path) -> tuple[int, int] | None:
+    """(OCPP port, HTTP port) of the server that runs on this data folder, None while it is not up."""
+    try:
+        facts = json.loads((data_dir / READY_FILE).read_text("utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return int(facts["ocpp_port"]), int(facts["http_port"])

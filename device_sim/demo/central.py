@@ -1,0 +1,47 @@
+"""What the demo asks of the central system, by its public HTTP API like any other client."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+
+class Central:
+    """A client of one central system and of the receiving platform beside it."""
+
+    def __init__(self, api_url: str, platform_url: str) -> None:
+        self._api = httpx.Client(base_url=api_url, trust_env=False, timeout=10.0)
+        self._platform = httpx.Client(base_url=platform_url, trust_env=False, timeout=10.0)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
+        self._platform.close()
+
+    def overview(self) -> dict[str, Any]:
+        """Everything that the live view shows. Raises httpx.HTTPError when the server does not answer."""
+        answer: dict[str, Any] = self._api.get("/api/v1/overview").raise_for_status().json()
+        return answer
+
+    def push_limit(self, feeder_id: str, limit_id: str, power_w: int, valid_from: datetime, valid_to: datetime) -> None:
+        """Act as the grid operator. Raises httpx.HTTPStatusError when the limit is refused."""
+        body = {
+            "version": 1,
+            "value_w": power_w,
+            "valid_from": valid_from.isoformat(),
+            "valid_to": valid_to.isoformat(),
+            "reason": "demo",
+        }
+        self._api.put(f"/api/v1/feeders/{feeder_id}/limits/{limit_id}", json=body).raise_for_status()
+
+    def province(self) -> dict[str, Any]:
+        """Counts of the outbox by partner."""
+        answer: dict[str, Any] = self._api.get("/api/v1/province").raise_for_status().json()
+        return answer
+
+    def received_by_platform(self) -> dict[str, Any]:
+        """What the platform on the other side has accepted."""
+        answer: dict[str, Any] = self._platform.get("/summary").raise_for_status().json()
+        return answer
