@@ -1,0 +1,38 @@
+"""Smart charging as mathematics: exact power plans with a proof of quality, yardsticks and rounding to what piles
+accept.
+
+Pure numpy and scipy; it proposes, it never switches anything. `solve` is a `Solver`: any function from Problem to
+Plan may take its place.
+"""
+
+from optimizer.certificate import PlanCheck, check_plan, lower_bound
+from optimizer.deliverable import Deliverable, deliverable
+from optimizer.interior_point import solve
+from optimizer.objective import plan_objective, unserved_price
+from optimizer.problem import CapSoft, EvSession, Plan, Problem, Shortfall, Solver
+from optimizer.rounding import Grant, Levels, Request, amp_levels, laxity_h, round_targets, table_levels, watt_levels
+
+__all__ = [
+    "CapSoft",
+    "Deliverable",
+    "EvSession",
+    "Grant",
+    "Levels",
+    "Plan",
+    "PlanCheck",
+    "Problem",
+    "Request",
+    "Shortfall",
+    "Solver",
+    "amp_levels",
+    "check_plan",
+    "deliverable",
+    "laxity_h",
+    "lower_bound",
+    "plan_objective",
+    "round_targets",
+    "solve",
+    "table_levels",
+    "unserved_price",
+    "watt_levels",
+]
