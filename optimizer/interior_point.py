@@ -22,7 +22,7 @@ from optimizer.repair import finish
 ITERATIONS_MAX = 60
 PROXIMAL = 1e-9
 TO_BOUNDARY = 0.995
-STEP_MIN = 1e-7
+STEP_MIN = 1e-12
 TOLERANCE = 1e-9
 GAP_TARGET = 1e-6
 
@@ -70,11 +70,21 @@ def _start(r: Reduced) -> _Point:
     nu = r.slope + r.weight * y
     eta = r.row_sum(np.where(dummy, 0.0, r.at_entries(nu))) / slots
     mu = 0.1 * float(np.mean(x))
-    return _Point(x, mu / x, mu / (r.upper - x), eta, nu, s, mu / s)
+    slope = r.cost + r.at_entries(nu) - eta[r.rows]
+    low, high = mu / x + np.maximum(slope, 0.0), mu / (r.upper - x) + np.maximum(-slope, 0.0)
+    return _Point(x, low, high, eta, nu, s, mu / s)
 
 
 def _complementarity(r: Reduced, p: _Point) -> float:
     return float(p.x @ p.low + (r.upper - p.x) @ p.high + p.s @ p.zeta)
+
+
+def _goal(r: Reduced, p: _Point) -> float:
+    """Complementarity at which to stop: far below the energy at stake, and a tenth of the wanted gap where that is less."""
+    y = r.column_sum(p.x)
+    cost = abs(float((r.slope + 0.5 * r.weight * y) @ y + r.cost @ p.x))
+    certificate = 0.1 * GAP_TARGET * max(1.0 / (r.energy_scale * r.price_scale), cost)
+    return min(TOLERANCE * max(1.0, float(r.energy.sum())), certificate)
 
 
 class _Newton:
@@ -144,11 +154,10 @@ class _Newton:
 def _solve_reduced(r: Reduced) -> tuple[_Point, int]:
     """The last sound point and the number of iterations."""
     p = _start(r)
-    goal = TOLERANCE * max(1.0, float(r.energy.sum()))
     for iteration in range(ITERATIONS_MAX):
         try:
             newton = _Newton(r, p)
-            if _complementarity(r, p) <= goal and newton.residual() <= 1e2 * TOLERANCE:
+            if _complementarity(r, p) <= _goal(r, p) and newton.residual() <= 1e2 * TOLERANCE:
                 return p, iteration
             following, step = newton.next_point()
         except (LinAlgError, FloatingPointError, ValueError):

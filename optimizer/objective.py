@@ -20,9 +20,9 @@ PRICE_MARGIN = 0.1
 class Quantities:
     """A problem as arrays in kWh per slot.
 
-    `window` [N, T]; `rate` [N] most energy per slot; `wanted` [N] energy asked for; `energy` [N] the part that the
-    window can hold; `base`, `room` [T] with room = max(cap − base, 0), cut at what all sessions together could take;
-    `weight`, `price` [T].
+    `window` [N, T]; `rate` [N] most energy per slot (never more than wanted in all); `wanted` [N] energy asked for;
+    `energy` [N] the part that the window can hold; `base`, `room` [T] with room = max(cap − base, 0), cut at what all
+    sessions together could take; `weight`, `price` [T].
     """
 
     window: BoolArray
@@ -43,13 +43,15 @@ def quantities(problem: Problem) -> Quantities:
     window = (slots >= arrival[:, None]) & (slots < departure[:, None])
     rate = np.array([s.power_max_kw for s in sessions], dtype=np.float64) * hours
     wanted = np.array([s.energy_kwh for s in sessions], dtype=np.float64)
+    energy = np.minimum(wanted, rate * (departure - arrival))
+    rate = np.minimum(rate, energy)
     attainable = (rate[:, None] * window).sum(axis=0)
     room = np.maximum((problem.cap_kw - problem.base_load_kw) * hours, 0.0)
     return Quantities(
         window=window,
         rate=rate,
         wanted=wanted,
-        energy=np.minimum(wanted, rate * (departure - arrival)),
+        energy=energy,
         base=problem.base_load_kw * hours,
         room=np.minimum(room, attainable),
         weight=np.ones(problem.slots) if problem.weight is None else problem.weight,

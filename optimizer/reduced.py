@@ -56,7 +56,7 @@ class Reduced:
 
     def column_sum(self, values: FloatArray) -> FloatArray:
         """Sum per slot, the dummy left out."""
-        return np.bincount(self.cols, values, self.columns + 1)[: self.columns]
+        return np.asarray(np.bincount(self.cols, values, self.columns + 1)[: self.columns], dtype=np.float64)
 
     def at_entries(self, price: FloatArray) -> FloatArray:
         """A value per slot, repeated at the entries; 0 at the dummies."""

@@ -64,7 +64,7 @@ def _top_up(
 def _power(problem: Problem, q: Quantities, energy: FloatArray) -> FloatArray:
     """kW, with a last look at the sums as a reader will form them."""
     limit = np.array([s.power_max_kw for s in problem.sessions])[:, None]
-    power = np.minimum(energy / problem.slot_h, limit)
+    power: FloatArray = np.minimum(energy / problem.slot_h, limit)
     shrink = 1.0
     while (over := (problem.load_kw(power) > problem.cap_kw) & power.any(axis=0)).any():
         shrink = 1.0 - 1e-12 if shrink == 1.0 else max(0.0, 1.0 - 8.0 * (1.0 - shrink))
