@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from fastapi import APIRouter
 
 from csms.api.feeders import feeder_views
-from csms.api.ports import ApiDeps
+from csms.api.ports import ApiDeps, ReadPort
 from csms.api.schemas import Overview, ProfileTotals, SessionTotals, StationTotals
 from csms.api.views import evse_status, station_power_w
 from csms.model.clock import Clock
 from csms.station.state import StationState
+
+PAGE = 500
+STAY_MAX = timedelta(days=2)
+"""A car that stays longer and leaves today is not looked for when the energy of today is added up."""
 
 
 def router(deps: ApiDeps) -> APIRouter:
@@ -42,7 +46,7 @@ async def build(deps: ApiDeps) -> Overview:
         sessions=SessionTotals(open=int(counts["sessions_open"]), ended=int(counts["sessions_ended"])),
         power_w=sum(station_power_w(state) for state in states),
         energy_total_wh=float(counts["energy_wh"]),
-        energy_today_wh=await deps.reader.energy_wh(since=start_of_day(now, deps.time_zone)),
+        energy_today_wh=running_wh(states) + await ended_wh(deps.reader, start_of_day(now, deps.time_zone)),
         samples_stored=int(counts["samples"]),
         feeders=feeder_views(deps),
         profiles=_profile_totals(counts),
@@ -54,6 +58,22 @@ async def build(deps: ApiDeps) -> Overview:
 def start_of_day(now: datetime, zone: tzinfo) -> datetime:
     """The last local midnight."""
     return now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def running_wh(states: Iterable[StationState]) -> float:
+    """Energy so far of the sessions that run."""
+    return sum(evse.session.energy_wh for state in states for evse in state.evses.values() if evse.session)
+
+
+async def ended_wh(reader: ReadPort, since: datetime) -> float:
+    """Energy of the sessions that ended at or after `since` and began at most two days before it."""
+    total_wh, before_id = 0.0, None
+    while True:
+        page = await reader.sessions(PAGE, status="ended", before_id=before_id)
+        total_wh += sum(row.energy_wh for row in page if row.ended_at is not None and row.ended_at >= since)
+        if len(page) < PAGE or page[-1].started_at < since - STAY_MAX:
+            return total_wh
+        before_id = page[-1].id
 
 
 def _speed(clock: Clock) -> float:
@@ -70,6 +90,4 @@ def _station_totals(states: list[StationState]) -> StationTotals:
 def _profile_totals(counts: Mapping[str, Any]) -> ProfileTotals:
     by_status: Mapping[str, int] = counts["profiles"]
     sent = sum(by_status.values())
-    return ProfileTotals(
-        sent=sent, accepted=int(by_status.get("Accepted", 0)), seen=int(counts.get("profiles_seen", 0))
-    )
+    return ProfileTotals(sent=sent, accepted=int(by_status.get("Accepted", 0)), seen=counts.get("profiles_seen"))

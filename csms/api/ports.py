@@ -64,8 +64,8 @@ class ReadPort(Protocol):
 
     async def samples(
         self,
-        *,
         session_id: int | None = None,
+        *,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 1000,
@@ -79,10 +79,6 @@ class ReadPort(Protocol):
 
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan in force."""
-        ...
-
-    async def energy_wh(self, *, since: datetime) -> float:
-        """Energy of the sessions that still run or ended at or after `since`."""
         ...
 
     async def counts(self) -> Mapping[str, Any]:

@@ -57,11 +57,11 @@ class SessionTotals(Out):
 
 
 class ProfileTotals(Out):
-    """Charging profiles sent, promised by stations, and shown by metering to be kept."""
+    """Charging profiles sent, promised by stations, and shown by metering to be kept (None: not counted)."""
 
     sent: int
     accepted: int
-    seen: int
+    seen: int | None
 
 
 class FeederOut(Out):

@@ -1,4 +1,4 @@
-"""Numbers, times and states for people (screens, section 1): kW and kWh with one decimal, local times, a colour per state."""
+"""Numbers, times and states for people (screens, section 1): kW, kWh with one decimal, local times, colours."""
 
 from __future__ import annotations
 

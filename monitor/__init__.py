@@ -1,0 +1,1 @@
+"""The supervising side: receives operators' data, judges its quality, forecasts, advises, shows."""

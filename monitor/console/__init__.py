@@ -1,0 +1,86 @@
+"""`csms monitor`: the live view, and the receiving platform of `monitor.intake`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+
+import typer
+from rich.console import Console
+
+from monitor.dashboard.history import History, Snapshot
+from monitor.dashboard.live import LiveView
+from monitor.dashboard.screen import Screen
+from monitor.dashboard.source import Source, SourceLost
+
+Text = Callable[..., str]
+
+UNREACHABLE = 4
+INTAKE = "monitor.intake.console"
+
+
+def build(text: Text) -> typer.Typer:
+    """The command group."""
+    app = typer.Typer(
+        help=text("live.group"), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
+    app.callback()(lambda: None)
+    _add_live(app, text)
+    if find_spec(INTAKE) is not None:
+        app.add_typer(import_module(INTAKE).build(text), name="intake")
+    return app
+
+
+def _add_live(app: typer.Typer, text: Text) -> None:
+    example = text("console.example", command="csms monitor live --url http://127.0.0.1:8080")
+
+    @app.command("live", help=text("live.help"), epilog=example)
+    def live(
+        url: str = typer.Option("http://127.0.0.1:8080", "--url", envvar="CSMS_URL", help=text("console.url")),
+        every_s: float = typer.Option(1.0, "--every", min=0.2, help=text("live.option.every")),
+        once: bool = typer.Option(False, "--once", help=text("live.option.once")),
+        as_json: bool = typer.Option(False, "--json", help=text("live.option.json")),
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise typer.BadParameter(text("console.bad_url", url=url), param_hint="--url")
+        try:
+            asyncio.run(_once(text, url, as_json) if once or as_json else _live(text, url, every_s))
+        except SourceLost as fault:
+            words = text("console.unreachable", url=url, reason=str(fault))
+            typer.echo(json.dumps({"code": "unreachable", "detail": str(fault)}) if as_json else words, err=True)
+            raise typer.Exit(UNREACHABLE) from fault
+        except KeyboardInterrupt:
+            raise typer.Exit from None
+
+
+async def _once(text: Text, url: str, as_json: bool) -> None:
+    source = Source(url)
+    try:
+        snapshot = await source.read()
+    finally:
+        await source.close()
+    if as_json:
+        typer.echo(json.dumps(_document(snapshot), ensure_ascii=False))
+        return
+    history = History()
+    history.add(snapshot)
+    console = Console()
+    height = console.height if console.is_terminal else 24
+    console.print(LiveView(text).render(snapshot, history), height=height, highlight=False)
+
+
+def _document(snapshot: Snapshot) -> dict[str, object]:
+    return {"overview": snapshot.overview, "stations": snapshot.stations, "sessions": snapshot.sessions}
+
+
+async def _live(text: Text, url: str, every_s: float) -> None:
+    """A server that is not there at the start is a mistake in the address; one that goes later is waited for."""
+    source = Source(url)
+    try:
+        await source.read()
+        await Screen(LiveView(text), source.read, every_s).run(Console())
+    finally:
+        await source.close()

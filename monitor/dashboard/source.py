@@ -1,0 +1,45 @@
+"""Reads snapshots from the operations API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from monitor.dashboard.history import Snapshot
+
+PREFIX = "/api/v1"
+SESSIONS_READ = 50
+TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+
+
+class SourceLost(Exception):
+    """The server does not answer, or not with what the API answers."""
+
+
+class Source:
+    """One server. `await close()` at the end."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(trust_env=False, timeout=TIMEOUT, follow_redirects=False)
+
+    async def read(self) -> Snapshot:
+        """One look; raises SourceLost with a reason for people."""
+        try:
+            overview = await self._get("/overview")
+            stations = await self._get("/stations")
+            sessions = await self._get("/sessions", limit=SESSIONS_READ)
+            return Snapshot(overview, stations["stations"], sessions["sessions"])
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as fault:
+            raise SourceLost(str(fault) or type(fault).__name__) from fault
+
+    async def _get(self, path: str, **params: int) -> dict[str, Any]:
+        answer = await self._http.get(self.url + PREFIX + path, params=params)
+        answer.raise_for_status()
+        document: dict[str, Any] = answer.json()
+        return document
+
+    async def close(self) -> None:
+        """Let the connection go."""
+        await self._http.aclose()
