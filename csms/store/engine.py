@@ -12,10 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from csms.model.clock import Clock
-from csms.model.errors import StoreUnavailable
 from csms.store import migrate
 from csms.store.queries import Reader
-from csms.store.urls import BUSY_TIMEOUT_S, set_pragmas, sqlite_path, sqlite_url
+from csms.store.urls import BUSY_TIMEOUT_S, make_folder, set_pragmas, sqlite_path, sqlite_url
 from csms.store.writer import Writer
 
 READERS_MAX = 4
@@ -51,10 +50,7 @@ async def open_store(url: str, clock: Clock, *, upgrade: bool = False, busy_time
 
 
 def _prepare(path: Path, url: str, upgrade: bool) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreUnavailable(f"the folder of the database cannot be made: {error}") from error
+    make_folder(path)
     if upgrade:
         migrate.upgrade(url)
     migrate.check(url)

@@ -40,9 +40,3 @@ def is_outage(error: BaseException) -> bool:
 
 def _sqlite_outage(code: int | None) -> bool:
     return code is not None and code & 0xFF in SQLITE_OUTAGES
-
-
-def is_busy(error: BaseException) -> bool:
-    """Whether another process holds the database."""
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
-    return code is not None and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -17,7 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from csms.model.errors import CsmsError, StoreUnavailable
 from csms.store.migrations import HEAD
-from csms.store.urls import set_pragmas, sqlite_path, sqlite_url
+from csms.store.urls import make_folder, set_pragmas, sqlite_path, sqlite_url
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -60,7 +60,7 @@ def upgrade(url: str) -> list[str]:
     """
     if not pending(url):
         return []
-    sqlite_path(url).parent.mkdir(parents=True, exist_ok=True)
+    make_folder(sqlite_path(url))
     with _connection(url, "rwc") as connection:
         applied = _after(_revision(connection))
         if applied:

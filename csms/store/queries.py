@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlmodel import SQLModel, col, select
-from sqlmodel.ext.asyncio.session import AsyncSession
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col, select
 
-from csms.model.errors import StoreUnavailable
+from csms.store.reading import Reading
 from csms.store.tables import (
     Connector,
     Evse,
@@ -31,37 +27,32 @@ from csms.store.tables import (
     UpperBoundRow,
 )
 
-_Row = TypeVar("_Row", bound=SQLModel)
 
-
-class Reader:
+class Reader(Reading):
     """Made by `open_store`. Every method raises StoreUnavailable when the database cannot be read."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
 
     async def stations(self) -> Sequence[Station]:
         """All stations by id."""
-        return await self._all(select(Station).order_by(col(Station.id)))
+        return await self.rows(select(Station).order_by(col(Station.id)))
 
     async def station(self, station_id: str) -> Station | None:
         """One station."""
-        return await self._first(select(Station).where(col(Station.id) == station_id))
+        return await self.first(select(Station).where(col(Station.id) == station_id))
 
     async def evses(self, station_id: str | None = None) -> Sequence[Evse]:
         """EVSEs by station and number."""
         query = select(Evse).where(*_given((col(Evse.station_id), station_id)))
-        return await self._all(query.order_by(col(Evse.station_id), col(Evse.evse_id)))
+        return await self.rows(query.order_by(col(Evse.station_id), col(Evse.evse_id)))
 
     async def connectors(self, station_id: str | None = None) -> Sequence[Connector]:
         """Connectors by station, EVSE and number."""
         query = select(Connector).where(*_given((col(Connector.station_id), station_id)))
         order = col(Connector.station_id), col(Connector.evse_id), col(Connector.connector_id)
-        return await self._all(query.order_by(*order))
+        return await self.rows(query.order_by(*order))
 
     async def open_sessions(self) -> Sequence[Session]:
         """Sessions that run, oldest first."""
-        return await self._all(select(Session).where(col(Session.status) == "open").order_by(col(Session.id)))
+        return await self.rows(select(Session).where(col(Session.status) == "open").order_by(col(Session.id)))
 
     async def sessions(
         self, limit: int, station_id: str | None = None, status: str | None = None, before_id: int | None = None
@@ -70,20 +61,20 @@ class Reader:
         given = _given((col(Session.station_id), station_id), (col(Session.status), status))
         if before_id is not None:
             given.append(col(Session.id) < before_id)
-        return await self._all(select(Session).where(*given).order_by(col(Session.id).desc()).limit(limit))
+        return await self.rows(select(Session).where(*given).order_by(col(Session.id).desc()).limit(limit))
 
     async def session(self, session_id: int) -> Session | None:
         """One session."""
-        return await self._first(select(Session).where(col(Session.id) == session_id))
+        return await self.first(select(Session).where(col(Session.id) == session_id))
 
     async def session_by_transaction(self, station_id: str, transaction_id: str) -> Session | None:
         """The newest session with the station's own word for it."""
         given = _given((col(Session.station_id), station_id), (col(Session.transaction_id), transaction_id))
-        return await self._first(select(Session).where(*given).order_by(col(Session.id).desc()))
+        return await self.first(select(Session).where(*given).order_by(col(Session.id).desc()))
 
     async def max_session_id(self) -> int:
         """The highest session id ever used, 0 in an empty store."""
-        return int(await self._value(select(func.max(col(Session.id)))) or 0)
+        return int(await self.value(select(func.max(col(Session.id)))) or 0)
 
     async def samples(
         self,
@@ -103,11 +94,11 @@ class Reader:
             given.append(col(Sample.time) >= since)
         if until is not None:
             given.append(col(Sample.time) < until)
-        return await self._all(select(Sample).where(*given).order_by(col(Sample.time), col(Sample.id)).limit(limit))
+        return await self.rows(select(Sample).where(*given).order_by(col(Sample.time), col(Sample.id)).limit(limit))
 
     async def token(self, id_token: str) -> IdToken | None:
         """One card or app token."""
-        return await self._first(select(IdToken).where(col(IdToken.id_token) == id_token))
+        return await self.first(select(IdToken).where(col(IdToken.id_token) == id_token))
 
     async def limits(self, feeder_id: str | None = None) -> Sequence[LimitRow]:
         """The highest version of each limit, cancelled and expired ones too."""
@@ -116,46 +107,46 @@ class Reader:
         names = ("source", "feeder_id", "limit_id", "version")
         same = and_(*(newest.c[name] == getattr(LimitRow, name) for name in names))
         query = select(LimitRow).join(newest, same)
-        return await self._all(query.where(*_given((col(LimitRow.feeder_id), feeder_id))).order_by(*identity))
+        return await self.rows(query.where(*_given((col(LimitRow.feeder_id), feeder_id))).order_by(*identity))
 
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan adopted last."""
         query = select(PlanRow).where(col(PlanRow.feeder_id) == feeder_id)
-        return await self._first(query.order_by(col(PlanRow.id).desc()))
+        return await self.first(query.order_by(col(PlanRow.id).desc()))
 
     async def plans(self, feeder_id: str, limit: int = 100) -> Sequence[PlanRow]:
         """At most `limit` plans, newest first."""
         query = select(PlanRow).where(col(PlanRow.feeder_id) == feeder_id)
-        return await self._all(query.order_by(col(PlanRow.id).desc()).limit(limit))
+        return await self.rows(query.order_by(col(PlanRow.id).desc()).limit(limit))
 
     async def profiles(
         self, *, station_id: str | None = None, session_id: int | None = None, limit: int = 100
     ) -> Sequence[ProfileRow]:
         """At most `limit` charging profiles as sent, newest first."""
         given = _given((col(ProfileRow.station_id), station_id), (col(ProfileRow.session_id), session_id))
-        return await self._all(select(ProfileRow).where(*given).order_by(col(ProfileRow.id).desc()).limit(limit))
+        return await self.rows(select(ProfileRow).where(*given).order_by(col(ProfileRow.id).desc()).limit(limit))
 
     async def upper_bounds(self) -> Sequence[UpperBoundRow]:
         """All upper bounds, past ones too."""
         order = col(UpperBoundRow.station_id), col(UpperBoundRow.evse_id)
-        return await self._all(select(UpperBoundRow).order_by(*order))
+        return await self.rows(select(UpperBoundRow).order_by(*order))
 
     async def notices(
         self, station_id: str | None = None, code: str | None = None, limit: int = 100
     ) -> Sequence[Notice]:
         """At most `limit` notices, newest first."""
         given = _given((col(Notice.station_id), station_id), (col(Notice.code), code))
-        return await self._all(select(Notice).where(*given).order_by(col(Notice.id).desc()).limit(limit))
+        return await self.rows(select(Notice).where(*given).order_by(col(Notice.id).desc()).limit(limit))
 
     async def external_id(self, scope: str, local: str) -> str | None:
         """A platform's identifier for our key."""
         given = _given((col(ExternalId.scope), scope), (col(ExternalId.local), local))
-        found = await self._first(select(ExternalId).where(*given))
+        found = await self.first(select(ExternalId).where(*given))
         return found.external if found else None
 
     async def counts(self) -> dict[str, Any]:
         """Totals: stations, sessions_open, sessions_ended, samples, energy_wh; profiles and outbox by state."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             sessions = await _by_state(connection, col(Session.status))
             return {
                 "stations": await connection.scalar(select(func.count()).select_from(Station)),
@@ -166,26 +157,6 @@ class Reader:
                 "profiles": await _by_state(connection, col(ProfileRow.status)),
                 "outbox": await _by_state(connection, col(OutboxRow.state)),
             }
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._engine.connect() as connection:
-                yield connection
-        except (SQLAlchemyError, OSError) as error:
-            raise StoreUnavailable(f"the database cannot be read: {type(error).__name__}") from error
-
-    async def _all(self, query: SelectOfScalar[_Row]) -> Sequence[_Row]:
-        async with self._connection() as connection, AsyncSession(connection) as session:
-            return (await session.exec(query)).all()
-
-    async def _first(self, query: SelectOfScalar[_Row]) -> _Row | None:
-        found = await self._all(query.limit(1))
-        return found[0] if found else None
-
-    async def _value(self, query: SelectOfScalar[Any]) -> Any:
-        async with self._connection() as connection:
-            return await connection.scalar(query)
 
 
 def _given(*wanted: tuple[Any, object | None]) -> list[ColumnElement[bool]]:

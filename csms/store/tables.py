@@ -231,10 +231,16 @@ class UpperBoundRow(SQLModel, table=True):
 
 
 class OutboxRow(SQLModel, table=True):
-    """A message for a partner platform. `state`: queued, sent, retry, acked, dead."""
+    """A message for a partner platform. `state`: queued, sent, retry, acked, dead.
+
+    Ids are never used again: a late answer to a message that was replaced must not hit its successor.
+    """
 
     __tablename__ = "outbox"
-    __table_args__: ClassVar[Any] = (Index("ix_outbox_due", "partner", "state", "next_at"),)
+    __table_args__: ClassVar[Any] = (
+        Index("ix_outbox_due", "partner", "state", "next_at"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int | None = Field(
         default=None, sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)

@@ -9,7 +9,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 
-from csms.model.errors import CsmsError
+from csms.model.errors import CsmsError, StoreUnavailable
 
 BUSY_TIMEOUT_S = 5.0
 """How long to wait for another process (a migration, a command line) that holds the file."""
@@ -31,6 +31,14 @@ def sqlite_path(url: str) -> Path:
         named = parsed.render_as_string(hide_password=True)
         raise DatabaseUnsupported(f"the database must be a file, sqlite+aiosqlite:///path, not {named}")
     return Path(str(parsed.database))
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder of a database file. Raises StoreUnavailable."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the folder of the database cannot be made: {error}") from error
 
 
 def sqlite_url(path: Path, driver: str, mode: str) -> URL:

@@ -222,6 +222,7 @@ def _province() -> None:
         _when("acked_at", nullable=True),
         _whole("last_code", nullable=True),
         _text("last_error"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_outbox_due", "outbox", ["partner", "state", "next_at"])
     op.create_table(

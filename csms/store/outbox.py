@@ -1,0 +1,195 @@
+"""The durable outbox: messages for partner platforms, written in the same transaction as what they report.
+
+Fills the port `OutboxStore` of the province room by its shape; that room's record of an entry is handed in.
+States: queued -> sent -> acked | retry | dead; retry -> sent; dead -> queued by `requeue` only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqlalchemy import Table, bindparam, delete, func, update
+from sqlmodel import col, select
+
+from csms.store.change import Change, Statement, plain_insert, update_where
+from csms.store.changes import row_of, table_of
+from csms.store.engine import Store
+from csms.store.tables import OutboxRow
+
+OPEN_STATES = ("queued", "sent", "retry")
+STATES = (*OPEN_STATES, "acked", "dead")
+
+Entry = TypeVar("Entry", covariant=True)
+
+
+class NewOutboxEntry(Protocol):
+    """A message to be delivered, as the province room describes it."""
+
+    @property
+    def partner(self) -> str:
+        """To whom."""
+        ...
+
+    @property
+    def interface(self) -> str:
+        """Kind of message."""
+        ...
+
+    @property
+    def business_key(self) -> str:
+        """What it is about."""
+        ...
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        """The message as JSON."""
+        ...
+
+    @property
+    def created_at(self) -> datetime:
+        """When it arose; due from then on."""
+        ...
+
+    @property
+    def collapse(self) -> bool:
+        """Whether it replaces the open entries of the same partner, interface and key."""
+        ...
+
+    @property
+    def state(self) -> str:
+        """queued, or dead when it is only kept for correction."""
+        ...
+
+    @property
+    def last_code(self) -> int | None:
+        """Why it was born dead."""
+        ...
+
+    @property
+    def last_error(self) -> str:
+        """Why it was born dead, in words."""
+        ...
+
+
+_TABLE: Table = table_of(OutboxRow)
+_OPEN = _TABLE.c.state.in_(OPEN_STATES)
+_KEY = ("partner", "interface", "business_key")
+_SAME_KEY = [_TABLE.c[name] == bindparam("key_" + name) for name in _KEY]
+_COPIED = (*_KEY, "created_at", "state", "last_code", "last_error")
+
+_ADD = plain_insert(_TABLE)
+_DROP_OPEN = Statement(lambda dialect: delete(_TABLE).where(_OPEN, *_SAME_KEY))
+_SENT = Statement(
+    lambda dialect: (
+        update(_TABLE)
+        .where(_TABLE.c.id == bindparam("key_id"))
+        .values(state="sent", attempts=_TABLE.c.attempts + 1, next_at=bindparam("due_at"))
+    )
+)
+_ACKED = update_where(_TABLE, ["id"])
+_RETRY = update_where(_TABLE, ["id"])
+_DEAD = update_where(_TABLE, ["id"])
+_TURN = Statement(
+    lambda dialect: update(_TABLE).where(
+        _TABLE.c.partner == bindparam("key_partner"), _TABLE.c.state == bindparam("key_state")
+    )
+)
+_REVIVE = Statement(_TURN.build)
+
+
+def add_entries(entries: Iterable[NewOutboxEntry]) -> list[Change]:
+    """Store messages, due at once; commit the result together with the business change that they report."""
+    changes: list[Change] = []
+    for entry in entries:
+        if entry.collapse:
+            changes.append(drop_entries(entry.partner, entry.interface, entry.business_key))
+        row = {name: getattr(entry, name) for name in _COPIED}
+        row |= {"payload": dict(entry.payload), "attempts": 0, "next_at": entry.created_at}
+        changes.append(Change(_ADD, [row]))
+    return changes
+
+
+def drop_entries(partner: str, interface: str, business_key: str) -> Change:
+    """Remove the open messages of a key."""
+    return Change(_DROP_OPEN, [{"key_partner": partner, "key_interface": interface, "key_business_key": business_key}])
+
+
+class SqlOutbox(Generic[Entry]):
+    """The outbox in the database. `entry` makes the caller's record from the columns of a row.
+
+    Every method returns after its change is durable and raises StoreUnavailable. A mark on an id that is gone does
+    nothing. Numbers of changed entries are counted just before the change.
+    """
+
+    def __init__(self, store: Store, entry: Callable[..., Entry]) -> None:
+        self._writer = store.writer
+        self._reader = store.reader
+        self._entry = entry
+
+    async def add(self, entries: Sequence[NewOutboxEntry]) -> None:
+        """Store all entries in one transaction, due at once; `collapse` replaces open ones of the same key."""
+        await self._writer.commit(add_entries(entries))
+
+    async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[Entry]:
+        """Open entries of these interfaces with `next_at` <= now, oldest id first, at most `limit`."""
+        query = select(OutboxRow).where(_OPEN, col(OutboxRow.partner) == partner, col(OutboxRow.next_at) <= now)
+        query = query.where(col(OutboxRow.interface).in_(interfaces)).order_by(col(OutboxRow.id)).limit(limit)
+        return [self._entry(**row_of(row)) for row in await self._reader.rows(query)]
+
+    async def next_due_at(self, partner: str) -> datetime | None:
+        """The earliest `next_at` of the open entries of a partner, None without any."""
+        query = select(OutboxRow).where(_OPEN, col(OutboxRow.partner) == partner).order_by(col(OutboxRow.next_at))
+        row = await self._reader.first(query)
+        return row.next_at if row else None
+
+    async def mark_sent(self, entry_id: int, next_at: datetime) -> None:
+        """Written ahead of an attempt: one attempt more, counts as lost at `next_at`."""
+        await self._writer.commit([Change(_SENT, [{"key_id": entry_id, "due_at": next_at}])])
+
+    async def mark_acked(self, entry_id: int, at: datetime, code: int, note: str = "") -> None:
+        """The partner has taken it."""
+        await self._mark(_ACKED, entry_id, state="acked", acked_at=at, last_code=code, last_error=note)
+
+    async def mark_retry(self, entry_id: int, next_at: datetime, code: int | None, error: str) -> None:
+        """The attempt failed; the next one is due at `next_at`."""
+        await self._mark(_RETRY, entry_id, state="retry", next_at=next_at, last_code=code, last_error=error)
+
+    async def mark_dead(self, entry_id: int, code: int | None, error: str) -> None:
+        """No attempt can succeed without a correction; the entry is kept."""
+        await self._mark(_DEAD, entry_id, state="dead", last_code=code, last_error=error)
+
+    async def recover(self, partner: str, now: datetime) -> int:
+        """After a restart: every `sent` entry becomes `retry`, due now. Returns how many."""
+        found = (await self.counts(partner))["sent"]
+        row = {"key_partner": partner, "key_state": "sent", "state": "retry", "next_at": now}
+        await self._writer.commit([Change(_TURN, [row])])
+        return found
+
+    async def requeue(self, partner: str, now: datetime) -> int:
+        """Every `dead` entry of a partner becomes `queued`, due now, with 0 attempts. Returns how many."""
+        found = (await self.counts(partner))["dead"]
+        row = {"key_partner": partner, "key_state": "dead", "state": "queued", "next_at": now, "attempts": 0}
+        await self._writer.commit([Change(_REVIVE, [row])])
+        return found
+
+    async def drop_open(self, partner: str, interface: str, business_key: str) -> int:
+        """Remove the open entries of a key that became pointless. Returns how many."""
+        key = dict(zip(_KEY, (partner, interface, business_key), strict=True))
+        same = [_TABLE.c[name] == value for name, value in key.items()]
+        found = await self._reader.value(select(func.count()).select_from(OutboxRow).where(_OPEN, *same))
+        await self._writer.commit([drop_entries(partner, interface, business_key)])
+        return int(found)
+
+    async def counts(self, partner: str | None = None) -> dict[str, int]:
+        """Number of entries by state, every state named; of all partners for None."""
+        query = select(OutboxRow.state, func.count()).group_by(OutboxRow.state)
+        if partner is not None:
+            query = query.where(col(OutboxRow.partner) == partner)
+        async with self._reader.connection() as connection:
+            found = {str(state): int(count) for state, count in await connection.execute(query)}
+        return {state: found.get(state, 0) for state in STATES}
+
+    async def _mark(self, statement: Statement, entry_id: int, **values: Any) -> None:
+        await self._writer.commit([Change(statement, [{"key_id": entry_id, **values}])])

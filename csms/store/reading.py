@@ -1,0 +1,48 @@
+"""How rows are read: in short transactions on pooled connections, so that a reader never waits for the writer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlmodel import SQLModel
+from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlmodel.sql.expression import SelectOfScalar
+
+from csms.model.errors import StoreUnavailable
+
+_Row = TypeVar("_Row", bound=SQLModel)
+
+
+class Reading:
+    """Carries out queries. Every method raises StoreUnavailable when the database cannot be read."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """One connection; everything read on it belongs to one moment."""
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreUnavailable(f"the database cannot be read: {getattr(error, 'orig', None) or error}") from error
+
+    async def rows(self, query: SelectOfScalar[_Row]) -> Sequence[_Row]:
+        """All rows, detached."""
+        async with self.connection() as connection, AsyncSession(connection) as session:
+            return (await session.exec(query)).all()
+
+    async def first(self, query: SelectOfScalar[_Row]) -> _Row | None:
+        """The first row, detached; None without any."""
+        found = await self.rows(query.limit(1))
+        return found[0] if found else None
+
+    async def value(self, query: SelectOfScalar[Any]) -> Any:
+        """One figure."""
+        async with self.connection() as connection:
+            return await connection.scalar(query)

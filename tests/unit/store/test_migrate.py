@@ -1,0 +1,133 @@
+"""Migrations: the result is the schema of the tables, data is kept, nothing is half done."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlmodel import SQLModel
+
+from csms.model.errors import StoreUnavailable
+from csms.store import migrate, tables
+from csms.store.migrations import HEAD
+
+ROOT = Path(__file__).resolve().parents[3]
+OWN_TABLES = {
+    model.__tablename__
+    for model in vars(tables).values()
+    if isinstance(model, type) and issubclass(model, SQLModel) and model is not SQLModel
+}
+
+
+def path_of(url: str) -> Path:
+    return Path(url.removeprefix("sqlite+aiosqlite:///"))
+
+
+def test_the_migrated_schema_is_that_of_the_tables(url: str) -> None:
+    migrate.upgrade(url)
+    engine = create_engine(f"sqlite:///{path_of(url)}")
+
+    def own(item: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
+        return kind != "table" or name in OWN_TABLES
+
+    with engine.connect() as connection:
+        options = {"include_object": own, "compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        differences = compare_metadata(context, SQLModel.metadata)
+    engine.dispose()
+    assert differences == []
+
+
+def test_upgrade_tells_what_it_applied_and_is_done_once(url: str) -> None:
+    assert migrate.current(url) is None
+    assert migrate.pending(url) == ["0001"]
+    assert migrate.upgrade(url) == ["0001"]
+    assert migrate.upgrade(url) == []
+    assert (migrate.current(url), migrate.pending(url)) == (HEAD, [])
+    migrate.check(url)
+
+
+def test_data_is_kept(url: str) -> None:
+    migrate.upgrade(url)
+    with sqlite3.connect(path_of(url)) as connection:
+        connection.execute("INSERT INTO id_token VALUES ('A', 'Accepted', '', NULL)")
+    connection.close()
+    migrate.upgrade(url)
+    connection = sqlite3.connect(path_of(url))
+    assert connection.execute("SELECT id_token FROM id_token").fetchall() == [("A",)]
+    connection.close()
+
+
+def test_head_is_the_newest_revision_and_all_are_in_one_line() -> None:
+    script = ScriptDirectory(str(migrate.FOLDER))
+    assert script.get_heads() == [HEAD]
+    assert all(not revision.is_merge_point for revision in script.walk_revisions())
+
+
+def test_looking_makes_no_file(url: str) -> None:
+    migrate.pending(url)
+    with pytest.raises(migrate.SchemaOutdated):
+        migrate.check(url)
+    assert not path_of(url).exists()
+
+
+def test_an_empty_database_is_outdated_and_the_text_says_what_to_do(url: str) -> None:
+    path_of(url).touch()
+    with pytest.raises(migrate.SchemaOutdated, match="csms db migrate") as caught:
+        migrate.check(url)
+    assert caught.value.code == "schema_outdated"
+
+
+@pytest.mark.parametrize("act", [migrate.check, migrate.pending, migrate.upgrade])
+def test_a_newer_database_is_left_alone(url: str, act: object) -> None:
+    migrate.upgrade(url)
+    with sqlite3.connect(path_of(url)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(migrate.SchemaOutdated, match=r"9999.*newer"):
+        act(url)  # type: ignore[operator]
+
+
+def test_a_migration_that_fails_leaves_nothing(url: str) -> None:
+    """The last table of the first revision is in the way: the tables before it are rolled back too."""
+    with sqlite3.connect(path_of(url)) as connection:
+        connection.execute("CREATE TABLE external_id (a)")
+    connection.close()
+    with pytest.raises(StoreUnavailable, match="external_id"):
+        migrate.upgrade(url)
+    connection = sqlite3.connect(path_of(url))
+    found = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    connection.close()
+    assert found == ["external_id"]
+
+
+def test_two_at_once_apply_it_once(url: str) -> None:
+    program = f"import sys; from csms.store import migrate; sys.stdout.write(str(migrate.upgrade({url!r})))"
+    both = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
+    said = sorted(process.communicate()[0].decode() for process in both)
+    assert said == ["['0001']", "[]"]
+
+
+def test_a_folder_that_cannot_be_made_and_a_file_that_is_no_database(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no database, just some words that fill more than a hundred bytes " * 3)
+    with pytest.raises(StoreUnavailable):
+        migrate.current(f"sqlite+aiosqlite:///{tmp_path / 'file'}")
+    with pytest.raises(StoreUnavailable):
+        migrate.upgrade(f"sqlite+aiosqlite:///{tmp_path / 'file' / 'csms.db'}")
+
+
+def test_alembic_is_not_loaded_for_a_database_that_is_up_to_date(url: str) -> None:
+    migrate.upgrade(url)
+    program = (
+        "import sys; from csms.store import engine, migrate;"
+        f"migrate.check({url!r}); assert migrate.upgrade({url!r}) == [];"
+        "sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0
