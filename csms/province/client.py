@@ -1,0 +1,187 @@
+"""One partner's HTTP side: sealed calls with explicit time-outs, no redirects, no proxies from the environment.
+
+`PlatformClient.push` makes one attempt for one message: token, envelope, POST, verified answer; a refused token is
+renewed and the message sent once more (4002). Every failure comes back as an `Outcome`, never as an exception.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from csms.model.clock import Clock
+from csms.model.errors import CsmsError
+from csms.province import strict_json
+from csms.province.crypto import Secrets, require_suite
+from csms.province.envelope import (
+    HTTP_OK,
+    Codec,
+    Response,
+    ResponseInvalid,
+    SeqAllocator,
+    SeqExhausted,
+    Stamp,
+    open_response,
+    seal_request,
+)
+from csms.province.outbox import Outcome, Verdict, failed, judge
+from csms.province.profile import Kind, PlatformProfile
+from csms.province.token import Token, TokenCache
+
+WALL_TIMEOUT_S_MIN = 5.0
+"""The network is no faster than life, however fast the clock runs."""
+
+
+class PartnerInvalid(CsmsError):
+    """A partner's settings cannot be used."""
+
+    code = "partner_invalid"
+
+
+class CallFailed(Exception):
+    """A call brought no usable answer. `unreachable`: the partner itself did not answer."""
+
+    def __init__(self, text: str, *, unreachable: bool) -> None:
+        super().__init__(text)
+        self.unreachable = unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A platform that we report to. Raises PartnerInvalid for plain HTTP to another machine where TLS is required."""
+
+    id: str
+    profile: PlatformProfile
+    base_url: str
+    operator_id: str
+    secrets: Secrets = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the address."""
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+            raise PartnerInvalid(f"partner {self.id}: {self.base_url!r} is no http(s) address")
+        if parts.scheme == "http" and self.profile.transport.tls_required and not _is_loopback(parts.hostname):
+            raise PartnerInvalid(f"partner {self.id}: plain HTTP is allowed to this machine only")
+        if len(self.operator_id) != 9:
+            raise PartnerInvalid(f"partner {self.id}: OperatorID has 9 characters")
+
+    def url(self, kind: Kind) -> str:
+        """Where an interface is called."""
+        return self.base_url.rstrip("/") + self.profile.path(kind)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class PlatformClient:
+    """Calls to one partner."""
+
+    def __init__(self, partner: Partner, clock: Clock, trust: ssl.SSLContext | None = None) -> None:
+        self._partner = partner
+        self._clock = clock
+        self._codec = Codec(require_suite(partner.profile.crypto.suite), partner.secrets)
+        self._seq = SeqAllocator(clock, after=clock.now(), hold_s=partner.profile.clock.replay_window_s)
+        self._tokens = TokenCache(clock, self._fetch_token, partner.profile.token.refresh_share)
+        tls = partner.base_url.startswith("https:")
+        self._http = httpx.AsyncClient(
+            verify=(trust or ssl.create_default_context()) if tls else False,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(self._wall_s(partner.profile.transport.connect_timeout_s)),
+        )
+
+    @property
+    def token_state(self) -> str:
+        """none, fresh or stale."""
+        return self._tokens.state
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        await self._http.aclose()
+
+    async def push(self, kind: Kind, body: Mapping[str, Any]) -> Outcome:
+        """One attempt for one message; with a refused token two."""
+        outcome = await self._attempt(kind, body)
+        return await self._attempt(kind, body) if outcome.verdict is Verdict.TOKEN else outcome
+
+    async def _attempt(self, kind: Kind, body: Mapping[str, Any]) -> Outcome:
+        try:
+            token = await self._tokens.get()
+            response, answer = await self._call(kind, strict_json.write(body), token)
+        except CallFailed as fault:
+            return failed(str(fault), unreachable=fault.unreachable)
+        outcome = judge(self._partner.profile, response.ret, response.msg, answer)
+        if outcome.verdict is Verdict.TOKEN:
+            self._tokens.refuse(token)
+        return outcome
+
+    async def _fetch_token(self) -> Token:
+        partner, asked_at = self._partner, self._clock.now()
+        body = {"OperatorID": partner.operator_id, "OperatorSecret": partner.secrets.operator_secret}
+        response, answer = await self._call(Kind.QUERY_TOKEN, strict_json.write(body), None)
+        text, life_s = answer.get("AccessToken"), answer.get("TokenAvailableTime")
+        if response.ret not in partner.profile.codes.success or answer.get("SuccStat") != 0:
+            reason = f"Ret {response.ret} {response.msg} FailReason {answer.get('FailReason')}"
+            raise CallFailed(f"query_token refused: {reason}", unreachable=True)
+        usable = isinstance(text, str) and text.isascii() and text.isprintable() and bool(text)
+        if answer.get("OperatorID") != partner.operator_id or not usable:
+            raise CallFailed("query_token answered for another operator or without a token", unreachable=True)
+        if type(life_s) is not int or life_s <= 0:
+            raise CallFailed("query_token answered without TokenAvailableTime", unreachable=True)
+        return Token(str(text), asked_at, asked_at + timedelta(seconds=life_s))
+
+    async def _call(self, kind: Kind, body: bytes, token: str | None) -> tuple[Response, dict[str, Any]]:
+        request = seal_request(self._codec, self._partner.operator_id, body, await self._stamp())
+        raw = await self._post(self._partner.url(kind), request.to_wire(), token)
+        try:
+            return open_response(self._codec, raw, self._partner.operator_id)
+        except ResponseInvalid as fault:
+            raise CallFailed(str(fault), unreachable=False) from None
+
+    async def _stamp(self) -> Stamp:
+        while True:
+            try:
+                return self._seq.next()
+            except SeqExhausted:
+                await asyncio.sleep(self._clock.wall_s(1.0 - self._clock.now().microsecond / 1e6))
+
+    async def _post(self, url: str, content: bytes, token: str | None) -> bytes:
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        try:
+            async with (
+                asyncio.timeout(self._wall_s(self._partner.profile.transport.total_timeout_s)),
+                self._http.stream("POST", url, content=content, headers=headers) as response,
+            ):
+                return await self._body(response)
+        except TimeoutError:
+            raise CallFailed("time-out", unreachable=True) from None
+        except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as fault:
+            raise CallFailed(f"{type(fault).__name__}: {fault}".rstrip(": "), unreachable=True) from None
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        if response.status_code != HTTP_OK:
+            raise CallFailed(f"HTTP {response.status_code}", unreachable=response.status_code >= 500)
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > self._partner.profile.transport.max_body_bytes:
+                raise CallFailed("the response is too big", unreachable=False)
+        return bytes(body)
+
+    def _wall_s(self, delay_s: float) -> float:
+        return max(self._clock.wall_s(delay_s), WALL_TIMEOUT_S_MIN)

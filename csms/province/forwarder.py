@@ -1,0 +1,242 @@
+"""Delivery of the outbox, one task per partner (section 15).
+
+A pass reads what is due, orders first, and makes one attempt for each; what the attempt came to is written before the
+next one begins. There are no inner retries: the ladder in the entry and the period of the loop are the retry. A partner
+that does not answer is left alone for `outage_probe_s`; when it is back and nothing is due, one full status re-sync
+is asked for. A partner that refuses our signature or envelope is paused until `resume`. Partners share nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from csms.model.clock import Clock
+from csms.model.errors import CsmsError
+from csms.province.client import Partner, PlatformClient
+from csms.province.outbox import Outcome, Step, Verdict, lost_at, sending_order, step
+from csms.province.ports import OPEN_STATES, OutboxEntry, OutboxStore
+from csms.province.profile import Kind
+
+BATCH = 50
+PERIOD_S = 60.0
+WAIT_S_MIN = 1.0
+DRAIN_POLL_WALL_S = 0.02
+
+log = logging.getLogger(__name__)
+
+Resync = Callable[[str], Awaitable[None]]
+
+
+async def _no_resync(partner_id: str) -> None:
+    """Nobody keeps a status to send again."""
+
+
+class PartnerForwarder:
+    """The delivery task of one partner."""
+
+    def __init__(
+        self,
+        partner: Partner,
+        clock: Clock,
+        outbox: OutboxStore,
+        resync: Resync = _no_resync,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        self.partner = partner
+        self._clock = clock
+        self._outbox = outbox
+        self._resync = resync
+        self._client = PlatformClient(partner, clock, trust)
+        self._signal = asyncio.Event()
+        self._silent_until: datetime | None = None
+        self._was_silent = False
+        self._paused = ""
+        self._last_error = ""
+        self._attempts = 0
+        self._recovered = False
+
+    def wake(self) -> None:
+        """Something was put into the outbox."""
+        self._signal.set()
+
+    def resume(self) -> None:
+        """Keys, clock or field order were corrected: try again."""
+        self._paused, self._silent_until = "", None
+        self.wake()
+
+    async def run(self) -> None:
+        """Deliver until cancelled. A store that fails is tried again after a period."""
+        while True:
+            self._signal.clear()
+            delay_s = PERIOD_S
+            try:
+                delay_s = await self.step()
+            except CsmsError as fault:
+                log.warning("province_pass_failed", extra={"partner": self.partner.id, "code": fault.code})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._clock.wall_s(delay_s)):
+                    await self._signal.wait()
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        await self._client.close()
+
+    async def step(self) -> float:
+        """One pass over what is due; returns in how many seconds to look again (sooner on `wake`)."""
+        if not self._recovered:
+            await self._outbox.recover(self.partner.id, self._clock.now())
+            self._recovered = True
+        while not self._held() and (batch := await self._due()):
+            for entry in batch:
+                if self._held():
+                    break
+                await self._deliver(entry)
+        await self._greet_after_silence()
+        return await self._look_again_s()
+
+    async def status(self) -> dict[str, Any]:
+        """Counts by state, the last error, the token and whether the partner is held, with the profile's standing."""
+        return {
+            "partner": self.partner.id,
+            "profile": self.partner.profile.id,
+            "profile_state": self.partner.profile.state,
+            **await self._outbox.counts(self.partner.id),
+            "attempts": self._attempts,
+            "last_error": self._last_error,
+            "token": self._client.token_state,
+            "paused": self._paused,
+            "unreachable": self._was_silent,
+        }
+
+    async def open_count(self) -> int:
+        """Entries that are neither acknowledged nor dead."""
+        counts = await self._outbox.counts(self.partner.id)
+        return sum(counts[state] for state in OPEN_STATES)
+
+    def _held(self) -> bool:
+        silent = self._silent_until is not None and self._clock.now() < self._silent_until
+        return bool(self._paused) or silent
+
+    async def _due(self) -> list[OutboxEntry]:
+        for interfaces in sending_order():
+            batch = await self._outbox.due(self.partner.id, interfaces, self._clock.now(), BATCH)
+            if batch:
+                return batch
+        return []
+
+    async def _deliver(self, entry: OutboxEntry) -> None:
+        started_at, attempts = self._clock.now(), entry.attempts + 1
+        kind = Kind(entry.interface)
+        await self._outbox.mark_sent(entry.id, lost_at(self.partner.profile, kind, attempts, started_at))
+        outcome = await self._client.push(kind, entry.payload)
+        self._attempts += 1
+        self._log_attempt(entry, attempts, outcome, (self._clock.now() - started_at).total_seconds())
+        await self._write(entry, step(self.partner.profile, kind, attempts, outcome, self._clock.now()))
+        self._notice(outcome)
+
+    async def _write(self, entry: OutboxEntry, result: Step) -> None:
+        if result.next_at is not None:
+            await self._outbox.mark_retry(entry.id, result.next_at, result.code, result.text)
+        elif result.verdict is Verdict.DEAD:
+            await self._outbox.mark_dead(entry.id, result.code, result.text)
+        else:
+            await self._outbox.mark_acked(entry.id, self._clock.now(), result.code, result.text)
+            if entry.interface == Kind.CHARGE_ORDER:
+                await self._outbox.drop_open(self.partner.id, Kind.CHARGE_STATUS, entry.business_key)
+
+    def _notice(self, outcome: Outcome) -> None:
+        if outcome.verdict is not Verdict.ACKED:
+            self._last_error = f"{outcome.code} {outcome.text}".strip()
+        if outcome.pause:
+            self._paused = self._last_error
+            log.error("province_partner_paused", extra={"partner": self.partner.id, "reason": self._paused})
+        if outcome.unreachable:
+            self._was_silent = True
+            self._silent_until = self._clock.now() + timedelta(seconds=self.partner.profile.timeliness.outage_probe_s)
+        else:
+            self._silent_until = None
+
+    async def _greet_after_silence(self) -> None:
+        if self._was_silent and not self._held():
+            self._was_silent = False
+            await self._resync(self.partner.id)
+
+    async def _look_again_s(self) -> float:
+        now = self._clock.now()
+        if self._paused:
+            return PERIOD_S
+        due_at = self._silent_until if self._held() else await self._outbox.next_due_at(self.partner.id)
+        wait_s = PERIOD_S if due_at is None else (due_at - now).total_seconds()
+        return min(max(wait_s, WAIT_S_MIN), PERIOD_S)
+
+    def _log_attempt(self, entry: OutboxEntry, attempt: int, outcome: Outcome, latency_s: float) -> None:
+        log.info(
+            "province_attempt",
+            extra={
+                "partner": self.partner.id,
+                "interface": entry.interface,
+                "business_id": entry.business_key,
+                "attempt": attempt,
+                "ret": outcome.code,
+                "verdict": outcome.verdict.value,
+                "detail": outcome.text,
+                "latency_s": round(latency_s, 3),
+            },
+        )
+
+
+class Forwarder:
+    """All partners, each ring-fenced in a task of its own: a slow or broken one delays nobody else."""
+
+    def __init__(
+        self,
+        partners: Sequence[Partner],
+        clock: Clock,
+        outbox: OutboxStore,
+        resync: Resync = _no_resync,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        self._clock = clock
+        self.partners = {p.id: PartnerForwarder(p, clock, outbox, resync, trust) for p in partners}
+
+    def wake(self) -> None:
+        """Something was put into the outbox."""
+        for partner in self.partners.values():
+            partner.wake()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for partner in self.partners.values():
+                    tasks.create_task(self._fenced(partner), name=f"province-{partner.partner.id}")
+        finally:
+            for partner in self.partners.values():
+                await partner.close()
+
+    async def status(self) -> dict[str, Any]:
+        """Status by partner id."""
+        return {name: await partner.status() for name, partner in self.partners.items()}
+
+    async def drain(self, deadline: datetime) -> bool:
+        """Wait, while `run` works, until nothing is open; False if the clock passes `deadline` first."""
+        while any([await partner.open_count() for partner in self.partners.values()]):
+            if self._clock.now() >= deadline:
+                return False
+            self.wake()
+            await asyncio.sleep(DRAIN_POLL_WALL_S)
+        return True
+
+    async def _fenced(self, partner: PartnerForwarder) -> None:
+        while True:
+            try:
+                await partner.run()
+            except Exception:
+                log.exception("province_task_failed", extra={"partner": partner.partner.id})
+                await asyncio.sleep(max(self._clock.wall_s(PERIOD_S), 1.0))

@@ -1,0 +1,172 @@
+"""What the rest of csms tells the province room: records in, outbox entries out.
+
+Each method renders one message for every partner and returns it with the identifiers that became new, to be written in
+the transaction of the business change; `enqueue` is the shell for callers without one. A message that our own check
+finds defective is born dead and kept for correction: it would be refused, and it must not stop the business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from csms.model.clock import Clock
+from csms.province import strict_json
+from csms.province.client import Partner
+from csms.province.envelope import BUSINESS_INVALID
+from csms.province.forwarder import Forwarder
+from csms.province.ids import IdPair, IdTable, Names
+from csms.province.messages import Defect, business_key, check_body, render_body
+from csms.province.ports import DEAD, QUEUED, NewEntry, OutboxStore
+from csms.province.profile import Kind, PlatformProfile
+from csms.province.records import ChargeOrder, ChargeStatus, ConnectorState, StationInfo
+from csms.province.values import charge_status_values, connector_values, order_values, station_values
+
+SaveIds = Callable[[Sequence[IdPair]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What belongs into one transaction: messages, and identifiers used in them."""
+
+    entries: tuple[NewEntry, ...] = ()
+    ids: tuple[IdPair, ...] = ()
+
+    def __add__(self, other: Outgoing) -> Outgoing:
+        """Both, each identifier once."""
+        return Outgoing(self.entries + other.entries, tuple(dict.fromkeys(self.ids + other.ids)))
+
+
+async def _ids_stay_in_memory(pairs: Sequence[IdPair]) -> None:
+    """No table of identifiers was handed in."""
+
+
+class ProvinceService:
+    """The operator's side of the interchange interface."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        outbox: OutboxStore,
+        ids: IdTable,
+        partners: Sequence[Partner],
+        save_ids: SaveIds = _ids_stay_in_memory,
+    ) -> None:
+        self._clock = clock
+        self._outbox = outbox
+        self._ids = ids
+        self._save_ids = save_ids
+        self._names = {partner.operator_id: Names(partner.operator_id, ids) for partner in partners}
+        self.partners = {partner.id: partner for partner in partners}
+        self.forwarder = Forwarder(partners, clock, outbox, self.resync)
+        self._statuses: dict[tuple[str, str], NewEntry] = {}
+        self._snapshot_at: dict[tuple[str, int], datetime] = {}
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        await self.forwarder.run()
+
+    def wake(self) -> None:
+        """Call after the transaction with new entries is durable."""
+        self.forwarder.wake()
+
+    async def status(self) -> dict[str, Any]:
+        """Delivery by partner."""
+        return await self.forwarder.status()
+
+    async def drain(self, deadline: datetime) -> bool:
+        """Wait until everything is delivered or the clock passes `deadline`; `run` must be working."""
+        return await self.forwarder.drain(deadline)
+
+    def station_info(self, info: StationInfo) -> Outgoing:
+        """A site as it is now."""
+        return self._for_each(Kind.STATION_INFO, lambda names: station_values(info, names))
+
+    def connector_status(self, state: ConnectorState) -> Outgoing:
+        """The state of a connector; a partner that was told the same already is not told again (section 12.1)."""
+        outgoing = self._for_each(Kind.STATION_STATUS, lambda names: connector_values(state, names))
+        changed = tuple(entry for entry in outgoing.entries if self._is_news(entry))
+        return Outgoing(changed, outgoing.ids)
+
+    def charge_status(self, status: ChargeStatus) -> Outgoing:
+        """A snapshot of a running session, for the partners whose period has passed."""
+        due = [partner for partner in self.partners.values() if self._snapshot_due(partner, status)]
+        for partner in due:
+            self._snapshot_at[partner.id, status.session_id] = status.at
+        return self._for_each(Kind.CHARGE_STATUS, lambda names: charge_status_values(status, names), due)
+
+    def order(self, order: ChargeOrder) -> Outgoing:
+        """The order of a finished session. It is never dropped."""
+        for partner_id in self.partners:
+            self._snapshot_at.pop((partner_id, order.session_id), None)
+        now = self._clock.now()
+        return self._for_each(Kind.CHARGE_ORDER, lambda names: order_values(order, names, now))
+
+    def saved(self, outgoing: Outgoing) -> None:
+        """The transaction with `outgoing` is durable."""
+        self._ids.saved(outgoing.ids)
+        if outgoing.entries:
+            self.wake()
+
+    async def enqueue(self, outgoing: Outgoing) -> None:
+        """Write `outgoing` without a business transaction: identifiers first, then the messages that use them."""
+        if outgoing.ids:
+            await self._save_ids(outgoing.ids)
+        if outgoing.entries:
+            await self._outbox.add(outgoing.entries)
+        self.saved(outgoing)
+
+    async def resync(self, partner_id: str) -> None:
+        """Queue the last known status of every connector for one partner (after its outage, section 15)."""
+        again = [entry for (partner, _), entry in self._statuses.items() if partner == partner_id]
+        await self.enqueue(Outgoing(tuple(again)))
+
+    async def requeue(self, partner_id: str) -> int:
+        """Try the dead letters of a partner again after a correction; also ends its pause."""
+        count = await self._outbox.requeue(partner_id, self._clock.now())
+        self.forwarder.partners[partner_id].resume()
+        return count
+
+    def _for_each(
+        self, kind: Kind, values: Callable[[Names], Mapping[str, Any]], partners: Sequence[Partner] | None = None
+    ) -> Outgoing:
+        chosen = self.partners.values() if partners is None else partners
+        entries = [
+            self._entry(partner, kind, values(self._names[partner.operator_id]))
+            for partner in chosen
+            if partner.profile.interfaces[kind].enabled
+        ]
+        return Outgoing(tuple(entries), self._ids.unsaved())
+
+    def _entry(self, partner: Partner, kind: Kind, values: Mapping[str, Any]) -> NewEntry:
+        profile = partner.profile
+        body = render_body(profile, kind, values)
+        defects = defects_of(profile, kind, body)
+        return NewEntry(
+            partner=partner.id,
+            interface=kind.value,
+            business_key=business_key(profile, kind, body),
+            payload=body,
+            created_at=self._clock.now(),
+            collapse=profile.retry[kind].collapse,
+            state=DEAD if defects else QUEUED,
+            last_code=BUSINESS_INVALID if defects else None,
+            last_error="; ".join(map(str, defects)),
+        )
+
+    def _is_news(self, entry: NewEntry) -> bool:
+        known = self._statuses.get((entry.partner, entry.business_key))
+        self._statuses[entry.partner, entry.business_key] = entry
+        return known is None or known.payload != entry.payload
+
+    def _snapshot_due(self, partner: Partner, status: ChargeStatus) -> bool:
+        last = self._snapshot_at.get((partner.id, status.session_id))
+        period_s = partner.profile.timeliness.charge_status_period_s
+        return last is None or (status.at - last).total_seconds() >= period_s
+
+
+def defects_of(profile: PlatformProfile, kind: Kind, body: Mapping[str, Any]) -> list[Defect]:
+    """What a platform would find wrong with our own message, read as it reads it."""
+    return check_body(profile, kind, strict_json.parse_object(strict_json.write(body)))

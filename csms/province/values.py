@@ -1,0 +1,183 @@
+"""Records as canonical values: the names of sections 11 and 12, spelled correctly, before a profile renders them.
+
+Every value that any profile may ask for stands in the result; a profile takes what its message lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from csms.model.ids import ConnectorRef
+from csms.province.ids import Names
+from csms.province.mapping import gcj02, kwh
+from csms.province.records import (
+    ChargeDetail,
+    ChargeOrder,
+    ChargeStatus,
+    ConnectorInfo,
+    ConnectorState,
+    Equipment,
+    StationInfo,
+)
+
+ZERO = Decimal(0)
+_ELECT_FIELD = {"sharp": "CuspElect", "peak": "PeakElect", "flat": "FlatElect", "valley": "ValleyElect"}
+
+
+def station_values(info: StationInfo, names: Names) -> dict[str, Any]:
+    """StationInfo with its equipment; coordinates become GCJ-02 here."""
+    longitude, latitude = gcj02(info.longitude, info.latitude)
+    return {
+        "StationID": names.station(info.site_id),
+        "OperatorID": names.operator_id,
+        "EquipmentOwnerID": names.operator_id,
+        "StationName": info.name,
+        "CountryCode": "CN",
+        "AreaCode": info.area_code,
+        "Address": info.address,
+        "ServiceTel": info.phone,
+        "StationType": info.station_type,
+        "StationStatus": info.station_status,
+        "ParkNums": info.park_count,
+        "StationLng": Decimal(repr(longitude)),
+        "StationLat": Decimal(repr(latitude)),
+        "Construction": info.construction,
+        "EquipmentInfos": [_equipment(pile, names) for pile in info.equipment],
+        **info.extra,
+    }
+
+
+def connector_values(state: ConnectorState, names: Names) -> dict[str, Any]:
+    """ConnectorStatusInfo."""
+    return {
+        "ConnectorID": names.connector(state.connector),
+        "Status": state.status,
+        "ParkStatus": state.park_status,
+        "LockStatus": state.lock_status,
+    }
+
+
+def charge_status_values(status: ChargeStatus, names: Names) -> dict[str, Any]:
+    """The snapshot of a running session, in the words of both families."""
+    elec, service = _money(status.details)
+    return {
+        **_session(status.session_id, status.started_at, status.connector, status.site_id, names),
+        "StartChargeSeqStat": 2 if status.order_status == 2 else 5,
+        "OrderStatus": status.order_status,
+        "ConnectorStatus": status.connector_status,
+        **_phases("Current", status.currents_a),
+        **_phases("Voltage", status.voltages_v),
+        "Soc": Decimal(repr(float(status.soc))),
+        "EndTime": status.at,
+        "PushTimeStamp": status.at,
+        "TotalPower": sum((detail.energy_kwh for detail in status.details), ZERO),
+        "ElecMoney": elec,
+        "ServiceMoney": service,
+        "TotalMoney": elec + service,
+        **_details(status.details),
+    }
+
+
+def order_values(order: ChargeOrder, names: Names, now: datetime) -> dict[str, Any]:
+    """The order, in the words of both families; `now` is the time of pushing."""
+    elec, service = _money(order.details)
+    energy_kwh = sum((detail.energy_kwh for detail in order.details), ZERO)
+    return {
+        **_session(order.session_id, order.started_at, order.connector, order.site_id, names),
+        "EndTime": order.ended_at,
+        "TotalPower": energy_kwh,
+        "TotalElect": energy_kwh,
+        **_by_tariff(order.details),
+        "TotalElecMoney": elec,
+        "TotalServiceMoney": service,
+        "TotalMoney": elec + service,
+        "StopReason": order.stop_reason,
+        "OrderStatus": order.order_status,
+        "PayChannel": order.pay_channel,
+        "ChargeLast": int((order.ended_at - order.started_at).total_seconds()),
+        "MeterValueStart": None if order.start_register_wh is None else kwh(order.start_register_wh),
+        "MeterValueEnd": None if order.end_register_wh is None else kwh(order.end_register_wh),
+        "PushTime": now,
+        "PushTimeStamp": now,
+        **_details(order.details),
+        **order.extra,
+    }
+
+
+def _session(
+    session_id: int, started_at: datetime, connector: ConnectorRef, site_id: str, names: Names
+) -> dict[str, Any]:
+    number = names.order(session_id, started_at)
+    return {
+        "OperatorID": names.operator_id,
+        "EquipmentOwnerID": names.operator_id,
+        "StationID": names.station(site_id),
+        "EquipmentID": names.equipment(connector.station_id),
+        "ConnectorID": names.connector(connector),
+        "StartChargeSeq": number,
+        "OrderNo": number,
+        "StartTime": started_at,
+    }
+
+
+def _equipment(pile: Equipment, names: Names) -> dict[str, Any]:
+    return {
+        "EquipmentID": names.equipment(pile.station_id),
+        "ManufacturerName": pile.vendor or None,
+        "EquipmentModel": pile.model or None,
+        "EquipmentType": pile.equipment_type,
+        "Power": Decimal(repr(float(pile.power_w))) / 1000,
+        "EquipmentName": pile.station_id,
+        "ConnectorInfos": [_connector(connector, names) for connector in pile.connectors],
+    }
+
+
+def _connector(info: ConnectorInfo, names: Names) -> dict[str, Any]:
+    return {
+        "ConnectorID": names.connector(info.connector),
+        "ConnectorName": info.name or None,
+        "ConnectorType": info.connector_type,
+        "VoltageUpperLimits": info.voltage_max_v,
+        "VoltageLowerLimits": info.voltage_min_v,
+        "Current": round(info.current_a),
+        "Power": Decimal(repr(float(info.power_w))) / 1000,
+        "NationalStandard": info.national_standard,
+    }
+
+
+def _phases(quantity: str, values: Sequence[float]) -> dict[str, Any]:
+    named = {f"{quantity}{phase}": Decimal(repr(float(value))) for phase, value in zip("ABC", values, strict=False)}
+    return {f"{quantity}A": ZERO, **named}
+
+
+def _money(details: Sequence[ChargeDetail]) -> tuple[Decimal, Decimal]:
+    return sum((d.elec_money for d in details), ZERO), sum((d.service_money for d in details), ZERO)
+
+
+def _by_tariff(details: Sequence[ChargeDetail]) -> dict[str, Decimal]:
+    """Energy by tariff period; there is no deep-valley field, so 深谷 is folded into the valley (section 12.4)."""
+    result: dict[str, Decimal] = {}
+    for detail in details:
+        name = _ELECT_FIELD.get("valley" if detail.period == "deep" else detail.period)
+        if name:
+            result[name] = result.get(name, ZERO) + detail.energy_kwh
+    return result
+
+
+def _details(details: Sequence[ChargeDetail]) -> dict[str, Any]:
+    rows = [
+        {
+            "DetailStartTime": detail.start,
+            "DetailEndTime": detail.end,
+            "ElecPrice": detail.elec_price,
+            "ServicePrice": detail.service_price,
+            "DetailPower": detail.energy_kwh,
+            "DetailElecMoney": detail.elec_money,
+            "DetailServiceMoney": detail.service_money,
+        }
+        for detail in details
+    ]
+    return {"SumPeriod": len(rows), "ChargeDetails": rows}
