@@ -57,12 +57,12 @@ def _prepare(path: Path, url: str, upgrade: bool) -> None:
 
 
 def _engine(path: Path, busy_timeout_s: float, reading: bool) -> AsyncEngine:
-    """The writer connects anew after a fault, so its connections are not pooled."""
+    """The writer connects anew after a fault, so its connections are not pooled. Errors name no values (privacy)."""
     url = sqlite_url(path, "sqlite+aiosqlite", "rw")
     if reading:
-        engine = create_async_engine(url, pool_size=READERS_MAX, max_overflow=0)
+        engine = create_async_engine(url, hide_parameters=True, pool_size=READERS_MAX, max_overflow=0)
     else:
-        engine = create_async_engine(url, poolclass=NullPool)
+        engine = create_async_engine(url, hide_parameters=True, poolclass=NullPool)
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:

@@ -155,7 +155,7 @@ class Writer:
         if outage or not _rolled_back(self._connected):
             await self._disconnect()
         if outage or len(batch) == 1:
-            log.warning("store_unavailable: %d calls refused: %s", len(batch), error)
+            log.warning("store_unavailable: %d calls refused: %s", len(batch), _brief(error))
             self.statistics.refused += len(batch)
             for call in batch:
                 call.fail(f"the database did not take the change: {_brief(error)}", error)
@@ -170,7 +170,7 @@ class Writer:
             try:
                 await connection.close()
             except (SQLAlchemyError, OSError) as error:
-                log.warning("store_close_failed: %s", error)
+                log.warning("store_close_failed: %s", _brief(error))
 
 
 def _rolled_back(connection: AsyncConnection | None) -> bool:

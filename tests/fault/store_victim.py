@@ -1,0 +1,62 @@
+"""A process that writes as fast as it can until it is killed: python store_victim.py URL ACKNOWLEDGED after|before
+
+Each message is three samples in one call. Its number goes to the file ACKNOWLEDGED `after` its commit, or, as a
+negative control, `before` it. `<` and `>` in the same file stand around each transaction. A file, not a pipe: a full pipe
+would stop the victim, and then every kill would hit an idle process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import count
+
+from csms.model.clock import system_clock
+from csms.store import changes
+from csms.store.engine import Store, open_store
+from csms.store.writer import Change, Writer
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+CALLERS = 40
+
+
+class Watched(Writer):
+    """The real writer, telling when a transaction begins and ends."""
+
+    file = -1
+
+    async def _transaction(self, changes: Sequence[Change]) -> int:
+        os.write(self.file, b"<\n")
+        rows = await super()._transaction(changes)
+        os.write(self.file, b">\n")
+        return rows
+
+
+def message(number: int) -> Change:
+    row = {"station_id": "A", "evse_id": number, "time": NOON, "received_at": NOON, "value": 1.0, "unit": "W"}
+    return changes.add_samples([{**row, "measurand": part} for part in ("a", "b", "c")])
+
+
+async def caller(writer: Writer, numbers: Iterator[int], file: int, before: bool) -> None:
+    for number in numbers:
+        if before:
+            os.write(file, b"%d\n" % number)
+        await writer.commit([message(number)])
+        if not before:
+            os.write(file, b"%d\n" % number)
+
+
+async def main(url: str, acknowledged: str, mode: str) -> None:
+    store: Store = await open_store(url, system_clock())
+    file = os.open(acknowledged, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    writer = Watched(store.engines[0], system_clock())
+    writer.file = file
+    numbers = count()
+    await asyncio.gather(*(caller(writer, numbers, file, mode == "before") for _ in range(CALLERS)))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
