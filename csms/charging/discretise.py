@@ -1,0 +1,183 @@
+"""From planned power to what a pile accepts: 0 or at least 6 A per phase in whole amperes, or watts for DC (B8).
+
+What an outlet's floor takes is spent already, so the rounding shares out what lies above the floors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from csms.charging.floors import AC_MINIMUM_A, NOMINAL_V
+from csms.model.charging_profile import RateUnit
+from csms.model.ids import EvseRef
+from csms.model.station import CurrentKind, EvseRating
+from optimizer.rounding import Levels, Request, amp_levels, round_targets, watt_levels
+
+DC_STEP_W = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Setpoint:
+    """What one outlet is told: `limit_a` per phase (AC) or `value_w` (DC). `value_w` is the most it can mean.
+
+    `phases` is told to the pile, so that a car on one phase is counted on one.
+    """
+
+    kind: CurrentKind
+    value_w: int
+    limit_a: float
+    phases: int
+
+    def limit(self, unit: RateUnit) -> float:
+        """The number that stands in a schedule of this unit, rounded down to 0.1."""
+        return math.floor((self.value_w if unit is RateUnit.W else self.limit_a) * 10) / 10
+
+
+@dataclass(frozen=True, slots=True)
+class Outlet:
+    """An outlet as rounding sees it; `phases` that the car uses (all of the outlet when unknown)."""
+
+    rating: EvseRating
+    phases: int
+    floor_w: int = 0
+    dc_minimum_w: int = 2_000
+
+    @property
+    def watts_per_unit(self) -> float:
+        """Power of one ampere per phase; 1 for DC outlets, which take watts."""
+        return 1.0 if self.rating.kind is CurrentKind.DC else float(NOMINAL_V * self.phases)
+
+    @property
+    def most_w(self) -> int:
+        """The most that can be granted, in whole steps."""
+        step = self.step_w
+        if self.rating.kind is CurrentKind.DC:
+            return self.rating.power_max_w // step * step
+        by_power_a = math.floor(self.rating.power_max_w / (NOMINAL_V * self.rating.phases) + 0.01)
+        return min(math.floor(self.rating.current_max_a), by_power_a) * step
+
+    @property
+    def least_w(self) -> int:
+        """The least power other than 0."""
+        ac_minimum_w = round(AC_MINIMUM_A * self.watts_per_unit)
+        return self.dc_minimum_w if self.rating.kind is CurrentKind.DC else ac_minimum_w
+
+    @property
+    def step_w(self) -> int:
+        """One step: an ampere per phase, or 100 W."""
+        return DC_STEP_W if self.rating.kind is CurrentKind.DC else NOMINAL_V * self.phases
+
+    def at_most(self, value_w: float) -> Setpoint:
+        """The largest allowed setpoint that does not exceed `value_w`; 0 below the minimum."""
+        watts = min(math.floor(value_w + 1e-6), self.most_w) // self.step_w * self.step_w
+        return self.setpoint(watts if watts >= self.least_w else 0)
+
+    def setpoint(self, value_w: int) -> Setpoint:
+        """`value_w` in both units; amperes of a DC outlet are its share of the rated current."""
+        if self.rating.kind is CurrentKind.DC:
+            limit_a = self.rating.current_max_a * value_w / self.rating.power_max_w
+        else:
+            limit_a = value_w / self.watts_per_unit
+        return Setpoint(self.rating.kind, value_w, limit_a, self.phases)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One session in one control step: the planned power, its carried remainder in watts, its urgency.
+
+    `power_max_w`: what the car is known to take at the most. `idle`: the car has not drawn anything for a while.
+    """
+
+    ref: EvseRef
+    outlet: Outlet
+    path: tuple[str, ...]
+    planned_w: float
+    power_max_w: float
+    must_run: bool = False
+    laxity_h: float = math.inf
+    carry_w: float = 0.0
+    wants: bool = True
+    idle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The outcome for one outlet: what it is told, and the remainder to carry to the next step in watts."""
+
+    setpoint: Setpoint
+    carry_w: float
+
+
+def discretise(asks: Sequence[Ask], room_w: Mapping[str, int]) -> dict[EvseRef, Step]:
+    """Setpoints for all asks; the sum of max(setpoint, floor) exceeds no feeder's `room_w` unless floors alone do.
+
+    `room_w`: what these outlets together may draw. Idle cars get the least power where room is left, so that one that
+    wakes up shows itself. Sessions that want nothing more get 0.
+    """
+    above = dict(room_w)
+    for ask in asks:
+        _take(above, ask.path, ask.outlet.floor_w)
+    active = [ask for ask in asks if ask.wants and not ask.idle]
+    steps = _rounded(active, above)
+    for ask in active:
+        _take(above, ask.path, max(steps[ask.ref].setpoint.value_w - ask.outlet.floor_w, 0))
+    for ask in asks:
+        if ask.ref not in steps:
+            steps[ask.ref] = Step(_kept_awake(ask, above) if ask.wants else ask.outlet.setpoint(0), 0.0)
+    return steps
+
+
+def _take(room_w: dict[str, int], path: Sequence[str], watts: int) -> None:
+    for id_ in path:
+        room_w[id_] -= watts
+
+
+def _rounded(asks: Sequence[Ask], above_w: Mapping[str, int]) -> dict[EvseRef, Step]:
+    requests = [_request(ask) for ask in asks]
+    used = {id_ for request in requests for id_ in request.path}
+    grants = round_targets(requests, {id_: room for id_, room in above_w.items() if id_ in used})
+    return {
+        ask.ref: Step(
+            ask.outlet.at_most(ask.outlet.floor_w + round(grant.setpoint * ask.outlet.watts_per_unit)),
+            grant.carry * ask.outlet.watts_per_unit,
+        )
+        for ask, grant in zip(asks, grants, strict=True)
+    }
+
+
+def _request(ask: Ask) -> Request:
+    outlet = ask.outlet
+    per_unit = outlet.watts_per_unit
+    wanted_w = min(ask.planned_w, ask.power_max_w) - outlet.floor_w
+    return Request(
+        id=f"{ask.ref.station_id}/{ask.ref.evse_id:03d}",
+        target=max(wanted_w, 0.0) / per_unit,
+        levels=_levels(ask),
+        path=ask.path,
+        must_run=ask.must_run,
+        laxity_h=ask.laxity_h,
+        carry=ask.carry_w / per_unit,
+    )
+
+
+def _levels(ask: Ask) -> Levels:
+    """Steps above the floor, up to what the car can take (rounded up: a car's own maximum is seldom whole)."""
+    outlet = ask.outlet
+    useful_w = math.ceil(ask.power_max_w / outlet.step_w) * outlet.step_w
+    most_w = max(min(outlet.most_w, useful_w), outlet.least_w) - outlet.floor_w
+    least_w = outlet.step_w if outlet.floor_w >= outlet.least_w else outlet.least_w
+    if outlet.rating.kind is CurrentKind.DC:
+        return watt_levels(most_w, least_w, DC_STEP_W)
+    return amp_levels(most_w / outlet.watts_per_unit, outlet.watts_per_unit, least_w / outlet.watts_per_unit)
+
+
+def _kept_awake(ask: Ask, above_w: dict[str, int]) -> Setpoint:
+    outlet = ask.outlet
+    if outlet.floor_w >= outlet.least_w:
+        return outlet.at_most(outlet.floor_w)
+    if min(above_w[id_] for id_ in ask.path) < outlet.least_w:
+        return outlet.setpoint(0)
+    _take(above_w, ask.path, outlet.least_w)
+    return outlet.setpoint(outlet.least_w)

@@ -1,0 +1,160 @@
+"""The supply tree: feeders with their ratings, base loads and caps, and the room they leave for charging.
+
+Caps hold at every ancestor. Powers are integer watts so that sums are exact; the base curve is by local quarter-hour.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Protocol
+
+QUARTER_HOUR = timedelta(minutes=15)
+QUARTER_HOURS_A_DAY = 96
+
+
+class Caps(Protocol):
+    """Caps from outside on feeders (grid limits)."""
+
+    def cap_w(self, feeder_id: str, at: datetime) -> int | None:
+        """The lowest cap in force at `at` in watts, None when nobody limits the feeder."""
+        ...
+
+    def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
+        """When the cap may change, in (since, until]."""
+        ...
+
+
+class NoCaps:
+    """Nobody limits anything."""
+
+    def cap_w(self, feeder_id: str, at: datetime) -> int | None:
+        """None."""
+        return None
+
+    def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
+        """None at all."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Feeder:
+    """One node of the supply tree.
+
+    `base_load_w`: other loads right at this node, one value or 96 by quarter-hour of the local day. `lowest_cap_w`: the
+    lowest cap that anybody may ever set by contract; 0 when nothing is agreed (then no floor can be promised).
+    """
+
+    id: str
+    rating_w: int
+    parent: str = ""
+    base_load_w: tuple[int, ...] = (0,)
+    lowest_cap_w: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a rating that is not positive, a negative load or a curve of another length."""
+        if self.rating_w <= 0 or not 0 <= self.lowest_cap_w <= self.rating_w:
+            raise ValueError(f"feeder {self.id}: needs a rating above 0 W and a lowest cap between 0 and the rating")
+        if len(self.base_load_w) not in (1, QUARTER_HOURS_A_DAY) or min(self.base_load_w) < 0:
+            raise ValueError(f"feeder {self.id}: the base load is 1 or {QUARTER_HOURS_A_DAY} values, none negative")
+
+
+class FeederTree:
+    """All feeders of the house. Stations without a known feeder hang on the first one, so that they always count."""
+
+    def __init__(self, feeders: Iterable[Feeder], zone: tzinfo = UTC) -> None:
+        """Raises ValueError for no feeder, a repeated id, an unknown parent or a circle."""
+        listed = list(feeders)
+        self._feeders = {feeder.id: feeder for feeder in listed}
+        self._zone = zone
+        if not listed or len(listed) != len(self._feeders):
+            raise ValueError("feeders: at least one is needed, each with its own id")
+        self._paths = {feeder.id: self._path_of(feeder) for feeder in listed}
+        self._below = {id_: tuple(f for f in self._feeders if id_ in self._paths[f]) for id_ in self._feeders}
+
+    def _path_of(self, feeder: Feeder) -> tuple[str, ...]:
+        path = [feeder.id]
+        while parent := self._feeders[path[-1]].parent:
+            if parent not in self._feeders or parent in path:
+                raise ValueError(f"feeder {path[-1]}: its parent {parent!r} is unknown or lies below it")
+            path.append(parent)
+        return tuple(path)
+
+    def __contains__(self, feeder_id: object) -> bool:
+        return feeder_id in self._feeders
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All feeders, parents before children."""
+        return tuple(sorted(self._feeders, key=lambda id_: len(self._paths[id_])))
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Feeders without a parent."""
+        return tuple(id_ for id_ in self._feeders if len(self._paths[id_]) == 1)
+
+    def feeder(self, feeder_id: str) -> Feeder:
+        """The node; KeyError when there is none."""
+        return self._feeders[feeder_id]
+
+    def path(self, feeder_id: str) -> tuple[str, ...]:
+        """From the feeder up to its root; the first feeder's path for an unknown id."""
+        return self._paths.get(feeder_id) or next(iter(self._paths.values()))
+
+    def base_load_w(self, feeder_id: str, at: datetime) -> int:
+        """Base load through this feeder at a moment: its own and that of all feeders below."""
+        local = at.astimezone(self._zone)
+        quarter = local.hour * 4 + local.minute // 15
+        return sum(_at_quarter(self._feeders[id_], quarter) for id_ in self._below[feeder_id])
+
+    def base_load_peak_w(self, feeder_id: str) -> int:
+        """The highest base load of the day through this feeder."""
+        below = [self._feeders[id_] for id_ in self._below[feeder_id]]
+        return max(sum(_at_quarter(feeder, q) for feeder in below) for q in range(QUARTER_HOURS_A_DAY))
+
+    def cap_w(self, feeder_id: str, caps: Caps, at: datetime) -> int:
+        """Minimum of the rating and whatever caps from outside are in force (grid-limits A3)."""
+        rating_w, limit_w = self._feeders[feeder_id].rating_w, caps.cap_w(feeder_id, at)
+        return rating_w if limit_w is None else min(rating_w, limit_w)
+
+    def rooms_w(self, caps: Caps, now: datetime, lead_s: float, reserve_share: float) -> dict[str, int]:
+        """Per feeder: watts for charging such that cap × (1 − reserve) − base load holds now and for `lead_s` seconds.
+
+        The lead makes a lower cap or a higher base load count before it begins, so that there is time to come down.
+        """
+        return {id_: self._room_w(id_, caps, now, now + timedelta(seconds=lead_s), reserve_share) for id_ in self.ids}
+
+    def _room_w(self, feeder_id: str, caps: Caps, since: datetime, until: datetime, reserve_share: float) -> int:
+        moments = [since, *caps.edges(feeder_id, since, until), *quarter_hours(since, until)]
+        rooms = (
+            usable_w(self.cap_w(feeder_id, caps, at), reserve_share) - self.base_load_w(feeder_id, at) for at in moments
+        )
+        return min(rooms)
+
+    def lowest_room_w(self, feeder_id: str, reserve_share: float) -> int:
+        """What is left for charging at the lowest cap by contract and the highest base load; never negative."""
+        lowest_w = usable_w(self._feeders[feeder_id].lowest_cap_w, reserve_share)
+        return max(lowest_w - self.base_load_peak_w(feeder_id), 0)
+
+
+def _at_quarter(feeder: Feeder, quarter: int) -> int:
+    return feeder.base_load_w[quarter % len(feeder.base_load_w)]
+
+
+def usable_w(cap_w: int, reserve_share: float) -> int:
+    """A cap without the share reserved for metering error (grid-limits B8)."""
+    return math.floor(cap_w * (1 - reserve_share))
+
+
+def quarter_hours(since: datetime, until: datetime) -> list[datetime]:
+    """The quarter-hours of the clock in (since, until]."""
+    first = since - timedelta(minutes=since.minute % 15, seconds=since.second, microseconds=since.microsecond)
+    count = max(int((until - first) / QUARTER_HOUR), 0)
+    return [first + QUARTER_HOUR * n for n in range(1, count + 1)]
+
+
+def fits(added_w: int, path: Sequence[str], used_w: Mapping[str, int], room_w: Mapping[str, int]) -> bool:
+    """Whether `added_w` more fits at every feeder of the path. Nothing added always fits."""
+    return added_w <= 0 or all(used_w.get(id_, 0) + added_w <= room_w[id_] for id_ in path)

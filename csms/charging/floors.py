@@ -1,0 +1,69 @@
+"""Floors: what an outlet may draw when nobody speaks to it (grid-limits B2).
+
+Every floor, also that of an idle outlet, is room that no other car can have, because a car may plug in at any moment.
+So floors are 6 A or 0, never less than 6 A, and take at most a share of the room at the lowest cap by contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from csms.charging.feeder import FeederTree, fits
+from csms.model.ids import EvseRef
+from csms.model.station import CurrentKind, EvseRating
+
+NOMINAL_V = 230
+AC_MINIMUM_A = 6.0
+"""IEC 61851: a car is offered 0 or at least 6 A."""
+
+
+@dataclass(frozen=True, slots=True)
+class FloorRule:
+    """`floor_a` per phase for AC outlets (0 switches floors off); all take at most `share` of the lowest room."""
+
+    floor_a: float = AC_MINIMUM_A
+    share: float = 0.25
+    reserve_share: float = 0.02
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a floor between 0 and 6 A and for a share outside [0, 1]."""
+        if self.floor_a != 0 and self.floor_a < AC_MINIMUM_A:
+            raise ValueError(f"a floor is 0 or at least {AC_MINIMUM_A:g} A, not {self.floor_a:g} A")
+        if not 0 <= self.share <= 1:
+            raise ValueError("floors take a share of the room between 0 and 1")
+
+
+def assign_floors(
+    outlets: Mapping[EvseRef, tuple[EvseRating, str]],
+    tree: FeederTree,
+    rule: FloorRule,
+    kept_w: Mapping[EvseRef, int] | None = None,
+) -> dict[EvseRef, int]:
+    """Floor per outlet in W, all phases: those in `kept_w` first, then by station and EVSE number while they fit.
+
+    Invariant I7: at every feeder the sum of floors fits under the lowest cap beside the highest base load.
+    """
+    budget = {id_: int(tree.lowest_room_w(id_, rule.reserve_share) * rule.share) for id_ in tree.ids}
+    used_w: dict[str, int] = dict.fromkeys(tree.ids, 0)
+    kept = kept_w or {}
+    floors: dict[EvseRef, int] = {}
+    for ref in sorted(outlets, key=lambda r: (kept.get(r, 0) == 0, r)):
+        rating, feeder_id = outlets[ref]
+        path = tree.path(feeder_id)
+        wanted_w = floor_w(rating, rule.floor_a)
+        floors[ref] = wanted_w if fits(wanted_w, path, used_w, budget) else 0
+        _take(used_w, path, floors[ref])
+    return floors
+
+
+def _take(used_w: dict[str, int], path: Sequence[str], watts: int) -> None:
+    for id_ in path:
+        used_w[id_] += watts
+
+
+def floor_w(rating: EvseRating, floor_a: float) -> int:
+    """The floor of one outlet in W: 0 for DC and for AC outlets that cannot give as much."""
+    if rating.kind is CurrentKind.DC or rating.current_max_a < floor_a:
+        return 0
+    return round(floor_a * NOMINAL_V * rating.phases)

@@ -1,0 +1,177 @@
+"""From the live state of the stations to a problem for the optimiser: 96 quarter-hours from now on.
+
+Objective: ½ L² + π L per slot, L in kWh per slot and π_t = tilt · C · t·Δt with C the highest cap in kWh per slot:
+valley filling with a preference for earlier energy, so that cars yet to come find room. An hour later is worth a load
+that is higher by `tilt` of the cap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from csms.charging.discretise import Ask, Outlet
+from csms.charging.feeder import QUARTER_HOUR, Caps, FeederTree, usable_w
+from csms.charging.learning import Car
+from csms.charging.ledger import Ledger
+from csms.model.ids import EvseRef
+from csms.station.state import EvseState, OpenSession
+from optimizer.problem import EvSession, Problem
+from optimizer.rounding import laxity_h
+
+SLOTS = 96
+SLOT_H = 0.25
+SATISFIED_WH = 50.0
+"""A session that lacks less than this has what it wanted."""
+OVERDUE_STAY = timedelta(hours=1)
+"""A car that stays past its departure is planned as if it left in an hour, again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsPolicy:
+    """What to assume of a driver who said nothing; a car of unknown need always lacks `unknown_rest_wh` at least."""
+
+    energy_wh: float = 40_000.0
+    stay_s: float = 4 * 3600.0
+    unknown_rest_wh: float = 3_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One running session as planning sees it; powers in W as they count against caps."""
+
+    ref: EvseRef
+    session_id: int
+    transaction_id: str
+    outlet: Outlet
+    path: tuple[str, ...]
+    remaining_wh: float
+    departure: datetime
+    power_max_w: float
+    idle: bool = False
+
+    @property
+    def wants(self) -> bool:
+        """Whether it lacks energy."""
+        return self.remaining_wh > SATISFIED_WH
+
+
+def visit(
+    evse: EvseState,
+    session: OpenSession,
+    car: Car,
+    path: tuple[str, ...],
+    floor_w: int,
+    policy: NeedsPolicy,
+    now: datetime,
+) -> Visit:
+    """A session with what its driver said, else what the policy assumes, and what metering told of its car."""
+    outlet = Outlet(evse.rating, min(car.phases or evse.rating.phases, evse.rating.phases), floor_w)
+    known_max_w = car.power_max_w if car.power_max_w is not None else math.inf
+    return Visit(
+        ref=evse.ref,
+        session_id=session.session_id,
+        transaction_id=session.transaction_id,
+        outlet=outlet,
+        path=path,
+        remaining_wh=_remaining_wh(evse, session, policy),
+        departure=_departure(evse, session, policy, now),
+        power_max_w=min(known_max_w, float(outlet.most_w)),
+        idle=car.idle,
+    )
+
+
+def _remaining_wh(evse: EvseState, session: OpenSession, policy: NeedsPolicy) -> float:
+    if evse.needs.energy_wh is not None:
+        return max(evse.needs.energy_wh - session.energy_wh, 0.0)
+    return max(policy.energy_wh - session.energy_wh, policy.unknown_rest_wh)
+
+
+def _departure(evse: EvseState, session: OpenSession, policy: NeedsPolicy, now: datetime) -> datetime:
+    departure = evse.needs.departure or session.started_at + timedelta(seconds=policy.stay_s)
+    return departure if departure > now else now + OVERDUE_STAY
+
+
+def problem(
+    visits: Sequence[Visit],
+    tree: FeederTree,
+    caps: Caps,
+    root: str,
+    now: datetime,
+    reserved_w: Sequence[int],
+    reserve_share: float,
+    lead_s: float,
+    tilt_per_h: float,
+) -> Problem:
+    """The valley-filling problem of one root feeder; visits that want nothing are left out.
+
+    `reserved_w`: now and later, what other outlets under the root may draw; it stands beside the base load. Caps of
+    feeders below the root are kept by the rounding and the ledger.
+    """
+    slots = [now + QUARTER_HOUR * n for n in range(SLOTS)]
+    caps_kw = [usable_w(_cap_w(tree, caps, root, at, lead_s), reserve_share) / 1000 for at in slots]
+    later_w = reserved_w[-1]
+    base_w = [tree.base_load_w(root, at) + (reserved_w[0] if n == 0 else later_w) for n, at in enumerate(slots)]
+    price = tilt_per_h * max(caps_kw) * SLOT_H
+    return Problem(
+        slot_h=SLOT_H,
+        base_load_kw=[w / 1000 for w in base_w],  # type: ignore[arg-type]
+        cap_kw=caps_kw,  # type: ignore[arg-type]
+        sessions=tuple(ev_session(v, now) for v in visits if v.wants),
+        price=[price * n * SLOT_H for n in range(SLOTS)],  # type: ignore[arg-type]
+    )
+
+
+def _cap_w(tree: FeederTree, caps: Caps, feeder_id: str, at: datetime, lead_s: float) -> int:
+    """The lowest cap in the quarter-hour from `at`; one that begins within the lead time after it counts already."""
+    until = at + QUARTER_HOUR + timedelta(seconds=lead_s)
+    return min(tree.cap_w(feeder_id, caps, moment) for moment in [at, *caps.edges(feeder_id, at, until)])
+
+
+def ev_session(visit: Visit, now: datetime) -> EvSession:
+    """Whole quarter-hours until the departure (rounded down, at least one), so that the energy is in before it."""
+    slots = math.floor((visit.departure - now) / QUARTER_HOUR)
+    return EvSession(
+        id=str(visit.ref),
+        arrival_slot=0,
+        departure_slot=min(max(slots, 1), SLOTS),
+        power_max_kw=visit.power_max_w / 1000,
+        energy_kwh=visit.remaining_wh / 1000,
+        power_min_kw=min(visit.outlet.least_w, visit.power_max_w) / 1000,
+    )
+
+
+def asks(
+    visits: Iterable[Visit], first_slot_kw: Mapping[str, float], carries_w: Mapping[EvseRef, float], now: datetime
+) -> list[Ask]:
+    """What goes into the rounding; sessions that can wait for less than one slot must run."""
+    found = []
+    for v in visits:
+        hours = (v.departure - now) / timedelta(hours=1)
+        slack_h = laxity_h(hours, v.remaining_wh / 1000, v.power_max_w / 1000)
+        found.append(
+            Ask(
+                ref=v.ref,
+                outlet=v.outlet,
+                path=v.path,
+                planned_w=first_slot_kw.get(str(v.ref), 0.0) * 1000,
+                power_max_w=v.power_max_w,
+                must_run=slack_h < SLOT_H,
+                laxity_h=slack_h,
+                carry_w=carries_w.get(v.ref, 0.0),
+                wants=v.wants,
+                idle=v.idle,
+            )
+        )
+    return found
+
+
+def reserved_w(ledger: Ledger, root: str, planned: Iterable[EvseRef], now: datetime) -> tuple[int, int]:
+    """What outlets without a place in the plan may draw: now (upper bounds) and later (floors)."""
+    without = [ref for ref in ledger.refs if root in ledger.account(ref).path and ref not in set(planned)]
+    return (
+        sum(ledger.upper_bound_w(ref, now) for ref in without),
+        sum(ledger.account(ref).floor_w for ref in without),
+    )

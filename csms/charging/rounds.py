@@ -1,0 +1,143 @@
+"""One round of commands: who is told what now. Decreases at once, raises when the ledger has room (B4 rule 2).
+
+The wanted state is a target per outlet, the actual one is the ledger; what differs becomes an order. When the room has
+fallen below what the outlets will settle at, targets are scaled down first, without waiting for a new plan. Orders are
+entered in the ledger as they are made, so that a round never spends the same room twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from csms.charging.discretise import Outlet, Setpoint
+from csms.charging.fallback import Wish, proportional
+from csms.charging.ledger import Ledger
+from csms.model.ids import EvseRef
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the plan wants of one session. `rank` orders raises: lower goes first."""
+
+    session_id: int
+    transaction_id: str
+    outlet: Outlet
+    setpoint: Setpoint
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A TxProfile to send; `sequence` is its number in the ledger."""
+
+    ref: EvseRef
+    target: Target
+    setpoint: Setpoint
+    sequence: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRule:
+    """A raise lasts `lease_s`; it is renewed when `renew_s` or less are left."""
+
+    lease_s: float = 900.0
+    renew_s: float = 450.0
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a round depends on beside ledger and targets.
+
+    `ready`: stations that can be asked now (connected, settled, not busy); `reachable`: those that will be soon;
+    `stale`: outlets whose profile must be sent again (after a reconnect); `resting`: not to be asked now.
+    """
+
+    now: datetime
+    room_w: Mapping[str, int]
+    ready: Callable[[str], bool]
+    reachable: Callable[[str], bool]
+    stale: Collection[EvseRef] = field(default_factory=frozenset)
+    resting: Collection[EvseRef] = field(default_factory=frozenset)
+
+
+def orders(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Situation, rule: LeaseRule) -> list[Order]:
+    """The commands of this round, at most one per station, decreases first; each is entered in the ledger."""
+    wanted = within_room(targets, ledger, situation)
+    found: list[Order] = []
+    busy: set[str] = set()
+    for ref in _in_order(wanted, targets, ledger):
+        if ref.station_id in busy or ref in situation.resting or not situation.ready(ref.station_id):
+            continue
+        setpoint = _next_setpoint(ref, targets[ref].outlet, wanted[ref], ledger, situation, rule)
+        if setpoint is not None:
+            until = situation.now + timedelta(seconds=rule.lease_s)
+            sequence = ledger.send(ref, setpoint.value_w, situation.now, until)
+            found.append(Order(ref, targets[ref], setpoint, sequence, until))
+            busy.add(ref.station_id)
+    return found
+
+
+def within_room(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Situation) -> dict[EvseRef, Setpoint]:
+    """The targets, scaled down by the proportional rule where the settled bounds would not fit into the room.
+
+    Only sessions whose station is reachable can give way; everybody else counts with the upper bound.
+    """
+    now, reachable = situation.now, situation.reachable
+    plain = {ref: target.setpoint for ref, target in targets.items()}
+    movable = [ref for ref in targets if reachable(ref.station_id) and ledger.account(ref).floor_known]
+    room = dict(situation.room_w)
+    for ref in set(ledger.refs) - set(movable):
+        for id_ in ledger.account(ref).path:
+            room[id_] -= ledger.settled_w(ref, now, reachable(ref.station_id))
+    wishes = {ref: _wish(ref, plain[ref], ledger) for ref in movable}
+    if all(sum(w.wanted_w for w in wishes.values() if id_ in w.path) <= room[id_] for id_ in room):
+        return plain
+    scaled = proportional(wishes, room)
+    lowered = {ref: targets[ref].outlet.at_most(min(scaled[ref], plain[ref].value_w)) for ref in movable}
+    return plain | lowered
+
+
+def _wish(ref: EvseRef, setpoint: Setpoint, ledger: Ledger) -> Wish:
+    account = ledger.account(ref)
+    return Wish(max(setpoint.value_w, account.floor_w), account.floor_w, account.path)
+
+
+def _in_order(wanted: Mapping[EvseRef, Setpoint], targets: Mapping[EvseRef, Target], ledger: Ledger) -> list[EvseRef]:
+    def key(ref: EvseRef) -> tuple[bool, int, EvseRef]:
+        return wanted[ref].value_w > _told_w(ledger, ref), targets[ref].rank, ref
+
+    return sorted(wanted, key=key)
+
+
+def _told_w(ledger: Ledger, ref: EvseRef) -> int:
+    told = ledger.account(ref).commanded
+    return ledger.account(ref).floor_w if told is None else told.value_w
+
+
+def _next_setpoint(
+    ref: EvseRef, outlet: Outlet, wanted: Setpoint, ledger: Ledger, situation: Situation, rule: LeaseRule
+) -> Setpoint | None:
+    """What to tell this outlet now, None for nothing: no difference, no room yet, or nothing better than it has."""
+    told = ledger.account(ref).commanded
+    due = _due(ref, ledger, situation, rule)
+    if told is not None and told.value_w == wanted.value_w and not due:
+        return None
+    if ledger.may_raise(ref, wanted.value_w, situation.now, situation.room_w):
+        return wanted
+    possible = outlet.at_most(min(ledger.free_w(ref, situation.now, situation.room_w), wanted.value_w))
+    better = told is None or possible.value_w > told.value_w
+    if due or (better and possible.value_w > 0 and not ledger.in_transit(situation.now)):
+        return possible
+    return None
+
+
+def _due(ref: EvseRef, ledger: Ledger, situation: Situation, rule: LeaseRule) -> bool:
+    """Whether even an unchanged value must go out: lease nearly over, last answer missing, profile possibly gone."""
+    told = ledger.account(ref).commanded
+    if told is None:
+        return False
+    ending = told.until - situation.now <= timedelta(seconds=rule.renew_s)
+    return ending or ref in situation.stale or ledger.in_doubt(ref)
