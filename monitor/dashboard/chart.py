@@ -69,8 +69,8 @@ def _draw(canvas: Canvas, x: int, point: Point, dots_per_w: float) -> None:
 def _label(index: int, rows: int, top_w: float) -> Styled:
     """Power at the top, in the middle and at the bottom, in kW."""
     marks = {0: top_w, rows // 2: top_w * (rows - rows // 2) / rows, rows - 1: 0.0}
-    words = kilo(marks[index]) if index in marks else ""
-    return Styled(f"{words:>{AXIS_WIDTH - 1}} ", GREY, no_wrap=True, overflow="crop")
+    words = kilo(marks[index]).replace(",", "") if index in marks else ""
+    return Styled(f"{words[: AXIS_WIDTH - 1]:>{AXIS_WIDTH - 1}} ", GREY, no_wrap=True, overflow="crop")
 
 
 def _time_axis(start: datetime, end: datetime, width: int) -> Styled:

@@ -56,5 +56,5 @@ def moment(time: str) -> datetime:
 
 
 def clock_face(time: datetime) -> str:
-    """Local time of day."""
-    return f"{time.astimezone():%H:%M:%S}"
+    """Local time of day, to the minute."""
+    return f"{time.astimezone():%H:%M}"

@@ -144,5 +144,8 @@ def middle(words: str, width: int) -> str:
     """`words` in at most `width` cells, cut in the middle."""
     if cell_len(words) <= width:
         return words
-    tail = (width - 1) // 2
-    return set_cell_size(words, width - 1 - tail) + "…" + (words[-tail:] if tail else "")
+    tail = len(words)
+    while cell_len(words[tail - 1 :]) <= (width - 1) // 2:
+        tail -= 1
+    end = words[tail:]
+    return set_cell_size(words, width - 1 - cell_len(end)).rstrip() + "…" + end
