@@ -182,6 +182,12 @@ class SqlOutbox(Generic[Entry]):
         await self._writer.commit([drop_entries(partner, interface, business_key)])
         return int(found)
 
+    async def knows(self, partner: str, interface: str, business_key: str) -> bool:
+        """Whether there is an entry of this key in any state."""
+        key = {"partner": partner, "interface": interface, "business_key": business_key}
+        same = [_TABLE.c[name] == value for name, value in key.items()]
+        return bool(await self._reader.value(select(func.count()).select_from(OutboxRow).where(*same)))
+
     async def counts(self, partner: str | None = None) -> dict[str, int]:
         """Number of entries by state, every state named; of all partners for None."""
         query = select(OutboxRow.state, func.count()).group_by(OutboxRow.state)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from sqlalchemy import URL, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 
 from csms.model.errors import CsmsError, StoreUnavailable
 
 BUSY_TIMEOUT_S = 5.0
 """How long to wait for another process (a migration, a command line) that holds the file."""
+
+
+class HasCursor(Protocol):
+    """A connection of any SQLite driver."""
+
+    def cursor(self) -> Any:
+        """A new cursor."""
+        ...
 
 
 class DatabaseUnsupported(CsmsError):
@@ -47,7 +55,7 @@ def sqlite_url(path: Path, driver: str, mode: str) -> URL:
     return URL.create(driver, database=name, query={"mode": mode, "uri": "true"})
 
 
-def set_pragmas(connection: DBAPIConnection, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+def set_pragmas(connection: HasCursor, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
     """What every SQLite connection needs; synchronous=FULL makes a commit survive a loss of power (hot-path 4.4)."""
     cursor = connection.cursor()
     try:

@@ -92,7 +92,7 @@ async def test_a_sign_of_life_of_a_stranger_changes_nothing(store: Store) -> Non
 
 
 async def test_evses_and_connectors(store: Store) -> None:
-    state = {"evse_id": 2, "connector_id": 1, "received_at": NOON}
+    state: dict[str, Any] = {"evse_id": 2, "connector_id": 1, "received_at": NOON}
     await write(
         store,
         changes.put_evse(Evse(station_id="B", evse_id=1)),
@@ -250,7 +250,7 @@ async def test_limit_decisions_are_kept(store: Store) -> None:
 
 
 def plan(feeder_id: str, cause: str) -> PlanRow:
-    figures = {"objective": 1.0, "lower_bound": 1.0, "gap": 0.0, "solve_s": 0.1}
+    figures: dict[str, Any] = {"objective": 1.0, "lower_bound": 1.0, "gap": 0.0, "solve_s": 0.1}
     return PlanRow(feeder_id=feeder_id, made_at=NOON, cause=cause, method="m", content={"w": [1, 2]}, **figures)
 
 

@@ -1,7 +1,7 @@
 """A process that writes as fast as it can until it is killed: python store_victim.py URL ACKNOWLEDGED after|before
 
 Each message is three samples in one call. Its number goes to the file ACKNOWLEDGED `after` its commit, or, as a
-negative control, `before` it. `<` and `>` in the same file stand around each transaction. A file, not a pipe: a full pipe
+negative control, `before` it. `<` and `>` in it stand around each transaction. A file, not a pipe: a full pipe
 would stop the victim, and then every kill would hit an idle process.
 """
 

@@ -105,10 +105,12 @@ async def test_a_read_only_connection(store: Store) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="needs a user whom file modes bind")
 async def test_a_read_only_file(store: Store, path: Path) -> None:
+    """SQLite gives its side files the mode of the database, so whoever repairs it has to repair them too."""
     await _force_reconnect(store)
     os.chmod(path, 0o444)
     await refused(store)
-    os.chmod(path, 0o644)
+    for name in os.listdir(path.parent):
+        os.chmod(path.with_name(name), 0o644)
     await store.writer.commit([sample(1)])
     assert await numbers(store) == [0, 1]
 

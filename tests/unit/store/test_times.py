@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from csms.store.times import Utc
 
-SQLITE = sqlite.dialect()  # type: ignore[no-untyped-call]
+SQLITE = sqlite.dialect()
 POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 ZONES = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
