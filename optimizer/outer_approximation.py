@@ -46,7 +46,7 @@ def _program(r: Reduced, tangents: list[FloatArray]) -> tuple[FloatArray, FloatA
         (below, np.concatenate([0.5 * r.weight * a * a for a in tangents])),
         (equal, np.concatenate([r.energy, np.zeros(k)])),
     )
-    return None if solution is None else (solution.x[:n], -solution.equality_price[len(r.energy) :])
+    return None if solution is None else (solution.x[:n], solution.equality_price[len(r.energy) :])
 
 
 def refine(problem: Problem, r: Reduced, plan: Plan, gap_target: float) -> Plan:

@@ -1,0 +1,144 @@
+"""Problems and plans as JSON documents.
+
+A problem: {"slot_h": 0.25, "base_load_kw": [...], "cap_kw": [...], "sessions": [...], "weight": [...], "price":
+[...]}. Only weight and price may be left out. A list has one number per slot; one plain number stands for all slots
+(except for the base load, whose length counts the slots); null in cap_kw means no cap. A session: {"id": "a",
+"arrival_slot": 0, "departure_slot": 8, "power_max_kw": 7.0, "energy_kwh": 10.5} and, if wanted, "priority" (higher is
+served first) and "power_min_kw".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from optimizer.problem import EvSession, Plan, Problem
+
+PROBLEM_KEYS = {"slot_h": True, "base_load_kw": True, "cap_kw": True, "sessions": True, "weight": False, "price": False}
+SESSION_KEYS = {
+    "id": True,
+    "arrival_slot": True,
+    "departure_slot": True,
+    "power_max_kw": True,
+    "energy_kwh": True,
+    "priority": False,
+    "power_min_kw": False,
+}
+WHOLE = frozenset({"arrival_slot", "departure_slot", "priority"})
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _object(where: str, value: object, keys: Mapping[str, bool]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: an object is expected")
+    missing = [key for key, needed in keys.items() if needed and key not in value]
+    unknown = [key for key in value if key not in keys]
+    if missing:
+        raise ValueError(f"{where}: {', '.join(missing)} is missing")
+    if unknown:
+        raise ValueError(f"{where}: unknown field {', '.join(unknown)}")
+    return value
+
+
+def _number(where: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{where}: a number is expected, got {json.dumps(value, default=str)[:40]}")
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(f"{where}: this number is too large") from error
+
+
+def _whole(where: str, value: object) -> int:
+    number = _number(where, value)
+    if not number.is_integer() or abs(number) > 2**31:
+        raise ValueError(f"{where}: a whole number is expected, got {number:g}")
+    return int(number)
+
+
+def _series(name: str, value: object, slots: int | None) -> list[float]:
+    if not isinstance(value, list):
+        if slots is None:
+            raise ValueError(f"{name}: a list with one number per slot is expected")
+        value = [value] * slots
+    absent = math.inf if name == "cap_kw" else None
+    return [
+        absent if item is None and absent is not None else _number(f"{name}[{i}]", item) for i, item in enumerate(value)
+    ]
+
+
+def _session(where: str, value: object) -> EvSession:
+    given = _object(where, value, SESSION_KEYS)
+    if not isinstance(given["id"], str) or not given["id"]:
+        raise ValueError(f"{where}.id: a text is expected")
+    fields: dict[str, Any] = {
+        key: _whole(f"{where}.{key}", item) if key in WHOLE else _number(f"{where}.{key}", item)
+        for key, item in given.items()
+        if key != "id"
+    }
+    return EvSession(id=given["id"], **fields)
+
+
+def read_problem(text: str) -> Problem:
+    """The problem in a JSON text; ValueError says what is wrong and where."""
+    try:
+        document = json.loads(text, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    given = _object("problem", document, PROBLEM_KEYS)
+    if not isinstance(given["sessions"], list):
+        raise ValueError("sessions: a list is expected")
+    base = _series("base_load_kw", given["base_load_kw"], None)
+    optional = {
+        name: _series(name, given[name], len(base)) for name in ("weight", "price") if given.get(name) is not None
+    }
+    return Problem(
+        slot_h=_number("slot_h", given["slot_h"]),
+        base_load_kw=base,  # type: ignore[arg-type]  # Problem makes arrays of lists
+        cap_kw=_series("cap_kw", given["cap_kw"], len(base)),  # type: ignore[arg-type]
+        sessions=tuple(_session(f"sessions[{i}]", item) for i, item in enumerate(given["sessions"])),
+        **optional,  # type: ignore[arg-type]
+    )
+
+
+def problem_document(problem: Problem) -> dict[str, Any]:
+    """The problem as `read_problem` takes it."""
+    document: dict[str, Any] = {
+        "slot_h": problem.slot_h,
+        "base_load_kw": problem.base_load_kw.tolist(),
+        "cap_kw": [None if math.isinf(cap) else cap for cap in problem.cap_kw.tolist()],
+        "sessions": [{key: getattr(s, key) for key in SESSION_KEYS} for s in problem.sessions],
+    }
+    for name in ("weight", "price"):
+        values = getattr(problem, name)
+        if values is not None:
+            document[name] = values.tolist()
+    return document
+
+
+def plan_document(problem: Problem, plan: Plan) -> dict[str, Any]:
+    """The plan with its proof; powers kW per slot, energies kWh, prices per kWh."""
+    return {
+        "objective": plan.objective,
+        "lower_bound": plan.lower_bound,
+        "gap": plan.gap,
+        "method": plan.method,
+        "iterations": plan.iterations,
+        "slot_h": problem.slot_h,
+        "sessions": [
+            {"id": s.id, "wanted_kwh": s.energy_kwh, "served_kwh": float(served), "power_kw": power.tolist()}
+            for s, served, power in zip(problem.sessions, plan.served_kwh, plan.power_kw, strict=True)
+        ],
+        "load_kw": problem.load_kw(plan.power_kw).tolist(),
+        "slot_price": plan.slot_price.tolist(),
+        "cap_price": plan.cap_price.tolist(),
+        "shortfalls": [
+            {"session_id": s.session_id, "energy_kwh": s.energy_kwh, "reason": s.reason} for s in plan.shortfalls
+        ],
+        "cap_soft": [{"slot": c.slot, "excess_kw": c.excess_kw} for c in plan.cap_soft],
+    }

@@ -1,0 +1,74 @@
+"""Problems in JSON: every mistake is named with its place; plans come out complete."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from optimizer import solve
+from optimizer.console import example_problem
+from optimizer.json_format import plan_document, problem_document, read_problem
+
+SESSION = {"id": "a", "arrival_slot": 0, "departure_slot": 2, "power_max_kw": 7, "energy_kwh": 3.5}
+GOOD: dict[str, Any] = {"slot_h": 0.25, "base_load_kw": [1, 2, 3], "cap_kw": [9, None, 9], "sessions": [SESSION]}
+
+
+def test_a_problem_is_read() -> None:
+    problem = read_problem(json.dumps(GOOD | {"price": 0.5, "weight": [1, 2, 3]}))
+    assert problem.cap_kw.tolist() == [9, np.inf, 9]
+    assert problem.price is not None
+    assert problem.price.tolist() == [0.5] * 3
+    assert problem.sessions[0].energy_kwh == 3.5
+    assert (problem.sessions[0].arrival_slot, problem.sessions[0].priority) == (0, 0)
+
+
+def test_one_number_or_null_stands_for_all_slots() -> None:
+    assert read_problem(json.dumps(GOOD | {"cap_kw": 7})).cap_kw.tolist() == [7, 7, 7]
+    assert read_problem(json.dumps(GOOD | {"cap_kw": None})).cap_kw.tolist() == [np.inf] * 3
+
+
+def test_there_and_back() -> None:
+    problem = read_problem(json.dumps(GOOD | {"price": [1, 2, 3]}))
+    assert problem_document(read_problem(json.dumps(problem_document(problem)))) == problem_document(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "Expecting"),
+        ("[1]", "problem: an object"),
+        ("{}", "slot_h, base_load_kw, cap_kw, sessions is missing"),
+        (json.dumps(GOOD).replace("0.25", "NaN"), "NaN is not a number"),
+        (json.dumps(GOOD).replace("0.25", "-Infinity"), "-Infinity is not a number"),
+        (json.dumps(GOOD | {"slots": 3}), "unknown field slots"),
+        (json.dumps(GOOD | {"base_load_kw": 5}), "base_load_kw: a list"),
+        (json.dumps(GOOD | {"base_load_kw": [1, None, 3]}), r"base_load_kw\[1\]: a number"),
+        (json.dumps(GOOD | {"base_load_kw": [1, True, 3]}), r"base_load_kw\[1\]: a number"),
+        (json.dumps(GOOD | {"base_load_kw": [1, 10**400, 3]}), "too large"),
+        (json.dumps(GOOD | {"cap_kw": [1, 2]}), "2 values for 3 slots"),
+        (json.dumps(GOOD | {"sessions": {}}), "sessions: a list"),
+        (json.dumps(GOOD | {"sessions": ["a"]}), r"sessions\[0\]: an object"),
+        (json.dumps(GOOD | {"sessions": [SESSION | {"id": 5}]}), r"sessions\[0\].id"),
+        (json.dumps(GOOD | {"sessions": [SESSION | {"arrival_slot": 0.5}]}), r"arrival_slot: a whole number"),
+        (json.dumps(GOOD | {"sessions": [SESSION | {"arrival_slot": 2}]}), "before departure_slot"),
+        (json.dumps(GOOD | {"sessions": [SESSION | {"power_max_kw": -7}]}), "power_max_kw: must lie"),
+        (json.dumps(GOOD | {"sessions": [SESSION | {"energy_kwh": "5"}]}), "energy_kwh: a number"),
+        ("[" * 100_000, "problem: an object|nested too deeply|Expecting"),
+    ],
+)
+def test_mistakes_are_named(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read_problem(text)
+
+
+def test_a_plan_is_written_in_full() -> None:
+    problem = example_problem()
+    document = json.loads(json.dumps(plan_document(problem, solve(problem)), allow_nan=False))
+    assert document["gap"] <= 1e-4
+    assert len(document["load_kw"]) == len(document["slot_price"]) == len(document["cap_price"]) == 96
+    assert [s["id"] for s in document["sessions"]] == [s.id for s in problem.sessions]
+    assert document["sessions"][0]["served_kwh"] == pytest.approx(20.0)
+    assert document["shortfalls"] == document["cap_soft"] == []

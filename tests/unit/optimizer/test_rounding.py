@@ -1,0 +1,142 @@
+"""Ampere and watt steps, the order of grants, rooms along the path, carried remainders."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from optimizer import Levels, Request, amp_levels, laxity_h, round_targets, table_levels, watt_levels
+
+ONE_PHASE = amp_levels(32, 230)
+ROOM_15_A = {"site": 15 * 230}
+
+
+def ask(name: str, target: float, **more: object) -> Request:
+    return Request(**{"id": name, "target": target, "levels": ONE_PHASE, "path": ("site",)} | more)  # type: ignore[arg-type]
+
+
+def test_amp_levels_are_nothing_or_six_and_more() -> None:
+    levels = amp_levels(8, 690)
+    assert levels.values == (0, 60, 70, 80)
+    assert levels.milliwatt == 69000
+    assert levels.carry_max == 60
+
+
+def test_tenths_tables_and_watts() -> None:
+    assert amp_levels(6.25, 230, step_a=0.1).values == (0, 60, 61, 62)
+    assert table_levels([8, 16, 32], 230).values == (0, 80, 160, 320)
+    assert watt_levels(10_000, 3000, 2500).values == (0, 3000, 5500, 8000)
+    assert watt_levels(300, 0, 100).values == (0, 100, 200, 300)
+
+
+def test_a_pile_below_its_minimum_stays_off() -> None:
+    assert amp_levels(5, 230).values == (0,)
+    (grant,) = round_targets([ask("a", 5, levels=amp_levels(5, 230))], {"site": 99_999})
+    assert (grant.setpoint, grant.carry) == (0, 0)
+
+
+@pytest.mark.parametrize("values", [(), (60,), (0, 70, 60), (0, 0)])
+def test_levels_must_ascend_from_zero(values: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="ascending"):
+        Levels(values, 10, 23000)
+
+
+def test_levels_need_a_power_and_a_step() -> None:
+    with pytest.raises(ValueError, match="power"):
+        Levels((0, 60), 10, 0)
+    with pytest.raises(ValueError, match="step"):
+        amp_levels(32, 230, step_a=0)
+
+
+def test_vector_6_one_ampere_left_goes_to_one_of_two() -> None:
+    grants = round_targets([ask("a", 7.4), ask("b", 7.4)], ROOM_15_A)
+    assert sorted(g.setpoint for g in grants) == [7, 8]
+    assert sorted(g.carry for g in grants) == pytest.approx([-0.6, 0.4])
+    assert sum(g.power_w for g in grants) == 15 * 230
+
+
+def test_vector_7_the_third_is_served_first_next_time() -> None:
+    room = {"site": 12 * 230}
+    grants = round_targets([ask(name, 4) for name in "abc"], room)
+    assert [g.setpoint for g in grants] == [6, 6, 0]
+    assert [g.carry for g in grants] == pytest.approx([-2, -2, 4])
+    following = round_targets([ask(g.id, 4, carry=g.carry) for g in grants], room)
+    assert [g.setpoint for g in following] == [0, 0, 8]
+
+
+def test_remainders_are_carried_within_six_ampere() -> None:
+    (high,) = round_targets([ask("a", 40)], {"site": 0})
+    (low,) = round_targets([ask("a", 0, carry=-30)], {"site": 99_999})
+    assert (high.carry, low.carry) == (6, -6)
+
+
+def test_energy_is_kept_over_many_steps() -> None:
+    carry, given = 0.0, 0.0
+    for _ in range(100):
+        (grant,) = round_targets([ask("a", 7.37, carry=carry)], {"site": 99_999})
+        carry, given = grant.carry, given + grant.setpoint
+    assert given == pytest.approx(737, abs=1)
+
+
+def test_solver_noise_does_not_switch_a_pile_on() -> None:
+    assert round_targets([ask("a", 1e-7)], ROOM_15_A)[0].setpoint == 0
+    assert round_targets([ask("a", 16 - 1e-8)], {"site": 99_999})[0].setpoint == 16
+
+
+def test_must_run_then_least_laxity_then_id_come_first() -> None:
+    room = {"site": 6 * 230}
+    ordered = [ask("z", 6, must_run=True, laxity_h=5), ask("y", 6, laxity_h=0.5), ask("b", 6), ask("a", 6)]
+    assert [g.setpoint for g in round_targets(ordered, room)] == [6, 0, 0, 0]
+    assert [g.setpoint for g in round_targets(ordered[1:], room)] == [6, 0, 0]
+    assert [g.setpoint for g in round_targets(ordered[2:], room)] == [0, 6]
+
+
+def test_every_node_on_the_path_is_kept() -> None:
+    room = {"site": 40 * 230, "left": 7 * 230, "right": 99_999}
+    asked = [
+        ask("a", 16, path=("left", "site")),
+        ask("b", 16, path=("right", "site")),
+        ask("c", 16, path=("right", "site")),
+    ]
+    grants = round_targets(asked, room)
+    assert [g.setpoint for g in grants] == [7, 16, 16]
+
+
+def test_amperes_and_watts_share_a_room() -> None:
+    three_phase, direct = amp_levels(32, 690), watt_levels(60_000, 3000, 100)
+    asked = [ask("ac", 10, levels=three_phase, laxity_h=0), ask("dc", 20_000, levels=direct)]
+    ac, dc = round_targets(asked, {"site": 20_000})
+    assert (ac.setpoint, ac.power_w) == (10, 6900)
+    assert (dc.setpoint, dc.power_w) == (13_100, 13_100)
+    assert dc.carry == 3000
+
+
+def test_fractions_of_a_watt_are_rounded_up() -> None:
+    (grant,) = round_targets([ask("a", 6, levels=amp_levels(32, 208.125))], {"site": 1249})
+    assert grant.power_w == 1249
+    (grant,) = round_targets([ask("a", 6, levels=amp_levels(32, 208.125))], {"site": 1248})
+    assert grant.power_w == 0
+
+
+def test_a_negative_room_grants_nothing() -> None:
+    assert round_targets([ask("a", 16)], {"site": -500})[0].setpoint == 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        (ask("a", math.nan), "finite target"),
+        (ask("a", 6, carry=math.inf), "finite target"),
+        (ask("a", 6, path=()), "at least one node"),
+        (ask("a", 6, path=("elsewhere",)), "no room given for node elsewhere"),
+    ],
+)
+def test_wrong_requests_are_refused(request_: Request, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        round_targets([request_], ROOM_15_A)
+
+
+def test_laxity_is_the_time_that_can_still_be_lost() -> None:
+    assert laxity_h(3.0, 14.0, 7.0) == 1.0
+    assert laxity_h(3.0, 14.0, 0.0) == math.inf
