@@ -80,6 +80,11 @@ class MemoryOutbox:
             del self.rows[entry_id]
         return len(pointless)
 
+    async def knows(self, partner: str, interface: str, business_key: str) -> bool:
+        """See `OutboxStore.knows`."""
+        key = (partner, interface, business_key)
+        return any((row.partner, row.interface, row.business_key) == key for row in self.rows.values())
+
     async def counts(self, partner: str | None = None) -> dict[str, int]:
         """See `OutboxStore.counts`."""
         rows = [row for row in self.rows.values() if partner in (None, row.partner)]

@@ -105,6 +105,10 @@ class OutboxStore(Protocol):
         """Remove the open entries of a key that became pointless. Returns how many."""
         ...
 
+    async def knows(self, partner: str, interface: str, business_key: str) -> bool:
+        """Whether there is an entry of this key in any state."""
+        ...
+
     async def counts(self, partner: str | None = None) -> dict[str, int]:
         """Number of entries by state, every state named; of all partners for None."""
         ...
