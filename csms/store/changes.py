@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Table, inspect
 from sqlmodel import SQLModel
 
-from csms.store.change import KEY_PREFIX, Change, Row, Statement, insert_ignoring, plain_insert, update_where, upsert
+from csms.store.change import KEY_PREFIX, Row, Statement, insert_ignoring, plain_insert, update_where, upsert
+from csms.store.change import Change as Change
 from csms.store.tables import (
     Connector,
     Evse,

@@ -150,6 +150,11 @@ class Reader(Reading):
         found = await self.first(select(ExternalId).where(*given))
         return found.external if found else None
 
+    async def external_ids(self, scope: str | None = None) -> Sequence[ExternalId]:
+        """All identifiers, or those of one scope, by our key."""
+        query = select(ExternalId).where(*_given((col(ExternalId.scope), scope)))
+        return await self.rows(query.order_by(col(ExternalId.scope), col(ExternalId.local)))
+
     async def counts(self) -> dict[str, Any]:
         """Totals: stations, sessions_open, sessions_ended, samples, energy_wh; profiles and outbox by state."""
         async with self.connection() as connection:

@@ -293,6 +293,9 @@ async def test_external_ids_are_given_once_and_never_to_two(store: Store) -> Non
     with pytest.raises(StoreUnavailable):
         await write(store, changes.put_external_id("order", "2", "X1"))
     await write(store, changes.put_external_id("station", "2", "X1"))
+    pairs = [(row.scope, row.local, row.external) for row in await store.reader.external_ids()]
+    assert pairs == [("order", "1", "X1"), ("station", "2", "X1")]
+    assert [row.scope for row in await store.reader.external_ids("station")] == ["station"]
 
 
 class Entry:
