@@ -99,7 +99,8 @@ class Answer(_Table):
 
 
 class Interface(_Table):
-    """One interface. `root`: the key that holds the message, empty when the message is the body."""
+    """One interface. `root`: the key that holds the message, empty when the message is the body. `volatile`: fields
+    that differ each time the same thing is sent."""
 
     wire: str
     host: Literal["operator", "platform"]
@@ -107,6 +108,7 @@ class Interface(_Table):
     message: str = ""
     root: str = ""
     business_key: str = ""
+    volatile: tuple[str, ...] = ()
     answer: Answer = Answer()
 
 

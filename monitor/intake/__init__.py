@@ -1,0 +1,1 @@
+"""The supervising platform of the interchange interface: receives what operators report, judges and stores it."""

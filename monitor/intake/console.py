@@ -1,0 +1,102 @@
+"""The command that runs the supervising platform on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from csms.model.clock import Clock, clock_from_environment
+from csms.model.errors import CsmsError
+from monitor.intake.platform import create_platform
+from monitor.intake.settings import PlatformSettings, read_partner_file
+from monitor.store.intake import open_intake
+
+LOOPBACK = "127.0.0.1"
+
+
+class QuietServer(uvicorn.Server):
+    """A uvicorn server whose signals are its owner's business, so that the owner can close what it opened."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the handlers alone."""
+        yield
+
+
+def build(text: Callable[..., str]) -> typer.Typer:
+    """The command group `intake`; `text` gives its words."""
+    app = typer.Typer(help=text("intake.help"), no_args_is_help=True)
+
+    @app.callback()
+    def group() -> None:
+        """Keeps `serve` a word of its own while it is the only command."""
+
+    @app.command(help=text("intake.serve"))
+    def serve(
+        data_dir: Annotated[Path, typer.Option(help=text("intake.data_dir"))],
+        partner_file: Annotated[Path, typer.Option(help=text("intake.partner_file"))],
+        port: Annotated[int, typer.Option(min=0, max=65535, help=text("intake.port"))] = 0,
+        port_file: Annotated[Path | None, typer.Option(help=text("intake.port_file"))] = None,
+    ) -> None:
+        try:
+            settings = read_partner_file(partner_file)
+            asyncio.run(_serve(settings, clock_from_environment(), data_dir, port, port_file))
+        except (CsmsError, OSError, ValueError) as fault:
+            typer.echo(text("intake.cannot", reason=str(fault)), err=True)
+            raise typer.Exit(2) from None
+
+    return app
+
+
+async def _serve(settings: PlatformSettings, clock: Clock, data_dir: Path, port: int, port_file: Path | None) -> None:
+    store = await open_intake(data_dir)
+    try:
+        app = await create_platform(settings, clock, store)
+        with listening(port) as listener:
+            announce(listener, port_file)
+            await serve_until_signal(app, listener)
+    finally:
+        await store.close()
+
+
+def listening(port: int) -> socket.socket:
+    """A listening socket on loopback; port 0 takes a free one."""
+    listener = socket.create_server((LOOPBACK, port), backlog=128)
+    listener.setblocking(False)
+    return listener
+
+
+def announce(listener: socket.socket, port_file: Path | None) -> None:
+    """Write the port that was taken, whole or not at all."""
+    if port_file is not None:
+        draft = port_file.with_name(port_file.name + ".part")
+        draft.write_text(f"{listener.getsockname()[1]}\n", encoding="ascii")
+        draft.replace(port_file)
+
+
+async def serve_until_signal(app: FastAPI, listener: socket.socket) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the calls in progress."""
+    config = uvicorn.Config(app, lifespan="off", ws="none", log_level="warning", access_log=False)
+    config.timeout_graceful_shutdown = 5
+    server = QuietServer(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,195 @@
+"""The desk where calls arrive: checks in the order of section 3.3, stores, answers signed.
+
+Knows nothing of HTTP but the status of an answer; `monitor.intake.platform` puts it behind routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from csms.model.clock import Clock
+from csms.province import strict_json
+from csms.province.crypto import same
+from csms.province.envelope import (
+    BUSINESS_INVALID,
+    ENVELOPE_INCOMPLETE,
+    HTTP_OK,
+    OK,
+    SIGNATURE_WRONG,
+    TOKEN_WRONG,
+    Door,
+    Opened,
+    Refused,
+    Response,
+    check_request,
+    parse_stamp,
+    seal_response,
+    wall_slack,
+)
+from csms.province.messages import answer_body
+from csms.province.profile import Kind
+from csms.province.replay import WINDOW_S, ReplayCache
+from csms.province.token import Token, issue
+from monitor.intake.checks import check_token_request, judge_message, plain
+from monitor.intake.settings import Operator, PlatformSettings
+from monitor.store.intake import Call, IntakeStore, Message, Standing
+
+WORDS = {
+    OK: "请求成功",
+    -1: "系统繁忙",
+    SIGNATURE_WRONG: "签名错误",
+    TOKEN_WRONG: "Token错误",
+    ENVELOPE_INCOMPLETE: "POST参数不合法",
+    BUSINESS_INVALID: "参数错误",
+}
+FAIL_NONE, FAIL_NO_OPERATOR, FAIL_SECRET = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """HTTP status and body of an answer; an empty body cannot be signed."""
+
+    http_status: int
+    body: bytes = b""
+
+
+class IntakeDesk:
+    """Receives the calls of all operators. `make_token` gives a new unguessable text each time."""
+
+    def __init__(
+        self, settings: PlatformSettings, clock: Clock, store: IntakeStore, make_token: Callable[[], str]
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._store = store
+        self._make_token = make_token
+        windows = [operator.profile.clock.replay_window_s for operator in settings.operators.values()]
+        self._replay = ReplayCache(wall_slack(max(windows, default=WINDOW_S), clock))
+        self._codecs = {operator.operator_id: operator.codec for operator in settings.operators.values()}
+        self._tokens: dict[str, Token] = {}
+        self._token_lock = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Load what must outlive a restart: tokens, and the envelopes that could be replayed."""
+        now = self._clock.now()
+        self._tokens = await self._store.tokens()
+        for key, stamped_at in await self._store.replay_keys(now - timedelta(seconds=self._replay.window_s)):
+            self._replay.take(key, stamped_at, now)
+
+    async def forget_tokens(self) -> None:
+        """Withdraw all tokens."""
+        self._tokens.clear()
+        await self._store.forget_tokens()
+
+    async def receive(self, kinds: dict[str, Kind], interface: str, raw: bytes, authorization: str) -> Reply:
+        """Answer one call. `kinds`: what this path is, by profile id; `interface`: its wire name for the log."""
+        opened = check_request(raw, self._door(kinds, authorization))
+        call = Call(self._clock.now(), interface, HTTP_OK, OK, size_bytes=len(raw))
+        if isinstance(opened, Refused):
+            return await self._refuse(opened, call)
+        request = opened.request
+        call = replace(
+            call,
+            operator_id=request.operator_id,
+            replay_key=opened.replay_key,
+            stamped_at=parse_stamp(request.timestamp),
+        )
+        operator = self._settings.operators[request.operator_id]
+        kind = kinds.get(operator.profile.id)
+        if kind is None:
+            return await self._answer(operator, replace(call, ret=BUSINESS_INVALID, reason="interface not offered"))
+        if kind is Kind.QUERY_TOKEN:
+            return await self._give_token(operator, opened, call)
+        return await self._take(operator, kind, opened, call)
+
+    def _door(self, kinds: dict[str, Kind], authorization: str) -> Door:
+        now = self._clock.now()
+
+        def token_valid(operator_id: str) -> bool:
+            token = self._tokens.get(operator_id)
+            return token is not None and token.left_s(now) > 0 and same(f"Bearer {token.text}", authorization)
+
+        open_to_all = set(kinds.values()) == {Kind.QUERY_TOKEN}
+        return Door(self._codecs, now, self._replay, None if open_to_all else token_valid)
+
+    async def _refuse(self, refused: Refused, call: Call) -> Reply:
+        call = replace(call, http_status=refused.http_status, ret=refused.ret, reason=refused.reason)
+        operator = self._settings.operators.get(refused.operator_id or "")
+        if operator is not None:
+            return await self._answer(operator, replace(call, operator_id=operator.operator_id))
+        await self._store.log(call)
+        if refused.ret is None:
+            return Reply(refused.http_status)
+        return Reply(refused.http_status, Response(refused.ret, WORDS[refused.ret], "", "").to_wire())
+
+    async def _answer(self, operator: Operator, call: Call) -> Reply:
+        """Log a refusal and sign it."""
+        await self._store.log(call)
+        return _signed(operator, call.ret or OK, b"")
+
+    async def _give_token(self, operator: Operator, opened: Opened, call: Call) -> Reply:
+        defects = check_token_request(opened.body)
+        if defects:
+            return await self._answer(operator, replace(call, ret=BUSINESS_INVALID, defects=_texts(defects)))
+        fault = _token_fault(operator, opened)
+        token = await self._issue(operator) if fault == FAIL_NONE else None
+        await self._store.log(replace(call, reason=f"FailReason {fault}" if fault else ""))
+        body = {
+            "OperatorID": operator.operator_id,
+            "SuccStat": 0 if token else 1,
+            "AccessToken": token.text if token else "",
+            "TokenAvailableTime": int(token.left_s(self._clock.now())) if token else 0,
+            "FailReason": fault,
+        }
+        return _signed(operator, OK, strict_json.write(body))
+
+    async def _issue(self, operator: Operator) -> Token:
+        async with self._token_lock:
+            held = self._tokens.get(operator.operator_id)
+            token = issue(held, self._clock.now(), operator.profile.token.lifetime_s, self._make_token)
+            if token is not held:
+                await self._store.put_token(operator.operator_id, token)
+                self._tokens[operator.operator_id] = token
+            return token
+
+    async def _take(self, operator: Operator, kind: Kind, opened: Opened, call: Call) -> Reply:
+        profile = operator.profile
+        judged = judge_message(profile, kind, opened.body, operator.operator_id)
+        call = replace(call, ret=judged.ret, business_id=judged.business_id[:64], defects=_texts(judged.defects))
+        if judged.ret != OK:
+            return await self._answer(operator, call)
+        calls = {
+            Standing.NEW: call,
+            Standing.DUPLICATE: replace(call, ret=profile.codes.duplicate_order, duplicate=True),
+            Standing.CONFLICT: replace(
+                call,
+                ret=BUSINESS_INVALID,
+                reason="same business id, other content",
+                review=True,
+                body=plain(opened.body),
+            ),
+        }
+        standing = await self._store.accept(calls, Message(kind, judged.fields, judged.digest))
+        ret = calls[standing].ret or OK
+        accepted = standing is not Standing.CONFLICT
+        body = strict_json.write(answer_body(profile, kind, opened.body)) if accepted else b""
+        return _signed(operator, ret, body)
+
+
+def _token_fault(operator: Operator, opened: Opened) -> int:
+    if opened.body["OperatorID"] != operator.operator_id:
+        return FAIL_NO_OPERATOR
+    right = same(opened.body["OperatorSecret"], operator.codec.secrets.operator_secret)
+    return FAIL_NONE if right else FAIL_SECRET
+
+
+def _texts(defects: tuple[object, ...]) -> tuple[str, ...]:
+    return tuple(str(defect) for defect in defects[:100])
+
+
+def _signed(operator: Operator, ret: int, body: bytes) -> Reply:
+    words = WORDS.get(ret, "")
+    return Reply(HTTP_OK, seal_response(operator.codec, ret, words, body, operator.operator_id).to_wire())

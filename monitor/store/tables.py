@@ -1,0 +1,103 @@
+"""Tables of the supervising platform's intake, in a metadata of their own. Times are UTC, energy in kWh, money in yuan.
+
+`intake_message` is the log of every call, taken or refused; the others hold the present state by business id.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Integer
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from csms.store.times import Utc
+
+
+class Intake(SQLModel, registry=registry()):
+    """Base of the intake tables."""
+
+
+class IntakeMessage(Intake, table=True):
+    """One call. `review`: a stored business id came with other content; then `body` keeps what came."""
+
+    __tablename__ = "intake_message"
+
+    id: int | None = Field(
+        default=None, sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    )
+    received_at: datetime = Field(sa_type=Utc, index=True)
+    operator_id: str = Field(default="", index=True)
+    interface: str
+    business_id: str = ""
+    http_status: int
+    ret: int | None = None
+    reason: str = ""
+    defects: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    size_bytes: int = 0
+    replay_key: str = ""
+    stamped_at: datetime | None = Field(default=None, sa_type=Utc)
+    duplicate: bool = False
+    review: bool = False
+    body: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class IntakeOrder(Intake, table=True):
+    """An accepted order; it is stored once."""
+
+    __tablename__ = "intake_order"
+
+    operator_id: str = Field(primary_key=True)
+    business_id: str = Field(primary_key=True)
+    content_sha256: str
+    received_at: datetime = Field(sa_type=Utc)
+    energy_kwh: float = 0.0
+    money_yuan: float = 0.0
+    content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class IntakeStatus(Intake, table=True):
+    """Last pushed state of a connector."""
+
+    __tablename__ = "intake_status"
+
+    operator_id: str = Field(primary_key=True)
+    business_id: str = Field(primary_key=True)
+    status: int
+    received_at: datetime = Field(sa_type=Utc)
+    changes: int = 1
+
+
+class IntakeSession(Intake, table=True):
+    """Last snapshot of a charging session."""
+
+    __tablename__ = "intake_session"
+
+    operator_id: str = Field(primary_key=True)
+    business_id: str = Field(primary_key=True)
+    received_at: datetime = Field(sa_type=Utc)
+    snapshots: int = 1
+    content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class IntakeStation(Intake, table=True):
+    """A station as last told."""
+
+    __tablename__ = "intake_station"
+
+    operator_id: str = Field(primary_key=True)
+    business_id: str = Field(primary_key=True)
+    received_at: datetime = Field(sa_type=Utc)
+    content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class IntakeToken(Intake, table=True):
+    """The access token an operator holds."""
+
+    __tablename__ = "intake_token"
+
+    operator_id: str = Field(primary_key=True)
+    token: str
+    issued_at: datetime = Field(sa_type=Utc)
+    expires_at: datetime = Field(sa_type=Utc)
