@@ -27,7 +27,7 @@ class Deliverable:
 
 def _borders(problem: Problem, room: FloatArray) -> IntArray:
     """First slot of every stretch in which neither room nor the sessions present change; the end is appended."""
-    changes = np.flatnonzero(np.diff(room)) + 1
+    changes = np.flatnonzero(room[1:] != room[:-1]) + 1
     events = [slot for s in problem.sessions for slot in (s.arrival_slot, s.departure_slot)]
     return np.unique(np.concatenate([changes, np.array([0, problem.slots, *events])])).astype(np.int64)
 

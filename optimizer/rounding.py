@@ -1,8 +1,8 @@
 """From continuous targets to what piles accept: 0 or 6…I_max ampere in steps (IEC 61851), or watts for piles that
 take power.
 
-Grants, costs and rooms are integers (deci-ampere or watt, milliwatt), so no sum over a feeder can drift over its
-room. What a pile gets too little or too much is carried to the next step (error diffusion). Order of grants:
+Grants, their power (rounded up) and rooms are integers, deci-ampere and watt, so no sum over a feeder can drift over
+its room. What a pile gets too little or too much is carried to the next step (error diffusion). Order of grants:
 must-run, least laxity, id.
 """
 
@@ -46,6 +46,10 @@ class Levels:
     def carry_max(self) -> int:
         """Bound of the carried remainder: the smallest grant other than 0."""
         return self.values[1] if len(self.values) > 1 else 0
+
+    def power_w(self, index: int) -> int:
+        """Power of the level at `index`, rounded up to whole watts."""
+        return -(-self.values[index] * self.milliwatt // 1000)
 
     def index_at_most(self, units: float) -> int:
         """Index of the largest value <= units (0 below the minimum)."""
@@ -114,10 +118,10 @@ def laxity_h(remaining_h: float, remaining_kwh: float, power_max_kw: float) -> f
 
 
 class _Rooms:
-    """Milliwatts left at every node."""
+    """Watts left at every node."""
 
     def __init__(self, room_w: Mapping[str, int]) -> None:
-        self.left = {node: watts * 1000 for node, watts in room_w.items()}
+        self.left = dict(room_w)
 
     def at(self, path: Sequence[str]) -> int:
         try:
@@ -125,9 +129,9 @@ class _Rooms:
         except KeyError as error:
             raise ValueError(f"room_w: no room given for node {error.args[0]}") from error
 
-    def take(self, path: Sequence[str], milliwatt: int) -> None:
+    def take(self, path: Sequence[str], watts: int) -> None:
         for node in path:
-            self.left[node] -= milliwatt
+            self.left[node] -= watts
 
 
 def _first_grants(requests: Sequence[Request], wished: Sequence[float], rooms: _Rooms) -> list[int]:
@@ -138,9 +142,9 @@ def _first_grants(requests: Sequence[Request], wished: Sequence[float], rooms: _
     )
     for i in urgency:
         levels, path = requests[i].levels, requests[i].path
-        affordable = max(rooms.at(path), 0) // levels.milliwatt
+        affordable = max(rooms.at(path), 0) * 1000 // levels.milliwatt
         chosen[i] = levels.index_at_most(min(wished[i], affordable))
-        rooms.take(path, levels.values[chosen[i]] * levels.milliwatt)
+        rooms.take(path, levels.power_w(chosen[i]))
     return chosen
 
 
@@ -160,7 +164,7 @@ def _spend_rest(requests: Sequence[Request], wished: Sequence[float], rooms: _Ro
     while queue:
         i = heappop(queue)[2]
         levels, path = requests[i].levels, requests[i].path
-        more = (levels.values[chosen[i] + 1] - levels.values[chosen[i]]) * levels.milliwatt
+        more = levels.power_w(chosen[i] + 1) - levels.power_w(chosen[i])
         if more > rooms.at(path):
             continue
         rooms.take(path, more)
@@ -174,7 +178,7 @@ def _grant(request: Request, wished: float, index: int) -> Grant:
     units = levels.values[index]
     carry = min(max(wished - units, -levels.carry_max), levels.carry_max)
     per = levels.units_per_target
-    return Grant(request.id, units / per, -(-units * levels.milliwatt // 1000), carry / per)
+    return Grant(request.id, units / per, levels.power_w(index), carry / per)
 
 
 def round_targets(requests: Sequence[Request], room_w: Mapping[str, int]) -> tuple[Grant, ...]:

@@ -26,6 +26,11 @@ def test_changing_caps_open_caps_and_base_above_the_cap() -> None:
     assert best.energy_kwh == pytest.approx(1.0 + 5.0 + 0.0 + 0.5)
 
 
+def test_no_cap_at_all() -> None:
+    best = deliverable(Problem(1.0, [1, 1, 1], [np.inf] * 3, (EvSession("a", 0, 3, 2.0, 5.0),)))
+    assert best.energy_kwh == pytest.approx(5.0)
+
+
 def test_nobody_there() -> None:
     assert deliverable(Problem(1.0, [1], [2], ())).energy_kwh == 0
 
