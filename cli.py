@@ -16,7 +16,9 @@ from typer.main import get_command
 
 from csms.texts import Text, catalogue, language_from
 
-COMMANDS: Mapping[str, str] = {
+Commands = Mapping[str, "str | Commands"]
+
+COMMANDS: Commands = {
     "serve": "csms.console.serve",
     "station": "csms.console.station",
     "session": "csms.console.session",
@@ -24,49 +26,56 @@ COMMANDS: Mapping[str, str] = {
     "plan": "csms.console.plan",
     "province": "csms.console.province",
     "db": "csms.console.db",
-    "monitor": "monitor.console",
+    "monitor": {"live": "monitor.console", "intake": "monitor.intake.console"},
     "sim": "device_sim.console",
     "optimize": "optimizer.console",
 }
-"""Command -> module with `build(text) -> typer.Typer`; its line in the overview is the text `cli.group.<command>`."""
+"""Command -> module with `build(text) -> typer.Typer`, or a group of such; its line is the text `cli.group.<path>`."""
 
 
-def lazy_group(text: Text, commands: Mapping[str, str] = COMMANDS) -> type[TyperGroup]:
-    """A group that shows all of `commands` and imports the one that is called."""
+def lazy_group(text: Text, commands: Commands, path: str = "") -> type[TyperGroup]:
+    """A group that shows all of `commands` and imports the one that is called; `path` is its own place."""
 
     class LazyGroup(TyperGroup):
         def __init__(self, *args: Any, **attributes: Any) -> None:
             super().__init__(*args, **attributes)
             for name in commands:
-                self.commands.setdefault(name, TyperCommand(name, help=text(f"cli.group.{name}")))
+                self.commands.setdefault(name, TyperCommand(name, help=text(f"cli.group.{path}{name}")))
 
         def resolve_command(self, ctx: Any, args: list[str]) -> Any:
             if args[0] in commands:
-                self.commands[args[0]] = _load(text, args[0], commands[args[0]])
+                self.commands[args[0]] = _load(text, path + args[0], commands[args[0]])
             return super().resolve_command(ctx, args)
 
     return LazyGroup
 
 
-def _load(text: Text, name: str, module: str) -> Any:
+def _load(text: Text, path: str, target: str | Commands) -> Any:
+    if not isinstance(target, str):
+        return get_command(_group(text, target, path + "_", help=text(f"cli.group.{path}")))
     try:
-        built = importlib.import_module(module).build(text)
+        return get_command(importlib.import_module(target).build(text))
     except ImportError as fault:
-        typer.echo(text("cli.broken", command=name, reason=fault), err=True)
+        typer.echo(text("cli.broken", command=path.replace("_", " "), reason=fault), err=True)
         raise typer.Exit(1) from fault
-    return get_command(built)
+
+
+def _group(text: Text, commands: Commands, path: str = "", **options: Any) -> typer.Typer:
+    app = typer.Typer(
+        cls=lazy_group(text, commands, path),
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        **options,
+    )
+    app.callback()(lambda: None)
+    return app
 
 
 def build(text: Text) -> typer.Typer:
     """The whole command."""
-    app = typer.Typer(
-        cls=lazy_group(text),
-        help=text("cli.help"),
-        epilog=text("console.example", command="csms serve --accept-unknown"),
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
+    epilog = text("console.example", command="csms serve --accept-unknown")
+    app = _group(text, COMMANDS, help=text("cli.help"), epilog=epilog)
 
     @app.callback()
     def root(

@@ -88,7 +88,10 @@ class ReadPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FeederFigures:
-    """One feeder at one moment. The cap holds for the sum of base load and charging; None where nothing is known."""
+    """One feeder at one moment; None where nothing is known.
+
+    `cap_w` holds for base load and charging together; `upper_bound_w`, `planned_w` and `metered_w` are charging alone.
+    """
 
     feeder_id: str
     cap_w: int | None = None

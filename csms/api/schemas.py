@@ -65,7 +65,7 @@ class ProfileTotals(Out):
 
 
 class FeederOut(Out):
-    """One feeder now; the cap holds for base load and charging together. `metered_w` and `planned_w` are charging."""
+    """One feeder now; `cap_w` holds for base load and charging together, the other figures are charging alone."""
 
     feeder_id: str
     parent_id: str | None

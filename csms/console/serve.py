@@ -47,7 +47,6 @@ def build(text: Text) -> typer.Typer:
 
 def _serve(text: Text, config: Path | None, given: dict[str, Any], as_json: bool) -> None:
     """Imports late: the server's rooms take most of a second that other commands need not wait for."""
-    from csms.app.server import serve
     from csms.app.settings import SettingsInvalid, load_settings
     from csms.model.clock import clock_from_environment
     from csms.model.errors import CsmsError
@@ -58,6 +57,8 @@ def _serve(text: Text, config: Path | None, given: dict[str, Any], as_json: bool
     except (SettingsInvalid, ValueError) as fault:
         document = {"code": "settings_invalid", "detail": str(fault)}
         fail(out, text("serve.bad_settings", reason=str(fault)), USAGE, document)
+    from csms.app.server import serve
+
     try:
         _run(serve(settings, clock, started=lambda system: _tell(text, out, system)))
     except (CsmsError, OSError) as fault:

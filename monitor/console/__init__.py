@@ -1,12 +1,10 @@
-"""`csms monitor`: the live view, and the receiving platform of `monitor.intake`."""
+"""`csms monitor live`. Its neighbour `csms monitor intake` is in `monitor.intake.console`; `cli.py` mounts both."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 
 import typer
 from rich.console import Console
@@ -19,18 +17,12 @@ from monitor.dashboard.source import Source, SourceLost
 Text = Callable[..., str]
 
 UNREACHABLE = 4
-INTAKE = "monitor.intake.console"
 
 
 def build(text: Text) -> typer.Typer:
-    """The command group."""
-    app = typer.Typer(
-        help=text("live.group"), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-    )
-    app.callback()(lambda: None)
+    """The command."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     _add_live(app, text)
-    if find_spec(INTAKE) is not None:
-        app.add_typer(import_module(INTAKE).build(text), name="intake")
     return app
 
 
