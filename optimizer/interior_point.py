@@ -181,6 +181,7 @@ def solve(problem: Problem) -> Plan:
         )
     with np.errstate(all="ignore"):
         point, iterations = _solve_reduced(r)
-    price = expand_price(problem, r, np.nan_to_num(point.nu))
+    bound = 10.0 * (1.0 + float(np.max(r.cost)))  # wild prices of a stalled point would overflow the certificate
+    price = expand_price(problem, r, np.clip(np.nan_to_num(point.nu), -bound, bound))
     plan = finish(problem, expand_energy(problem, r, point.x), price, "interior point", iterations)
     return plan if plan.gap <= REFINE_ABOVE else refine(problem, r, plan, GAP_TARGET)

@@ -161,3 +161,10 @@ def test_a_stalled_method_still_ends_in_a_certified_plan(iterations: int, monkey
 def test_any_function_from_problem_to_plan_is_a_solver() -> None:
     solver: Solver = solve
     assert solver(Problem(1.0, [1.0], [2.0], ())).gap == 0
+
+
+def test_feeding_in_sites_have_negative_prices() -> None:
+    plan = proven(Problem(1.0, [-500.0] * 3, [-400.0] * 3, (EvSession("a", 1, 3, 110.0, 50.0),), weight=[1e-4] * 3))
+    assert plan.slot_price[1] < 0
+    assert plan.method == "interior point"
+    assert plan.served_kwh[0] == pytest.approx(50.0, rel=1e-9)
