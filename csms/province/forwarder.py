@@ -163,7 +163,7 @@ class PartnerForwarder:
             self._silent_until = None
 
     async def _greet_after_silence(self) -> None:
-        if self._was_silent and not self._held():
+        if self._was_silent and self._silent_until is None:
             self._was_silent = False
             await self._resync(self.partner.id)
 
