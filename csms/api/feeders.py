@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from csms.api.ports import ApiDeps, FeederFigures, PartnerFigures
+from csms.api.ports import ApiDeps, FeederFigures
 from csms.api.problems import Refused
 from csms.api.schemas import FeederOut, FeedersOut, PartnerOut, PlanOut, ProvinceOut
 from csms.api.views import plan_view
@@ -30,8 +30,9 @@ def router(deps: ApiDeps) -> APIRouter:
     @routes.get("/province", tags=["province"], summary="Show the provincial interface")
     async def show_province() -> ProvinceOut:
         """Is everything sent and accepted?"""
-        partners = await deps.province.partners() if deps.province else []
-        return ProvinceOut(clock_time=deps.clock.now(), partners=[_partner_view(partner) for partner in partners])
+        partners = await deps.province.status() if deps.province else {}
+        views = [PartnerOut.model_validate(status) for _, status in sorted(partners.items())]
+        return ProvinceOut(clock_time=deps.clock.now(), partners=views)
 
     return routes
 
@@ -44,18 +45,3 @@ def feeder_views(deps: ApiDeps) -> list[FeederOut]:
 
 def _feeder_view(figures: FeederFigures) -> FeederOut:
     return FeederOut.model_validate(figures, from_attributes=True)
-
-
-def _partner_view(figures: PartnerFigures) -> PartnerOut:
-    queues = {interface: dict(states) for interface, states in figures.queues.items()}
-    return PartnerOut(
-        partner=figures.partner,
-        url=figures.url,
-        connected=figures.connected,
-        queued=figures.queued,
-        acked=figures.acked,
-        dead=figures.dead,
-        oldest_age_s=figures.oldest_age_s,
-        last_error=figures.last_error,
-        queues=queues,
-    )

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
@@ -110,26 +110,11 @@ class FeederPort(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class PartnerFigures:
-    """One partner platform: is everything sent and accepted? `queues` counts messages by interface and state."""
-
-    partner: str
-    url: str = ""
-    connected: bool = False
-    queued: int = 0
-    acked: int = 0
-    dead: int = 0
-    oldest_age_s: float | None = None
-    last_error: str = ""
-    queues: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-
-
 class ProvincePort(Protocol):
-    """The provincial platforms."""
+    """The provincial platforms (csms.province.service.ProvinceService)."""
 
-    async def partners(self) -> Sequence[PartnerFigures]:
-        """Every partner."""
+    async def status(self) -> Mapping[str, Mapping[str, Any]]:
+        """Delivery by partner, with the fields of `PartnerOut`."""
         ...
 
 

@@ -92,9 +92,9 @@ class Overview(Out):
     connectors_by_status: dict[str, int]
     sessions: SessionTotals
     power_w: float
-    energy_total_wh: float
+    energy_wh: float
     energy_today_wh: float
-    samples_stored: int
+    samples: int
     feeders: list[FeederOut]
     profiles: ProfileTotals
     province: dict[str, int]
@@ -243,17 +243,25 @@ class PlanOut(Out):
 
 
 class PartnerOut(Out):
-    """One partner platform."""
+    """One partner platform: messages by state, and what holds them up.
+
+    `queued`, `sent` and `retry` are on their way, `dead` were given up. `token` is none, fresh or stale; `paused` says
+    why nothing is sent until someone corrects keys or clock, empty otherwise.
+    """
 
     partner: str
-    url: str
-    connected: bool
+    profile: str
+    profile_state: str
     queued: int
+    sent: int
+    retry: int
     acked: int
     dead: int
-    oldest_age_s: float | None
+    attempts: int
     last_error: str
-    queues: dict[str, dict[str, int]]
+    token: str
+    paused: str
+    unreachable: bool
 
 
 class ProvinceOut(Out):

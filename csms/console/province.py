@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import typer
+from rich.text import Text as Styled
 
 from csms.console import units
 from csms.console.layout import Cell, Column
@@ -31,22 +32,25 @@ def build(text: Text) -> typer.Typer:
 
 
 def _table(text: Text, partners: list[dict[str, Any]]) -> tuple[list[Column], list[list[Cell]]]:
-    titles = ("partner", "link", "queued", "acked", "dead", "oldest", "error")
-    numbers = ("queued", "acked", "dead")
+    titles = ("partner", "profile", "link", "waiting", "acked", "dead", "token", "error")
+    numbers = ("waiting", "acked", "dead")
+    flexible = ("partner", "profile", "error")
     columns = [
-        Column(text(f"province.column.{title}"), right=title in numbers, whole=title not in ("partner", "error"))
+        Column(text(f"province.column.{title}"), right=title in numbers, whole=title not in flexible)
         for title in titles
     ]
     return columns, [_row(text, partner) for partner in partners]
 
 
 def _row(text: Text, partner: dict[str, Any]) -> list[Cell]:
+    held = "paused" if partner["paused"] else "down" if partner["unreachable"] else "up"
     return [
         partner["partner"],
-        text("province.up") if partner["connected"] else text("province.down"),
-        str(partner["queued"]),
+        f"{partner['profile']} ({partner['profile_state']})",
+        Styled(text(f"province.{held}"), units.GOOD if held == "up" else units.BAD),
+        str(partner["queued"] + partner["sent"] + partner["retry"]),
         str(partner["acked"]),
         str(partner["dead"]),
-        units.duration(partner["oldest_age_s"]),
-        partner["last_error"],
+        partner["token"],
+        partner["paused"] or partner["last_error"],
     ]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from rich.text import Text as Styled
 
 NOTHING = "–"
+GOOD, BAD = "#2e9e5b", "#d33f3f"
 
 STATE_COLOURS = {
     "Available": "#2e9e5b",

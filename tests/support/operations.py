@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
 
 from csms.api.app import create_api
-from csms.api.ports import ApiDeps, FeederFigures, PartnerFigures
+from csms.api.ports import ApiDeps, FeederFigures
 from csms.model.clock import Clock, ManualClock
 from csms.model.command import Command, CommandResult
 from csms.model.inbound import Boot, MeterReport, SessionStarted, SessionStopped, StatusReport
@@ -65,9 +66,10 @@ class TwinProvince:
 
     dead = 0
 
-    async def partners(self) -> Sequence[PartnerFigures]:
-        queues = {"notification_stationStatus": {"acked": 7, "queued": 2}}
-        return [PartnerFigures("shandong", "http://platform", True, 2, 7, self.dead, 12.5, "", queues)]
+    async def status(self) -> Mapping[str, Mapping[str, Any]]:
+        counts = {"queued": 2, "sent": 1, "retry": 0, "acked": 7, "dead": self.dead}
+        health = {"attempts": 11, "last_error": "", "token": "fresh", "paused": "", "unreachable": False}
+        return {"shandong": {"partner": "shandong", "profile": "p", "profile_state": "assumed"} | counts | health}
 
 
 class TwinGateway:

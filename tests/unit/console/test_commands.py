@@ -94,8 +94,8 @@ async def test_plan_and_province(served) -> None:
     assert "1.0e-06" in plan.out
     assert "9,000.0" in plan.out
     assert (missing.code, "no_plan" in missing.err) == (1, True)
-    assert status.out.splitlines()[1].split() == ["shandong", "up", "2", "7", "0", "12", "s"]
-    assert document.document["partners"][0]["queues"]["notification_stationStatus"]["acked"] == 7
+    assert status.out.splitlines()[1].split() == ["shandong", "p", "(assumed)", "up", "3", "7", "0", "fresh"]
+    assert document.document["partners"][0]["acked"] == 7
 
 
 async def test_given_up_messages_make_province_status_partly_good(served) -> None:
