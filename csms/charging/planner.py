@@ -8,7 +8,7 @@ that is higher by `tilt` of the cap.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -100,20 +100,19 @@ def problem(
     caps: Caps,
     root: str,
     now: datetime,
-    reserved_w: Sequence[int],
+    reserved_w: tuple[int, int],
     reserve_share: float,
     lead_s: float,
     tilt_per_h: float,
 ) -> Problem:
     """The valley-filling problem of one root feeder; visits that want nothing are left out.
 
-    `reserved_w`: now and later, what other outlets under the root may draw; it stands beside the base load. Caps of
+    `reserved_w`: soon and later, what other outlets under the root may draw; it stands beside the base load. Caps of
     feeders below the root are kept by the rounding and the ledger.
     """
     slots = [now + QUARTER_HOUR * n for n in range(SLOTS)]
     caps_kw = [usable_w(_cap_w(tree, caps, root, at, lead_s), reserve_share) / 1000 for at in slots]
-    later_w = reserved_w[-1]
-    base_w = [tree.base_load_w(root, at) + (reserved_w[0] if n == 0 else later_w) for n, at in enumerate(slots)]
+    base_w = [tree.base_load_w(root, at) + reserved_w[min(n, 1)] for n, at in enumerate(slots)]
     price = tilt_per_h * max(caps_kw) * SLOT_H
     return Problem(
         slot_h=SLOT_H,
@@ -125,8 +124,8 @@ def problem(
 
 
 def _cap_w(tree: FeederTree, caps: Caps, feeder_id: str, at: datetime, lead_s: float) -> int:
-    """The lowest cap in the quarter-hour from `at`; one that begins within the lead time after it counts already."""
-    until = at + QUARTER_HOUR + timedelta(seconds=lead_s)
+    """The cap at the beginning of a quarter-hour; a lower one that begins within the lead time counts already."""
+    until = at + timedelta(seconds=lead_s)
     return min(tree.cap_w(feeder_id, caps, moment) for moment in [at, *caps.edges(feeder_id, at, until)])
 
 
@@ -168,10 +167,15 @@ def asks(
     return found
 
 
-def reserved_w(ledger: Ledger, root: str, planned: Iterable[EvseRef], now: datetime) -> tuple[int, int]:
-    """What outlets without a place in the plan may draw: now (upper bounds) and later (floors)."""
-    without = [ref for ref in ledger.refs if root in ledger.account(ref).path and ref not in set(planned)]
-    return (
-        sum(ledger.upper_bound_w(ref, now) for ref in without),
-        sum(ledger.account(ref).floor_w for ref in without),
-    )
+def reserved_w(
+    ledger: Ledger, planned: Iterable[EvseRef], reachable: Callable[[str], bool], now: datetime
+) -> tuple[dict[str, int], dict[str, int]]:
+    """What outlets without a place in the plan may draw at each feeder: soon (ramps over) and later (floors)."""
+    soon: dict[str, int] = {}
+    later: dict[str, int] = {}
+    for ref in set(ledger.refs) - set(planned):
+        account = ledger.account(ref)
+        for id_ in account.path:
+            soon[id_] = soon.get(id_, 0) + ledger.settled_w(ref, now, reachable(ref.station_id))
+            later[id_] = later.get(id_, 0) + account.floor_w
+    return soon, later

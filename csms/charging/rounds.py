@@ -30,13 +30,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A TxProfile to send; `sequence` is its number in the ledger."""
+    """A TxProfile to send; `sequence` is its number in the ledger. `raises`: it lifts the upper bound."""
 
     ref: EvseRef
     target: Target
     setpoint: Setpoint
     sequence: int
-    until: datetime
+    raises: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,9 @@ def orders(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Situati
         setpoint = _next_setpoint(ref, targets[ref].outlet, wanted[ref], ledger, situation, rule)
         if setpoint is not None:
             until = situation.now + timedelta(seconds=rule.lease_s)
+            raises = setpoint.value_w > ledger.upper_bound_w(ref, situation.now)
             sequence = ledger.send(ref, setpoint.value_w, situation.now, until)
-            found.append(Order(ref, targets[ref], setpoint, sequence, until))
+            found.append(Order(ref, targets[ref], setpoint, sequence, raises))
             busy.add(ref.station_id)
     return found
 

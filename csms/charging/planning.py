@@ -1,0 +1,131 @@
+"""One act of planning for one root feeder: look, solve off the loop, round, aim the dispatcher."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from csms.charging.counters import Counters
+from csms.charging.discretise import Step, discretise
+from csms.charging.dispatcher import Dispatcher
+from csms.charging.fallback import Wish, proportional
+from csms.charging.feeder import Caps, FeederTree
+from csms.charging.ledger import Ledger
+from csms.charging.outlets import Outlets
+from csms.charging.planner import Visit, asks, problem, reserved_w
+from csms.charging.plans import CurrentPlan, Solved, adopted
+from csms.charging.ports import Solver
+from csms.charging.rounds import Target
+from csms.charging.settings import ChargingSettings
+from csms.model.clock import Clock
+from csms.model.ids import EvseRef
+from optimizer.problem import Plan, Problem
+
+log = logging.getLogger(__name__)
+
+CARRY_SHARE = 0.5
+"""Remainders are carried on when this share of the planning period has passed since the last time."""
+
+
+class Planning:
+    """Keeps the plans in force and the remainders of rounding between them."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        dispatcher: Dispatcher,
+        outlets: Outlets,
+        ledger: Ledger,
+        tree: FeederTree,
+        caps: Caps,
+        solver: Solver,
+        settings: ChargingSettings,
+        counters: Counters,
+    ) -> None:
+        self._clock, self._dispatcher, self._outlets, self._ledger = clock, dispatcher, outlets, ledger
+        self._tree, self._caps, self._solver = tree, caps, solver
+        self._settings, self._counters = settings, counters
+        self._carries_w: dict[EvseRef, float] = {}
+        self._carried_at: dict[str, datetime] = {}
+        self.plans: dict[str, CurrentPlan] = {}
+
+    async def plan(self, root: str, cause: str) -> CurrentPlan | None:
+        """Plan and aim; None when no session runs under this root (nothing to decide)."""
+        now = self._clock.now()
+        self._outlets.refresh()
+        visits = self._outlets.visits(root, self._settings.needs, now)
+        if not visits:
+            self._dispatcher.aim(root, {})
+            return None
+        solved = await self._solve(self._problem(root, visits, now))
+        now = self._clock.now()
+        visits = [visit for visit in visits if self._still_there(visit)]
+        steps = self._steps(visits, solved, now)
+        self._carry(root, steps, now)
+        self._dispatcher.aim(root, _targets(visits, steps, now))
+        self._counters.plans += 1
+        plan = self.plans[root] = adopted(root, now, cause, solved, visits, steps)
+        return plan
+
+    def _problem(self, root: str, visits: Sequence[Visit], now: datetime) -> Problem:
+        soon, later = reserved_w(self._ledger, [v.ref for v in visits], self._dispatcher.reachable, now)
+        return problem(
+            visits,
+            self._tree,
+            self._caps,
+            root,
+            now,
+            (soon.get(root, 0), later.get(root, 0)),
+            self._settings.reserve_share,
+            self._settings.lead_s,
+            self._settings.tilt_per_h,
+        )
+
+    async def _solve(self, asked: Problem) -> Solved:
+        """The solver in a thread; None as plan when it is late or fails, so that the proportional rule takes over."""
+        started_s = asyncio.get_running_loop().time()
+        plan: Plan | None = None
+        try:
+            async with asyncio.timeout(self._settings.solve_wall_s):
+                plan = await asyncio.to_thread(self._solver, asked)
+        except TimeoutError:
+            log.error("solver_late", extra={"sessions": len(asked.sessions)})
+        except Exception:
+            log.exception("solver_failed")
+        self._counters.fallbacks += plan is None
+        return Solved(asked, plan, asyncio.get_running_loop().time() - started_s)
+
+    def _still_there(self, visit: Visit) -> bool:
+        session = self._outlets.session(visit.ref)
+        return session is not None and session.session_id == visit.session_id
+
+    def _steps(self, visits: Sequence[Visit], solved: Solved, now: datetime) -> dict[EvseRef, Step]:
+        room_w = self._dispatcher.room_w()
+        soon, _ = reserved_w(self._ledger, [v.ref for v in visits], self._dispatcher.reachable, now)
+        room_w = {id_: room - soon.get(id_, 0) for id_, room in room_w.items()}
+        wished_kw = solved.first_slot_kw() if solved.plan is not None else _proportional_kw(visits, room_w)
+        return discretise(asks(visits, wished_kw, self._carries_w, now), room_w)
+
+    def _carry(self, root: str, steps: Mapping[EvseRef, Step], now: datetime) -> None:
+        before = self._carried_at.get(root)
+        if before is not None and (now - before).total_seconds() < CARRY_SHARE * self._settings.replan_s:
+            return
+        self._carried_at[root] = now
+        self._carries_w = {r: c for r, c in self._carries_w.items() if root not in self._ledger.account(r).path}
+        self._carries_w |= {ref: step.carry_w for ref, step in steps.items()}
+
+
+def _proportional_kw(visits: Sequence[Visit], room_w: Mapping[str, int]) -> dict[str, float]:
+    wishes = {v.ref: Wish(int(v.power_max_w), v.outlet.floor_w, v.path) for v in visits if v.wants}
+    return {str(ref): watts / 1000 for ref, watts in proportional(wishes, room_w).items()}
+
+
+def _targets(visits: Sequence[Visit], steps: Mapping[EvseRef, Step], now: datetime) -> dict[EvseRef, Target]:
+    """In the order of departure: who leaves first is raised first."""
+    by_departure = sorted(visits, key=lambda v: (v.departure, v.ref))
+    return {
+        v.ref: Target(v.session_id, v.transaction_id, v.outlet, steps[v.ref].setpoint, rank)
+        for rank, v in enumerate(by_departure)
+    }

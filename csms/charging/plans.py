@@ -1,0 +1,111 @@
+"""A plan as adopted: what is kept of it, shown and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from csms.charging.discretise import Step
+from csms.charging.planner import SLOT_H, Visit
+from csms.model.ids import EvseRef
+from csms.store.tables import PlanRow
+from optimizer.problem import Plan, Problem
+
+FALLBACK = "proportional rule"
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """The solver's answer with the problem and the wall seconds it took; `plan` is None when there was none in time."""
+
+    problem: Problem
+    plan: Plan | None
+    solve_s: float
+
+    def first_slot_kw(self) -> dict[str, float]:
+        """Power per session in the first quarter-hour; empty without a plan."""
+        if self.plan is None:
+            return {}
+        return {s.id: float(p) for s, p in zip(self.problem.sessions, self.plan.power_kw[:, 0], strict=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentPlan:
+    """The plan in force of a root feeder. `content` is what the store keeps (kW by quarter-hour, sessions)."""
+
+    feeder_id: str
+    made_at: datetime
+    cause: str
+    method: str
+    objective: float
+    lower_bound: float
+    gap: float
+    solve_s: float
+    content: Mapping[str, Any]
+
+    def row(self) -> PlanRow:
+        """For the store."""
+        return PlanRow(
+            feeder_id=self.feeder_id,
+            made_at=self.made_at,
+            cause=self.cause,
+            method=self.method,
+            objective=self.objective,
+            lower_bound=self.lower_bound,
+            gap=self.gap,
+            solve_s=self.solve_s,
+            content=dict(self.content),
+        )
+
+
+def adopted(
+    feeder_id: str,
+    at: datetime,
+    cause: str,
+    solved: Solved,
+    visits: Sequence[Visit],
+    steps: Mapping[EvseRef, Step],
+) -> CurrentPlan:
+    """What is kept of a plan; without one, the proportional rule with an unknown gap written as 1."""
+    plan = solved.plan
+    return CurrentPlan(
+        feeder_id=feeder_id,
+        made_at=at,
+        cause=cause,
+        method=plan.method if plan is not None else FALLBACK,
+        objective=plan.objective if plan is not None else 0.0,
+        lower_bound=plan.lower_bound if plan is not None else 0.0,
+        gap=plan.gap if plan is not None else 1.0,
+        solve_s=solved.solve_s,
+        content=_content(solved, visits, steps),
+    )
+
+
+def _content(solved: Solved, visits: Sequence[Visit], steps: Mapping[EvseRef, Step]) -> dict[str, Any]:
+    problem, plan = solved.problem, solved.plan
+    first = solved.first_slot_kw()
+    charging = plan.power_kw.sum(axis=0) if plan is not None else []
+    shortfalls = plan.shortfalls if plan is not None else ()
+    return {
+        "slot_h": SLOT_H,
+        "cap_kw": [round(float(value), 2) for value in problem.cap_kw],
+        "base_kw": [round(float(value), 2) for value in problem.base_load_kw],
+        "charging_kw": [round(float(value), 2) for value in charging],
+        "sessions": [_session(v, first.get(str(v.ref), 0.0), steps[v.ref]) for v in visits if v.ref in steps],
+        "shortfalls": [{"evse": s.session_id, "kwh": round(s.energy_kwh, 3), "reason": s.reason} for s in shortfalls],
+    }
+
+
+def _session(visit: Visit, planned_kw: float, step: Step) -> dict[str, Any]:
+    return {
+        "evse": str(visit.ref),
+        "session_id": visit.session_id,
+        "remaining_kwh": round(visit.remaining_wh / 1000, 3),
+        "departure": visit.departure.isoformat(timespec="seconds"),
+        "planned_kw": round(planned_kw, 3),
+        "limit_kw": round(step.setpoint.value_w / 1000, 3),
+        "limit_a": round(step.setpoint.limit_a, 1),
+        "phases": step.setpoint.phases,
+    }

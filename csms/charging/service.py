@@ -1,0 +1,232 @@
+"""The charging room's front: hears what happens, plans again, lets the dispatcher carry it out, says how things stand.
+
+Nothing in here is needed for the cap to hold: rounds of the dispatcher keep it without a plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from csms.charging.counters import Counters
+from csms.charging.dispatcher import Dispatcher
+from csms.charging.feeder import Caps, FeederTree, NoCaps
+from csms.charging.journal import Journal, Sending
+from csms.charging.learning import Cars
+from csms.charging.ledger import Ledger
+from csms.charging.outlets import Outlets
+from csms.charging.planning import Planning
+from csms.charging.plans import CurrentPlan
+from csms.charging.ports import ChargingStore, Solver, Stations
+from csms.charging.settings import ChargingSettings
+from csms.charging.watch import Watch
+from csms.model.clock import Clock
+from csms.model.errors import StoreUnavailable
+from csms.model.event import (
+    Event,
+    LimitChanged,
+    Metered,
+    SessionClosed,
+    SessionNeedsChanged,
+    SessionOpened,
+    StationBooted,
+    StationConnected,
+    StationDisconnected,
+)
+from csms.model.ids import EvseRef
+from csms.store import changes
+
+log = logging.getLogger(__name__)
+
+RESTORE_AGAIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class FeederStatus:
+    """One feeder now, in W. The cap holds for base load and charging together; the other figures are charging alone."""
+
+    feeder_id: str
+    parent_id: str | None
+    cap_w: int
+    base_w: int
+    room_w: int
+    upper_bound_w: int
+    planned_w: int
+    metered_w: int
+
+
+class ChargingService:
+    """Smart charging of all stations under all feeders. Build it before stations connect, then `await run()`."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        stations: Stations,
+        store: ChargingStore,
+        solver: Solver,
+        settings: ChargingSettings,
+        feeders: FeederTree,
+        limits: Caps | None = None,
+    ) -> None:
+        self._clock, self._stations, self._store, self._settings = clock, stations, store, settings
+        self._tree, self._caps = feeders, limits or NoCaps()
+        self._cars, self._ledger = Cars(settings.patience_s), Ledger(settings.ramp_s, settings.skew_s)
+        self._outlets = Outlets(stations.stations, self._ledger, feeders, settings.floors, self._cars)
+        self._journal = Journal(store)
+        self.counters = Counters()
+        self._dispatcher = Dispatcher(
+            clock,
+            stations,
+            self._journal,
+            self._ledger,
+            self._outlets,
+            feeders,
+            self._caps,
+            settings,
+            self.counters,
+            self._floor_installed,
+        )
+        self._planning = Planning(
+            clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
+        )
+        self._watch = Watch(self._dispatcher, self._outlets, self._cars, settings)
+        self._causes: set[str] = set()
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        stations.bus.subscribe(self._heard)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        await self._restore()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._dispatcher.run(), name="charging-dispatcher")
+                group.create_task(self._plan_again_and_again(), name="charging-planner")
+        finally:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def wake(self, cause: str) -> None:
+        """Plan again soon; `cause` stands in the plan."""
+        self._causes.add(cause)
+        self._wake.set()
+
+    def cap_w(self, feeder_id: str, at: datetime) -> int:
+        """The cap of a feeder: rating and limits from outside. KeyError for an unknown feeder."""
+        return self._tree.cap_w(feeder_id, self._caps, at)
+
+    def current_plan(self, feeder_id: str) -> CurrentPlan | None:
+        """The plan in force of the tree this feeder belongs to; None before the first one."""
+        return self._planning.plans.get(self._tree.path(feeder_id)[-1])
+
+    def status(self, feeder_id: str) -> FeederStatus:
+        """How things stand at a feeder. KeyError for an unknown one."""
+        now = self._clock.now()
+        feeder = self._tree.feeder(feeder_id)
+        targets = self._dispatcher.targets
+        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).path]
+        return FeederStatus(
+            feeder_id=feeder_id,
+            parent_id=feeder.parent or None,
+            cap_w=self.cap_w(feeder_id, now),
+            base_w=self._tree.base_load_w(feeder_id, now),
+            room_w=self._dispatcher.room_w()[feeder_id],
+            upper_bound_w=sum(self._ledger.upper_bound_w(ref, now) for ref in under),
+            planned_w=sum(targets[ref].setpoint.value_w for ref in under if ref in targets),
+            metered_w=self._outlets.metered_w(feeder_id),
+        )
+
+    def statuses(self) -> list[FeederStatus]:
+        """Every feeder, parents before children."""
+        return [self.status(feeder_id) for feeder_id in self._tree.ids]
+
+    async def _restore(self) -> None:
+        """Every outlet starts at the bound that the last process wrote down (B5)."""
+        while True:
+            try:
+                self._outlets.refresh()
+                booted = {id_: station.booted_at for id_, station in self._stations.stations.items()}
+                return await self._journal.restore(self._ledger, booted, self._clock.now())
+            except StoreUnavailable as fault:
+                log.error("upper_bounds_not_read", extra={"fault": str(fault)})
+                await asyncio.sleep(self._clock.wall_s(RESTORE_AGAIN_S))
+
+    def _heard(self, event: Event) -> None:
+        match event:
+            case SessionOpened():
+                self.wake("arrival")
+            case SessionClosed(evse=evse):
+                self._dispatcher.session_over(evse)
+                self._cars.forget(evse)
+                self.wake("departure")
+            case SessionNeedsChanged():
+                self.wake("needs")
+            case StationConnected(station_id=station_id):
+                self._dispatcher.station_up(station_id, restarted=False)
+            case StationBooted(station_id=station_id):
+                self._dispatcher.station_up(station_id, restarted=True)
+            case StationDisconnected():
+                self.wake("station lost")
+            case LimitChanged():
+                self._dispatcher.wake()
+                self.wake("limit")
+            case Metered():
+                self._metered(event)
+            case _:
+                self._dispatcher.wake()
+
+    def _floor_installed(self, ref: EvseRef) -> None:
+        if self._outlets.session(ref) is not None:
+            self.wake("station ready")
+
+    def _metered(self, event: Metered) -> None:
+        seen, replan = self._watch.metered(event)
+        if replan:
+            self.wake("car")
+        if seen is not None:
+            self.counters.seen += 1
+            self._spawn(self._note_seen(seen, event.at))
+
+    async def _note_seen(self, sending: Sending, at: datetime) -> None:
+        try:
+            await self._journal.seen(sending, at)
+        except StoreUnavailable as fault:
+            log.error("profile_seen_not_stored", extra={"evse": str(sending.ref), "fault": str(fault)})
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _plan_again_and_again(self) -> None:
+        while True:
+            cause = await self._next_cause()
+            for root in self._tree.roots:
+                await self._guarded_plan(root, cause)
+
+    async def _next_cause(self) -> str:
+        """Wait for a cause and for others that come right after it, or for the period."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._clock.wall_s(self._settings.replan_s)):
+                await self._wake.wait()
+        if self._wake.is_set():
+            await asyncio.sleep(self._clock.wall_s(self._settings.debounce_s))
+        cause = ", ".join(sorted(self._causes)) or "period"
+        self._causes.clear()
+        self._wake.clear()
+        return cause
+
+    async def _guarded_plan(self, root: str, cause: str) -> None:
+        try:
+            plan = await self._planning.plan(root, cause)
+            if plan is not None:
+                await self._store.writer.commit([changes.add_plan(plan.row())])
+        except StoreUnavailable as fault:
+            log.error("plan_not_stored", extra={"feeder": root, "fault": str(fault)})
+        except Exception:
+            log.exception("planning_failed", extra={"feeder": root})
+            await asyncio.sleep(self._clock.wall_s(RESTORE_AGAIN_S))
