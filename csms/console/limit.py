@@ -16,7 +16,6 @@ from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
 from csms.texts import Text
 
-SCHEMA = "csms.limit/1"
 POWER_MAX_W = 10**10
 
 
@@ -74,7 +73,6 @@ def _server_time(api: ApiClient) -> datetime:
 def _document(limit_id: str, version: int | None, now: datetime, power_w: int, reason: str) -> dict[str, Any]:
     """A limit as the grid operator writes it; the version defaults to the second of issue, so that it rises."""
     document: dict[str, Any] = {
-        "schema": SCHEMA,
         "id": limit_id,
         "version": version or int(now.timestamp()),
         "issued_at": now.isoformat(),
@@ -116,12 +114,48 @@ def _add_show(app: typer.Typer, text: Text) -> None:
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
+            answer = api.get("/feeders")
             if feeder is not None:
-                _show_state(text, out, api.get(f"/feeders/{quote(feeder, safe='')}/state"))
-            elif as_json:
-                out.document(api.get("/feeders"))
+                limits = api.get(f"/feeders/{quote(feeder, safe='')}/limits")
+                known = [row for row in answer["feeders"] if row["feeder_id"] == feeder]
+                answer = answer | {"feeders": known, "limits": limits}
+            if as_json:
+                out.document(answer)
             else:
-                out.table(*_feeders(text, api.get("/feeders")))
+                _show(text, out, answer)
+
+
+def _show(text: Text, out: Output, answer: dict[str, Any]) -> None:
+    out.table(*_feeders(text, answer))
+    if answer.get("limits"):
+        out.line("")
+        out.table(*_limits(text, answer["limits"], answer["clock_time"]))
+
+
+def _limits(text: Text, limits: list[dict[str, Any]], now: str) -> tuple[list[Column], list[list[Cell]]]:
+    titles = ("source", "id", "version", "power", "from", "to", "state")
+    columns = [Column(text(f"limit.column.{title}"), whole=title not in ("source", "id")) for title in titles]
+    rows: list[list[Cell]] = [
+        [
+            limit["source"],
+            limit["limit_id"],
+            str(limit["version"]),
+            f"{units.kilo(limit['power_w'])} kW",
+            units.local_time(limit["valid_from"], now),
+            units.local_time(limit["valid_to"], now),
+            text(f"limit.state.{_state(limit, units.moment(now))}"),
+        ]
+        for limit in limits
+    ]
+    return columns, rows
+
+
+def _state(limit: dict[str, Any], now: datetime) -> str:
+    if limit["cancelled"]:
+        return "cancelled"
+    if now < units.moment(limit["valid_from"]):
+        return "waiting"
+    return "in_force" if now < units.moment(limit["valid_to"]) else "over"
 
 
 def _feeders(text: Text, answer: dict[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
@@ -132,23 +166,6 @@ def _feeders(text: Text, answer: dict[str, Any]) -> tuple[list[Column], list[lis
         [feeder["feeder_id"], *(units.kilo(feeder[name]) for name in names)] for feeder in answer["feeders"]
     ]
     return columns, rows
-
-
-def _show_state(text: Text, out: Output, state: dict[str, Any]) -> None:
-    if out.as_json:
-        out.document(state)
-        return
-    out.record({name: _plain(value) for name, value in state.items() if not isinstance(value, (list, dict))})
-    for name, rows in state.items():
-        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
-            out.line("")
-            out.line(name)
-            columns = [Column(key) for key in rows[0]]
-            out.table(columns, [[_plain(row.get(key)) for key in rows[0]] for row in rows])
-
-
-def _plain(value: Any) -> str:
-    return units.NOTHING if value is None else str(value)
 
 
 def _add_cancel(app: typer.Typer, text: Text) -> None:

@@ -6,9 +6,19 @@ import time
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
+import httpx
+
+from csms.api.app import create_api
 from csms.api.overview import start_of_day
+from csms.api.ports import ApiDeps
 from csms.model.clock import ScaledClock
 from csms.model.station import ConnectorStatus
+from csms.province.client import Partner
+from csms.province.crypto import Secrets
+from csms.province.ids import IdTable
+from csms.province.memory import MemoryOutbox
+from csms.province.profile import load_profile, shipped_profiles
+from csms.province.service import ProvinceService
 from tests.support.operations import START, Operations, operations, scene
 
 
@@ -122,3 +132,15 @@ async def test_feeders_plan_and_province(at) -> None:
     assert (plan["method"], plan["gap"]) == ("water-filling", 1e-6)
     partner = (await get(at, "/province"))["partners"][0]
     assert (partner["queued"], partner["acked"], partner["token"]) == (2, 7, "fresh")
+
+
+async def test_the_province_room_fits_as_it_is(at) -> None:
+    secrets = Secrets("for a test", b"1234567890abcdef", b"1234567890abcdef", b"for a test")
+    partner = Partner("shandong", load_profile(shipped_profiles()[0]), "http://127.0.0.1:9", "123456789", secrets)
+    service = ProvinceService(at.clock, MemoryOutbox(), IdTable(), [partner])
+    app = create_api(ApiDeps(at.clock, at.service, at.store.reader, province=service))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://csms") as http:
+        (view,) = (await http.get("/api/v1/province")).json()["partners"]
+    assert (view["partner"], view["queued"], view["token"]) == ("shandong", 0, "none")
+    for forwarder in service.forwarder.partners.values():
+        await forwarder.close()

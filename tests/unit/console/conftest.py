@@ -65,12 +65,23 @@ class Limits:
             self.told[feeder_id, limit_id] = document
             return {"id": limit_id, "version": document["version"], "accepted": True}
 
+        @routes.get("/{feeder_id}/limits", summary="List")
+        async def listed(feeder_id: str) -> list[dict[str, Any]]:
+            return [_row(*key, document) for key, document in self.told.items() if key[0] == feeder_id]
+
         @routes.delete("/{feeder_id}/limits/{limit_id}", status_code=202, summary="Cancel")
         async def delete(feeder_id: str, limit_id: str) -> dict[str, Any]:
             del self.told[feeder_id, limit_id]
             return {"id": limit_id, "cancelled": True}
 
         return routes
+
+
+def _row(feeder_id: str, limit_id: str, document: dict[str, Any]) -> dict[str, Any]:
+    """As the interface of the grid room tells it: the columns of table `grid_limit`."""
+    names = {"feeder_id": feeder_id, "limit_id": limit_id, "source": "http", "cancelled": False}
+    window = {name: document[name] for name in ("version", "valid_from", "valid_to")}
+    return names | window | {"power_w": document["value_w"]}
 
 
 @dataclass

@@ -111,10 +111,11 @@ async def test_a_limit_is_set_shown_and_cancelled(served) -> None:
     assert (told["value_w"], told["direction"], told["reason"]) == (150_000, "import", "peak")
     assert told["valid_from"] == "2026-03-02T04:10:00+00:00", "the server's clock counts"
     assert told["valid_to"] == "2026-03-02T06:10:00+00:00"
-    shown, cancelled = await asyncio.gather(
-        served.csms("limit", "show"), served.csms("limit", "cancel", "site", "a1", "--json")
-    )
+    shown, one = await asyncio.gather(served.csms("limit", "show"), served.csms("limit", "show", "site"))
     assert shown.out.splitlines()[1].split() == ["site", "200.0", "150.0", "90.0", "84.2", "60.0"]
+    in_force = ["http", "a1", str(told["version"]), "150.0", "kW", "04:10:00", "06:10:00", "in", "force"]
+    assert one.out.splitlines()[-1].split() == in_force
+    cancelled = await served.csms("limit", "cancel", "site", "a1", "--json")
     assert cancelled.document == {"id": "a1", "cancelled": True}
     assert served.limits.told == {}
 
