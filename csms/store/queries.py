@@ -156,7 +156,7 @@ class Reader(Reading):
         return await self.rows(query.order_by(col(ExternalId.scope), col(ExternalId.local)))
 
     async def counts(self) -> dict[str, Any]:
-        """Totals: stations, sessions_open, sessions_ended, samples, energy_wh; profiles and outbox by state."""
+        """Totals: stations, sessions, samples, energy_wh; profiles and outbox by state; profiles seen to act."""
         async with self.connection() as connection:
             sessions = await _by_state(connection, col(Session.status))
             return {
@@ -166,6 +166,9 @@ class Reader(Reading):
                 "samples": await connection.scalar(select(func.count()).select_from(Sample)),
                 "energy_wh": float(await connection.scalar(select(func.sum(col(Session.energy_wh)))) or 0.0),
                 "profiles": await _by_state(connection, col(ProfileRow.status)),
+                "profiles_seen": await connection.scalar(
+                    select(func.count()).select_from(ProfileRow).where(col(ProfileRow.seen_at).is_not(None))
+                ),
                 "outbox": await _by_state(connection, col(OutboxRow.state)),
             }
 

@@ -1,0 +1,213 @@
+"""Wiring: every room built from the settings, lower rooms first. Nothing runs yet when this returns."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from importlib.metadata import version
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+
+from csms.api.app import create_api
+from csms.api.ports import ApiDeps, FeederFigures
+from csms.app.settings import FeederSettings, PartnerSettings, Settings
+from csms.charging.feeder import Feeder, FeederTree
+from csms.charging.planner import NeedsPolicy
+from csms.charging.profiles import ProfileRules
+from csms.charging.service import ChargingService
+from csms.charging.settings import ChargingSettings
+from csms.gateway.server import Gateway, GatewaySettings
+from csms.grid import http as limit_routes
+from csms.grid.service import LimitService
+from csms.model.clock import Clock
+from csms.province.client import Partner
+from csms.province.crypto import Secrets
+from csms.province.feed import ProvinceFeed, Site
+from csms.province.ids import IdPair, IdTable
+from csms.province.ports import OutboxEntry
+from csms.province.profile import load_profile
+from csms.province.service import ProvinceService
+from csms.station.bus import EventBus
+from csms.station.context import StationSettings
+from csms.station.registration import Registration, rating
+from csms.station.service import StationService
+from csms.store import changes
+from csms.store.engine import Store, open_store
+from csms.store.outbox import SqlOutbox
+from optimizer import solve
+
+Work = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Rooms:
+    """Everything that one server consists of; `background` is work for the supervisor."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    stations: StationService
+    limits: LimitService
+    charging: ChargingService
+    province: ProvinceService
+    gateway: Gateway
+    api: FastAPI
+    background: list[tuple[str, Work]] = field(default_factory=list)
+
+    async def close(self) -> None:
+        """After the gateway has stopped and no background work runs."""
+        await self.stations.close()
+        await self.store.close()
+
+
+async def build_rooms(settings: Settings, clock: Clock) -> Rooms:
+    """Open the store, restore what it knows, build the rest. Raises CsmsError."""
+    store = await open_store(settings.store_url, clock, upgrade=True)
+    try:
+        return await _build(settings, clock, store)
+    except BaseException:
+        await store.close()
+        raise
+
+
+async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
+    bus = EventBus()
+    stations = await _stations(settings, clock, store, bus)
+    tree = FeederTree([_feeder(feeder) for feeder in settings.feeders], ZoneInfo(settings.time_zone))
+    limits = LimitService(clock, store, tree, bus)
+    await limits.restore()
+    charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits)
+    province, feed = await _province(settings, clock, store, bus, stations)
+    gateway = Gateway(_gateway(settings), clock, stations)
+    api = create_api(
+        ApiDeps(
+            clock=clock,
+            stations=stations,
+            reader=store.reader,
+            feeders=_Feeders(charging, tree),
+            province=province,
+            gateway=gateway,
+            routers=[limit_routes.router(limits, lambda feeder_id: asdict(charging.status(feeder_id)))],
+            version=version("csms"),
+            time_zone=ZoneInfo(settings.time_zone),
+        )
+    )
+    background: list[tuple[str, Work]] = [("charging", charging.run)]
+    if settings.partners:
+        background += [("province-feed", feed.run), ("province", province.run)]
+    return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, background)
+
+
+async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBus) -> StationService:
+    house = StationSettings(
+        accept_unknown=settings.accept_unknown,
+        unknown_tokens=settings.unknown_tokens,
+        heartbeat_s=settings.heartbeat_s,
+        boot_grace_s=settings.boot_grace_s,
+        default_feeder=settings.feeders[0].id,
+        default_site=settings.site.id,
+    )
+    service = StationService(clock, store, bus, house)
+    await service.restore()
+    for station in settings.stations:
+        plate = rating(station.kind, station.phases, station.current_max_a, round(station.power_max_kw * 1000))
+        evses = {number: plate for number in range(1, station.evses + 1)}
+        await service.register(Registration(station.id, station.feeder, station.site, evses))
+    return service
+
+
+def _feeder(feeder: FeederSettings) -> Feeder:
+    loads = feeder.base_load_kw if isinstance(feeder.base_load_kw, list) else [feeder.base_load_kw]
+    return Feeder(
+        id=feeder.id,
+        rating_w=round(feeder.rating_kw * 1000),
+        parent=feeder.parent,
+        base_load_w=tuple(round(load * 1000) for load in loads),
+        lowest_cap_w=round((feeder.lowest_cap_kw or 0.0) * 1000),
+    )
+
+
+def _charging(settings: Settings) -> ChargingSettings:
+    section = settings.charging
+    return ChargingSettings(
+        lease_s=section.lease_s,
+        replan_s=section.replan_s,
+        debounce_s=section.debounce_s,
+        ramp_s=section.ramp_s,
+        notice_s=section.notice_s,
+        floor_a=section.floor_a,
+        reserve_share=section.reserve_share,
+        needs=NeedsPolicy(section.default_energy_kwh * 1000, section.default_stay_h * 3600),
+        profiles=ProfileRules(periods_max=section.periods_max),
+    )
+
+
+def _gateway(settings: Settings) -> GatewaySettings:
+    return GatewaySettings(
+        host=settings.ocpp_host,
+        port=settings.ocpp_port,
+        assume_ocpp16=settings.assume_ocpp16,
+        call_timeout_s=settings.call_timeout_s,
+        ping_interval_s=settings.ping_interval_s,
+    )
+
+
+async def _province(
+    settings: Settings, clock: Clock, store: Store, bus: EventBus, stations: StationService
+) -> tuple[ProvinceService, ProvinceFeed]:
+    outbox = SqlOutbox(store, OutboxEntry)
+    rows = await store.reader.external_ids()
+    ids = IdTable(IdPair(row.scope, row.local, row.external) for row in rows)
+
+    async def save_ids(pairs: Sequence[IdPair]) -> None:
+        await store.writer.commit([changes.put_external_id(pair.scope, pair.local, pair.external) for pair in pairs])
+
+    service = ProvinceService(clock, outbox, ids, [_partner(partner) for partner in settings.partners], save_ids)
+    feed = ProvinceFeed(clock, service, outbox, store.reader, stations.stations, _site(settings))
+    if settings.partners:
+        bus.subscribe(feed.hear)
+    return service, feed
+
+
+def _partner(partner: PartnerSettings) -> Partner:
+    secrets = Secrets(
+        partner.operator_secret,
+        partner.data_secret.encode(),
+        partner.data_secret_iv.encode(),
+        partner.sig_secret.encode(),
+    )
+    return Partner(partner.id, load_profile(partner.profile), partner.base_url, partner.operator_id, secrets)
+
+
+def _site(settings: Settings) -> Site:
+    site, price = settings.site, settings.price
+    return Site(
+        id=site.id,
+        name=site.name,
+        address=site.address,
+        area_code=site.area_code,
+        longitude=site.longitude,
+        latitude=site.latitude,
+        phone=site.phone,
+        electricity_price=Decimal(str(price.electricity)),
+        service_price=Decimal(str(price.service)),
+    )
+
+
+class _Feeders:
+    """The feeders' live figures, as the API asks for them."""
+
+    def __init__(self, charging: ChargingService, tree: FeederTree) -> None:
+        self._charging, self._tree = charging, tree
+
+    def figures(self, at: datetime) -> list[FeederFigures]:
+        return [FeederFigures(**self._figures(feeder_id)) for feeder_id in self._tree.ids]
+
+    def _figures(self, feeder_id: str) -> Mapping[str, Any]:
+        facts = asdict(self._charging.status(feeder_id))
+        facts.pop("room_w")
+        return facts
