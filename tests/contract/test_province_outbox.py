@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from csms.model.clock import ManualClock
 from csms.province.memory import MemoryOutbox
 from csms.province.ports import NewEntry, OutboxEntry, OutboxStore
+from csms.store.engine import Store, open_store
+from csms.store.outbox import SqlOutbox
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=60)
@@ -29,7 +32,25 @@ class MemoryHome:
         """Nothing to close."""
 
 
-HOMES = [MemoryHome]
+class SqliteHome:
+    """A SQLite file that is closed and opened again by a `restart`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite+aiosqlite:///{folder / 'csms.db'}"
+        self.store: Store | None = None
+
+    async def open(self) -> OutboxStore:
+        await self.close()
+        self.store = await open_store(self.url, ManualClock(NOW), upgrade=True)
+        return SqlOutbox(self.store, OutboxEntry)
+
+    async def close(self) -> None:
+        if self.store is not None:
+            await self.store.close()
+            self.store = None
+
+
+HOMES = [MemoryHome, SqliteHome]
 Opener = Callable[[], Awaitable[OutboxStore]]
 
 

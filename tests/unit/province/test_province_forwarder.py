@@ -1,0 +1,304 @@
+"""One pass at a time with a clock that stands still: outage, pause, recovery after a restart, ladder in the rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from csms.model.clock import ManualClock
+from csms.province import strict_json
+from csms.province.client import Partner
+from csms.province.crypto import AES_MD5, Secrets
+from csms.province.envelope import Codec, seal_response
+from csms.province.forwarder import Forwarder, PartnerForwarder
+from csms.province.memory import MemoryOutbox
+from csms.province.ports import NewEntry
+from csms.province.profile import load_profile
+
+KEY = "1234567890abcdef"
+NOW = datetime(2026, 1, 1, 8, 0, tzinfo=UTC)
+CODEC = Codec(AES_MD5, Secrets.of(KEY, KEY, KEY, KEY))
+OPERATOR = "123456789"
+TOKEN = {"OperatorID": OPERATOR, "SuccStat": 0, "AccessToken": "t", "TokenAvailableTime": 7200, "FailReason": 0}
+
+Script = Callable[[str, bytes], bytes]
+
+
+class Peer:
+    """A bare HTTP server that answers as told and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.answers: dict[str, bytes] = {"query_token": answer(0, TOKEN)}
+        self.default = answer(0, {"Status": 0})
+        self.port = 0
+        self._open: set[asyncio.StreamWriter] = set()
+
+    @asynccontextmanager
+    async def listening(self, port: int = 0) -> AsyncIterator[None]:
+        """Answer on `port` and close every connection at the end."""
+        server = await asyncio.start_server(self.serve, "127.0.0.1", port)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield
+        finally:
+            server.close()
+            for writer in list(self._open):
+                writer.close()
+            while self._open:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while request := await reader.readuntil(b"\r\n\r\n"):
+                await reader.readexactly(length_of(request))
+                name = request.split(b" ")[1].decode().rpartition("/")[2]
+                self.paths.append(name)
+                writer.write(self.answers.get(name, self.default))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+        finally:
+            self._open.discard(writer)
+
+
+def length_of(request: bytes) -> int:
+    lines = request.lower().split(b"\r\n")
+    return next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+
+
+def http(body: bytes, status: str = "200 OK") -> bytes:
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def answer(ret: int, body: dict[str, object] | None = None) -> bytes:
+    return http(seal_response(CODEC, ret, "", strict_json.write(body) if body else b"").to_wire())
+
+
+@pytest.fixture
+async def peer() -> AsyncIterator[Peer]:
+    found = Peer()
+    async with found.listening():
+        yield found
+
+
+async def closed_port() -> int:
+    """A port that nobody listens on."""
+    server = await asyncio.start_server(lambda r, w: w.close(), "127.0.0.1", 0)
+    port: int = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    return port
+
+
+def partner(port: int, profile: str = "tcec102-2016") -> Partner:
+    return Partner("p", load_profile(profile), f"http://127.0.0.1:{port}", OPERATOR, CODEC.secrets)
+
+
+Resync = Callable[[str], Awaitable[None]]
+
+
+@asynccontextmanager
+async def forwarding(
+    port: int, outbox: MemoryOutbox, clock: ManualClock, *more: Resync
+) -> AsyncIterator[PartnerForwarder]:
+    forwarder = PartnerForwarder(partner(port), clock, outbox, *more)
+    clock.advance(1)  # the second of the start is left to the process before
+    try:
+        yield forwarder
+    finally:
+        await forwarder.close()
+
+
+def entry(key: str, interface: str = "charge_order") -> NewEntry:
+    return NewEntry("p", interface, key, {"k": key}, NOW)
+
+
+async def test_orders_before_statuses_before_snapshots(peer: Peer) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    await outbox.add(
+        [entry("s", "charge_status"), entry("c", "station_status"), entry("i", "station_info"), entry("o")]
+    )
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        assert await forwarder.step() == 60.0
+    assert peer.paths == [
+        "query_token",
+        "notification_charge_order_info",
+        "notification_stationInfo",
+        "notification_stationStatus",
+        "notification_equip_charge_status",
+    ]
+
+
+async def test_the_base_ladder_runs_in_the_rows(peer: Peer) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    peer.default = answer(-1)
+    await outbox.add([entry("o")])
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        start, tried = clock.now(), []
+        for _ in range(3 * 3600 // 30):
+            before = len(peer.paths)
+            await forwarder.step()
+            if len(peer.paths) > before:
+                tried.append((clock.now() - start).total_seconds())
+            clock.advance(30)
+    assert tried == [0, 60, 120, 180, 240, 3840, 7440]
+    [row] = outbox.rows.values()
+    assert (row.state, row.attempts, row.last_code) == ("retry", 7, -1)
+
+
+async def test_a_silent_partner_is_probed_once_a_minute_and_then_greeted_once() -> None:
+    greeted: list[str] = []
+
+    async def greet(name: str) -> None:
+        greeted.append(name)
+
+    port = await closed_port()
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    await outbox.add([entry(str(number)) for number in range(5)])
+    async with forwarding(port, outbox, clock, greet) as forwarder:
+        assert await forwarder.step() == 60.0
+        status = await forwarder.status()
+        assert (status["attempts"], status["unreachable"], status["retry"], status["queued"]) == (1, True, 1, 4)
+        clock.advance(59)
+        await forwarder.step()
+        assert (await forwarder.status())["attempts"] == 1
+        clock.advance(1)
+        async with Peer().listening(port):
+            await forwarder.step()
+            await forwarder.step()
+            await forwarder.close()
+    assert (await outbox.counts())["acked"] == 5
+    assert greeted == ["p"]
+
+
+@pytest.mark.parametrize("ret", [4001, 4003])
+async def test_a_refused_envelope_pauses_the_partner(peer: Peer, ret: int) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    peer.default = answer(ret)
+    await outbox.add([entry("a"), entry("b")])
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        await forwarder.step()
+        status = await forwarder.status()
+        assert (status["dead"], status["queued"], status["paused"]) == (1, 1, str(ret))
+        clock.advance(3600)
+        assert await forwarder.step() == 60.0
+        assert (await forwarder.status())["queued"] == 1
+        peer.default = answer(0)
+        await outbox.requeue("p", clock.now())
+        forwarder.resume()
+        await forwarder.step()
+        assert (await forwarder.status())["acked"] == 2
+
+
+async def test_a_bad_message_dies_alone(peer: Peer) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    peer.answers["notification_stationInfo"] = answer(4004)
+    await outbox.add([entry("i", "station_info"), entry("c", "station_status"), entry("o")])
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        await forwarder.step()
+        status = await forwarder.status()
+    assert (status["acked"], status["dead"], status["paused"], status["last_error"]) == (2, 1, "", "4004")
+
+
+async def test_a_token_refused_twice_waits_for_the_ladder(peer: Peer) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    peer.default = answer(4002)
+    await outbox.add([entry("o")])
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        await forwarder.step()
+    assert peer.paths == ["query_token", "notification_charge_order_info"] * 2
+    [row] = outbox.rows.values()
+    assert (row.state, row.attempts, row.next_at) == ("retry", 1, clock.now() + timedelta(seconds=60))
+
+
+BAD_TOKENS = [
+    ({**TOKEN, "SuccStat": 1, "FailReason": 2}, "query_token refused"),
+    ({**TOKEN, "OperatorID": "999999999"}, "another operator"),
+    ({**TOKEN, "AccessToken": "a\r\nb"}, "without a token"),
+    ({**TOKEN, "TokenAvailableTime": "7200"}, "TokenAvailableTime"),
+]
+
+
+@pytest.mark.parametrize(("body", "words"), BAD_TOKENS)
+async def test_a_token_that_cannot_be_used(peer: Peer, body: dict[str, object], words: str) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    peer.answers["query_token"] = answer(0, body)
+    await outbox.add([entry("o")])
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        await forwarder.step()
+        assert words in (await forwarder.status())["last_error"]
+
+
+BAD_ANSWERS = [
+    (http(b"busy", "503 Service Unavailable"), "HTTP 503", True),
+    (http(b"", "302 Found"), "HTTP 302", False),
+    (http(b"<html>"), "cannot be read", False),
+    (http(b"x" * 3_000_000), "too big", False),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: nonsense\r\n\r\n", "ProtocolError", True),
+]
+
+
+@pytest.mark.parametrize(("raw", "words", "unreachable"), BAD_ANSWERS)
+async def test_an_answer_that_is_none_counts_as_500(peer: Peer, raw: bytes, words: str, unreachable: bool) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    peer.default = raw
+    await outbox.add([entry("o")])
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        await forwarder.step()
+        status = await forwarder.status()
+    [row] = outbox.rows.values()
+    assert (row.state, row.last_code, status["unreachable"]) == ("retry", 500, unreachable)
+    assert words in row.last_error
+
+
+async def test_what_was_on_its_way_when_the_process_died_is_sent_at_once(peer: Peer) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    await outbox.add([entry("o")])
+    await outbox.mark_sent(1, NOW + timedelta(hours=2))
+    async with forwarding(peer.port, outbox.restarted(), clock) as forwarder:
+        await forwarder.step()
+    assert [(row.state, row.attempts) for row in outbox.rows.values()] == [("acked", 2)]
+
+
+async def test_snapshots_of_a_session_end_with_its_order(peer: Peer) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    await outbox.add([entry("7", "charge_status"), entry("8", "charge_status"), entry("7")])
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        await forwarder.step()
+    assert peer.paths.count("notification_equip_charge_status") == 1
+    assert len(outbox.rows) == 2
+
+
+async def test_an_outage_of_a_day_loses_no_order_and_keeps_the_latest_status() -> None:
+    """A port that is closed for 24 hours, then a platform behind it."""
+    port = await closed_port()
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    async with forwarding(port, outbox, clock) as forwarder:
+        for hour in range(24):
+            status = NewEntry("p", "station_status", "c", {"hour": hour}, clock.now(), collapse=True)
+            await outbox.add([NewEntry("p", "charge_order", f"o{hour}", {}, clock.now()), status])
+            await forwarder.step()
+            clock.advance(3600)
+        assert (await forwarder.open_count()) == 25
+        peer = Peer()
+        async with peer.listening(port):
+            await forwarder.step()
+            await forwarder.close()
+    assert peer.paths == ["query_token", *["notification_charge_order_info"] * 24, "notification_stationStatus"]
+    assert [row.payload for row in outbox.rows.values() if row.interface == "station_status"] == [{"hour": 23}]
+
+
+async def test_a_drain_gives_up_at_its_deadline() -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    await outbox.add([entry("o")])
+    forwarder = Forwarder([partner(9)], clock, outbox)
+    assert not await forwarder.drain(NOW)
+    assert await Forwarder([], clock, outbox).drain(NOW)
+    await forwarder.partners["p"].close()
