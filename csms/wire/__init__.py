@@ -1,0 +1,1 @@
+"""OCPP-J without a version: frames, call state, handshake bytes, schemas, times, meter values. No I/O."""

@@ -1,0 +1,89 @@
+"""Schemas and translator of one version in the right order: what a gateway needs to turn frames into messages and back.
+
+Inward: translator's word on the action, lenient schema, translator. Outward: translator, strict schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from csms.model.command import Command, CommandResult
+from csms.model.errors import CsmsError, PeerError, RpcErrorCode
+from csms.model.inbound import Inbound, Reply
+from csms.model.station import Protocol
+from csms.wire.frames import Call
+from csms.wire.schemas import Deviation, Validator
+from csms.wire.translator import Payload, Translator
+
+
+class CommandInvalid(CsmsError):
+    """A command does not fit the schema of the station's version, so it was not sent."""
+
+    code = "command_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A message of a station and the faults in it that were let pass."""
+
+    message: Inbound
+    deviations: tuple[Deviation, ...] = ()
+
+
+class Codec:
+    """One version; it holds no connection's state, so one object serves all stations of a version."""
+
+    def __init__(self, translator: Translator, validator: Validator | None = None) -> None:
+        self._translator = translator
+        self._validator = validator or Validator(translator.protocol)
+
+    @property
+    def protocol(self) -> Protocol:
+        """The version."""
+        return self._translator.protocol
+
+    def decode_call(self, call: Call, received_at: datetime) -> Decoded:
+        """Read a request; raises PeerError with what to answer."""
+        try:
+            deviations = self._validator.check_call(call.action, call.payload, lenient=True)
+        except PeerError as fault:
+            raise self._misdirected(call, received_at) or fault from None
+        return Decoded(self._translator.decode_call(call.action, call.payload, received_at), deviations)
+
+    def _misdirected(self, call: Call, received_at: datetime) -> PeerError | None:
+        """NotSupported and NotImplemented go before any fault of the payload."""
+        try:
+            self._translator.decode_call(call.action, {}, received_at)
+        except PeerError as fault:
+            misdirected = fault.code in (RpcErrorCode.NOT_SUPPORTED, RpcErrorCode.NOT_IMPLEMENTED)
+            return fault if misdirected else None
+        return None
+
+    def encode_reply(self, action: str, reply: Reply) -> Payload:
+        """Write an answer; raises PeerError (InternalError) if ours would break the schema."""
+        payload = self._translator.encode_reply(action, reply)
+        try:
+            self._validator.check_result(action, payload)
+        except PeerError as fault:
+            raise PeerError(RpcErrorCode.INTERNAL_ERROR, fault.description) from fault
+        return payload
+
+    def encode_command(self, command: Command) -> list[tuple[str, Payload]]:
+        """The calls of a command; raises NotInThisVersion, CommandInvalid."""
+        calls = self._translator.encode_command(command)
+        for action, payload in calls:
+            try:
+                self._validator.check_call(action, payload)
+            except PeerError as fault:
+                raise CommandInvalid(fault.description) from fault
+        return calls
+
+    def decode_results(
+        self, command: Command, calls: Sequence[tuple[str, Payload]], answers: Sequence[Payload]
+    ) -> CommandResult:
+        """Read the answers to `calls`; raises PeerError for one that makes no sense (RB-25)."""
+        for (action, _), answer in zip(calls, answers, strict=False):
+            self._validator.check_result(action, answer, lenient=True)
+        return self._translator.decode_results(command, answers)

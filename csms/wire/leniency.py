@@ -1,0 +1,60 @@
+"""Which faults of stations are let pass (field rules SR-01, SR-02; RB-18, RB-28, RB-31, RB-42 to RB-45, RB-61 to 65).
+
+A rule says of one fault (action, schema keyword, path in the payload, the faulty value) whether to go on. What passes
+here must be read with care by the translators; their property tests feed them exactly that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+TEXT_LENGTH_MAX = 512
+"""The longest text tolerated where the schema wants a shorter one; keeps records small (seen: serials of 26 to 60)."""
+
+Path = Sequence[str | int]
+Rule = Callable[[str, str, Path, object], bool]
+
+_OPEN_LISTS = frozenset({"meterValue", "transactionData"})
+"""Inside these a bad element is dropped by itself (SR-02): an error answer is repeated for ever (SR-01)."""
+
+_OPEN_ENUMS = frozenset({"errorCode", "reason", "stoppedReason", "triggerReason", "chargingState", "type"})
+"""Fields whose unknown values lose nothing that a decision needs."""
+
+_OPEN_SCHEDULES = frozenset({"schedule", "chargingSchedule", "scheduleStart"})
+"""Stations tell nonsense in composite schedules; it is read as "unknown" instead of failing the call."""
+
+
+def nothing(action: str, keyword: str, path: Path, value: object) -> bool:
+    """Strict: no fault passes."""
+    return False
+
+
+def in_call(action: str, keyword: str, path: Path, value: object) -> bool:
+    """What is let pass in requests of stations."""
+    return _harmless(keyword, path, value) or _in_samples(keyword, path) or _unknown_name(action, keyword, path)
+
+
+def in_result(action: str, keyword: str, path: Path, value: object) -> bool:
+    """What is let pass in answers of stations; an unknown status is shown as it came."""
+    in_schedule = action == "GetCompositeSchedule" and bool(path) and path[0] in _OPEN_SCHEDULES
+    return _harmless(keyword, path, value) or in_schedule or (keyword == "enum" and isinstance(value, str))
+
+
+def _harmless(keyword: str, path: Path, value: object) -> bool:
+    """Unknown properties, and texts that are too long; not transaction ids, which must come back unchanged."""
+    if keyword == "additionalProperties":
+        return True
+    short_enough = isinstance(value, str) and len(value) <= TEXT_LENGTH_MAX
+    return keyword == "maxLength" and short_enough and path[-1] != "transactionId"
+
+
+def _in_samples(keyword: str, path: Path) -> bool:
+    if not path or path[0] not in _OPEN_LISTS:
+        return False
+    return len(path) > 1 or keyword == "minItems"
+
+
+def _unknown_name(action: str, keyword: str, path: Path) -> bool:
+    """Unknown words where nothing hangs on them, such as the progress words of updates and logs (OA-22)."""
+    progress = action.endswith("StatusNotification") and action != "StatusNotification"
+    return keyword == "enum" and bool(path) and (progress or path[-1] in _OPEN_ENUMS)

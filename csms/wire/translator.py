@@ -1,0 +1,46 @@
+"""What a translator of one OCPP version offers. Translators are pure and decide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from typing import Protocol as Interface
+
+from csms.model.command import Command, CommandResult
+from csms.model.inbound import Inbound, Reply
+from csms.model.station import Protocol
+
+Payload = dict[str, Any]
+
+
+class Translator(Interface):
+    """Messages of one version to and from the neutral vocabulary.
+
+    Payloads handed in were let pass by `csms.wire.schemas` (leniently); payloads handed out pass strictly.
+    """
+
+    @property
+    def protocol(self) -> Protocol:
+        """The version."""
+        ...
+
+    def decode_call(self, action: str, payload: Payload, received_at: datetime) -> Inbound:
+        """What a station says.
+
+        Raises PeerError: NotSupported for an action that only a central system may send, NotImplemented for an unknown
+        one, else the code for the value that makes no sense.
+        """
+        ...
+
+    def encode_reply(self, action: str, reply: Reply) -> Payload:
+        """The answer to `action`; raises TypeError for a reply that this action cannot carry."""
+        ...
+
+    def encode_command(self, command: Command) -> list[tuple[str, Payload]]:
+        """The calls that make up a command, usually one; raises NotInThisVersion."""
+        ...
+
+    def decode_results(self, command: Command, results: Sequence[Payload]) -> CommandResult:
+        """The answers to these calls, in their order; raises PeerError for an answer that makes no sense."""
+        ...
