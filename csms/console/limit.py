@@ -17,6 +17,7 @@ from csms.console.work import Output, example, group, json_option, url_option, w
 from csms.texts import Text
 
 POWER_MAX_W = 10**10
+SHOWN = ("cap_w", "rating_w", "lowest_cap_w", "base_w", "upper_bound_w", "planned_w", "metered_w")
 
 
 def build(text: Text) -> typer.Typer:
@@ -71,10 +72,10 @@ def _server_time(api: ApiClient) -> datetime:
 
 
 def _document(limit_id: str, version: int | None, now: datetime, power_w: int, reason: str) -> dict[str, Any]:
-    """A limit as the grid operator writes it; the version defaults to the second of issue, so that it rises."""
+    """A limit as the grid operator writes it; the version defaults to the millisecond of issue: it rises."""
     document: dict[str, Any] = {
         "id": limit_id,
-        "version": version or int(now.timestamp()),
+        "version": version or int(now.timestamp() * 1000),
         "issued_at": now.isoformat(),
         "value_w": power_w,
         "direction": "import",
@@ -114,22 +115,23 @@ def _add_show(app: typer.Typer, text: Text) -> None:
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
-            answer = api.get("/feeders")
-            if feeder is not None:
-                limits = api.get(f"/feeders/{quote(feeder, safe='')}/limits")
-                known = [row for row in answer["feeders"] if row["feeder_id"] == feeder]
-                answer = answer | {"feeders": known, "limits": limits}
+            answer = api.get(f"/feeders/{quote(feeder, safe='')}/state") if feeder else api.get("/feeders")
             if as_json:
                 out.document(answer)
+            elif feeder:
+                _show_one(text, out, answer)
             else:
-                _show(text, out, answer)
+                out.table(*_feeders(text, answer))
 
 
-def _show(text: Text, out: Output, answer: dict[str, Any]) -> None:
-    out.table(*_feeders(text, answer))
-    if answer.get("limits"):
-        out.line("")
-        out.table(*_limits(text, answer["limits"], answer["clock_time"]))
+def _show_one(text: Text, out: Output, state: dict[str, Any]) -> None:
+    names = [name for name in state if name.endswith("_w")]
+    out.record(
+        {text("limit.column.feeder"): state["feeder_id"]}
+        | {text(f"limit.column.{name}"): units.kilo(state[name]) for name in names if name in SHOWN}
+    )
+    out.line("")
+    out.table(*_limits(text, state["limits"], state["clock_time"]))
 
 
 def _limits(text: Text, limits: list[dict[str, Any]], now: str) -> tuple[list[Column], list[list[Cell]]]:
@@ -138,24 +140,16 @@ def _limits(text: Text, limits: list[dict[str, Any]], now: str) -> tuple[list[Co
     rows: list[list[Cell]] = [
         [
             limit["source"],
-            limit["limit_id"],
+            limit["id"],
             str(limit["version"]),
-            f"{units.kilo(limit['power_w'])} kW",
+            f"{units.kilo(limit['value_w'])} kW",
             units.local_time(limit["valid_from"], now),
             units.local_time(limit["valid_to"], now),
-            text(f"limit.state.{_state(limit, units.moment(now))}"),
+            text(f"limit.state.{limit['state']}"),
         ]
         for limit in limits
     ]
     return columns, rows
-
-
-def _state(limit: dict[str, Any], now: datetime) -> str:
-    if limit["cancelled"]:
-        return "cancelled"
-    if now < units.moment(limit["valid_from"]):
-        return "waiting"
-    return "in_force" if now < units.moment(limit["valid_to"]) else "over"
 
 
 def _feeders(text: Text, answer: dict[str, Any]) -> tuple[list[Column], list[list[Cell]]]:

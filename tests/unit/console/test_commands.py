@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 from rich.cells import cell_len
@@ -107,17 +108,17 @@ async def test_a_limit_is_set_shown_and_cancelled(served) -> None:
     done = await served.csms("limit", "set", "site", "--kw", "150", "--to", "+2h", "--id", "a1", "--reason", "peak")
     assert done.code == 0, done.err
     assert "limited to 150.0 kW until" in done.out
-    told = served.limits.told["site", "a1"]
-    assert (told["value_w"], told["direction"], told["reason"]) == (150_000, "import", "peak")
-    assert told["valid_from"] == "2026-03-02T04:10:00+00:00", "the server's clock counts"
-    assert told["valid_to"] == "2026-03-02T06:10:00+00:00"
+    (limit,) = served.limits.known("site")
+    assert (limit.power_w, limit.reason, limit.source) == (150_000, "peak", "http")
+    assert (limit.valid_from, limit.valid_to) == (served.at.clock.now(), served.at.clock.now() + timedelta(hours=2))
     shown, one = await asyncio.gather(served.csms("limit", "show"), served.csms("limit", "show", "site"))
     assert shown.out.splitlines()[1].split() == ["site", "200.0", "150.0", "90.0", "84.2", "60.0"]
-    in_force = ["http", "a1", str(told["version"]), "150.0", "kW", "04:10:00", "06:10:00", "in", "force"]
+    in_force = ["http", "a1", str(limit.version), "150.0", "kW", "04:10:00", "06:10:00", "in", "force"]
     assert one.out.splitlines()[-1].split() == in_force
+    assert "Cap kW         150.0" in one.out
     cancelled = await served.csms("limit", "cancel", "site", "a1", "--json")
-    assert cancelled.document == {"id": "a1", "cancelled": True}
-    assert served.limits.told == {}
+    assert cancelled.document["state"] == "cancelled"
+    assert served.limits.known("site") == []
 
 
 @pytest.mark.parametrize(
@@ -131,6 +132,8 @@ async def test_a_limit_is_set_shown_and_cancelled(served) -> None:
         (("site", "many"), 2, "WATTS"),
         (("site", "9000", "--from", "soon"), 2, "soon is no time"),
         (("site", "1000"), 1, "below_floor"),
+        (("site", "9000", "--from", "+2h", "--to", "+1h"), 1, "window_order"),
+        (("nowhere", "9000"), 1, "unknown_feeder"),
     ],
 )
 async def test_a_limit_that_cannot_be_is_refused(served, arguments, code, words) -> None:
@@ -138,7 +141,7 @@ async def test_a_limit_that_cannot_be_is_refused(served, arguments, code, words)
     assert (done.code, done.out) == (code, "")
     assert words in " ".join(done.err.replace("│", " ").split())
     assert "Traceback" not in done.err
-    assert served.limits.told == {}
+    assert served.limits.known("site") == []
 
 
 async def test_words_follow_the_language(served) -> None:
