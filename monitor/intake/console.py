@@ -8,7 +8,6 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
 
 import typer
 import uvicorn
@@ -42,10 +41,10 @@ def build(text: Callable[..., str]) -> typer.Typer:
 
     @app.command(help=text("intake.serve"))
     def serve(
-        data_dir: Annotated[Path, typer.Option(help=text("intake.data_dir"))],
-        partner_file: Annotated[Path, typer.Option(help=text("intake.partner_file"))],
-        port: Annotated[int, typer.Option(min=0, max=65535, help=text("intake.port"))] = 0,
-        port_file: Annotated[Path | None, typer.Option(help=text("intake.port_file"))] = None,
+        data_dir: Path = typer.Option(..., help=text("intake.data_dir")),
+        partner_file: Path = typer.Option(..., help=text("intake.partner_file")),
+        port: int = typer.Option(0, min=0, max=65535, help=text("intake.port")),
+        port_file: Path | None = typer.Option(None, help=text("intake.port_file")),
     ) -> None:
         try:
             settings = read_partner_file(partner_file)
