@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import typer
+from rich.text import Text as Styled
 
 from csms.console import units
 from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
 from csms.texts import Text
+
+BARS = " ▁▂▃▄▅▆▇█"
 
 
 def build(text: Text) -> typer.Typer:
@@ -43,19 +48,47 @@ def _show(text: Text, out: Output, plan: dict[str, Any]) -> None:
             text("plan.solve"): f"{plan['solve_s'] * 1000:.0f} ms",
         }
     )
-    rows = plan["content"].get("sessions")
-    if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
-        out.line("")
-        out.table(*_table(rows))
+    content = plan["content"]
+    _picture(text, out, content)
+    for name in ("sessions", "shortfalls"):
+        rows = content.get(name)
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+            out.line("")
+            out.line(text(f"plan.{name}"))
+            out.table(*_table(rows))
+
+
+def _picture(text: Text, out: Output, content: dict[str, Any]) -> None:
+    """Load of each slot as a bar against the highest cap: base load in grey, with charging in its colour below."""
+    base, charging = content.get("base_kw"), content.get("charging_kw")
+    if not base or not charging or len(base) != len(charging):
+        return
+    load = [b + c for b, c in zip(base, charging, strict=True)]
+    top_kw = max([*load, *(cap for cap in content.get("cap_kw", []) if cap is not None), 0.1])
+    out.line("")
+    out.line(text("plan.load", top=f"{top_kw:,.1f}", peak=f"{max(load):,.1f}"))
+    room = out.console.width
+    out.line(Styled(bars(load, top_kw, room), units.STATE_COLOURS["Charging"]))
+    out.line(Styled(bars(base, top_kw, room), units.STATE_COLOURS["Unknown"]))
+
+
+def bars(values: Sequence[float], top: float, room: int) -> str:
+    """One character per value, or per group of values (their highest) where there are more than `room`."""
+    step = -(-len(values) // room)
+    highest = [max(values[start : start + step]) for start in range(0, len(values), step)]
+    return "".join(BARS[min(len(BARS) - 1, math.ceil(max(0.0, value) / top * (len(BARS) - 1)))] for value in highest)
 
 
 def _table(rows: list[dict[str, Any]]) -> tuple[list[Column], list[list[Cell]]]:
-    """What the plan says of its sessions, under its own names; lists (power by slot) are left to `--json`."""
+    """Rows of the plan under their own names; lists (power by slot) are left to `--json`."""
     names = [name for name, value in rows[0].items() if not isinstance(value, (list, dict))]
-    return [Column(name) for name in names], [[_plain(row.get(name)) for name in names] for row in rows]
+    columns = [Column(name, right=isinstance(rows[0][name], (int, float))) for name in names]
+    return columns, [[_plain(name, row.get(name)) for name in names] for row in rows]
 
 
-def _plain(value: Any) -> str:
+def _plain(name: str, value: Any) -> str:
+    if name == "departure" and isinstance(value, str):
+        return units.local_time(value)
     if isinstance(value, float):
         return f"{value:,.1f}"
     return units.NOTHING if value is None else str(value)

@@ -121,7 +121,14 @@ class Operations:
         await self.service.receive(station_id, ended, self.clock.now())
 
     async def plan(self, feeder_id: str) -> None:
-        content = {"sessions": [{"session_id": 1, "given_wh": 9000.0, "slot_w": [1, 2]}]}
+        leaves = (self.clock.now() + timedelta(hours=3)).isoformat()
+        content = {
+            "cap_kw": [200.0] * 96,
+            "base_kw": [60.0] * 96,
+            "charging_kw": [40.0] * 48 + [140.0] * 48,
+            "sessions": [{"evse": "CP-1/1", "session_id": 2, "departure": leaves, "planned_kw": 9.5, "phases": 3}],
+            "shortfalls": [{"evse": "CP-1/1", "kwh": 1.25, "reason": "cap"}],
+        }
         values = {"objective": 1.5, "lower_bound": 1.5, "gap": 1e-6, "solve_s": 0.012, "content": content}
         row = PlanRow(feeder_id=feeder_id, made_at=self.clock.now(), cause="arrival", method="water-filling", **values)
         await self.store.writer.commit([changes.add_plan(row)])

@@ -93,7 +93,10 @@ async def test_plan_and_province(served) -> None:
         served.csms("province", "status", "--json"),
     )
     assert "1.0e-06" in plan.out
-    assert "9,000.0" in plan.out
+    assert "▄" * 48 + "█" * 48 in plan.out.replace("▅", "▄")
+    assert "2026-03-02 07:10" in plan.out
+    assert plan.out.splitlines()[-1].split() == ["CP-1/1", "1.2", "cap"]
+    assert max(cell_len(line) for line in plan.out.splitlines()) <= 100
     assert (missing.code, "no_plan" in missing.err) == (1, True)
     assert status.out.splitlines()[1].split() == ["shandong", "p", "(assumed)", "up", "3", "7", "0", "fresh"]
     assert document.document["partners"][0]["acked"] == 7

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from csms.console import units
 from csms.console.layout import WIDTH_MIN, Column, shorten, table
+from csms.console.plan import BARS, bars
 from csms.console.units import duration, kilo, local_time, point_in_time
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
@@ -101,3 +102,15 @@ def test_a_time_without_zone_is_local() -> None:
 def test_states_keep_their_words() -> None:
     assert str(units.state("Faulted")) == "Faulted"
     assert str(units.state("Strange")) == "Strange"
+
+
+@given(st.lists(st.floats(-10, 1e6), min_size=1, max_size=300), st.integers(1, 120))
+def test_bars_fit_their_room(values, room) -> None:
+    drawn = bars(values, max(*values, 1.0), room)
+    assert 1 <= len(drawn) <= room
+    assert set(drawn) <= set(BARS)
+
+
+def test_bars_show_height() -> None:
+    assert bars([0, 50, 100], 100, 10) == " ▄█"
+    assert bars([0, 100, 50, 0], 100, 2) == "█▄"
