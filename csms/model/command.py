@@ -15,12 +15,16 @@ from csms.model.charging_profile import ChargingProfile, CompositeSchedule, Prof
 
 @dataclass(frozen=True, slots=True)
 class RemoteStart:
-    """Start a session; 1.6: `evse_id` None lets the station choose. `id_token` <= 18 characters (field rule SR-04)."""
+    """Start a session; `evse_id` None lets the station choose. `id_token` <= 18 characters (field rule SR-04).
+
+    `token_type` is an IdTokenEnumType of 2.0.1; Central stands for a token that the central system made up.
+    """
 
     id_token: str
     evse_id: int | None = None
     remote_start_id: int = 0
     profile: ChargingProfile | None = None
+    token_type: str = "Central"
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def _charging(
 
 def _remote_start(command: RemoteStart) -> Payload:
     """A profile for the session to come cannot name its transaction yet (section 5.11)."""
-    payload: Payload = {"idTag": command.id_token, **_present({"connectorId": command.evse_id})}
+    payload: Payload = {"idTag": command.id_token, **_present({"connectorId": command.evse_id or None})}
     if command.profile is not None:
         payload["chargingProfile"] = _profile(command.profile, with_transaction=False)
     return payload

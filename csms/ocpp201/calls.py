@@ -1,0 +1,141 @@
+"""Requests of 2.0.1 stations (OCPP 2.0.1 part 2, blocks B, C, E, G, J, P) as neutral messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
+
+import orjson
+
+from csms.model.errors import PeerError, RpcErrorCode
+from csms.model.inbound import (
+    Authorize,
+    Boot,
+    DataTransfer,
+    Heartbeat,
+    Inbound,
+    MeterReport,
+    Notice,
+    StatusReport,
+    TransactionEvent,
+)
+from csms.model.session import ChargingState, StopReason
+from csms.model.station import ConnectorStatus, StationIdentity
+from csms.ocpp201.actions import COMMANDS, NOTICES
+from csms.wire.meter_values import read_samples
+from csms.wire.reading import name, number, optional_name, optional_number, section, text
+from csms.wire.times import parse_time
+from csms.wire.translator import Payload
+
+Decoder = Callable[[Payload, datetime, tzinfo], Inbound]
+
+_KINDS = ("Started", "Updated", "Ended")
+
+
+def decode(action: str, payload: Payload, received_at: datetime, zone: tzinfo) -> Inbound:
+    """One request; raises PeerError as `csms.wire.translator` says."""
+    decoder = _DECODERS.get(action)
+    if decoder is not None:
+        return decoder(payload, received_at, zone)
+    if action in NOTICES:
+        return Notice(action, payload)
+    if action in COMMANDS:
+        raise PeerError(RpcErrorCode.NOT_SUPPORTED, f"{action} is for the central system to send")
+    raise PeerError(RpcErrorCode.NOT_IMPLEMENTED, f"{action} is not an action of OCPP 2.0.1")
+
+
+def _boot(payload: Payload, received_at: datetime, zone: tzinfo) -> Boot:
+    station = section(payload, "chargingStation")
+    identity = StationIdentity(
+        vendor=text(station, "vendorName"),
+        model=text(station, "model"),
+        serial=text(station, "serialNumber"),
+        firmware=text(station, "firmwareVersion"),
+    )
+    return Boot(identity, text(payload, "reason"))
+
+
+def _heartbeat(payload: Payload, received_at: datetime, zone: tzinfo) -> Heartbeat:
+    return Heartbeat()
+
+
+def _status(payload: Payload, received_at: datetime, zone: tzinfo) -> StatusReport:
+    status = optional_name(ConnectorStatus, payload.get("connectorStatus"))
+    if status is None:
+        raise PeerError(RpcErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "connectorStatus is none that a connector can have")
+    return StatusReport(
+        evse_id=number(payload, "evseId"),
+        connector_id=number(payload, "connectorId"),
+        status=status,
+        time=parse_time(payload.get("timestamp"), zone),
+    )
+
+
+def _authorize(payload: Payload, received_at: datetime, zone: tzinfo) -> Authorize:
+    token = section(payload, "idToken")
+    return Authorize(text(token, "idToken"), text(token, "type"))
+
+
+def _transaction_event(payload: Payload, received_at: datetime, zone: tzinfo) -> TransactionEvent:
+    """An event may leave out its EVSE, its state and its values (RB-56, RB-57); its name and number it must have."""
+    transaction, token, evse = (
+        section(payload, "transactionInfo"),
+        section(payload, "idToken"),
+        section(payload, "evse"),
+    )
+    stopped = transaction.get("stoppedReason")
+    return TransactionEvent(
+        kind=_kind(payload),
+        transaction_id=_transaction_id(transaction),
+        seq_no=number(payload, "seqNo"),
+        time=parse_time(payload.get("timestamp"), zone),
+        trigger=text(payload, "triggerReason"),
+        evse_id=optional_number(evse, "id"),
+        connector_id=optional_number(evse, "connectorId"),
+        id_token=text(token, "idToken"),
+        token_type=text(token, "type"),
+        charging_state=optional_name(ChargingState, transaction.get("chargingState")),
+        stop_reason=None if stopped is None else name(StopReason, stopped, StopReason.OTHER),
+        remote_start_id=optional_number(transaction, "remoteStartId"),
+        offline=payload.get("offline") is True,
+        samples=read_samples(payload, "meterValue", received_at, zone),
+    )
+
+
+def _kind(payload: Payload) -> str:
+    kind = text(payload, "eventType")
+    if kind not in _KINDS:
+        raise PeerError(RpcErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "eventType is Started, Updated or Ended")
+    return kind
+
+
+def _transaction_id(transaction: Mapping[str, object]) -> str:
+    """Any text (RB-58), but not none: events without it would flow together."""
+    transaction_id = text(transaction, "transactionId")
+    if not transaction_id:
+        raise PeerError(RpcErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "transactionId is empty")
+    return transaction_id
+
+
+def _meter_values(payload: Payload, received_at: datetime, zone: tzinfo) -> MeterReport:
+    """An EVSE that no station has is 0 here: a report is stored, never refused (SR-01)."""
+    samples = read_samples(payload, "meterValue", received_at, zone)
+    return MeterReport(optional_number(payload, "evseId") or 0, samples)
+
+
+def _data_transfer(payload: Payload, received_at: datetime, zone: tzinfo) -> DataTransfer:
+    """Data may be any JSON here (P02.FR); what is no text is kept as its JSON text."""
+    data = payload.get("data")
+    written = text(payload, "data") if isinstance(data, str) or data is None else orjson.dumps(data).decode()
+    return DataTransfer(text(payload, "vendorId"), text(payload, "messageId"), written)
+
+
+_DECODERS: Mapping[str, Decoder] = {
+    "BootNotification": _boot,
+    "Heartbeat": _heartbeat,
+    "StatusNotification": _status,
+    "Authorize": _authorize,
+    "TransactionEvent": _transaction_event,
+    "MeterValues": _meter_values,
+    "DataTransfer": _data_transfer,
+}
