@@ -96,12 +96,8 @@ class PlatformClient:
         self._seq = SeqAllocator(clock, after=clock.now(), hold_s=partner.profile.clock.replay_window_s)
         self._tokens = TokenCache(clock, self._fetch_token, partner.profile.token.refresh_share)
         tls = partner.base_url.startswith("https:")
-        self._http = httpx.AsyncClient(
-            verify=(trust or ssl.create_default_context()) if tls else False,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=httpx.Timeout(self._wall_s(partner.profile.transport.connect_timeout_s)),
-        )
+        self._trust = (trust or ssl.create_default_context()) if tls else False
+        self._connections: httpx.AsyncClient | None = None
 
     @property
     def token_state(self) -> str:
@@ -109,8 +105,21 @@ class PlatformClient:
         return self._tokens.state
 
     async def close(self) -> None:
-        """Let the connections go."""
-        await self._http.aclose()
+        """Let the connections go; the next call opens new ones."""
+        connections, self._connections = self._connections, None
+        if connections is not None:
+            await connections.aclose()
+
+    def connections(self) -> httpx.AsyncClient:
+        """The open connections."""
+        if self._connections is None:
+            self._connections = httpx.AsyncClient(
+                verify=self._trust,
+                trust_env=False,
+                follow_redirects=False,
+                timeout=httpx.Timeout(self._wall_s(self._partner.profile.transport.connect_timeout_s)),
+            )
+        return self._connections
 
     async def push(self, kind: Kind, body: Mapping[str, Any]) -> Outcome:
         """One attempt for one message; with a refused token two."""
@@ -165,7 +174,7 @@ class PlatformClient:
         try:
             async with (
                 asyncio.timeout(self._wall_s(self._partner.profile.transport.total_timeout_s)),
-                self._http.stream("POST", url, content=content, headers=headers) as response,
+                self.connections().stream("POST", url, content=content, headers=headers) as response,
             ):
                 return await self._body(response)
         except TimeoutError:

@@ -121,7 +121,7 @@ def check(profile: PlatformProfile, message: str, value: Any, path: str) -> Iter
     for key in value.keys() - wire_names.keys():
         yield Defect(DQ_UNKNOWN_KEY, _join(path, key))
     for wire, rule in wire_names.items():
-        if value.get(wire) is not None:
+        if value.get(wire) is not None and not (rule.type == "id" and value[wire] == ""):
             yield from _check_field(profile, rule, value[wire], _join(path, wire))
         elif rule.required:
             yield Defect(DQ_MISSING, _join(path, wire))

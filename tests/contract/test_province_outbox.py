@@ -192,6 +192,18 @@ async def test_dropping_what_became_pointless(reopen: Opener) -> None:
     assert [(r.interface, r.business_key) for r in await open_entries(outbox)] == [("order", "a"), ("status", "b")]
 
 
+async def test_what_was_ever_entered_is_known(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry("a"), entry("b"), entry("c", state="dead")])
+    first, second = await open_entries(outbox)
+    await outbox.mark_acked(first.id, NOW, 0)
+    await outbox.mark_dead(second.id, 4004, "")
+    outbox = await reopen()
+    assert [await outbox.knows("p", "order", key) for key in "abcd"] == [True, True, True, False]
+    assert not await outbox.knows("other", "order", "a")
+    assert not await outbox.knows("p", "status", "a")
+
+
 async def test_counts_name_every_state(reopen: Opener) -> None:
     outbox = await reopen()
     assert await outbox.counts() == {"queued": 0, "sent": 0, "retry": 0, "acked": 0, "dead": 0}

@@ -24,9 +24,12 @@ from csms.province.crypto import Secrets
 from csms.province.ids import IdTable
 from csms.province.mapping import priced
 from csms.province.memory import MemoryOutbox
+from csms.province.ports import OutboxEntry, OutboxStore
 from csms.province.profile import Kind, build_profile, load_profile
 from csms.province.records import ChargeOrder, ChargeStatus, ConnectorInfo, ConnectorState, Equipment, StationInfo
 from csms.province.service import ProvinceService
+from csms.store.engine import Store, open_store
+from csms.store.outbox import SqlOutbox
 from monitor.intake.console import LOOPBACK, QuietServer
 from monitor.intake.desk import IntakeDesk
 from monitor.intake.platform import create_platform
@@ -81,7 +84,7 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def operator(
-    clock: ScaledClock, port: int, profile: str = "shandong", outbox: MemoryOutbox | None = None
+    clock: ScaledClock, port: int, profile: str = "shandong", outbox: OutboxStore | None = None
 ) -> AsyncIterator[ProvinceService]:
     secrets = Secrets.of(KEY, KEY, KEY, KEY)
     partner = Partner("prov", load_profile(profile), f"http://{LOOPBACK}:{port}", OPERATOR, secrets)
@@ -210,6 +213,54 @@ class DeafOutbox(MemoryOutbox):
         await asyncio.Event().wait()
 
 
+async def test_the_same_kill_with_the_outbox_in_a_database(tmp_path: Path) -> None:
+    clock = fast_clock()
+    platform = Platform(clock, tmp_path)
+    url = f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}"
+    async with platform.up() as (_, intake):
+        store = await open_store(url, clock, upgrade=True)
+        dying = DeafSqlOutbox(store, OutboxEntry)
+        async with operator(clock, platform.port, outbox=dying) as service:
+            await service.enqueue(service.order(order(1)))
+            await asyncio.wait_for(dying.killed.wait(), 10)
+        await store.close()
+        store = await open_store(url, clock)
+        survivor = SqlOutbox(store, OutboxEntry)
+        assert (await survivor.counts())["sent"] == 1
+        async with operator(clock, platform.port, outbox=survivor) as service:
+            assert await service.drain(later(clock))
+        assert (await survivor.counts())["acked"] == 1
+        await store.close()
+        summary = await intake.summary()
+    assert (summary["orders"], summary["duplicates"]) == (1, 1)
+
+
+class DeafSqlOutbox(SqlOutbox[OutboxEntry]):
+    """The same on SQLite."""
+
+    def __init__(self, store: Store, entry: type[OutboxEntry]) -> None:
+        super().__init__(store, entry)
+        self.killed = asyncio.Event()
+
+    async def mark_acked(self, entry_id: int, at: datetime, code: int, note: str = "") -> None:
+        self.killed.set()
+        await asyncio.Event().wait()
+
+
+async def test_delivery_can_be_stopped_and_started_again(tmp_path: Path) -> None:
+    clock = fast_clock()
+    platform = Platform(clock, tmp_path)
+    async with platform.up(), operator(clock, platform.port) as service:
+        await service.enqueue(service.order(order(1)))
+        assert await service.drain(later(clock))
+        again = asyncio.create_task(service.forwarder.run())
+        await asyncio.sleep(0)
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
+        await service.enqueue(service.order(order(2)))
+        assert await service.drain(later(clock))
+
+
 async def test_a_restarted_platform_keeps_tokens_and_remembers_envelopes(tmp_path: Path) -> None:
     clock = fast_clock(1.0)
     platform = Platform(clock, tmp_path)
@@ -219,7 +270,7 @@ async def test_a_restarted_platform_keeps_tokens_and_remembers_envelopes(tmp_pat
         seen.append((str(request.url), request.content, dict(request.headers)))
 
     async with platform.up(), operator(clock, platform.port) as service:
-        service.forwarder.partners["prov"]._client._http.event_hooks = {"request": [watch]}
+        service.forwarder.partners["prov"]._client.connections().event_hooks = {"request": [watch]}
         await service.enqueue(service.order(order(1)))
         assert await service.drain(later(clock))
     url, content, headers = seen[-1]

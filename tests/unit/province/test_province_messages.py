@@ -135,6 +135,7 @@ BASE = load_profile("tcec102-2016")
 ORDER_BODY = body_of(BASE, Kind.CHARGE_ORDER)
 DEFECTS = [
     ({"TotalPower": None}, "DQ_MISSING TotalPower"),
+    ({"ConnectorID": ""}, "DQ_MISSING ConnectorID"),
     ({"TotalPower": "12.35"}, "DQ_TYPE TotalPower"),
     ({"TotalPower": True}, "DQ_TYPE TotalPower"),
     ({"TotalPower": Decimal("12.355")}, "DQ_DECIMALS TotalPower"),
