@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from csms.charging.feeder import fits
 from csms.model.ids import EvseRef
 
 
@@ -82,14 +81,18 @@ class Ledger:
     def upper_bound_w(self, ref: EvseRef, now: datetime) -> int:
         """The most this outlet may be drawing at `now` (I2)."""
         account = self._accounts[ref]
+        held_w = max((g.value_w for g in account.holds if now < g.until), default=0)
+        return max(self._loose_w(account, now), held_w)
+
+    def _loose_w(self, account: Account, now: datetime) -> int:
+        """What the outlet may draw for other reasons than a ramp."""
+        leased_w = self._leased_w(account, now)
         unbounded = account.car_possible and not account.floor_known
+        return max(leased_w, account.physical_w) if unbounded else leased_w
+
+    def _leased_w(self, account: Account, now: datetime) -> int:
         leased = [account.acknowledged, *account.sent.values()]
-        bound_w = max(
-            account.floor_w,
-            max((g.value_w for g in leased if g is not None and now < g.until + self._lag), default=0),
-            max((g.value_w for g in account.holds if now < g.until), default=0),
-        )
-        return max(bound_w, account.physical_w) if unbounded else bound_w
+        return max([account.floor_w, *(g.value_w for g in leased if g is not None and now < g.until + self._lag)])
 
     def settled_w(self, ref: EvseRef, now: datetime, reachable: bool) -> int:
         """What the upper bound comes down to by itself once all answers are in and all ramps are over."""
@@ -112,15 +115,19 @@ class Ledger:
         return sums
 
     def may_raise(self, ref: EvseRef, value_w: int, now: datetime, room_w: Mapping[str, int]) -> bool:
-        """Whether `value_w` may be sent: at every ancestor Σ bounds + max(0, value − own bound) ≤ room (rule 2)."""
-        added_w = value_w - self.upper_bound_w(ref, now)
-        return added_w <= 0 or fits(added_w, self._accounts[ref].path, self.sums_w(now), room_w)
+        """Whether `value_w` may be sent: at every ancestor Σ bounds + max(0, value − own bound) ≤ room (rule 2).
+
+        While the bounds are above the room (a cap fell) nothing rises, not even within a bound that a ramp holds up.
+        """
+        return value_w <= self.settled_w(ref, now, True) or value_w <= self.free_w(ref, now, room_w)
 
     def free_w(self, ref: EvseRef, now: datetime, room_w: Mapping[str, int]) -> int:
-        """The highest value that may be sent now; the own upper bound at least."""
+        """The highest value that may be sent now."""
         sums = self.sums_w(now)
         spare_w = min(room_w[id_] - sums[id_] for id_ in self._accounts[ref].path)
-        return self.upper_bound_w(ref, now) + max(spare_w, 0)
+        if spare_w < 0:
+            return self.settled_w(ref, now, True)
+        return self.upper_bound_w(ref, now) + spare_w
 
     def send(self, ref: EvseRef, value_w: int, now: datetime, until: datetime) -> int:
         """A value is about to go out with a lease to `until`: it counts from now on. Returns its sequence number."""
@@ -154,14 +161,15 @@ class Ledger:
     def acknowledge(self, ref: EvseRef, sequence: int, now: datetime) -> None:
         """The station has taken a value; older unanswered ones are superseded (messages arrive in order).
 
-        The old upper bound is held for one ramp (rule 4): the car may still be drawing any of the cleared values.
+        The highest of them and of the value acknowledged before is held for one ramp (rule 4): the car may still be
+        drawing it.
         """
         self._sums = None
         self._awaited.discard(sequence)
         account = self._accounts[ref]
         if sequence not in account.sent:
             return
-        before_w = self.upper_bound_w(ref, now)
+        before_w = self._loose_w(account, now)
         account.acknowledged = account.sent[sequence]
         account.sent = {number: grant for number, grant in account.sent.items() if number > sequence}
         self._hold(account, before_w, now)
@@ -179,7 +187,7 @@ class Ledger:
         """The transaction is over and its profiles with it; the load is off after one ramp."""
         self._sums = None
         account = self._accounts[ref]
-        before_w = self.upper_bound_w(ref, now)
+        before_w = self._loose_w(account, now)
         account.acknowledged = account.commanded = None
         account.sent = {}
         self._hold(account, before_w, now)
@@ -189,7 +197,7 @@ class Ledger:
         self._sums = None
         account = self._accounts[ref]
         if not account.floor_known:
-            before_w = self.upper_bound_w(ref, now)
+            before_w = self._loose_w(account, now)
             account.floor_known = True
             self._hold(account, before_w, now)
 
@@ -229,5 +237,6 @@ class Ledger:
         return min((end for end in ends if end > now), default=None)
 
     def _hold(self, account: Account, before_w: int, now: datetime) -> None:
-        if before_w > self.upper_bound_w(account.ref, now):
+        """Hold what might be drawn before for one ramp; older holds go on to their own end."""
+        if before_w > self._loose_w(account, now):
             account.holds.append(Grant(before_w, now + self._ramp))
