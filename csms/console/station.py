@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
+from threading import Event
 from typing import Any
 
 import typer
@@ -212,11 +212,11 @@ def _watch_screen(api: ApiClient, out: Output, station_id: str | None, every_s: 
 
 def _looks(every_s: float, count: int) -> Any:
     """Numbers of the looks, `every_s` seconds of the wall apart, until `count` (0: for ever) or Ctrl-C."""
-    number = 0
+    number, pause = 0, Event()
     try:
         while not count or number < count:
             if number:
-                time.sleep(every_s)
+                pause.wait(every_s)
             number += 1
             yield number
     except KeyboardInterrupt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -28,7 +27,7 @@ class Screen:
         self._view, self._read, self._every_s = view, read, every_s
         self._history = History()
         self._snapshot: Snapshot | None = None
-        self._answered_s = time.monotonic()
+        self._answered_s = _wall_s()
         self._error = ""
         self._paused = False
         self._done = asyncio.Event()
@@ -65,7 +64,7 @@ class Screen:
 
     def drawing(self) -> RenderableType:
         """The screen now."""
-        status = Status(time.monotonic() - self._answered_s, self._error, self._paused)
+        status = Status(_wall_s() - self._answered_s, self._error, self._paused)
         return self._view.render(self._snapshot, self._history, status)
 
     async def _look(self) -> None:
@@ -80,7 +79,12 @@ class Screen:
         except SourceLost as fault:
             self._error = str(fault)
             return
-        self._answered_s, self._error = time.monotonic(), ""
+        self._answered_s, self._error = _wall_s(), ""
         self._history.add(snapshot)
         if not self._paused:
             self._snapshot = snapshot
+
+
+def _wall_s() -> float:
+    """Seconds of the wall that never step back, as the running loop counts them."""
+    return asyncio.get_running_loop().time()
