@@ -30,7 +30,7 @@ from csms.province.records import ChargeOrder, ChargeStatus, ConnectorInfo, Conn
 from csms.province.service import ProvinceService
 from csms.store.engine import Store, open_store
 from csms.store.outbox import SqlOutbox
-from monitor.intake.console import LOOPBACK, QuietServer
+from monitor.intake.console import LOOPBACK, QuietServer, listening
 from monitor.intake.desk import IntakeDesk
 from monitor.intake.platform import create_platform
 from monitor.intake.settings import settings_of
@@ -66,7 +66,7 @@ class Platform:
         store = await open_intake(self.folder)
         app = await create_platform(settings_of(rows(self.profile)), self.clock, store)
         server = QuietServer(uvicorn.Config(app, lifespan="off", ws="none", log_level="warning"))
-        with socket.create_server((LOOPBACK, self.port)) as listener:
+        with listening(self.port) as listener:
             self.port = listener.getsockname()[1]
             serving = asyncio.create_task(server.serve(sockets=[listener]))
             try:
