@@ -79,6 +79,12 @@ class ConnectionLost(CsmsError):
     code = "connection_lost"
 
 
+class StationBusy(CsmsError):
+    """Too many commands wait for this station already."""
+
+    code = "station_busy"
+
+
 class NotInThisVersion(CsmsError):
     """The station's OCPP version has no such command."""
 

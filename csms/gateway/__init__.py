@@ -1,0 +1,1 @@
+"""The websocket side: listener, one connection, registry. What a frame means is decided in lower rooms."""

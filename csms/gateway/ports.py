@@ -1,0 +1,29 @@
+"""What the gateway asks of the room that knows the stations (csms.station.service.StationService)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from csms.model.inbound import Inbound, Reply
+from csms.station.ports import Link
+
+
+class StationPort(Protocol):
+    """Takes messages of stations; knows who may connect."""
+
+    def admit(self, station_id: str) -> bool:
+        """Whether this station may connect."""
+        ...
+
+    async def connected(self, station_id: str, link: Link) -> None:
+        """A connection is up."""
+        ...
+
+    async def disconnected(self, station_id: str, link: Link) -> None:
+        """A connection is gone."""
+        ...
+
+    async def receive(self, station_id: str, message: Inbound, received_at: datetime) -> Reply:
+        """Handle a message; durable when it returns. Raises PeerError, StoreUnavailable."""
+        ...

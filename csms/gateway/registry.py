@@ -1,0 +1,39 @@
+"""Which connection speaks for which station: the newest one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from csms.gateway.connection import Connection
+
+REPLACED = 1000
+
+
+class Registry:
+    """Connections by station id."""
+
+    def __init__(self) -> None:
+        self._connections: dict[str, Connection] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def all(self) -> list[Connection]:
+        """Every live connection."""
+        return list(self._connections.values())
+
+    def put(self, connection: Connection) -> None:
+        """`connection` is the one now; an older one is closed without waiting for its peer (it may be dead, pain 1)."""
+        old = self._connections.get(connection.station_id)
+        self._connections[connection.station_id] = connection
+        if old is not None:
+            old.lose()
+            task = asyncio.create_task(old.close(REPLACED, "replaced by a newer connection"))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def drop(self, connection: Connection) -> None:
+        """The connection is gone; a newer one of the same station stays (pain 2)."""
+        if self._connections.get(connection.station_id) is connection:
+            del self._connections[connection.station_id]

@@ -1,0 +1,1 @@
+"""Room of passwords, TLS contexts, certificates, throttling, tokens and roles."""
