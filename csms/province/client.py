@@ -40,6 +40,10 @@ WALL_TIMEOUT_S_MIN = 5.0
 """The network is no faster than life, however fast the clock runs."""
 
 
+STAMP_TRIES = 5
+"""Seconds to wait for a free sequence number; each second has 9,999."""
+
+
 class PartnerInvalid(CsmsError):
     """A partner's settings cannot be used."""
 
@@ -161,14 +165,16 @@ class PlatformClient:
             raise CallFailed(str(fault), unreachable=False) from None
 
     async def _stamp(self) -> Stamp:
-        while True:
+        """The next stamp, waiting for the next second if this one is used up."""
+        for _ in range(STAMP_TRIES):
             try:
                 return self._seq.next()
             except SeqExhausted:
                 await asyncio.sleep(self._clock.wall_s(1.0 - self._clock.now().microsecond / 1e6))
+        raise CallFailed("no sequence number became free", unreachable=False)
 
     async def _post(self, url: str, content: bytes, token: str | None) -> bytes:
-        headers = {"Content-Type": "application/json; charset=utf-8"}
+        headers = {"Content-Type": "application/json; charset=utf-8", "Accept-Encoding": "identity"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         try:
@@ -186,7 +192,7 @@ class PlatformClient:
         if response.status_code != HTTP_OK:
             raise CallFailed(f"HTTP {response.status_code}", unreachable=response.status_code >= 500)
         body = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > self._partner.profile.transport.max_body_bytes:
                 raise CallFailed("the response is too big", unreachable=False)

@@ -285,7 +285,7 @@ def _decrypt(request: Request, codec: Codec, key: str) -> Opened | Refused:
     return Opened(request, body, key)
 
 
-def wall_slack(window_s: float, clock: Clock, network_s: float = 5.0) -> float:
+def wall_slack(window_s: float, clock: Clock, network_s: float = 30.0) -> float:
     """The replay window in seconds of `clock`, never shorter than `network_s` wall seconds of a real network.
 
     A clock that runs 288 times as fast would otherwise judge a second of transport as five minutes of age.

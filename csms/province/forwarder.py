@@ -72,6 +72,7 @@ class PartnerForwarder:
 
     async def run(self) -> None:
         """Deliver until cancelled. A store that fails is tried again after a period."""
+        self._warn_of_the_profile()
         while True:
             self._signal.clear()
             delay_s = PERIOD_S
@@ -118,6 +119,12 @@ class PartnerForwarder:
         """Entries that are neither acknowledged nor dead."""
         counts = await self._outbox.counts(self.partner.id)
         return sum(counts[state] for state in OPEN_STATES)
+
+    def _warn_of_the_profile(self) -> None:
+        profile = self.partner.profile
+        if profile.flagged:
+            standing = {"partner": self.partner.id, "profile": profile.id, "state": profile.state, "note": profile.note}
+            log.warning("province_profile_unconfirmed", extra=standing)
 
     def _held(self) -> bool:
         silent = self._silent_until is not None and self._clock.now() < self._silent_until

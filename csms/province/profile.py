@@ -243,8 +243,10 @@ def shipped_profiles() -> list[str]:
 
 @cache
 def load_profile(profile_id: str) -> PlatformProfile:
-    """A shipped profile, validated; raises ProfileInvalid."""
-    return build_profile(_table(profile_id))
+    """A shipped profile, validated; `beijing-style:v2` takes its retry variant v2. Raises ProfileInvalid."""
+    name, _, variant = profile_id.partition(":")
+    profile = build_profile(_table(name))
+    return profile.with_variant(variant) if variant else profile
 
 
 def build_profile(table: Mapping[str, Any]) -> PlatformProfile:

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from csms.model.clock import Clock, clock_from_environment
 from csms.model.errors import CsmsError
 from monitor.intake.platform import create_platform
-from monitor.intake.settings import PlatformSettings, read_partner_file
+from monitor.intake.settings import PlatformSettings, flagged_profiles, read_partner_file
 from monitor.store.intake import open_intake
 
 LOOPBACK = "127.0.0.1"
@@ -48,6 +48,9 @@ def build(text: Callable[..., str]) -> typer.Typer:
     ) -> None:
         try:
             settings = read_partner_file(partner_file)
+            for profile in flagged_profiles(settings):
+                words = text("intake.flagged", profile=profile.id, state=profile.state, note=profile.note)
+                typer.echo(words, err=True)
             asyncio.run(_serve(settings, clock_from_environment(), data_dir, port, port_file))
         except (CsmsError, OSError, ValueError) as fault:
             typer.echo(text("intake.cannot", reason=str(fault)), err=True)

@@ -50,6 +50,12 @@ class PlatformSettings:
     operators: Mapping[str, Operator]
 
 
+def flagged_profiles(settings: PlatformSettings) -> list[PlatformProfile]:
+    """Profiles in use that do not come from the platform's own document and must be shown as such (section 2.1)."""
+    profiles = {operator.profile.id: operator.profile for operator in settings.operators.values()}
+    return [profile for profile in profiles.values() if profile.flagged]
+
+
 def read_partner_file(path: Path) -> PlatformSettings:
     """Read the list; raises PartnerFileInvalid, ProfileInvalid, SuiteUnavailable or SecretInvalid."""
     try:

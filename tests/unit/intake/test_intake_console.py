@@ -37,6 +37,7 @@ async def start(folder: Path) -> tuple[asyncio.subprocess.Process, int]:
         sys.executable,
         *("-c", MAIN, *map(str, arguments), "--port", "0", "--port-file", str(port_file)),
         cwd=ROOT,
+        stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "CSMS_CLOCK": f"speed=288,wall={time.time()!r},time=2026-01-01T00:00:00+00:00"},
     )
     async with asyncio.timeout(60):
@@ -58,7 +59,9 @@ async def test_it_serves_and_ends_cleanly(tmp_path: Path) -> None:
     assert (big.status_code, big.content) == (400, b"")
     assert (unknown.status_code, docs.status_code) == (404, 404)
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 20) == 0
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 0
+    assert "Profile shandong is assumed" in errors.decode()
     assert not (tmp_path / "data" / "intake.db-wal").exists()
 
 

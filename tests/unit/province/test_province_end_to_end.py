@@ -33,7 +33,7 @@ from csms.store.outbox import SqlOutbox
 from monitor.intake.console import LOOPBACK, QuietServer, listening
 from monitor.intake.desk import IntakeDesk
 from monitor.intake.platform import create_platform
-from monitor.intake.settings import settings_of
+from monitor.intake.settings import PlatformSettings, settings_of
 from monitor.store.intake import IntakeStore, open_intake
 
 KEY = "1234567890abcdef"
@@ -60,11 +60,12 @@ class Platform:
     folder: Path
     profile: str = "shandong"
     port: int = 0
+    settings: PlatformSettings | None = None
 
     @asynccontextmanager
     async def up(self) -> AsyncIterator[tuple[IntakeDesk, IntakeStore]]:
         store = await open_intake(self.folder)
-        app = await create_platform(settings_of(rows(self.profile)), self.clock, store)
+        app = await create_platform(self.settings or settings_of(rows(self.profile)), self.clock, store)
         server = QuietServer(uvicorn.Config(app, lifespan="off", ws="none", log_level="warning"))
         with listening(self.port) as listener:
             self.port = listener.getsockname()[1]
@@ -320,6 +321,29 @@ async def test_plain_http_leaves_this_machine_never() -> None:
             Partner("p", load_profile("shandong"), address, OPERATOR, secrets)
     for address in ("http://localhost:1", "http://[::1]:1", "https://platform.example"):
         assert Partner("p", load_profile("shandong"), address, OPERATOR, secrets)
+
+
+async def test_operators_of_both_spellings_at_one_platform(tmp_path: Path) -> None:
+    clock = fast_clock()
+    settings = settings_of([*rows("tcec102-2016"), {**rows("shandong")[0], "operator_id": "987654321"}])
+    platform = Platform(clock, tmp_path, settings=settings)
+    secrets = Secrets.of(KEY, KEY, KEY, KEY)
+    async with platform.up() as (_, store):
+        base = f"http://{LOOPBACK}:{platform.port}"
+        partners = [
+            Partner("old", load_profile("tcec102-2016"), base, OPERATOR, secrets),
+            Partner("new", load_profile("shandong"), base, "987654321", secrets),
+        ]
+        service = ProvinceService(clock, MemoryOutbox(), IdTable(), partners)
+        running = asyncio.create_task(service.run())
+        await service.enqueue(service.order(order(1)))
+        assert await service.drain(later(clock))
+        summary = await store.summary()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert summary["orders"] == 2
+    assert summary["answers"]["notification_charge_order_info"] == {"0": 1}
+    assert summary["answers"]["supervise_notification_charge_order_info"] == {"0": 1}
 
 
 async def test_a_slow_partner_delays_nobody_else(tmp_path: Path) -> None:

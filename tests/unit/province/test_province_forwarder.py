@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -293,6 +294,38 @@ async def test_an_outage_of_a_day_loses_no_order_and_keeps_the_latest_status() -
             await forwarder.close()
     assert peer.paths == ["query_token", *["notification_charge_order_info"] * 24, "notification_stationStatus"]
     assert [row.payload for row in outbox.rows.values() if row.interface == "station_status"] == [{"hour": 23}]
+
+
+async def test_an_unconfirmed_profile_is_named_at_the_start(peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
+    for profile, count in (("shandong", 1), ("gbt44130", 2), ("zhejiang-style", 2)):
+        forwarder = PartnerForwarder(partner(peer.port, profile), ManualClock(NOW), MemoryOutbox())
+        running = asyncio.create_task(forwarder.run())
+        await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        assert caplog.messages.count("province_profile_unconfirmed") == count
+
+
+async def test_a_packed_answer_is_not_unpacked(peer: Peer) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    packed = gzip.compress(b"{}" * 100_000)
+    peer.default = (
+        f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode() + packed
+    )
+    await outbox.add([entry("o")])
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        await forwarder.step()
+    assert outbox.rows[1].last_code == 500
+
+
+async def test_without_a_free_sequence_number_the_message_waits(peer: Peer) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    await outbox.add([entry("o")])
+    forwarder = PartnerForwarder(partner(peer.port), clock, outbox)
+    await forwarder.step()
+    await forwarder.close()
+    assert (outbox.rows[1].state, outbox.rows[1].last_error) == ("retry", "no sequence number became free")
+    assert peer.paths == []
 
 
 async def test_a_drain_gives_up_at_its_deadline() -> None:

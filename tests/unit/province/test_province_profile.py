@@ -76,7 +76,7 @@ def test_a_profile_without_parents_must_be_whole() -> None:
 
 def test_a_variant_replaces_only_its_ladders() -> None:
     beijing = load_profile("beijing-style")
-    other = beijing.with_variant("v2")
+    other = load_profile("beijing-style:v2")
     assert other.retry[Kind.CHARGE_ORDER].delays_s == (150, 300, 1800, 3600)
     assert other.retry[Kind.STATION_STATUS] == beijing.retry[Kind.STATION_STATUS]
     with pytest.raises(ProfileInvalid, match="v3"):
