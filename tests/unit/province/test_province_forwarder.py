@@ -105,11 +105,15 @@ def partner(port: int, profile: str = "tcec102-2016") -> Partner:
 Resync = Callable[[str], Awaitable[None]]
 
 
+async def ignore(name: str) -> None:
+    """Nothing to send again."""
+
+
 @asynccontextmanager
 async def forwarding(
-    port: int, outbox: MemoryOutbox, clock: ManualClock, *more: Resync
+    port: int, outbox: MemoryOutbox, clock: ManualClock, resync: Resync | None = None
 ) -> AsyncIterator[PartnerForwarder]:
-    forwarder = PartnerForwarder(partner(port), clock, outbox, *more)
+    forwarder = PartnerForwarder(partner(port), clock, outbox, resync or ignore)
     clock.advance(1)  # the second of the start is left to the process before
     try:
         yield forwarder
