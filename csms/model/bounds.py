@@ -40,6 +40,3 @@ CLOCK_SKEW_FLAG_S = 300.0
 
 HANDSHAKES_MAX = 512
 """Websocket handshakes in progress at once."""
-
-SETTLE_S = 5.0
-"""Time after a boot before the first command: bursts right after connect restart some stations."""

@@ -92,6 +92,7 @@ class ProvinceFeed:
         self._evses: dict[EvseRef, None] = {}
         self._ended: dict[int, None] = {}
         self._metered: dict[EvseRef, tuple[Sample, ...]] = {}
+        self._reported: set[int] = set()
 
     def hear(self, event: Event) -> None:
         """Note what to look at; called by the event bus."""
@@ -126,7 +127,9 @@ class ProvinceFeed:
         """Look at everything again: connectors, and the newest ended sessions."""
         self._evses.update({evse.ref: None for station in self._stations.values() for evse in station.evses.values()})
         ended = await self._reader.sessions(limit=SESSIONS_LOOKED_AT, status="ended")
-        self._ended.update(dict.fromkeys(sorted(row.id for row in ended)))
+        newest = {row.id for row in ended}
+        self._reported &= newest
+        self._ended.update(dict.fromkeys(sorted(newest - self._reported)))
         await self.work_off()
 
     async def work_off(self) -> None:
@@ -207,10 +210,11 @@ class ProvinceFeed:
         if row is None or row.ended_at is None:
             return
         outgoing = self._service.order(self._order_record(row, row.ended_at))
-        entries = [entry for entry in outgoing.entries if not await self._reported(entry)]
+        entries = [entry for entry in outgoing.entries if not await self._is_reported(entry)]
         await self._service.enqueue(Outgoing(tuple(entries), outgoing.ids))
+        self._reported.add(session_id)
 
-    async def _reported(self, entry: NewEntry) -> bool:
+    async def _is_reported(self, entry: NewEntry) -> bool:
         return await self._outbox.knows(entry.partner, entry.interface, entry.business_key)
 
     def _order_record(self, row: Session, ended_at: datetime) -> ChargeOrder:
