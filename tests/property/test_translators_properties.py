@@ -1,0 +1,297 @@
+"""Good payloads, damaged at random: a translator gives a neutral message that can be stored, or a PeerError."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import ocpp.messages
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ocpp.exceptions import OCPPError
+
+from csms import ocpp16, ocpp201
+from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose, RateUnit, SchedulePeriod
+from csms.model.command import (
+    ClearChargingProfile,
+    Command,
+    CommandResult,
+    GetCompositeSchedule,
+    GetVariables,
+    RemoteStart,
+    SendData,
+    SetChargingProfile,
+    SetVariables,
+    Trigger,
+)
+from csms.model.errors import PeerError
+from csms.model.inbound import Notice
+from csms.model.station import Protocol
+from csms.wire.codec import Codec
+from csms.wire.frames import Call
+from csms.wire.schemas import Validator
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+T = "2026-03-01T11:59:00Z"
+CODECS = {Protocol.OCPP16: Codec(ocpp16.TRANSLATOR), Protocol.OCPP201: Codec(ocpp201.TRANSLATOR)}
+VALUES_16 = [{"timestamp": T, "sampledValue": [{"value": "5.7", "unit": "kW", "measurand": "Power.Active.Import"}]}]
+VALUES_201 = [{"timestamp": T, "sampledValue": [{"value": 5.7, "unitOfMeasure": {"unit": "kWh", "multiplier": 0}}]}]
+TOKEN = {"idToken": "04A2", "type": "ISO14443"}
+
+GOOD: list[tuple[Protocol, str, dict[str, Any]]] = [
+    (Protocol.OCPP16, "BootNotification", {"chargePointVendor": "A", "chargePointModel": "B", "firmwareVersion": "1"}),
+    (Protocol.OCPP16, "Heartbeat", {}),
+    (Protocol.OCPP16, "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Charging"}),
+    (Protocol.OCPP16, "Authorize", {"idTag": "04A2"}),
+    (
+        Protocol.OCPP16,
+        "StartTransaction",
+        {"connectorId": 1, "idTag": "04A2", "meterStart": 5, "timestamp": T, "reservationId": 2},
+    ),
+    (
+        Protocol.OCPP16,
+        "StopTransaction",
+        {"transactionId": 1, "meterStop": 9, "timestamp": T, "reason": "Local", "transactionData": VALUES_16},
+    ),
+    (Protocol.OCPP16, "MeterValues", {"connectorId": 1, "transactionId": 1, "meterValue": VALUES_16}),
+    (Protocol.OCPP16, "DataTransfer", {"vendorId": "A", "messageId": "m", "data": "d"}),
+    (Protocol.OCPP16, "SecurityEventNotification", {"type": "X", "timestamp": T}),
+    (
+        Protocol.OCPP201,
+        "BootNotification",
+        {"reason": "PowerUp", "chargingStation": {"vendorName": "A", "model": "B", "serialNumber": "C"}},
+    ),
+    (Protocol.OCPP201, "Heartbeat", {}),
+    (
+        Protocol.OCPP201,
+        "StatusNotification",
+        {"timestamp": T, "connectorStatus": "Occupied", "evseId": 1, "connectorId": 1},
+    ),
+    (Protocol.OCPP201, "Authorize", {"idToken": TOKEN}),
+    (
+        Protocol.OCPP201,
+        "TransactionEvent",
+        {
+            "eventType": "Updated",
+            "timestamp": T,
+            "triggerReason": "MeterValuePeriodic",
+            "seqNo": 3,
+            "offline": False,
+            "transactionInfo": {"transactionId": "t", "chargingState": "Charging", "remoteStartId": 7},
+            "evse": {"id": 1, "connectorId": 1},
+            "idToken": TOKEN,
+            "meterValue": VALUES_201,
+        },
+    ),
+    (Protocol.OCPP201, "MeterValues", {"evseId": 1, "meterValue": VALUES_201}),
+    (Protocol.OCPP201, "DataTransfer", {"vendorId": "A", "messageId": "m", "data": {"x": [1]}}),
+    (Protocol.OCPP201, "NotifyReport", {"requestId": 1, "seqNo": 0, "generatedAt": T}),
+]
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "yesterday", "0", "Accepted", "Charging", "\0", "x" * 30, "x" * 3000])
+    | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a payload, by its path."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [*([path] if path else []), *(place for key, item in inner for place in places(item, (*path, key)))]
+
+
+@st.composite
+def damaged(draw: st.DrawFn, payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload with up to three places replaced, removed or added to."""
+    changed = copy.deepcopy(payload)
+    for _ in range(draw(st.integers(0, 3))):
+        found = places(changed)
+        if not found or draw(st.booleans()):
+            changed[draw(TEXT)] = draw(VALUES)
+            continue
+        *way, last = draw(st.sampled_from(found))
+        holder: Any = changed
+        for key in way:
+            holder = holder[key]
+        if draw(st.booleans()):
+            holder[last] = draw(VALUES)
+        else:
+            del holder[last]
+    return changed
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> tuple[Protocol, str, dict[str, Any]]:
+    protocol, action, payload = draw(st.sampled_from(GOOD))
+    return protocol, action, draw(damaged(payload))
+
+
+def assert_storable(value: Any) -> None:
+    """No naive time, no number that a 64-bit column refuses, no NUL."""
+    if is_dataclass(value):
+        for member in fields(value):
+            assert_storable(getattr(value, member.name))
+    elif isinstance(value, tuple):
+        for item in value:
+            assert_storable(item)
+    elif isinstance(value, datetime):
+        assert value.utcoffset() == timedelta(0)
+    elif isinstance(value, int):
+        assert abs(value) < 2**31
+    elif isinstance(value, float):
+        assert abs(value) < 1e300
+    elif isinstance(value, str):
+        assert "\0" not in value
+
+
+@pytest.mark.parametrize(("protocol", "action", "payload"), GOOD)
+def test_the_payloads_to_be_damaged_are_good(protocol: Protocol, action: str, payload: dict[str, Any]) -> None:
+    assert CODECS[protocol].decode_call(Call("1", action, payload), NOW).deviations == ()
+
+
+@pytest.mark.req("SR-02")
+@given(requests())
+def test_a_message_or_a_peer_error(request: tuple[Protocol, str, dict[str, Any]]) -> None:
+    protocol, action, payload = request
+    with suppress(PeerError):
+        message = CODECS[protocol].decode_call(Call("1", action, payload), NOW).message
+        if not isinstance(message, Notice):
+            assert_storable(message)
+
+
+@given(st.sampled_from(GOOD), st.dictionaries(TEXT, VALUES, max_size=4))
+def test_the_translators_alone_stand_anything(
+    good: tuple[Protocol, str, dict[str, Any]], payload: dict[str, Any]
+) -> None:
+    protocol, action, whole = good
+    translator = ocpp16.TRANSLATOR if protocol is Protocol.OCPP16 else ocpp201.TRANSLATOR
+    for tried in (payload, {**whole, **payload}, dict.fromkeys(whole, payload), dict.fromkeys(whole)):
+        with suppress(PeerError):
+            assert is_dataclass(translator.decode_call(action, tried, NOW))
+
+
+@pytest.mark.req("HP-D7")
+@given(requests())
+def test_strict_checks_agree_with_the_ocpp_package(request: tuple[Protocol, str, dict[str, Any]]) -> None:
+    protocol, action, payload = request
+    try:
+        ocpp.messages._validate_payload(ocpp.messages.Call("1", action, payload), protocol.value.removeprefix("ocpp"))
+        stock_accepts = True
+    except OCPPError:
+        stock_accepts = False
+    try:
+        Validator(protocol).check_call(action, payload)
+        accepts = True
+    except PeerError:
+        accepts = False
+    assert accepts == stock_accepts or _has_whole_float(payload)
+
+
+def _has_whole_float(value: Any) -> bool:
+    """1.0 is an integer by draft 6, in which the schemas of 2.0.1 are written, and none by draft 4."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (isinstance(value, float) and value.is_integer()) or any(_has_whole_float(item) for item in inner)
+
+
+LIMITS = st.floats(0, 1e6)
+PERIODS = st.lists(LIMITS, min_size=1, max_size=6).map(
+    lambda limits: tuple(SchedulePeriod(900 * n, limit, 3 if n % 2 else None) for n, limit in enumerate(limits))
+)
+PROFILES = st.builds(
+    lambda purpose, kind, unit, periods, stack: ChargingProfile(
+        1,
+        stack,
+        purpose,
+        kind,
+        unit,
+        periods,
+        start=NOW,
+        transaction_id="4711" if purpose is ProfilePurpose.TX else None,
+    ),
+    st.sampled_from(ProfilePurpose),
+    st.sampled_from(ProfileKind),
+    st.sampled_from(RateUnit),
+    PERIODS,
+    st.integers(0, 99),
+)
+
+
+@pytest.mark.parametrize("protocol", list(CODECS))
+@given(PROFILES, st.integers(0, 9))
+def test_every_profile_passes_the_strict_schema(protocol: Protocol, profile: ChargingProfile, evse_id: int) -> None:
+    (_, payload), *_ = CODECS[protocol].encode_command(SetChargingProfile(evse_id, profile))
+    schedule = payload.get("csChargingProfiles", payload.get("chargingProfile"))["chargingSchedule"]
+    periods = (schedule[0] if isinstance(schedule, list) else schedule)["chargingSchedulePeriod"]
+    for period, wanted in zip(periods, profile.periods, strict=True):
+        assert wanted.limit - 0.1 < period["limit"] <= wanted.limit + 1e-6
+    CODECS[protocol].encode_command(RemoteStart("TAG", evse_id, 1, profile))
+
+
+ANSWERS: list[tuple[Command, dict[str, Any]]] = [
+    (Trigger("Heartbeat"), {"status": "Accepted"}),
+    (ClearChargingProfile(), {"status": "Unknown"}),
+    (SendData("A"), {"status": "Accepted", "data": "d"}),
+    (SetVariables({"A.b": "1"}), {"status": "Accepted"}),
+    (
+        SetVariables({"A.b": "1"}),
+        {"setVariableResult": [{"attributeStatus": "Accepted", "component": {"name": "A"}, "variable": {"name": "b"}}]},
+    ),
+    (
+        GetVariables(("A.b",)),
+        {"configurationKey": [{"key": "A.b", "readonly": True, "value": "1"}], "unknownKey": ["c"]},
+    ),
+    (
+        GetVariables(("A.b",)),
+        {"getVariableResult": [{"attributeStatus": "Rejected", "component": {"name": "A"}, "variable": {"name": "b"}}]},
+    ),
+    (
+        GetCompositeSchedule(1, 900),
+        {
+            "status": "Accepted",
+            "connectorId": 1,
+            "scheduleStart": T,
+            "chargingSchedule": {
+                "chargingRateUnit": "A",
+                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6.5}, {"startPeriod": 60, "limit": -1}],
+            },
+        },
+    ),
+    (
+        GetCompositeSchedule(1, 900),
+        {
+            "status": "Accepted",
+            "schedule": {
+                "evseId": 1,
+                "duration": 900,
+                "scheduleStart": T,
+                "chargingRateUnit": "W",
+                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6.5}],
+            },
+        },
+    ),
+]
+
+
+@pytest.mark.req("RB-25", "RB-61", "RB-62", "RB-65")
+@pytest.mark.parametrize("protocol", list(CODECS))
+@given(st.data())
+def test_a_result_or_a_peer_error(protocol: Protocol, data: st.DataObject) -> None:
+    command, answer = data.draw(st.sampled_from(ANSWERS))
+    codec = CODECS[protocol]
+    calls, told = codec.encode_command(command), data.draw(damaged(answer))
+    with suppress(PeerError):
+        result = codec.decode_results(command, calls, [told])
+        assert isinstance(result, CommandResult)
+        for _, limit in result.composite.periods if result.composite else ():
+            assert limit is None or limit >= 0
