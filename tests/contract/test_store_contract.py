@@ -322,6 +322,7 @@ async def test_counts(store: Store) -> None:
         "samples": 1,
         "energy_wh": 4.0,
         "profiles": {"sent": 1},
+        "profiles_seen": 0,
         "outbox": {"queued": 2},
     }
     assert (await SqlOutbox(store, dict).counts())["queued"] == 2
