@@ -124,7 +124,7 @@ def _meter_values(payload: Payload, received_at: datetime, zone: tzinfo) -> Mete
 
 
 def _data_transfer(payload: Payload, received_at: datetime, zone: tzinfo) -> DataTransfer:
-    """Data may be any JSON here (P02.FR); what is no text is kept as its JSON text."""
+    """Data may be any JSON in 2.0.1; what is no text is kept as its JSON text."""
     data = payload.get("data")
     written = text(payload, "data") if isinstance(data, str) or data is None else orjson.dumps(data).decode()
     return DataTransfer(text(payload, "vendorId"), text(payload, "messageId"), written)

@@ -107,7 +107,7 @@ def _charging(
 
 
 def _request_start(command: RemoteStart) -> Payload:
-    """A profile for the session to come cannot name its transaction yet (F01.FR.08 and following)."""
+    """A profile for the session to come cannot name its transaction yet (F01.FR.11)."""
     payload: Payload = {
         "idToken": {"idToken": command.id_token, "type": command.token_type},
         "remoteStartId": command.remote_start_id,

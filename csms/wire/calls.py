@@ -42,7 +42,7 @@ class Outcome:
 
 
 class PendingCalls:
-    """Our outgoing calls: one outstanding (OCPP-J 1.6 4.1.1, 2.0.1 4.1.3), the last that timed out remembered."""
+    """Our outgoing calls: one outstanding (OCPP-J 4.1.1, both versions), the last that timed out remembered."""
 
     def __init__(self, timeout_s: float = CALL_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s

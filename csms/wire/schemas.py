@@ -96,14 +96,16 @@ def _let_pass(
     action: str, faults: Iterable[jsonschema_rs.ValidationError], tolerated: leniency.Rule
 ) -> Iterable[Deviation]:
     for fault in faults:
-        keyword = str(fault.schema_path[-1])
-        if not tolerated(action, keyword, fault.instance_path, fault.instance):
-            raise _refusal(action, keyword, fault)
-        yield Deviation(keyword, "/".join(part if isinstance(part, str) else "*" for part in fault.instance_path))
+        keyword, path = str(fault.schema_path[-1]), fault.instance_path
+        if isinstance(fault.kind, jsonschema_rs.ValidationErrorKind.Required):
+            path = [*path, fault.kind.property]
+        if not tolerated(action, keyword, path, fault.instance):
+            raise _refusal(action, keyword, path, fault.message)
+        yield Deviation(keyword, "/".join(part if isinstance(part, str) else "*" for part in path))
 
 
-def _refusal(action: str, keyword: str, fault: jsonschema_rs.ValidationError) -> PeerError:
+def _refusal(action: str, keyword: str, path: leniency.Path, message: str) -> PeerError:
     """The error for one fault, naming the place; the peer's own values are cut short by the length of a description."""
-    place = "/".join([action, *(str(part) for part in fault.instance_path)])
-    text = f"{place}: {fault.message}"
+    place = "/".join([action, *(str(part) for part in path)])
+    text = f"{place}: {message}"
     return PeerError(_CODES.get(keyword, RpcErrorCode.FORMAT_VIOLATION), text[:ERROR_DESCRIPTION_LENGTH_MAX])

@@ -160,8 +160,8 @@ def test_commands(command: Command, action: str, payload: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize("message", list(MessageTriggerEnumType))
-def test_every_message_can_be_asked_for(message: str) -> None:
-    assert CODEC.encode_command(Trigger(str(message.value)))[0][0] == "TriggerMessage"  # type: ignore[attr-defined]
+def test_every_message_can_be_asked_for(message: MessageTriggerEnumType) -> None:
+    assert CODEC.encode_command(Trigger(message.value))[0][0] == "TriggerMessage"
 
 
 @pytest.mark.parametrize(

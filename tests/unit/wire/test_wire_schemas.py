@@ -136,6 +136,21 @@ def test_messages_of_1_6_are_no_messages_of_2_0_1() -> None:
     assert code_of(V201, "StartTransaction", {}, lenient=True) is RpcErrorCode.NOT_IMPLEMENTED
 
 
+@pytest.mark.req("SR-05", "HP-D7")
+@pytest.mark.parametrize("timestamp", [{"timestamp": "yesterday"}, {"timestamp": 0}, {"timestamp": None}, {}])
+def test_nothing_is_refused_for_its_time(timestamp: dict[str, Any]) -> None:
+    V16.check_call("StopTransaction", {"transactionId": 5, "meterStop": 10, **timestamp}, lenient=True)
+    V16.check_call("StatusNotification", {**STATUS_16, **timestamp}, lenient=True)
+    event = {"connectorStatus": "Available", "evseId": 1, "connectorId": 1, **timestamp}
+    V201.check_call("StatusNotification", event, lenient=True)
+
+
+@pytest.mark.req("RB-28")
+@pytest.mark.parametrize("validator", [V16, V201])
+def test_even_an_empty_message_may_have_strange_properties(validator: Validator) -> None:
+    assert validator.check_call("Heartbeat", {"uptime": 5}, lenient=True)
+
+
 @pytest.mark.req("RB-58")
 def test_transaction_ids_must_come_back_whole() -> None:
     event = {
