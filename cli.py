@@ -20,6 +20,7 @@ Commands = Mapping[str, "str | Commands"]
 
 COMMANDS: Commands = {
     "serve": "csms.console.serve",
+    "demo": "device_sim.demo.console",
     "station": "csms.console.station",
     "session": "csms.console.session",
     "limit": "csms.console.limit",

@@ -20,10 +20,12 @@ from csms.model.errors import (
     LimitRefused,
     NotInThisVersion,
     PeerError,
+    StationBusy,
     StationOffline,
     StoreUnavailable,
     UnknownStation,
 )
+from csms.wire.codec import CommandInvalid
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,8 @@ STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     StationOffline: 409,
     NotInThisVersion: 409,
     LimitRefused: 422,
+    CommandInvalid: 422,
+    StationBusy: 429,
     CallRefused: 502,
     ConnectionLost: 502,
     StoreUnavailable: 503,
