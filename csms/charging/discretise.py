@@ -75,9 +75,10 @@ class Outlet:
         return self.setpoint(watts if watts >= self.least_w else 0)
 
     def setpoint(self, value_w: int) -> Setpoint:
-        """`value_w` in both units; amperes of a DC outlet are its share of the rated current."""
+        """`value_w` in both units; amperes of a DC outlet are meant at its input, and never more than its share."""
         if self.rating.kind is CurrentKind.DC:
-            limit_a = self.rating.current_max_a * value_w / self.rating.power_max_w
+            share_a = self.rating.current_max_a * value_w / self.rating.power_max_w
+            limit_a = min(share_a, value_w / (NOMINAL_V * self.rating.phases))
         else:
             limit_a = value_w / self.watts_per_unit
         return Setpoint(self.rating.kind, value_w, limit_a, self.phases)
@@ -127,6 +128,42 @@ def discretise(asks: Sequence[Ask], room_w: Mapping[str, int]) -> dict[EvseRef, 
         if ask.ref not in steps:
             steps[ask.ref] = Step(_kept_awake(ask, above) if ask.wants else ask.outlet.setpoint(0), 0.0)
     return steps
+
+
+def steady(
+    steps: Mapping[EvseRef, Step], before: Mapping[EvseRef, Setpoint], asks: Sequence[Ask], room_w: Mapping[str, int]
+) -> dict[EvseRef, Step]:
+    """Leave setpoints as they are where the change is small: every move of power idles it for a round trip and a ramp.
+
+    Small raises are left out; small decreases are, as long as `room_w` holds for all.
+    """
+    kept = dict(steps)
+    left = dict(room_w)
+    near = {ask.ref for ask in asks if ask.ref in before and _is_near(ask.outlet, before[ask.ref], steps[ask.ref])}
+    for ask in asks:
+        old = before.get(ask.ref)
+        if old is not None and ask.ref in near and old.value_w < steps[ask.ref].setpoint.value_w:
+            kept[ask.ref] = Step(old, steps[ask.ref].carry_w)
+        _take(left, ask.path, max(kept[ask.ref].setpoint.value_w, ask.outlet.floor_w))
+    for ask in asks:
+        old, now_w = before.get(ask.ref), kept[ask.ref].setpoint.value_w
+        if old is None or ask.ref not in near or old.value_w <= now_w:
+            continue
+        more_w = old.value_w - max(now_w, ask.outlet.floor_w)
+        if all(left[id_] >= more_w for id_ in ask.path):
+            kept[ask.ref] = Step(old, steps[ask.ref].carry_w)
+            _take(left, ask.path, max(more_w, 0))
+    return kept
+
+
+SMALL_SHARE = 0.10
+
+
+def _is_near(outlet: Outlet, old: Setpoint, new: Step) -> bool:
+    """Both run, on the same phases, and differ by one step or a tenth at most."""
+    low_w, high_w = sorted((old.value_w, new.setpoint.value_w))
+    small_w = max(outlet.step_w, SMALL_SHARE * high_w)
+    return low_w > 0 and old.phases == new.setpoint.phases and high_w - low_w <= small_w
 
 
 def _take(room_w: dict[str, int], path: Sequence[str], watts: int) -> None:

@@ -93,6 +93,7 @@ class Dispatcher:
         self.targets.pop(ref, None)
         self.in_force.pop(ref, None)
         self._resting.pop(ref, None)
+        self._other_unit.discard(ref)
         if ref in self._ledger:
             self._ledger.end_session(ref, self._clock.now())
         self.wake()

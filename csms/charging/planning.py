@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from csms.charging.counters import Counters
-from csms.charging.discretise import Step, discretise
+from csms.charging.discretise import Setpoint, Step, discretise, steady
 from csms.charging.dispatcher import Dispatcher
 from csms.charging.fallback import Wish, proportional
 from csms.charging.feeder import Caps, FeederTree
@@ -106,7 +106,14 @@ class Planning:
         soon, _ = reserved_w(self._ledger, [v.ref for v in visits], self._dispatcher.reachable, now)
         room_w = {id_: room - soon.get(id_, 0) for id_, room in room_w.items()}
         wished_kw = solved.first_slot_kw() if solved.plan is not None else _proportional_kw(visits, room_w)
-        return discretise(asks(visits, wished_kw, self._carries_w, now), room_w)
+        asked = asks(visits, wished_kw, self._carries_w, now)
+        return steady(discretise(asked, room_w), self._setpoints(visits), asked, room_w)
+
+    def _setpoints(self, visits: Sequence[Visit]) -> dict[EvseRef, Setpoint]:
+        """What the same sessions are aimed at until now."""
+        before = {visit.ref: self._dispatcher.targets.get(visit.ref) for visit in visits}
+        same = {visit.ref: visit.session_id for visit in visits}
+        return {ref: target.setpoint for ref, target in before.items() if target and target.session_id == same[ref]}
 
     def _carry(self, root: str, steps: Mapping[EvseRef, Step], now: datetime) -> None:
         before = self._carried_at.get(root)

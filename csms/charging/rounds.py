@@ -16,6 +16,9 @@ from csms.charging.fallback import Wish, proportional
 from csms.charging.ledger import Ledger
 from csms.model.ids import EvseRef
 
+WORTHWHILE = 0.5
+"""A raise goes out in part when at least this much of it fits; the rest waits for other outlets to come down."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -129,8 +132,9 @@ def _next_setpoint(
     if ledger.may_raise(ref, wanted.value_w, situation.now, situation.room_w):
         return wanted
     possible = outlet.at_most(min(ledger.free_w(ref, situation.now, situation.room_w), wanted.value_w))
-    better = told is None or possible.value_w > told.value_w
-    if due or (better and possible.value_w > 0 and not ledger.in_transit(situation.now)):
+    told_w = told.value_w if told is not None else 0
+    worth = possible.value_w - told_w >= WORTHWHILE * (wanted.value_w - told_w)
+    if due or (possible.value_w > told_w and (worth or not ledger.in_transit(situation.now))):
         return possible
     return None
 
