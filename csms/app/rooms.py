@@ -115,7 +115,7 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
     await service.restore()
     for station in settings.stations:
         plate = rating(station.kind, station.phases, station.current_max_a, round(station.power_max_kw * 1000))
-        evses = {number: plate for number in range(1, station.evses + 1)}
+        evses = dict.fromkeys(range(1, station.evses + 1), plate)
         await service.register(Registration(station.id, station.feeder, station.site, evses))
     return service
 

@@ -7,8 +7,7 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
 from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
@@ -22,17 +21,13 @@ log = logging.getLogger(__name__)
 READY_FILE = "serve.json"
 """In the data folder while the server runs: process id and ports, for scripts that started it with port 0."""
 
-Extension = Callable[[Rooms], None]
-"""Something from outside the central system that adds routes or work (the monitor)."""
-
 
 class CentralSystem:
     """One running central system."""
 
-    def __init__(self, settings: Settings, clock: Clock, extensions: Sequence[Extension] = ()) -> None:
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._extensions = extensions
         self._supervisor = Supervisor(clock)
         self._rooms: Rooms | None = None
         self._http: HttpServer | None = None
@@ -49,8 +44,6 @@ class CentralSystem:
 
     async def _start(self) -> None:
         rooms = self._rooms = await build_rooms(self._settings, self._clock)
-        for extend in self._extensions:
-            extend(rooms)
         for name, work in rooms.background:
             self._supervisor.start(name, work)
         self._http = HttpServer(rooms.api, self._settings.http_host, self._settings.http_port)
@@ -82,7 +75,6 @@ class CentralSystem:
 async def serve(
     settings: Settings,
     clock: Clock,
-    extensions: Sequence[Extension] = (),
     started: Callable[[CentralSystem], None] | None = None,
 ) -> None:
     """Run until SIGINT or SIGTERM; `started` is told once everything listens."""
@@ -92,7 +84,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
-    system = CentralSystem(settings, clock, extensions)
+    system = CentralSystem(settings, clock)
     await system.start()
     try:
         if started is not None:
@@ -100,12 +92,3 @@ async def serve(
         await stop.wait()
     finally:
         await system.stop()
-
-
-def ready_ports(data_dir: Path) -> tuple[int, int] | None:
-    """(OCPP port, HTTP port) of the server that runs on this data folder, None while it is not up."""
-    try:
-        facts = json.loads((data_dir / READY_FILE).read_text("utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return int(facts["ocpp_port"]), int(facts["http_port"])
