@@ -53,11 +53,17 @@ def test_paths_roots_and_strays() -> None:
     assert tree.roots == ("A",)
     assert tree.ids == ("A", "B", "C")
     assert tree.path("nowhere") == ("B", "A")
-    assert "C" in tree and "X" not in tree
+    assert "C" in tree
+    assert "X" not in tree
 
 
 def test_a_broken_tree_is_refused() -> None:
-    for feeders in ([], [Feeder("A", 1), Feeder("A", 1)], [Feeder("A", 1, "X")], [Feeder("A", 1, "B"), Feeder("B", 1, "A")]):
+    for feeders in (
+        [],
+        [Feeder("A", 1), Feeder("A", 1)],
+        [Feeder("A", 1, "X")],
+        [Feeder("A", 1, "B"), Feeder("B", 1, "A")],
+    ):
         with pytest.raises(ValueError, match="feeder"):
             FeederTree(feeders)
     with pytest.raises(ValueError, match="96"):

@@ -1,0 +1,161 @@
+"""Every reject code of the one decision, and what is accepted (grid-limits A2, A5)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from csms.charging.feeder import Feeder, FeederTree
+from csms.grid.book import LimitBook
+from csms.grid.decide import OPEN_END, Decision, decide, decide_cancel
+
+NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
+TREE = FeederTree([Feeder("T1", 400_000, lowest_cap_w=50_000)])
+
+
+def hours(count: float) -> datetime:
+    return NOW + timedelta(hours=count)
+
+
+def body(**changes: Any) -> bytes:
+    statement: dict[str, Any] = {"version": 1, "value_w": 150_000} | changes
+    return json.dumps({name: value for name, value in statement.items() if value is not ...}).encode()
+
+
+def judge(raw: bytes, book: LimitBook | None = None, feeder_id: str = "T1", limit_id: str = "L") -> Decision:
+    return decide(raw, "http", feeder_id, limit_id, (book or LimitBook()).get, TREE, NOW)
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (b"", "malformed"),
+        (b"[1]", "malformed"),
+        (b"{", "malformed"),
+        (b"\xff{}", "malformed"),
+        (b'{"version": 1, "version": 2, "value_w": 1}', "malformed"),
+        (b'{"version": 1, "value_w": NaN}', "malformed"),
+        (b'{"version": 1, "value_w": Infinity}', "malformed"),
+        (b'{"version": 1, "value_w": 1000000000000000000000}', "malformed"),
+        (b'{"version": 1, "value_w": 1, "reason": "\\ud800"}', "malformed"),
+        (b'{"version": 1, "value_w": ' + b"[" * 2000 + b"]" * 2000 + b"}", "malformed"),
+        (body(reason={"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": 1}}}}}}}}), "malformed"),
+        (b" " * 300_000, "malformed"),
+        (body(version=0), "malformed"),
+        (body(version=True), "malformed"),
+        (body(version="1"), "malformed"),
+        (body(version=...), "malformed"),
+        (body(value_w=...), "malformed"),
+        (body(value_w=None), "malformed"),
+        (body(value_w=True), "malformed"),
+        (body(valid_until="2026-01-05T09:00:00Z"), "malformed"),
+        (body(valid_to="tomorrow"), "malformed"),
+        (body(valid_to="2026-01-05T09:00:00"), "malformed"),
+        (body(valid_to=17), "malformed"),
+        (body(id="other"), "malformed"),
+        (body(direction="export"), "malformed"),
+        (body(reason=7), "malformed"),
+        (body(cancel="yes"), "malformed"),
+        (body(value_w="150 kW"), "bad_unit"),
+        (body(unit="kW"), "bad_unit"),
+        (body(value_w=-1), "bad_sign"),
+        (b'{"version": 1, "value_w": 1e999}', "not_finite"),
+        (body(value_w=10**11), "not_finite"),
+        (body(valid_from="2026-01-05T10:00:00Z", valid_to="2026-01-05T10:00:00Z"), "window_order"),
+        (body(valid_to="2026-01-05T08:00:00Z", valid_from="2026-01-05T07:00:00Z"), "window_past"),
+        (body(valid_from="2029-01-05T08:00:00Z"), "beyond_horizon"),
+        (body(valid_to="2099-01-05T08:00:00Z"), "beyond_horizon"),
+        (body(value_w=49_999), "below_floor"),
+        (body(value_w=0), "below_floor"),
+        (body(cancel=True), "unknown_limit"),
+    ],
+)
+def test_refusals(raw: bytes, code: str) -> None:
+    decision = judge(raw)
+    assert (decision.accepted, decision.code, decision.limit) == (False, code, None)
+    assert decision.text
+
+
+def test_addresses() -> None:
+    assert judge(body(), feeder_id="T9").code == "unknown_feeder"
+    assert judge(body(), limit_id="").code == "malformed"
+    assert judge(body(), limit_id="x" * 65).code == "malformed"
+
+
+def test_left_out_times_mean_from_now_until_cancelled() -> None:
+    limit = judge(body(value_w=150_000.9)).limit
+    assert limit is not None
+    assert (limit.power_w, limit.valid_from, limit.valid_to) == (150_000, NOW, NOW + OPEN_END)
+
+
+def test_everything_the_console_writes_is_taken() -> None:
+    raw = body(
+        schema="csms.limit/1",
+        id="L",
+        issued_at=NOW.isoformat(),
+        direction="import",
+        valid_from=NOW.isoformat(),
+        valid_to=hours(2).isoformat(),
+        reason="peak",
+        priority=0,
+    )
+    limit = judge(raw).limit
+    assert limit is not None
+    assert (limit.valid_to, limit.reason) == (hours(2), "peak")
+
+
+@pytest.mark.req("grid-limits I10")
+def test_the_same_version_again_is_the_same_answer_or_stale() -> None:
+    first = judge(body(version=3)).limit
+    assert first is not None
+    book = LimitBook([first])
+    again = judge(body(version=3), book)
+    assert (again.accepted, again.repeated, again.limit) == (True, True, first)
+    assert judge(body(version=3, value_w=160_000), book).code == "stale_version"
+    assert judge(body(version=3, valid_to=hours(1).isoformat()), book).code == "stale_version"
+    assert judge(body(version=2), book).code == "stale_version"
+    assert judge(body(version=4), book).accepted
+
+
+def test_cancelling() -> None:
+    first = judge(body(version=3)).limit
+    assert first is not None
+    book = LimitBook([first])
+    decision = decide_cancel("http", "T1", "L", book.get, TREE, NOW)
+    assert decision.limit is not None
+    assert (decision.limit.version, decision.limit.cancelled) == (4, True)
+    book.put(decision.limit)
+    assert decide_cancel("http", "T1", "L", book.get, TREE, NOW).repeated
+    assert decide_cancel("http", "T1", "M", book.get, TREE, NOW).code == "unknown_limit"
+    assert decide_cancel("http", "T9", "L", book.get, TREE, NOW).code == "unknown_feeder"
+    by_statement = judge(body(version=9, cancel=True, value_w=...), LimitBook([first]))
+    assert by_statement.limit is not None
+    assert by_statement.limit.cancelled
+
+
+@pytest.mark.req("grid-limits A3")
+def test_the_lowest_active_limit_counts_and_cancelling_falls_back_to_the_next() -> None:
+    book = LimitBook()
+    for limit_id, value_w, start in (("a", 200_000, NOW), ("b", 120_000, hours(1)), ("c", 150_000, NOW)):
+        found = judge(
+            body(value_w=value_w, valid_from=start.isoformat(), valid_to=hours(3).isoformat()), book, limit_id=limit_id
+        )
+        assert found.limit is not None
+        book.put(found.limit)
+    assert book.cap_w("T1", NOW) == 150_000
+    assert book.cap_w("T1", hours(1)) == 120_000
+    assert book.cap_w("T1", hours(3)) is None
+    assert list(book.edges("T1", NOW, hours(3))) == [hours(1), hours(3)]
+    assert [limit.limit_id for limit in book.known("T1", NOW)] == ["c", "a", "b"]
+    cancelled = decide_cancel("http", "T1", "b", book.get, TREE, NOW).limit
+    assert cancelled is not None
+    book.put(cancelled)
+    assert book.cap_w("T1", hours(1)) == 150_000
+    assert TREE.cap_w("T1", book, hours(5)) == 400_000
+    old = judge(body(version=1, value_w=60_000), limit_id="b").limit
+    assert old is not None
+    book.put(old)
+    assert book.cap_w("T1", hours(1)) == 150_000
