@@ -1,0 +1,455 @@
+"""One simulated station: its pile, the cars of its timetable, its transactions, and the words it has with the central system.
+
+`tick(now_s)` moves everything on to that moment, event by event at its exact time (arrival, departure, meter sample,
+reboot). What is said in which OCPP version is left to a subclass: `client16`, `client201`.
+"""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from device_sim.clock import SimClock, at
+from device_sim.link import Link, Refused
+from device_sim.outgoing import Message, Outgoing, Payload
+from device_sim.pile import Pile, PileSpec, Reading
+from device_sim.profile_book import ProfileBook, Rules
+from device_sim.sessions import Visit
+from device_sim.smart_charging import Profile
+from device_sim.stats import FleetStats
+from device_sim.variables import Variables
+
+CONNECTION_WAIT_S = 120.0  # how long a remote start waits for a cable
+BOOT_S = 10.0
+BOOT_RETRY_S = 30.0
+REACTION_MIN_S, REACTION_MAX_S = 1.0, 3.0
+NEVER_S = float("inf")
+Handler = Callable[[Payload], Payload]
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A running transaction. `remote_id`: the number that a 1.6 central system gives it, 0 until it is known."""
+
+    local_id: str
+    tag: str
+    start_s: float
+    start_wh: float
+    next_meter_s: float
+    remote_id: int = 0
+    seq_no: int = 0
+    remote_start_id: int | None = None
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A remote start that waits for a car."""
+
+    tag: str
+    until_s: float
+    remote_start_id: int | None
+    profile: Profile | None
+
+
+def written(epoch_s: float) -> str:
+    """A moment as OCPP writes it, to the millisecond."""
+    return at(epoch_s).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Station(ABC):
+    """What both versions share. Attributes are the station's state; subclasses say it in messages."""
+
+    def __init__(
+        self, spec: PileSpec, visits: Iterable[Visit], url: str, clock: SimClock, stats: FleetStats, rng: random.Random
+    ) -> None:
+        self.spec, self.clock, self.stats, self.rng = spec, clock, stats, rng
+        self.visits = deque(sorted(visits, key=lambda visit: visit.session.arrival))
+        self.pile = Pile(spec, clock.epoch_s(), reaction_s=rng.uniform(REACTION_MIN_S, REACTION_MAX_S))
+        self.variables = Variables()
+        self.outgoing = Outgoing()
+        self.link = Link(spec, url, clock, self.outgoing, self, stats, rng)
+        self.book = ProfileBook(self.rules())
+        self.visit: Visit | None = None
+        self.transaction: Transaction | None = None
+        self.operative = True
+        self.boot_reason = "PowerUp"
+        self.on_plugged: Callable[[Station, Visit], None] | None = None
+        self._waiting: Waiting | None = None
+        self._authorizing = False
+        self._ended_by_command = False
+        self._reset_when_idle = False
+        self._booted = False
+        self._boot_again_s = NEVER_S
+        self._back_s = NEVER_S
+        self._heartbeat_s = NEVER_S
+        self._status = ""
+        self._after_reply: list[Callable[[], None]] = []
+        self.handlers: dict[str, Handler] = {}
+
+    # -- what the versions say ---------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def rules(self) -> Rules:
+        """What the pile accepts as profiles."""
+
+    @abstractmethod
+    def boot_payload(self) -> Payload:
+        """BootNotification."""
+
+    @abstractmethod
+    def say_status(self, status: str) -> None:
+        """StatusNotification: available, preparing, charging, suspended_ev, suspended_evse, finishing, unavailable."""
+
+    @abstractmethod
+    def say_authorize(self, tag: str, decided: Callable[[bool], None]) -> None:
+        """Authorize; `decided` is told whether the tag may charge."""
+
+    @abstractmethod
+    def say_started(self, tx: Transaction, reading: Reading) -> None:
+        """The transaction began."""
+
+    @abstractmethod
+    def say_metered(self, tx: Transaction, reading: Reading, context: str) -> None:
+        """A sample of the meter."""
+
+    @abstractmethod
+    def say_state(self, tx: Transaction, reading: Reading) -> None:
+        """`tx.state` changed."""
+
+    @abstractmethod
+    def say_ended(self, tx: Transaction, reading: Reading, reason: str) -> None:
+        """The transaction is over."""
+
+    # -- time --------------------------------------------------------------------------------------------------------
+
+    def tick(self, now_s: float) -> None:
+        """Move on to `now_s` (simulated seconds since 1970)."""
+        while (due_s := self._next_due_s()) <= now_s:
+            self._advance(due_s)
+            self._happen(due_s)
+        self._advance(now_s)
+        self._watch()
+        if self.outgoing:
+            self.link.wake()
+
+    def _next_due_s(self) -> float:
+        due_s = min(self._back_s, self._boot_again_s, self._heartbeat_s)
+        if self.transaction is not None:
+            due_s = min(due_s, self.transaction.next_meter_s)
+        if self.visit is not None:
+            due_s = min(due_s, self.visit.session.departure_s)
+        elif self.visits:
+            due_s = min(due_s, self.visits[0].session.arrival_s)
+        return due_s
+
+    def _advance(self, to_s: float) -> None:
+        before_wh = self.pile.register_wh
+        self.pile.advance(to_s)
+        if self.visit is not None and self.pile.register_wh > before_wh:
+            self.stats.deliver(self.visit.session.session_id, self.pile.register_wh - before_wh)
+
+    def _happen(self, now_s: float) -> None:
+        """Everything that is due now."""
+        if self._back_s <= now_s:
+            self._come_back()
+        if self._boot_again_s <= now_s:
+            self._boot()
+        if self._heartbeat_s <= now_s:
+            self._heartbeat_s = now_s + self.variables.heartbeat_s
+            self.say("Heartbeat", dict)
+        if self.visit is not None and self.visit.session.departure_s <= now_s:
+            self._leave()
+        if self.visit is None and self.visits and self.visits[0].session.arrival_s <= now_s:
+            self._arrive(self.visits.popleft())
+        if self.transaction is not None and self.transaction.next_meter_s <= now_s:
+            self._meter(self.transaction, now_s)
+
+    def _meter(self, tx: Transaction, now_s: float) -> None:
+        tx.next_meter_s = self._next_sample_s(now_s)
+        if now_s > tx.start_s:
+            self.say_metered(tx, self.pile.read(), "Sample.Periodic")
+
+    def _next_sample_s(self, now_s: float) -> float:
+        interval_s = self.variables.meter_interval_s
+        return now_s + interval_s if interval_s > 0 else NEVER_S
+
+    def _watch(self) -> None:
+        tx = self.transaction
+        if tx is None:
+            return
+        state = self._charging_state()
+        if state != tx.state:
+            tx.state = state
+            self.say_state(tx, self.pile.read())
+            self._show(state)
+
+    def _charging_state(self) -> str:
+        if self.pile.suspended_by_pile:
+            return "suspended_evse"
+        return "suspended_ev" if self.pile.satisfied else "charging"
+
+    def retime(self) -> None:
+        """The meter interval may have changed: count it from now."""
+        if self.transaction is not None:
+            self.transaction.next_meter_s = self._next_sample_s(self.clock.epoch_s())
+        if self._heartbeat_s < NEVER_S:
+            self._heartbeat_s = self.clock.epoch_s() + self.variables.heartbeat_s
+
+    # -- cars --------------------------------------------------------------------------------------------------------
+
+    @property
+    def idle(self) -> bool:
+        """Whether no car is here, none will come, and every transaction message is acknowledged."""
+        return self.visit is None and not self.visits and not self.outgoing.durable_count
+
+    def _arrive(self, visit: Visit) -> None:
+        self.visit, self._ended_by_command = visit, False
+        self.pile.plug(visit.car)
+        self._show("preparing")
+        if self.on_plugged is not None:
+            self.on_plugged(self, visit)
+        self._ask_to_start()
+
+    def _leave(self) -> None:
+        self._waiting = None
+        if self.transaction is not None:
+            self.end_transaction("EVDisconnected")
+        self.visit = None
+        self.pile.unplug()
+        self._show("available" if self.operative else "unavailable")
+
+    def unplug_all(self) -> None:
+        """The car here leaves at once and the rest of the timetable is dropped."""
+        self.visits.clear()
+        if self.visit is not None:
+            self._leave()
+
+    def _ask_to_start(self) -> None:
+        """The driver shows the card, unless a remote start waits for this car."""
+        if self.visit is None or self.transaction is not None or not self._can_start():
+            return
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and waiting.until_s >= self.pile.at_s:
+            self.begin_transaction(waiting.tag, waiting.remote_start_id, waiting.profile)
+        elif not self.outgoing.accepted or not self.link.online:
+            self.begin_transaction(self.visit.tag)  # offline: the pile trusts the card
+        elif not self._authorizing:
+            self._authorizing = True
+            visit, tag = self.visit, self.visit.tag
+            self.say_authorize(tag, lambda good: self._authorized(visit, tag, good))
+
+    def _can_start(self) -> bool:
+        return self.pile.powered and self.operative and not self._ended_by_command
+
+    def _authorized(self, visit: Visit, tag: str, good: bool) -> None:
+        self._authorizing = False
+        if self.visit is not visit:
+            self._ask_to_start()
+        elif good and self.transaction is None and self._can_start():
+            self.begin_transaction(tag)
+
+    def begin_transaction(self, tag: str, remote_start_id: int | None = None, profile: Profile | None = None) -> None:
+        """Close the contactor and say so. A profile of a remote start is installed for this transaction."""
+        self._advance(self.clock.epoch_s())
+        now_s = self.pile.at_s
+        local_id = f"{self.rng.getrandbits(128):032x}"
+        tx = Transaction(local_id, tag, now_s, self.pile.register_wh, self._next_sample_s(now_s))
+        tx.remote_start_id = remote_start_id
+        self.transaction = tx
+        self.stats.sessions_started += 1
+        if profile is not None:
+            self.install(profile)
+        self.pile.close(now_s)
+        self.say_started(tx, self.pile.read())
+
+    def end_transaction(self, reason: str, by_command: bool = False) -> None:
+        """Open the contactor and say so; the transaction's profiles go with it."""
+        tx = self.transaction
+        if tx is None:
+            return
+        self.pile.open()
+        self._ended_by_command = self._ended_by_command or by_command
+        self.transaction = None
+        self.stats.sessions_ended += 1
+        self.say_ended(tx, self.pile.read(), reason)
+        if self.book.end_transaction():
+            self.pile.obey(self.book.active())
+        self._show("finishing")
+        if self._reset_when_idle:
+            self._reset_when_idle = False
+            self.reboot("ScheduledReset")
+
+    # -- profiles ----------------------------------------------------------------------------------------------------
+
+    def install(self, profile: Profile) -> str | None:
+        """Store a profile and obey it after the reaction time; the reason if it is refused."""
+        self._advance(self.clock.epoch_s())
+        self.stats.profiles_received += 1
+        refusal = self.book.install(profile, self.transaction_name())
+        if refusal is None:
+            self.stats.profiles_accepted += 1
+            self.pile.obey(self.book.active())
+        return refusal
+
+    def cleared(self, count: int) -> bool:
+        """After profiles were removed from the book: obey what is left; whether there was anything to remove."""
+        if count:
+            self._advance(self.clock.epoch_s())
+            self.pile.obey(self.book.active())
+        return count > 0
+
+    def transaction_name(self) -> str | None:
+        """The id under which profiles name the running transaction."""
+        return None if self.transaction is None else self.transaction.local_id
+
+    # -- the link ----------------------------------------------------------------------------------------------------
+
+    def say(
+        self,
+        action: str,
+        build: Callable[[], Payload],
+        *,
+        durable: bool = False,
+        samples: int = 0,
+        on_result: Callable[[Payload], None] | None = None,
+        on_failure: Callable[[], None] | None = None,
+    ) -> None:
+        """Put a CALL into the queue; what is not durable is not even tried while offline."""
+        if not durable and not self.link.online:
+            if on_failure is not None:
+                on_failure()
+            return
+        message = Message(action, build, durable, samples=samples, on_result=on_result, on_failure=on_failure)
+        self.outgoing.put(message)
+        self.link.wake()
+
+    def connected(self) -> None:
+        """A boot is due only after a start; a mere reconnection repeats the status (2.0.1 part 4, 5.3)."""
+        if not self._booted or not self.outgoing.accepted:
+            self._boot()
+        else:
+            self._resume()
+
+    def disconnected(self) -> None:
+        """What was not durable is forgotten."""
+        self._boot_again_s = self._heartbeat_s = NEVER_S
+        self.outgoing.forget_transient()
+
+    def _boot(self) -> None:
+        self._boot_again_s = NEVER_S
+        message = Message("BootNotification", self.boot_payload, boots=True)
+        message.on_result, message.on_failure = self._boot_answered, self._boot_later
+        self.outgoing.put(message)
+        self.link.wake()
+
+    def _boot_answered(self, result: Payload) -> None:
+        interval_s = float(result.get("interval") or 0.0)
+        self.outgoing.accepted = result.get("status") == "Accepted"
+        if not self.outgoing.accepted:
+            self._boot_again_s = self.clock.epoch_s() + (interval_s or BOOT_RETRY_S)
+            return
+        self._booted = True
+        self.stats.boots_accepted += 1
+        if interval_s > 0:
+            self.variables.heartbeat_s = interval_s
+        self._resume()
+
+    def _boot_later(self) -> None:
+        if self.link.online:
+            self._boot_again_s = self.clock.epoch_s() + BOOT_RETRY_S
+
+    def _resume(self) -> None:
+        self._heartbeat_s = self.clock.epoch_s() + self.variables.heartbeat_s
+        self._show(self._status or ("available" if self.operative else "unavailable"), always=True)
+        self._ask_to_start()
+
+    def _show(self, status: str, always: bool = False) -> None:
+        if status != self._status or always:
+            self._status = status
+            self.say_status(status)
+
+    def answer(self, action: str, payload: Payload) -> Payload:
+        """The CALLRESULT for a CALL of the central system; raises Refused."""
+        handler = self.handlers.get(action)
+        if handler is None:
+            raise Refused("NotImplemented", f"{action} is not known here")
+        return handler(payload)
+
+    def answered(self) -> None:
+        """Do what had to wait until the answer was out."""
+        due, self._after_reply = self._after_reply, []
+        for action in due:
+            action()
+
+    def after_reply(self, action: Callable[[], None]) -> None:
+        """Do something once the answer being made has been sent."""
+        self._after_reply.append(action)
+
+    # -- commands and mishaps ----------------------------------------------------------------------------------------
+
+    def remote_start(self, tag: str, remote_start_id: int | None, profile: Profile | None) -> bool:
+        """Whether a transaction will begin: now, or when a car comes within CONNECTION_WAIT_S."""
+        if self.transaction is not None or not self.operative or not self.pile.powered:
+            return False
+        until_s = self.clock.epoch_s() + CONNECTION_WAIT_S
+        self._waiting, self._ended_by_command = Waiting(tag, until_s, remote_start_id, profile), False
+        self.after_reply(self._ask_to_start)
+        return True
+
+    def remote_stop(self, name: str) -> bool:
+        """Whether the transaction of that name runs; it ends after the answer."""
+        if self.transaction is None or self.transaction_name() != name:
+            return False
+        self.after_reply(lambda: self._stop_now("Remote", True))
+        return True
+
+    def _stop_now(self, reason: str, by_command: bool = False) -> None:
+        self._advance(self.clock.epoch_s())
+        self.end_transaction(reason, by_command)
+
+    def set_operative(self, operative: bool) -> str:
+        """Accepted, or Scheduled while a transaction runs (it goes on)."""
+        changed, self.operative = operative != self.operative, operative
+        if self.transaction is not None:
+            return "Scheduled" if changed and not operative else "Accepted"
+        if changed:
+            status = "preparing" if self.visit else "available"
+            self.after_reply(lambda: self._show(status if operative else "unavailable"))
+            self.after_reply(self._ask_to_start)
+        return "Accepted"
+
+    def reset(self, reason: str, when_idle: bool = False) -> str:
+        """Accepted, or Scheduled when it waits for the end of the transaction."""
+        if when_idle and self.transaction is not None:
+            self._reset_when_idle = True
+            return "Scheduled"
+        self.after_reply(lambda: self._reset_now(reason))
+        return "Accepted"
+
+    def _reset_now(self, reason: str) -> None:
+        self._stop_now(reason)
+        self.reboot("RemoteReset")
+
+    def reboot(self, boot_reason: str, down_s: float = BOOT_S) -> None:
+        """Go away for `down_s` simulated seconds, then connect and boot anew."""
+        self._booted = self.outgoing.accepted = self._authorizing = False
+        self.boot_reason = boot_reason
+        self._back_s = self.clock.epoch_s() + down_s
+        self.link.hold(True)
+
+    def lose_power(self, down_s: float) -> None:
+        """The mains fail: nothing flows, the connection is gone, the transaction is over; back after `down_s`."""
+        self._advance(self.clock.epoch_s())
+        self.pile.set_powered(False)
+        self._stop_now("PowerLoss")
+        self.reboot("PowerUp", down_s)
+
+    def _come_back(self) -> None:
+        self._back_s = NEVER_S
+        self.pile.set_powered(True)
+        self._status = "unavailable" if not self.operative else "preparing" if self.visit else "available"
+        self.link.hold(False)
