@@ -145,17 +145,23 @@ def ev_session(visit: Visit, now: datetime) -> EvSession:
 def asks(
     visits: Iterable[Visit], first_slot_kw: Mapping[str, float], carries_w: Mapping[EvseRef, float], now: datetime
 ) -> list[Ask]:
-    """What goes into the rounding; sessions that can wait for less than one slot must run."""
+    """What goes into the rounding; sessions that can wait for less than one slot must run.
+
+    Who leaves before the first slot is over may take the energy of that slot in the time that is left.
+    """
     found = []
     for v in visits:
         hours = (v.departure - now) / timedelta(hours=1)
         slack_h = laxity_h(hours, v.remaining_wh / 1000, v.power_max_w / 1000)
+        planned_w = first_slot_kw.get(str(v.ref), 0.0) * 1000
+        if 0 < hours < SLOT_H:
+            planned_w = max(planned_w, v.remaining_wh / hours)
         found.append(
             Ask(
                 ref=v.ref,
                 outlet=v.outlet,
                 path=v.path,
-                planned_w=first_slot_kw.get(str(v.ref), 0.0) * 1000,
+                planned_w=planned_w,
                 power_max_w=v.power_max_w,
                 must_run=slack_h < SLOT_H,
                 laxity_h=slack_h,

@@ -33,7 +33,8 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A TxProfile to send; `sequence` is its number in the ledger. `raises`: it lifts the upper bound."""
+    """A TxProfile to send; `sequence` is its number in the ledger. `raises`: it lifts or prolongs a
+    bound, so it may not leave before it is written down (decreases may)."""
 
     ref: EvseRef
     target: Target
@@ -77,7 +78,7 @@ def orders(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Situati
         setpoint = _next_setpoint(ref, targets[ref].outlet, wanted[ref], ledger, situation, rule)
         if setpoint is not None:
             until = situation.now + timedelta(seconds=rule.lease_s)
-            raises = setpoint.value_w > ledger.upper_bound_w(ref, situation.now)
+            raises = setpoint.value_w >= max(ledger.settled_w(ref, situation.now, True), 1)
             sequence = ledger.send(ref, setpoint.value_w, situation.now, until)
             found.append(Order(ref, targets[ref], setpoint, sequence, raises))
             busy.add(ref.station_id)
