@@ -16,8 +16,8 @@ from csms.model.ids import EvseRef
 from csms.model.meter import CURRENT_IMPORT, Sample
 from csms.model.station import CurrentKind
 
-MARGIN = 1.10
-MARGIN_W = 300.0
+MARGIN = 1.05
+MARGIN_W = 200.0
 BINDING = 0.93
 """From this share of the limit on, the limit is taken to be what holds the car back."""
 IDLE_W = 100.0
@@ -39,7 +39,7 @@ class Car:
 class Cars:
     """All cars that charge now. `patience_s`: how long a car must stay under its limit to be believed."""
 
-    def __init__(self, patience_s: float = 180.0) -> None:
+    def __init__(self, patience_s: float = 60.0) -> None:
         self._patience = timedelta(seconds=patience_s)
         self._cars: dict[EvseRef, Car] = {}
 

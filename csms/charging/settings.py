@@ -26,12 +26,12 @@ class ChargingSettings:
     settle_s: float = 5.0
     notice_s: float = 120.0
     retry_s: float = 60.0
-    patience_s: float = 180.0
+    patience_s: float = 60.0
     solve_wall_s: float = 5.0
     floor_a: float = 6.0
     floor_share: float = 0.25
     reserve_share: float = 0.02
-    tilt_per_h: float = 0.10
+    tilt_per_h: float = 0.30
     needs: NeedsPolicy = field(default_factory=NeedsPolicy)
     profiles: ProfileRules = field(default_factory=ProfileRules)
 

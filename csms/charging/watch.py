@@ -16,7 +16,7 @@ from csms.model.ids import EvseRef
 SEEN_FACTOR = 1.05
 SEEN_MARGIN_W = NOMINAL_V
 """One ampere (grid-limits B6)."""
-CAR_SETTLES_S = 60.0
+CAR_SETTLES_S = 30.0
 """A car may take this long to come up to a new limit; before that its power says nothing of its own maximum."""
 
 
