@@ -20,6 +20,7 @@ MARGIN = 1.05
 MARGIN_W = 200.0
 BINDING = 0.93
 """From this share of the limit on, the limit is taken to be what holds the car back."""
+MORE = 1.03
 IDLE_W = 100.0
 PHASE_ACTIVE_A = 1.0
 
@@ -61,7 +62,7 @@ class Cars:
         if told.value_w > 0 and not self._binding(car, power_w, told):
             self._slack(car, power_w, at)
         elif told.value_w > 0:
-            _bound(car, told)
+            _bound(car, power_w, told)
         return _worth_planning(before, (car.power_max_w, car.idle), told)
 
     def observe_phases(self, ref: EvseRef, session_id: int, samples: Iterable[Sample]) -> None:
@@ -101,9 +102,10 @@ def _count_phases(car: Car, phases: int, limit_a: float) -> None:
         car.phases = phases
 
 
-def _bound(car: Car, told: Setpoint) -> None:
+def _bound(car: Car, power_w: float, told: Setpoint) -> None:
+    """Held by the limit: offer more again, but only where the car takes clearly more than it was learned to take."""
     car.slack_since, car.idle = None, False
-    if car.power_max_w is not None:
+    if car.power_max_w is not None and power_w > MORE * (car.power_max_w - MARGIN_W) / MARGIN:
         car.power_max_w = None if told.value_w > car.power_max_w * 1.5 else max(car.power_max_w, told.value_w * 1.5)
 
 

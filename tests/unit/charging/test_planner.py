@@ -171,6 +171,15 @@ def test_a_car_held_by_its_limit_is_offered_more_again() -> None:
     assert observed(cars, 9_660, 9_600).power_max_w == pytest.approx(9_660 * 1.5)
 
 
+def test_a_limit_close_to_the_cars_own_maximum_teaches_nothing_new() -> None:
+    cars = Cars(patience_s=0)
+    outlet = Outlet(AC1, 1)
+    cars.car(A, 7).phases = 1
+    assert observed(cars, 7_360, 5_152, outlet=outlet).power_max_w == pytest.approx(5_609.6)
+    assert observed(cars, 5_520, 5_152, outlet=outlet).power_max_w == pytest.approx(5_609.6)
+    assert observed(cars, 2_300, 2_300, outlet=outlet).power_max_w == pytest.approx(5_609.6)
+
+
 def test_a_car_that_stopped_drawing_is_idle() -> None:
     cars = Cars(patience_s=60)
     assert observed(cars, 6_900, 0, 0).idle
