@@ -1,1 +1,1 @@
-"""Simulated charging stations: physics of piles and cars, OCPP 1.6 and 2.0.1 clients, faults, fleets, replay of sessions."""
+"""Simulated charging stations: physics of piles and cars, OCPP 1.6 and 2.0.1 clients, faults, fleets, replay."""

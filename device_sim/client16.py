@@ -66,7 +66,7 @@ class Station16(Station):
         }
 
     def say_status(self, status: str) -> None:
-        """StatusNotification of the connector; of the charge point itself too when a boot or reconnection asks for it."""
+        """StatusNotification of the connector."""
         payload = {
             "connectorId": CONNECTOR,
             "errorCode": "NoError",

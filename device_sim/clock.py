@@ -1,7 +1,7 @@
 """The simulator's clock: the same line of text sets it as sets the central system's, so both live in one time.
 
-Everything that a pile counts in seconds (heartbeats, meter intervals, ramps, time-outs, back-off) follows it. Keep-alives
-of the websocket stay on wall time. Only this module of the simulator reads the machine's clock.
+Everything that a pile counts in seconds (heartbeats, meter intervals, ramps, time-outs, back-off) follows it.
+Keep-alives of the websocket stay on wall time. Only this module of the simulator reads the machine's clock.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The websocket of one station: connect, talk OCPP-J, reconnect with a growing and jittered back-off (1.6J, 2.0.1 part 4
-section 5.3). One CALL at a time is outstanding; CALLs of the central system are answered at once.
+"""The websocket of one station: connect, talk OCPP-J, reconnect with a growing and jittered back-off (1.6J, 2.0.1
+part 4 section 5.3). One CALL at a time is outstanding; CALLs of the central system are answered at once.
 
 Time-outs follow the simulated clock but never fall below a wall time in which a busy machine can answer.
 """

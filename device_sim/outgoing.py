@@ -1,5 +1,5 @@
-"""What a station still has to say, in order. Messages about transactions are durable: they stay until a CALLRESULT comes,
-over reconnects and reboots; the others are forgotten when the connection goes. Pure but for the callbacks it keeps.
+"""What a station still has to say, in order. Messages about transactions are durable: they stay until a CALLRESULT
+comes, over reconnects and reboots; the others are forgotten when the connection goes. Pure but for its callbacks.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Outgoing:
             (self._durable if message.durable else self._transient).append(message)
 
     def next(self, now_s: float) -> Message | None:
-        """What to send now: the oldest, but only a boot until one is accepted; a message to be retried waits its time."""
+        """What to send now: the oldest; only a boot until one is accepted; one to be retried waits its time."""
         transient = self._transient[0] if self._transient else None
         if transient is not None and transient.boots:
             return transient

@@ -1,7 +1,7 @@
 """A pile and the car at its plug, as physics: what flows, what the meter counts. No network, no messages, no clock.
 
-`advance(to_s)` moves on exactly, in steps of at most STEP_S that never cross a change of the limit. A command acts after
-the pile's reaction time. Times are seconds since 1970 UTC.
+`advance(to_s)` moves on exactly, in steps of at most STEP_S that never cross a change of the limit. A command acts
+after the pile's reaction time. Times are seconds since 1970 UTC.
 
 A file of piles is a JSON list of objects with the fields of `PileSpec`; `id` is allowed for `station_id`, and only
 `station_id` must be there.

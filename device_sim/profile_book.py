@@ -1,5 +1,5 @@
-"""The profiles a pile has stored: what it accepts, what replaces what, what is cleared. They outlive a reboot (errata 3.37,
-K01.FR.27); a transaction's profile dies with its transaction (1.6 section 3.13.1).
+"""The profiles a pile has stored: what it accepts, what replaces what, what is cleared. They outlive a reboot (errata
+3.37, K01.FR.27); a transaction's profile dies with its transaction (1.6 section 3.13.1).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Charging profiles as they travel: from OCPP JSON of both versions into `smart_charging.Profile`, and schedules back."""
+"""Charging profiles as they travel: OCPP JSON of both versions into `smart_charging.Profile`, schedules back."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Charging sessions from CSV files, plain or gzip. Three forms are known by their header line:
 
-- own: `session_id, arrival, departure, energy_kwh` and optionally `station_id, declared_departure, declared_energy_kwh`;
-  moments are ISO 8601 with an offset;
+- own: `session_id, arrival, departure, energy_kwh`, optionally `station_id`, `declared_departure`,
+  `declared_energy_kwh`; moments are ISO 8601 with an offset;
 - ACN-Data: `arrival, departure, requested_energy (kWh), delivered_energy (kWh), station_id, session_id,
   estimated_departure, claimed`; the car takes what was delivered, the driver declared what was requested;
 - ACN-Sim: `arrival_5min, departure_5min, est_departure_5min, station_id, requested_kwh, max_kw, battery_kwh, init_kwh,
@@ -95,10 +95,11 @@ class BadSessions(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SessionFile:
-    """What a file held: sessions by arrival, and the rows that were left out."""
+    """What a file held: sessions by arrival, the rows that were left out, the zone they lived in if it is known."""
 
     sessions: tuple[Session, ...]
     skipped: tuple[BadRow, ...] = ()
+    zone: tzinfo | None = None
 
 
 class _Fault(Exception):
@@ -124,7 +125,8 @@ def read_sessions(path: Path, skip_bad_rows: bool = False) -> SessionFile:
         raise BadSessions(path, bad)
     if not sessions:
         raise BadSessions(path, bad or [BadRow(2, "", "there is no session in the file")])
-    return SessionFile(tuple(sorted(sessions, key=lambda s: (s.arrival, s.session_id))), tuple(bad))
+    ordered = sorted(sessions, key=lambda s: (s.arrival, s.session_id))
+    return SessionFile(tuple(ordered), tuple(bad), None if parse is _own else ACN_ZONE)
 
 
 def _text(path: Path) -> str:
@@ -185,23 +187,21 @@ def _acnsim(row: Row) -> Session:
     return Session(_named(row), arrival, departure, energy_wh, declared, energy_wh, row["station_id"])
 
 
+ACN_COLUMNS = frozenset(
+    {
+        "arrival",
+        "departure",
+        "requested_energy (kWh)",
+        "delivered_energy (kWh)",
+        "station_id",
+        "session_id",
+        "estimated_departure",
+        "claimed",
+    }
+)
 FORMS: tuple[tuple[frozenset[str], Callable[[Row], Session]], ...] = (
     (frozenset({"session_id", "arrival", "departure", "energy_kwh"}), _own),
-    (
-        frozenset(
-            [
-                "arrival",
-                "departure",
-                "requested_energy (kWh)",
-                "delivered_energy (kWh)",
-                "station_id",
-                "session_id",
-                "estimated_departure",
-                "claimed",
-            ]
-        ),
-        _acn,
-    ),
+    (ACN_COLUMNS, _acn),
     (
         frozenset(
             {"arrival_5min", "departure_5min", "est_departure_5min", "station_id", "requested_kwh", "session_id"}

@@ -1,7 +1,7 @@
 """Which limit rules now: the simulator's own reading of charging profiles (OCPP 1.6 section 3.13, 2.0.1 K01 and K08).
 
 Of each purpose the valid profile with the highest stack level whose schedule is running leads (K01.FR.17, .36, .37);
-a transaction's profiles overrule the defaults, the station's maximum is merged by taking the smaller (3.13.3, K08.FR.04).
+a transaction's profiles overrule the defaults, the station's maximum is merged by the smaller (3.13.3, K08.FR.04).
 When a schedule's duration is over, a lower stack level takes its place, and if there is none nothing limits (1.6
 section 5.16.4). Times are seconds since 1970 UTC. Limits are currents per phase; watts are divided by 230 V times the
 phases (K01.FR.50). Pure.

@@ -1,4 +1,4 @@
-"""One simulated station: its pile, the cars of its timetable, its transactions, and the words it has with the central system.
+"""One simulated station: its pile, the cars of its timetable, its transactions, its words with the central system.
 
 `tick(now_s)` moves everything on to that moment, event by event at its exact time (arrival, departure, meter sample,
 reboot). What is said in which OCPP version is left to a subclass: `client16`, `client201`.

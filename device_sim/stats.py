@@ -1,7 +1,7 @@
 """What a fleet counts, for its summary file and its status line.
 
-`samples_acknowledged` counts sampled values in messages that were answered by a CALLRESULT, each value once however often
-its message was sent.
+`samples_acknowledged` counts sampled values in messages that were answered by a CALLRESULT, each value once however
+often its message was sent.
 """
 
 from __future__ import annotations

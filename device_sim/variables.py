@@ -1,4 +1,4 @@
-"""The configuration of a station in both dialects: 1.6 keys and 2.0.1 component variables over the same few settings."""
+"""The configuration of a station in both dialects: 1.6 keys and 2.0.1 variables over the same few settings."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from device_sim.client201 import Station201
 from device_sim.clock import SimClock
 from device_sim.pile import PileSpec
 from device_sim.sessions import Session, Visit
-from device_sim.stats import FleetStats
 from device_sim.station import Station
+from device_sim.stats import FleetStats
 
 BEGIN = datetime(2026, 11, 24, 8, tzinfo=UTC)
 AC_SPEC = PileSpec("AC01", "ac", 3, 32.0, 22_080.0, "ocpp1.6")

@@ -1,0 +1,81 @@
+"""The driver's app: on plug-in it tells the central system when the car leaves and how much it wants.
+
+By default it declares the truth, as published experiments with these data do; with `driver` it declares what the driver
+said in the recorded file, which is often wrong. A call that fails is logged and forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from enum import StrEnum
+from urllib.parse import quote
+
+import httpx
+
+from device_sim.sessions import Session, Visit
+from device_sim.station import Station
+from device_sim.stats import FleetStats
+
+EVSE = 1
+TIMEOUT_WALL_S = 10.0
+CONNECTIONS_MAX = 8
+
+log = logging.getLogger(__name__)
+
+
+class Declared(StrEnum):
+    """What the app says."""
+
+    TRUE = "true"
+    DRIVER = "driver"
+    NOTHING = "nothing"
+
+
+def needs(session: Session, declared: Declared) -> tuple[datetime, float] | None:
+    """Departure and energy in Wh that the app sends; None if it stays silent."""
+    if declared is Declared.NOTHING:
+        return None
+    if declared is Declared.TRUE:
+        return session.departure, session.energy_wh
+    if session.declared_departure is None or session.declared_energy_wh is None:
+        return None
+    return session.declared_departure, session.declared_energy_wh
+
+
+class DriverApp:
+    """Sends needs over HTTP in the background."""
+
+    def __init__(self, api_url: str, declared: Declared, stats: FleetStats) -> None:
+        self._declared, self._stats = declared, stats
+        limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
+        self._http = httpx.AsyncClient(
+            base_url=api_url.rstrip("/"), timeout=TIMEOUT_WALL_S, trust_env=False, limits=limits
+        )
+        self._running: set[asyncio.Task[None]] = set()
+
+    def plugged(self, station: Station, visit: Visit) -> None:
+        """A car came."""
+        wish = needs(visit.session, self._declared)
+        if wish is not None:
+            task = asyncio.get_running_loop().create_task(self._declare(station.spec.station_id, *wish))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    async def _declare(self, station_id: str, departure: datetime, energy_wh: float) -> None:
+        path = f"/api/v1/stations/{quote(station_id, safe='')}/evses/{EVSE}/needs"
+        body = {"departure": departure.astimezone(UTC).isoformat(), "energy_wh": energy_wh}
+        try:
+            (await self._http.put(path, json=body)).raise_for_status()
+        except httpx.HTTPError as fault:
+            self._stats.needs_failed += 1
+            log.warning("needs of %s: %s", station_id, fault)
+        else:
+            self._stats.needs_declared += 1
+
+    async def close(self) -> None:
+        """Wait for what is under way and close."""
+        if self._running:
+            await asyncio.wait(set(self._running))
+        await self._http.aclose()
