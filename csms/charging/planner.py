@@ -25,6 +25,8 @@ SLOTS = 96
 SLOT_H = 0.25
 SATISFIED_WH = 50.0
 """A session that lacks less than this has what it wanted."""
+REST_H = 1.0
+"""What the least power delivers in this time is a small rest."""
 OVERDUE_STAY = timedelta(hours=1)
 """A car that stays past its departure is planned as if it left in an hour, again and again."""
 
@@ -147,7 +149,8 @@ def asks(
 ) -> list[Ask]:
     """What goes into the rounding; sessions that can wait for less than one slot must run.
 
-    Who leaves before the first slot is over may take the energy of that slot in the time that is left.
+    Who leaves before the first slot is over may take the energy of that slot in the time that is left; a small rest is
+    not stretched below the least power, which no pile can give.
     """
     found = []
     for v in visits:
@@ -156,6 +159,8 @@ def asks(
         planned_w = first_slot_kw.get(str(v.ref), 0.0) * 1000
         if 0 < hours < SLOT_H:
             planned_w = max(planned_w, v.remaining_wh / hours)
+        if v.wants and v.remaining_wh <= v.outlet.least_w * REST_H:
+            planned_w = max(planned_w, v.outlet.least_w)
         found.append(
             Ask(
                 ref=v.ref,

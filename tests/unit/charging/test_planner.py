@@ -116,6 +116,12 @@ def test_urgency() -> None:
     assert asks([leaving], {"A/1": 4.0}, {}, NOW)[0].planned_w == pytest.approx(10_000)
 
 
+def test_a_small_rest_is_finished_at_the_least_power() -> None:
+    assert asks([seen(Needs(4_000, hours(4)))], {"A/1": 1.0}, {}, NOW)[0].planned_w == 4_140
+    assert asks([seen(Needs(4_200, hours(4)))], {"A/1": 1.0}, {}, NOW)[0].planned_w == 1_000
+    assert asks([seen(Needs(40, hours(4)))], {}, {}, NOW)[0].planned_w == 0
+
+
 def test_others_reserve_what_they_may_draw() -> None:
     ledger = Ledger()
     for name in "ABC":
