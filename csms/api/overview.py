@@ -11,7 +11,7 @@ from fastapi import APIRouter
 
 from csms.api.feeders import feeder_views
 from csms.api.ports import ApiDeps, ReadPort
-from csms.api.schemas import Overview, ProfileTotals, SessionTotals, StationTotals
+from csms.api.schemas import Overview, PlanTotals, ProfileTotals, SessionTotals, StationTotals
 from csms.api.views import evse_status, station_power_w
 from csms.model.clock import Clock
 from csms.station.state import StationState
@@ -49,6 +49,7 @@ async def build(deps: ApiDeps) -> Overview:
         energy_today_wh=running_wh(states) + await ended_wh(deps.reader, start_of_day(now, deps.time_zone)),
         samples=int(counts["samples"]),
         feeders=feeder_views(deps),
+        plans=PlanTotals(count=int(counts["plans"]), gap_max=counts["plan_gap_max"]),
         profiles=_profile_totals(counts),
         province={state: int(n) for state, n in counts["outbox"].items()},
         gateway=dict(deps.gateway.counters()) if deps.gateway else {},

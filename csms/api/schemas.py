@@ -64,6 +64,13 @@ class ProfileTotals(Out):
     seen: int | None
 
 
+class PlanTotals(Out):
+    """Plans made, and the largest certified gap of any of them (None: no plan yet)."""
+
+    count: int
+    gap_max: float | None
+
+
 class FeederOut(Out):
     """One feeder now; `cap_w` holds for base load and charging together, the other figures are charging alone."""
 
@@ -96,6 +103,7 @@ class Overview(Out):
     energy_today_wh: float
     samples: int
     feeders: list[FeederOut]
+    plans: PlanTotals
     profiles: ProfileTotals
     province: dict[str, int]
     gateway: dict[str, int]

@@ -170,6 +170,8 @@ class Reader(Reading):
                     select(func.count()).select_from(ProfileRow).where(col(ProfileRow.seen_at).is_not(None))
                 ),
                 "outbox": await _by_state(connection, col(OutboxRow.state)),
+                "plans": await connection.scalar(select(func.count()).select_from(PlanRow)),
+                "plan_gap_max": await connection.scalar(select(func.max(col(PlanRow.gap)))),
             }
 
 

@@ -12,20 +12,23 @@ class Central:
     """A client of one central system and of the receiving platform beside it."""
 
     def __init__(self, api_url: str, platform_url: str) -> None:
-        self._api = httpx.Client(base_url=api_url, trust_env=False, timeout=10.0)
-        self._platform = httpx.Client(base_url=platform_url, trust_env=False, timeout=10.0)
+        self.api_url = api_url
+        self._api = httpx.AsyncClient(base_url=api_url, trust_env=False, timeout=10.0)
+        self._platform = httpx.AsyncClient(base_url=platform_url, trust_env=False, timeout=10.0)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connections."""
-        self._api.close()
-        self._platform.close()
+        await self._api.aclose()
+        await self._platform.aclose()
 
-    def overview(self) -> dict[str, Any]:
+    async def overview(self) -> dict[str, Any]:
         """Everything that the live view shows. Raises httpx.HTTPError when the server does not answer."""
-        answer: dict[str, Any] = self._api.get("/api/v1/overview").raise_for_status().json()
+        answer: dict[str, Any] = (await self._api.get("/api/v1/overview")).raise_for_status().json()
         return answer
 
-    def push_limit(self, feeder_id: str, limit_id: str, power_w: int, valid_from: datetime, valid_to: datetime) -> None:
+    async def push_limit(
+        self, feeder_id: str, limit_id: str, power_w: int, valid_from: datetime, valid_to: datetime
+    ) -> None:
         """Act as the grid operator. Raises httpx.HTTPStatusError when the limit is refused."""
         body = {
             "version": 1,
@@ -34,14 +37,16 @@ class Central:
             "valid_to": valid_to.isoformat(),
             "reason": "demo",
         }
-        self._api.put(f"/api/v1/feeders/{feeder_id}/limits/{limit_id}", json=body).raise_for_status()
+        path = f"/api/v1/feeders/{feeder_id}/limits/{limit_id}"
+        (await self._api.put(path, json=body)).raise_for_status()
 
-    def province(self) -> dict[str, Any]:
-        """Counts of the outbox by partner."""
-        answer: dict[str, Any] = self._api.get("/api/v1/province").raise_for_status().json()
-        return answer
+    async def province(self) -> list[dict[str, Any]]:
+        """Delivery by partner."""
+        answer = (await self._api.get("/api/v1/province")).raise_for_status().json()
+        partners: list[dict[str, Any]] = answer["partners"]
+        return partners
 
-    def received_by_platform(self) -> dict[str, Any]:
+    async def received_by_platform(self) -> dict[str, Any]:
         """What the platform on the other side has accepted."""
-        answer: dict[str, Any] = self._platform.get("/summary").raise_for_status().json()
+        answer: dict[str, Any] = (await self._platform.get("/summary")).raise_for_status().json()
         return answer

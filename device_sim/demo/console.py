@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 
-Text = Callable[..., str]
+from device_sim.demo.options import Options, Text
 
 FAILED, USAGE = 1, 2
 DAY_S = 86_400.0
 DEFAULT_DURATION_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the demo was asked for."""
-
-    sessions: Path | None
-    day: date | None
-    speed: float
-    duration_s: float
-    headless: bool
-    report: Path | None
-    seed: int
-    cap_kw: float | None
-    keep: Path | None
-    as_json: bool
 
 
 def build(text: Text) -> typer.Typer:
@@ -44,49 +26,59 @@ def build(text: Text) -> typer.Typer:
     def demo(
         sessions: Path | None = typer.Option(None, "--sessions", help=text("demo.sessions")),
         day: datetime | None = typer.Option(None, "--day", formats=["%Y-%m-%d"], help=text("demo.day")),
-        speed: float = typer.Option(DAY_S / DEFAULT_DURATION_S, "--speed", min=1.0, max=1000.0, help=text("demo.speed")),
-        duration: float | None = typer.Option(None, "--duration", min=10.0, help=text("demo.duration")),
+        speed: float = typer.Option(DAY_S / DEFAULT_DURATION_S, "--speed", min=1, max=1000, help=text("demo.speed")),
+        duration: float | None = typer.Option(None, "--duration", min=10, max=DAY_S, help=text("demo.duration")),
         headless: bool = typer.Option(False, "--headless", help=text("demo.headless")),
         report: Path | None = typer.Option(None, "--report", help=text("demo.report_file")),
+        picture: Path | None = typer.Option(None, "--picture", help=text("demo.picture.option")),
         seed: int = typer.Option(1, "--seed", help=text("demo.seed")),
-        cap_kw: float | None = typer.Option(None, "--cap-kw", min=1.0, help=text("demo.cap")),
+        cap_kw: float | None = typer.Option(None, "--cap-kw", min=1, help=text("demo.cap")),
         keep: Path | None = typer.Option(None, "--keep", help=text("demo.keep")),
-        as_json: bool = typer.Option(False, "--json", help=text("console.option.json")),
+        as_json: bool = typer.Option(False, "--json", help=text("console.json")),
     ) -> None:
+        chosen_day = day.date() if day else None
         duration_s = duration or DAY_S / speed
-        chosen = Options(
-            sessions, day.date() if day else None, speed, duration_s, headless, report, seed, cap_kw, keep, as_json
-        )
-        _demo(text, chosen)
+        options = Options(sessions, chosen_day, speed, duration_s, headless or as_json, seed, cap_kw, keep)
+        console = Console(stderr=as_json)
+        document, drawing = _run(text, options, console)
+        _write(console, text, ((report, json.dumps(document, indent=2, ensure_ascii=False)), (picture, drawing)))
+        _show(console, text, document, as_json)
 
     return app
 
 
-def _demo(text: Text, options: Options) -> None:
+def _run(text: Text, options: Options, console: Console) -> tuple[dict[str, Any], str]:
     """Imports late: the simulator and the optimiser take a moment."""
     from device_sim.demo.processes import ChildDied
     from device_sim.demo.run import run
 
-    console = Console(stderr=options.as_json)
     try:
-        report = run(text, options, console)
+        return run(text, options, console)
     except ValueError as fault:
         console.print(text("demo.bad_input", reason=fault), style="red", markup=False)
         raise typer.Exit(USAGE) from fault
     except (ChildDied, OSError) as fault:
         console.print(text("demo.failed", reason=fault), style="red", markup=False)
         raise typer.Exit(FAILED) from fault
-    if options.report is not None:
-        options.report.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    _show(console, text, report, options)
 
 
-def _show(console: Console, text: Text, report: dict[str, Any], options: Options) -> None:
+def _write(console: Console, text: Text, wanted: tuple[tuple[Path | None, str], ...]) -> None:
+    for path, content in wanted:
+        if path is None:
+            continue
+        try:
+            path.write_text(content.rstrip() + "\n", encoding="utf-8")
+        except OSError as fault:
+            console.print(text("demo.failed", reason=fault), style="red", markup=False)
+            raise typer.Exit(FAILED) from fault
+
+
+def _show(console: Console, text: Text, document: dict[str, Any], as_json: bool) -> None:
     from device_sim.demo.report import table
 
-    if options.as_json:
-        typer.echo(json.dumps(report, ensure_ascii=False))
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False))
     else:
-        console.print(table(report, text))
-    if report["interrupted"]:
+        console.print(table(document, text))
+    if document["interrupted"]:
         console.print(text("demo.interrupted"))

@@ -1,4 +1,4 @@
-"""The day as a picture (SVG): base load grey, charging teal on top, the cap a red step line, the unmanaged day thin grey.
+"""The day as a picture (SVG): base load grey, charging teal on top, the cap red, the unmanaged day thin grey.
 
 Colours and grammar are those of every load picture of the product.
 """
@@ -39,7 +39,8 @@ def load_picture(
         scale.line(*_steps(at, cap), CAP, 2.0),
         *_legend(text),
     ]
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13">'
+    font = 'font-family="sans-serif" font-size="13"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" {font}>'
     return "\n".join([head, f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>', *parts, "</svg>", ""])
 
 
@@ -66,7 +67,8 @@ class _Scale:
 
     def line(self, at_s: Curve, power_w: Curve, colour: str, width: float, dash: str = "") -> str:
         dashes = f' stroke-dasharray="{dash}"' if dash else ""
-        return f'<polyline points="{self.points(at_s, power_w)}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>'
+        points = self.points(at_s, power_w)
+        return f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{width}"{dashes}/>'
 
 
 def _thin(count: int) -> NDArray[np.int64]:

@@ -1,8 +1,7 @@
-"""The processes of the demo: started in one process group of their own, stopped together, in every way a demo can end."""
+"""The processes of the demo: started in one process group of their own, stopped together however it ends."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import IO
 
 STOP_S = 8.0
-PR_SET_PDEATHSIG = 1
 
 
 class ChildDied(Exception):
@@ -46,7 +44,6 @@ class Children:
             stdout=log,
             stderr=log,
             process_group=self._group,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
         self._group = self._group or self._running[name].pid
 
@@ -54,12 +51,20 @@ class Children:
         """Whether the process is still there."""
         return self._running[name].poll() is None
 
-    def check(self, *names: str) -> None:
-        """Raises ChildDied when one of these ended."""
-        for name in names:
-            if not self.running(name):
-                code = self._running[name].returncode
-                raise ChildDied(f"{name} ended with exit code {code}\n{self.tail(name)}")
+    def check_all(self) -> None:
+        """Raises ChildDied when a process failed (one that ended well has done its work)."""
+        for name, process in self._running.items():
+            if process.poll() not in (None, 0):
+                raise ChildDied(f"{name} ended with exit code {process.returncode}\n{self.tail(name)}")
+
+    def tails(self) -> str:
+        """The ends of all logs."""
+        return "\n".join(f"{name}:\n{self.tail(name)}" for name in self._running)
+
+    def ask_to_end(self, name: str) -> None:
+        """Ask one process to end, without waiting."""
+        if self.running(name):
+            self._running[name].send_signal(signal.SIGTERM)
 
     def tail(self, name: str, lines: int = 15) -> str:
         """The end of a process's log."""
@@ -83,8 +88,3 @@ class Children:
             self.stop(name)
         for log in self._logs:
             log.close()
-
-
-def _end_with_parent() -> None:
-    """On Linux the kernel ends the child when the demo itself is killed."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,7 +1,7 @@
 """The demo's report: what happened, measured where it happened.
 
-True power comes from the simulated piles, not from the central system; what was stored comes from the central system, not
-from the piles. The two meet here.
+True power comes from the simulated piles, not from the central system; what was stored comes from the central system,
+not from the piles. The two meet here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Text = Callable[..., str]
 
 @dataclass(frozen=True, slots=True)
 class LoadTrace:
-    """The transformer's true load: seconds since the day's start, pile power and base load in W, the cap in force in W."""
+    """The transformer's true load by seconds since the start: piles, base load and the cap in force, in W."""
 
     at_s: NDArray[np.float64]
     piles_w: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""The site of the demo: 24 piles of four kinds, half OCPP 1.6 and half 2.0.1, behind one transformer with an office load.
+"""The site of the demo: 24 piles, half OCPP 1.6 and half 2.0.1, behind one transformer beside an office.
 
 Writes the files that the central system (`csms.toml`), the fleet (`piles.json`) and the platform (`partner.json`) read.
 """
@@ -66,7 +66,7 @@ def base_load_kw() -> list[float]:
 def write_settings(
     folder: Path, rating_kw: float, lowest_cap_kw: float, platform_url: str, secrets: Secrets, zone: str
 ) -> Path:
-    """`csms.toml` for the central system; returns its path. Only its owner may read it (it holds the partner's keys)."""
+    """`csms.toml` for the central system; only its owner may read it, because it holds the partner's keys."""
     lines = [
         f'data_dir = "{folder.as_posix()}"',
         'ocpp_host = "127.0.0.1"',
@@ -89,17 +89,8 @@ def write_settings(
         f"rating_kw = {rating_kw:.1f}",
         f"lowest_cap_kw = {lowest_cap_kw:.1f}",
         f"base_load_kw = {base_load_kw()}",
-        "",
-        "[[partners]]",
-        f'id = "{PARTNER}"',
-        'profile = "tcec102-2016"',
-        f'base_url = "{platform_url}"',
-        f'operator_id = "{OPERATOR_ID}"',
-        f'operator_secret = "{secrets.operator_secret}"',
-        f'data_secret = "{secrets.data_secret}"',
-        f'data_secret_iv = "{secrets.data_secret_iv}"',
-        f'sig_secret = "{secrets.sig_secret}"',
     ]
+    lines += _partner_lines(secrets, platform_url)
     for spec in piles():
         lines += [
             "",
@@ -117,15 +108,34 @@ def write_settings(
 
 def write_partner(folder: Path, secrets: Secrets) -> Path:
     """The operator as the platform knows it."""
-    partner = {
-        "operator_id": OPERATOR_ID,
-        "profile": "tcec102-2016",
-        "operator_secret": secrets.operator_secret,
-        "data_secret": secrets.data_secret,
-        "data_secret_iv": secrets.data_secret_iv,
-        "sig_secret": secrets.sig_secret,
-    }
-    return _private(folder / "partner.json", json.dumps({"partners": [partner]}))
+    return _private(folder / "partner.toml", "\n".join(_partner_lines(secrets)) + "\n")
+
+
+def _partner_lines(secrets: Secrets, platform_url: str = "") -> list[str]:
+    lines = [
+        "",
+        "[[partners]]",
+        f'id = "{PARTNER}"',
+        'profile = "tcec102-2016"',
+        f'operator_id = "{OPERATOR_ID}"',
+        f'operator_secret = "{secrets.operator_secret}"',
+        f'data_secret = "{secrets.data_secret}"',
+        f'data_secret_iv = "{secrets.data_secret_iv}"',
+        f'sig_secret = "{secrets.sig_secret}"',
+    ]
+    return [*lines, f'base_url = "{platform_url}"'] if platform_url else lines
+
+
+def write_piles(folder: Path) -> Path:
+    """The piles for the fleet."""
+    path = folder / "piles.json"
+    path.write_text(json.dumps([_pile(spec) for spec in piles()], indent=1), encoding="utf-8")
+    return path
+
+
+def _pile(spec: PileSpec) -> dict[str, object]:
+    names = ("station_id", "kind", "phases", "max_current_a", "max_power_w", "protocol")
+    return {name: getattr(spec, name) for name in names}
 
 
 def _private(path: Path, text: str) -> Path:

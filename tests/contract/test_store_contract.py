@@ -323,6 +323,8 @@ async def test_counts(store: Store) -> None:
         "energy_wh": 4.0,
         "profiles": {"sent": 1},
         "profiles_seen": 0,
+        "plans": 0,
+        "plan_gap_max": None,
         "outbox": {"queued": 2},
     }
     assert (await SqlOutbox(store, dict).counts())["queued"] == 2
