@@ -140,6 +140,8 @@ def _charging(settings: Settings) -> ChargingSettings:
         ramp_s=section.ramp_s,
         notice_s=section.notice_s,
         floor_a=section.floor_a,
+        floor_share=section.floor_share,
+        tilt_per_h=section.tilt_per_h,
         reserve_share=section.reserve_share,
         needs=NeedsPolicy(section.default_energy_kwh * 1000, section.default_stay_h * 3600),
         profiles=ProfileRules(periods_max=section.periods_max),

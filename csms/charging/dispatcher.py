@@ -24,6 +24,7 @@ from csms.charging.ports import Stations
 from csms.charging.profiles import floor_profile, other_unit, tx_profile, usual_unit
 from csms.charging.rounds import Order, Situation, Target, orders
 from csms.charging.settings import ChargingSettings
+from csms.charging.traits import known_unit, rules_for
 from csms.model.charging_profile import RateUnit
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
@@ -186,12 +187,13 @@ class Dispatcher:
             self._unit(order.ref, order.setpoint),
             now,
             self._settings.lease_s,
-            self._settings.profiles,
+            rules_for(self._stations.stations.get(order.ref.station_id), self._settings.profiles),
         )
         return Sending(order.ref, profile, order.setpoint, now, order.sequence, order.target.session_id, order.raises)
 
     def _unit(self, ref: EvseRef, setpoint: Setpoint) -> RateUnit:
-        unit = self._units.get(ref.station_id, usual_unit(setpoint))
+        station = self._stations.stations.get(ref.station_id)
+        unit = self._units.get(ref.station_id) or known_unit(station) or usual_unit(setpoint)
         return other_unit(unit) if ref in self._other_unit else unit
 
     async def _send(self, sendings: list[Sending], now: datetime) -> None:

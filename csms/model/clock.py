@@ -71,7 +71,7 @@ def system_clock() -> ScaledClock:
 
 
 def parse_clock(text: str) -> ScaledClock:
-    """Read `speed=288,wall=<unix seconds>,time=<ISO 8601>`, as `str(ScaledClock)` writes it; ValueError if it is not."""
+    """Read `speed=288,wall=<unix seconds>,time=<ISO 8601>` as `str(ScaledClock)` writes it; else ValueError."""
     fields = dict(part.split("=", 1) for part in text.split(",") if "=" in part)
     try:
         return ScaledClock(float(fields["speed"]), float(fields["wall"]), datetime.fromisoformat(fields["time"]))

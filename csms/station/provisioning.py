@@ -28,7 +28,7 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
             )
         ]
     )
-    station.booted, station.booted_at = True, received_at
+    station.booted, station.booted_at, station.identity = True, received_at, identity
     context.bus.publish(StationBooted(station_id, received_at))
     return BootReply(RegistrationStatus.ACCEPTED, context.clock.now(), context.settings.heartbeat_s)
 

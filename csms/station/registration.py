@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from csms.model.ids import EvseRef, is_station_id
-from csms.model.station import ConnectorStatus, CurrentKind, EvseRating
+from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, StationIdentity
 from csms.station.context import StationContext, StationSettings
 from csms.station.state import EvseState, Needs, StationState
 from csms.station.transactions import open_session
@@ -81,6 +81,7 @@ async def restore(context: StationContext) -> None:
     for row in await reader.stations():
         state = StationState(row.id, row.feeder_id, row.site_id, {}, booted=row.booted_at is not None)
         state.booted_at, state.last_seen_at = row.booted_at, row.last_seen_at
+        state.identity = StationIdentity(row.vendor, row.model, row.serial, row.firmware)
         context.stations[row.id] = state
     for evse in await reader.evses():
         nameplate = rating(evse.kind, evse.phases, evse.current_max_a, evse.power_max_w)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from csms.model.ids import EvseRef
-from csms.model.station import ConnectorStatus, EvseRating
+from csms.model.station import ConnectorStatus, EvseRating, StationIdentity
 from csms.station.ports import Link
 
 
@@ -68,6 +68,7 @@ class StationState:
     evses: dict[int, EvseState]
     link: Link | None = None
     booted: bool = False
+    identity: StationIdentity | None = None
     booted_at: datetime | None = None
     last_seen_at: datetime | None = None
 
