@@ -15,13 +15,15 @@ import pytest
 from tests.support.running import ROOT, csms
 
 COMMAND = [sys.executable, "-c", "import cli; cli.main()", "demo"]
+PACE = ("--speed", "90", "--duration", "40")
+"""An hour of the day; slow enough that a busy machine's hiccups stay shorter than the notice of a limit."""
 ACN = ROOT.parent / "shared" / "data" / "acn" / "acn_caltech_2019-05-01_2019-08-31.csv.gz"
 
 
 def run_demo(tmp_path: Path, *more: str) -> dict:
     report = tmp_path / "report.json"
     done = subprocess.run(
-        [*COMMAND, "--headless", "--duration", "30", "--report", str(report), "--keep", str(tmp_path / "run"), *more],
+        [*COMMAND, "--headless", *PACE, "--report", str(report), "--keep", str(tmp_path / "run"), *more],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -34,14 +36,15 @@ def run_demo(tmp_path: Path, *more: str) -> dict:
 
 def check(report: dict) -> None:
     assert report["samples"]["acknowledged"] == report["samples"]["stored"] > 0
-    assert set(report["stations"]) == {"1.6", "2.0.1"}
+    assert set(report["stations"]) == {"ocpp1.6", "ocpp2.0.1"}
     assert sum(report["stations"].values()) == 24
     assert report["sessions"]["started"] == report["sessions"]["ended"] > 0
     assert report["plan_gap_max"] <= 1e-4
     assert report["profiles"]["accepted"] > 0
     assert all(partner["queued"] == partner["sent"] == partner["retry"] == 0 for partner in report["province"])
     assert all(partner["acked"] > 0 for partner in report["province"])
-    assert report["load"]["over_cap_after_first_minute_s"] == 0
+    assert report["load"]["over_cap_s"] == 0
+    assert report["energy"]["delivered_wh"] > 0
 
 
 @pytest.mark.slow
