@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from csms.charging.discretise import Ask, Outlet
 from csms.charging.feeder import QUARTER_HOUR, Caps, FeederTree, usable_w
 from csms.charging.learning import Car
@@ -118,10 +120,10 @@ def problem(
     price = tilt_per_h * max(caps_kw) * SLOT_H
     return Problem(
         slot_h=SLOT_H,
-        base_load_kw=[w / 1000 for w in base_w],  # type: ignore[arg-type]
-        cap_kw=caps_kw,  # type: ignore[arg-type]
+        base_load_kw=np.array(base_w) / 1000,
+        cap_kw=np.array(caps_kw),
         sessions=tuple(ev_session(v, now) for v in visits if v.wants),
-        price=[price * n * SLOT_H for n in range(SLOTS)],  # type: ignore[arg-type]
+        price=price * SLOT_H * np.arange(SLOTS),
     )
 
 
