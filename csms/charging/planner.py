@@ -123,7 +123,7 @@ def problem(
         base_load_kw=np.array(base_w) / 1000,
         cap_kw=np.array(caps_kw),
         sessions=tuple(ev_session(v, now) for v in visits if v.wants),
-        price=price * SLOT_H * np.arange(SLOTS),
+        price=price * SLOT_H * np.arange(SLOTS, dtype=np.float64),
     )
 
 
