@@ -157,7 +157,7 @@ class Station16(Station):
             return {"status": "Rejected"}
         tx = self.transaction
         actions: dict[str, Callable[[], None]] = {
-            "BootNotification": self._boot,
+            "BootNotification": self.boot,
             "Heartbeat": lambda: self.say("Heartbeat", dict),
             "StatusNotification": lambda: self._show(self._status, always=True),
             "MeterValues": self._meter_now,

@@ -182,7 +182,7 @@ class Station201(Station):
             "StatusNotification": lambda: self._show(self._status, always=True),
             "MeterValues": self._meter_now,
             "TransactionEvent": self._meter_now,
-            "BootNotification": self._boot,
+            "BootNotification": self.boot,
         }
         if wanted not in actions:
             return {"status": "NotImplemented"}

@@ -14,12 +14,14 @@ from urllib.parse import quote
 
 import httpx
 
+from device_sim.clock import SimClock
 from device_sim.sessions import Session, Visit
 from device_sim.station import Station
 from device_sim.stats import FleetStats
 
 EVSE = 1
 TIMEOUT_WALL_S = 10.0
+ATTEMPTS, PAUSE_S, PAUSE_WALL_MIN_S = 3, 30.0, 0.3  # a station that has just been switched on may not be known yet
 CONNECTIONS_MAX = 8
 
 log = logging.getLogger(__name__)
@@ -47,8 +49,8 @@ def needs(session: Session, declared: Declared) -> tuple[datetime, float] | None
 class DriverApp:
     """Sends needs over HTTP in the background."""
 
-    def __init__(self, api_url: str, declared: Declared, stats: FleetStats) -> None:
-        self._declared, self._stats = declared, stats
+    def __init__(self, api_url: str, clock: SimClock, declared: Declared, stats: FleetStats) -> None:
+        self._clock, self._declared, self._stats = clock, declared, stats
         limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
         self._http = httpx.AsyncClient(
             base_url=api_url.rstrip("/"), timeout=TIMEOUT_WALL_S, trust_env=False, limits=limits
@@ -66,13 +68,16 @@ class DriverApp:
     async def _declare(self, station_id: str, departure: datetime, energy_wh: float) -> None:
         path = f"/api/v1/stations/{quote(station_id, safe='')}/evses/{EVSE}/needs"
         body = {"departure": departure.astimezone(UTC).isoformat(), "energy_wh": energy_wh}
-        try:
-            (await self._http.put(path, json=body)).raise_for_status()
-        except httpx.HTTPError as fault:
-            self._stats.needs_failed += 1
-            log.warning("needs of %s: %s", station_id, fault)
-        else:
-            self._stats.needs_declared += 1
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                (await self._http.put(path, json=body)).raise_for_status()
+            except httpx.HTTPError as fault:
+                log.log(logging.WARNING if attempt == ATTEMPTS else logging.DEBUG, "needs of %s: %s", station_id, fault)
+                await asyncio.sleep(max(PAUSE_WALL_MIN_S, self._clock.wall_s(PAUSE_S)) if attempt < ATTEMPTS else 0.0)
+            else:
+                self._stats.needs_declared += 1
+                return
+        self._stats.needs_failed += 1
 
     async def close(self) -> None:
         """Wait for what is under way and close."""

@@ -92,7 +92,8 @@ class Fleet:
     async def run(self, show: Callable[[Fleet], None] | None = None) -> None:
         """Run to the end of the timetable or until stopped. Raises OSError when trace or summary cannot be written."""
         self._began_s = self.clock.epoch_s()
-        app = DriverApp(self.settings.api_url, self.settings.declared, self.stats) if self.settings.api_url else None
+        url, declared = self.settings.api_url, self.settings.declared
+        app = DriverApp(url, self.clock, declared, self.stats) if url else None
         self._build(app)
         trace = self.settings.trace.open("w", encoding="utf-8", buffering=1) if self.settings.trace else None
         links = [asyncio.create_task(self._link(number, station)) for number, station in enumerate(self.stations)]

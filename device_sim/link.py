@@ -217,6 +217,7 @@ class Link:
         if frame[0] == CALL_ERROR:
             self._stats.call_errors[str(frame[2])] += 1
             log.info("%s: %s refused: %s", self._spec.station_id, message.action, frame[2:])
+            message.unique_id = ""  # said anew, it is a new CALL; only what got no answer keeps its id
             self._outgoing.failed(message, self._clock.epoch_s())
             return
         self._stats.messages_answered += 1

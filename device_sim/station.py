@@ -7,27 +7,22 @@ reboot). What is said in which OCPP version is left to a subclass: `client16`, `
 from __future__ import annotations
 
 import random
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from device_sim.clock import SimClock, at
-from device_sim.link import Link, Refused
-from device_sim.outgoing import Message, Outgoing, Payload
 from device_sim.pile import Pile, PileSpec, Reading
 from device_sim.profile_book import ProfileBook, Rules
 from device_sim.sessions import Visit
 from device_sim.smart_charging import Profile
+from device_sim.speaker import NEVER_S, Speaker
 from device_sim.stats import FleetStats
-from device_sim.variables import Variables
 
 CONNECTION_WAIT_S = 120.0  # how long a remote start waits for a cable
 BOOT_S = 10.0
-BOOT_RETRY_S = 30.0
 REACTION_MIN_S, REACTION_MAX_S = 1.0, 3.0
-NEVER_S = float("inf")
-Handler = Callable[[Payload], Payload]
 
 
 @dataclass(slots=True)
@@ -43,6 +38,7 @@ class Transaction:
     seq_no: int = 0
     remote_start_id: int | None = None
     state: str = ""
+    sampled_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +56,15 @@ def written(epoch_s: float) -> str:
     return at(epoch_s).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-class Station(ABC):
+class Station(Speaker):
     """What both versions share. Attributes are the station's state; subclasses say it in messages."""
 
     def __init__(
         self, spec: PileSpec, visits: Iterable[Visit], url: str, clock: SimClock, stats: FleetStats, rng: random.Random
     ) -> None:
-        self.spec, self.clock, self.stats, self.rng = spec, clock, stats, rng
+        super().__init__(spec, url, clock, stats, rng)
         self.visits = deque(sorted(visits, key=lambda visit: visit.session.arrival))
         self.pile = Pile(spec, clock.epoch_s(), reaction_s=rng.uniform(REACTION_MIN_S, REACTION_MAX_S))
-        self.variables = Variables()
-        self.outgoing = Outgoing()
-        self.link = Link(spec, url, clock, self.outgoing, self, stats, rng)
         self.book = ProfileBook(self.rules())
         self.visit: Visit | None = None
         self.transaction: Transaction | None = None
@@ -82,23 +75,14 @@ class Station(ABC):
         self._authorizing = False
         self._ended_by_command = False
         self._reset_when_idle = False
-        self._booted = False
-        self._boot_again_s = NEVER_S
         self._back_s = NEVER_S
-        self._heartbeat_s = NEVER_S
         self._status = ""
-        self._after_reply: list[Callable[[], None]] = []
-        self.handlers: dict[str, Handler] = {}
 
     # -- what the versions say ---------------------------------------------------------------------------------------
 
     @abstractmethod
     def rules(self) -> Rules:
         """What the pile accepts as profiles."""
-
-    @abstractmethod
-    def boot_payload(self) -> Payload:
-        """BootNotification."""
 
     @abstractmethod
     def say_status(self, status: str) -> None:
@@ -137,7 +121,7 @@ class Station(ABC):
             self.link.wake()
 
     def _next_due_s(self) -> float:
-        due_s = min(self._back_s, self._boot_again_s, self._heartbeat_s)
+        due_s = min(self._back_s, self.boot_again_s, self.heartbeat_s)
         if self.transaction is not None:
             due_s = min(due_s, self.transaction.next_meter_s)
         if self.visit is not None:
@@ -156,11 +140,7 @@ class Station(ABC):
         """Everything that is due now."""
         if self._back_s <= now_s:
             self._come_back()
-        if self._boot_again_s <= now_s:
-            self._boot()
-        if self._heartbeat_s <= now_s:
-            self._heartbeat_s = now_s + self.variables.heartbeat_s
-            self.say("Heartbeat", dict)
+        self.speak_due(now_s)
         if self.visit is not None and self.visit.session.departure_s <= now_s:
             self._leave()
         if self.visit is None and self.visits and self.visits[0].session.arrival_s <= now_s:
@@ -170,8 +150,10 @@ class Station(ABC):
 
     def _meter(self, tx: Transaction, now_s: float) -> None:
         tx.next_meter_s = self._next_sample_s(now_s)
-        if now_s > tx.start_s:
-            self.say_metered(tx, self.pile.read(), "Sample.Periodic")
+        reading = self.pile.read()
+        if reading.at_s > max(tx.start_s, tx.sampled_s):  # no two samples of one moment
+            tx.sampled_s = reading.at_s
+            self.say_metered(tx, reading, "Sample.Periodic")
 
     def _next_sample_s(self, now_s: float) -> float:
         interval_s = self.variables.meter_interval_s
@@ -196,15 +178,15 @@ class Station(ABC):
         """The meter interval may have changed: count it from now."""
         if self.transaction is not None:
             self.transaction.next_meter_s = self._next_sample_s(self.clock.epoch_s())
-        if self._heartbeat_s < NEVER_S:
-            self._heartbeat_s = self.clock.epoch_s() + self.variables.heartbeat_s
+        if self.heartbeat_s < NEVER_S:
+            self.heartbeat_s = self.clock.epoch_s() + self.variables.heartbeat_s
 
     # -- cars --------------------------------------------------------------------------------------------------------
 
     @property
     def idle(self) -> bool:
-        """Whether no car is here, none will come, and every transaction message is acknowledged."""
-        return self.visit is None and not self.visits and not self.outgoing.durable_count
+        """Whether no car is here, none will come, and there is nothing left to say."""
+        return self.visit is None and not self.visits and not self.outgoing
 
     def _arrive(self, visit: Visit) -> None:
         self.visit, self._ended_by_command = visit, False
@@ -306,64 +288,8 @@ class Station(ABC):
         """The id under which profiles name the running transaction."""
         return None if self.transaction is None else self.transaction.local_id
 
-    # -- the link ----------------------------------------------------------------------------------------------------
-
-    def say(
-        self,
-        action: str,
-        build: Callable[[], Payload],
-        *,
-        durable: bool = False,
-        samples: int = 0,
-        on_result: Callable[[Payload], None] | None = None,
-        on_failure: Callable[[], None] | None = None,
-    ) -> None:
-        """Put a CALL into the queue; what is not durable is not even tried while offline."""
-        if not durable and not self.link.online:
-            if on_failure is not None:
-                on_failure()
-            return
-        message = Message(action, build, durable, samples=samples, on_result=on_result, on_failure=on_failure)
-        self.outgoing.put(message)
-        self.link.wake()
-
-    def connected(self) -> None:
-        """A boot is due only after a start; a mere reconnection repeats the status (2.0.1 part 4, 5.3)."""
-        if not self._booted or not self.outgoing.accepted:
-            self._boot()
-        else:
-            self._resume()
-
-    def disconnected(self) -> None:
-        """What was not durable is forgotten."""
-        self._boot_again_s = self._heartbeat_s = NEVER_S
-        self.outgoing.forget_transient()
-
-    def _boot(self) -> None:
-        self._boot_again_s = NEVER_S
-        message = Message("BootNotification", self.boot_payload, boots=True)
-        message.on_result, message.on_failure = self._boot_answered, self._boot_later
-        self.outgoing.put(message)
-        self.link.wake()
-
-    def _boot_answered(self, result: Payload) -> None:
-        interval_s = float(result.get("interval") or 0.0)
-        self.outgoing.accepted = result.get("status") == "Accepted"
-        if not self.outgoing.accepted:
-            self._boot_again_s = self.clock.epoch_s() + (interval_s or BOOT_RETRY_S)
-            return
-        self._booted = True
-        self.stats.boots_accepted += 1
-        if interval_s > 0:
-            self.variables.heartbeat_s = interval_s
-        self._resume()
-
-    def _boot_later(self) -> None:
-        if self.link.online:
-            self._boot_again_s = self.clock.epoch_s() + BOOT_RETRY_S
-
-    def _resume(self) -> None:
-        self._heartbeat_s = self.clock.epoch_s() + self.variables.heartbeat_s
+    def resumed(self) -> None:
+        """After a boot or a reconnection: the status again, and a car that waits may start."""
         self._show(self._status or ("available" if self.operative else "unavailable"), always=True)
         self._ask_to_start()
 
@@ -371,23 +297,6 @@ class Station(ABC):
         if status != self._status or always:
             self._status = status
             self.say_status(status)
-
-    def answer(self, action: str, payload: Payload) -> Payload:
-        """The CALLRESULT for a CALL of the central system; raises Refused."""
-        handler = self.handlers.get(action)
-        if handler is None:
-            raise Refused("NotImplemented", f"{action} is not known here")
-        return handler(payload)
-
-    def answered(self) -> None:
-        """Do what had to wait until the answer was out."""
-        due, self._after_reply = self._after_reply, []
-        for action in due:
-            action()
-
-    def after_reply(self, action: Callable[[], None]) -> None:
-        """Do something once the answer being made has been sent."""
-        self._after_reply.append(action)
 
     # -- commands and mishaps ----------------------------------------------------------------------------------------
 
@@ -436,7 +345,7 @@ class Station(ABC):
 
     def reboot(self, boot_reason: str, down_s: float = BOOT_S) -> None:
         """Go away for `down_s` simulated seconds, then connect and boot anew."""
-        self._booted = self.outgoing.accepted = self._authorizing = False
+        self.outgoing.accepted = self._authorizing = False
         self.boot_reason = boot_reason
         self._back_s = self.clock.epoch_s() + down_s
         self.link.hold(True)
