@@ -83,7 +83,7 @@ class ChargingSection(_Section):
     ramp_s: float = Field(default=15.0, ge=0)
     floor_a: float = Field(default=6.0, ge=0)
     floor_share: float = Field(default=0.25, ge=0, le=1)
-    tilt_per_h: float = Field(default=1.0, ge=0)
+    tilt_per_h: float = Field(default=0.05, ge=0)
     reserve_share: float = Field(default=0.02, ge=0, lt=0.5)
     default_energy_kwh: float = Field(default=40.0, gt=0)
     default_stay_h: float = Field(default=4.0, gt=0)

@@ -31,7 +31,7 @@ class ChargingSettings:
     floor_a: float = 6.0
     floor_share: float = 0.25
     reserve_share: float = 0.02
-    tilt_per_h: float = 1.0
+    tilt_per_h: float = 0.05
     needs: NeedsPolicy = field(default_factory=NeedsPolicy)
     profiles: ProfileRules = field(default_factory=ProfileRules)
 

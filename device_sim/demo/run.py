@@ -176,17 +176,17 @@ class Show:
         self._console.print(self._text("demo.running", **facts, load=f"{load_w / 1000:.0f} kW", cap=cap))
 
     async def _drain(self, children: Children, central: Central) -> None:
-        """Cars leave, last messages are answered, orders reach the platform. The fleet ends by itself, or when told."""
+        """Cars leave, last messages are answered, orders reach the platform; an interrupted day ends as it stands."""
         if self._options.headless:
             self._console.print(self._text("demo.draining"))
         if self._stop.is_set():
             children.ask_to_end("fleet")
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_WALL_S):
-                delivered = False
-                while not delivered:
+                done = False
+                while not done:
                     await asyncio.sleep(POLL_WALL_S)
-                    delivered = not children.running("fleet") and await self._delivered(central)
+                    done = not children.running("fleet") and (self._stop.is_set() or await self._delivered(central))
 
     async def _delivered(self, central: Central) -> bool:
         try:
