@@ -75,11 +75,15 @@ class Station201(Station):
             },
         }
 
+    def shown_as(self, status: str) -> str:
+        """Available, Unavailable or Occupied."""
+        return STATUSES.get(status, "Occupied")
+
     def say_status(self, status: str) -> None:
         """StatusNotificationRequest; what happens inside a transaction is told by TransactionEvent."""
         payload = {
             "timestamp": written(self.pile.at_s),
-            "connectorStatus": STATUSES.get(status, "Occupied"),
+            "connectorStatus": self.shown_as(status),
             "evseId": EVSE,
             "connectorId": CONNECTOR,
         }

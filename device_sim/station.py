@@ -108,6 +108,10 @@ class Station(Speaker):
     def say_ended(self, tx: Transaction, reading: Reading, reason: str) -> None:
         """The transaction is over."""
 
+    def shown_as(self, status: str) -> str:
+        """How a status reads on the wire; what reads alike is not said twice."""
+        return status
+
     # -- time --------------------------------------------------------------------------------------------------------
 
     def tick(self, now_s: float) -> None:
@@ -294,8 +298,9 @@ class Station(Speaker):
         self._ask_to_start()
 
     def _show(self, status: str, always: bool = False) -> None:
-        if status != self._status or always:
-            self._status = status
+        changed = self.shown_as(status) != self.shown_as(self._status)
+        self._status = status
+        if changed or always:
             self.say_status(status)
 
     # -- commands and mishaps ----------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,7 +90,7 @@ def test_the_composite_schedule_is_the_limit_at_every_second(installed: list[Pro
     for period in periods:
         limit = limit_at(installed, SUPPLY, 0.0, from_s + period.start_s + 1e-7)
         assert (period.limit, period.phases) == (limit.current_a, limit.phases)
-    assert all(a.limit != b.limit or a.phases != b.phases for a, b in zip(periods, periods[1:], strict=False))
+    assert all(a.limit != b.limit or a.phases != b.phases for a, b in pairwise(periods))
 
 
 @given(st.lists(profiles(), max_size=5), profiles(), seconds(0, 2_000))

@@ -43,7 +43,6 @@ class CsmsStub:
     invalid: list[str] = field(default_factory=list)
     connections: Counter[str] = field(default_factory=Counter)
     sockets: dict[str, ServerConnection] = field(default_factory=dict)
-    news: asyncio.Condition = field(default_factory=asyncio.Condition)
     _server: Server | None = None
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
     _answers: dict[str, asyncio.Future[list[Any]]] = field(default_factory=dict)
@@ -71,9 +70,10 @@ class CsmsStub:
         return [said.payload for said in self.said if said.action == action]
 
     async def until(self, condition: Any, limit_s: float = 20.0) -> None:
-        """Wait until `condition()` holds; every frame is a chance."""
-        async with asyncio.timeout(limit_s), self.news:
-            await self.news.wait_for(condition)
+        """Wait until `condition()` holds."""
+        async with asyncio.timeout(limit_s):
+            while not condition():  # noqa: ASYNC110 - conditions reach into both sides, no single event tells
+                await asyncio.sleep(0.005)
 
     async def command(self, station: str, action: str, payload: Json) -> list[Any]:
         """Send a CALL; the frame that answers it, checked against its schema."""
@@ -81,7 +81,7 @@ class CsmsStub:
         self._answers[unique_id] = asyncio.get_running_loop().create_future()
         await socket.send(json.dumps([2, unique_id, action, payload]))
         async with asyncio.timeout(10.0):
-            frame = await self._answers.pop(unique_id)
+            frame = await self._answers[unique_id]
         if frame[0] == 3:
             version = VERSIONS[str(socket.subprotocol)]
             get_validator(MessageType.CallResult, action, version).validate(frame[2])
@@ -97,14 +97,10 @@ class CsmsStub:
                 await self._hear(station, socket, json.loads(text))
         except ConnectionClosed:
             pass
-        async with self.news:
-            self.news.notify_all()
 
     async def _hear(self, station: str, socket: ServerConnection, frame: list[Any]) -> None:
         if frame[0] == 2:
             answer = self._answer(station, str(socket.subprotocol), *frame[1:4])
-            async with self.news:
-                self.news.notify_all()
             if answer is not None:
                 await socket.send(json.dumps(answer))
         elif frame[1] in self._answers:

@@ -35,7 +35,7 @@ def car(energy_wh: float = 5_000.0, **values: float) -> Car:
     return Car(battery, energy_wh, soc_start=0.4, phases=3, ac_power_w=11_040.0, dc_power_w=50_000.0, **values)
 
 
-def visit(after_s: float = 60.0, stay_s: float = 3_600.0, energy_wh: float = 5_000.0, name: str = "s1") -> Visit:
+def visit(after_s: float = 60.0, stay_s: float = 1_500.0, energy_wh: float = 2_000.0, name: str = "s1") -> Visit:
     arrival = BEGIN + timedelta(seconds=after_s)
     return Visit(Session(name, arrival, arrival + timedelta(seconds=stay_s), energy_wh), car(energy_wh))
 
