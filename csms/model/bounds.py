@@ -37,6 +37,3 @@ SAMPLED_VALUES_MAX = 2000
 
 CLOCK_SKEW_FLAG_S = 300.0
 """Station times further than this from arrival are kept but not used for live views."""
-
-HANDSHAKES_MAX = 512
-"""Websocket handshakes in progress at once."""

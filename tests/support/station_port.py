@@ -1,0 +1,79 @@
+"""A station room for gateway tests: admits whom it is told to, answers what it is told to, notes everything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+from csms.model.inbound import (
+    Acknowledged,
+    Authorize,
+    AuthorizeReply,
+    Boot,
+    BootReply,
+    Heartbeat,
+    HeartbeatReply,
+    Inbound,
+    Reply,
+    SessionStarted,
+    SessionStartedReply,
+)
+from csms.model.session import AuthorizationStatus
+from csms.model.station import RegistrationStatus
+from csms.station.ports import Link
+
+ACCEPTED = AuthorizeReply(AuthorizationStatus.ACCEPTED)
+
+
+class NotedStations:
+    """Fits `csms.gateway.ports.StationPort`. `before_answer` may wait, raise, or talk to the link."""
+
+    def __init__(self, known: set[str]) -> None:
+        self.known = known
+        self.links: dict[str, Link] = {}
+        self.came: list[str] = []
+        self.left: list[str] = []
+        self.heard: list[tuple[str, Inbound]] = []
+        self.changed = asyncio.Event()
+        self.before_answer: Callable[[str, Inbound], object] | None = None
+        self.on_connect: Exception | None = None
+
+    def admit(self, station_id: str) -> bool:
+        return station_id in self.known
+
+    async def connected(self, station_id: str, link: Link) -> None:
+        if self.on_connect is not None:
+            raise self.on_connect
+        self.links[station_id] = link
+        self.came.append(station_id)
+        self.changed.set()
+
+    async def disconnected(self, station_id: str, link: Link) -> None:
+        self.left.append(station_id)
+        self.changed.set()
+
+    async def receive(self, station_id: str, message: Inbound, received_at: datetime) -> Reply:
+        if self.before_answer is not None:
+            waiting = self.before_answer(station_id, message)
+            if asyncio.iscoroutine(waiting):
+                await waiting
+        self.heard.append((station_id, message))
+        match message:
+            case Boot():
+                return BootReply(RegistrationStatus.ACCEPTED, received_at, 300)
+            case Heartbeat():
+                return HeartbeatReply(received_at)
+            case Authorize():
+                return ACCEPTED
+            case SessionStarted():
+                return SessionStartedReply(len(self.heard), ACCEPTED)
+            case _:
+                return Acknowledged()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until something noted makes it true."""
+        async with asyncio.timeout(10):
+            while not condition():
+                self.changed.clear()
+                await self.changed.wait()
