@@ -73,6 +73,7 @@ class Show:
         self._clock = SimClock(options.speed, SimClock().epoch_s() + STARTUP_WALL_S, planned.played.began)
         self._stop = asyncio.Event()
         self._pushed = False
+        self._plain = options.headless or not console.is_terminal
 
     async def play(self) -> Figures:
         """Everything from the first process to the last figure."""
@@ -128,7 +129,7 @@ class Show:
 
     def _view(self, central: Central) -> asyncio.Task[None] | None:
         """The live view, unless this runs for a machine; leaving it ends the demo."""
-        if self._options.headless or not self._console.is_terminal:
+        if self._plain:
             return None
         from monitor.dashboard.live import LiveView
         from monitor.dashboard.screen import Screen
@@ -151,7 +152,7 @@ class Show:
             children.check_all()
             await self._push_limit(central)
             minute = (self._clock.now() - self._day.played.began).total_seconds() / 60
-            if self._options.headless and minute - said_at >= 60:
+            if self._plain and minute - said_at >= 60:
                 said_at = minute
                 await self._say(central)
             with suppress(TimeoutError):
@@ -163,7 +164,7 @@ class Show:
             return
         self._pushed = True
         await central.push_limit(site.FEEDER, LIMIT_ID, limit.power_w, limit.valid_from, limit.valid_to)
-        if self._options.headless:
+        if self._plain:
             words = {"cap": f"{limit.power_w / 1000:g} kW", "start": _clock_time(limit.valid_from)}
             self._console.print(self._text("demo.limit_pushed", **words, end=_clock_time(limit.valid_to)))
 
@@ -177,7 +178,7 @@ class Show:
 
     async def _drain(self, children: Children, central: Central) -> None:
         """Cars leave, last messages are answered, orders reach the platform; an interrupted day ends as it stands."""
-        if self._options.headless:
+        if self._plain:
             self._console.print(self._text("demo.draining"))
         if self._stop.is_set():
             children.ask_to_end("fleet")
