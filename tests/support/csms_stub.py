@@ -38,6 +38,7 @@ class CsmsStub:
     boot_statuses: list[str] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     id_status: str = "Accepted"
+    id_status_of: dict[str, str] = field(default_factory=dict)
     mute: set[str] = field(default_factory=set)
     said: list[Said] = field(default_factory=list)
     invalid: list[str] = field(default_factory=list)
@@ -118,7 +119,7 @@ class CsmsStub:
         return [3, unique_id, self._result(action, protocol)]
 
     def _result(self, action: str, protocol: str) -> Json:
-        judged = {"status": self.id_status}
+        judged = {"status": self.id_status_of.get(action, self.id_status)}
         results: dict[str, Json] = {
             "Heartbeat": {"currentTime": NOW},
             "Authorize": {"idTagInfo": judged} if protocol == "ocpp1.6" else {"idTokenInfo": judged},

@@ -154,8 +154,7 @@ async def test_answers_of_an_idle_station() -> None:
 
 
 async def test_a_deauthorised_card_ends_the_transaction() -> None:
-    async with CsmsStub() as csms, running(csms.url, SECOND_SPEC, [visit(5.0, 3_600.0)]):
-        await csms.until(lambda: "Authorize" in csms.actions())
-        csms.id_status = "Invalid"
+    refusing = CsmsStub(id_status_of={"TransactionEvent": "Invalid"})
+    async with refusing as csms, running(csms.url, SECOND_SPEC, [visit(5.0, 3_600.0)]):
         await csms.until(lambda: events(csms) and events(csms)[-1]["eventType"] == "Ended")
         assert events(csms)[-1]["transactionInfo"]["stoppedReason"] == "DeAuthorized"
