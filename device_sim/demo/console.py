@@ -50,10 +50,13 @@ def build(text: Text) -> typer.Typer:
 def _run(text: Text, options: Options, console: Console) -> tuple[dict[str, Any], str]:
     """Imports late: the simulator and the optimiser take a moment."""
     from device_sim.demo.processes import ChildDied
-    from device_sim.demo.run import run
+    from device_sim.demo.run import StoppedEarly, run
 
     try:
         return run(text, options, console)
+    except (StoppedEarly, KeyboardInterrupt):
+        console.print(text("demo.stopped_early"))
+        raise typer.Exit(0) from None
     except ValueError as fault:
         console.print(text("demo.bad_input", reason=fault), style="red", markup=False)
         raise typer.Exit(USAGE) from fault

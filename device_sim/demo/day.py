@@ -30,7 +30,7 @@ from device_sim.unmanaged import Unmanaged, unmanaged
 Floats = NDArray[np.float64]
 ZONE = ZoneInfo("Asia/Shanghai")
 QUARTER_S = 900
-CAP_SHARE = 0.4
+CAP_SHARE = 0.25
 """The transformer carries the base load and this share of what the cars would draw without management."""
 LIMIT_SHARE = 0.8
 """The grid operator's limit, as a share of the rating."""

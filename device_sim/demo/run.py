@@ -37,10 +37,14 @@ DRAIN_WALL_S = 90.0
 LIMIT_ID = "6f1c5d3e-0000-4000-8000-000000000001"
 
 
+class StoppedEarly(Exception):
+    """Interrupted before there was anything to report."""
+
+
 def run(text: Text, options: Options, console: Console) -> tuple[dict[str, Any], str]:
     """The report and the picture of the day.
 
-    Raises ValueError for input that cannot be played, OSError and ChildDied when a process fails.
+    Raises ValueError for input that cannot be played, OSError and ChildDied when a process fails, StoppedEarly.
     """
     with _folder(options.keep) as folder:
         planned = prepare(options)
@@ -122,6 +126,8 @@ class Show:
         with suppress(TimeoutError):
             async with asyncio.timeout(READY_WALL_S):
                 while not (content := _content(path)):
+                    if self._stop.is_set():
+                        raise StoppedEarly
                     children.check_all()
                     await asyncio.sleep(READY_POLL_WALL_S)
                 return content
@@ -200,9 +206,13 @@ class Show:
         return waiting == 0 and open_sessions == 0 and orders >= ended
 
     async def _figures(self, central: Central) -> Figures:
+        if self._stop.is_set() and not _content(self._folder / "fleet.json"):
+            raise StoppedEarly
         planned, overview = self._day, await central.overview()
         ended = min(self._clock.now(), planned.played.ended)
         trace = _read_trace(self._folder / "trace.jsonl", planned, planned.limit if self._pushed else None)
+        if self._stop.is_set() and not trace.at_s.size:
+            raise StoppedEarly
         fleet = json.loads((self._folder / "fleet.json").read_text("utf-8"))
         return Figures(
             began=planned.played.began,
