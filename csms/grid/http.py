@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 
 from csms.grid.decide import Decision
 from csms.grid.service import LimitService
-from csms.grid.strict_json import BODY_BYTES_MAX
+from csms.grid.statement import BODY_BYTES_MAX
 from csms.model.errors import StoreUnavailable
 from csms.model.limit import Limit
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from csms.grid.strict_json import Malformed, read_object
+from csms.wire.strict_json import Bounds, JsonRefused, read_object
 
+BODY_BYTES_MAX = 256 * 1024
+BOUNDS = Bounds(BODY_BYTES_MAX, depth_max=8, integer_digits_max=18, nul=False)
 POWER_MAX_W = 10**10
 VERSION_MAX = 10**15
 REASON_LENGTH_MAX = 500
@@ -55,8 +57,8 @@ class Statement:
 def read_statement(raw: bytes, limit_id: str) -> Statement:
     """Raises BadStatement: malformed, bad_unit, bad_sign, not_finite."""
     try:
-        body = read_object(raw)
-    except Malformed as fault:
+        body = read_object(raw, BOUNDS)
+    except JsonRefused as fault:
         raise BadStatement("malformed", str(fault)) from None
     _check_names(body, limit_id)
     cancel = _of_type(body, "cancel", bool, False)
