@@ -18,6 +18,7 @@ from csms.model.clock import Clock
 
 log = logging.getLogger(__name__)
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 READY_FILE = "serve.json"
 """In the data folder while the server runs: process id and ports, for scripts that started it with port 0."""
 
@@ -46,6 +47,8 @@ class CentralSystem:
         rooms = self._rooms = await build_rooms(self._settings, self._clock)
         for name, work in rooms.background:
             self._supervisor.start(name, work)
+        if self._settings.http_host not in LOOPBACK:
+            log.warning("api_open_without_login", extra={"http_host": self._settings.http_host})
         self._http = HttpServer(rooms.api, self._settings.http_host, self._settings.http_port)
         self.http_port = await self._http.start()
         self.ocpp_port = await rooms.gateway.start()
