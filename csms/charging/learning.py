@@ -74,8 +74,10 @@ class Cars:
 
     def _binding(self, car: Car, power_w: float, told: Setpoint) -> bool:
         """Whether the limit holds the car back; an AC car on fewer phases reaches only its share of the limit."""
-        if told.kind is CurrentKind.DC or car.phases is not None:
+        if told.kind is CurrentKind.DC:
             return power_w >= BINDING * told.value_w
+        if car.phases is not None:
+            return power_w >= BINDING * told.limit_a * NOMINAL_V * min(car.phases, told.phases)
         for phases in range(1, told.phases + 1):
             reach_w = told.limit_a * NOMINAL_V * phases
             if BINDING * reach_w <= power_w <= (2 - BINDING) * reach_w:

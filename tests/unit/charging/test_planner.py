@@ -197,6 +197,7 @@ def test_a_car_on_one_phase_shows_at_two_limits_or_by_its_currents() -> None:
     assert observed(cars, 6_900, 2_300).phases is None
     assert observed(cars, 13_800, 4_600).phases == 1
     assert cars.car(A, 7).power_max_w is None
+    assert observed(cars, 13_800, 4_600, start_s=600).power_max_w is None, "its share of the old limit is no weakness"
     other = Cars()
     other.observe_phases(
         A, 7, [Sample(NOW, CURRENT_IMPORT, v, "A", p) for p, v in (("L1", 16.0), ("L2", 0.0), ("L3", 0.1))]
