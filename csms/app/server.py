@@ -9,6 +9,7 @@ import os
 import signal
 from collections.abc import Callable
 
+from csms.app.folder import FolderLock
 from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
 from csms.app.rooms import Rooms, build_rooms
@@ -30,6 +31,7 @@ class CentralSystem:
         self._settings = settings
         self._clock = clock
         self._supervisor = Supervisor(clock)
+        self._lock = FolderLock(settings.data_dir)
         self._rooms: Rooms | None = None
         self._http: HttpServer | None = None
         self.ocpp_port = 0
@@ -37,6 +39,7 @@ class CentralSystem:
 
     async def start(self) -> None:
         """Raises CsmsError (settings, store) or OSError (a port is taken); then nothing is left running."""
+        self._lock.take()
         try:
             await self._start()
         except BaseException:
@@ -65,6 +68,7 @@ class CentralSystem:
         await self._supervisor.stop()
         if self._rooms is not None:
             await self._rooms.close()
+        self._lock.release()
         log.info("stopped")
 
     def _write_ready_file(self) -> None:
