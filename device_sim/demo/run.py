@@ -48,9 +48,6 @@ def run(text: Text, options: Options, console: Console) -> tuple[dict[str, Any],
     """
     with _folder(options.keep) as folder:
         planned = prepare(options)
-        facts = {"piles": len(site.piles()), "sessions": len(planned.visits)}
-        hours = f"{planned.played.length_s / 3600:.1f}"
-        console.print(text("demo.starting", **facts, hours=hours, speed=f"{options.speed:g}"))
         figures = asyncio.run(Show(text, options, console, folder, planned).play())
         if options.keep is not None:
             console.print(text("demo.kept", folder=folder), markup=False)
@@ -84,6 +81,7 @@ class Show:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, self._stop.set)
+        self._say_what_comes()
         environment = {"CSMS_CLOCK": str(self._clock)}
         with Children(self._folder, environment) as children:
             central = await self._start(children)
@@ -95,6 +93,11 @@ class Show:
             finally:
                 await _end(viewing)
                 await central.close()
+
+    def _say_what_comes(self) -> None:
+        facts = {"piles": len(site.piles()), "sessions": len(self._day.visits)}
+        hours = f"{self._day.played.length_s / 3600:.1f}"
+        self._console.print(self._text("demo.starting", **facts, hours=hours, speed=f"{self._options.speed:g}"))
 
     async def _start(self, children: Children) -> Central:
         secrets = site.Secrets(*(token_hex(8) for _ in range(4)))

@@ -62,16 +62,18 @@ def test_a_recorded_stretch_of_day(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(90)
-@pytest.mark.parametrize("after_s", [0.7, 2.0, 3.5, 9.0])
+@pytest.mark.parametrize("after_s", [0.0, 1.0, 2.5, 8.0])
 def test_ctrl_c_ends_it_cleanly_and_leaves_no_process(tmp_path: Path, after_s: float) -> None:
     process = subprocess.Popen(
         [*COMMAND, "--headless", "--duration", "60", "--keep", str(tmp_path / "run")],
         cwd=ROOT,
-        env={**os.environ, "CSMS_DEMO_MARK": str(tmp_path)},
+        env={**os.environ, "CSMS_DEMO_MARK": str(tmp_path), "CSMS_LANG": "en", "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("Starting")
     time.sleep(after_s)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
