@@ -37,3 +37,6 @@ SAMPLED_VALUES_MAX = 2000
 
 CLOCK_SKEW_FLAG_S = 300.0
 """Station times further than this from arrival are kept but not used for live views."""
+
+STRANGERS_MAX = 1000
+"""Unregistered stations let in at most: each costs a row and memory, and anybody can invent ids."""

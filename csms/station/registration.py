@@ -55,7 +55,7 @@ async def register(context: StationContext, registered: Registration) -> None:
     rows = [_evse_row(registered.station_id, evse_id, nameplate) for evse_id, nameplate in registered.evses.items()]
     await context.store.writer.commit([changes.register_station(station), *(changes.put_evse(row) for row in rows)])
     live = context.stations.setdefault(registered.station_id, StationState(registered.station_id, "", "", {}))
-    live.feeder_id, live.site_id = feeder_id, site_id
+    live.feeder_id, live.site_id, live.registered = feeder_id, site_id, registered.registered
     for evse_id, nameplate in registered.evses.items():
         known = live.evses.get(evse_id)
         if known is None:
@@ -80,7 +80,7 @@ async def restore(context: StationContext) -> None:
     reader = context.store.reader
     for row in await reader.stations():
         state = StationState(row.id, row.feeder_id, row.site_id, {}, booted=row.booted_at is not None)
-        state.booted_at, state.last_seen_at = row.booted_at, row.last_seen_at
+        state.booted_at, state.last_seen_at, state.registered = row.booted_at, row.last_seen_at, row.registered
         state.identity = StationIdentity(row.vendor, row.model, row.serial, row.firmware)
         context.stations[row.id] = state
     for evse in await reader.evses():

@@ -67,6 +67,7 @@ class StationState:
     site_id: str
     evses: dict[int, EvseState]
     link: Link | None = None
+    registered: bool = True
     booted: bool = False
     identity: StationIdentity | None = None
     booted_at: datetime | None = None

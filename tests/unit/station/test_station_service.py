@@ -107,7 +107,7 @@ async def test_other_notifications_are_kept(desk) -> None:
     assert (notice.code, notice.detail) == ("FirmwareStatusNotification", {"status": "Installed"})
 
 
-async def test_strangers_are_admitted_only_when_asked_for(desk) -> None:
+async def test_strangers_are_admitted_only_when_asked_for(desk, monkeypatch: pytest.MonkeyPatch) -> None:
     assert desk.service.admit(STATION)
     assert not desk.service.admit("STRANGER")
     open_house = StationService(desk.clock, desk.store, EventBus(), StationSettings(accept_unknown=True))
@@ -116,6 +116,9 @@ async def test_strangers_are_admitted_only_when_asked_for(desk) -> None:
     await open_house.connected("STRANGER", RecordingLink())
     row = await desk.store.reader.station("STRANGER")
     assert not row.registered
+    monkeypatch.setattr("csms.station.service.STRANGERS_MAX", 1)
+    assert not open_house.admit("ONE-TOO-MANY")
+    assert open_house.admit("STRANGER")
     await open_house.close()
 
 
