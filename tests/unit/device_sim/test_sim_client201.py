@@ -79,7 +79,7 @@ async def test_request_start_and_stop() -> None:
 
 
 async def test_a_reset_on_idle_waits_for_the_car_to_leave() -> None:
-    async with CsmsStub() as csms, running(csms.url, SECOND_SPEC, [visit(5.0, 900.0)]):
+    async with CsmsStub() as csms, running(csms.url, SECOND_SPEC, [visit(5.0, 3_000.0)]):
         await csms.until(lambda: len(events(csms)) > 0)
         assert (await csms.command(ID, "Reset", {"type": "OnIdle"}))[2] == {"status": "Scheduled"}
         await csms.until(lambda: csms.actions().count("BootNotification") == 2)

@@ -21,8 +21,9 @@ OWN = "session_id,arrival,departure,energy_kwh\n"
 GOOD = "a,2026-01-05T08:10:00+00:00,2026-01-05T09:00:00+00:00,2\n"
 
 
-async def started(*arguments: str, speed: float = 5_000.0) -> asyncio.subprocess.Process:
-    clock = SimClock(speed, time.time(), BEGIN)
+async def started(*arguments: str, speed: float = 5_000.0, lead_s: float = 0.0) -> asyncio.subprocess.Process:
+    """`lead_s`: wall seconds that the process has to start up before the clock shows BEGIN."""
+    clock = SimClock(speed, time.time() + lead_s, BEGIN)
     environment = {**os.environ, "CSMS_CLOCK": str(clock), "CSMS_LANG": "en", "PYTHONPATH": str(ROOT)}
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -34,8 +35,8 @@ async def started(*arguments: str, speed: float = 5_000.0) -> asyncio.subprocess
     )
 
 
-async def said(*arguments: str) -> tuple[int | None, str, str]:
-    process = await started(*arguments)
+async def said(*arguments: str, lead_s: float = 0.0) -> tuple[int | None, str, str]:
+    process = await started(*arguments, lead_s=lead_s)
     out, err = await asyncio.wait_for(process.communicate(), 60.0)
     return process.returncode, out.decode(), err.decode()
 
@@ -44,9 +45,8 @@ async def test_replay_of_a_file(tmp_path: Path) -> None:
     file = tmp_path / "s.csv"
     file.write_text(OWN + GOOD)
     async with CsmsStub() as csms:
-        code, out, err = await said(
-            "replay", str(file), "--url", csms.url, "--piles", "2", "--json", "--zone", "UTC", "--day", "2026-11-24"
-        )
+        common = ("--url", csms.url, "--piles", "2", "--json", "--zone", "UTC", "--day", "2026-11-24")
+        code, out, err = await said("replay", str(file), *common, lead_s=6.0)
         assert csms.invalid == []
     summary = json.loads(out)
     assert (code, err) == (0, "")
