@@ -42,6 +42,11 @@ class LoadTrace:
         held_s = np.diff(self.at_s, append=self.at_s[-1:])
         return float(held_s[(self.total_w > self.cap_w) & (self.at_s >= from_s)].sum())
 
+    def last_over_cap_at_s(self) -> float | None:
+        """When the load was over the cap for the last time, in seconds from the start; None if it never was."""
+        over_s = self.at_s[self.total_w > self.cap_w]
+        return float(over_s[-1]) if over_s.size else None
+
     def overrun_w(self, from_s: float = 0.0) -> float:
         """The largest step over the cap, 0 if it held."""
         over = (self.total_w - self.cap_w)[self.at_s >= from_s]
@@ -111,6 +116,7 @@ def build(figures: Figures) -> dict[str, Any]:
             "peak_after_first_minute_w": round(trace.peak_w(settled_s)),
             "over_cap_s": round(trace.over_cap_s(), 1),
             "over_cap_after_first_minute_s": round(trace.over_cap_s(settled_s), 1),
+            "last_over_cap_at_s": trace.last_over_cap_at_s(),
             "largest_overrun_w": round(trace.overrun_w()),
             "unmanaged_peak_w": round(figures.unmanaged_peak_w),
             "unmanaged_over_cap_s": round(figures.unmanaged_over_s),

@@ -60,6 +60,7 @@ def test_seconds_over_the_cap_count_until_the_next_value() -> None:
     load = trace()
     assert load.over_cap_s() == 10.0
     assert load.over_cap_s(from_s=35.0) == 0.0
+    assert load.last_over_cap_at_s() == 30.0
     assert load.peak_w() == 105e3
     assert load.overrun_w() == 25e3
 
