@@ -17,7 +17,8 @@ from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.station.registration import Registration
 from csms.station.state import StationState
-from csms.store.tables import PlanRow, ProfileRow, Sample, Session, Station
+from csms.store.samples import StoredSample
+from csms.store.tables import PlanRow, ProfileRow, Session, Station
 
 
 class StationsPort(Protocol):
@@ -69,7 +70,7 @@ class ReadPort(Protocol):
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 1000,
-    ) -> Sequence[Sample]:
+    ) -> Sequence[StoredSample]:
         """Samples of a session in order of time."""
         ...
 

@@ -11,6 +11,7 @@ from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.api.schemas import SamplesOut, SessionOut, SessionsOut
 from csms.api.views import sample_view, session_view
+from csms.station.state import OpenSession
 from csms.store.tables import Session
 
 SAMPLES_MAX = 10_000
@@ -30,14 +31,15 @@ def router(deps: ApiDeps) -> APIRouter:
     ) -> SessionsOut:
         """Newest first; older ones with `before_id`."""
         rows = await deps.reader.sessions(limit, station_id=station_id, status=status, before_id=before_id)
-        views = [session_view(row) for row in rows]
+        views = [session_view(row, _live(deps, row)) for row in rows]
         next_before_id = views[-1].session_id if len(views) == limit else None
         return SessionsOut(clock_time=deps.clock.now(), sessions=views, next_before_id=next_before_id)
 
     @routes.get("/{session_id}", summary="Show a session")
     async def show_session(session_id: int) -> SessionOut:
         """One session."""
-        return session_view(await _known(deps, session_id))
+        row = await _known(deps, session_id)
+        return session_view(row, _live(deps, row))
 
     _add_samples(routes, deps)
     return routes
@@ -56,6 +58,14 @@ def _add_samples(routes: APIRouter, deps: ApiDeps) -> None:
         rows = await deps.reader.samples(session_id=session_id, since=since, until=until, limit=limit + 1)
         views = [sample_view(row) for row in rows[:limit]]
         return SamplesOut(session_id=session_id, samples=views, truncated=len(rows) > limit)
+
+
+def _live(deps: ApiDeps, row: Session) -> OpenSession | None:
+    """The session as it runs now; its stored progress may be a minute old."""
+    station = deps.stations.stations.get(row.station_id)
+    evse = station.evses.get(row.evse_id) if station else None
+    running = evse.session if evse else None
+    return running if running is not None and running.session_id == row.id else None
 
 
 async def _known(deps: ApiDeps, session_id: int) -> Session:

@@ -16,7 +16,8 @@ from csms.api.schemas import (
 )
 from csms.model.station import ConnectorStatus
 from csms.station.state import EvseState, OpenSession, StationState
-from csms.store.tables import PlanRow, ProfileRow, Sample, Session, Station
+from csms.store.samples import StoredSample
+from csms.store.tables import PlanRow, ProfileRow, Session, Station
 
 UNKNOWN = "Unknown"
 """The state of an EVSE that has not reported yet."""
@@ -116,8 +117,8 @@ def profile_view(row: ProfileRow) -> ProfileOut:
     return ProfileOut.model_validate(row, from_attributes=True)
 
 
-def session_view(row: Session) -> SessionOut:
-    """A stored session."""
+def session_view(row: Session, live: OpenSession | None) -> SessionOut:
+    """A stored session, with what is newer in memory while it runs."""
     return SessionOut(
         session_id=row.id,
         station_id=row.station_id,
@@ -129,17 +130,17 @@ def session_view(row: Session) -> SessionOut:
         started_at=row.started_at,
         ended_at=row.ended_at,
         stop_reason=row.stop_reason,
-        charging_state=row.charging_state,
-        energy_wh=row.energy_wh,
-        power_w=row.last_power_w if row.status == "open" else None,
-        soc_percent=row.last_soc,
+        charging_state=live.charging_state if live else row.charging_state,
+        energy_wh=live.energy_wh if live else row.energy_wh,
+        power_w=live.power_w if live else row.last_power_w if row.status == "open" else None,
+        soc_percent=live.soc if live else row.last_soc,
         wanted_wh=row.wanted_wh,
         departure_at=row.departure_at,
-        flags=list(row.flags),
+        flags=list(live.flags if live else row.flags),
     )
 
 
-def sample_view(row: Sample) -> SampleOut:
+def sample_view(row: StoredSample) -> SampleOut:
     """One metered value."""
     return SampleOut.model_validate(row, from_attributes=True)
 

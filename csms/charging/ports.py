@@ -9,7 +9,7 @@ from csms.charging.feeder import Caps
 from csms.model.command import Command, CommandResult
 from csms.station.bus import EventBus
 from csms.station.state import StationState
-from csms.store.changes import Change
+from csms.store.change import Change
 from csms.store.tables import ProfileRow, UpperBoundRow
 from optimizer.problem import Plan, Problem
 

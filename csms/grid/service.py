@@ -20,7 +20,7 @@ from csms.model.event import LimitChanged
 from csms.model.limit import Limit
 from csms.station.bus import EventBus
 from csms.store import changes
-from csms.store.changes import Change
+from csms.store.change import Change
 from csms.store.tables import LimitDecision, LimitRow
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,9 @@ what is known (RB-36, history only), reports outside a session (RB-46), reports 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from csms.model.event import Metered
 from csms.model.inbound import Acknowledged, MeterReport
@@ -17,9 +16,10 @@ from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC,
 from csms.station.context import StationContext
 from csms.station.state import EvseState, OpenSession
 from csms.store import changes
-from csms.store.writer import Change
+from csms.store.change import Change, SampleBatch
 
 NOMINAL_VOLTAGE_V = 230.0
+PROGRESS_EVERY = timedelta(minutes=1)
 REGISTER_NOISE_WH = 1.0
 """A stop register may be one below the start by rounding (lbbrhzn/ocpp#1810)."""
 
@@ -40,9 +40,9 @@ async def report(context: StationContext, station_id: str, message: MeterReport,
     session = _session_of(evse, message)
     session_id = session.session_id if session else await _ended_session(context, station_id, message)
     evse_id = message.evse_id if evse else 0
-    rows = sample_rows(station_id, evse_id, session_id, message.transaction_id, message.samples, received_at)
-    updates = apply_to_session(session, message.samples) if session else []
-    await context.store.writer.commit([changes.add_samples(rows), *updates] if rows else updates)
+    batch = SampleBatch(station_id, evse_id, received_at, message.samples, session_id, message.transaction_id)
+    updates = apply_to_session(session, message.samples, received_at) if session else []
+    await context.store.writer.commit([changes.add_samples(batch), *updates])
     if evse is not None:
         publish(context, evse, session_id, message.samples, received_at)
     return Acknowledged()
@@ -66,58 +66,42 @@ async def _ended_session(context: StationContext, station_id: str, message: Mete
     return row.id if row else None
 
 
-def sample_rows(
-    station_id: str,
-    evse_id: int,
-    session_id: int | None,
-    transaction_id: str,
-    samples: Iterable[Sample],
-    received_at: datetime,
-) -> list[dict[str, Any]]:
-    """Rows for table `sample`."""
-    return [
-        {
-            "station_id": station_id,
-            "evse_id": evse_id,
-            "session_id": session_id,
-            "transaction_id": transaction_id,
-            "time": sample.time,
-            "received_at": received_at,
-            "measurand": sample.measurand,
-            "phase": sample.phase,
-            "context": sample.context,
-            "location": sample.location,
-            "value": sample.value,
-            "unit": sample.unit,
-        }
-        for sample in samples
-    ]
+def apply_to_session(session: OpenSession, samples: Sequence[Sample], received_at: datetime) -> list[Change]:
+    """Carry the newest readings into the session; returns what to store of it, now and then only (`progress`)."""
+    flags = len(session.flags)
+    advance(session, samples)
+    due = session.saved_at is None or received_at - session.saved_at >= PROGRESS_EVERY
+    if not due and len(session.flags) == flags:
+        return []
+    session.saved_at = received_at
+    return [progress(session)]
 
 
-def apply_to_session(session: OpenSession, samples: Sequence[Sample]) -> list[Change]:
-    """Carry the newest readings into the session; returns the change that makes it durable, none if nothing is new."""
-    newest = [r for r in readings(samples) if session.last_sample_at is None or r.time >= session.last_sample_at]
-    for reading in newest:
+def advance(session: OpenSession, samples: Sequence[Sample]) -> None:
+    """Energy, power and SOC after these samples; older ones than those known change nothing (RB-36)."""
+    for reading in readings(samples):
+        if session.last_sample_at is not None and reading.time < session.last_sample_at:
+            continue
         _take_register(session, reading)
         session.power_w = reading.power_w if reading.power_w is not None else session.power_w
         session.soc = reading.soc if reading.soc is not None else session.soc
         session.last_sample_at = reading.time
-    if not newest:
-        return []
-    return [
-        changes.update_session(
-            session.session_id,
-            start_register_wh=session.start_register_wh,
-            last_register_wh=session.last_register_wh,
-            energy_wh=session.energy_wh,
-            last_power_w=session.power_w,
-            last_soc=session.soc,
-            last_sample_at=session.last_sample_at,
-            last_seq_no=session.last_seq_no,
-            charging_state=session.charging_state,
-            flags=list(session.flags),
-        )
-    ]
+
+
+def progress(session: OpenSession) -> Change:
+    """How far a session has come. Its samples tell the same, so it is stored only every PROGRESS_EVERY."""
+    return changes.update_session(
+        session.session_id,
+        start_register_wh=session.start_register_wh,
+        last_register_wh=session.last_register_wh,
+        energy_wh=session.energy_wh,
+        last_power_w=session.power_w,
+        last_soc=session.soc,
+        last_sample_at=session.last_sample_at,
+        last_seq_no=session.last_seq_no,
+        charging_state=session.charging_state,
+        flags=list(session.flags),
+    )
 
 
 def _take_register(session: OpenSession, reading: Reading) -> None:

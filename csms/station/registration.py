@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from csms.model.ids import EvseRef, is_station_id
+from csms.model.meter import Sample
 from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, StationIdentity
+from csms.station import metering
 from csms.station.context import StationContext, StationSettings
-from csms.station.state import EvseState, Needs, StationState
+from csms.station.state import EvseState, Needs, OpenSession, StationState
 from csms.station.transactions import open_session
 from csms.store import changes
+from csms.store.samples import StoredSample
 from csms.store.tables import Evse, Station
+
+CATCH_UP_ROWS = 1000
+"""Samples read at a time; a minute of a session has some dozens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +102,18 @@ async def restore(context: StationContext) -> None:
         if evse_state is not None:
             evse_state.session = open_session(session)
             evse_state.needs = Needs(session.wanted_wh, session.departure_at)
+            await _catch_up(context, evse_state.session)
+
+
+async def _catch_up(context: StationContext, session: OpenSession) -> None:
+    """Samples that came after the progress of a session was stored last."""
+    since = session.last_sample_at
+    while rows := await context.store.reader.samples(session.session_id, since=since, limit=CATCH_UP_ROWS):
+        metering.advance(session, [_sample(row) for row in rows])
+        if len(rows) < CATCH_UP_ROWS or rows[-1].time == since:
+            return
+        since = rows[-1].time
+
+
+def _sample(row: StoredSample) -> Sample:
+    return Sample(row.time, row.measurand, row.value, row.unit, row.phase, row.context, row.location)

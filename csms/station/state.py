@@ -20,7 +20,7 @@ class Needs:
 
 @dataclass(slots=True)
 class OpenSession:
-    """A session that runs now."""
+    """A session that runs now. `saved_at`: when its progress was stored last; samples tell what came after."""
 
     session_id: int
     transaction_id: str
@@ -37,6 +37,7 @@ class OpenSession:
     last_seq_no: int = -1
     charging_state: str = ""
     flags: list[str] = field(default_factory=list)
+    saved_at: datetime | None = None
 
 
 @dataclass(slots=True)

@@ -24,8 +24,8 @@ from csms.station.authorization import judge
 from csms.station.context import StationContext
 from csms.station.state import EvseState, Needs, OpenSession
 from csms.store import changes
+from csms.store.change import Change, SampleBatch
 from csms.store.tables import Session
-from csms.store.writer import Change
 
 RECENT_SESSIONS = 20
 """How far back a repeated start is looked for; a station keeps at most a few unsent transactions per connector."""
@@ -69,13 +69,12 @@ async def stopped(
     session = evse.session
     if session.transaction_id != message.transaction_id:
         session.flags.append("matched_by_token")
-    updates = metering.apply_to_session(session, message.samples)
+    metering.advance(session, message.samples)
     end_wh = _end_register(session, message.register_wh)
-    rows = metering.sample_rows(
-        station_id, evse.ref.evse_id, session.session_id, session.transaction_id, message.samples, received_at
-    )
+    batch = SampleBatch(station_id, evse.ref.evse_id, received_at, message.samples, session.session_id)
     at = context.event_time(message.time, received_at)
-    await _close(context, evse, at, message.reason, end_wh, [changes.add_samples(rows), *updates] if rows else updates)
+    before = [changes.add_samples(batch), metering.progress(session)]
+    await _close(context, evse, at, message.reason, end_wh, before)
     return SessionStoppedReply(authorization)
 
 
@@ -123,10 +122,8 @@ async def _keep_orphan_stop(
         "time": message.time.isoformat() if message.time else None,
     }
     session_id, evse_id = (known.id, known.evse_id) if known else (None, 0)
-    rows = metering.sample_rows(station_id, evse_id, session_id, message.transaction_id, message.samples, received_at)
-    written = [changes.add_notice(station_id, received_at, code, detail)]
-    if rows:
-        written.append(changes.add_samples(rows))
+    batch = SampleBatch(station_id, evse_id, received_at, message.samples, session_id, message.transaction_id)
+    written = [changes.add_notice(station_id, received_at, code, detail), changes.add_samples(batch)]
     if known is not None and known.status == "open":
         written.append(_ended_at_impossible_connector(context, known, message, received_at))
     await context.store.writer.commit(written)
@@ -162,16 +159,15 @@ async def event(
     session.id_token = session.id_token or message.id_token
     if message.charging_state is not None and not message.offline:
         session.charging_state = message.charging_state
-    updates = metering.apply_to_session(session, message.samples)
-    rows = metering.sample_rows(
-        station_id, evse.ref.evse_id, session.session_id, session.transaction_id, message.samples, received_at
-    )
-    written = [changes.add_samples(rows), *updates] if rows else updates
+    batch = SampleBatch(station_id, evse.ref.evse_id, received_at, message.samples, session.session_id)
     if message.kind == "Ended":
+        metering.advance(session, message.samples)
+        before = [changes.add_samples(batch), metering.progress(session)]
         at = context.event_time(message.time, received_at)
-        await _close(context, evse, at, message.stop_reason or StopReason.LOCAL, session.last_register_wh, written)
-    elif written:
-        await context.store.writer.commit(written)
+        await _close(context, evse, at, message.stop_reason or StopReason.LOCAL, session.last_register_wh, before)
+    else:
+        updates = metering.apply_to_session(session, message.samples, received_at)
+        await context.store.writer.commit([changes.add_samples(batch), *updates])
     if not message.offline:
         metering.publish(context, evse, session.session_id, message.samples, received_at)
     return TransactionEventReply(authorization)
@@ -213,14 +209,14 @@ async def _keep_event(
     received_at: datetime,
 ) -> None:
     session_id, evse_id = (known.id, known.evse_id) if known else (None, message.evse_id or 0)
-    rows = metering.sample_rows(station_id, evse_id, session_id, message.transaction_id, message.samples, received_at)
+    batch = SampleBatch(station_id, evse_id, received_at, message.samples, session_id, message.transaction_id)
     detail: dict[str, object] = {
         "transaction_id": message.transaction_id,
         "kind": message.kind,
         "seq_no": message.seq_no,
     }
     notice = changes.add_notice(station_id, received_at, code, detail)
-    await context.store.writer.commit([notice, changes.add_samples(rows)] if rows else [notice])
+    await context.store.writer.commit([notice, changes.add_samples(batch)])
 
 
 def _new_row(

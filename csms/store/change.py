@@ -1,4 +1,4 @@
-"""A change to the database as a value: a statement and the rows it is carried out with.
+"""A change to the database as a value: a statement with its rows, or metered samples, which have a way of their own.
 
 Statements are built once per engine, so that SQLite and PostgreSQL get their own spelling of the same thing. Two
 changes with the same statement object can be carried out together.
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Executable, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
+
+from csms.model.meter import Sample
 
 Row = Mapping[str, Any]
 KEY_PREFIX = "key_"
@@ -21,10 +24,9 @@ KEY_PREFIX = "key_"
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """One statement for every engine. `unordered`: it may be carried out before or after any other change."""
+    """One statement for every engine."""
 
     build: Callable[[str], Executable]
-    unordered: bool = False
 
     def sql(self, dialect: str) -> Executable:
         """The statement as the engine with this SQLAlchemy name takes it."""
@@ -32,11 +34,36 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class RowChange:
     """One statement with its rows. Made by `changes` and `outbox`; opaque to everybody else."""
 
     statement: Statement
     rows: Sequence[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleBatch:
+    """Samples of one EVSE that came in one message.
+
+    `transaction_id`: the station's word for a transaction that is not known; empty when `session_id` tells it.
+    """
+
+    station_id: str
+    evse_id: int
+    received_at: datetime
+    samples: Sequence[Sample]
+    session_id: int | None = None
+    transaction_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleChange:
+    """Store samples; those that are there already (same EVSE, time and quantity) are left as they are."""
+
+    rows: Sequence[SampleBatch]
+
+
+Change = RowChange | SampleChange
 
 
 @cache
@@ -53,9 +80,9 @@ def plain_insert(table: Table) -> Statement:
     return Statement(lambda dialect: insert(table))
 
 
-def insert_ignoring(table: Table, unique: Sequence[str], unordered: bool = False) -> Statement:
+def insert_ignoring(table: Table, unique: Sequence[str]) -> Statement:
     """INSERT; a row whose `unique` columns are there already is left as it is."""
-    return Statement(lambda d: _insert(table, d).on_conflict_do_nothing(index_elements=unique), unordered)
+    return Statement(lambda d: _insert(table, d).on_conflict_do_nothing(index_elements=unique))
 
 
 def upsert(table: Table, keys: Sequence[str], updated: Iterable[str] | None = None) -> Statement:
@@ -76,18 +103,16 @@ def update_where(table: Table, keys: Sequence[str]) -> Statement:
     return Statement(lambda dialect: update(table).where(*conditions))
 
 
-def merged(changes: Iterable[Change]) -> list[tuple[Statement, list[Row]]]:
-    """Fewest steps that do the same: neighbours with one statement become one step, and so do all unordered ones."""
+def merged(changes: Iterable[Change]) -> tuple[list[tuple[Statement, list[Row]]], list[SampleBatch]]:
+    """Fewest steps that do the same: neighbours with one statement become one step; samples, which nothing refers to,
+    are gathered apart."""
     steps: list[tuple[Statement, list[Row]]] = []
-    unordered: dict[Statement, list[Row]] = {}
+    samples: list[SampleBatch] = []
     for change in changes:
-        statement = change.statement
-        if statement in unordered:
-            unordered[statement].extend(change.rows)
-        elif not statement.unordered and steps and steps[-1][0] is statement:
+        if isinstance(change, SampleChange):
+            samples.extend(change.rows)
+        elif steps and steps[-1][0] is change.statement:
             steps[-1][1].extend(change.rows)
         elif change.rows:
-            steps.append((statement, list(change.rows)))
-            if statement.unordered:
-                unordered[statement] = steps[-1][1]
-    return steps
+            steps.append((change.statement, list(change.rows)))
+    return steps, samples

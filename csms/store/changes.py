@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -10,8 +10,18 @@ from typing import Any
 from sqlalchemy import Table, inspect
 from sqlmodel import SQLModel
 
-from csms.store.change import KEY_PREFIX, Row, Statement, insert_ignoring, plain_insert, update_where, upsert
-from csms.store.change import Change as Change
+from csms.store.change import (
+    KEY_PREFIX,
+    Change,
+    RowChange,
+    SampleBatch,
+    SampleChange,
+    Statement,
+    insert_ignoring,
+    plain_insert,
+    update_where,
+    upsert,
+)
 from csms.store.tables import (
     Connector,
     Evse,
@@ -22,7 +32,6 @@ from csms.store.tables import (
     Notice,
     PlanRow,
     ProfileRow,
-    Sample,
     Session,
     Station,
     UpperBoundRow,
@@ -45,15 +54,6 @@ def row_of(model: SQLModel) -> dict[str, Any]:
 
 
 _STATION = table_of(Station)
-_SAMPLE_DEFAULTS: dict[str, Any] = {
-    "session_id": None,
-    "transaction_id": "",
-    "phase": "",
-    "context": "",
-    "location": "",
-}
-_SAMPLE_COLUMNS = frozenset(table_of(Sample).columns.keys()) - {"id"}
-_SAMPLE_KEY = ("station_id", "evse_id", "transaction_id", "time", "measurand", "phase", "context", "location")
 
 _PUT_STATION = upsert(_STATION, ["id"])
 _REGISTER_STATION = upsert(_STATION, ["id"], ["registered", "site_id", "feeder_id"])
@@ -62,7 +62,6 @@ _SEE_STATION = update_where(_STATION, ["id"])
 _PUT_EVSE = upsert(table_of(Evse), ["station_id", "evse_id"])
 _PUT_CONNECTOR = upsert(table_of(Connector), ["station_id", "evse_id", "connector_id"])
 _OPEN_SESSION = plain_insert(table_of(Session))
-_ADD_SAMPLES = insert_ignoring(table_of(Sample), _SAMPLE_KEY, unordered=True)
 _PUT_TOKEN = upsert(table_of(IdToken), ["id_token"])
 _ADD_NOTICE = plain_insert(table_of(Notice))
 _PUT_LIMIT = upsert(table_of(LimitRow), ["source", "feeder_id", "limit_id", "version"])
@@ -75,12 +74,12 @@ _PUT_EXTERNAL_ID = insert_ignoring(table_of(ExternalId), ["scope", "local"])
 
 def put_station(station: Station) -> Change:
     """Add the station or replace all that is known of it."""
-    return Change(_PUT_STATION, [row_of(station)])
+    return RowChange(_PUT_STATION, [row_of(station)])
 
 
 def register_station(station: Station) -> Change:
     """Add the station, or set where it stands and whether it is registered; what it said at boot stays."""
-    return Change(_REGISTER_STATION, [row_of(station)])
+    return RowChange(_REGISTER_STATION, [row_of(station)])
 
 
 def station_booted(
@@ -88,27 +87,27 @@ def station_booted(
 ) -> Change:
     """What a known station said of itself at boot."""
     said = {"vendor": vendor, "model": model, "serial": serial, "firmware": firmware, "protocol": protocol}
-    return Change(_BOOT_STATION, [{"key_id": station_id, "booted_at": at, "last_seen_at": at, **said}])
+    return RowChange(_BOOT_STATION, [{"key_id": station_id, "booted_at": at, "last_seen_at": at, **said}])
 
 
 def station_seen(station_id: str, at: datetime, protocol: str) -> Change:
     """A known station gave a sign of life."""
-    return Change(_SEE_STATION, [{"key_id": station_id, "last_seen_at": at, "protocol": protocol}])
+    return RowChange(_SEE_STATION, [{"key_id": station_id, "last_seen_at": at, "protocol": protocol}])
 
 
 def put_evse(evse: Evse) -> Change:
     """Nameplate of an EVSE, new or changed."""
-    return Change(_PUT_EVSE, [row_of(evse)])
+    return RowChange(_PUT_EVSE, [row_of(evse)])
 
 
 def put_connector(connector: Connector) -> Change:
     """State of a connector, new or changed."""
-    return Change(_PUT_CONNECTOR, [row_of(connector)])
+    return RowChange(_PUT_CONNECTOR, [row_of(connector)])
 
 
 def open_session(session: Session) -> Change:
     """A new session; its id must be unused."""
-    return Change(_OPEN_SESSION, [row_of(session)])
+    return RowChange(_OPEN_SESSION, [row_of(session)])
 
 
 def update_session(session_id: int, **values: Any) -> Change:
@@ -116,47 +115,41 @@ def update_session(session_id: int, **values: Any) -> Change:
     return _update(Session, {"id": session_id}, values)
 
 
-def add_samples(rows: Sequence[Row]) -> Change:
-    """Store metered values; those that are there already (same station, EVSE, transaction, time and kind) are ignored.
-
-    Rows as in table `sample`, without id. ValueError for an unknown column.
-    """
-    for row in rows:
-        if not row.keys() <= _SAMPLE_COLUMNS:
-            raise ValueError(f"table sample has no column {', '.join(sorted(row.keys() - _SAMPLE_COLUMNS))}")
-    return Change(_ADD_SAMPLES, [{**_SAMPLE_DEFAULTS, **row} for row in rows])
+def add_samples(*batches: SampleBatch) -> Change:
+    """Store metered values; those that are there already (same EVSE, time and quantity) are left as they are."""
+    return SampleChange([batch for batch in batches if batch.samples])
 
 
 def put_token(token: IdToken) -> Change:
     """A card or app token, new or changed."""
-    return Change(_PUT_TOKEN, [row_of(token)])
+    return RowChange(_PUT_TOKEN, [row_of(token)])
 
 
 def add_notice(station_id: str, at: datetime, code: str, detail: Mapping[str, Any] | None = None) -> Change:
     """Something worth keeping; `detail` must be JSON."""
-    return Change(
+    return RowChange(
         _ADD_NOTICE, [{"station_id": station_id, "received_at": at, "code": code, "detail": dict(detail or {})}]
     )
 
 
 def put_limit(limit: LimitRow) -> Change:
     """One version of a limit; the same version again replaces it."""
-    return Change(_PUT_LIMIT, [row_of(limit)])
+    return RowChange(_PUT_LIMIT, [row_of(limit)])
 
 
 def add_limit_decision(decision: LimitDecision) -> Change:
     """What was decided on one statement of a limit source."""
-    return Change(_ADD_LIMIT_DECISION, [row_of(decision)])
+    return RowChange(_ADD_LIMIT_DECISION, [row_of(decision)])
 
 
 def add_plan(plan: PlanRow) -> Change:
     """A plan as adopted."""
-    return Change(_ADD_PLAN, [row_of(plan)])
+    return RowChange(_ADD_PLAN, [row_of(plan)])
 
 
 def add_profile(profile: ProfileRow) -> Change:
     """A charging profile as sent."""
-    return Change(_ADD_PROFILE, [row_of(profile)])
+    return RowChange(_ADD_PROFILE, [row_of(profile)])
 
 
 def update_profile(station_id: str, profile_id: int, sent_at: datetime, **values: Any) -> Change:
@@ -166,17 +159,17 @@ def update_profile(station_id: str, profile_id: int, sent_at: datetime, **values
 
 def put_upper_bound(bound: UpperBoundRow) -> Change:
     """The most one EVSE may be drawing."""
-    return Change(_PUT_UPPER_BOUND, [row_of(bound)])
+    return RowChange(_PUT_UPPER_BOUND, [row_of(bound)])
 
 
 def put_external_id(scope: str, local: str, external: str) -> Change:
     """A platform's identifier for our key; one that is there already stays. Taken by another key: the commit fails."""
-    return Change(_PUT_EXTERNAL_ID, [{"scope": scope, "local": local, "external": external}])
+    return RowChange(_PUT_EXTERNAL_ID, [{"scope": scope, "local": local, "external": external}])
 
 
 def _update(model: type[SQLModel], keys: Mapping[str, Any], values: Mapping[str, Any]) -> Change:
     row = {KEY_PREFIX + name: value for name, value in keys.items()} | dict(sorted(values.items()))
-    return Change(_update_statement(model, tuple(keys), tuple(sorted(values))), [row] if values else [])
+    return RowChange(_update_statement(model, tuple(keys), tuple(sorted(values))), [row] if values else [])
 
 
 @cache

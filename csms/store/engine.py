@@ -6,14 +6,16 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import NullPool, event
+from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from csms.model.clock import Clock
 from csms.store import migrate
+from csms.store.database import Database
 from csms.store.queries import Reader
+from csms.store.sqlite import SqliteDatabase
 from csms.store.urls import BUSY_TIMEOUT_S, make_folder, set_pragmas, sqlite_path, sqlite_url
 from csms.store.writer import Writer
 
@@ -27,13 +29,13 @@ class Store:
 
     writer: Writer
     reader: Reader
-    engines: tuple[AsyncEngine, AsyncEngine]
+    database: Database
+    reading: AsyncEngine
 
     async def close(self) -> None:
         """Write what was handed over, then let go of the files."""
         await self.writer.close()
-        for engine in self.engines:
-            await engine.dispose()
+        await self.reading.dispose()
 
 
 async def open_store(url: str, clock: Clock, *, upgrade: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
@@ -44,9 +46,9 @@ async def open_store(url: str, clock: Clock, *, upgrade: bool = False, busy_time
     """
     path = sqlite_path(url)
     await asyncio.to_thread(_prepare, path, url, upgrade)
-    writing = _engine(path, busy_timeout_s, reading=False)
-    reading = _engine(path, busy_timeout_s, reading=True)
-    return Store(Writer(writing, clock), Reader(reading), (writing, reading))
+    database = SqliteDatabase(path, busy_timeout_s)
+    reading = _reading(path, busy_timeout_s)
+    return Store(Writer(database, clock), Reader(reading), database, reading)
 
 
 def _prepare(path: Path, url: str, upgrade: bool) -> None:
@@ -56,20 +58,16 @@ def _prepare(path: Path, url: str, upgrade: bool) -> None:
     migrate.check(url)
 
 
-def _engine(path: Path, busy_timeout_s: float, reading: bool) -> AsyncEngine:
-    """The writer connects anew after a fault, so its connections are not pooled. Errors name no values (privacy)."""
+def _reading(path: Path, busy_timeout_s: float) -> AsyncEngine:
+    """Connections that cannot write. Errors name no values (privacy)."""
     url = sqlite_url(path, "sqlite+aiosqlite", "rw")
-    if reading:
-        engine = create_async_engine(url, hide_parameters=True, pool_size=READERS_MAX, max_overflow=0)
-    else:
-        engine = create_async_engine(url, hide_parameters=True, poolclass=NullPool)
+    engine = create_async_engine(url, hide_parameters=True, pool_size=READERS_MAX, max_overflow=0)
 
     @event.listens_for(engine.sync_engine, "connect")
     def connected(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         set_pragmas(connection, busy_timeout_s)
-        if reading:
-            cursor = connection.cursor()
-            cursor.execute("PRAGMA query_only=ON")
-            cursor.close()
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
 
     return engine

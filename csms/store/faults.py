@@ -29,14 +29,15 @@ POSTGRES_OUTAGES = ("08", "25006", "53", "57", "58", "XX")
 
 def is_outage(error: BaseException) -> bool:
     """Whether the database itself failed, so that trying the other messages is no use."""
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return True
-    if not isinstance(error, DBAPIError):
-        return False
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or _sqlite_outage(code) or state.startswith(POSTGRES_OUTAGES)
+    cause = getattr(error, "orig", None) or error
+    state = getattr(cause, "sqlstate", None) or ""
+    return _sqlite_outage(cause) or state.startswith(POSTGRES_OUTAGES)
 
 
-def _sqlite_outage(code: int | None) -> bool:
-    return code is not None and code & 0xFF in SQLITE_OUTAGES
+def _sqlite_outage(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is None:
+        return isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error)
+    return code & 0xFF in SQLITE_OUTAGES

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Table, bindparam, delete, func, update
+from sqlalchemy import Table, bindparam, delete, func, or_, update
 from sqlmodel import col, select
 
-from csms.store.change import Change, Statement, plain_insert, update_where
+from csms.store.change import Change, RowChange, Statement, plain_insert, update_where
 from csms.store.changes import row_of, table_of
 from csms.store.engine import Store
 from csms.store.tables import OutboxRow
@@ -74,7 +74,7 @@ class NewOutboxEntry(Protocol):
 
 
 _TABLE: Table = table_of(OutboxRow)
-_OPEN = _TABLE.c.state.in_(OPEN_STATES)
+_OPEN = or_(*(_TABLE.c.state == state for state in OPEN_STATES))
 _KEY = ("partner", "interface", "business_key")
 _SAME_KEY = [_TABLE.c[name] == bindparam("key_" + name) for name in _KEY]
 _COPIED = (*_KEY, "created_at", "state", "last_code", "last_error")
@@ -107,13 +107,15 @@ def add_entries(entries: Iterable[NewOutboxEntry]) -> list[Change]:
             changes.append(drop_entries(entry.partner, entry.interface, entry.business_key))
         row = {name: getattr(entry, name) for name in _COPIED}
         row |= {"payload": dict(entry.payload), "attempts": 0, "next_at": entry.created_at}
-        changes.append(Change(_ADD, [row]))
+        changes.append(RowChange(_ADD, [row]))
     return changes
 
 
 def drop_entries(partner: str, interface: str, business_key: str) -> Change:
     """Remove the open messages of a key."""
-    return Change(_DROP_OPEN, [{"key_partner": partner, "key_interface": interface, "key_business_key": business_key}])
+    return RowChange(
+        _DROP_OPEN, [{"key_partner": partner, "key_interface": interface, "key_business_key": business_key}]
+    )
 
 
 class SqlOutbox(Generic[Entry]):
@@ -146,7 +148,7 @@ class SqlOutbox(Generic[Entry]):
 
     async def mark_sent(self, entry_id: int, next_at: datetime) -> None:
         """Written ahead of an attempt: one attempt more, counts as lost at `next_at`."""
-        await self._writer.commit([Change(_SENT, [{"key_id": entry_id, "due_at": next_at}])])
+        await self._writer.commit([RowChange(_SENT, [{"key_id": entry_id, "due_at": next_at}])])
 
     async def mark_acked(self, entry_id: int, at: datetime, code: int, note: str = "") -> None:
         """The partner has taken it."""
@@ -164,14 +166,14 @@ class SqlOutbox(Generic[Entry]):
         """After a restart: every `sent` entry becomes `retry`, due now. Returns how many."""
         found = (await self.counts(partner))["sent"]
         row = {"key_partner": partner, "key_state": "sent", "state": "retry", "next_at": now}
-        await self._writer.commit([Change(_TURN, [row])])
+        await self._writer.commit([RowChange(_TURN, [row])])
         return found
 
     async def requeue(self, partner: str, now: datetime) -> int:
         """Every `dead` entry of a partner becomes `queued`, due now, with 0 attempts. Returns how many."""
         found = (await self.counts(partner))["dead"]
         row = {"key_partner": partner, "key_state": "dead", "state": "queued", "next_at": now, "attempts": 0}
-        await self._writer.commit([Change(_REVIVE, [row])])
+        await self._writer.commit([RowChange(_REVIVE, [row])])
         return found
 
     async def drop_open(self, partner: str, interface: str, business_key: str) -> int:
@@ -198,4 +200,4 @@ class SqlOutbox(Generic[Entry]):
         return {state: found.get(state, 0) for state in STATES}
 
     async def _mark(self, statement: Statement, entry_id: int, **values: Any) -> None:
-        await self._writer.commit([Change(statement, [{"key_id": entry_id, **values}])])
+        await self._writer.commit([RowChange(statement, [{"key_id": entry_id, **values}])])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 
-from csms.store.reading import Reading
+from csms.store.samples import SampleReading
 from csms.store.tables import (
     Connector,
     Evse,
@@ -22,14 +21,16 @@ from csms.store.tables import (
     OutboxRow,
     PlanRow,
     ProfileRow,
-    Sample,
     Session,
     Station,
+    Tally,
     UpperBoundRow,
 )
 
+_SAMPLES_STORED = select(func.sum(col(Tally.value))).where(col(Tally.name) == "samples")
 
-class Reader(Reading):
+
+class Reader(SampleReading):
     """Made by `open_store`. Every method raises StoreUnavailable when the database cannot be read."""
 
     async def stations(self) -> Sequence[Station]:
@@ -76,26 +77,6 @@ class Reader(Reading):
     async def max_session_id(self) -> int:
         """The highest session id ever used, 0 in an empty store."""
         return int(await self.value(select(func.max(col(Session.id)))) or 0)
-
-    async def samples(
-        self,
-        session_id: int | None = None,
-        *,
-        station_id: str | None = None,
-        evse_id: int | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        limit: int = 1000,
-    ) -> Sequence[Sample]:
-        """At most `limit` samples with since <= time < until, oldest first."""
-        given = _given(
-            (col(Sample.session_id), session_id), (col(Sample.station_id), station_id), (col(Sample.evse_id), evse_id)
-        )
-        if since is not None:
-            given.append(col(Sample.time) >= since)
-        if until is not None:
-            given.append(col(Sample.time) < until)
-        return await self.rows(select(Sample).where(*given).order_by(col(Sample.time), col(Sample.id)).limit(limit))
 
     async def token(self, id_token: str) -> IdToken | None:
         """One card or app token."""
@@ -163,7 +144,7 @@ class Reader(Reading):
                 "stations": await connection.scalar(select(func.count()).select_from(Station)),
                 "sessions_open": sessions.get("open", 0),
                 "sessions_ended": sessions.get("ended", 0),
-                "samples": await connection.scalar(select(func.count()).select_from(Sample)),
+                "samples": int(await connection.scalar(_SAMPLES_STORED) or 0),
                 "energy_wh": float(await connection.scalar(select(func.sum(col(Session.energy_wh)))) or 0.0),
                 "profiles": await _by_state(connection, col(ProfileRow.status)),
                 "profiles_seen": await connection.scalar(

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from csms.store.times import Utc
+from csms.store.times import Moment, Utc
 
 
 class Station(SQLModel, table=True):
@@ -89,39 +89,64 @@ class Session(SQLModel, table=True):
     flags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
 
 
-class Sample(SQLModel, table=True):
-    """One metered value; equal values sent twice (offline replays) are stored once."""
+class MeteringPoint(SQLModel, table=True):
+    """Where samples are metered: an EVSE (0: the station itself).
 
+    `transaction_id` is empty but for samples that name a transaction which is not known: they stay apart under the
+    station's word for it.
+    """
+
+    __tablename__ = "metering_point"
     __table_args__: ClassVar[Any] = (
-        UniqueConstraint(
-            "station_id",
-            "evse_id",
-            "transaction_id",
-            "time",
-            "measurand",
-            "phase",
-            "context",
-            "location",
-            name="uq_sample",
-        ),
-        Index("ix_sample_session", "session_id", "time"),
+        UniqueConstraint("station_id", "evse_id", "transaction_id", name="uq_metering_point"),
     )
 
-    id: int | None = Field(
-        default=None, sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
-    )
+    id: int | None = Field(default=None, primary_key=True)
     station_id: str
     evse_id: int
-    session_id: int | None = None
     transaction_id: str = ""
-    time: datetime = Field(sa_type=Utc)
-    received_at: datetime = Field(sa_type=Utc)
+
+
+class Quantity(SQLModel, table=True):
+    """What a sample is a value of, in its base unit."""
+
+    __table_args__: ClassVar[Any] = (
+        UniqueConstraint("measurand", "phase", "context", "location", "unit", name="uq_quantity"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
     measurand: str
     phase: str = ""
     context: str = ""
     location: str = ""
+    unit: str = ""
+
+
+class Sample(SQLModel, table=True):
+    """One metered value; equal ones sent twice (offline replays) are stored once.
+
+    Rows lie in the order of their key, so a session's curve is one stretch of the file and needs no other index.
+    """
+
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    point_id: int = Field(primary_key=True)
+    time: datetime = Field(primary_key=True, sa_type=Moment)
+    quantity_id: int = Field(primary_key=True)
     value: float
-    unit: str
+    session_id: int | None = None
+    received_at: datetime = Field(sa_type=Moment)
+
+
+class Tally(SQLModel, table=True):
+    """Sums that are kept with each transaction, because counting the rows would take too long.
+
+    `holder` is who adds up; the sum over all holders counts.
+    """
+
+    name: str = Field(primary_key=True)
+    holder: str = Field(primary_key=True)
+    value: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
 
 
 class IdToken(SQLModel, table=True):

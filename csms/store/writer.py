@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
-from csms.store.change import Change, merged
+from csms.store.change import Change
+from csms.store.database import Database
 from csms.store.faults import is_outage
 
 __all__ = ["CALLS_MAX", "Change", "Writer", "WriterStatistics"]
@@ -60,9 +59,9 @@ class _Call:
 class Writer:
     """Made by `open_store`. Belongs to one event loop."""
 
-    def __init__(self, engine: AsyncEngine, clock: Clock, calls_max: int = CALLS_MAX) -> None:
+    def __init__(self, database: Database, clock: Clock, calls_max: int = CALLS_MAX) -> None:
         self.statistics = WriterStatistics()
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._room = asyncio.Semaphore(calls_max)
         self._callers = 0
@@ -70,7 +69,7 @@ class Writer:
         self._in_hand: list[_Call] = []
         self._wake = asyncio.Event()
         self._closing = False
-        self._connected: AsyncConnection | None = None
+        self._ended = False
         self._task = asyncio.create_task(self._run(), name="store-writer")
 
     async def commit(self, changes: Sequence[Change]) -> None:
@@ -95,7 +94,7 @@ class Writer:
 
     def _hand_over(self, changes: Sequence[Change]) -> asyncio.Future[None]:
         call = _Call(changes, asyncio.get_running_loop().create_future())
-        if self._task.done():
+        if self._ended:
             call.fail("the writer has ended")
         else:
             self._queue.append(call)
@@ -120,10 +119,10 @@ class Writer:
                     self._in_hand, self._queue = self._queue, []
                     await self._write(self._in_hand)
         finally:
-            self._closing = True
+            self._closing = self._ended = True
             for call in (*self._in_hand, *self._queue):
                 call.fail("the writer was stopped")
-            await self._disconnect()
+            await self._database.close()
 
     async def _write(self, batch: Sequence[_Call]) -> None:
         try:
@@ -139,21 +138,13 @@ class Writer:
 
     async def _transaction(self, changes: Sequence[Change]) -> int:
         begun_s = self._clock.monotonic_s()
-        rows = 0
-        if self._connected is None:
-            self._connected = await self._engine.connect()
-        async with self._connected.begin():
-            for statement, values in merged(changes):
-                await self._connected.execute(statement.sql(self._engine.dialect.name), values)
-                rows += len(values)
+        rows = await self._database.write(changes)
         self.statistics.last_commit_s = self._clock.wall_s(self._clock.monotonic_s() - begun_s)
         return rows
 
     async def _failed(self, batch: Sequence[_Call], error: Exception) -> None:
         """Tell the guilty caller alone; halves keep the order and need few transactions to find it."""
         outage = is_outage(error)
-        if outage or not _rolled_back(self._connected):
-            await self._disconnect()
         if outage or len(batch) == 1:
             log.warning("store_unavailable: %d calls refused: %s", len(batch), _brief(error))
             self.statistics.refused += len(batch)
@@ -164,19 +155,8 @@ class Writer:
         await self._write(batch[:half])
         await self._write(batch[half:])
 
-    async def _disconnect(self) -> None:
-        connection, self._connected = self._connected, None
-        if connection is not None:
-            try:
-                await connection.close()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("store_close_failed: %s", _brief(error))
-
-
-def _rolled_back(connection: AsyncConnection | None) -> bool:
-    return connection is not None and not (connection.closed or connection.invalidated or connection.in_transaction())
-
 
 def _brief(error: Exception) -> str:
     """The database's own words, without statement and parameters: those hold what drivers and stations sent."""
-    return str(getattr(error, "orig", None) or type(error).__name__)
+    told = isinstance(error, sqlite3.Error | OSError) or hasattr(error, "sqlstate")
+    return str(error) if told else type(error).__name__

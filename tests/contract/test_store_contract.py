@@ -13,6 +13,7 @@ import pytest
 from csms.model.clock import system_clock
 from csms.model.errors import StoreUnavailable
 from csms.store import changes
+from csms.store.change import Change
 from csms.store.engine import Store, open_store
 from csms.store.outbox import SqlOutbox, add_entries
 from csms.store.tables import (
@@ -27,7 +28,7 @@ from csms.store.tables import (
     Station,
     UpperBoundRow,
 )
-from csms.store.writer import Change
+from tests.support.samples import add_samples
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
@@ -154,8 +155,8 @@ async def test_an_empty_store(store: Store) -> None:
 
 
 async def test_samples_sent_twice_are_stored_once_and_the_first_stays(store: Store) -> None:
-    await write(store, changes.add_samples([sample(value=1.0), sample(value=2.0), sample(phase="L1", value=3.0)]))
-    await write(store, changes.add_samples([sample(value=4.0), sample(time=LATER, value=5.0)]))
+    await write(store, add_samples([sample(value=1.0), sample(value=2.0), sample(phase="L1", value=3.0)]))
+    await write(store, add_samples([sample(value=4.0), sample(time=LATER, value=5.0)]))
     assert [row.value for row in await store.reader.samples()] == [1.0, 3.0, 5.0]
 
 
@@ -173,14 +174,14 @@ async def test_samples_sent_twice_are_stored_once_and_the_first_stays(store: Sto
     ],
 )
 async def test_samples_differ_by_every_part_of_their_key(store: Store, other: dict[str, Any]) -> None:
-    await write(store, changes.add_samples([sample(), sample(**other)]))
+    await write(store, add_samples([sample(), sample(**other)]))
     assert len(await store.reader.samples()) == 2
 
 
 async def test_picking_samples(store: Store) -> None:
     times = [NOON + timedelta(minutes=minute) for minute in (3, 1, 2, 0)]
-    await write(store, changes.add_samples([sample(time=time, session_id=7, value=time.minute) for time in times]))
-    await write(store, changes.add_samples([sample(station_id="B", evse_id=2, value=9.0)]))
+    await write(store, add_samples([sample(time=time, session_id=7, value=time.minute) for time in times]))
+    await write(store, add_samples([sample(station_id="B", evse_id=2, value=9.0)]))
     reader = store.reader
     assert [row.value for row in await reader.samples(7)] == [0, 1, 2, 3]
     assert [row.value for row in await reader.samples(session_id=7, since=times[1], until=times[0])] == [1, 2]
@@ -191,7 +192,7 @@ async def test_picking_samples(store: Store) -> None:
 async def test_times_keep_their_moment_whatever_zone_they_came_in(store: Store) -> None:
     shanghai = NOON.astimezone(timezone(timedelta(hours=8)))
     new_york = NOON.astimezone(timezone(timedelta(hours=-5)))
-    await write(store, changes.add_samples([sample(time=shanghai), sample(time=new_york)]))
+    await write(store, add_samples([sample(time=shanghai), sample(time=new_york)]))
     [row] = await store.reader.samples(since=shanghai, until=new_york + timedelta(microseconds=1))
     assert row.time == NOON
     assert row.time.utcoffset() == timedelta(0)
@@ -311,7 +312,7 @@ async def test_counts(store: Store) -> None:
         store,
         changes.open_session(session(1, energy_wh=1.5)),
         changes.open_session(session(2, energy_wh=2.5, status="ended")),
-        changes.add_samples([sample()]),
+        add_samples([sample()]),
         changes.add_profile(profile(1, NOON)),
         *add_entries([Entry(), Entry()]),
     )

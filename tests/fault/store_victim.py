@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from itertools import count
 
 from csms.model.clock import system_clock
-from csms.store import changes
+from csms.store.change import Change
 from csms.store.engine import Store, open_store
-from csms.store.writer import Change, Writer
+from csms.store.writer import Writer
+from tests.support.samples import add_samples
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 CALLERS = 40
@@ -37,7 +38,7 @@ class Watched(Writer):
 
 def message(number: int) -> Change:
     row = {"station_id": "A", "evse_id": number, "time": NOON, "received_at": NOON, "value": 1.0, "unit": "W"}
-    return changes.add_samples([{**row, "measurand": part} for part in ("a", "b", "c")])
+    return add_samples([{**row, "measurand": part} for part in ("a", "b", "c")])
 
 
 async def caller(writer: Writer, numbers: Iterator[int], file: int, before: bool) -> None:
@@ -52,7 +53,7 @@ async def caller(writer: Writer, numbers: Iterator[int], file: int, before: bool
 async def main(url: str, acknowledged: str, mode: str) -> None:
     store: Store = await open_store(url, system_clock())
     file = os.open(acknowledged, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    writer = Watched(store.engines[0], system_clock())
+    writer = Watched(store.database, system_clock())
     writer.file = file
     numbers = count()
     await asyncio.gather(*(caller(writer, numbers, file, mode == "before") for _ in range(CALLERS)))

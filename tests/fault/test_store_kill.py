@@ -72,7 +72,8 @@ def _look(database: Path, acknowledged: Path) -> Run:
     told = [int(line) for line in lines if line not in "<>"]
     connection = sqlite3.connect(database)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    rows = Counter(number for (number,) in connection.execute("SELECT evse_id FROM sample"))
+    joined = "SELECT p.evse_id FROM sample s JOIN metering_point p ON p.id = s.point_id"
+    rows = Counter(number for (number,) in connection.execute(joined))
     connection.close()
     return Run(
         acknowledged=len(told),

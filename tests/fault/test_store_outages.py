@@ -18,9 +18,10 @@ import pytest
 
 from csms.model.clock import system_clock
 from csms.model.errors import StoreUnavailable
-from csms.store import changes
+from csms.store.change import Change
 from csms.store.engine import Store, open_store
-from csms.store.writer import Change
+from csms.store.sqlite import SqliteDatabase
+from tests.support.samples import add_samples
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -40,7 +41,24 @@ async def store(path: Path) -> AsyncIterator[Store]:
 def sample(number: int, unit: str = "W") -> Change:
     time = NOON + timedelta(seconds=number)
     row = {"station_id": "A", "evse_id": 1, "time": time, "received_at": NOON, "measurand": "x", "value": number}
-    return changes.add_samples([{**row, "unit": unit}])
+    return add_samples([{**row, "unit": unit}])
+
+
+def _database(store: Store) -> SqliteDatabase:
+    assert isinstance(store.database, SqliteDatabase)
+    return store.database
+
+
+def connection(store: Store) -> sqlite3.Connection:
+    """The writer's connection, which is idle now."""
+    open_now = _database(store)._connection
+    assert open_now is not None
+    return open_now
+
+
+async def pragma(store: Store, setting: str) -> None:
+    """Change the writer's connection under its hands."""
+    await _database(store)._worker.run(lambda: connection(store).execute(f"PRAGMA {setting}").fetchall())
 
 
 async def refused(store: Store, calls: int = 20) -> None:
@@ -81,10 +99,7 @@ async def test_all_waiting_callers_are_told_after_one_wait_not_one_by_one(store:
 async def test_a_full_disk(store: Store) -> None:
     """SQLite's own page limit gives the same error as a full disk."""
     await store.writer.commit([sample(1)])
-    connection = store.writer._connected
-    assert connection is not None
-    await connection.exec_driver_sql("PRAGMA max_page_count=1")
-    await connection.rollback()
+    await pragma(store, "max_page_count=1")
     big = sample(2, unit="W" * 1_000_000)
     with pytest.raises(StoreUnavailable, match="full"):
         await store.writer.commit([sample(3), big])
@@ -94,10 +109,7 @@ async def test_a_full_disk(store: Store) -> None:
 
 async def test_a_read_only_connection(store: Store) -> None:
     await store.writer.commit([sample(1)])
-    connection = store.writer._connected
-    assert connection is not None
-    await connection.exec_driver_sql("PRAGMA query_only=ON")
-    await connection.rollback()
+    await pragma(store, "query_only=ON")
     await refused(store)
     await store.writer.commit([sample(2)])
     assert await numbers(store) == [1, 2]
@@ -133,8 +145,7 @@ async def test_a_database_that_is_gone_and_comes_back(store: Store, path: Path) 
 
 async def test_a_file_that_was_overwritten(store: Store, path: Path) -> None:
     await _force_reconnect(store)
-    for engine in store.engines:
-        await engine.dispose()
+    await store.reading.dispose()
     kept = path.with_name("kept.db")
     shutil.copy(path, kept)
     with path.open("wb") as file:
@@ -150,11 +161,7 @@ async def test_a_file_that_was_overwritten(store: Store, path: Path) -> None:
 async def test_a_connection_that_broke(store: Store) -> None:
     """The driver's connection dies under the writer: at most that batch is refused, the next one connects anew."""
     await store.writer.commit([sample(1)])
-    connection = store.writer._connected
-    assert connection is not None
-    raw = await connection.get_raw_connection()
-    assert raw.driver_connection is not None
-    await raw.driver_connection.close()
+    connection(store).close()
     await asyncio.gather(store.writer.commit([sample(2)]), return_exceptions=True)
     await store.writer.commit([sample(3)])
     assert set(await numbers(store)) >= {1, 3}
@@ -174,10 +181,7 @@ async def test_closing_during_an_outage_ends(store: Store, path: Path) -> None:
 async def _force_reconnect(store: Store) -> None:
     """A fault that is over at once, so that the next call has to open the file."""
     await store.writer.commit([sample(0)])
-    connection = store.writer._connected
-    assert connection is not None
-    await connection.exec_driver_sql("PRAGMA query_only=ON")
-    await connection.rollback()
+    await pragma(store, "query_only=ON")
     with pytest.raises(StoreUnavailable):
         await store.writer.commit([sample(0)])
-    assert store.writer._connected is None
+    assert _database(store)._connection is None

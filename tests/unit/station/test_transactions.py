@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from csms.model.event import SessionClosed, SessionOpened
-from csms.model.inbound import SessionStarted, SessionStopped
+from csms.model.inbound import MeterReport, SessionStarted, SessionStopped
 from csms.model.session import AuthorizationStatus, ChargingState, StopReason
 from csms.station.bus import EventBus
 from csms.station.context import StationSettings
@@ -106,6 +106,21 @@ async def test_ids_go_on_after_a_restart_and_open_sessions_are_known(desk) -> No
     assert (await desk.store.reader.session(before)).energy_wh == 2000
 
 
+@pytest.mark.req("SR-03")
+async def test_progress_is_stored_now_and_then_and_the_samples_bring_the_rest_back(desk) -> None:
+    session_id = await desk.start()
+    for minute_tenths in range(1, 8):
+        desk.later(6.0)
+        await desk.say(MeterReport(1, (desk.energy(1000.0 + 10 * minute_tenths),), str(session_id)))
+    assert (await desk.store.reader.session(session_id)).energy_wh == 10, (
+        "the first report is stored, then one a minute"
+    )
+    again = StationService(desk.clock, desk.store, EventBus(), StationSettings())
+    await again.restore()
+    session = again.stations[STATION].evses[1].session
+    assert (session.energy_wh, session.last_sample_at) == (70, desk.now)
+
+
 @pytest.mark.req("pain-16", "RB-54")
 async def test_a_stop_ends_only_a_session_of_its_own_station(desk) -> None:
     transaction_id = await desk.start(station=STATION)
@@ -185,7 +200,9 @@ async def test_updates_without_evse_are_linked_by_the_transaction(desk) -> None:
     await desk.event("Started")
     await desk.event("Updated", seq_no=1, evse_id=None, samples=(desk.energy(50),))
     (row,) = await desk.store.reader.sessions(limit=5)
-    assert row.last_register_wh == 50
+    (sample,) = await desk.store.reader.samples(session_id=row.id)
+    assert sample.value == 50
+    assert desk.service.stations["CP-1"].evses[1].session.last_register_wh == 50
 
 
 @pytest.mark.req("pain-18")

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import Column, Integer, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql, sqlite
 
-from csms.store.change import Change, Statement, insert_ignoring, merged, plain_insert, update_where, upsert
+from csms.store.change import (
+    RowChange,
+    SampleBatch,
+    SampleChange,
+    Statement,
+    insert_ignoring,
+    merged,
+    plain_insert,
+    update_where,
+    upsert,
+)
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 THING = Table(
     "thing", MetaData(), Column("id", Integer, primary_key=True), Column("name", Text), Column("size", Integer)
 )
@@ -43,37 +56,35 @@ def test_a_statement_is_built_once_per_engine() -> None:
 
 def test_neighbours_with_one_statement_become_one_step_in_order() -> None:
     put = upsert(THING, ["id"])
-    steps = merged([Change(put, [{"id": 1}]), Change(put, [{"id": 2}]), Change(put, [{"id": 1}])])
+    steps, samples = merged([RowChange(put, [{"id": 1}]), RowChange(put, [{"id": 2}]), RowChange(put, [{"id": 1}])])
     assert steps == [(put, [{"id": 1}, {"id": 2}, {"id": 1}])]
+    assert samples == []
 
 
 def test_ordered_statements_are_never_moved_across_each_other() -> None:
     put, change = upsert(THING, ["id"]), update_where(THING, ["id"])
-    wanted = [Change(put, [{"id": 1}]), Change(change, [{"key_id": 1}]), Change(put, [{"id": 1}])]
-    assert [statement for statement, _ in merged(wanted)] == [put, change, put]
+    wanted = [RowChange(put, [{"id": 1}]), RowChange(change, [{"key_id": 1}]), RowChange(put, [{"id": 1}])]
+    assert [statement for statement, _ in merged(wanted)[0]] == [put, change, put]
 
 
-def test_unordered_rows_gather_so_that_the_others_become_neighbours() -> None:
-    free, change = insert_ignoring(THING, ["id"], unordered=True), update_where(THING, ["id"])
+def test_samples_gather_so_that_the_others_become_neighbours() -> None:
+    change = update_where(THING, ["id"])
+    first, second = (SampleBatch("A", number, NOON, []) for number in (1, 2))
     wanted = [
-        Change(free, [{"id": 1}]),
-        Change(change, [{"key_id": 8}]),
-        Change(free, [{"id": 2}, {"id": 3}]),
-        Change(change, [{"key_id": 9}]),
+        SampleChange([first]),
+        RowChange(change, [{"key_id": 8}]),
+        SampleChange([second]),
+        RowChange(change, [{"key_id": 9}]),
     ]
-    assert merged(wanted) == [
-        (free, [{"id": 1}, {"id": 2}, {"id": 3}]),
-        (change, [{"key_id": 8}, {"key_id": 9}]),
-    ]
+    assert merged(wanted) == ([(change, [{"key_id": 8}, {"key_id": 9}])], [first, second])
 
 
 def test_changes_without_rows_leave_no_step() -> None:
-    free, put = insert_ignoring(THING, ["id"], unordered=True), plain_insert(THING)
-    assert merged([Change(free, []), Change(put, [])]) == []
+    assert merged([RowChange(plain_insert(THING), []), SampleChange([])]) == ([], [])
 
 
 def test_merging_leaves_the_callers_rows_alone() -> None:
     put = plain_insert(THING)
-    first = Change(put, [{"id": 1}])
-    merged([first, Change(put, [{"id": 2}])])
+    first = RowChange(put, [{"id": 1}])
+    merged([first, RowChange(put, [{"id": 2}])])
     assert first.rows == [{"id": 1}]

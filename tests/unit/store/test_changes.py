@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -12,23 +10,11 @@ from csms.store import changes
 from csms.store.tables import Notice, Station
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-Maker = Callable[..., dict[str, Any]]
 
 
 def test_unknown_columns_are_refused() -> None:
     with pytest.raises(ValueError, match="no column colour"):
         changes.update_session(1, colour="red")
-
-
-def test_unknown_columns_of_samples_are_refused(sample: Maker) -> None:
-    with pytest.raises(ValueError, match="no column colour"):
-        changes.add_samples([sample(1), sample(2, colour="red")])
-
-
-def test_samples_get_the_defaults_of_the_table(sample: Maker) -> None:
-    (row,) = changes.add_samples([sample(1, phase="L1")]).rows
-    assert (row["phase"], row["context"], row["location"], row["transaction_id"]) == ("L1", "", "", "")
-    assert row["session_id"] is None
 
 
 def test_an_update_without_values_has_nothing_to_do() -> None:

@@ -13,16 +13,21 @@ from csms.model.clock import system_clock
 from csms.model.errors import StoreUnavailable
 from csms.store import changes, migrate
 from csms.store.engine import Store, open_store
+from csms.store.sqlite import SqliteDatabase
 from csms.store.tables import Station
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 100}
 
 
 async def test_every_connection_has_the_pragmas(store: Store) -> None:
-    for engine, reading in zip(store.engines, (0, 1), strict=True):
-        async with engine.connect() as connection:
-            for name, value in (PRAGMAS | {"query_only": reading}).items():
-                assert (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() == value, name
+    async with store.reading.connect() as connection:
+        for name, value in (PRAGMAS | {"query_only": 1}).items():
+            assert (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar() == value, name
+    assert isinstance(store.database, SqliteDatabase)
+    writing = store.database._connection
+    assert writing is not None
+    for name, value in (PRAGMAS | {"query_only": 0}).items():
+        assert writing.execute(f"PRAGMA {name}").fetchone() == (value,), name
 
 
 async def test_the_folder_is_made(tmp_path: Path) -> None:

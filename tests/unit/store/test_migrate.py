@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
+from csms.model.clock import system_clock
 from csms.model.errors import StoreUnavailable
 from csms.store import migrate, tables
+from csms.store.engine import open_store
 from csms.store.migrations import HEAD
+from csms.store.samples import StoredSample
 
 ROOT = Path(__file__).resolve().parents[3]
+ALL = ["0001", "0002"]
 OWN_TABLES = {
     model.__tablename__
     for model in vars(tables).values()
@@ -47,8 +54,8 @@ def test_the_migrated_schema_is_that_of_the_tables(url: str) -> None:
 
 def test_upgrade_tells_what_it_applied_and_is_done_once(url: str) -> None:
     assert migrate.current(url) is None
-    assert migrate.pending(url) == ["0001"]
-    assert migrate.upgrade(url) == ["0001"]
+    assert migrate.pending(url) == ALL
+    assert migrate.upgrade(url) == ALL
     assert migrate.upgrade(url) == []
     assert (migrate.current(url), migrate.pending(url)) == (HEAD, [])
     migrate.check(url)
@@ -63,6 +70,44 @@ def test_data_is_kept(url: str) -> None:
     connection = sqlite3.connect(path_of(url))
     assert connection.execute("SELECT id_token FROM id_token").fetchall() == [("A",)]
     connection.close()
+
+
+def test_samples_of_the_first_schema_become_narrow(url: str) -> None:
+    _at_revision(url, "0001")
+    columns = "station_id, evse_id, session_id, transaction_id, time, received_at, measurand, phase, context, location"
+    times = "'2026-01-01 12:00:00.123456', '2026-01-01 12:00:01.000000'"
+    with sqlite3.connect(path_of(url)) as connection:
+        for who, session, value in (("'A', 1", 7, 1.5), ("'A', 1", "NULL", 2.5), ("'B', 2", 8, 3.5)):
+            connection.execute(
+                f"INSERT INTO sample ({columns}, value, unit) "
+                f"VALUES ({who}, {session}, '{value}', {times}, 'Power', 'L1', 'c', 'Outlet', {value}, 'W')"
+            )
+    connection.close()
+    assert migrate.upgrade(url) == ["0002"]
+    kept, total = asyncio.run(_stored(url))
+    assert [(s.station_id, s.session_id, s.transaction_id, s.value) for s in kept] == [
+        ("A", 7, "", 1.5),
+        ("A", None, "2.5", 2.5),
+        ("B", 8, "", 3.5),
+    ]
+    assert {(s.time, s.phase, s.unit) for s in kept} == {(datetime(2026, 1, 1, 12, 0, 0, 123456, UTC), "L1", "W")}
+    assert total == 3
+
+
+def _at_revision(url: str, revision: str) -> None:
+    with migrate._connection(url, "rwc") as connection:
+        config = migrate._config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+async def _stored(url: str) -> tuple[list[StoredSample], int]:
+    store = await open_store(url, system_clock())
+    try:
+        kept = sorted(await store.reader.samples(), key=lambda sample: sample.value)
+        return kept, int((await store.reader.counts())["samples"])
+    finally:
+        await store.close()
 
 
 def test_head_is_the_newest_revision_and_all_are_in_one_line() -> None:
@@ -112,7 +157,7 @@ def test_two_at_once_apply_it_once(url: str) -> None:
     program = f"import sys; from csms.store import migrate; sys.stdout.write(str(migrate.upgrade({url!r})))"
     both = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE) for _ in range(2)]
     said = sorted(process.communicate()[0].decode() for process in both)
-    assert said == ["['0001']", "[]"]
+    assert said == [str(ALL), "[]"]
 
 
 def test_a_folder_that_cannot_be_made_and_a_file_that_is_no_database(tmp_path: Path) -> None:

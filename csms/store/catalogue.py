@@ -1,0 +1,92 @@
+"""Numbers for what samples repeat: the metering point (one EVSE) and the quantity (measurand, phase, unit, ...).
+
+A stored sample is then six numbers instead of ten texts: a seventh of the space and a quarter of the time. The
+numbers live in tables of their own; here is what is known of them. Loses nothing when it forgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from csms.model.meter import Sample
+from csms.store.change import SampleBatch
+
+PointKey = tuple[str, int, str]
+"""Station, EVSE, and the station's word for a transaction that nobody knows (nearly always empty)."""
+
+QuantityKey = tuple[str, str, str, str, str]
+"""Measurand, phase, context, location, unit."""
+
+KEPT_MAX = 200_000
+"""Stations may invent names; the memory for them is bounded, and what was forgotten is looked up again."""
+
+SampleRow = tuple[int, Any, int, float, int | None, Any]
+"""Point, time, quantity, value, session, time of arrival."""
+
+
+@dataclass(slots=True)
+class Unknown:
+    """Keys that have no number here yet, in the order of their first mention."""
+
+    points: dict[PointKey, None] = field(default_factory=dict)
+    quantities: dict[QuantityKey, None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.points or self.quantities)
+
+
+class Catalogue:
+    """The numbers known in this process."""
+
+    def __init__(self) -> None:
+        self._points: dict[PointKey, int] = {}
+        self._quantities: dict[QuantityKey, int] = {}
+
+    def unknown(self, batches: Iterable[SampleBatch]) -> Unknown:
+        """What has to be learned before `rows` can be made."""
+        found = Unknown()
+        for batch in batches:
+            point = _point(batch)
+            if point not in self._points:
+                found.points[point] = None
+            for sample in batch.samples:
+                quantity = _quantity(sample)
+                if quantity not in self._quantities:
+                    found.quantities[quantity] = None
+        return found
+
+    def learn(self, points: Iterable[tuple[PointKey, int]], quantities: Iterable[tuple[QuantityKey, int]]) -> None:
+        """Take up numbers as the database has them."""
+        self._points.update(points)
+        self._quantities.update(quantities)
+
+    def shrink(self) -> None:
+        """Forget everything when it is too much; to be called between transactions."""
+        if len(self._points) + len(self._quantities) > KEPT_MAX:
+            self._points.clear()
+            self._quantities.clear()
+
+    def rows(self, batches: Iterable[SampleBatch], moment: Callable[[datetime], Any]) -> list[SampleRow]:
+        """The rows of table `sample`; `moment` writes a time as the engine keeps it. KeyError for unknown ones."""
+        rows: list[SampleRow] = []
+        quantities = self._quantities
+        for batch in batches:
+            point, session_id, received = self._points[_point(batch)], batch.session_id, moment(batch.received_at)
+            last: datetime | None = None
+            time: Any = None
+            for sample in batch.samples:
+                if sample.time is not last:
+                    last, time = sample.time, moment(sample.time)
+                rows.append((point, time, quantities[_quantity(sample)], sample.value, session_id, received))
+        return rows
+
+
+def _point(batch: SampleBatch) -> PointKey:
+    return (batch.station_id, batch.evse_id, "" if batch.session_id is not None else batch.transaction_id)
+
+
+def _quantity(sample: Sample) -> QuantityKey:
+    return (sample.measurand, sample.phase, sample.context, sample.location, sample.unit)
