@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from csms.model.ids import ConnectorRef, EvseRef
 from csms.model.meter import Sample
 from csms.model.station import ConnectorStatus
 
 
-@dataclass(frozen=True, slots=True)
-class StationConnected:
+class StationConnected(Struct, frozen=True):
     """A websocket was accepted."""
 
     station_id: str
@@ -19,24 +19,21 @@ class StationConnected:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class StationDisconnected:
+class StationDisconnected(Struct, frozen=True):
     """The last connection of the station is gone."""
 
     station_id: str
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class StationBooted:
+class StationBooted(Struct, frozen=True):
     """A boot was accepted; its volatile profiles may be lost."""
 
     station_id: str
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectorChanged:
+class ConnectorChanged(Struct, frozen=True):
     """A connector has another state."""
 
     connector: ConnectorRef
@@ -44,8 +41,7 @@ class ConnectorChanged:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SessionOpened:
+class SessionOpened(Struct, frozen=True):
     """A session began."""
 
     session_id: int
@@ -53,8 +49,7 @@ class SessionOpened:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SessionClosed:
+class SessionClosed(Struct, frozen=True):
     """A session ended; its order can be written."""
 
     session_id: int
@@ -62,16 +57,14 @@ class SessionClosed:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class SessionNeedsChanged:
+class SessionNeedsChanged(Struct, frozen=True):
     """The driver said (or changed) how much energy is wanted and when the car leaves."""
 
     evse: EvseRef
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Metered:
+class Metered(Struct, frozen=True):
     """Samples of one EVSE were stored."""
 
     evse: EvseRef
@@ -80,8 +73,7 @@ class Metered:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class LimitChanged:
+class LimitChanged(Struct, frozen=True):
     """The limits on a feeder changed."""
 
     feeder_id: str

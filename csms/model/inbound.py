@@ -5,24 +5,23 @@ Every message has one reply type; `reply_for` names it. Times in messages are th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from csms.model.meter import Sample
 from csms.model.session import AuthorizationStatus, ChargingState, StopReason
 from csms.model.station import ConnectorStatus, RegistrationStatus, StationIdentity
 
 
-@dataclass(frozen=True, slots=True)
-class Boot:
+class Boot(Struct, frozen=True):
     """BootNotification. `reason` is empty in 1.6."""
 
     identity: StationIdentity
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BootReply:
+class BootReply(Struct, frozen=True):
     """Registration, the server's time and the heartbeat (or retry) interval in seconds."""
 
     status: RegistrationStatus
@@ -30,20 +29,17 @@ class BootReply:
     interval_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True):
     """Heartbeat."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeartbeatReply:
+class HeartbeatReply(Struct, frozen=True):
     """The server's time."""
 
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class StatusReport:
+class StatusReport(Struct, frozen=True):
     """StatusNotification; `evse_id` 0 is the station itself."""
 
     evse_id: int
@@ -55,16 +51,14 @@ class StatusReport:
     time: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Authorize:
+class Authorize(Struct, frozen=True):
     """May this id token charge?"""
 
     id_token: str
     token_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizeReply:
+class AuthorizeReply(Struct, frozen=True):
     """The answer, with what the station may cache."""
 
     status: AuthorizationStatus
@@ -72,8 +66,7 @@ class AuthorizeReply:
     expires_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionStarted:
+class SessionStarted(Struct, frozen=True):
     """1.6 StartTransaction: the central system issues the transaction id. `register_wh` is the meter at start."""
 
     evse_id: int
@@ -83,16 +76,14 @@ class SessionStarted:
     reservation_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SessionStartedReply:
+class SessionStartedReply(Struct, frozen=True):
     """The id the station shall use for this transaction (1..2^31-1, never reused) and whether the token may charge."""
 
     transaction_id: int
     authorization: AuthorizeReply
 
 
-@dataclass(frozen=True, slots=True)
-class SessionStopped:
+class SessionStopped(Struct, frozen=True):
     """1.6 StopTransaction. `transaction_id` is the station's word: it may be unknown, 0, negative or 64 bits wide."""
 
     transaction_id: str
@@ -103,15 +94,13 @@ class SessionStopped:
     samples: tuple[Sample, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SessionStoppedReply:
+class SessionStoppedReply(Struct, frozen=True):
     """Acknowledged; the token's state if a token came along."""
 
     authorization: AuthorizeReply | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionEvent:
+class TransactionEvent(Struct, frozen=True):
     """2.0.1 TransactionEvent: `kind` is Started, Updated or Ended; the station names the transaction.
 
     `evse_id` and `connector_id` are None when left out (RB-57). `offline` events never change live state.
@@ -133,15 +122,13 @@ class TransactionEvent:
     samples: tuple[Sample, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionEventReply:
+class TransactionEventReply(Struct, frozen=True):
     """Token information only when the event carried a token (E01.FR.11 and following)."""
 
     authorization: AuthorizeReply | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MeterReport:
+class MeterReport(Struct, frozen=True):
     """MeterValues; `transaction_id` is the station's word or empty."""
 
     evse_id: int
@@ -149,13 +136,11 @@ class MeterReport:
     transaction_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
+class Acknowledged(Struct, frozen=True):
     """An empty answer (StatusNotification, MeterValues, notifications)."""
 
 
-@dataclass(frozen=True, slots=True)
-class DataTransfer:
+class DataTransfer(Struct, frozen=True):
     """Vendor-specific message."""
 
     vendor_id: str
@@ -163,16 +148,14 @@ class DataTransfer:
     data: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DataTransferReply:
+class DataTransferReply(Struct, frozen=True):
     """`status` is Accepted, Rejected, UnknownMessageId or UnknownVendorId."""
 
     status: str
     data: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """A known message that is kept but has no effect yet (firmware status, security event, report, ...)."""
 
     action: str

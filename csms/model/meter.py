@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 ENERGY_REGISTER = "Energy.Active.Import.Register"
 POWER_IMPORT = "Power.Active.Import"
@@ -14,8 +15,7 @@ VOLTAGE = "Voltage"
 SOC = "SoC"
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True, gc=False):
     """One metered value. Absent phase, context and location are empty strings so that equal samples compare equal.
 
     `time` is the station's own time as UTC; `trusted_time` is False when it could not be parsed or is far off, then

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
@@ -10,7 +10,9 @@ from csms.model.command import Command, CommandResult
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import Protocol
 from csms.ocpp201 import calls, commands, replies, results
+from csms.ocpp201.hot import HOT
 from csms.wire.translator import Payload
+from csms.wire.typed import Translate
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,11 @@ class Translator:
     def protocol(self) -> Protocol:
         """OCPP 2.0.1."""
         return Protocol.OCPP201
+
+    @property
+    def hot(self) -> Mapping[str, Translate]:
+        """Frequent requests from typed payloads."""
+        return HOT
 
     def decode_call(self, action: str, payload: Payload, received_at: datetime) -> Inbound:
         """What a station says; raises PeerError."""

@@ -7,8 +7,8 @@ what is known (RB-36, history only), reports outside a session (RB-46), reports 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from csms.model.event import Metered
 from csms.model.inbound import Acknowledged, MeterReport
@@ -24,8 +24,13 @@ REGISTER_NOISE_WH = 1.0
 """A stop register may be one below the start by rounding (lbbrhzn/ocpp#1810)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+_INSIDE = frozenset({"Inlet", "EV", "Body", "Cable"})
+"""Where a value is not what the EVSE delivers, unless nothing else is told."""
+
+_ACKNOWLEDGED = Acknowledged()
+
+
+class Reading(NamedTuple):
     """What one point in time says in sum; None where the station told nothing."""
 
     time: datetime
@@ -40,12 +45,17 @@ async def report(context: StationContext, station_id: str, message: MeterReport,
     session = _session_of(evse, message)
     session_id = session.session_id if session else await _ended_session(context, station_id, message)
     evse_id = message.evse_id if evse else 0
-    batch = SampleBatch(station_id, evse_id, received_at, message.samples, session_id, message.transaction_id)
-    updates = apply_to_session(session, message.samples, received_at) if session else []
-    await context.store.writer.commit([changes.add_samples(batch), *updates])
+    samples = message.samples
+    written = [
+        changes.add_samples(SampleBatch(station_id, evse_id, received_at, samples, session_id, message.transaction_id))
+    ]
+    found = readings(samples)
+    if session is not None:
+        written += apply_to_session(session, found, received_at)
+    await context.store.writer.commit(written)
     if evse is not None:
-        publish(context, evse, session_id, message.samples, received_at)
-    return Acknowledged()
+        publish(context, evse, session_id, samples, found, received_at)
+    return _ACKNOWLEDGED
 
 
 def _session_of(evse: EvseState | None, message: MeterReport) -> OpenSession | None:
@@ -66,10 +76,10 @@ async def _ended_session(context: StationContext, station_id: str, message: Mete
     return row.id if row else None
 
 
-def apply_to_session(session: OpenSession, samples: Sequence[Sample], received_at: datetime) -> list[Change]:
+def apply_to_session(session: OpenSession, found: Sequence[Reading], received_at: datetime) -> list[Change]:
     """Carry the newest readings into the session; returns what to store of it, now and then only (`progress`)."""
     flags = len(session.flags)
-    advance(session, samples)
+    advance(session, found)
     due = session.saved_at is None or received_at - session.saved_at >= PROGRESS_EVERY
     if not due and len(session.flags) == flags:
         return []
@@ -77,9 +87,9 @@ def apply_to_session(session: OpenSession, samples: Sequence[Sample], received_a
     return [progress(session)]
 
 
-def advance(session: OpenSession, samples: Sequence[Sample]) -> None:
-    """Energy, power and SOC after these samples; older ones than those known change nothing (RB-36)."""
-    for reading in readings(samples):
+def advance(session: OpenSession, found: Sequence[Reading]) -> None:
+    """Energy, power and SOC after these readings; older ones than those known change nothing (RB-36)."""
+    for reading in found:
         if session.last_sample_at is not None and reading.time < session.last_sample_at:
             continue
         _take_register(session, reading)
@@ -123,30 +133,51 @@ def _flag(session: OpenSession, flag: str) -> None:
 
 
 def publish(
-    context: StationContext, evse: EvseState, session_id: int | None, samples: Sequence[Sample], received_at: datetime
+    context: StationContext,
+    evse: EvseState,
+    session_id: int | None,
+    samples: tuple[Sample, ...],
+    found: Sequence[Reading],
+    received_at: datetime,
 ) -> None:
     """Show the newest power of the EVSE and tell the listeners; older samples are history only (RB-36)."""
-    for reading in readings(samples):
+    for reading in found:
         if reading.power_w is not None and (evse.power_at is None or reading.time >= evse.power_at):
             evse.power_w, evse.power_at = reading.power_w, reading.time
     if samples:
-        context.bus.publish(Metered(evse.ref, session_id, tuple(samples), received_at))
+        context.bus.publish(Metered(evse.ref, session_id, samples, received_at))
 
 
 def readings(samples: Sequence[Sample]) -> list[Reading]:
     """One reading per point in time, in order."""
+    if not samples:
+        return []
+    first = samples[0].time
+    if all(sample.time is first for sample in samples):
+        return [_reading(first, samples)]
     by_time: dict[datetime, list[Sample]] = {}
     for sample in samples:
         by_time.setdefault(sample.time, []).append(sample)
-    return [
-        Reading(time, _total(group, ENERGY_REGISTER), _power(group), _total(group, SOC))
-        for time, group in sorted(by_time.items())
-    ]
+    return [_reading(time, group) for time, group in sorted(by_time.items())]
+
+
+def _reading(time: datetime, samples: Sequence[Sample]) -> Reading:
+    """Usually each measurand is there once and without a phase; what else there is takes the longer way."""
+    told: dict[str, float] = {}
+    for sample in samples:
+        inside = sample.location in _INSIDE and sample.measurand != SOC
+        if sample.phase or inside or sample.measurand in told:
+            return Reading(time, _total(samples, ENERGY_REGISTER), _power(samples), _total(samples, SOC))
+        told[sample.measurand] = sample.value
+    power_w = told.get(POWER_IMPORT)
+    if power_w is None and CURRENT_IMPORT in told:
+        power_w = _power(samples)
+    return Reading(time, told.get(ENERGY_REGISTER), power_w, told.get(SOC))
 
 
 def _total(samples: Sequence[Sample], measurand: str) -> float | None:
     """The row without phase, else the sum of the phase rows L1, L2, L3 (also written L1-N)."""
-    rows = [s for s in samples if s.measurand == measurand and s.location not in ("Inlet", "EV", "Body", "Cable")]
+    rows = [s for s in samples if s.measurand == measurand and s.location not in _INSIDE]
     rows = rows or [s for s in samples if s.measurand == measurand]
     whole = [s.value for s in rows if not s.phase]
     if whole:

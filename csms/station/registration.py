@@ -109,7 +109,7 @@ async def _catch_up(context: StationContext, session: OpenSession) -> None:
     """Samples that came after the progress of a session was stored last."""
     since = session.last_sample_at
     while rows := await context.store.reader.samples(session.session_id, since=since, limit=CATCH_UP_ROWS):
-        metering.advance(session, [_sample(row) for row in rows])
+        metering.advance(session, metering.readings([_sample(row) for row in rows]))
         if len(rows) < CATCH_UP_ROWS or rows[-1].time == since:
             return
         since = rows[-1].time

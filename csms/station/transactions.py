@@ -69,7 +69,7 @@ async def stopped(
     session = evse.session
     if session.transaction_id != message.transaction_id:
         session.flags.append("matched_by_token")
-    metering.advance(session, message.samples)
+    metering.advance(session, metering.readings(message.samples))
     end_wh = _end_register(session, message.register_wh)
     batch = SampleBatch(station_id, evse.ref.evse_id, received_at, message.samples, session.session_id)
     at = context.event_time(message.time, received_at)
@@ -160,16 +160,17 @@ async def event(
     if message.charging_state is not None and not message.offline:
         session.charging_state = message.charging_state
     batch = SampleBatch(station_id, evse.ref.evse_id, received_at, message.samples, session.session_id)
+    found = metering.readings(message.samples)
     if message.kind == "Ended":
-        metering.advance(session, message.samples)
+        metering.advance(session, found)
         before = [changes.add_samples(batch), metering.progress(session)]
         at = context.event_time(message.time, received_at)
         await _close(context, evse, at, message.stop_reason or StopReason.LOCAL, session.last_register_wh, before)
     else:
-        updates = metering.apply_to_session(session, message.samples, received_at)
+        updates = metering.apply_to_session(session, found, received_at)
         await context.store.writer.commit([changes.add_samples(batch), *updates])
     if not message.offline:
-        metering.publish(context, evse, session.session_id, message.samples, received_at)
+        metering.publish(context, evse, session.session_id, message.samples, found, received_at)
     return TransactionEventReply(authorization)
 
 

@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
+
 from csms.model.command import Command, CommandResult
 from csms.model.errors import CsmsError, PeerError, RpcErrorCode
-from csms.model.inbound import Inbound, Reply
+from csms.model.inbound import Acknowledged, Inbound, Reply
 from csms.model.station import Protocol
-from csms.wire.frames import Call
+from csms.wire.frames import Call, Result, encode_result, encode_written_result
 from csms.wire.schemas import Deviation, Validator
 from csms.wire.translator import Payload, Translator
+from csms.wire.typed import HotCall, TypedReader
 
 
 class CommandInvalid(CsmsError):
@@ -38,11 +41,17 @@ class Codec:
     def __init__(self, translator: Translator, validator: Validator | None = None) -> None:
         self._translator = translator
         self._validator = validator or Validator(translator.protocol)
+        self._typed = TypedReader(translator.hot, self._validator.request_schema, translator.zone)
+        self._acknowledged: dict[str, bytes] = {}
 
     @property
     def protocol(self) -> Protocol:
         """The version."""
         return self._translator.protocol
+
+    def decode_hot(self, data: bytes | str, received_at: datetime) -> HotCall | None:
+        """A frequent, flawless request straight from its frame; None: use `frames.decode` and `decode_call`."""
+        return self._typed.read(data, received_at)
 
     def decode_call(self, call: Call, received_at: datetime) -> Decoded:
         """Read a request; raises PeerError with what to answer."""
@@ -69,6 +78,15 @@ class Codec:
         except PeerError as fault:
             raise PeerError(RpcErrorCode.INTERNAL_ERROR, fault.description) from fault
         return payload
+
+    def answer(self, unique_id: str, action: str, reply: Reply) -> str:
+        """The frame that answers a call; raises as `encode_reply` does."""
+        if type(reply) is not Acknowledged:
+            return encode_result(Result(unique_id, self.encode_reply(action, reply)))
+        payload = self._acknowledged.get(action)
+        if payload is None:
+            payload = self._acknowledged[action] = orjson.dumps(self.encode_reply(action, reply))
+        return encode_written_result(unique_id, payload)
 
     def encode_command(self, command: Command) -> list[tuple[str, Payload]]:
         """The calls of a command; raises NotInThisVersion, CommandInvalid."""

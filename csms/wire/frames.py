@@ -189,6 +189,11 @@ def encode_result(result: Result) -> str:
     return _write([RESULT, _written_id(result.unique_id), result.payload])
 
 
+def encode_written_result(unique_id: str, payload: bytes) -> str:
+    """The text of an answer whose payload is JSON already."""
+    return _write([RESULT, _written_id(unique_id), orjson.Fragment(payload)])
+
+
 def encode_error(error: Error) -> str:
     """The text of a refusal; the description is cut to its 255 characters."""
     description = error.description[:ERROR_DESCRIPTION_LENGTH_MAX]

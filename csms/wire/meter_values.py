@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, METER_REGISTER_WH_MAX, SAMPLED_VALUES_MAX
 from csms.model.meter import ENERGY_REGISTER, Sample
@@ -24,9 +24,16 @@ NAME_LENGTH_MAX = 64
 MULTIPLIER_MAX = 12
 """Powers of ten that honest meters use; a larger one only overflows."""
 
+WORD_LENGTH_MAX = 4 * NAME_LENGTH_MAX
+"""Longer words are cut before they are even looked at, so that none of any size is remembered."""
+
+FORMS_KEPT_MAX = 4096
+"""Sets of words remembered; a thousand stations of ten makes use some dozens."""
+
 FIRST_YEAR = 2010
 """Before OCPP existed: a clock that was never set (RB-35)."""
 
+_AHEAD_MAX = timedelta(seconds=CLOCK_SKEW_FLAG_S)
 _PHASES = frozenset({"L1", "L2", "L3", "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1"})
 _LOCATIONS = frozenset({"Body", "Cable", "EV", "Inlet", "Outlet"})
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -42,48 +49,81 @@ def read_samples(payload: Mapping[str, Any], key: str, received_at: datetime, zo
 
 def _samples(values: list[Mapping[str, Any]], received_at: datetime, zone: tzinfo) -> Iterator[Sample]:
     for value in values:
-        time, trusted = _time(value.get("timestamp"), received_at, zone)
+        time, trusted = sample_time(value.get("timestamp"), received_at, zone)
         for sampled in reading.items(value, "sampledValue"):
-            sample = _sample(sampled, time)
+            sample = _sample(sampled, time, trusted)
             if sample is not None:
-                yield sample if trusted else replace(sample, trusted_time=False)
+                yield sample
 
 
-def _time(value: object, received_at: datetime, zone: tzinfo) -> tuple[datetime, bool]:
+def sample_time(value: object, received_at: datetime, zone: tzinfo = UTC) -> tuple[datetime, bool]:
+    """The time of a meter value, and whether it is the station's own; `received_at` when that cannot be."""
     time = parse_time(value, zone)
-    if time is None or time.year < FIRST_YEAR or time - received_at > timedelta(seconds=CLOCK_SKEW_FLAG_S):
+    if time is None or time.year < FIRST_YEAR or time - received_at > _AHEAD_MAX:
         return received_at, False
     return time, True
 
 
-def _sample(sampled: Mapping[str, Any], time: datetime) -> Sample | None:
+def _sample(sampled: Mapping[str, Any], time: datetime, trusted: bool) -> Sample | None:
     value = _value(sampled)
     if value is None or sampled.get("format") == "SignedData":
         return None
-    measurand, phase, location = _split(_name(sampled, "measurand") or ENERGY_REGISTER)
-    unit = _unit(sampled) or units.default_unit(measurand)
-    value, unit = units.to_base(value, unit)
-    if not abs(value) <= METER_REGISTER_WH_MAX:
-        return None
-    return Sample(
-        time=time,
-        measurand=measurand,
-        value=value,
-        unit=unit,
-        phase=_name(sampled, "phase") or phase,
-        context=_name(sampled, "context") or "Sample.Periodic",
-        location=_name(sampled, "location") or location or "Outlet",
+    words = (reading.text(sampled, key)[:WORD_LENGTH_MAX] for key in ("measurand", "phase", "context", "location"))
+    unit = reading.text(sampled, "unit").strip() or reading.text(reading.section(sampled, "unitOfMeasure"), "unit")
+    return form(*words, unit[:WORD_LENGTH_MAX]).sample(time, value, trusted)
+
+
+class Form(NamedTuple):
+    """How values under one set of words are read: the words in order, and the way to the base unit."""
+
+    measurand: str
+    unit: str
+    phase: str
+    context: str
+    location: str
+    factor: float
+    offset: float
+
+    def sample(self, time: datetime, value: float, trusted: bool) -> Sample | None:
+        """The value in its base unit; None when no meter shows so much."""
+        value = value * self.factor + self.offset
+        if not -METER_REGISTER_WH_MAX <= value <= METER_REGISTER_WH_MAX:
+            return None
+        return Sample(time, self.measurand, value, self.unit, self.phase, self.context, self.location, trusted)
+
+
+@lru_cache(maxsize=FORMS_KEPT_MAX)
+def form(measurand: str, phase: str, context: str, location: str, unit: str) -> Form:
+    """The form for words as they came; stations repeat a handful of them for ever, so it is worked out once."""
+    whole = _clean(measurand) or ENERGY_REGISTER
+    named, of_phase, of_location = _split(whole)
+    factor, offset, base = units.scale(_clean(unit) or units.default_unit(named))
+    return Form(
+        measurand=named,
+        unit=base,
+        phase=_clean(phase) or of_phase,
+        context=_clean(context) or "Sample.Periodic",
+        location=_clean(location) or of_location or "Outlet",
+        factor=factor,
+        offset=offset,
     )
 
 
 def _value(sampled: Mapping[str, Any]) -> float | None:
     """The number times its power of ten (2.0.1); None for what is no finite number."""
-    value = parse_number(sampled.get("value"))
     measure = reading.section(sampled, "unitOfMeasure")
-    multiplier = reading.optional_number(measure, "multiplier") if "multiplier" in measure else 0
-    if value is None or multiplier is None or abs(multiplier) > MULTIPLIER_MAX:
-        return None
-    return value * 10.0**multiplier
+    if "multiplier" not in measure:
+        return parse_number(sampled.get("value"))
+    multiplier = reading.optional_number(measure, "multiplier")
+    return None if multiplier is None else scaled(sampled.get("value"), multiplier)
+
+
+def scaled(value: object, multiplier: int | None) -> float | None:
+    """The number times its power of ten; None for what is no finite number."""
+    number = parse_number(value)
+    if number is None or not multiplier:
+        return number
+    return None if abs(multiplier) > MULTIPLIER_MAX else number * 10.0**multiplier
 
 
 def parse_number(value: object) -> float | None:
@@ -98,10 +138,6 @@ def parse_number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _unit(sampled: Mapping[str, Any]) -> str:
-    return _name(sampled, "unit") or _name(reading.section(sampled, "unitOfMeasure"), "unit")
-
-
 def _split(measurand: str) -> tuple[str, str, str]:
     """`Current.Import.L1` is a measurand with its phase, `Power.Active.Import.Inlet` one with its location (RB-45)."""
     phase = location = ""
@@ -113,5 +149,5 @@ def _split(measurand: str) -> tuple[str, str, str]:
         phase, location = (tail, location) if tail in _PHASES else (phase, tail)
 
 
-def _name(sampled: Mapping[str, Any], key: str) -> str:
-    return reading.text(sampled, key).strip()[:NAME_LENGTH_MAX]
+def _clean(word: str) -> str:
+    return word.replace("\0", "").strip()[:NAME_LENGTH_MAX]

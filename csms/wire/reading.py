@@ -56,4 +56,7 @@ def name(kind: type[Name], value: object, otherwise: Name) -> Name:
 
 def optional_name(kind: type[Name], value: object) -> Name | None:
     """The member of `kind` that `value` spells; None when there is none."""
-    return next((member for member in kind if member.value == value), None)
+    try:
+        return kind(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

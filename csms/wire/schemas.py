@@ -63,6 +63,12 @@ class Validator:
         tolerated = leniency.in_result if lenient else leniency.nothing
         return self._check(f"{action}Response", action, payload, tolerated)
 
+    def request_schema(self, action: str) -> Mapping[str, Any]:
+        """The JSON schema of a request; KeyError for an action that this version does not have."""
+        if action not in self._actions:
+            raise KeyError(action)
+        return self._schema(self._request(action))
+
     def _request(self, action: str) -> str:
         return action if self.protocol is Protocol.OCPP16 else f"{action}Request"
 
@@ -86,10 +92,14 @@ class Validator:
         return tuple(_let_pass(action, validator.iter_errors(payload), tolerated))
 
     def _compile(self, name: str) -> jsonschema_rs.Validator:
-        text = (self._folder / f"{name}.json").read_bytes().removeprefix(b"\xef\xbb\xbf")
-        validator = jsonschema_rs.validator_for(orjson.loads(text), validate_formats=False)
+        validator = jsonschema_rs.validator_for(self._schema(name), validate_formats=False)
         self._compiled[name] = validator
         return validator
+
+    def _schema(self, name: str) -> dict[str, Any]:
+        text = (self._folder / f"{name}.json").read_bytes().removeprefix(b"\xef\xbb\xbf")
+        schema: dict[str, Any] = orjson.loads(text)
+        return schema
 
 
 def _let_pass(

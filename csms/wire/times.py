@@ -18,6 +18,11 @@ def parse_time(value: object, zone: tzinfo = UTC) -> datetime | None:
     """
     if not isinstance(value, str) or len(value) > TIME_LENGTH_MAX:
         return None
+    if value[-1:] == "Z" and value[10:11] == "T":
+        try:
+            return datetime.fromisoformat(value)  # as the standard has it, which most stations keep to
+        except ValueError:
+            pass
     text = _BLANK_BEFORE_ZONE.sub("", value.strip()).upper().replace("/", "-")
     try:
         moment = datetime.fromisoformat(text)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
 from typing import Any
 from typing import Protocol as Interface
 
 from csms.model.command import Command, CommandResult
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import Protocol
+from csms.wire.typed import Translate
 
 Payload = dict[str, Any]
 
@@ -23,6 +24,16 @@ class Translator(Interface):
     @property
     def protocol(self) -> Protocol:
         """The version."""
+        ...
+
+    @property
+    def zone(self) -> tzinfo:
+        """The local time of stations that write times without a zone (SR-05)."""
+        ...
+
+    @property
+    def hot(self) -> Mapping[str, Translate]:
+        """Frequent requests that can be read from typed payloads, to the same messages as `decode_call`."""
         ...
 
     def decode_call(self, action: str, payload: Payload, received_at: datetime) -> Inbound:

@@ -59,10 +59,10 @@ def default_unit(measurand: str) -> str:
     return next((unit for prefix, unit in _BY_MEASURAND if measurand.startswith(prefix)), "")
 
 
-def to_base(value: float, unit: str) -> tuple[float, str]:
-    """`value` in its base unit, and that unit; an unknown unit stays as it is."""
-    scale = _EXACT.get(unit) or _SPELLINGS.get(unit.lower())
-    if scale is None:
-        return value, unit[:UNIT_LENGTH_MAX]
-    base, factor, offset = scale
-    return value * factor + offset, base
+def scale(unit: str) -> tuple[float, float, str]:
+    """Factor, what is added after multiplying, and the base unit; an unknown unit stays as it is."""
+    known = _EXACT.get(unit) or _SPELLINGS.get(unit.lower())
+    if known is None:
+        return 1.0, 0.0, unit[:UNIT_LENGTH_MAX]
+    base, factor, offset = known
+    return factor, offset, base

@@ -1,0 +1,87 @@
+"""The frequent requests of 2.0.1 stations, from typed payloads; they mean what `calls` makes of the same frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+from csms.model.bounds import SAMPLED_VALUES_MAX
+from csms.model.inbound import Heartbeat, MeterReport, StatusReport, TransactionEvent
+from csms.model.meter import Sample
+from csms.model.session import ChargingState
+from csms.model.station import ConnectorStatus
+from csms.wire.meter_values import WORD_LENGTH_MAX, form, sample_time, scaled
+from csms.wire.times import parse_time
+from csms.wire.typed import Translate
+
+_HEARTBEAT = Heartbeat()
+_CHARGING_STATES: Mapping[str, ChargingState] = {state.value: state for state in ChargingState}
+
+
+def _heartbeat(payload: Any, received_at: datetime, zone: tzinfo) -> Heartbeat:
+    return _HEARTBEAT
+
+
+def _status(payload: Any, received_at: datetime, zone: tzinfo) -> StatusReport:
+    return StatusReport(
+        payload.evseId,
+        payload.connectorId,
+        ConnectorStatus(payload.connectorStatus),
+        time=parse_time(payload.timestamp, zone),
+    )
+
+
+def _meter_values(payload: Any, received_at: datetime, zone: tzinfo) -> MeterReport | None:
+    samples = _samples(payload.meterValue, received_at, zone)
+    return None if samples is None else MeterReport(payload.evseId, samples)
+
+
+def _transaction_event(payload: Any, received_at: datetime, zone: tzinfo) -> TransactionEvent | None:
+    """Updates alone are frequent; what a token, a start or an end needs is not decided here."""
+    transaction, evse = payload.transactionInfo, payload.evse
+    transaction_id = transaction.transactionId.replace("\0", "")
+    samples = _samples(payload.meterValue, received_at, zone)
+    if samples is None or not transaction_id or payload.eventType != "Updated" or payload.idToken is not None:
+        return None
+    if transaction.stoppedReason:
+        return None
+    return TransactionEvent(
+        "Updated",
+        transaction_id,
+        payload.seqNo,
+        parse_time(payload.timestamp, zone),
+        payload.triggerReason,
+        evse.id if evse is not None else None,
+        evse.connectorId if evse is not None else None,
+        charging_state=_CHARGING_STATES.get(transaction.chargingState),
+        remote_start_id=transaction.remoteStartId,
+        offline=payload.offline is True,
+        samples=samples,
+    )
+
+
+def _samples(values: Iterable[Any], received_at: datetime, zone: tzinfo) -> tuple[Sample, ...] | None:
+    """None when there are too many."""
+    samples: list[Sample] = []
+    for value in values:
+        time, trusted = sample_time(value.timestamp, received_at, zone)
+        for sampled in value.sampledValue:
+            measure = sampled.unitOfMeasure
+            number = scaled(sampled.value, measure.multiplier if measure is not None else None)
+            if number is None:
+                continue
+            unit = measure.unit[:WORD_LENGTH_MAX] if measure is not None else ""
+            words = form(sampled.measurand, sampled.phase, sampled.context, sampled.location, unit)
+            sample = words.sample(time, number, trusted)
+            if sample is not None:
+                samples.append(sample)
+    return tuple(samples) if len(samples) <= SAMPLED_VALUES_MAX else None
+
+
+HOT: Mapping[str, Translate] = {
+    "Heartbeat": _heartbeat,
+    "StatusNotification": _status,
+    "MeterValues": _meter_values,
+    "TransactionEvent": _transaction_event,
+}
