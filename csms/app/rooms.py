@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from fastapi import FastAPI
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.settings import FeederSettings, PartnerSettings, Settings
+from csms.app.settings import StationSettings as ConfiguredStation
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.planner import NeedsPolicy
 from csms.charging.profiles import ProfileRules
@@ -96,7 +98,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             time_zone=ZoneInfo(settings.time_zone),
         )
     )
-    background: list[tuple[str, Work]] = [("charging", charging.run)]
+    background: list[tuple[str, Work]] = [("charging", charging.run)] if settings.charging.control else []
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
     return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, background)
@@ -105,6 +107,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
 async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBus) -> StationService:
     house = StationSettings(
         accept_unknown=settings.accept_unknown,
+        strangers_max=settings.strangers_max,
         unknown_tokens=settings.unknown_tokens,
         heartbeat_s=settings.heartbeat_s,
         boot_grace_s=settings.boot_grace_s,
@@ -113,11 +116,13 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
     )
     service = StationService(clock, store, bus, house)
     await service.restore()
-    for station in settings.stations:
-        plate = rating(station.kind, station.phases, station.current_max_a, round(station.power_max_kw * 1000))
-        evses = dict.fromkeys(range(1, station.evses + 1), plate)
-        await service.register(Registration(station.id, station.feeder, station.site, evses))
+    await asyncio.gather(*(service.register(_registration(station)) for station in settings.stations))
     return service
+
+
+def _registration(station: ConfiguredStation) -> Registration:
+    plate = rating(station.kind, station.phases, station.current_max_a, round(station.power_max_kw * 1000))
+    return Registration(station.id, station.feeder, station.site, dict.fromkeys(range(1, station.evses + 1), plate))
 
 
 def _feeder(feeder: FeederSettings) -> Feeder:

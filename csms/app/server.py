@@ -12,6 +12,7 @@ from collections.abc import Callable
 from csms.app.folder import FolderLock
 from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
+from csms.app.process import calm_garbage_collector, raise_file_limit
 from csms.app.rooms import Rooms, build_rooms
 from csms.app.settings import Settings
 from csms.app.supervisor import Supervisor
@@ -91,8 +92,10 @@ async def serve(
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
+    raise_file_limit()
     system = CentralSystem(settings, clock)
     await system.start()
+    calm_garbage_collector()
     try:
         if started is not None:
             started(system)

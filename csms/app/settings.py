@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from csms.model.bounds import STRANGERS_MAX
 from csms.model.errors import CsmsError
 
 SETTINGS_FILE = "csms.toml"
@@ -75,8 +76,9 @@ class SiteSettings(_Section):
 
 
 class ChargingSection(_Section):
-    """How charging is planned and commanded."""
+    """How charging is planned and commanded; with `control` off stations are only listened to and no cap is kept."""
 
+    control: bool = True
     lease_s: float = Field(default=900.0, ge=60)
     replan_s: float = Field(default=300.0, gt=0)
     debounce_s: float = Field(default=2.0, ge=0)
@@ -123,6 +125,7 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     accept_unknown: bool = False
+    strangers_max: int = Field(default=STRANGERS_MAX, ge=0)
     assume_ocpp16: bool = False
     unknown_tokens: bool = True
     heartbeat_s: int = Field(default=300, ge=10)

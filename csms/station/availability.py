@@ -11,7 +11,6 @@ from csms.model.station import ConnectorStatus
 from csms.station.context import EVSE_ID_MAX, StationContext
 from csms.station.state import EvseState, Needs
 from csms.store import changes
-from csms.store.tables import Connector
 
 _CHARGING_STATES = {
     ConnectorStatus.CHARGING: "Charging",
@@ -29,17 +28,17 @@ async def status(
         detail = {"evse_id": message.evse_id, "connector_id": message.connector_id, "status": message.status}
         await context.store.writer.commit([changes.add_notice(station_id, received_at, "impossible_connector", detail)])
         return Acknowledged()
-    row = Connector(
-        station_id=station_id,
-        evse_id=message.evse_id,
-        connector_id=message.connector_id,
+    reported = changes.put_connector(
+        station_id,
+        message.evse_id,
+        message.connector_id,
         status=message.status,
         error_code=message.error_code,
         info=(message.info or message.vendor_error_code)[:500],
         station_time=message.time,
         received_at=received_at,
     )
-    await context.store.writer.commit([changes.put_connector(row)])
+    await context.store.writer.commit([reported])
     evse = context.evse(station_id, message.evse_id)
     if evse is not None:
         _apply(context, evse, message, received_at)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from csms.model.bounds import CLOCK_SKEW_FLAG_S
+from csms.model.bounds import CLOCK_SKEW_FLAG_S, STRANGERS_MAX
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 from csms.model.station import CurrentKind, EvseRating
@@ -27,6 +27,7 @@ class StationSettings:
     """House rules. `unknown_tokens` False refuses cards that are not listed."""
 
     accept_unknown: bool = False
+    strangers_max: int = STRANGERS_MAX
     unknown_tokens: bool = True
     heartbeat_s: int = 300
     boot_grace_s: float = 30.0
@@ -44,6 +45,7 @@ class StationContext:
     bus: EventBus
     settings: StationSettings
     stations: dict[str, StationState] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
     session_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def evse(self, station_id: str, evse_id: int) -> EvseState | None:

@@ -62,12 +62,20 @@ async def register(context: StationContext, registered: Registration) -> None:
     await context.store.writer.commit([changes.register_station(station), *(changes.put_evse(row) for row in rows)])
     live = context.stations.setdefault(registered.station_id, StationState(registered.station_id, "", "", {}))
     live.feeder_id, live.site_id, live.registered = feeder_id, site_id, registered.registered
+    _count_strangers(context, live)
     for evse_id, nameplate in registered.evses.items():
         known = live.evses.get(evse_id)
         if known is None:
             live.evses[evse_id] = EvseState(EvseRef(registered.station_id, evse_id), nameplate)
         else:
             known.rating = nameplate
+
+
+def _count_strangers(context: StationContext, station: StationState) -> None:
+    if station.registered:
+        context.strangers.discard(station.station_id)
+    else:
+        context.strangers.add(station.station_id)
 
 
 def _evse_row(station_id: str, evse_id: int, nameplate: EvseRating) -> Evse:
@@ -89,6 +97,7 @@ async def restore(context: StationContext) -> None:
         state.booted_at, state.last_seen_at, state.registered = row.booted_at, row.last_seen_at, row.registered
         state.identity = StationIdentity(row.vendor, row.model, row.serial, row.firmware)
         context.stations[row.id] = state
+        _count_strangers(context, state)
     for evse in await reader.evses():
         nameplate = rating(evse.kind, evse.phases, evse.current_max_a, evse.power_max_w)
         ref = EvseRef(evse.station_id, evse.evse_id)

@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from csms.model.bounds import STRANGERS_MAX
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult, Trigger
 from csms.model.errors import CsmsError, PeerError, StationOffline, UnknownStation
@@ -85,10 +84,10 @@ class StationService:
 
     def admit(self, station_id: str) -> bool:
         """Whether this station may connect: registered, or strangers are let in and are not too many already."""
-        stations = self._context.stations
-        if station_id in stations or not self._context.settings.accept_unknown:
-            return station_id in stations
-        return sum(not station.registered for station in stations.values()) < STRANGERS_MAX
+        context = self._context
+        if station_id in context.stations or not context.settings.accept_unknown:
+            return station_id in context.stations
+        return len(context.strangers) < context.settings.strangers_max
 
     async def connected(self, station_id: str, link: Link) -> None:
         """A connection of the station is up; it replaces an older one."""

@@ -100,9 +100,21 @@ def put_evse(evse: Evse) -> Change:
     return RowChange(_PUT_EVSE, [row_of(evse)])
 
 
-def put_connector(connector: Connector) -> Change:
+def put_connector(
+    station_id: str,
+    evse_id: int,
+    connector_id: int,
+    *,
+    status: str,
+    received_at: datetime,
+    error_code: str = "",
+    info: str = "",
+    station_time: datetime | None = None,
+) -> Change:
     """State of a connector, new or changed."""
-    return RowChange(_PUT_CONNECTOR, [row_of(connector)])
+    key = {"station_id": station_id, "evse_id": evse_id, "connector_id": connector_id}
+    said = {"status": status, "error_code": error_code, "info": info}
+    return RowChange(_PUT_CONNECTOR, [{**key, **said, "station_time": station_time, "received_at": received_at}])
 
 
 def open_session(session: Session) -> Change:

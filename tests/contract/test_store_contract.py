@@ -17,7 +17,6 @@ from csms.store.change import Change
 from csms.store.engine import Store, open_store
 from csms.store.outbox import SqlOutbox, add_entries
 from csms.store.tables import (
-    Connector,
     Evse,
     IdToken,
     LimitDecision,
@@ -99,8 +98,8 @@ async def test_evses_and_connectors(store: Store) -> None:
         changes.put_evse(Evse(station_id="B", evse_id=1)),
         changes.put_evse(Evse(station_id="A", evse_id=2, kind="dc", power_max_w=60_000)),
         changes.put_evse(Evse(station_id="A", evse_id=2, kind="dc", power_max_w=120_000)),
-        changes.put_connector(Connector(station_id="A", status="Available", station_time=LATER, **state)),
-        changes.put_connector(Connector(station_id="A", status="Charging", info="i", **state)),
+        changes.put_connector("A", status="Available", station_time=LATER, **state),
+        changes.put_connector("A", status="Charging", info="i", **state),
     )
     assert [(e.station_id, e.evse_id, e.power_max_w) for e in await store.reader.evses()] == [
         ("A", 2, 120_000),

@@ -107,18 +107,20 @@ async def test_other_notifications_are_kept(desk) -> None:
     assert (notice.code, notice.detail) == ("FirmwareStatusNotification", {"status": "Installed"})
 
 
-async def test_strangers_are_admitted_only_when_asked_for(desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_strangers_are_admitted_only_when_asked_for(desk) -> None:
     assert desk.service.admit(STATION)
     assert not desk.service.admit("STRANGER")
-    open_house = StationService(desk.clock, desk.store, EventBus(), StationSettings(accept_unknown=True))
+    settings = StationSettings(accept_unknown=True, strangers_max=1)
+    open_house = StationService(desk.clock, desk.store, EventBus(), settings)
     await open_house.restore()
     assert open_house.admit("STRANGER")
     await open_house.connected("STRANGER", RecordingLink())
     row = await desk.store.reader.station("STRANGER")
     assert not row.registered
-    monkeypatch.setattr("csms.station.service.STRANGERS_MAX", 1)
     assert not open_house.admit("ONE-TOO-MANY")
     assert open_house.admit("STRANGER")
+    await open_house.register(Registration("STRANGER"))
+    assert open_house.admit("ONE-TOO-MANY"), "who is registered is no stranger any more"
     await open_house.close()
 
 

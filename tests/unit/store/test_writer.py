@@ -13,7 +13,7 @@ from csms.model.errors import StoreUnavailable
 from csms.store import changes
 from csms.store.change import Change
 from csms.store.engine import Store
-from csms.store.tables import Connector, Station
+from csms.store.tables import Station
 from csms.store.writer import Writer
 from tests.support.samples import add_samples
 
@@ -23,9 +23,7 @@ LONE_SURROGATE = "\ud800"
 
 POISONS: dict[str, Callable[[Maker], Change]] = {
     "a rule of the table": lambda sample: add_samples([sample(0, value=None)]),
-    "a stranger": lambda sample: changes.put_connector(
-        Connector(station_id="nobody", evse_id=1, connector_id=1, status="x", received_at=sample(0)["time"])
-    ),
+    "a stranger": lambda sample: changes.put_connector("nobody", 1, 1, status="x", received_at=sample(0)["time"]),
     "a number too large": lambda sample: add_samples([sample(0, evse_id=2**70)]),
     "a type": lambda sample: add_samples([sample(0, measurand=object())]),
     "a text that is none": lambda sample: add_samples([sample(0, measurand=LONE_SURROGATE)]),
