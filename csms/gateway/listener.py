@@ -38,6 +38,11 @@ class Listener:
         self._asking: deque[Wire] = deque()
         self._empty = asyncio.Event()
         self._server: asyncio.Server | None = None
+        self.port = 0
+
+    def __len__(self) -> int:
+        """Links there are, those in a handshake among them."""
+        return len(self._wires)
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Listen; returns the port. Raises OSError when it is taken."""
@@ -51,7 +56,8 @@ class Listener:
             ssl_handshake_timeout=times[0],
             ssl_shutdown_timeout=times[1],
         )
-        return int(self._server.sockets[0].getsockname()[1])
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self.port
 
     async def stop(self, code: int, reason: str) -> None:
         """Accept nobody any more, close every link and wait until the last one is gone."""

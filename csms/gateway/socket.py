@@ -9,12 +9,24 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import Protocol
 
 from websockets.http11 import Request
 
 from csms.model.bounds import FRAME_BYTES_MAX
+
+
+class Phase(Enum):
+    """A link goes through these in this order and may leave out any but the last."""
+
+    ASKING = auto()
+    WAITING = auto()
+    OPEN = auto()
+    CLOSING = auto()
+    ENDING = auto()
+    GONE = auto()
 
 
 class Owner(Protocol):

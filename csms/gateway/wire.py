@@ -11,7 +11,6 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
 from websockets.exceptions import ConnectionClosedOK
@@ -21,7 +20,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from csms.gateway.framing import HEADER_BYTES_MIN, PING, PONG_HEAD, TEXT_HEAD, apply_mask, bounds, is_utf8, text_frame
-from csms.gateway.socket import Owner
+from csms.gateway.socket import Owner, Phase
 from csms.model.errors import ConnectionLost
 
 if TYPE_CHECKING:
@@ -36,20 +35,9 @@ HEAD_BYTES_MAX = 16 * 1024
 HEAD_END = b"\r\n\r\n"
 HIGH_WATER_BYTES = 64 * 1024
 REASON_BYTES_MAX = 123
-PINGS_UNANSWERED_MAX = 2
+PINGS_MIN = 2
 INVALID_DATA = 1007
 INTERNAL_ERROR = 1011
-
-
-class Phase(Enum):
-    """A link goes through these in this order and may leave out any but the last."""
-
-    ASKING = auto()
-    WAITING = auto()
-    OPEN = auto()
-    CLOSING = auto()
-    ENDING = auto()
-    GONE = auto()
 
 
 OPEN, CLOSING = Phase.OPEN, Phase.CLOSING
@@ -60,6 +48,7 @@ class Wire(asyncio.Protocol):
 
     __slots__ = (
         "_asked",
+        "_asked_at_s",
         "_flowing",
         "_gone",
         "_heard_at_s",
@@ -94,13 +83,13 @@ class Wire(asyncio.Protocol):
         self._gone: asyncio.Event | None = None
         self._held = False
         self._asked = 0
-        self._heard_at_s = 0.0
+        self._heard_at_s = self._asked_at_s = 0.0
         self.peer = ""
         self.subprotocol: str | None = None
 
     @property
     def ssl_object(self) -> ssl.SSLObject | None:
-        """See `Socket.ssl_object`."""
+        """See `Socket`, as for what follows."""
         return cast("ssl.SSLObject | None", self._transport.get_extra_info("ssl_object"))
 
     def send(self, text: str | bytes) -> None:
@@ -371,20 +360,32 @@ class Wire(asyncio.Protocol):
         self.abort()
 
     def _watch(self) -> None:
-        """Ask after a peer that has been silent for an interval, twice; a peer that sends anything is alive."""
-        limits = self._house.limits
-        silent_s = self._house.time_s() - self._heard_at_s
-        if self._held or silent_s < limits.ping_interval_s:
+        """Ask after a peer that has been silent for an interval; one that sends anything is alive.
+
+        It is asked at least twice, and has time to answer both, even if this process was stalled meanwhile.
+        """
+        limits, now_s = self._house.limits, self._house.time_s()
+        if self._held:
+            self._heard_at_s = now_s
+        if self._heard_at_s >= self._asked_at_s:
             self._asked = 0
-            self._arm(limits.ping_interval_s - (0 if self._held else silent_s), self._watch)
-        elif self._asked < PINGS_UNANSWERED_MAX:
-            self._asked += 1
-            self._write(PING)
-            self._arm(limits.ping_timeout_s / PINGS_UNANSWERED_MAX, self._watch)
+        silent_s = now_s - self._heard_at_s
+        left_s = limits.ping_interval_s + limits.ping_timeout_s - silent_s
+        if silent_s < limits.ping_interval_s:
+            self._arm(limits.ping_interval_s - silent_s, self._watch)
+        elif left_s > 0 or self._asked < PINGS_MIN:
+            self._ask(now_s, left_s)
         else:
             self._house.count("silent_links_cut")
             log.info("silent_link_cut", extra={"peer": self.peer})
             self.abort()
+
+    def _ask(self, now_s: float, left_s: float) -> None:
+        self._asked += 1
+        self._asked_at_s = now_s
+        self._write(PING)
+        wait_s = min(self._house.limits.ping_timeout_s / PINGS_MIN, self._house.limits.ping_interval_s)
+        self._arm(min(wait_s, left_s) if left_s > 0 else wait_s, self._watch)
 
     def _arm(self, delay_s: float, then: Callable[[], object]) -> None:
         """The one timer of this link."""
