@@ -1,21 +1,21 @@
 """One websocket of one station: frames in order to the station room, commands one at a time to the station.
 
-Reading and handling are two tasks, so that a command sent while a message is handled gets its answer. Nothing that the
-peer sends ends more than this connection, and most faults do not end even that.
+Frames come in by plain calls: an answer reaches whoever waits at once, also while a call is handled. Calls are handled
+one after the other by a task that lives while there are any; an idle station has none. Nothing that the peer sends
+ends more than this connection, and most faults do not end even that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
-
 from csms.gateway.metrics import Metrics
 from csms.gateway.ports import StationPort
+from csms.gateway.socket import Socket
 from csms.model.bounds import CALLS_QUEUED_MAX
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
@@ -49,32 +49,64 @@ MESSAGES_WAITING_MAX = 64
 """Calls read but not handled yet; beyond it we stop reading, which slows the station down."""
 
 
-class Connection:
-    """A `Link` to one station; `run` until the socket closes."""
+INTERNAL_ERROR = 1011
+
+
+class Shared:
+    """What all connections of a gateway have in common; `tasks` are the ones at work now."""
 
     def __init__(
         self,
-        socket: ServerConnection,
-        station_id: str,
-        codec: Codec,
         stations: StationPort,
         clock: Clock,
         metrics: Metrics,
         new_id: Callable[[], str],
         call_timeout_s: float,
+        left: Callable[[Connection], None],
     ) -> None:
+        self.stations, self.clock, self.metrics = stations, clock, metrics
+        self.new_id, self.call_timeout_s, self.left = new_id, call_timeout_s, left
+        self.tasks: set[asyncio.Task[None]] = set()
+
+
+class Connection:
+    """A `Link` to one station and the `Owner` of its socket; `start` it once."""
+
+    __slots__ = (
+        "_answer",
+        "_answered",
+        "_clock",
+        "_codec",
+        "_gone",
+        "_greeted",
+        "_inbox",
+        "_lost",
+        "_metrics",
+        "_pending",
+        "_shared",
+        "_socket",
+        "_stations",
+        "_turn",
+        "_waiting",
+        "_working",
+        "last_frame_at",
+        "since",
+        "station_id",
+    )
+
+    def __init__(self, socket: Socket, station_id: str, codec: Codec, shared: Shared) -> None:
         self.station_id = station_id
-        self.since = clock.now()
+        self.since = shared.clock.now()
         self.last_frame_at = self.since
-        self._socket, self._codec, self._stations, self._clock = socket, codec, stations, clock
-        self._metrics, self._new_id, self._call_timeout_s = metrics, new_id, call_timeout_s
-        self._pending = PendingCalls(call_timeout_s)
-        self._answered = AnsweredCalls()
+        self._socket, self._codec, self._shared = socket, codec, shared
+        self._stations, self._clock, self._metrics = shared.stations, shared.clock, shared.metrics
+        self._pending: PendingCalls | None = None
+        self._answered: AnsweredCalls | None = None
         self._answer: asyncio.Future[dict[str, Any]] | None = None
-        self._turn = asyncio.Lock()
+        self._turn: asyncio.Lock | None = None
+        self._inbox: deque[Call] | None = None
         self._waiting = 0
-        self._lost = False
-        self._inbox: asyncio.Queue[Call | None] = asyncio.Queue(MESSAGES_WAITING_MAX)
+        self._lost = self._gone = self._greeted = self._working = False
 
     @property
     def protocol(self) -> Protocol:
@@ -84,22 +116,33 @@ class Connection:
     @property
     def peer(self) -> str:
         """Address of the other end."""
-        address = self._socket.remote_address
-        return f"{address[0]}:{address[1]}" if address else ""
+        return self._socket.peer
 
-    async def run(self) -> None:
-        """Read until the socket closes, then handle what was read: its effects are never left half done."""
-        handling = asyncio.create_task(self._handle_all())
+    def start(self) -> None:
+        """Make the connection known to the station room; then its calls are handled."""
+        self._work()
+
+    def received(self, data: bytes) -> None:
+        """One frame: an answer goes to whoever waits, a call into the inbox."""
+        self.last_frame_at = self._clock.now()
+        self._metrics.add("frames_in")
         try:
-            async for text in self._socket:
-                self.last_frame_at = self._clock.now()
-                await self._take(text)
-        except ConnectionClosed:
+            frame = decode(data)
+        except FrameError as fault:
+            self._refuse_frame(fault)
+            return
+        if isinstance(frame, Call):
+            self._keep(frame)
+        else:
+            self._resolve(frame)
+
+    def closed(self, clean: bool) -> None:
+        """The socket is gone; what was read is still handled: its effects are never left half done."""
+        if not clean:
             self._metrics.add("connections_cut")
-        finally:
-            self.lose()
-            await self._inbox.put(None)
-            await handling
+        self.lose()
+        self._gone = True
+        self._work()
 
     async def send(self, command: Command) -> CommandResult:
         """See `Link.send`. Also raises CommandInvalid, and StationBusy when too many commands wait already."""
@@ -107,6 +150,8 @@ class Connection:
         if self._waiting >= CALLS_QUEUED_MAX:
             raise StationBusy(f"{self._waiting} commands wait for station {self.station_id}")
         self._waiting += 1
+        if self._turn is None:
+            self._turn = asyncio.Lock()
         try:
             async with self._turn:
                 answers = [await self._call(action, payload) for action, payload in calls]
@@ -115,60 +160,55 @@ class Connection:
         return self._codec.decode_results(command, calls, answers)
 
     async def close(self, code: int, reason: str) -> None:
-        """End the connection; who waits for an answer hears at once that none will come."""
+        """End the connection and wait for its end, some seconds at most if the peer does not answer."""
+        self.shut(code, reason)
+        await self._socket.wait_closed()
+
+    def shut(self, code: int, reason: str) -> None:
+        """Start to end the connection; who waits for an answer hears at once that none will come."""
         self.lose()
-        await self._socket.close(code, reason)
+        self._socket.close(code, reason)
 
     def lose(self) -> None:
         """From now on no answer can come."""
         self._lost = True
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(ConnectionLost("the connection closed before the station answered"))
-        self._pending.close()
+        if self._pending is not None:
+            self._pending.close()
 
     async def _call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         if self._lost:
             raise ConnectionLost("the connection is closed")
-        call = Call(self._new_id(), action, payload)
+        timeout_s = self._shared.call_timeout_s
+        call = Call(self._shared.new_id(), action, payload)
+        if self._pending is None:
+            self._pending = PendingCalls(timeout_s)
         self._pending.start(call.unique_id, action, self._clock.monotonic_s())
         self._answer = asyncio.get_running_loop().create_future()
         self._metrics.add("commands_sent")
         try:
-            async with asyncio.timeout(self._clock.wall_s(self._call_timeout_s)):
-                await self._socket.send(encode_call(call))
+            async with asyncio.timeout(self._clock.wall_s(timeout_s)):
+                self._socket.send(encode_call(call))
+                await self._socket.drain()
                 return await self._answer
         except TimeoutError:
             self._metrics.add("command_timeouts")
-            raise CallTimeout(f"no answer to {action} within {self._call_timeout_s:g} s") from None
-        except ConnectionClosed:
-            raise ConnectionLost("the connection closed before the station answered") from None
+            raise CallTimeout(f"no answer to {action} within {timeout_s:g} s") from None
         finally:
             self._answer = None
             self._pending.abandon()
 
-    async def _take(self, text: str | bytes) -> None:
-        """Sort one frame: answers to whoever waits, calls into the inbox."""
-        self._metrics.add("frames_in")
-        try:
-            frame = decode(text)
-        except FrameError as fault:
-            await self._refuse_frame(fault)
-            return
-        if isinstance(frame, Call):
-            await self._inbox.put(frame)
-        else:
-            self._resolve(frame)
-
-    async def _refuse_frame(self, fault: FrameError) -> None:
+    def _refuse_frame(self, fault: FrameError) -> None:
         self._metrics.add("frames_bad")
         if fault.is_reply:
             self._resolve(fault)
         answer = answer_to_bad_frame(self.protocol, fault)
         if answer is not None:
-            await self._reply(answer)
+            self._reply(answer)
 
     def _resolve(self, answer: Result | Error | FrameError) -> None:
-        match = self._pending.resolve(answer).match
+        match = self._pending.resolve(answer).match if self._pending is not None else Match.UNKNOWN
         if match is not Match.ANSWERED:
             self._metrics.add("answers_late" if match is Match.LATE else "answers_unasked")
             return
@@ -182,9 +222,54 @@ class Connection:
         else:
             waiting.set_exception(PeerError(answer.code, answer.description))
 
+    def _keep(self, call: Call) -> None:
+        """Put a call into the inbox; when that is full the station has to wait."""
+        if self._inbox is None:
+            self._inbox = deque()
+        self._inbox.append(call)
+        if len(self._inbox) >= MESSAGES_WAITING_MAX:
+            self._socket.pause_reading()
+        self._work()
+
+    def _work(self) -> None:
+        if self._working:
+            return
+        self._working = True
+        task = asyncio.create_task(self._handle_all())
+        self._shared.tasks.add(task)
+        task.add_done_callback(self._shared.tasks.discard)
+
     async def _handle_all(self) -> None:
-        while (call := await self._inbox.get()) is not None:
-            await self._reply(self._answered.recall(call) or await self._handle(call))
+        """Greet once, handle the calls that are there, take leave once; whatever fails ends this connection alone."""
+        try:
+            if not self._greeted:
+                self._greeted = True
+                await self._stations.connected(self.station_id, self)
+            await self._empty_inbox()
+        except Exception:
+            log.exception("connection_failed", extra={"station": self.station_id})
+            self._inbox = None
+            self.shut(INTERNAL_ERROR, "internal error; connect again")
+        if self._gone:
+            await self._leave()
+        self._working = False
+
+    async def _empty_inbox(self) -> None:
+        while self._inbox:
+            call = self._inbox.popleft()
+            known = self._answered.recall(call) if self._answered is not None else None
+            self._reply(known or await self._handle(call))
+            await self._socket.drain()
+            if len(self._inbox) <= MESSAGES_WAITING_MAX // 2:
+                self._socket.resume_reading()
+        self._inbox = None
+
+    async def _leave(self) -> None:
+        self._shared.left(self)
+        try:
+            await self._stations.disconnected(self.station_id, self)
+        except Exception:
+            log.exception("disconnect_not_stored", extra={"station": self.station_id})
 
     async def _handle(self, call: Call) -> str:
         """The frame that answers a call; only what was carried out or is the peer's fault is kept for repeats."""
@@ -201,6 +286,8 @@ class Connection:
             answer = encode_refusal(self.protocol, call.unique_id, fault)
         except Exception as fault:
             return self._own_fault(call, fault)
+        if self._answered is None:
+            self._answered = AnsweredCalls()
         self._answered.remember(call, answer)
         return answer
 
@@ -214,8 +301,8 @@ class Connection:
         refusal = PeerError(RpcErrorCode.INTERNAL_ERROR, "the message could not be stored; send it again")
         return encode_refusal(self.protocol, call.unique_id, refusal)
 
-    async def _reply(self, text: str) -> None:
+    def _reply(self, text: str) -> None:
         try:
-            await self._socket.send(text)
-        except ConnectionClosed:
+            self._socket.send(text)
+        except ConnectionLost:
             self._metrics.add("answers_undelivered")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from csms.gateway.connection import Connection
 
 REPLACED = 1000
@@ -14,7 +12,6 @@ class Registry:
 
     def __init__(self) -> None:
         self._connections: dict[str, Connection] = {}
-        self._closing: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -28,10 +25,7 @@ class Registry:
         old = self._connections.get(connection.station_id)
         self._connections[connection.station_id] = connection
         if old is not None:
-            old.lose()
-            task = asyncio.create_task(old.close(REPLACED, "replaced by a newer connection"))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            old.shut(REPLACED, "replaced by a newer connection")
 
     def drop(self, connection: Connection) -> None:
         """The connection is gone; a newer one of the same station stays (pain 2)."""

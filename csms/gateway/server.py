@@ -1,4 +1,4 @@
-"""The OCPP listener: who may connect, in which version; runs a `Connection` for each station.
+"""The OCPP gateway: who may connect, in which version; a `Connection` for each station.
 
 Never compresses (three times the memory for nothing gained). Faults of a handshake get a status and a sentence.
 """
@@ -13,16 +13,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
-from websockets.typing import Subprotocol
+from websockets.http11 import Request
 
 from csms import ocpp16, ocpp201
-from csms.gateway.connection import Connection
+from csms.gateway.connection import Connection, Shared
+from csms.gateway.listener import Listener
 from csms.gateway.metrics import Metrics
 from csms.gateway.ports import StationPort
 from csms.gateway.registry import Registry
-from csms.model.bounds import FRAME_BYTES_MAX
+from csms.gateway.socket import Limits, Refusal, Socket
 from csms.model.clock import Clock
 from csms.model.station import Protocol
 from csms.wire.codec import Codec
@@ -30,18 +29,15 @@ from csms.wire.handshake import choose_subprotocol, station_id_from_path
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 4096
-"""A boot storm after a power cut: a short queue costs a second of SYN retransmits (field measurement)."""
-HANDSHAKE_S = 10.0
-STOP_S = 5.0
 NO_COMMON_VERSION = 1002
 GOING_AWAY = 1001
-INTERNAL_ERROR = 1011
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """`assume_ocpp16`: a station that offers no subprotocol speaks 1.6. Keep-alives are in seconds of the wall."""
+    """`assume_ocpp16`: a station that offers no subprotocol speaks 1.6. `limits`: of each link, keep-alives among them;
+    None for the usual ones with `ping_interval_s` (seconds of the wall) before a ping and as long after it.
+    """
 
     host: str = "0.0.0.0"
     port: int = 9000
@@ -49,6 +45,11 @@ class GatewaySettings:
     assume_ocpp16: bool = False
     call_timeout_s: float = 60.0
     ping_interval_s: float = 60.0
+    limits: Limits | None = None
+
+    def link_limits(self) -> Limits:
+        """The limits of each link."""
+        return self.limits or Limits(ping_interval_s=self.ping_interval_s, ping_timeout_s=self.ping_interval_s)
 
 
 class Gateway:
@@ -63,44 +64,28 @@ class Gateway:
         tls: ssl.SSLContext | None = None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
-        self._settings, self._clock, self._stations, self._tls = settings, clock, stations, tls
-        self._new_id = new_id
+        self._settings, self._stations, self._tls = settings, stations, tls
         self._codecs = {t.protocol: Codec(t) for t in (ocpp16.TRANSLATOR, ocpp201.TRANSLATOR)}
         self._registry = Registry()
-        self._server: Server | None = None
+        self._listener: Listener | None = None
         self.metrics = Metrics()
+        self._shared = Shared(stations, clock, self.metrics, new_id, settings.call_timeout_s, self._registry.drop)
 
     async def start(self) -> int:
         """Listen; returns the port. Raises OSError when it is taken."""
-        ping_s = self._settings.ping_interval_s
-        self._server = await serve(
-            self._run,
-            self._settings.host,
-            self._settings.port,
-            process_request=self._judge,
-            select_subprotocol=self._select,
-            compression=None,
-            max_size=FRAME_BYTES_MAX,
-            open_timeout=HANDSHAKE_S,
-            ping_interval=ping_s,
-            ping_timeout=ping_s,
-            close_timeout=STOP_S,
-            backlog=BACKLOG,
-            ssl=self._tls,
-            server_header=None,
-            logger=_quiet_logger(self.metrics),
-        )
-        return int(next(iter(self._server.sockets)).getsockname()[1])
+        self._listener = Listener(self, self._settings.link_limits(), self.metrics.add)
+        return await self._listener.start(self._settings.host, self._settings.port, self._tls)
 
     async def stop(self, reason: str) -> None:
         """Accept nobody any more and close all connections with 1001; waits some seconds for stations that linger."""
-        if self._server is None:
+        if self._listener is None:
             return
-        self._server.close(close_connections=False)
-        closing = [connection.close(GOING_AWAY, reason) for connection in self._registry.all()]
-        await asyncio.gather(*closing, return_exceptions=True)
-        await self._server.wait_closed()
-        self._server = None
+        for connection in self._registry.all():
+            connection.shut(GOING_AWAY, reason)
+        await self._listener.stop(GOING_AWAY, reason)
+        while self._shared.tasks:
+            await asyncio.wait(self._shared.tasks)
+        self._listener = None
 
     def counters(self) -> Mapping[str, int]:
         """Totals by stable name, and the connections there are now."""
@@ -119,95 +104,45 @@ class Gateway:
             for connection in self._registry.all()
         ]
 
-    def _judge(self, socket: ServerConnection, request: Request) -> Response | None:
+    def judge(self, request: Request, peer: str) -> Refusal | None:
         """Refuse what cannot become a station's connection, and say what to do about it."""
         station_id = station_id_from_path(request.path, self._settings.prefix)
         if station_id is None:
             text = f"the path must be {self._settings.prefix}/<station id>\n"
-            return self._refuse(socket, HTTPStatus.NOT_FOUND, "no_station_id", request.path[:100], text)
+            return self._refuse(peer, HTTPStatus.NOT_FOUND, "no_station_id", request.path[:100], text)
         if not self._stations.admit(station_id):
             text = f"station {station_id} is not registered: add it, or start the server with --accept-unknown\n"
-            return self._refuse(socket, HTTPStatus.NOT_FOUND, "unknown_station", station_id, text)
+            return self._refuse(peer, HTTPStatus.NOT_FOUND, "unknown_station", station_id, text)
         return None
 
-    def _refuse(self, socket: ServerConnection, status: HTTPStatus, code: str, who: str, text: str) -> Response:
+    def _refuse(self, peer: str, status: HTTPStatus, code: str, who: str, text: str) -> Refusal:
         self.metrics.add(f"handshakes_{code}")
-        log.info("handshake_refused", extra={"code": code, "who": who, "peer": str(socket.remote_address)})
-        return socket.respond(status, text)
+        log.info("handshake_refused", extra={"code": code, "who": who, "peer": peer})
+        return Refusal(status, text)
 
-    def _select(self, socket: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    def select(self, offered: Sequence[str]) -> str | None:
         """None leads to a handshake without the header and a close at once (OCPP-J 1.6 3.1.2, 2.0.1 part 4 3.1.2)."""
         protocol = choose_subprotocol(offered, self._codecs)
-        return Subprotocol(protocol.value) if protocol else None
+        return protocol.value if protocol else None
 
-    async def _run(self, socket: ServerConnection) -> None:
-        protocol = self._protocol(socket)
-        request = socket.request
-        station_id = station_id_from_path(request.path, self._settings.prefix) if request else None
+    def opened(self, socket: Socket, request: Request) -> Connection | None:
+        """The handshake is complete: a connection of its station, or a goodbye that says which versions there are."""
+        protocol = self._protocol(socket, request)
+        station_id = station_id_from_path(request.path, self._settings.prefix)
         if protocol is None or station_id is None:
             self.metrics.add("handshakes_no_common_version")
-            log.info("no_common_version", extra={"station": station_id, "peer": str(socket.remote_address)})
+            log.info("no_common_version", extra={"station": station_id, "peer": socket.peer})
             spoken = ", ".join(version.value for version in self._codecs)
-            await socket.close(NO_COMMON_VERSION, f"no common subprotocol; spoken here: {spoken}")
-            return
-        connection = Connection(
-            socket,
-            station_id,
-            self._codecs[protocol],
-            self._stations,
-            self._clock,
-            self.metrics,
-            self._new_id,
-            self._settings.call_timeout_s,
-        )
-        await self._serve(connection)
-
-    def _protocol(self, socket: ServerConnection) -> Protocol | None:
-        if socket.subprotocol is not None:
-            return Protocol(socket.subprotocol)
-        offered = socket.request.headers.get_all("Sec-WebSocket-Protocol") if socket.request else []
-        return Protocol.OCPP16 if self._settings.assume_ocpp16 and not offered else None
-
-    async def _serve(self, connection: Connection) -> None:
-        """One connection from its registration to its end; whatever fails here ends this connection alone."""
+            socket.close(NO_COMMON_VERSION, f"no common subprotocol; spoken here: {spoken}")
+            return None
+        connection = Connection(socket, station_id, self._codecs[protocol], self._shared)
         self._registry.put(connection)
         self.metrics.add("connections_accepted")
-        try:
-            await self._stations.connected(connection.station_id, connection)
-            await connection.run()
-        except Exception:
-            log.exception("connection_failed", extra={"station": connection.station_id})
-            await connection.close(INTERNAL_ERROR, "internal error; connect again")
-        finally:
-            self._registry.drop(connection)
-            await self._left(connection)
+        connection.start()
+        return connection
 
-    async def _left(self, connection: Connection) -> None:
-        try:
-            await self._stations.disconnected(connection.station_id, connection)
-        except Exception:
-            log.exception("disconnect_not_stored", extra={"station": connection.station_id})
-
-
-class _OneLine(logging.Filter):
-    """Broken handshakes (port scans, wrong headers) as one line each, not as a trace; counted."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        super().__init__()
-        self._metrics = metrics
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        fault = record.exc_info[1] if record.exc_info else None
-        self._metrics.add("handshakes_broken")
-        record.exc_info, record.args = None, ()
-        record.msg = f"handshake_broken: {record.getMessage()}: {fault}"[:300]
-        return True
-
-
-def _quiet_logger(metrics: Metrics) -> logging.Logger:
-    """What the websocket library reports, tamed."""
-    logger = logging.getLogger(f"{__name__}.library")
-    logger.setLevel(logging.ERROR)
-    logger.filters.clear()
-    logger.addFilter(_OneLine(metrics))
-    return logger
+    def _protocol(self, socket: Socket, request: Request) -> Protocol | None:
+        if socket.subprotocol is not None:
+            return Protocol(socket.subprotocol)
+        offered = request.headers.get_all("Sec-WebSocket-Protocol")
+        return Protocol.OCPP16 if self._settings.assume_ocpp16 and not offered else None

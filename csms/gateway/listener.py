@@ -1,0 +1,118 @@
+"""The listening socket and everything that its links share: limits, counters, the queue of handshakes.
+
+Handshakes are the dearest thing that a peer can ask for. They are answered a few at a time between two looks at the
+sockets, so that a storm of them delays the stations that are connected by milliseconds only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from csms.gateway.socket import Doorman, Limits
+from csms.gateway.wire import Wire
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 4096
+"""A boot storm after a power cut: a short queue costs a second of SYN retransmits (field measurement)."""
+HANDSHAKES_AT_ONCE = 16
+"""About 3 ms of work."""
+
+
+class Listener:
+    """All links of one port."""
+
+    def __init__(self, doorman: Doorman, limits: Limits, count: Callable[[str], None]) -> None:
+        self.doorman, self.limits, self.count = doorman, limits, count
+        self.loop = asyncio.get_running_loop()
+        self.time_s = self.loop.time
+        self.select = _selector(doorman)
+        self._wires: set[Wire] = set()
+        self._asking: deque[Wire] = deque()
+        self._empty = asyncio.Event()
+        self._server: asyncio.Server | None = None
+        self.port = 0
+
+    def __len__(self) -> int:
+        """Links there are, those in a handshake among them."""
+        return len(self._wires)
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
+        """Listen; returns the port. Raises OSError when it is taken."""
+        times = (self.limits.handshake_s, self.limits.close_s) if tls else (None, None)
+        self._server = await self.loop.create_server(
+            lambda: Wire(self),
+            host,
+            port,
+            backlog=BACKLOG,
+            ssl=tls,
+            ssl_handshake_timeout=times[0],
+            ssl_shutdown_timeout=times[1],
+        )
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        return self.port
+
+    async def stop(self, code: int, reason: str) -> None:
+        """Accept nobody any more, close every link and wait until the last one is gone."""
+        if self._server is None:
+            return
+        self._server.close()
+        for wire in list(self._wires):
+            wire.close(code, reason)
+        while self._wires:
+            self._empty.clear()
+            await self._empty.wait()
+        await self._server.wait_closed()
+        self._server = None
+
+    def came(self, wire: Wire) -> None:
+        """A link is up."""
+        self._wires.add(wire)
+
+    def went(self, wire: Wire) -> None:
+        """A link is gone."""
+        self._wires.discard(wire)
+        if not self._wires:
+            self._empty.set()
+
+    def asks(self, wire: Wire) -> None:
+        """A handshake waits for its answer."""
+        self._asking.append(wire)
+        if len(self._asking) == 1:
+            self.loop.call_soon(self._answer_some)
+
+    def broken(self, wire: Wire, fault: str) -> None:
+        """A handshake that is none: a port scan, a browser, wrong headers. One line each."""
+        self.count("handshakes_broken")
+        log.warning("handshake_broken: %s", fault[:200], extra={"peer": wire.peer})
+
+    def _answer_some(self) -> None:
+        for _ in range(min(HANDSHAKES_AT_ONCE, len(self._asking))):
+            self._answer(self._asking[0])
+            self._asking.popleft()
+        if self._asking:
+            self.loop.call_soon(self._answer_some)
+
+    def _answer(self, wire: Wire) -> None:
+        try:
+            wire.shake()
+        except Exception:
+            log.exception("handshake_failed", extra={"peer": wire.peer})
+            wire.abort()
+
+
+def _selector(doorman: Doorman) -> Callable[[ServerProtocol, Sequence[Subprotocol]], Subprotocol | None]:
+    """A plain function, because the library binds it to each of its own objects."""
+
+    def select(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        chosen = doorman.select(offered)
+        return Subprotocol(chosen) if chosen is not None else None
+
+    return select
