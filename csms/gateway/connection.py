@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from csms.gateway.metrics import Metrics
@@ -28,6 +29,7 @@ from csms.model.errors import (
     RpcErrorCode,
     StationBusy,
 )
+from csms.model.inbound import Inbound
 from csms.model.station import Protocol
 from csms.wire.calls import AnsweredCalls, Match, PendingCalls
 from csms.wire.codec import Codec
@@ -40,8 +42,8 @@ from csms.wire.frames import (
     decode,
     encode_call,
     encode_refusal,
-    encode_result,
 )
+from csms.wire.typed import HotCall
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +106,7 @@ class Connection:
         self._answered: AnsweredCalls | None = None
         self._answer: asyncio.Future[dict[str, Any]] | None = None
         self._turn: asyncio.Lock | None = None
-        self._inbox: deque[Call] | None = None
+        self._inbox: deque[Call | HotCall] | None = None
         self._waiting = 0
         self._lost = self._gone = self._greeted = self._working = False
 
@@ -126,6 +128,10 @@ class Connection:
         """One frame: an answer goes to whoever waits, a call into the inbox."""
         self.last_frame_at = self._clock.now()
         self._metrics.add("frames_in")
+        hot = self._codec.decode_hot(data, self.last_frame_at)
+        if hot is not None:
+            self._keep(hot)
+            return
         try:
             frame = decode(data)
         except FrameError as fault:
@@ -222,7 +228,7 @@ class Connection:
         else:
             waiting.set_exception(PeerError(answer.code, answer.description))
 
-    def _keep(self, call: Call) -> None:
+    def _keep(self, call: Call | HotCall) -> None:
         """Put a call into the inbox; when that is full the station has to wait."""
         if self._inbox is None:
             self._inbox = deque()
@@ -257,8 +263,7 @@ class Connection:
     async def _empty_inbox(self) -> None:
         while self._inbox:
             call = self._inbox.popleft()
-            known = self._answered.recall(call) if self._answered is not None else None
-            self._reply(known or await self._handle(call))
+            self._reply(self._known(call) or await self._handle(call))
             await self._socket.drain()
             if len(self._inbox) <= MESSAGES_WAITING_MAX // 2:
                 self._socket.resume_reading()
@@ -271,27 +276,38 @@ class Connection:
         except Exception:
             log.exception("disconnect_not_stored", extra={"station": self.station_id})
 
-    async def _handle(self, call: Call) -> str:
+    async def _handle(self, call: Call | HotCall) -> str:
         """The frame that answers a call; only what was carried out or is the peer's fault is kept for repeats."""
-        received_at = self._clock.now()
         try:
-            decoded = self._codec.decode_call(call, received_at)
-            for deviation in decoded.deviations:
-                self._metrics.deviation(f"{call.action} {deviation.keyword} {deviation.path}")
-            reply = await self._stations.receive(self.station_id, decoded.message, received_at)
-            answer = encode_result(Result(call.unique_id, self._codec.encode_reply(call.action, reply)))
+            message, received_at = self._read(call)
+            reply = await self._stations.receive(self.station_id, message, received_at)
+            answer = self._codec.answer(call.unique_id, call.action, reply)
             self._metrics.call(call.action, "answered")
         except PeerError as fault:
             self._metrics.call(call.action, "refused")
             answer = encode_refusal(self.protocol, call.unique_id, fault)
         except Exception as fault:
             return self._own_fault(call, fault)
-        if self._answered is None:
-            self._answered = AnsweredCalls()
-        self._answered.remember(call, answer)
+        if isinstance(call, Call):
+            if self._answered is None:
+                self._answered = AnsweredCalls()
+            self._answered.remember(call, answer)
         return answer
 
-    def _own_fault(self, call: Call, fault: Exception) -> str:
+    def _read(self, call: Call | HotCall) -> tuple[Inbound, datetime]:
+        if isinstance(call, HotCall):
+            return call.message, call.received_at
+        received_at = self._clock.now()
+        decoded = self._codec.decode_call(call, received_at)
+        for deviation in decoded.deviations:
+            self._metrics.deviation(f"{call.action} {deviation.keyword} {deviation.path}")
+        return decoded.message, received_at
+
+    def _known(self, call: Call | HotCall) -> str | None:
+        """The answer to a repeat. A frequent call is carried out again: its effect is the same."""
+        return self._answered.recall(call) if self._answered is not None and isinstance(call, Call) else None
+
+    def _own_fault(self, call: Call | HotCall, fault: Exception) -> str:
         """Nothing was acknowledged: the station sends the message again, and it is then handled as new."""
         self._metrics.call(call.action, "failed")
         code = fault.code if isinstance(fault, CsmsError) else "message_failed"

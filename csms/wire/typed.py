@@ -33,6 +33,7 @@ class HotCall(NamedTuple):
     unique_id: str
     action: str
     message: Inbound
+    received_at: datetime
 
 
 class NoType(Exception):
@@ -71,7 +72,7 @@ class TypedReader:
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
         message = entry.translate(payload, received_at, self._zone)
-        return None if message is None else HotCall(unique_id, action, message)
+        return None if message is None else HotCall(unique_id, action, message, received_at)
 
 
 def payload_type(schema: Mapping[str, Any]) -> Any:
