@@ -11,7 +11,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from csms.model.clock import Clock
@@ -40,20 +41,15 @@ class WriterStatistics:
     last_commit_s: float = 0.0
 
 
+Done = Callable[[StoreUnavailable | None], None]
+"""Told once, by the event loop: None when durable, else why nothing of it was acknowledged."""
+
+
 @dataclass(slots=True, eq=False)
 class _Call:
     changes: Sequence[Change]
-    done: asyncio.Future[None]
-
-    def succeed(self) -> None:
-        if not self.done.done():
-            self.done.set_result(None)
-
-    def fail(self, reason: str, cause: BaseException | None = None) -> None:
-        if not self.done.done():
-            error = StoreUnavailable(reason)
-            error.__cause__ = cause
-            self.done.set_exception(error)
+    done: Done
+    decided: bool = False
 
 
 class Writer:
@@ -63,14 +59,26 @@ class Writer:
         self.statistics = WriterStatistics()
         self._database = database
         self._clock = clock
-        self._room = asyncio.Semaphore(calls_max)
-        self._callers = 0
+        self._calls_max = calls_max
+        self._open = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._queue: list[_Call] = []
         self._in_hand: list[_Call] = []
         self._wake = asyncio.Event()
         self._closing = False
         self._ended = False
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run(), name="store-writer")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether `submit` may be called."""
+        return self._open < self._calls_max and not self._waiting and not self._closing
+
+    def submit(self, changes: Sequence[Change], done: Done) -> None:
+        """As `commit`, told by a call instead of awaited; only when `has_room`. There is something to write."""
+        self._open += 1
+        self._put(_Call(changes, done))
 
     async def commit(self, changes: Sequence[Change]) -> None:
         """Wait until `changes` are durable, all of them or none.
@@ -83,23 +91,60 @@ class Writer:
             raise StoreUnavailable("the store is closed")
         if not wanted:
             return
-        self._callers += 1
-        try:
-            async with self._room:
-                await self._hand_over(wanted)
-        finally:
-            self._callers -= 1
-            if self._closing:
-                self._wake.set()
+        if self.has_room:
+            self._open += 1
+        else:
+            await self._room()
+        told = self._loop.create_future()
+        self._put(_Call(wanted, lambda fault: _settle(told, fault)))
+        await told
 
-    def _hand_over(self, changes: Sequence[Change]) -> asyncio.Future[None]:
-        call = _Call(changes, asyncio.get_running_loop().create_future())
+    async def _room(self) -> None:
+        """Wait for one's turn; then the place is taken."""
+        turn = self._loop.create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._leave()
+            raise
+
+    def _leave(self) -> None:
+        """A place is free: it goes to whoever waits longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._open -= 1
+        if self._closing:
+            self._wake.set()
+
+    def _put(self, call: _Call) -> None:
         if self._ended:
-            call.fail("the writer has ended")
+            self._decide([call], "the writer has ended")
         else:
             self._queue.append(call)
             self._wake.set()
-        return call.done
+
+    def _decide(self, calls: Iterable[_Call], reason: str = "", cause: Exception | None = None) -> None:
+        """What became of `calls`; they are told soon and in order, so that the next transaction can start first."""
+        news = [call for call in calls if not call.decided]
+        for call in news:
+            call.decided = True
+        self._loop.call_soon(self._tell, news, reason, cause)
+
+    def _tell(self, calls: Sequence[_Call], reason: str, cause: Exception | None) -> None:
+        for call in calls:
+            self._leave()
+            fault = StoreUnavailable(reason) if reason else None
+            if fault is not None:
+                fault.__cause__ = cause
+            try:
+                call.done(fault)
+            except Exception:
+                log.exception("store_listener_failed")
 
     async def close(self) -> None:
         """Write what was handed over, then end. Calls made from now on are refused."""
@@ -108,7 +153,7 @@ class Writer:
         await asyncio.wait([self._task])
 
     def _finished(self) -> bool:
-        return self._closing and not self._queue and self._callers == 0
+        return self._closing and self._open == 0
 
     async def _run(self) -> None:
         try:
@@ -120,8 +165,7 @@ class Writer:
                     await self._write(self._in_hand)
         finally:
             self._closing = self._ended = True
-            for call in (*self._in_hand, *self._queue):
-                call.fail("the writer was stopped")
+            self._decide([*self._in_hand, *self._queue], "the writer was stopped")
             await self._database.close()
 
     async def _write(self, batch: Sequence[_Call]) -> None:
@@ -133,8 +177,7 @@ class Writer:
         self.statistics.commits += len(batch)
         self.statistics.batches += 1
         self.statistics.rows += rows
-        for call in batch:
-            call.succeed()
+        self._decide(batch)
 
     async def _transaction(self, changes: Sequence[Change]) -> int:
         begun_s = self._clock.monotonic_s()
@@ -148,12 +191,20 @@ class Writer:
         if outage or len(batch) == 1:
             log.warning("store_unavailable: %d calls refused: %s", len(batch), _brief(error))
             self.statistics.refused += len(batch)
-            for call in batch:
-                call.fail(f"the database did not take the change: {_brief(error)}", error)
+            self._decide(batch, f"the database did not take the change: {_brief(error)}", error)
             return
         half = len(batch) // 2
         await self._write(batch[:half])
         await self._write(batch[half:])
+
+
+def _settle(told: asyncio.Future[None], fault: StoreUnavailable | None) -> None:
+    if told.done():
+        return
+    if fault is None:
+        told.set_result(None)
+    else:
+        told.set_exception(fault)
 
 
 def _brief(error: Exception) -> str:
