@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from csms.gateway.metrics import Metrics
@@ -29,7 +30,7 @@ from csms.model.errors import (
     RpcErrorCode,
     StationBusy,
 )
-from csms.model.inbound import Inbound
+from csms.model.inbound import Inbound, Reply
 from csms.model.station import Protocol
 from csms.wire.calls import AnsweredCalls, Match, PendingCalls
 from csms.wire.codec import Codec
@@ -77,6 +78,7 @@ class Connection:
     __slots__ = (
         "_answer",
         "_answered",
+        "_at_once",
         "_clock",
         "_codec",
         "_gone",
@@ -107,7 +109,7 @@ class Connection:
         self._answer: asyncio.Future[dict[str, Any]] | None = None
         self._turn: asyncio.Lock | None = None
         self._inbox: deque[Call | HotCall] | None = None
-        self._waiting = 0
+        self._waiting = self._at_once = 0
         self._lost = self._gone = self._greeted = self._working = False
 
     @property
@@ -130,7 +132,8 @@ class Connection:
         self._metrics.add("frames_in")
         hot = self._codec.decode_hot(data, self.last_frame_at)
         if hot is not None:
-            self._keep(hot)
+            if not self._taken(hot):
+                self._keep(hot)
             return
         try:
             frame = decode(data)
@@ -227,6 +230,28 @@ class Connection:
             waiting.set_exception(CallRefused(answer.code, answer.description))
         else:
             waiting.set_exception(PeerError(answer.code, answer.description))
+
+    def _taken(self, call: HotCall) -> bool:
+        """Whether a frequent call could be handled right away: when no other waits or is at work."""
+        if self._working or self._lost or self._at_once >= MESSAGES_WAITING_MAX:
+            return False
+        self._at_once += 1
+        try:
+            taken = self._stations.take(self.station_id, call.message, call.received_at, partial(self._finish, call))
+        except Exception as fault:
+            self._finish(call, fault)
+            return True
+        self._at_once -= not taken
+        return taken
+
+    def _finish(self, call: HotCall, outcome: Reply | Exception) -> None:
+        """A call that was handled right away is durable, or it failed."""
+        self._at_once -= 1
+        if isinstance(outcome, Exception):
+            self._reply(self._own_fault(call, outcome))
+            return
+        self._metrics.call(call.action, "answered")
+        self._reply(self._codec.answer(call.unique_id, call.action, outcome))
 
     def _keep(self, call: Call | HotCall) -> None:
         """Put a call into the inbox; when that is full the station has to wait."""

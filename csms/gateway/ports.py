@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from csms.model.errors import CsmsError
 from csms.model.inbound import Inbound, Reply
 from csms.station.ports import Link
 
@@ -26,4 +28,11 @@ class StationPort(Protocol):
 
     async def receive(self, station_id: str, message: Inbound, received_at: datetime) -> Reply:
         """Handle a message; durable when it returns. Raises PeerError, StoreUnavailable."""
+        ...
+
+    def take(
+        self, station_id: str, message: Inbound, received_at: datetime, done: Callable[[Reply | CsmsError], None]
+    ) -> bool:
+        """Handle a frequent message without a task; `done` is called, perhaps at once, when it is durable. False:
+        nothing was done, use `receive`."""
         ...

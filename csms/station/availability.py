@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from csms.model.event import ConnectorChanged
 from csms.model.ids import ConnectorRef
 from csms.model.inbound import Acknowledged, StatusReport
 from csms.model.station import ConnectorStatus
 from csms.station.context import EVSE_ID_MAX, StationContext
-from csms.station.state import EvseState, Needs
+from csms.station.state import Needs
+from csms.station.work import Work
 from csms.store import changes
 
+_ACKNOWLEDGED = Acknowledged()
 _CHARGING_STATES = {
     ConnectorStatus.CHARGING: "Charging",
     ConnectorStatus.SUSPENDED_EV: "SuspendedEV",
@@ -24,10 +27,18 @@ async def status(
     context: StationContext, station_id: str, message: StatusReport, received_at: datetime
 ) -> Acknowledged:
     """Keep the state; numbers that no station can have are kept as a notice instead (G01.FR.01)."""
+    work = plan(context, station_id, message, received_at)
+    await context.store.writer.commit(work.changes)
+    if work.after is not None:
+        work.after()
+    return _ACKNOWLEDGED
+
+
+def plan(context: StationContext, station_id: str, message: StatusReport, received_at: datetime) -> Work:
+    """What a report of a state asks for."""
     if not 0 <= message.evse_id <= EVSE_ID_MAX or not 0 <= message.connector_id <= EVSE_ID_MAX:
         detail = {"evse_id": message.evse_id, "connector_id": message.connector_id, "status": message.status}
-        await context.store.writer.commit([changes.add_notice(station_id, received_at, "impossible_connector", detail)])
-        return Acknowledged()
+        return Work([changes.add_notice(station_id, received_at, "impossible_connector", detail)], _ACKNOWLEDGED)
     reported = changes.put_connector(
         station_id,
         message.evse_id,
@@ -38,14 +49,13 @@ async def status(
         station_time=message.time,
         received_at=received_at,
     )
-    await context.store.writer.commit([reported])
+    return Work([reported], _ACKNOWLEDGED, partial(_apply, context, station_id, message, received_at))
+
+
+def _apply(context: StationContext, station_id: str, message: StatusReport, received_at: datetime) -> None:
     evse = context.evse(station_id, message.evse_id)
-    if evse is not None:
-        _apply(context, evse, message, received_at)
-    return Acknowledged()
-
-
-def _apply(context: StationContext, evse: EvseState, message: StatusReport, received_at: datetime) -> None:
+    if evse is None:
+        return
     before = evse.connectors.get(message.connector_id)
     evse.connectors[message.connector_id] = message.status
     if evse.session is not None and message.status in _CHARGING_STATES:

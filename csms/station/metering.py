@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from csms.model.event import Metered
@@ -15,6 +16,7 @@ from csms.model.inbound import Acknowledged, MeterReport
 from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC, VOLTAGE, Sample
 from csms.station.context import StationContext
 from csms.station.state import EvseState, OpenSession
+from csms.station.work import Work
 from csms.store import changes
 from csms.store.change import Change, SampleBatch
 
@@ -41,21 +43,40 @@ class Reading(NamedTuple):
 
 async def report(context: StationContext, station_id: str, message: MeterReport, received_at: datetime) -> Acknowledged:
     """Store every sample, whatever transaction the station names (SR-01)."""
+    work = plan(context, station_id, message, received_at)
+    if work is None:
+        ended = await context.store.reader.session_by_transaction(station_id, message.transaction_id)
+        work = _work(context, station_id, message, received_at, ended.id if ended else None)
+    await context.store.writer.commit(work.changes)
+    if work.after is not None:
+        work.after()
+    return _ACKNOWLEDGED
+
+
+def plan(context: StationContext, station_id: str, message: MeterReport, received_at: datetime) -> Work | None:
+    """What a report asks for; None when the transaction that it names has to be looked up."""
     evse = context.evse(station_id, message.evse_id)
     session = _session_of(evse, message)
-    session_id = session.session_id if session else await _ended_session(context, station_id, message)
-    evse_id = message.evse_id if evse else 0
+    if session is None and message.transaction_id:
+        return None
+    return _work(context, station_id, message, received_at, session.session_id if session else None)
+
+
+def _work(
+    context: StationContext, station_id: str, message: MeterReport, received_at: datetime, session_id: int | None
+) -> Work:
+    evse = context.evse(station_id, message.evse_id)
     samples = message.samples
-    written = [
-        changes.add_samples(SampleBatch(station_id, evse_id, received_at, samples, session_id, message.transaction_id))
-    ]
+    batch = SampleBatch(
+        station_id, message.evse_id if evse else 0, received_at, samples, session_id, message.transaction_id
+    )
+    if evse is None:
+        return Work([changes.add_samples(batch)], _ACKNOWLEDGED)
     found = readings(samples)
-    if session is not None:
-        written += apply_to_session(session, found, received_at)
-    await context.store.writer.commit(written)
-    if evse is not None:
-        publish(context, evse, session_id, samples, found, received_at)
-    return _ACKNOWLEDGED
+    session = _session_of(evse, message)
+    updates = apply_to_session(session, found, received_at) if session is not None else ()
+    after = partial(publish, context, evse, session_id, samples, found, received_at)
+    return Work([changes.add_samples(batch), *updates], _ACKNOWLEDGED, after)
 
 
 def _session_of(evse: EvseState | None, message: MeterReport) -> OpenSession | None:
@@ -67,13 +88,6 @@ def _session_of(evse: EvseState | None, message: MeterReport) -> OpenSession | N
         return session if message.transaction_id == session.transaction_id else None
     started = all(sample.time >= session.started_at for sample in message.samples)
     return session if started else None
-
-
-async def _ended_session(context: StationContext, station_id: str, message: MeterReport) -> int | None:
-    if not message.transaction_id:
-        return None
-    row = await context.store.reader.session_by_transaction(station_id, message.transaction_id)
-    return row.id if row else None
 
 
 def apply_to_session(session: OpenSession, found: Sequence[Reading], received_at: datetime) -> list[Change]:

@@ -8,6 +8,7 @@ from csms.model.event import StationBooted
 from csms.model.inbound import Boot, BootReply, Heartbeat, HeartbeatReply
 from csms.model.station import RegistrationStatus
 from csms.station.context import StationContext
+from csms.station.work import Work
 from csms.store import changes
 
 
@@ -38,3 +39,8 @@ async def heartbeat(
 ) -> HeartbeatReply:
     """Tell the time; nothing to store (the last sign of life is kept in memory and written with the next change)."""
     return HeartbeatReply(context.clock.now())
+
+
+def plan_heartbeat(context: StationContext, station_id: str, message: Heartbeat, received_at: datetime) -> Work:
+    """The same, answered at once."""
+    return Work((), HeartbeatReply(context.clock.now()))

@@ -11,6 +11,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from csms.model.clock import Clock
@@ -37,6 +38,7 @@ from csms.station.bus import EventBus
 from csms.station.context import StationContext, StationSettings
 from csms.station.ports import Link
 from csms.station.state import Needs, StationState
+from csms.station.work import Work
 from csms.store import changes
 from csms.store.engine import Store
 
@@ -56,6 +58,16 @@ HANDLERS: dict[type, Handler] = {
     DataTransfer: data_transfer.data_transfer,
     Notice: data_transfer.notice,
 }
+
+Planner = Callable[[StationContext, str, Any, datetime], Work | None]
+
+PLANNERS: dict[type, Planner] = {
+    Heartbeat: provisioning.plan_heartbeat,
+    StatusReport: availability.plan,
+    TransactionEvent: transactions.plan_event,
+    MeterReport: metering.plan,
+}
+"""Frequent messages, and what they ask for without waiting for anything."""
 
 
 class StationService:
@@ -121,6 +133,25 @@ class StationService:
         async with self._turns[station_id]:
             return await HANDLERS[type(message)](self._context, station_id, message, received_at)
 
+    def take(
+        self, station_id: str, message: Inbound, received_at: datetime, done: Callable[[Reply | CsmsError], None]
+    ) -> bool:
+        """Handle a frequent message without a task: `done` is called once it is durable, with what `receive` would
+        have returned or raised. False, and nothing was done, when this message cannot be handled like that now.
+        """
+        writer, turn, planner = self._context.store.writer, self._turns.get(station_id), PLANNERS.get(type(message))
+        if planner is None or (turn is not None and turn.locked()) or not writer.has_room:
+            return False
+        work = planner(self._context, station_id, message, received_at)
+        if work is None:
+            return False
+        self._context.stations[station_id].last_seen_at = received_at
+        if work.changes:
+            writer.submit(work.changes, partial(_finish, work, done))
+        else:
+            _finish(work, done, None)
+        return True
+
     async def command(self, station_id: str, command: Command) -> CommandResult:
         """Ask a station. Raises UnknownStation, StationOffline and what `Link.send` raises."""
         station = self._context.stations.get(station_id)
@@ -167,3 +198,9 @@ class StationService:
             await link.send(Trigger("BootNotification"))
         except (CsmsError, PeerError) as fault:
             log.info("boot_not_triggered", extra={"station": station_id, "fault": str(fault)})
+
+
+def _finish(work: Work, done: Callable[[Reply | CsmsError], None], fault: CsmsError | None) -> None:
+    if fault is None and work.after is not None:
+        work.after()
+    done(work.reply if fault is None else fault)

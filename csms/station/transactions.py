@@ -7,6 +7,7 @@ A repeated start gives the same transaction id, an ended session is never opened
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from csms.model.event import SessionClosed, SessionOpened
 from csms.model.ids import EvseRef
@@ -23,10 +24,12 @@ from csms.station import metering
 from csms.station.authorization import judge
 from csms.station.context import StationContext
 from csms.station.state import EvseState, Needs, OpenSession
+from csms.station.work import Work
 from csms.store import changes
 from csms.store.change import Change, SampleBatch
 from csms.store.tables import Session
 
+_NO_WORD = TransactionEventReply()
 RECENT_SESSIONS = 20
 """How far back a repeated start is looked for; a station keeps at most a few unsent transactions per connector."""
 
@@ -154,24 +157,57 @@ async def event(
         evse = await _begin(context, station_id, message, received_at)
     if evse is None or evse.session is None:
         return TransactionEventReply(authorization)
-    session = evse.session
+    if message.kind == "Ended":
+        await _end(context, evse, evse.session, message, received_at)
+    else:
+        work = _update(context, evse, evse.session, message, received_at)
+        await context.store.writer.commit(work.changes)
+        if work.after is not None:
+            work.after()
+    return TransactionEventReply(authorization)
+
+
+def plan_event(
+    context: StationContext, station_id: str, message: TransactionEvent, received_at: datetime
+) -> Work | None:
+    """What an update of a running transaction asks for; None for every other event."""
+    evse = _running(context, station_id, message.transaction_id)
+    if evse is None or evse.session is None or message.kind != "Updated" or message.id_token:
+        return None
+    return _update(context, evse, evse.session, message, received_at)
+
+
+def _update(
+    context: StationContext, evse: EvseState, session: OpenSession, message: TransactionEvent, received_at: datetime
+) -> Work:
+    samples = message.samples
+    found = metering.readings(samples)
+    _take_note(session, message)
+    batch = SampleBatch(evse.ref.station_id, evse.ref.evse_id, received_at, samples, session.session_id)
+    updates = metering.apply_to_session(session, found, received_at)
+    after = partial(metering.publish, context, evse, session.session_id, samples, found, received_at)
+    return Work([changes.add_samples(batch), *updates], _NO_WORD, None if message.offline else after)
+
+
+def _take_note(session: OpenSession, message: TransactionEvent) -> None:
     session.last_seq_no = max(session.last_seq_no, message.seq_no)
     session.id_token = session.id_token or message.id_token
     if message.charging_state is not None and not message.offline:
         session.charging_state = message.charging_state
-    batch = SampleBatch(station_id, evse.ref.evse_id, received_at, message.samples, session.session_id)
+
+
+async def _end(
+    context: StationContext, evse: EvseState, session: OpenSession, message: TransactionEvent, received_at: datetime
+) -> None:
     found = metering.readings(message.samples)
-    if message.kind == "Ended":
-        metering.advance(session, found)
-        before = [changes.add_samples(batch), metering.progress(session)]
-        at = context.event_time(message.time, received_at)
-        await _close(context, evse, at, message.stop_reason or StopReason.LOCAL, session.last_register_wh, before)
-    else:
-        updates = metering.apply_to_session(session, found, received_at)
-        await context.store.writer.commit([changes.add_samples(batch), *updates])
+    _take_note(session, message)
+    metering.advance(session, found)
+    batch = SampleBatch(evse.ref.station_id, evse.ref.evse_id, received_at, message.samples, session.session_id)
+    before = [changes.add_samples(batch), metering.progress(session)]
+    at = context.event_time(message.time, received_at)
+    await _close(context, evse, at, message.stop_reason or StopReason.LOCAL, session.last_register_wh, before)
     if not message.offline:
         metering.publish(context, evse, session.session_id, message.samples, found, received_at)
-    return TransactionEventReply(authorization)
 
 
 async def _begin(

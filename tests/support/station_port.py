@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
+from csms.model.errors import CsmsError
 from csms.model.inbound import (
     Acknowledged,
     Authorize,
@@ -38,6 +39,7 @@ class NotedStations:
         self.changed = asyncio.Event()
         self.before_answer: Callable[[str, Inbound], object] | None = None
         self.on_connect: Exception | None = None
+        self.take_soon: Callable[[Inbound], Reply | CsmsError] | None = None
 
     def admit(self, station_id: str) -> bool:
         return station_id in self.known
@@ -70,6 +72,16 @@ class NotedStations:
                 return SessionStartedReply(len(self.heard), ACCEPTED)
             case _:
                 return Acknowledged()
+
+    def take(
+        self, station_id: str, message: Inbound, received_at: datetime, done: Callable[[Reply | CsmsError], None]
+    ) -> bool:
+        """As `receive`, when `take_soon` says how: told in a later turn of the loop."""
+        if self.take_soon is None:
+            return False
+        self.heard.append((station_id, message))
+        asyncio.get_running_loop().call_soon(done, self.take_soon(message))
+        return True
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something noted makes it true."""

@@ -1,0 +1,20 @@
+"""What one message asks for, decided without waiting: what to store, what follows once that is durable, the answer.
+
+Frequent messages are worked through like this, without a task of their own (`StationService.take`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from csms.model.inbound import Reply
+from csms.store.change import Change
+
+
+class Work(NamedTuple):
+    """`after` brings the live state up and tells the listeners; it runs once, when `changes` are durable."""
+
+    changes: Sequence[Change]
+    reply: Reply
+    after: Callable[[], None] | None = None
