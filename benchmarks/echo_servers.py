@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -108,18 +107,16 @@ async def own_layer() -> int:
     return await listener.start(HOST, 0, None)
 
 
-class _PicowsEcho(WSListener):  # type: ignore[misc, unused-ignore]
-    """Echo in the listener class of picows."""
-
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        transport.send(WSMsgType.TEXT, frame.get_payload_as_bytes())
-
-
 async def picows_native() -> int:
-    """picows with its own listener class and its automatic pings."""
+    """picows with its own listener class and its automatic pings; ImportError where it is not installed."""
+    from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
+
+    class Echo(WSListener):  # type: ignore[misc, unused-ignore]
+        def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+            transport.send(WSMsgType.TEXT, frame.get_payload_as_bytes())
 
     def echo(request: WSUpgradeRequest) -> WSListener:
-        return _PicowsEcho()
+        return Echo()
 
     server = await ws_create_server(echo, HOST, 0, enable_auto_ping=True, auto_ping_idle_timeout=60)
     _KEPT.append(server)

@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ from rich.table import Table
 
 from csms.gateway.framing import text_frame
 
-ECHOING = ("websockets server", "Sans-I/O, bare", "own layer", "picows")
+PICOWS = ("picows",) if find_spec("picows") else ()
+ECHOING = ("websockets server", "Sans-I/O, bare", "own layer", *PICOWS)
 SERVERS = (*ECHOING, "gateway")
 CONNECTIONS = (1, 100, 1000)
 IDLE = 4000
