@@ -90,9 +90,9 @@ class Connection:
         "_shared",
         "_socket",
         "_stations",
+        "_task",
         "_turn",
         "_waiting",
-        "_working",
         "last_frame_at",
         "since",
         "station_id",
@@ -110,7 +110,8 @@ class Connection:
         self._turn: asyncio.Lock | None = None
         self._inbox: deque[Call | HotCall] | None = None
         self._waiting = self._at_once = 0
-        self._lost = self._gone = self._greeted = self._working = False
+        self._task: asyncio.Task[None] | None = None
+        self._lost = self._gone = self._greeted = False
 
     @property
     def protocol(self) -> Protocol:
@@ -233,7 +234,7 @@ class Connection:
 
     def _taken(self, call: HotCall) -> bool:
         """Whether a frequent call could be handled right away: when no other waits or is at work."""
-        if self._working or self._lost or self._at_once >= MESSAGES_WAITING_MAX:
+        if self._task is not None or self._lost or self._at_once >= MESSAGES_WAITING_MAX:
             return False
         self._at_once += 1
         try:
@@ -263,12 +264,9 @@ class Connection:
         self._work()
 
     def _work(self) -> None:
-        if self._working:
-            return
-        self._working = True
-        task = asyncio.create_task(self._handle_all())
-        self._shared.tasks.add(task)
-        task.add_done_callback(self._shared.tasks.discard)
+        if self._task is None:
+            self._task = asyncio.create_task(self._handle_all())
+            self._shared.tasks.add(self._task)
 
     async def _handle_all(self) -> None:
         """Greet once, handle the calls that are there, take leave once; whatever fails ends this connection alone."""
@@ -283,15 +281,18 @@ class Connection:
             self.shut(INTERNAL_ERROR, "internal error; connect again")
         if self._gone:
             await self._leave()
-        self._working = False
+        if self._task is not None:
+            self._shared.tasks.discard(self._task)
+            self._task = None
 
     async def _empty_inbox(self) -> None:
         while self._inbox:
             call = self._inbox.popleft()
             self._reply(self._known(call) or await self._handle(call))
             await self._socket.drain()
-            if len(self._inbox) <= MESSAGES_WAITING_MAX // 2:
+            if len(self._inbox) == MESSAGES_WAITING_MAX // 2:
                 self._socket.resume_reading()
+                await asyncio.sleep(0)  # a flood of calls that need no store must not keep the others waiting
         self._inbox = None
 
     async def _leave(self) -> None:

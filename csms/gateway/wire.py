@@ -216,6 +216,7 @@ class Wire(asyncio.Protocol):
 
     def _break(self, fault: str) -> None:
         self._phase = Phase.ENDING
+        self._arm(self._house.limits.close_s, self.abort)
         self._house.broken(self, fault)
         self._transport.close()
 
