@@ -20,7 +20,7 @@ async def judge(context: StationContext, id_token: str) -> AuthorizeReply:
     """The listed state of a token; unlisted ones by the house rule. Start buttons without a token are let through."""
     if not id_token:
         return AuthorizeReply(AuthorizationStatus.ACCEPTED)
-    row = await context.store.reader.token(id_token)
+    row = await context.tokens.find(id_token)
     if row is None:
         known = AuthorizationStatus.ACCEPTED if context.settings.unknown_tokens else AuthorizationStatus.INVALID
         return AuthorizeReply(known)

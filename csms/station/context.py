@@ -12,7 +12,9 @@ from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 from csms.model.station import CurrentKind, EvseRating
 from csms.station.bus import EventBus
+from csms.station.starts import RecentStarts
 from csms.station.state import EvseState, StationState
+from csms.station.tokens import TokenBook
 from csms.store.engine import Store
 
 EVSE_ID_MAX = 256
@@ -47,6 +49,11 @@ class StationContext:
     stations: dict[str, StationState] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
     session_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    starts: RecentStarts = field(default_factory=RecentStarts)
+    tokens: TokenBook = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = TokenBook(self.clock, self.store.reader)
 
     def evse(self, station_id: str, evse_id: int) -> EvseState | None:
         """The live EVSE, made on first mention with the default nameplate; None for the station itself and garbage."""

@@ -37,6 +37,7 @@ from csms.station import authorization, availability, data_transfer, metering, p
 from csms.station.bus import EventBus
 from csms.station.context import StationContext, StationSettings
 from csms.station.ports import Link
+from csms.station.starts import Start
 from csms.station.state import Needs, StationState
 from csms.station.work import Work
 from csms.store import changes
@@ -69,6 +70,9 @@ PLANNERS: dict[type, Planner] = {
 }
 """Frequent messages, and what they ask for without waiting for anything."""
 
+STARTS_RESTORED = 5000
+"""Sessions whose starts are remembered over a restart; a repeat of an older one is looked for in the store."""
+
 
 class StationService:
     """All stations of this process. Build it, `await restore()`, then hand it to the gateway."""
@@ -89,6 +93,8 @@ class StationService:
         await registration.restore(self._context)
         first = await self._context.store.reader.max_session_id() + 1
         self._context.session_ids = itertools.count(first)
+        rows = await self._context.store.reader.recent_starts(STARTS_RESTORED)
+        self._context.starts.restore([_start(row) for row in rows], complete=len(rows) < STARTS_RESTORED)
 
     async def register(self, registered: registration.Registration) -> None:
         """Make a station known, or change its site, feeder or nameplates."""
@@ -198,6 +204,11 @@ class StationService:
             await link.send(Trigger("BootNotification"))
         except (CsmsError, PeerError) as fault:
             log.info("boot_not_triggered", extra={"station": station_id, "fault": str(fault)})
+
+
+def _start(row: Any) -> tuple[Start, int, datetime]:
+    same = Start(row.station_id, row.evse_id, row.id_token, row.started_at, row.start_register_wh)
+    return same, row.id, row.received_at
 
 
 def _finish(work: Work, done: Callable[[Reply | CsmsError], None], fault: CsmsError | None) -> None:

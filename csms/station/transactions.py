@@ -23,6 +23,7 @@ from csms.model.session import StopReason
 from csms.station import metering
 from csms.station.authorization import judge
 from csms.station.context import StationContext
+from csms.station.starts import Start
 from csms.station.state import EvseState, Needs, OpenSession
 from csms.station.work import Work
 from csms.store import changes
@@ -40,22 +41,25 @@ async def started(
     """1.6 StartTransaction: issue an id, unique for ever; the same start again gets the same id (pain 10)."""
     authorization = await judge(context, message.id_token)
     at = context.event_time(message.time, received_at)
-    repeated = await _same_start(context, station_id, message, at)
+    start = Start(station_id, message.evse_id, message.id_token, at, message.register_wh)
+    repeated = await _same_start(context, start) if message.time is not None else None
     if repeated is not None:
         return SessionStartedReply(repeated, authorization)
     session_id = next(context.session_ids)
     row = _new_row(context, station_id, message.evse_id, str(session_id), message.id_token, at, received_at)
     row.id, row.start_register_wh, row.last_register_wh = session_id, message.register_wh, message.register_wh
     await _open(context, row, received_at)
+    context.starts.add(start, session_id, received_at)
     return SessionStartedReply(session_id, authorization)
 
 
-async def _same_start(context: StationContext, station_id: str, message: SessionStarted, at: datetime) -> int | None:
-    if message.time is None:
-        return None
-    for row in await context.store.reader.sessions(limit=RECENT_SESSIONS, station_id=station_id):
-        same = (row.evse_id, row.id_token, row.started_at) == (message.evse_id, message.id_token, at)
-        if same and row.start_register_wh == message.register_wh:
+async def _same_start(context: StationContext, start: Start) -> int | None:
+    """The session that this very start opened before."""
+    known = context.starts.find(start)
+    if known is not None or context.starts.covers(start):
+        return known
+    for row in await context.store.reader.sessions(limit=RECENT_SESSIONS, station_id=start.station_id):
+        if Start(row.station_id, row.evse_id, row.id_token, row.started_at, row.start_register_wh) == start:
             return row.id
     return None
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy import select as select_columns
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 
@@ -77,6 +78,20 @@ class Reader(SampleReading):
     async def max_session_id(self) -> int:
         """The highest session id ever used, 0 in an empty store."""
         return int(await self.value(select(func.max(col(Session.id)))) or 0)
+
+    async def recent_starts(self, limit: int) -> Sequence[Any]:
+        """Of the `limit` newest sessions, newest first: id, station_id, evse_id, id_token, started_at,
+        start_register_wh, received_at."""
+        names = ("id", "station_id", "evse_id", "id_token", "started_at", "start_register_wh", "received_at")
+        columns: list[Any] = [getattr(Session, name) for name in names]
+        query = select_columns(*columns).order_by(col(Session.id).desc()).limit(limit)
+        async with self.connection() as connection:
+            return (await connection.execute(query)).all()
+
+    async def tokens(self, id_tokens: Sequence[str]) -> dict[str, IdToken]:
+        """Those of some hundred tokens that are listed."""
+        found = await self.rows(select(IdToken).where(col(IdToken.id_token).in_(id_tokens)))
+        return {row.id_token: row for row in found}
 
     async def token(self, id_token: str) -> IdToken | None:
         """One card or app token."""
