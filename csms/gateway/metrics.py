@@ -16,6 +16,7 @@ class Metrics:
         self.totals: Counter[str] = Counter()
         self.by_action: Counter[str] = Counter()
         self.deviations: Counter[str] = Counter()
+        self._names: dict[tuple[str, str], tuple[str, str]] = {}
 
     def add(self, name: str, count: int = 1) -> None:
         """Count something of ours."""
@@ -23,14 +24,19 @@ class Metrics:
 
     def call(self, action: str, outcome: str) -> None:
         """Count a call of a station by action and outcome."""
-        self.totals[f"calls_{outcome}"] += 1
-        self._bounded(self.by_action, f"{action} {outcome}")
+        total, by_action = self._names.get((action, outcome)) or self._name(action, outcome)
+        self.totals[total] += 1
+        self.by_action[by_action] += 1
+
+    def _name(self, action: str, outcome: str) -> tuple[str, str]:
+        """What a call counts under; remembered, for as many actions as are counted apart."""
+        key = f"{action} {outcome}"
+        if key not in self.by_action and len(self.by_action) >= KEYS_MAX:
+            return f"calls_{outcome}", OTHER
+        self._names[action, outcome] = found = f"calls_{outcome}", key
+        return found
 
     def deviation(self, name: str) -> None:
         """Count a fault that was let pass."""
         self.totals["deviations"] += 1
-        self._bounded(self.deviations, name)
-
-    @staticmethod
-    def _bounded(counter: Counter[str], key: str) -> None:
-        counter[key if key in counter or len(counter) < KEYS_MAX else OTHER] += 1
+        self.deviations[name if name in self.deviations or len(self.deviations) < KEYS_MAX else OTHER] += 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -40,6 +40,7 @@ class ScaledClock:
     speed: float = 1.0
     anchor_wall_s: float = 0.0
     anchor_time: datetime = EPOCH
+    _anchor_unix_s: float = field(init=False, repr=False, compare=False, default=0.0)
 
     def __post_init__(self) -> None:
         """Raises ValueError for a speed that is not positive or an anchor without a zone."""
@@ -47,11 +48,12 @@ class ScaledClock:
             raise ValueError(f"clock speed must be above 0, not {self.speed}")
         if self.anchor_time.tzinfo is None:
             raise ValueError("the anchor time of a clock needs a zone")
+        object.__setattr__(self, "_anchor_unix_s", self.anchor_time.timestamp())
 
     def now(self) -> datetime:
         """The present moment of this clock, UTC-aware."""
         elapsed_s = (time.time() - self.anchor_wall_s) * self.speed
-        return self.anchor_time.astimezone(UTC) + timedelta(seconds=elapsed_s)
+        return datetime.fromtimestamp(self._anchor_unix_s + elapsed_s, UTC)
 
     def monotonic_s(self) -> float:
         """Monotonic seconds in the scale of this clock."""

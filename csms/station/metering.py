@@ -43,10 +43,7 @@ class Reading(NamedTuple):
 
 async def report(context: StationContext, station_id: str, message: MeterReport, received_at: datetime) -> Acknowledged:
     """Store every sample, whatever transaction the station names (SR-01)."""
-    work = plan(context, station_id, message, received_at)
-    if work is None:
-        ended = await context.store.reader.session_by_transaction(station_id, message.transaction_id)
-        work = _work(context, station_id, message, received_at, ended.id if ended else None)
+    work = plan(context, station_id, message, received_at) or await _late(context, station_id, message, received_at)
     await context.store.writer.commit(work.changes)
     if work.after is not None:
         work.after()
@@ -59,24 +56,29 @@ def plan(context: StationContext, station_id: str, message: MeterReport, receive
     session = _session_of(evse, message)
     if session is None and message.transaction_id:
         return None
-    return _work(context, station_id, message, received_at, session.session_id if session else None)
-
-
-def _work(
-    context: StationContext, station_id: str, message: MeterReport, received_at: datetime, session_id: int | None
-) -> Work:
-    evse = context.evse(station_id, message.evse_id)
-    samples = message.samples
+    samples, session_id = message.samples, session.session_id if session else None
     batch = SampleBatch(
         station_id, message.evse_id if evse else 0, received_at, samples, session_id, message.transaction_id
     )
+    written = [changes.add_samples(batch)]
     if evse is None:
-        return Work([changes.add_samples(batch)], _ACKNOWLEDGED)
+        return Work(written, _ACKNOWLEDGED)
     found = readings(samples)
-    session = _session_of(evse, message)
-    updates = apply_to_session(session, found, received_at) if session is not None else ()
-    after = partial(publish, context, evse, session_id, samples, found, received_at)
-    return Work([changes.add_samples(batch), *updates], _ACKNOWLEDGED, after)
+    if session is not None:
+        written += apply_to_session(session, found, received_at)
+    return Work(written, _ACKNOWLEDGED, partial(publish, context, evse, session_id, samples, found, received_at))
+
+
+async def _late(context: StationContext, station_id: str, message: MeterReport, received_at: datetime) -> Work:
+    """A report that names a transaction which does not run: an ended one, or one that nobody knows."""
+    ended = await context.store.reader.session_by_transaction(station_id, message.transaction_id)
+    evse = context.evse(station_id, message.evse_id)
+    samples, session_id = message.samples, ended.id if ended else None
+    batch = SampleBatch(
+        station_id, message.evse_id if evse else 0, received_at, samples, session_id, message.transaction_id
+    )
+    after = partial(publish, context, evse, session_id, samples, readings(samples), received_at) if evse else None
+    return Work([changes.add_samples(batch)], _ACKNOWLEDGED, after)
 
 
 def _session_of(evse: EvseState | None, message: MeterReport) -> OpenSession | None:
@@ -162,31 +164,34 @@ def publish(
         context.bus.publish(Metered(evse.ref, session_id, samples, received_at))
 
 
-def readings(samples: Sequence[Sample]) -> list[Reading]:
-    """One reading per point in time, in order."""
+def readings(samples: Sequence[Sample]) -> Sequence[Reading]:
+    """One reading per point in time, in order.
+
+    Usually all samples have one time and each measurand is there once and without a phase; else it takes longer.
+    """
     if not samples:
-        return []
-    first = samples[0].time
-    if all(sample.time is first for sample in samples):
-        return [_reading(first, samples)]
-    by_time: dict[datetime, list[Sample]] = {}
+        return ()
+    time, told = samples[0].time, dict[str, float]()
     for sample in samples:
-        by_time.setdefault(sample.time, []).append(sample)
-    return [_reading(time, group) for time, group in sorted(by_time.items())]
-
-
-def _reading(time: datetime, samples: Sequence[Sample]) -> Reading:
-    """Usually each measurand is there once and without a phase; what else there is takes the longer way."""
-    told: dict[str, float] = {}
-    for sample in samples:
-        inside = sample.location in _INSIDE and sample.measurand != SOC
-        if sample.phase or inside or sample.measurand in told:
-            return Reading(time, _total(samples, ENERGY_REGISTER), _power(samples), _total(samples, SOC))
-        told[sample.measurand] = sample.value
+        measurand = sample.measurand
+        odd = sample.phase or measurand in told or (sample.location in _INSIDE and measurand != SOC)
+        if odd or sample.time is not time:
+            return _by_time(samples)
+        told[measurand] = sample.value
     power_w = told.get(POWER_IMPORT)
     if power_w is None and CURRENT_IMPORT in told:
         power_w = _power(samples)
-    return Reading(time, told.get(ENERGY_REGISTER), power_w, told.get(SOC))
+    return (Reading(time, told.get(ENERGY_REGISTER), power_w, told.get(SOC)),)
+
+
+def _by_time(samples: Sequence[Sample]) -> Sequence[Reading]:
+    times: dict[datetime, list[Sample]] = {}
+    for sample in samples:
+        times.setdefault(sample.time, []).append(sample)
+    return [
+        Reading(time, _total(group, ENERGY_REGISTER), _power(group), _total(group, SOC))
+        for time, group in sorted(times.items())
+    ]
 
 
 def _total(samples: Sequence[Sample], measurand: str) -> float | None:

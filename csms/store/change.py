@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Executable, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -33,16 +34,14 @@ class Statement:
         return _built(self, dialect)
 
 
-@dataclass(frozen=True, slots=True)
-class RowChange:
+class RowChange(Struct, frozen=True):
     """One statement with its rows. Made by `changes` and `outbox`; opaque to everybody else."""
 
     statement: Statement
     rows: Sequence[Row]
 
 
-@dataclass(frozen=True, slots=True)
-class SampleBatch:
+class SampleBatch(Struct, frozen=True):
     """Samples of one EVSE that came in one message.
 
     `transaction_id`: the station's word for a transaction that is not known; empty when `session_id` tells it.
@@ -56,8 +55,7 @@ class SampleBatch:
     transaction_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SampleChange:
+class SampleChange(Struct, frozen=True):
     """Store samples; those that are there already (same EVSE, time and quantity) are left as they are."""
 
     rows: Sequence[SampleBatch]

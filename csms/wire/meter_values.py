@@ -6,7 +6,6 @@ One bad value is dropped and the others are kept; nothing here raises. Signed da
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -36,7 +35,6 @@ FIRST_YEAR = 2010
 _AHEAD_MAX = timedelta(seconds=CLOCK_SKEW_FLAG_S)
 _PHASES = frozenset({"L1", "L2", "L3", "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1"})
 _LOCATIONS = frozenset({"Body", "Cable", "EV", "Inlet", "Outlet"})
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def read_samples(payload: Mapping[str, Any], key: str, received_at: datetime, zone: tzinfo = UTC) -> tuple[Sample, ...]:
@@ -129,13 +127,23 @@ def scaled(value: object, multiplier: int | None) -> float | None:
 def parse_number(value: object) -> float | None:
     """A finite number, given as one or as text; None for anything else."""
     if isinstance(value, str):
-        value = value.strip()
-        number = float(value) if len(value) <= NAME_LENGTH_MAX and _NUMBER.fullmatch(value) else math.nan
+        number = _read_number(value)
     elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e300:
         number = float(value)
     else:
         return None
     return number if math.isfinite(number) else None
+
+
+def _read_number(text: str) -> float:
+    """NaN for what is no number as JSON and people write them: Python alone would also take 1_000 and Arabic digits."""
+    text = text.strip()
+    if len(text) > NAME_LENGTH_MAX or "_" in text or not text.isascii():
+        return math.nan
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _split(measurand: str) -> tuple[str, str, str]:
