@@ -98,7 +98,10 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             time_zone=ZoneInfo(settings.time_zone),
         )
     )
-    background: list[tuple[str, Work]] = [("charging", charging.run)] if settings.charging.control else []
+    background: list[tuple[str, Work]] = []
+    if settings.charging.control:
+        charging.listen()
+        background += [("charging", charging.run)]
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
     return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, background)

@@ -98,7 +98,10 @@ class ChargingService:
         self._causes: set[str] = set()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        stations.bus.subscribe(self._heard)
+
+    def listen(self) -> None:
+        """Hear what happens at the stations; before the first of them connects, and only if `run` will run."""
+        self._stations.bus.subscribe(self._heard)
 
     async def run(self) -> None:
         """Until cancelled."""

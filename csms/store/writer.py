@@ -12,7 +12,7 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from csms.model.clock import Clock
@@ -128,18 +128,18 @@ class Writer:
             self._queue.append(call)
             self._wake.set()
 
-    def _decide(self, calls: Iterable[_Call], reason: str = "", cause: Exception | None = None) -> None:
+    def _decide(self, calls: Sequence[_Call], reason: str = "", cause: Exception | None = None) -> None:
         """What became of `calls`; they are told soon and in order, so that the next transaction can start first."""
-        news = [call for call in calls if not call.decided]
-        for call in news:
+        for call in calls:
             call.decided = True
-        self._loop.call_soon(self._tell, news, reason, cause)
+        self._loop.call_soon(self._tell, calls, reason, cause)
 
     def _tell(self, calls: Sequence[_Call], reason: str, cause: Exception | None) -> None:
+        fault = None
         for call in calls:
             self._leave()
-            fault = StoreUnavailable(reason) if reason else None
-            if fault is not None:
+            if reason:
+                fault = StoreUnavailable(reason)
                 fault.__cause__ = cause
             try:
                 call.done(fault)
@@ -165,7 +165,8 @@ class Writer:
                     await self._write(self._in_hand)
         finally:
             self._closing = self._ended = True
-            self._decide([*self._in_hand, *self._queue], "the writer was stopped")
+            left = [call for call in (*self._in_hand, *self._queue) if not call.decided]
+            self._decide(left, "the writer was stopped")
             await self._database.close()
 
     async def _write(self, batch: Sequence[_Call]) -> None:

@@ -5,7 +5,7 @@ Inward: translator's word on the action, lenient schema, translator. Outward: tr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,17 +41,15 @@ class Codec:
     def __init__(self, translator: Translator, validator: Validator | None = None) -> None:
         self._translator = translator
         self._validator = validator or Validator(translator.protocol)
-        self._typed = TypedReader(translator.hot, self._validator.request_schema, translator.zone)
+        typed = TypedReader(translator.hot, self._validator.request_schema, translator.zone)
+        self.decode_hot: Callable[[bytes | str, datetime], HotCall | None] = typed.read
+        """A frequent, flawless request straight from its frame; None: use `frames.decode` and `decode_call`."""
         self._acknowledged: dict[str, bytes] = {}
 
     @property
     def protocol(self) -> Protocol:
         """The version."""
         return self._translator.protocol
-
-    def decode_hot(self, data: bytes | str, received_at: datetime) -> HotCall | None:
-        """A frequent, flawless request straight from its frame; None: use `frames.decode` and `decode_call`."""
-        return self._typed.read(data, received_at)
 
     def decode_call(self, call: Call, received_at: datetime) -> Decoded:
         """Read a request; raises PeerError with what to answer."""

@@ -212,6 +212,7 @@ async def open_site(
     limits = LimitService(clock, store, tree, bus)
     await limits.restore()
     charging = ChargingService(clock, stations, store, solver, settings, tree, limits)
+    charging.listen()
     site = Site(clock, stations, store, limits, charging, tree)
     work = [asyncio.create_task(charging.run()), asyncio.create_task(site.physics())]
     try:
