@@ -28,6 +28,7 @@ from device_sim.driver import Declared
 from device_sim.faults import parse_fault, plan_faults
 from device_sim.fleet import Fleet, FleetSettings
 from device_sim.generate import generate_piles, generate_sessions
+from device_sim.load.console import add_command as add_load
 from device_sim.pile import PileSpec, read_piles
 from device_sim.sessions import Session, busiest_day, read_sessions, shift_to
 
@@ -119,6 +120,7 @@ def build(text: Text) -> typer.Typer:
         )  # fmt: skip
         _Run(text, common).replay(file, source_day, skip_bad_rows)
 
+    add_load(app, text)
     return app
 
 

@@ -12,7 +12,7 @@ from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 from csms.model.station import CurrentKind, EvseRating
 from csms.station.bus import EventBus
-from csms.station.starts import RecentStarts
+from csms.station.starts import RecentSessions, Start, Transaction
 from csms.station.state import EvseState, StationState
 from csms.station.tokens import TokenBook
 from csms.store.engine import Store
@@ -49,7 +49,8 @@ class StationContext:
     stations: dict[str, StationState] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
     session_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    starts: RecentStarts = field(default_factory=RecentStarts)
+    starts: RecentSessions[Start] = field(default_factory=RecentSessions)
+    transactions: RecentSessions[Transaction] = field(default_factory=RecentSessions)
     tokens: TokenBook = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,3 +70,7 @@ class StationContext:
         if said is None or said.year < received_at.year - 10:
             return received_at
         return min(said, received_at) if (said - received_at).total_seconds() > CLOCK_SKEW_FLAG_S else said
+
+    def fresh(self, said: datetime | None, received_at: datetime) -> bool:
+        """Whether what a station says happened just now, by a clock that is set: no late repeat of something old."""
+        return said is not None and abs((received_at - said).total_seconds()) <= CLOCK_SKEW_FLAG_S

@@ -37,7 +37,7 @@ from csms.station import authorization, availability, data_transfer, metering, p
 from csms.station.bus import EventBus
 from csms.station.context import StationContext, StationSettings
 from csms.station.ports import Link
-from csms.station.starts import Start
+from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
 from csms.station.work import Work
 from csms.store import changes
@@ -94,7 +94,10 @@ class StationService:
         first = await self._context.store.reader.max_session_id() + 1
         self._context.session_ids = itertools.count(first)
         rows = await self._context.store.reader.recent_starts(STARTS_RESTORED)
-        self._context.starts.restore([_start(row) for row in rows], complete=len(rows) < STARTS_RESTORED)
+        complete = len(rows) < STARTS_RESTORED
+        self._context.starts.restore([(_start(row), row.id, row.received_at) for row in rows], complete)
+        named = [(Transaction(row.station_id, row.transaction_id), row.id, row.received_at) for row in rows]
+        self._context.transactions.restore(named, complete)
 
     async def register(self, registered: registration.Registration) -> None:
         """Make a station known, or change its site, feeder or nameplates."""
@@ -206,9 +209,8 @@ class StationService:
             log.info("boot_not_triggered", extra={"station": station_id, "fault": str(fault)})
 
 
-def _start(row: Any) -> tuple[Start, int, datetime]:
-    same = Start(row.station_id, row.evse_id, row.id_token, row.started_at, row.start_register_wh)
-    return same, row.id, row.received_at
+def _start(row: Any) -> Start:
+    return Start(row.station_id, row.evse_id, row.id_token, row.started_at, row.start_register_wh)
 
 
 def _finish(work: Work, done: Callable[[Reply | CsmsError], None], fault: CsmsError | None) -> None:

@@ -1,4 +1,4 @@
-"""The starts of the last sessions, so that one that is sent again gets its id without a search (pain 10).
+"""What the last sessions are known by, so that one that is begun again is found without a search (pains 10, 19).
 
 Covers everything received since `horizon`; what is older has to be looked for in the store.
 """
@@ -6,16 +6,16 @@ Covers everything received since `horizon`; what is older has to be looked for i
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 STARTS_KEPT = 20_000
 """Two starts for each of ten thousand stations, about 6 MiB."""
 
 
 class Start(NamedTuple):
-    """What makes two starts the same: station, EVSE, token, time and register."""
+    """What makes two starts of 1.6 the same: station, EVSE, token, time and register."""
 
     station_id: str
     evse_id: int
@@ -24,34 +24,44 @@ class Start(NamedTuple):
     register_wh: float | None
 
 
-class RecentStarts:
-    """Session ids by start, the newest STARTS_KEPT."""
+class Transaction(NamedTuple):
+    """How a 2.0.1 station names a transaction."""
+
+    station_id: str
+    transaction_id: str
+
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class RecentSessions(Generic[Key]):
+    """Session ids by key, the newest STARTS_KEPT."""
 
     def __init__(self, kept: int = STARTS_KEPT) -> None:
         self._kept = kept
-        self._ids: OrderedDict[Start, tuple[int, datetime]] = OrderedDict()
+        self._ids: OrderedDict[Key, tuple[int, datetime]] = OrderedDict()
         self.horizon = datetime.min.replace(tzinfo=UTC)
 
-    def restore(self, newest_first: Iterable[tuple[Start, int, datetime]], complete: bool) -> None:
-        """Take up stored sessions: start, session id, time of arrival. `complete`: there are no older ones."""
+    def restore(self, newest_first: Iterable[tuple[Key, int, datetime]], complete: bool) -> None:
+        """Take up stored sessions: key, session id, time of arrival. `complete`: there are no older ones."""
         known = list(newest_first)
-        for start, session_id, received_at in reversed(known):
-            self.add(start, session_id, received_at)
+        for key, session_id, received_at in reversed(known):
+            self.add(key, session_id, received_at)
         if not complete and known:
             self.horizon = max(self.horizon, known[-1][2])
 
-    def add(self, start: Start, session_id: int, received_at: datetime) -> None:
+    def add(self, key: Key, session_id: int, received_at: datetime) -> None:
         """A session was opened."""
-        self._ids[start] = (session_id, received_at)
+        self._ids[key] = (session_id, received_at)
         if len(self._ids) > self._kept:
             _, (_, forgotten_at) = self._ids.popitem(last=False)
             self.horizon = max(self.horizon, forgotten_at)
 
-    def find(self, start: Start) -> int | None:
-        """The session of this very start."""
-        found = self._ids.get(start)
+    def find(self, key: Key) -> int | None:
+        """The session with this very key."""
+        found = self._ids.get(key)
         return found[0] if found else None
 
-    def covers(self, start: Start) -> bool:
-        """Whether `find` is the last word: a start cannot have arrived before it happened."""
-        return start.at > self.horizon
+    def covers(self, started_at: datetime) -> bool:
+        """Whether `find` is the last word on a session that began then: it cannot have arrived before it began."""
+        return started_at > self.horizon

@@ -23,7 +23,7 @@ from csms.model.session import StopReason
 from csms.station import metering
 from csms.station.authorization import judge
 from csms.station.context import StationContext
-from csms.station.starts import Start
+from csms.station.starts import Start, Transaction
 from csms.station.state import EvseState, Needs, OpenSession
 from csms.station.work import Work
 from csms.store import changes
@@ -42,7 +42,7 @@ async def started(
     authorization = await judge(context, message.id_token)
     at = context.event_time(message.time, received_at)
     start = Start(station_id, message.evse_id, message.id_token, at, message.register_wh)
-    repeated = await _same_start(context, start) if message.time is not None else None
+    repeated = await _same_start(context, start, received_at) if message.time is not None else None
     if repeated is not None:
         return SessionStartedReply(repeated, authorization)
     session_id = next(context.session_ids)
@@ -53,10 +53,10 @@ async def started(
     return SessionStartedReply(session_id, authorization)
 
 
-async def _same_start(context: StationContext, start: Start) -> int | None:
+async def _same_start(context: StationContext, start: Start, received_at: datetime) -> int | None:
     """The session that this very start opened before."""
     known = context.starts.find(start)
-    if known is not None or context.starts.covers(start):
+    if known is not None or (context.fresh(start.at, received_at) and context.starts.covers(start.at)):
         return known
     for row in await context.store.reader.sessions(limit=RECENT_SESSIONS, station_id=start.station_id):
         if Start(row.station_id, row.evse_id, row.id_token, row.started_at, row.start_register_wh) == start:
@@ -218,7 +218,7 @@ async def _begin(
     context: StationContext, station_id: str, message: TransactionEvent, received_at: datetime
 ) -> EvseState | None:
     """Open the session on its first event; None when it has ended already or its EVSE cannot be told (pain 19)."""
-    known = await context.store.reader.session_by_transaction(station_id, message.transaction_id)
+    known = await _known(context, station_id, message, received_at)
     evse_id = known.evse_id if known else _evse_of(context, station_id, message)
     if known is not None or evse_id is None:
         code = "event_after_end" if known else "event_without_evse"
@@ -231,7 +231,21 @@ async def _begin(
         row.flags = [*row.flags, "start_missing"]
     if message.offline:
         row.flags = [*row.flags, "offline"]
-    return await _open(context, row, received_at)
+    evse = await _open(context, row, received_at)
+    context.transactions.add(Transaction(station_id, message.transaction_id), row.id, received_at)
+    return evse
+
+
+async def _known(
+    context: StationContext, station_id: str, message: TransactionEvent, received_at: datetime
+) -> Session | None:
+    """The session of this transaction, if there ever was one. A start that is new needs no search."""
+    named = Transaction(station_id, message.transaction_id)
+    at = message.time
+    new = message.kind == "Started" and at is not None and context.fresh(at, received_at)
+    if new and at is not None and context.transactions.covers(at) and context.transactions.find(named) is None:
+        return None
+    return await context.store.reader.session_by_transaction(station_id, message.transaction_id)
 
 
 def _evse_of(context: StationContext, station_id: str, message: TransactionEvent) -> int | None:

@@ -80,9 +80,10 @@ class Reader(SampleReading):
         return int(await self.value(select(func.max(col(Session.id)))) or 0)
 
     async def recent_starts(self, limit: int) -> Sequence[Any]:
-        """Of the `limit` newest sessions, newest first: id, station_id, evse_id, id_token, started_at,
+        """Of the `limit` newest sessions, newest first: id, station_id, evse_id, transaction_id, id_token, started_at,
         start_register_wh, received_at."""
-        names = ("id", "station_id", "evse_id", "id_token", "started_at", "start_register_wh", "received_at")
+        names = ["id", "station_id", "evse_id", "transaction_id", "id_token", "started_at", "start_register_wh"]
+        names += ["received_at"]
         columns: list[Any] = [getattr(Session, name) for name in names]
         query = select_columns(*columns).order_by(col(Session.id).desc()).limit(limit)
         async with self.connection() as connection:
