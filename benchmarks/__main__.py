@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME ...] [--json FILE]`: run all benchmarks or the named ones."""
+"""`python -m benchmarks [NAME ...] [--quick] [--json FILE]`: run all benchmarks or the named ones.
+
+Names: startup, optimiser, hot-path, or a part of the hot path: rates, answer-time, memory, storm, starts, growth, soak.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,24 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import optimiser, startup
+from benchmarks import hot_path, optimiser, startup
 
-BENCHMARKS: dict[str, Callable[[], dict[str, Any]]] = {"startup": startup.run, "optimiser": optimiser.run}
+Figures = dict[str, Any] | list[dict[str, Any]]
+
+BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
+    "startup": lambda quick: startup.run(),
+    "optimiser": lambda quick: optimiser.run(),
+    "hot-path": lambda quick: hot_path.run(quick=quick),
+    **{part: lambda quick, part=part: hot_path.run([part], quick=quick) for part in hot_path.PARTS},  # type: ignore[misc]
+}
+WHOLE = ("startup", "optimiser", "hot-path")
 
 
 def main() -> int:
     """Exit code 0; 2 for an unknown name."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(BENCHMARKS)}")
+    parser.add_argument("--quick", action="store_true", help="a minute instead of a quarter of an hour; rough figures")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
     unknown = set(given.names) - set(BENCHMARKS)
@@ -28,22 +40,35 @@ def main() -> int:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
     console = Console()
     results = {}
-    for name in given.names or BENCHMARKS:
+    for name in given.names or WHOLE:
         with console.status(name):
-            results[name] = BENCHMARKS[name]()
+            results[name] = BENCHMARKS[name](given.quick)
         console.print(_table(name, results[name]))
     if given.json:
         given.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
-def _table(name: str, figures: dict[str, Any]) -> Table:
+def _table(name: str, figures: Figures) -> Table:
     table = Table(title=name, title_justify="left")
     table.add_column("figure")
     table.add_column("value", justify="right")
-    for figure, value in figures.items():
-        table.add_row(figure, f"{value:.4g}" if isinstance(value, float) else str(value))
+    if isinstance(figures, list):
+        table.add_column("bar", justify="right")
+        table.add_column("met")
+        for row in figures:
+            met = {True: "yes", False: "NO", None: ""}[row["met"]]
+            table.add_row(row["figure"], f"{_written(row['value'])} {row['unit']}".strip(), row["bar"], met)
+    else:
+        for figure, value in figures.items():
+            table.add_row(figure, _written(value))
     return table
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -33,6 +34,7 @@ from csms.province.ids import IdPair, IdTable
 from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
+from csms.security.tls import server_context
 from csms.station.bus import EventBus
 from csms.station.context import StationSettings
 from csms.station.registration import Registration, rating
@@ -84,7 +86,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     await limits.restore()
     charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits)
     province, feed = await _province(settings, clock, store, bus, stations)
-    gateway = Gateway(_gateway(settings), clock, stations)
+    gateway = Gateway(_gateway(settings), clock, stations, tls=_tls(settings))
     api = create_api(
         ApiDeps(
             clock=clock,
@@ -154,6 +156,12 @@ def _charging(settings: Settings) -> ChargingSettings:
         needs=NeedsPolicy(section.default_energy_kwh * 1000, section.default_stay_h * 3600),
         profiles=ProfileRules(periods_max=section.periods_max),
     )
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return server_context(settings.tls_certificate, settings.tls_key)
 
 
 def _gateway(settings: Settings) -> GatewaySettings:

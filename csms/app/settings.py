@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     database_url: str = ""
     ocpp_host: str = "0.0.0.0"
     ocpp_port: int = Field(default=9000, ge=0, le=65535)
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     accept_unknown: bool = False
@@ -149,6 +151,12 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"{value!r} is no time zone; write one like Asia/Shanghai") from None
         return value
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> Settings:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        return self
 
     @model_validator(mode="after")
     def _names_fit(self) -> Settings:

@@ -1,0 +1,132 @@
+"""The servers that are compared, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+DEADLINE_S = 30.0
+OURS = {
+    "CSMS_STRANGERS_MAX": "100000",
+    "CSMS_CHARGING__CONTROL": "false",
+    "CSMS_LOG_LEVEL": "WARNING",
+    "CSMS_OCPP_HOST": "127.0.0.1",
+}
+"""Default settings but for these: strangers are let in, and charging is not controlled, as the others do not either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A running server; `ca` is the file that its certificate is checked with."""
+
+    name: str
+    url: str
+    pid: int
+    ca: str = ""
+
+
+@contextmanager
+def ours(folder: Path, *, tls: bool = False, database_url: str = "") -> Iterator[Contestant]:
+    """`csms serve` on a new data folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, **OURS}
+    if database_url:
+        environment["CSMS_DATABASE_URL"] = database_url
+    if tls:
+        certificate, key = self_signed(folder)
+        environment |= {"CSMS_TLS_CERTIFICATE": str(certificate), "CSMS_TLS_KEY": str(key)}
+    arguments = ["serve", "--data-dir", str(folder), "--ocpp-port", "0", "--http-port", "0", "--accept-unknown"]
+    command = [sys.executable, "-c", "import cli; cli.main()", *arguments]
+    with _running(command, environment) as process:
+        ports = json.loads(_appears(process, folder / "serve.json"))
+        scheme = "wss" if tls else "ws"
+        yield Contestant(
+            "csms", f"{scheme}://127.0.0.1:{ports['ocpp_port']}/ocpp", process.pid, str(certificate) if tls else ""
+        )
+
+
+@contextmanager
+def plain() -> Iterator[Contestant]:
+    """The baseline."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _running([sys.executable, "-m", "benchmarks.plain_csms", folder]) as process,
+    ):
+        yield Contestant("plain", f"ws://127.0.0.1:{_line(process)}/ocpp", process.pid)
+
+
+@contextmanager
+def echo() -> Iterator[Contestant]:
+    """No central system at all."""
+    with _running([sys.executable, "-m", "benchmarks.echo"]) as process:
+        yield Contestant("echo", f"ws://127.0.0.1:{_line(process)}/ocpp", process.pid)
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 and its key (ECDSA P-256), as PEM files."""
+    import ipaddress
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    files = folder / "certificate.pem", folder / "key.pem"
+    files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return files
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def _appears(process: subprocess.Popen[str], path: Path) -> str:
+    until_s = time.perf_counter() + DEADLINE_S
+    while time.perf_counter() < until_s:
+        if path.exists():
+            return path.read_text("utf-8")
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with exit code {process.returncode}")
+        time.sleep(0.02)
+    raise RuntimeError("the server did not start in time")

@@ -1,0 +1,205 @@
+"""The hot path beside a plain central system and a bare echo: CPU for each call, answer times, memory, storms, growth.
+
+Every figure is of one run on one machine, so ratios count. Contestants take turns; rates are medians over the rounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import contestants
+from benchmarks.contestants import Contestant
+from benchmarks.plot import line_plot
+from device_sim.load.plan import LoadPlan, LoadResult, Message, Mode
+from device_sim.load.processes import raise_file_limit
+from device_sim.load.run import run as run_load
+
+PLOT = Path(__file__).resolve().parents[1] / "docs" / "images" / "cost_growth.svg"
+GROWTH = (10, 100, 1_000, 5_000)
+KINDS = (("1.6", Message.METER, "1.6 MeterValues x3"), ("2.0.1", Message.EVENT, "2.0.1 TransactionEvent x3"))
+READINGS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; `met` is None for figures without a bar."""
+
+    figure: str
+    value: float
+    unit: str
+    bar: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to measure; the quick one shows that everything runs, and roughly where the figures are."""
+
+    rounds: int = 5
+    seconds: float = 5.0
+    paced_seconds: float = 30.0
+    storm: int = 10_000
+    idle: int = 2_000
+    readings: int = READINGS
+
+
+QUICK = Effort(rounds=1, seconds=2.0, paced_seconds=10.0, storm=1_000, idle=500, readings=60_000)
+
+
+def load(server: Contestant, processes: int = 1, **given: Any) -> LoadResult:
+    """One load on a running server. RuntimeError when a call stayed without its answer: such figures mean nothing."""
+    plan = LoadPlan(server.url, ca=server.ca, **given)
+    result = asyncio.run(run_load(plan, [server.pid], processes))
+    if result.refused or result.errors or result.unanswered or result.lost:
+        raise RuntimeError(f"{server.name}: {result}")
+    return result
+
+
+def rates(effort: Effort) -> list[Row]:
+    """CPU for each answered call, 1,000 stations, against the baseline and the echo."""
+    rows: list[Row] = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contestants.ours(Path(folder)) as csms,
+        contestants.plain() as plain,
+        contestants.echo() as echo,
+    ):
+        for ocpp, message, name in KINDS:
+            used = _take_turns((csms, plain, echo), effort, ocpp, message)
+            ours, theirs, bare = (statistics.median(used[c.name]) for c in (csms, plain, echo))
+            rows += [
+                Row(f"{name}: CPU per call", ours, "µs"),
+                Row(f"{name}: CPU per call, plain baseline", theirs, "µs"),
+                Row(f"{name}: CPU per call, bare echo", bare, "µs"),
+                Row(
+                    f"{name}: calls per CPU-second against the baseline",
+                    theirs / ours,
+                    "x",
+                    ">= 20",
+                    theirs >= 20 * ours,
+                ),
+                Row(f"{name}: CPU per call against the echo", ours / bare, "x", "<= 5", ours <= 5 * bare),
+            ]
+    return rows
+
+
+def _take_turns(servers: tuple[Contestant, ...], effort: Effort, ocpp: str, message: Message) -> dict[str, list[float]]:
+    used: dict[str, list[float]] = {server.name: [] for server in servers}
+    for _ in range(effort.rounds):
+        for server in servers:
+            result = load(server, ocpp=ocpp, message=message, stations=1_000, seconds=effort.seconds, warm_up_s=2.0)
+            used[server.name].append(result.cpu_us_per_call or float("nan"))
+    return used
+
+
+def answer_time(effort: Effort) -> list[Row]:
+    """500 stations that report every 10 s."""
+    with tempfile.TemporaryDirectory() as folder, contestants.ours(Path(folder)) as csms:
+        found = [
+            load(csms, mode=Mode.PACED, stations=500, interval_s=10.0, seconds=effort.paced_seconds, warm_up_s=3.0)
+            for _ in range(min(effort.rounds, 3))
+        ]
+    p99_ms = statistics.median(result.p99_ms or float("nan") for result in found)
+    p50_ms = statistics.median(result.p50_ms or float("nan") for result in found)
+    return [
+        Row("500 stations every 10 s: median answer time", p50_ms, "ms"),
+        Row("500 stations every 10 s: 99 % answer time", p99_ms, "ms", "<= 20", p99_ms <= 20),
+    ]
+
+
+def memory(effort: Effort) -> list[Row]:
+    """Idle stations, with and without TLS."""
+    rows = []
+    for tls, bar in ((False, 25), (True, 60)):
+        with tempfile.TemporaryDirectory() as folder, contestants.ours(Path(folder), tls=tls) as csms:
+            result = load(csms, mode=Mode.IDLE, stations=effort.idle, seconds=2.0)
+        kib = result.kib_per_station or float("nan")
+        rows.append(Row(f"memory per idle station, {'TLS' if tls else 'no TLS'}", kib, "KiB", f"<= {bar}", kib <= bar))
+    return rows
+
+
+def storm(effort: Effort) -> list[Row]:
+    """Everybody comes back at once."""
+    with tempfile.TemporaryDirectory() as folder, contestants.ours(Path(folder)) as csms:
+        result = load(csms, processes=2, mode=Mode.STORM, stations=effort.storm, at_once=1_000)
+    cpu_s, rss_mib = result.connect_cpu_s or float("nan"), result.rss_connected_mib or float("nan")
+    name = f"{effort.storm:,} stations connect, boot, report their state"
+    return [
+        Row(f"{name}: accepted", result.connected, "", f"= {effort.storm}", result.connected == effort.storm),
+        Row(f"{name}: wall", result.connect_s, "s"),
+        Row(f"{name}: CPU", cpu_s, "s", "<= 15", cpu_s <= 15),
+        Row(f"{name}: resident memory", rss_mib, "MiB", "<= 500", rss_mib <= 500),
+    ]
+
+
+def starts(effort: Effort) -> list[Row]:
+    """500 transactions in one instant."""
+    rows = []
+    for ocpp in ("1.6", "2.0.1"):
+        with tempfile.TemporaryDirectory() as folder, contestants.ours(Path(folder)) as csms:
+            found = [load(csms, mode=Mode.STARTS, ocpp=ocpp, stations=500) for _ in range(min(effort.rounds, 3))]
+        p99_ms = statistics.median(result.p99_ms or float("nan") for result in found)
+        sound = all(result.answered == 500 and result.ids_unique for result in found)
+        rows += [
+            Row(f"500 starts at once, {ocpp}: answered, ids unique", sound, "", "yes", sound),
+            Row(f"500 starts at once, {ocpp}: 99 % answer time", p99_ms, "ms", "<= 1000", p99_ms <= 1000),
+        ]
+    return rows
+
+
+def growth(effort: Effort) -> list[Row]:
+    """CPU for each call as stations are added; also drawn."""
+    counts = [count for count in GROWTH if count <= effort.storm]
+    costs: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, contestants.ours(Path(folder)) as csms:
+        for count in counts:
+            found = [
+                load(csms, stations=count, seconds=effort.seconds, warm_up_s=2.0, prefix=f"G{count}-")
+                for _ in range(min(effort.rounds, 3))
+            ]
+            costs.append(statistics.median(result.cpu_us_per_call or float("nan") for result in found))
+    if effort != QUICK:
+        PLOT.write_text(line_plot(counts, costs), encoding="utf-8")
+    grown = max(cost / costs[0] for cost in costs)
+    rows = [Row(f"CPU per call, {count:,} stations", cost, "µs") for count, cost in zip(counts, costs, strict=True)]
+    return [*rows, Row("CPU per call, most against 10 stations", grown, "x", "<= 1.2", grown <= 1.2)]
+
+
+def soak(effort: Effort) -> list[Row]:
+    """Many readings: does memory grow, does it become slower?"""
+    with tempfile.TemporaryDirectory() as folder, contestants.ours(Path(folder)) as csms:
+        probe = load(csms, stations=1_000, seconds=2.0, warm_up_s=8.0 if effort != QUICK else 1.0)
+        seconds = effort.readings / 3 / max(probe.rate_per_s, 1.0) * 1.15
+        result = load(csms, stations=1_000, seconds=seconds, warm_up_s=2.0)
+    before, after = probe.rss_after_mib or float("nan"), result.rss_after_mib or float("nan")
+    first, last = result.p99_first_tenth_ms or float("nan"), result.p99_last_tenth_ms or float("nan")
+    readings = result.answered * 3
+    return [
+        Row("soak: readings", readings, "", f">= {effort.readings:,}", readings >= effort.readings),
+        Row("soak: growth of resident memory", (after / before - 1) * 100, "%", "<= 5", after <= before * 1.05),
+        Row("soak: 99 % answer time, last tenth against first", last / first, "x", "<= 1.2", last <= first * 1.2),
+    ]
+
+
+PARTS: dict[str, Callable[[Effort], list[Row]]] = {
+    "rates": rates,
+    "answer-time": answer_time,
+    "memory": memory,
+    "storm": storm,
+    "starts": starts,
+    "growth": growth,
+    "soak": soak,
+}
+
+
+def run(parts: list[str] | None = None, *, quick: bool = False) -> list[dict[str, Any]]:
+    """The rows of the chosen parts, all by default."""
+    raise_file_limit()
+    effort = QUICK if quick else Effort()
+    return [asdict(row) for name in parts or PARTS for row in PARTS[name](effort)]
