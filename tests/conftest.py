@@ -8,18 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.databases import new_database
-from tests.support.postgres import FAST, CannotStart, PostgresServer, is_required, start_server
+from tests.support.postgres import FAST, PostgresServer, start_server
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     """Fast rather than safe; tests that kill a server start their own."""
-    try:
-        server = start_server(FAST)
-    except CannotStart as error:
-        if is_required():
-            raise
-        pytest.skip(f"PostgreSQL does not run here: {error}")
+    server = start_server(FAST)
     yield server
     server.remove()
 

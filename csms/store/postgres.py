@@ -17,7 +17,6 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import URL
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from csms.model.clock import Clock
@@ -199,7 +198,7 @@ class PostgresDatabase:
 
 def connect_options(url: URL, application: str, lock_timeout_s: float) -> dict[str, Any]:
     """Keywords of `asyncpg.connect` for a URL; `application` is what the server's activity list shows."""
-    options: dict[str, Any] = PGDialect_asyncpg().create_connect_args(url)[1]
+    options = dict(url.get_dialect()().create_connect_args(url)[1])
     options["server_settings"] = {
         "application_name": application,
         "lock_timeout": f"{int(lock_timeout_s * 1000)}ms",

@@ -85,9 +85,14 @@ async def _postgres(url: str, work: Callable[[Connection], T], locked: bool) -> 
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATING})
             return await connection.run_sync(work)
     except (SQLAlchemyError, OSError) as error:
-        raise StoreUnavailable(f"the database cannot be opened: {getattr(error, 'orig', error)}") from error
+        raise StoreUnavailable(f"the database cannot be opened: {_first_line(error)}") from error
     finally:
         await engine.dispose()
+
+
+def _first_line(error: Exception) -> str:
+    """Without the server's details, which quote values."""
+    return str(getattr(error, "orig", error)).partition("\n")[0] or type(error).__name__
 
 
 @contextmanager
