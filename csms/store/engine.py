@@ -16,7 +16,7 @@ from csms.store import migrate
 from csms.store.database import Database
 from csms.store.queries import Reader
 from csms.store.sqlite import SqliteDatabase
-from csms.store.urls import BUSY_TIMEOUT_S, make_folder, set_pragmas, sqlite_path, sqlite_url
+from csms.store.urls import BUSY_TIMEOUT_S, engine_name, make_folder, postgres_url, set_pragmas, sqlite_path, sqlite_url
 from csms.store.writer import Writer
 
 READERS_MAX = 4
@@ -39,20 +39,40 @@ class Store:
 
 
 async def open_store(url: str, clock: Clock, *, upgrade: bool = False, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Store:
-    """Open `sqlite+aiosqlite:///path`; the folder is made when missing. `upgrade` runs pending migrations first.
+    """Open `sqlite+aiosqlite:///path` (the folder is made when missing) or `postgresql+asyncpg://user:pw@host/name`.
 
-    Raises SchemaOutdated for a database that is not migrated or newer than this program, DatabaseUnsupported for
-    another engine, StoreUnavailable for a file that cannot be opened. `busy_timeout_s` is wall time.
+    `upgrade` runs pending migrations first. Raises SchemaOutdated for a database that is not migrated or newer than
+    this program, DatabaseUnsupported for another engine, StoreUnavailable for one that cannot be opened.
+    `busy_timeout_s`: wall time to wait for another process that holds the file or the rows.
     """
+    if engine_name(url) == "postgresql":
+        return await _open_postgres(url, clock, upgrade, busy_timeout_s)
     path = sqlite_path(url)
     await asyncio.to_thread(_prepare, path, url, upgrade)
-    database = SqliteDatabase(path, busy_timeout_s)
     reading = _reading(path, busy_timeout_s)
+    return _store(SqliteDatabase(path, busy_timeout_s), reading, clock)
+
+
+def _store(database: Database, reading: AsyncEngine, clock: Clock) -> Store:
     return Store(Writer(database, clock), Reader(reading), database, reading)
+
+
+async def _open_postgres(url: str, clock: Clock, upgrade: bool, busy_timeout_s: float) -> Store:
+    await asyncio.to_thread(_migrate, url, upgrade)
+    from csms.store.postgres import PostgresDatabase, reading_engine
+
+    parsed = postgres_url(url)
+    database = PostgresDatabase(parsed, clock, busy_timeout_s)
+    await database.open()
+    return _store(database, reading_engine(parsed, READERS_MAX), clock)
 
 
 def _prepare(path: Path, url: str, upgrade: bool) -> None:
     make_folder(path)
+    _migrate(url, upgrade)
+
+
+def _migrate(url: str, upgrade: bool) -> None:
     if upgrade:
         migrate.upgrade(url)
     migrate.check(url)

@@ -23,8 +23,9 @@ SQLITE_OUTAGES = frozenset(
 )
 """Primary result codes (the low byte of the extended ones) that no other message would escape."""
 
-POSTGRES_OUTAGES = ("08", "25006", "53", "57", "58", "XX")
-"""SQLSTATE prefixes: connection, read-only, resources, operator intervention, system, internal."""
+POSTGRES_OUTAGES = ("08", "25006", "25P", "28", "3D", "42501", "53", "55P03", "57", "58", "XX")
+"""SQLSTATE prefixes: connection, read-only, transaction ended by the server, log-in, database gone, privilege,
+resources, lock not given in time, operator intervention, system, internal."""
 
 
 def is_outage(error: BaseException) -> bool:
@@ -33,7 +34,7 @@ def is_outage(error: BaseException) -> bool:
         return True
     cause = getattr(error, "orig", None) or error
     state = getattr(cause, "sqlstate", None) or ""
-    return _sqlite_outage(cause) or state.startswith(POSTGRES_OUTAGES)
+    return _sqlite_outage(cause) or state.startswith(POSTGRES_OUTAGES) or _driver_outage(cause)
 
 
 def _sqlite_outage(error: BaseException) -> bool:
@@ -41,3 +42,9 @@ def _sqlite_outage(error: BaseException) -> bool:
     if code is None:
         return isinstance(error, sqlite3.ProgrammingError) and "closed database" in str(error)
     return code & 0xFF in SQLITE_OUTAGES
+
+
+def _driver_outage(error: BaseException) -> bool:
+    """What asyncpg raises by itself is about the connection, unless it is about a value; told without loading it."""
+    ours = any(kind.__module__.startswith("asyncpg.") for kind in type(error).__mro__)
+    return ours and not isinstance(error, ValueError) and getattr(error, "sqlstate", None) is None

@@ -14,6 +14,9 @@ from sqlmodel import Field, SQLModel
 
 from csms.store.times import Moment, Utc
 
+BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
+"""SQLite numbers rows by itself only in a column of this very name, which has 64 bits there too."""
+
 
 class Station(SQLModel, table=True):
     """A charging station. `registered` False: it was let in by `accept_unknown`."""
@@ -64,7 +67,7 @@ class Session(SQLModel, table=True):
 
     __table_args__: ClassVar[Any] = (Index("ix_session_station", "station_id", "transaction_id"),)
 
-    id: int = Field(primary_key=True)
+    id: int = Field(primary_key=True, sa_type=BIG_ID)
     station_id: str = Field(foreign_key="station.id")
     evse_id: int
     connector_id: int = 1
@@ -83,7 +86,7 @@ class Session(SQLModel, table=True):
     last_power_w: float | None = None
     last_soc: float | None = None
     last_sample_at: datetime | None = Field(default=None, sa_type=Utc)
-    last_seq_no: int = -1
+    last_seq_no: int = Field(default=-1, sa_type=BigInteger)
     wanted_wh: float | None = None
     departure_at: datetime | None = Field(default=None, sa_type=Utc)
     flags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
@@ -101,7 +104,7 @@ class MeteringPoint(SQLModel, table=True):
         UniqueConstraint("station_id", "evse_id", "transaction_id", name="uq_metering_point"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     station_id: str
     evse_id: int
     transaction_id: str = ""
@@ -114,7 +117,7 @@ class Quantity(SQLModel, table=True):
         UniqueConstraint("measurand", "phase", "context", "location", "unit", name="uq_quantity"),
     )
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     measurand: str
     phase: str = ""
     context: str = ""
@@ -125,16 +128,20 @@ class Quantity(SQLModel, table=True):
 class Sample(SQLModel, table=True):
     """One metered value; equal ones sent twice (offline replays) are stored once.
 
-    Rows lie in the order of their key, so a session's curve is one stretch of the file and needs no other index.
+    SQLite: rows lie in the order of their key, so a session's curve is one stretch of the file and needs no other
+    index. PostgreSQL: one partition for each day (`partitions`), and a small index on the time within it.
     """
 
-    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+    __table_args__: ClassVar[Any] = (
+        Index("ix_sample_time", "time", postgresql_using="brin").ddl_if(dialect="postgresql"),
+        {"sqlite_with_rowid": False, "postgresql_partition_by": "RANGE (time)"},
+    )
 
-    point_id: int = Field(primary_key=True)
+    point_id: int = Field(primary_key=True, sa_type=BigInteger)
     time: datetime = Field(primary_key=True, sa_type=Moment)
-    quantity_id: int = Field(primary_key=True)
+    quantity_id: int = Field(primary_key=True, sa_type=BigInteger)
     value: float
-    session_id: int | None = None
+    session_id: int | None = Field(default=None, sa_type=BigInteger)
     received_at: datetime = Field(sa_type=Moment)
 
 
@@ -163,7 +170,7 @@ class IdToken(SQLModel, table=True):
 class Notice(SQLModel, table=True):
     """What is worth keeping without a table of its own: orphan stops, vendor messages, deviations, security events."""
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     station_id: str = Field(index=True)
     received_at: datetime = Field(sa_type=Utc)
     code: str
@@ -178,7 +185,7 @@ class LimitRow(SQLModel, table=True):
     source: str = Field(primary_key=True)
     feeder_id: str = Field(primary_key=True)
     limit_id: str = Field(primary_key=True)
-    version: int = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_type=BigInteger)
     power_w: int = Field(sa_column=Column(BigInteger, nullable=False))
     valid_from: datetime = Field(sa_type=Utc)
     valid_to: datetime = Field(sa_type=Utc)
@@ -193,7 +200,7 @@ class LimitDecision(SQLModel, table=True):
 
     __tablename__ = "grid_limit_decision"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     received_at: datetime = Field(sa_type=Utc)
     source: str
     feeder_id: str = ""
@@ -209,7 +216,7 @@ class PlanRow(SQLModel, table=True):
 
     __tablename__ = "plan"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     feeder_id: str = Field(index=True)
     made_at: datetime = Field(sa_type=Utc)
     cause: str
@@ -229,10 +236,10 @@ class ProfileRow(SQLModel, table=True):
 
     __tablename__ = "charging_profile"
 
-    id: int | None = Field(default=None, primary_key=True)
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     station_id: str = Field(index=True)
     evse_id: int
-    session_id: int | None = None
+    session_id: int | None = Field(default=None, sa_type=BigInteger)
     profile_id: int
     purpose: str
     limit_w: int
@@ -267,9 +274,7 @@ class OutboxRow(SQLModel, table=True):
         {"sqlite_autoincrement": True},
     )
 
-    id: int | None = Field(
-        default=None, sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
-    )
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
     partner: str
     interface: str
     business_key: str
@@ -279,7 +284,7 @@ class OutboxRow(SQLModel, table=True):
     created_at: datetime = Field(sa_type=Utc)
     next_at: datetime = Field(sa_type=Utc)
     acked_at: datetime | None = Field(default=None, sa_type=Utc)
-    last_code: int | None = None
+    last_code: int | None = Field(default=None, sa_type=BigInteger)
     last_error: str = ""
 
 

@@ -209,6 +209,7 @@ def _settle(told: asyncio.Future[None], fault: StoreUnavailable | None) -> None:
 
 
 def _brief(error: Exception) -> str:
-    """The database's own words, without statement and parameters: those hold what drivers and stations sent."""
-    told = isinstance(error, sqlite3.Error | OSError) or hasattr(error, "sqlstate")
-    return str(error) if told else type(error).__name__
+    """The database's own words, without statement, parameters and detail: those hold what drivers and stations sent."""
+    if getattr(error, "severity", None):  # of a PostgreSQL server; what its driver says itself quotes the value
+        return str(error.args[0])
+    return str(error) if isinstance(error, sqlite3.Error | OSError) else type(error).__name__

@@ -13,6 +13,7 @@ from csms.province.memory import MemoryOutbox
 from csms.province.ports import NewEntry, OutboxEntry, OutboxStore
 from csms.store.engine import Store, open_store
 from csms.store.outbox import SqlOutbox
+from tests.support.databases import new_database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=60)
@@ -21,7 +22,7 @@ LATER = NOW + timedelta(seconds=60)
 class MemoryHome:
     """Keeps the rows of an in-memory outbox over a `restart`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         self.outbox = MemoryOutbox()
 
     async def open(self) -> OutboxStore:
@@ -32,11 +33,11 @@ class MemoryHome:
         """Nothing to close."""
 
 
-class SqliteHome:
-    """A SQLite file that is closed and opened again by a `restart`."""
+class SqlHome:
+    """A database that is closed and opened again by a `restart`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.url = f"sqlite+aiosqlite:///{folder / 'csms.db'}"
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.store: Store | None = None
 
     async def open(self) -> OutboxStore:
@@ -50,14 +51,15 @@ class SqliteHome:
             self.store = None
 
 
-HOMES = [MemoryHome, SqliteHome]
 Opener = Callable[[], Awaitable[OutboxStore]]
 
 
-@pytest.fixture(params=HOMES, ids=lambda home: home.__name__)
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Opener]:
     """Opens the outbox; called again it is what a new process would find."""
-    home = request.param(tmp_path)
+    home: MemoryHome | SqlHome = MemoryHome()
+    if request.param != "memory":
+        home = SqlHome(new_database(request, request.param, tmp_path))
     yield home.open
     await home.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,17 +30,11 @@ from tests.support.samples import add_samples
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1)
-ENGINES = ["sqlite"]
 
 
-def database_url(engine: str, folder: Path) -> str:
-    """An empty database of this engine; another engine joins by a line here and a name in ENGINES."""
-    return {"sqlite": f"sqlite+aiosqlite:///{folder / 'csms.db'}"}[engine]
-
-
-@pytest.fixture(params=ENGINES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    opened = await open_store(database_url(request.param, tmp_path), system_clock(), upgrade=True)
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    opened = await open_store(database_url, system_clock(), upgrade=True)
     await opened.writer.commit([changes.put_station(Station(id="A")), changes.put_station(Station(id="B"))])
     yield opened
     await opened.close()

