@@ -1,4 +1,4 @@
-"""Notes which quarter-hours of which metering points have to be rolled up, in the transaction of the samples themselves.
+"""Notes which quarter-hours of which metering points have to be rolled up, in the transaction of their samples.
 
 A note is durable before or together with the first sample that it stands for, and the roll-up drops it in the
 transaction that computes the bucket; a sample that comes later, even days later, makes a new one. What is noted

@@ -25,8 +25,9 @@ from csms.store.writer import Writer
 SETTLE_S = 60.0
 """A quarter-hour is rolled up this long after its end, so that what is on its way need not be computed twice."""
 
-CHUNK = 100
-"""Buckets (one point, all its quantities) in one commit: others wait some milliseconds for it."""
+CHUNK = 40
+"""Buckets (one point, all its quantities) in one commit: others wait some milliseconds for it (0.17 ms each at a
+sample every 10 s)."""
 
 UNTIL_TALLY = "rolled_up_until"
 """Its value: seconds since 1970 up to which a run has worked off everything."""

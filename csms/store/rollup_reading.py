@@ -76,7 +76,7 @@ class RollupReading(SampleReading):
         until: datetime | None = None,
         limit: int = 1000,
     ) -> Sequence[StoredRollup]:
-        """At most `limit` roll-ups with since <= begins_at < until, oldest first; buckets that run are not there yet."""
+        """At most `limit` roll-ups with since <= begins_at < until, oldest first; those that run are not there."""
         given = [
             col(column) == value
             for column, value in (

@@ -59,9 +59,9 @@ Act = Arrival | Run | Restart
 SECONDS = st.one_of(st.integers(0, 4 * QUARTER_S), st.integers(0, 3 * DAY_S), st.sampled_from([0, 899, 900, 901, 5400]))
 ARRIVALS = st.builds(
     Arrival,
-    station=st.sampled_from("AB"),
-    evse_id=st.integers(1, 2),
-    transaction_id=st.sampled_from(["", "", "lost"]),
+    station=st.sampled_from("AAB"),
+    evse_id=st.just(1),
+    transaction_id=st.sampled_from(["", "", "", "lost"]),
     at_s=st.lists(SECONDS, min_size=1, max_size=4).map(tuple),
     value=st.floats(-1e6, 1e6, allow_nan=False),
 )
