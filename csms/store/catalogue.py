@@ -49,7 +49,7 @@ class Catalogue:
         """What has to be learned before `rows` can be made."""
         found = Unknown()
         for batch in batches:
-            point = _point(batch)
+            point = point_key(batch)
             if point not in self._points:
                 found.points[point] = None
             for sample in batch.samples:
@@ -74,7 +74,7 @@ class Catalogue:
         rows: list[SampleRow] = []
         quantities = self._quantities
         for batch in batches:
-            point, session_id, received = self._points[_point(batch)], batch.session_id, moment(batch.received_at)
+            point, session_id, received = self._points[point_key(batch)], batch.session_id, moment(batch.received_at)
             last: datetime | None = None
             time: Any = None
             for sample in batch.samples:
@@ -84,7 +84,8 @@ class Catalogue:
         return rows
 
 
-def _point(batch: SampleBatch) -> PointKey:
+def point_key(batch: SampleBatch) -> PointKey:
+    """Where the samples of a batch are metered."""
     return (batch.station_id, batch.evse_id, "" if batch.session_id is not None else batch.transaction_id)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select as select_columns
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 
-from csms.store.samples import SampleReading
+from csms.store.rollup_reading import RollupReading
 from csms.store.tables import (
     Connector,
     Evse,
@@ -31,7 +31,7 @@ from csms.store.tables import (
 _SAMPLES_STORED = select(func.sum(col(Tally.value))).where(col(Tally.name) == "samples")
 
 
-class Reader(SampleReading):
+class Reader(RollupReading):
     """Made by `open_store`. Every method raises StoreUnavailable when the database cannot be read."""
 
     async def stations(self) -> Sequence[Station]:
@@ -151,6 +151,11 @@ class Reader(SampleReading):
         """All identifiers, or those of one scope, by our key."""
         query = select(ExternalId).where(*_given((col(ExternalId.scope), scope)))
         return await self.rows(query.order_by(col(ExternalId.scope), col(ExternalId.local)))
+
+    async def tally(self, name: str) -> int | None:
+        """A sum that is kept with the transactions (see `Tally`); None before its first one."""
+        found = await self.value(select(func.sum(col(Tally.value))).where(col(Tally.name) == name))
+        return None if found is None else int(found)
 
     async def counts(self) -> dict[str, Any]:
         """Totals: stations, sessions, samples, energy_wh; profiles and outbox by state; profiles seen to act."""

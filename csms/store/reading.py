@@ -46,3 +46,8 @@ class Reading:
         """One figure."""
         async with self.connection() as connection:
             return await connection.scalar(query)
+
+    async def values(self, query: Any) -> Sequence[Any]:
+        """The first column of all rows."""
+        async with self.connection() as connection:
+            return (await connection.scalars(query)).all()

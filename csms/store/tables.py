@@ -145,10 +145,41 @@ class Sample(SQLModel, table=True):
     received_at: datetime = Field(sa_type=Moment)
 
 
+class Rollup(SQLModel, table=True):
+    """Samples of one point and quantity within `grain_s` seconds from `begins_at`: 900, or 86400 for a UTC day."""
+
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    point_id: int = Field(primary_key=True)
+    grain_s: int = Field(primary_key=True)
+    begins_at: datetime = Field(primary_key=True, sa_type=Moment)
+    quantity_id: int = Field(primary_key=True)
+    samples: int
+    minimum: float
+    maximum: float
+    mean: float
+    first: float
+    last: float
+    first_at: datetime = Field(sa_type=Moment)
+    last_at: datetime = Field(sa_type=Moment)
+
+
+class RollupDue(SQLModel, table=True):
+    """A note that a bucket has to be computed (again). Written with the sample that makes it so."""
+
+    __tablename__ = "rollup_due"
+    __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
+
+    grain_s: int = Field(primary_key=True)
+    begins_at: datetime = Field(primary_key=True, sa_type=Moment)
+    point_id: int = Field(primary_key=True)
+
+
 class Tally(SQLModel, table=True):
     """Sums that are kept with each transaction, because counting the rows would take too long.
 
-    `holder` is who adds up; the sum over all holders counts.
+    `holder` is who adds up; the sum over all holders counts. `samples`: ever stored; `samples_deleted`: by retention,
+    so the table holds the difference. `rolled_up_until`: a moment in seconds since 1970, see `rollup`.
     """
 
     name: str = Field(primary_key=True)

@@ -17,6 +17,11 @@ def micros(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+def floored(moment: datetime, grain_s: int) -> datetime:
+    """The last multiple of `grain_s` seconds since 1970 that is not after `moment`."""
+    return _EPOCH + (moment - _EPOCH) // timedelta(seconds=grain_s) * timedelta(seconds=grain_s)
+
+
 class Utc(TypeDecorator[datetime]):
     """A UTC moment. SQLite keeps no zone, so it is taken off on the way in and put back on the way out."""
 

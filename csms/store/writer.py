@@ -19,6 +19,7 @@ from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.store.change import Change
 from csms.store.database import Database
+from csms.store.due import DueNotes, note
 from csms.store.faults import is_outage
 
 __all__ = ["CALLS_MAX", "Change", "Writer", "WriterStatistics"]
@@ -57,6 +58,7 @@ class Writer:
 
     def __init__(self, database: Database, clock: Clock, calls_max: int = CALLS_MAX) -> None:
         self.statistics = WriterStatistics()
+        self.due = DueNotes()
         self._database = database
         self._clock = clock
         self._calls_max = calls_max
@@ -182,7 +184,12 @@ class Writer:
 
     async def _transaction(self, changes: Sequence[Change]) -> int:
         begun_s = self._clock.monotonic_s()
-        rows = await self._database.write(changes)
+        notes = self.due.wanted(changes)
+        if notes:
+            rows = await self._database.write([note(notes), *changes]) - len(notes)
+            self.due.noted(notes)
+        else:
+            rows = await self._database.write(changes)
         self.statistics.last_commit_s = self._clock.wall_s(self._clock.monotonic_s() - begun_s)
         return rows
 

@@ -25,7 +25,7 @@ from csms.store.migrations import HEAD
 from csms.store.samples import StoredSample
 
 ROOT = Path(__file__).resolve().parents[3]
-ALL = ["0001", "0002"]
+ALL = ["0001", "0002", "0003"]
 OWN_TABLES = {
     model.__tablename__
     for model in vars(tables).values()
@@ -83,7 +83,7 @@ def test_samples_of_the_first_schema_become_narrow(url: str) -> None:
                 f"VALUES ({who}, {session}, '{value}', {times}, 'Power', 'L1', 'c', 'Outlet', {value}, 'W')"
             )
     connection.close()
-    assert migrate.upgrade(url) == ["0002"]
+    assert migrate.upgrade(url) == ["0002", "0003"]
     kept, total = asyncio.run(_stored(url))
     assert [(s.station_id, s.session_id, s.transaction_id, s.value) for s in kept] == [
         ("A", 7, "", 1.5),

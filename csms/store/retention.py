@@ -1,0 +1,161 @@
+"""Deletes what was kept long enough, in small steps through the one writer.
+
+A sample goes only when its quarter-hour is rolled up; the tallies tell how many were ever stored and how many went.
+Sessions, limits, decisions on limits and messages that a platform never took are kept for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, delete, func, text
+from sqlmodel import SQLModel, col, select
+
+from csms.store.change import RowChange, Statement
+from csms.store.changes import table_of
+from csms.store.due import QUARTER_S
+from csms.store.queries import Reader
+from csms.store.tables import MeteringPoint, Notice, OutboxRow, PlanRow, ProfileRow, Rollup, Sample
+from csms.store.times import Moment, floored
+from csms.store.writer import Writer
+
+DELETED_TALLY = "samples_deleted"
+
+QUARTERS_AT_ONCE = 8
+"""Quarter-hours of one point in one commit: some thousand samples at the most."""
+
+ROWS_AT_ONCE = 500
+
+_OLD_SAMPLES = (
+    "FROM sample WHERE point_id = :point_id AND time >= :begins_at AND time < :ends_at AND NOT EXISTS "
+    f"(SELECT 1 FROM rollup_due AS d WHERE d.grain_s = {QUARTER_S} AND d.begins_at = :begins_at "
+    "AND d.point_id = :point_id)"
+)
+_OLD_ROLLUPS = (
+    f"FROM rollup WHERE point_id = :point_id AND grain_s = {QUARTER_S} AND begins_at >= :begins_at "
+    "AND begins_at < :ends_at"
+)
+_COUNT = (
+    f"INSERT INTO tally (name, holder, value) SELECT '{DELETED_TALLY}', '', count(*) {_OLD_SAMPLES} "
+    "ON CONFLICT (name, holder) DO UPDATE SET value = tally.value + excluded.value"
+)
+
+
+def _windowed(sql: str) -> Statement:
+    moments = [bindparam(name, type_=Moment) for name in ("begins_at", "ends_at")]
+    return Statement(lambda dialect: text(sql).bindparams(*moments))
+
+
+_COUNT_SAMPLES, _DROP_SAMPLES = _windowed(_COUNT), _windowed(f"DELETE {_OLD_SAMPLES}")
+_DROP_ROLLUPS = _windowed(f"DELETE {_OLD_ROLLUPS}")
+
+
+@dataclass(frozen=True, slots=True)
+class KeepDays:
+    """For how many days things are kept; 0: for ever. `rollups`: the quarter-hours; days stay for ever."""
+
+    samples: int = 400
+    rollups: int = 0
+    plans: int = 400
+    profiles: int = 400
+    notices: int = 400
+    outbox: int = 90
+
+
+@dataclass(frozen=True, slots=True)
+class _Dated:
+    """A table whose rows are deleted one by one: its id, its age, and which rows may go at all."""
+
+    model: type[SQLModel]
+    at: Any
+    only: ColumnElement[bool] | None = None
+
+
+_DATED: Mapping[str, _Dated] = {
+    "plans": _Dated(PlanRow, PlanRow.made_at),
+    "profiles": _Dated(ProfileRow, ProfileRow.sent_at),
+    "notices": _Dated(Notice, Notice.received_at),
+    "outbox": _Dated(OutboxRow, OutboxRow.acked_at, col(OutboxRow.state) == "acked"),
+}
+
+
+def _drop_row(model: type[SQLModel]) -> Statement:
+    table = table_of(model)
+    return Statement(lambda dialect: delete(table).where(table.c.id == bindparam("key_id")))
+
+
+_DROP_ROW = {name: _drop_row(kind.model) for name, kind in _DATED.items()}
+
+
+class Retention:
+    """The clearing out of one database."""
+
+    def __init__(self, writer: Writer, reader: Reader, keep: KeepDays) -> None:
+        self._writer, self._reader, self._keep = writer, reader, keep
+
+    async def run(self, now: datetime) -> dict[str, int]:
+        """Delete all that is old enough; rows deleted by kind. Raises StoreUnavailable; the next run goes on."""
+        gone = {}
+        if self._keep.samples:
+            before = await self._reader.tally(DELETED_TALLY) or 0
+            await self._samples(floored(now - timedelta(days=self._keep.samples), QUARTER_S))
+            gone["samples"] = (await self._reader.tally(DELETED_TALLY) or 0) - before
+        if self._keep.rollups:
+            gone["rollups"] = await self._rollups(floored(now - timedelta(days=self._keep.rollups), QUARTER_S))
+        for name, kind in _DATED.items():
+            days = int(getattr(self._keep, name))
+            if days:
+                gone[name] = await self._rows(name, kind, now - timedelta(days=days))
+        return gone
+
+    async def _samples(self, until: datetime) -> None:
+        """Point by point: samples lie in the order of their key, so the oldest of a point is found at once."""
+        oldest = select(func.min(col(Sample.time))).where(col(Sample.point_id) == col(MeteringPoint.id))
+        for point_id, since in await self._points(oldest.scalar_subquery(), until):
+            while since < until and (starts := await self._quarters(point_id, since, until)):
+                windows = _windows(point_id, starts)
+                await self._writer.commit([RowChange(_COUNT_SAMPLES, windows), RowChange(_DROP_SAMPLES, windows)])
+                since = windows[-1]["ends_at"]
+
+    async def _rollups(self, until: datetime) -> int:
+        gone = 0
+        oldest = select(func.min(col(Rollup.begins_at))).where(
+            col(Rollup.point_id) == col(MeteringPoint.id), col(Rollup.grain_s) == QUARTER_S
+        )
+        for point_id, since in await self._points(oldest.scalar_subquery(), until):
+            while starts := await self._quarters(point_id, since, until):
+                window = {"point_id": point_id, "begins_at": starts[0], "ends_at": starts[-1] + timedelta(seconds=1)}
+                await self._writer.commit([RowChange(_DROP_ROLLUPS, [window])])
+                gone += len(starts)
+        return gone
+
+    async def _rows(self, name: str, kind: _Dated, before: datetime) -> int:
+        """The ids are looked up beside the writer, which is then only held up for rows that do go."""
+        gone, row_id = 0, table_of(kind.model).c.id
+        query = select(row_id).where(col(kind.at) < before).order_by(row_id).limit(ROWS_AT_ONCE)
+        query = query if kind.only is None else query.where(kind.only)
+        while ids := await self._reader.values(query):
+            await self._writer.commit([RowChange(_DROP_ROW[name], [{"key_id": number} for number in ids])])
+            gone += len(ids)
+        return gone
+
+    async def _points(self, oldest: Any, until: datetime) -> list[tuple[int, datetime]]:
+        """Points with something old, and the quarter-hour of the oldest; one seek for each point."""
+        async with self._reader.connection() as connection:
+            found = await connection.execute(select(MeteringPoint.id, oldest).order_by(col(MeteringPoint.id)))
+            return [(number, floored(time, QUARTER_S)) for number, time in found if time is not None and time < until]
+
+    async def _quarters(self, point_id: int, since: datetime, until: datetime) -> Sequence[datetime]:
+        """The next quarter-hours that are rolled up: no others may lose samples."""
+        begins_at = col(Rollup.begins_at)
+        query = select(begins_at).distinct().where(col(Rollup.point_id) == point_id, begins_at < until)
+        query = query.where(col(Rollup.grain_s) == QUARTER_S, begins_at >= since)
+        return await self._reader.values(query.order_by(begins_at).limit(QUARTERS_AT_ONCE))
+
+
+def _windows(point_id: int, starts: Sequence[datetime]) -> list[dict[str, Any]]:
+    length = timedelta(seconds=QUARTER_S)
+    return [{"point_id": point_id, "begins_at": start, "ends_at": start + length} for start in starts]
