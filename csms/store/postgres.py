@@ -36,9 +36,9 @@ CLOSE_TIMEOUT_S = 5.0
 ROLLBACK_TIMEOUT_S = 5.0
 STATEMENTS_KEPT = 500
 
-_SAMPLE_COLUMNS = ("point_id", "time", "quantity_id", "value", "session_id", "received_at")
+_SAMPLE_COLUMNS = ("bank", "time", "point_id", "quantity_id", "value", "session_id", "received_at")
 _INCOMING = "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_sample (LIKE sample) ON COMMIT DELETE ROWS"
-_TAKE_IN = "INSERT INTO sample SELECT * FROM incoming_sample ON CONFLICT (point_id, time, quantity_id) DO NOTHING"
+_TAKE_IN = "INSERT INTO sample SELECT * FROM incoming_sample ON CONFLICT (bank, time, point_id, quantity_id) DO NOTHING"
 _COUNT_SAMPLES = (
     "INSERT INTO tally (name, holder, value) VALUES ('samples', $1, $2) "
     "ON CONFLICT (name, holder) DO UPDATE SET value = tally.value + excluded.value"
@@ -246,7 +246,7 @@ async def _insert(connection: Any, samples: list[SampleRow]) -> int:
 
 async def _insert_new(connection: Any, samples: list[SampleRow]) -> int:
     """By way of a temporary table; of equal keys the first stays."""
-    first = {row[:3]: row for row in reversed(samples)}
+    first = {row[:4]: row for row in reversed(samples)}
     await connection.execute(_INCOMING)
     await connection.copy_records_to_table("incoming_sample", records=list(first.values()), columns=_SAMPLE_COLUMNS)
     status: str = await connection.execute(_TAKE_IN)

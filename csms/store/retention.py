@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, func, text
 from sqlmodel import SQLModel, col, select
 
+from csms.store.catalogue import POINTS_PER_BANK
 from csms.store.change import RowChange, Statement
 from csms.store.changes import table_of
 from csms.store.due import QUARTER_S
@@ -30,7 +31,7 @@ QUARTERS_AT_ONCE = 8
 ROWS_AT_ONCE = 500
 
 _OLD_SAMPLES = (
-    "FROM sample WHERE point_id = :point_id AND time >= :begins_at AND time < :ends_at AND NOT EXISTS "
+    "FROM sample WHERE bank = :bank AND point_id = :point_id AND time >= :begins_at AND time < :ends_at AND NOT EXISTS "
     f"(SELECT 1 FROM rollup_due AS d WHERE d.grain_s = {QUARTER_S} AND d.begins_at = :begins_at "
     "AND d.point_id = :point_id)"
 )
@@ -113,7 +114,9 @@ class Retention:
 
     async def _samples(self, until: datetime) -> None:
         """Point by point: samples lie in the order of their key, so the oldest of a point is found at once."""
-        oldest = select(func.min(col(Sample.time))).where(col(Sample.point_id) == col(MeteringPoint.id))
+        number = col(MeteringPoint.id)
+        of_point = col(Sample.bank) == number // POINTS_PER_BANK, col(Sample.point_id) == number
+        oldest = select(func.min(col(Sample.time))).where(*of_point)
         for point_id, since in await self._points(oldest.scalar_subquery(), until):
             while since < until and (starts := await self._quarters(point_id, since, until)):
                 windows = _windows(point_id, starts)
@@ -158,4 +161,5 @@ class Retention:
 
 def _windows(point_id: int, starts: Sequence[datetime]) -> list[dict[str, Any]]:
     length = timedelta(seconds=QUARTER_S)
-    return [{"point_id": point_id, "begins_at": start, "ends_at": start + length} for start in starts]
+    point = {"point_id": point_id, "bank": point_id // POINTS_PER_BANK}
+    return [{**point, "begins_at": start, "ends_at": start + length} for start in starts]

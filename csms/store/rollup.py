@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, text
 from sqlmodel import col, select
 
+from csms.store.catalogue import POINTS_PER_BANK
 from csms.store.change import RowChange, Statement
 from csms.store.due import DAY_S, QUARTER_S
 from csms.store.queries import Reader
@@ -45,10 +46,11 @@ SELECT g.point_id, g.quantity_id, {QUARTER_S}, :begins_at, g.samples, g.minimum,
        g.first_at, g.last_at
 FROM (SELECT point_id, quantity_id, count(*) AS samples, min(value) AS minimum, max(value) AS maximum,
              avg(value) AS mean, min(time) AS first_at, max(time) AS last_at
-      FROM sample WHERE point_id = :point_id AND time >= :begins_at AND time < :ends_at
+      FROM sample
+      WHERE bank = :bank AND point_id = :point_id AND time >= :begins_at AND time < :ends_at
       GROUP BY point_id, quantity_id) AS g
-JOIN sample AS a ON a.point_id = g.point_id AND a.time = g.first_at AND a.quantity_id = g.quantity_id
-JOIN sample AS z ON z.point_id = g.point_id AND z.time = g.last_at AND z.quantity_id = g.quantity_id
+JOIN sample AS a ON a.bank = :bank AND a.point_id = g.point_id AND a.time = g.first_at AND a.quantity_id = g.quantity_id
+JOIN sample AS z ON z.bank = :bank AND z.point_id = g.point_id AND z.time = g.last_at AND z.quantity_id = g.quantity_id
 WHERE g.samples > 0 {_REPLACE}"""
 
 _FROM_QUARTERS = f"""{_INTO}
@@ -132,7 +134,10 @@ class Rollups:
 
     async def _roll(self, grain_s: int, buckets: Sequence[_Bucket]) -> None:
         length = timedelta(seconds=grain_s)
-        rows = [{"begins_at": begin, "ends_at": begin + length, "point_id": point} for begin, point in buckets]
+        rows = [
+            {"begins_at": begin, "ends_at": begin + length, "point_id": point, "bank": point // POINTS_PER_BANK}
+            for begin, point in buckets
+        ]
         changes = [RowChange(_ROLL[grain_s], rows)]
         if grain_s == QUARTER_S:
             days = dict.fromkeys((floored(begin, DAY_S), point) for begin, point in buckets)

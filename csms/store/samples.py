@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
+from csms.store.catalogue import POINTS_PER_BANK
 from csms.store.reading import Reading
 from csms.store.tables import MeteringPoint, Quantity, Sample, Session
 
@@ -99,4 +100,6 @@ class SampleReading(Reading):
 def _at_point(station_id: str | None, evse_id: int | None) -> ColumnElement[bool]:
     wanted: list[tuple[Any, Any]] = [(MeteringPoint.station_id, station_id), (MeteringPoint.evse_id, evse_id)]
     given = [col(column) == value for column, value in wanted if value is not None]
-    return col(Sample.point_id).in_(select(MeteringPoint.id).where(*given))
+    points = select(MeteringPoint.id).where(*given)
+    banks = select(col(MeteringPoint.id) // POINTS_PER_BANK).where(*given)
+    return and_(col(Sample.bank).in_(banks), col(Sample.point_id).in_(points))

@@ -24,8 +24,8 @@ _POINT = "SELECT id FROM metering_point WHERE station_id = ? AND evse_id = ? AND
 _ADD_QUANTITY = "INSERT OR IGNORE INTO quantity (measurand, phase, context, location, unit) VALUES (?, ?, ?, ?, ?)"
 _QUANTITY = "SELECT id FROM quantity WHERE measurand = ? AND phase = ? AND context = ? AND location = ? AND unit = ?"
 _ADD_SAMPLE = (
-    "INSERT INTO sample (point_id, time, quantity_id, value, session_id, received_at) VALUES %s "
-    "ON CONFLICT (point_id, time, quantity_id) DO NOTHING"
+    "INSERT INTO sample (bank, time, point_id, quantity_id, value, session_id, received_at) VALUES %s "
+    "ON CONFLICT (bank, time, point_id, quantity_id) DO NOTHING"
 )
 """Not OR IGNORE: that would also swallow a value that is missing."""
 
@@ -35,7 +35,7 @@ CACHE_KIB = 48 * 1024
 SAMPLES_AT_ONCE = (300, 30, 3, 1)
 """Rows in one statement: fewer steps, and fewer hand-overs of the interpreter lock between loop and thread."""
 
-_ADD_SAMPLES = {count: _ADD_SAMPLE % ", ".join(["(?, ?, ?, ?, ?, ?)"] * count) for count in SAMPLES_AT_ONCE}
+_ADD_SAMPLES = {count: _ADD_SAMPLE % ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * count) for count in SAMPLES_AT_ONCE}
 _COUNT_SAMPLES = (
     "INSERT INTO tally (name, holder, value) VALUES ('samples', '', ?) "
     "ON CONFLICT (name, holder) DO UPDATE SET value = value + excluded.value"

@@ -128,8 +128,9 @@ class Quantity(SQLModel, table=True):
 class Sample(SQLModel, table=True):
     """One metered value; equal ones sent twice (offline replays) are stored once.
 
-    SQLite: rows lie in the order of their key, so a session's curve is one stretch of the file and needs no other
-    index. PostgreSQL: one partition for each day (`partitions`), and a small index on the time within it.
+    Rows lie in the order of their key (docs/decisions/0006): POINTS_PER_BANK metering points share a bank, in which
+    time rules. So a commit changes a few pages instead of one for each station, and a session's curve is found by
+    reading a stretch of its bank. PostgreSQL: also a partition for each day, with a small index on the time.
     """
 
     __table_args__: ClassVar[Any] = (
@@ -137,8 +138,9 @@ class Sample(SQLModel, table=True):
         {"sqlite_with_rowid": False, "postgresql_partition_by": "RANGE (time)"},
     )
 
-    point_id: int = Field(primary_key=True, sa_type=BigInteger)
+    bank: int = Field(primary_key=True, sa_type=BigInteger)
     time: datetime = Field(primary_key=True, sa_type=Moment)
+    point_id: int = Field(primary_key=True, sa_type=BigInteger)
     quantity_id: int = Field(primary_key=True, sa_type=BigInteger)
     value: float
     session_id: int | None = Field(default=None, sa_type=BigInteger)

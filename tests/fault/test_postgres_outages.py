@@ -36,7 +36,7 @@ FILE_MAX = 17 << 20
 """A little more than a file of the server's log takes."""
 
 FILL = (
-    "INSERT INTO sample SELECT 0, '2026-01-01 13:00+00', n, 0, 0, '2026-01-01 13:00+00' "
+    "INSERT INTO sample SELECT 0, '2026-01-01 13:00+00', 0, n, 0, 0, '2026-01-01 13:00+00' "
     "FROM generate_series({first}, {last}) n"
 )
 KILLS = 3
@@ -178,14 +178,18 @@ def small_disk() -> Iterator[PostgresServer]:
     made.remove()
 
 
+async def fill(small_disk: PostgresServer, url: str) -> None:
+    for start in range(0, 1_000_000, 50_000):
+        await small_disk.fetch(name_of(url), FILL.format(first=start + 1, last=start + 50_000))
+
+
 async def test_a_full_disk(small_disk: PostgresServer) -> None:
     """Refused loudly while there is no room; what was acknowledged stays, and room that is made is used at once."""
     url = small_disk.new()
     store = await open_store(url, system_clock())
     await store.writer.commit([sample(1)])
     with pytest.raises(asyncpg.PostgresError, match="could not extend"):
-        for start in range(0, 1_000_000, 50_000):
-            await small_disk.fetch(name_of(url), FILL.format(first=start + 1, last=start + 50_000))
+        await fill(small_disk, url)
     with pytest.raises(StoreUnavailable, match="could not extend"):
         await store.writer.commit([sample(number) for number in range(2, 500)])
     await small_disk.fetch(name_of(url), "DELETE FROM sample_default WHERE point_id = 0")

@@ -78,7 +78,7 @@ class PostgresServer:
                 user=self._user,
                 cwd=self.folder,
                 start_new_session=True,
-                preexec_fn=self._limit_files,
+                preexec_fn=self._limit_files,  # noqa: PLW1509 - set before any thread of the child
             )
         self._wait()
 

@@ -1,4 +1,4 @@
-"""Samples as six numbers in the order of their key, and a tally of them; what was stored before is kept."""
+"""Samples as seven numbers in the order of their key, and a tally of them; what was stored before is kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ down_revision: str | None = "0001"
 branch_labels: str | None = None
 depends_on: str | None = None
 
+_POINTS_PER_BANK = 32
 _WORDS = ("measurand", "phase", "context", "location", "unit")
 
 
@@ -64,13 +65,14 @@ def _catalogue() -> None:
 def _samples() -> None:
     op.create_table(
         "sample",
-        sa.Column("point_id", sa.BigInteger(), nullable=False),
+        sa.Column("bank", sa.BigInteger(), nullable=False),
         _moment("time"),
+        sa.Column("point_id", sa.BigInteger(), nullable=False),
         sa.Column("quantity_id", sa.BigInteger(), nullable=False),
         sa.Column("value", sa.Float(), nullable=False),
         sa.Column("session_id", sa.BigInteger(), nullable=True),
         _moment("received_at"),
-        sa.PrimaryKeyConstraint("point_id", "time", "quantity_id"),
+        sa.PrimaryKeyConstraint("bank", "time", "point_id", "quantity_id"),
         sqlite_with_rowid=False,
         postgresql_partition_by="RANGE (time)",
     )
@@ -101,8 +103,9 @@ def _copy(connection: sa.Connection) -> None:
     same = " AND ".join(f"q.{name} = w.{name}" for name in _WORDS)
     time, received_at = (_micros(f"w.{name}") if sqlite else f"w.{name}" for name in ("time", "received_at"))
     connection.exec_driver_sql(
-        "INSERT INTO sample (point_id, time, quantity_id, value, session_id, received_at) "
-        f"SELECT p.id, {time}, q.id, w.value, w.session_id, {received_at} FROM wide_sample w "
+        "INSERT INTO sample (bank, time, point_id, quantity_id, value, session_id, received_at) "
+        f"SELECT p.id / {_POINTS_PER_BANK}, {time}, p.id, q.id, w.value, w.session_id, {received_at} "
+        "FROM wide_sample w "
         f"JOIN metering_point p ON p.station_id = w.station_id AND p.evse_id = w.evse_id AND p.transaction_id = {word} "
         f"JOIN quantity q ON {same} ORDER BY w.id ON CONFLICT DO NOTHING"
     )
