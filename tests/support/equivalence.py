@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from csms.model.errors import PeerError
@@ -13,16 +13,20 @@ from csms.model.station import Protocol
 from csms.wire.frames import Call, FrameError, decode
 from csms.wire.schemas import Deviation, Validator
 from tests.support.deliberate import reason
+from tests.support.frame_mutations import Data, damaged, valid
 from tests.support.stock import Stage, Stock, Verdict
-
-Data = str | bytes
 
 
 @dataclass(slots=True)
 class Tally:
-    """Messages of one action by outcome; `messages` is the sum of the four that follow it."""
+    """Messages of one action by outcome; `messages` counts damaged ones, the valid ones are apart.
+
+    messages = accepted_by_both + refused_by_both + tolerated + deliberate; `other_code` says how many of the refused had
+    several faults, of which the package named another one first.
+    """
 
     action: str
+    valid: int = 0
     messages: int = 0
     distinct: int = 0
     accepted_by_both: int = 0
@@ -34,9 +38,7 @@ class Tally:
 
     def row(self) -> dict[str, Any]:
         """Plain values, for a report."""
-        names = ("action", "messages", "distinct", "accepted_by_both", "refused_by_both", "tolerated", "other_code")
-        tables = {"deliberate": dict(self.deliberate), "deviations": dict(self.deviations)}
-        return {name: getattr(self, name) for name in names} | tables
+        return asdict(self) | {"deliberate": dict(self.deliberate), "deviations": dict(self.deviations)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +60,48 @@ class Comparison:
     def __init__(self, protocol: Protocol) -> None:
         self._stock, self._validator = Stock(protocol), Validator(protocol)
 
-    def tally(self, action: str, messages: Iterable[tuple[str, Data]]) -> Tally:
+    def damaged(self, tally: Tally, messages: Iterable[tuple[str, Data]]) -> None:
         """Compare all; raises Disagreement at the first that differs without a name for it."""
-        tally, seen = Tally(action), set()
+        seen = set()
         for kind, data in messages:
             try:
                 self._count(tally, data)
             except Disagreement as fault:
-                raise Disagreement(f"{action}, {kind} damage: {fault}\n{data[:2000]!r}") from None
+                raise Disagreement(f"{tally.action}, {kind} damage: {fault}\n{data[:2000]!r}") from None
             tally.messages += 1
             seen.add(hash(data))
         tally.distinct = len(seen)
-        return tally
+
+    def valid(self, tally: Tally, messages: Iterable[Data]) -> None:
+        """Undamaged messages: both accept each of them."""
+        for data in messages:
+            stock, ours = self._stock.judge(data), self.ours(data)
+            if not (stock.stage is ours.strict.stage is ours.lenient.stage is Stage.ACCEPTED) or ours.deviations:
+                raise Disagreement(f"{tally.action}, not damaged: stock {stock}, ours {ours}\n{data[:2000]!r}")
+            tally.valid += 1
 
     def _count(self, tally: Tally, data: Data) -> None:
         stock, ours = self._stock.judge(data), self.ours(data)
+        self._hold_lenient_to_strict(ours)
         if not self._agree(tally, data, stock, ours.strict):
             name = reason(data, stock, ours.strict)
             if name is None:
                 raise Disagreement(f"stock {stock}, ours {ours.strict}")
             tally.deliberate[name] += 1
         elif ours.strict.passes:
-            self._same_leniently(ours)
             tally.accepted_by_both += 1
         elif not ours.lenient.passes:
             tally.refused_by_both += 1
-        elif not ours.deviations:
-            raise Disagreement(f"stock {stock}, ours let it pass without a word")
         else:
             tally.tolerated += 1
             tally.deviations.update({deviation.keyword for deviation in ours.deviations})
 
-    def _same_leniently(self, ours: Ours) -> None:
-        if not ours.lenient.passes or ours.deviations:
-            raise Disagreement(f"both accept it strictly, ours leniently: {ours}")
+    def _hold_lenient_to_strict(self, ours: Ours) -> None:
+        """What is good passes without a deviation; what is not passes with one or not at all."""
+        if ours.strict.passes and (not ours.lenient.passes or ours.deviations):
+            raise Disagreement(f"good strictly, not so leniently: {ours}")
+        if not ours.strict.passes and ours.lenient.passes and not ours.deviations:
+            raise Disagreement(f"bad strictly, let pass without a word: {ours}")
 
     def _agree(self, tally: Tally, data: Data, stock: Verdict, ours: Verdict) -> bool:
         """Same effect, and for a refused request a code that the package could have answered."""
@@ -126,3 +136,15 @@ class Comparison:
         except PeerError as fault:
             return Verdict(Stage.REFUSED, fault.code), ()
         return Verdict(Stage.ACCEPTED), deviations
+
+
+_COMPARISONS: dict[Protocol, Comparison] = {}
+
+
+def compare(protocol: Protocol, action: str, volume: int) -> dict[str, Any]:
+    """The proof for one request: `volume` damaged messages, and a tenth as many valid ones; the row of a report."""
+    judges = _COMPARISONS.setdefault(protocol, Comparison(protocol))
+    tally = Tally(action)
+    judges.valid(tally, valid(protocol, action, max(volume // 10, 10)))
+    judges.damaged(tally, damaged(protocol, action, volume))
+    return {"version": protocol.value, **tally.row()}

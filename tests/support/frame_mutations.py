@@ -136,7 +136,7 @@ class FrameMutator:
     def _spaced(self, text: str) -> Data:
         """Spaces that JSON knows, and some that it does not."""
         space = self._rng.choice((" ", "\n", "\r\n", "\t ", "\f", "\u00a0", "\u2003"))
-        return self._rng.choice((space + text, text + space, text.replace(",", f",{space}", 1)))
+        return self._rng.choice((space + text, text + space, text.replace(",", f",{space}", 1), text + " " * 65_536))
 
     def _flip(self, text: str) -> Data:
         position = self._rng.randrange(len(text))
@@ -144,6 +144,13 @@ class FrameMutator:
 
     def _raw(self, text: str) -> Data:
         return self._rng.choice((*RAW, text + text, text + "]", text.replace('"', "'"), text.encode()))
+
+
+def valid(protocol: Protocol, action: str, count: int, *, ordinary: bool = False) -> Iterator[str]:
+    """`count` valid messages of a request; the same ones every time."""
+    examples = Examples(protocol, action, Random(f"valid/{protocol}/{action}"), ordinary=ordinary)
+    for number in range(count):
+        yield written([2, f"id-{number}", action, examples.payload()])
 
 
 def damaged(protocol: Protocol, action: str, count: int, seed: str = "") -> Iterator[tuple[str, Data]]:
