@@ -1,4 +1,7 @@
-"""Every request of 2.0.1 that a central system sends: what the `ocpp` package accepts we accept, what it refuses we refuse or note as tolerated."""
+"""Every request of 2.0.1 that a central system sends, beside the `ocpp` package.
+
+What it accepts we accept; what it refuses we refuse with a code it could have given, or note as tolerated.
+"""
 
 from __future__ import annotations
 

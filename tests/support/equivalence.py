@@ -21,8 +21,8 @@ from tests.support.stock import Stage, Stock, Verdict
 class Tally:
     """Messages of one action by outcome; `messages` counts damaged ones, the valid ones are apart.
 
-    messages = accepted_by_both + refused_by_both + tolerated + deliberate; `other_code` says how many of the refused had
-    several faults, of which the package named another one first.
+    messages = accepted_by_both + refused_by_both + tolerated + deliberate; `other_code` says of how many of those with
+    several faults the package named another one first.
     """
 
     action: str
@@ -58,7 +58,7 @@ class Comparison:
     """Both judges of one version."""
 
     def __init__(self, protocol: Protocol) -> None:
-        self._stock, self._validator = Stock(protocol), Validator(protocol)
+        self._stock, self.validator = Stock(protocol), Validator(protocol)
 
     def damaged(self, tally: Tally, messages: Iterable[tuple[str, Data]]) -> None:
         """Compare all; raises Disagreement at the first that differs without a name for it."""
@@ -132,7 +132,7 @@ class Comparison:
 
     def _check(self, call: Call, *, lenient: bool) -> tuple[Verdict, tuple[Deviation, ...]]:
         try:
-            deviations = self._validator.check_call(call.action, call.payload, lenient=lenient)
+            deviations = self.validator.check_call(call.action, call.payload, lenient=lenient)
         except PeerError as fault:
             return Verdict(Stage.REFUSED, fault.code), ()
         return Verdict(Stage.ACCEPTED), deviations

@@ -27,8 +27,10 @@ TYPES: tuple[Json, ...] = (0, 1, 3, 4, 5, 6, -2, 2.0, 3.0, 4.0, 2.5, "2", "3", N
 ACTIONS: tuple[Json, ...] = ("", "x" * 64, "x" * 65, "x" * 5000, "Nonsense", "../Reset", 5, None, True, [], ["x"], {})
 RAW: tuple[Data, ...] = ("", " ", "[", "]", "[]", "{}", "null", "2", '"2"', "[2]", "[[]]", b"\xff", b"\x00", "\ufeff[]")
 BITS = ("\\x", "\\u12", "\\ud800", "\\", "\x00", "\x1f", "\n", "\x7f", "\ufeff", ",", ":", "}", "]", '"', "/*c*/", "'")
-VALUES = ("NaN", "Infinity", "-Infinity", "1e400", "-1e400", "01", "+1", "1.", ".5", "0x10", "1_0", "True", "nul", "9" * 400,
-          "9" * 4400, '"\\ud800"', '"\\ud83d\\ude00"', '"\\u0000"', "1E2", "-0", "-0.0", "1.00", "[]", "1" + "0" * 25)  # fmt: skip
+VALUES = (
+    "NaN", "Infinity", "-Infinity", "1e400", "-1e400", "01", "+1", "1.", ".5", "0x10", "1_0", "True", "nul", "9" * 400,
+    "9" * 4400, '"\\ud800"', '"\\ud83d\\ude00"', '"\\u0000"', "1E2", "-0", "-0.0", "1.00", "[]", "1" + "0" * 25,
+)  # fmt: skip
 WRITINGS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "utf-8")
 
 
@@ -158,7 +160,7 @@ def damaged(protocol: Protocol, action: str, count: int, seed: str = "") -> Iter
     rng = Random(f"{seed}/{protocol}/{action}")
     examples, frames = Examples(protocol, action, rng), FrameMutator(protocol, rng)
     payloads = PayloadMutator(examples.root, rng)
-    kinds, weights = zip(*SHARES, strict=True)
+    kinds, weights = [kind for kind, _ in SHARES], [weight for _, weight in SHARES]
     whole = ""
     for number in range(count):
         if number % EXAMPLE_USES == 0:
