@@ -1,7 +1,8 @@
 """Payloads against the JSON schemas of the `ocpp` package: strict for what we send, lenient for what stations send.
 
-Schemas are compiled on first use. Formats are not checked: times are read leniently by `csms.wire.times`, and a format
-check would refuse forms that real stations write. Error codes are those that the `ocpp` package answers with.
+Schemas are compiled on first use, as draft 4 in every version, as the `ocpp` package does: 1.0 is no integer there.
+Formats are not checked: times are read leniently by `csms.wire.times`, and a format check would refuse forms that real
+stations write. Error codes are those that the `ocpp` package answers with.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _FOLDERS: Mapping[Protocol, str] = {Protocol.OCPP16: "v16", Protocol.OCPP201: "v
 
 _CODES: Mapping[str, RpcErrorCode] = {
     "type": RpcErrorCode.TYPE_CONSTRAINT_VIOLATION,
+    leniency.WHOLE_FLOAT: RpcErrorCode.TYPE_CONSTRAINT_VIOLATION,
     "maxLength": RpcErrorCode.TYPE_CONSTRAINT_VIOLATION,
     "required": RpcErrorCode.PROTOCOL_ERROR,
 }
@@ -92,7 +94,7 @@ class Validator:
         return tuple(_let_pass(action, validator.iter_errors(payload), tolerated))
 
     def _compile(self, name: str) -> jsonschema_rs.Validator:
-        validator = jsonschema_rs.validator_for(self._schema(name), validate_formats=False)
+        validator = jsonschema_rs.Draft4Validator(self._schema(name), validate_formats=False)
         self._compiled[name] = validator
         return validator
 
@@ -106,12 +108,20 @@ def _let_pass(
     action: str, faults: Iterable[jsonschema_rs.ValidationError], tolerated: leniency.Rule
 ) -> Iterable[Deviation]:
     for fault in faults:
-        keyword, path = str(fault.schema_path[-1]), fault.instance_path
+        keyword, path = _keyword(fault), fault.instance_path
         if isinstance(fault.kind, jsonschema_rs.ValidationErrorKind.Required):
             path = [*path, fault.kind.property]
         if not tolerated(action, keyword, path, fault.instance):
             raise _refusal(action, keyword, path, fault.message)
         yield Deviation(keyword, "/".join(part if isinstance(part, str) else "*" for part in path))
+
+
+def _keyword(fault: jsonschema_rs.ValidationError) -> str:
+    """The schema keyword that a value breaks; a whole number written as 1.0 where an integer belongs has its own."""
+    kind, value = fault.kind, fault.instance
+    if isinstance(kind, jsonschema_rs.ValidationErrorKind.Type) and isinstance(value, float):
+        return leniency.WHOLE_FLOAT if "integer" in kind.types and value.is_integer() else "type"
+    return str(fault.schema_path[-1])
 
 
 def _refusal(action: str, keyword: str, path: leniency.Path, message: str) -> PeerError:

@@ -165,6 +165,24 @@ def test_transaction_ids_must_come_back_whole() -> None:
     assert code_of(V201, "TransactionEvent", event, lenient=True) is RpcErrorCode.TYPE_CONSTRAINT_VIOLATION
 
 
+@pytest.mark.parametrize(("validator", "payload"), [(V16, STATUS_16), (V201, STATUS_201)])
+def test_whole_numbers_with_a_point_pass_leniently_in_every_version(
+    validator: Validator, payload: dict[str, Any]
+) -> None:
+    payload = {**payload, "connectorId": 1.0}
+    assert code_of(validator, "StatusNotification", payload) is RpcErrorCode.TYPE_CONSTRAINT_VIOLATION
+    found = validator.check_call("StatusNotification", payload, lenient=True)
+    assert found == (Deviation("integer", "connectorId"),)
+    half = {**payload, "connectorId": 1.5}
+    code = code_of(validator, "StatusNotification", half, lenient=True)
+    assert code is RpcErrorCode.TYPE_CONSTRAINT_VIOLATION
+
+
+def test_a_transaction_id_with_a_point_does_not_pass() -> None:
+    code = code_of(V16, "StopTransaction", {**STOP_16, "transactionId": 5.0}, lenient=True)
+    assert code is RpcErrorCode.TYPE_CONSTRAINT_VIOLATION
+
+
 @pytest.mark.req("RB-25", "OA-06")
 def test_an_answer_with_a_wrong_field_name_is_refused() -> None:
     with pytest.raises(PeerError):

@@ -1,0 +1,39 @@
+"""How many messages, and the report: CSMS_EQUIVALENCE=10000 CSMS_EQUIVALENCE_REPORT=path pytest tests/conformance."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import ocpp.messages
+import pytest
+
+from tests.support.equivalence_report import Row, write
+
+VOLUME = 300
+"""Damaged messages of each request unless CSMS_EQUIVALENCE says otherwise: some ten seconds of one core in all."""
+
+ROWS: list[Row] = []
+
+
+@pytest.fixture
+def volume() -> int:
+    """Damaged messages of each request."""
+    return int(os.environ.get("CSMS_EQUIVALENCE", VOLUME))
+
+
+@pytest.fixture(autouse=True)
+def stock_on_the_spot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package validates in this thread, not in a pool."""
+    monkeypatch.setattr(ocpp.messages, "ASYNC_VALIDATION", False)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed:
+        ROWS.extend(row for name, row in report.user_properties if name == "equivalence" and isinstance(row, dict))
+
+
+def pytest_sessionfinish() -> None:
+    path = os.environ.get("CSMS_EQUIVALENCE_REPORT")
+    if path and "PYTEST_XDIST_WORKER" not in os.environ:
+        write(Path(path), ROWS)

@@ -1,0 +1,79 @@
+"""The fast decoder: whatever it takes, the general way reads the same; and ordinary messages it does take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from csms import ocpp16, ocpp201
+from csms.model.station import Protocol
+from csms.wire.codec import Codec
+from csms.wire.frames import Call, decode
+from tests.support.frame_mutations import Data, damaged, valid
+from tests.support.hot_trial import HOT, HotTrial
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+CODECS = {Protocol.OCPP16: Codec(ocpp16.TRANSLATOR), Protocol.OCPP201: Codec(ocpp201.TRANSLATOR)}
+HOT_ACTIONS = [(protocol, action) for protocol, names in HOT.items() for action in names]
+Reader = Callable[[Data, datetime], Any]
+
+
+def reader(protocol: Protocol) -> Reader:
+    """The fast way of the codec, or the trial as long as it has none."""
+    codec = CODECS[protocol]
+    fast: Reader = getattr(codec, "decode_hot", None) or HotTrial(codec).decode_hot
+    return fast
+
+
+def in_both_forms(data: Data) -> Iterator[Data]:
+    """As text and as bytes."""
+    yield data
+    yield data.encode() if isinstance(data, str) else data.decode("utf-8", "replace")
+
+
+def takes(protocol: Protocol, read: Reader, data: Data) -> bool:
+    """Whether the fast way takes it; what it takes, the general way must read the same, without a deviation."""
+    hot = read(data, NOW)
+    if hot is None:
+        return False
+    call = decode(data)
+    assert isinstance(call, Call), data
+    decoded = CODECS[protocol].decode_call(call, NOW)
+    assert decoded.deviations == (), data
+    assert (hot.unique_id, type(hot.unique_id), hot.action) == (call.unique_id, type(call.unique_id), call.action), data
+    assert hot.message == decoded.message, data
+    assert repr(hot.message) == repr(decoded.message), data
+    return True
+
+
+@pytest.mark.parametrize(("protocol", "action"), HOT_ACTIONS)
+def test_what_it_takes_is_read_the_same(
+    protocol: Protocol, action: str, volume: int, record_property: Callable[[str, object], None]
+) -> None:
+    read = reader(protocol)
+    messages = [data for _, data in damaged(protocol, action, volume, "hot")]
+    messages += valid(protocol, action, volume)
+    taken = sum(takes(protocol, read, form) for data in messages for form in in_both_forms(data))
+    record_property("taken", taken)
+    assert taken > 0
+
+
+@pytest.mark.parametrize(("protocol", "action"), HOT_ACTIONS)
+def test_ordinary_messages_are_taken(protocol: Protocol, action: str, volume: int) -> None:
+    read = reader(protocol)
+    left = [
+        form
+        for data in valid(protocol, action, volume, ordinary=True)
+        for form in in_both_forms(data)
+        if not takes(protocol, read, form)
+    ]
+    assert left == []
+
+
+@pytest.mark.parametrize("protocol", list(CODECS))
+def test_what_no_station_may_send_is_never_taken(protocol: Protocol) -> None:
+    read = reader(protocol)
+    assert not any(takes(protocol, read, data) for data in valid(protocol, "Reset", 50))
