@@ -11,9 +11,10 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
 import asyncpg
 from sqlalchemy import URL
@@ -22,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.store.catalogue import Catalogue, PointKey, QuantityKey, SampleRow, Unknown
-from csms.store.change import Change, merged
+from csms.store.change import Change, SampleBatch, merged
 from csms.store.compiled import compiled
 from csms.store.faults import is_outage
 from csms.store.partitions import prepare_days
@@ -63,6 +64,13 @@ _DURABLE = (
     "SELECT current_setting('fsync')",
 )
 
+_AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
+"""Nobody's fault: two gateways met on the same rows, or the schema changed under a prepared statement."""
+
+ATTEMPTS_MAX = 5
+_Step = tuple[str, list[tuple[Any, ...]]]
+T = TypeVar("T")
+
 log = logging.getLogger(__name__)
 
 
@@ -87,20 +95,8 @@ class PostgresDatabase:
         for statement, rows in steps:
             text = compiled(statement, "postgresql", rows)
             ready.append((text.sql, text.values(rows)))
-        try:
-            async with asyncio.timeout(self._write_timeout_s):
-                connection = await self._connected()
-                await self._pass_days(connection, self._clock.now().date())
-                self._catalogue.shrink()
-                unknown = self._catalogue.unknown(batches)
-                if unknown:
-                    self._catalogue.learn(*await _numbers(connection, unknown))
-                samples = self._catalogue.rows(batches, _aware)
-                await self._transaction(connection, ready, samples)
-        except BaseException as fault:
-            await self._after(fault)
-            raise
-        return len(samples) + sum(len(rows) for _, rows in steps)
+        samples = await self._safely(lambda connection: self._write(connection, ready, batches))
+        return samples + sum(len(rows) for _, rows in steps)
 
     async def open(self) -> None:
         """Connect and make the partitions of these days. Raises StoreUnavailable."""
@@ -114,12 +110,7 @@ class PostgresDatabase:
 
         Raises what the driver raises, TimeoutError after `write_timeout_s`.
         """
-        try:
-            async with asyncio.timeout(self._write_timeout_s):
-                await self._pass_days(await self._connected(), now.date())
-        except BaseException as fault:
-            await self._after(fault)
-            raise
+        await self._safely(lambda connection: self._pass_days(connection, now.date()))
 
     async def close(self) -> None:
         """See `Database.close`."""
@@ -131,9 +122,30 @@ class PostgresDatabase:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             connection.terminate()
 
-    async def _transaction(
-        self, connection: Any, steps: Sequence[tuple[str, list[tuple[Any, ...]]]], samples: list[SampleRow]
-    ) -> None:
+    async def _safely(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """In the time given, and again where the server asks for that; afterwards the connection is sound or gone."""
+        async with asyncio.timeout(self._write_timeout_s):
+            for attempt in count(1):
+                try:
+                    return await work(await self._connected())
+                except BaseException as fault:
+                    await self._after(fault)
+                    if attempt == ATTEMPTS_MAX or not isinstance(fault, _AGAIN):
+                        raise
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _write(self, connection: Any, steps: Sequence[_Step], batches: Sequence[SampleBatch]) -> int:
+        """Returns the number of samples."""
+        await self._pass_days(connection, self._clock.now().date())
+        self._catalogue.shrink()
+        unknown = self._catalogue.unknown(batches)
+        if unknown:
+            self._catalogue.learn(*await _numbers(connection, unknown))
+        samples = self._catalogue.rows(batches, _aware)
+        await self._transaction(connection, steps, samples)
+        return len(samples)
+
+    async def _transaction(self, connection: Any, steps: Sequence[_Step], samples: list[SampleRow]) -> None:
         await connection.execute("BEGIN")
         for sql, rows in steps:
             await connection.executemany(sql, rows)
@@ -185,8 +197,10 @@ class PostgresDatabase:
             async with asyncio.timeout(ROLLBACK_TIMEOUT_S):
                 if connection.is_in_transaction():
                     await connection.execute("ROLLBACK")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except BaseException as error:
             self._drop()
+            if not isinstance(error, OSError | asyncpg.PostgresError | asyncpg.InterfaceError):
+                raise
 
     def _drop(self) -> None:
         """Numbers too: behind the next connection may be a database that was restored."""

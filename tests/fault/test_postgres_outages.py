@@ -178,18 +178,13 @@ def small_disk() -> Iterator[PostgresServer]:
     made.remove()
 
 
-async def fill(small_disk: PostgresServer, url: str) -> None:
-    for start in range(0, 1_000_000, 50_000):
-        await small_disk.fetch(name_of(url), FILL.format(first=start + 1, last=start + 50_000))
-
-
 async def test_a_full_disk(small_disk: PostgresServer) -> None:
     """Refused loudly while there is no room; what was acknowledged stays, and room that is made is used at once."""
     url = small_disk.new()
     store = await open_store(url, system_clock())
     await store.writer.commit([sample(1)])
     with pytest.raises(asyncpg.PostgresError, match="could not extend"):
-        await fill(small_disk, url)
+        await _fill(small_disk, name_of(url))
     with pytest.raises(StoreUnavailable, match="could not extend"):
         await store.writer.commit([sample(number) for number in range(2, 500)])
     await small_disk.fetch(name_of(url), "DELETE FROM sample_default WHERE point_id = 0")
@@ -197,6 +192,11 @@ async def test_a_full_disk(small_disk: PostgresServer) -> None:
     await store.writer.commit([sample(2)])
     assert await numbers(store) == [1, 2]
     await store.close()
+
+
+async def _fill(server: PostgresServer, name: str) -> None:
+    for start in range(0, 1_000_000, 50_000):
+        await server.fetch(name, FILL.format(first=start + 1, last=start + 50_000))
 
 
 def test_a_server_killed_in_mid_flush(server: PostgresServer, url: str, tmp_path: Path) -> None:

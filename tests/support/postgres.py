@@ -15,10 +15,11 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
-from itertools import count
+from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,6 +34,8 @@ T = TypeVar("T")
 REQUIRED = "CSMS_REQUIRE_POSTGRES"
 TEMPLATE = "migrated"
 START_TIMEOUT_S = 60.0
+_PORTS = (15_000, 30_000)
+
 FAST = ("fsync=off", "full_page_writes=off")
 """For tests that take no power away and kill no server."""
 
@@ -70,7 +73,7 @@ class PostgresServer:
         """Returns when it answers. Raises CannotStart."""
         given = ["listen_addresses=127.0.0.1", f"port={self.port}", f"unix_socket_directories={self.folder}"]
         options = [part for setting in (*given, *self._settings) for part in ("-c", setting)]
-        with (self.folder / "log").open("ab") as log:
+        with (self.folder / "log").open("ab") as log, _file_limit(self._file_max):
             self._process = subprocess.Popen(
                 [self._bin / "postgres", "-D", self.folder / "data", *options],
                 stdout=log,
@@ -78,7 +81,6 @@ class PostgresServer:
                 user=self._user,
                 cwd=self.folder,
                 start_new_session=True,
-                preexec_fn=self._limit_files,  # noqa: PLW1509 - set before any thread of the child
             )
         self._wait()
 
@@ -140,10 +142,6 @@ class PostgresServer:
             return [tuple(row) for row in await connection.fetch(sql)]
         finally:
             await connection.close()
-
-    def _limit_files(self) -> None:
-        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (self._file_max, hard))
 
     def _processes(self) -> list[psutil.Process]:
         if self._process is None:
@@ -216,6 +214,23 @@ def _user() -> str | None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below those that the system gives to outgoing connections: free again after a restart as well."""
+    for port in islice(cycle(range(*_PORTS)), os.getpid() * 7 % (_PORTS[1] - _PORTS[0]), None):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise CannotStart("no port is free")
+
+
+@contextmanager
+def _file_limit(size: int) -> Iterator[None]:
+    """For the programs that are started within."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
