@@ -169,6 +169,15 @@ class Connection:
             self._waiting -= 1
         return self._codec.decode_results(command, calls, answers)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call that was read has not been answered yet."""
+        return self._task is not None or self._at_once > 0
+
+    def hold(self) -> None:
+        """Read nothing more until the connection is closed."""
+        self._socket.pause_reading()
+
     async def close(self, code: int, reason: str) -> None:
         """End the connection and wait for its end, some seconds at most if the peer does not answer."""
         self.shut(code, reason)

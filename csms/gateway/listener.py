@@ -59,11 +59,16 @@ class Listener:
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self.port
 
+    def refuse(self) -> None:
+        """Accept nobody any more; those who are there stay."""
+        if self._server is not None:
+            self._server.close()
+
     async def stop(self, code: int, reason: str) -> None:
         """Accept nobody any more, close every link and wait until the last one is gone."""
         if self._server is None:
             return
-        self._server.close()
+        self.refuse()
         for wire in list(self._wires):
             wire.close(code, reason)
         while self._wires:

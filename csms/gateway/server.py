@@ -30,6 +30,7 @@ from csms.wire.handshake import choose_subprotocol, station_id_from_path
 log = logging.getLogger(__name__)
 
 NO_COMMON_VERSION = 1002
+DRAIN_S = 5.0
 GOING_AWAY = 1001
 
 
@@ -77,15 +78,30 @@ class Gateway:
         return await self._listener.start(self._settings.host, self._settings.port, self._tls)
 
     async def stop(self, reason: str) -> None:
-        """Accept nobody any more and close all connections with 1001; waits some seconds for stations that linger."""
+        """Accept nobody any more, answer what was read, then close all connections with 1001.
+
+        Waits some seconds for a slow store and for stations that linger.
+        """
         if self._listener is None:
             return
+        self._listener.refuse()
+        await self._drain()
         for connection in self._registry.all():
             connection.shut(GOING_AWAY, reason)
         await self._listener.stop(GOING_AWAY, reason)
         while self._shared.tasks:
             await asyncio.wait(self._shared.tasks)
         self._listener = None
+
+    async def _drain(self) -> None:
+        """Nothing more is read, so what is in hand comes to an end."""
+        for connection in self._registry.all():
+            connection.hold()
+        until_s = asyncio.get_running_loop().time() + DRAIN_S
+        while any(c.busy for c in self._registry.all()):
+            if asyncio.get_running_loop().time() > until_s:
+                return
+            await asyncio.sleep(0.01)
 
     def counters(self) -> Mapping[str, int]:
         """Totals by stable name, and the connections there are now."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult, Trigger
-from csms.model.errors import CsmsError, PeerError, StationOffline, UnknownStation
+from csms.model.errors import CsmsError, PeerError, StationOffline, StoreUnavailable, UnknownStation
 from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
@@ -118,7 +118,7 @@ class StationService:
         station.link = link
         now = self._context.clock.now()
         station.last_seen_at = now
-        await self._context.store.writer.commit([changes.station_seen(station_id, at=now, protocol=link.protocol)])
+        await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationConnected(station_id, link.protocol, now))
         self._spawn(self._ask_for_boot(station_id, link))
 
@@ -129,7 +129,7 @@ class StationService:
             return
         station.link = None
         now = self._context.clock.now()
-        await self._context.store.writer.commit([changes.station_seen(station_id, at=now, protocol=link.protocol)])
+        await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationDisconnected(station_id, now))
 
     async def receive(self, station_id: str, message: Inbound, received_at: datetime) -> Reply:
@@ -195,6 +195,13 @@ class StationService:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _note_sign_of_life(self, station_id: str, at: datetime, link: Link) -> None:
+        """Nobody was told that this is kept, so a database that is away is no reason to send a station away."""
+        try:
+            await self._context.store.writer.commit([changes.station_seen(station_id, at=at, protocol=link.protocol)])
+        except StoreUnavailable as fault:
+            log.warning("sign_of_life_not_stored", extra={"station": station_id, "fault": str(fault)})
 
     async def _ask_for_boot(self, station_id: str, link: Link) -> None:
         """Some stations never boot by themselves: go on as accepted and ask once (SR-07, RB-14)."""
