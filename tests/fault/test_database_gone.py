@@ -99,8 +99,11 @@ class Reporter:
 
 
 async def boot_until_accepted(pile: BareStation) -> None:
-    while (await pile.call("BootNotification", BOOT))[2]["status"] != "Accepted":
+    for _ in range(100):
+        if (await pile.call("BootNotification", BOOT))[2]["status"] == "Accepted":
+            return
         await asyncio.sleep(0.5)
+    raise AssertionError("never accepted")
 
 
 @pytest.mark.timeout(240)
