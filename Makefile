@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check bench clean
+.PHONY: setup demo test check bench equivalence kill clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,13 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/codespell csms device_sim optimizer monitor firmware_profiles tests docs benchmarks README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md
 	$(BIN)/python -m pytest -q tests/architecture
+
+# The long form of two proofs that `make test` does in short: some ten minutes each.
+equivalence: $(STAMP)
+	CSMS_EQUIVALENCE=10000 CSMS_EQUIVALENCE_REPORT=equivalence.json $(BIN)/python -m pytest -n 2 --dist loadfile -q tests/conformance $(ARGS)
+
+kill: $(STAMP)
+	CSMS_KILL_RUNS=50 $(BIN)/python -m pytest -n 2 --dist load -q --timeout 1200 tests/fault/test_store_kill.py $(ARGS)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)
