@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 WIDTH, HEIGHT, MARGIN = 720, 360, 60
-INK, LINE, GRID = "#333", "#0b6e4f", "#ddd"
+INK, GRID = "#333", "#ddd"
+COLOURS = ("#0b6e4f", "#c8553d")
 
 
-def line_plot(stations: Sequence[int], cost_us: Sequence[float]) -> str:
-    """CPU for each call over the number of stations."""
-    top = max(cost_us) * 1.25
+def line_plot(stations: Sequence[int], lines: Mapping[str, Sequence[float]]) -> str:
+    """CPU for each call (µs) over the number of stations, a line for each name."""
+    top = max(max(costs) for costs in lines.values()) * 1.25
 
     def x(count: float) -> float:
         share = math.log(count / stations[0]) / math.log(stations[-1] / stations[0])
@@ -20,21 +21,22 @@ def line_plot(stations: Sequence[int], cost_us: Sequence[float]) -> str:
     def y(cost: float) -> float:
         return HEIGHT - MARGIN - cost / top * (HEIGHT - 2 * MARGIN)
 
-    points = list(zip(stations, cost_us, strict=True))
-    shapes = [
-        f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{y(v):.0f}" y2="{y(v):.0f}" stroke="{GRID}"/>'
-        for v in _steps(top)
-    ]
-    shapes += [_text(MARGIN - 8, y(v) + 4, f"{v:g}", "end") for v in _steps(top)]
-    path = " ".join(f"{x(count):.1f},{y(cost):.1f}" for count, cost in points)
-    shapes.append(f'<polyline points="{path}" fill="none" stroke="{LINE}" stroke-width="3"/>')
-    for count, cost in points:
-        shapes.append(f'<circle cx="{x(count):.1f}" cy="{y(cost):.1f}" r="5" fill="{LINE}"/>')
-        shapes.append(_text(x(count), y(cost) - 12, f"{cost:.0f}", "middle"))
-        shapes.append(_text(x(count), HEIGHT - MARGIN + 20, f"{count:,}", "middle"))
-    shapes.append(
-        _text(WIDTH / 2, HEIGHT - 12, "stations, each sending MeterValues with three values again at once", "middle")
-    )
+    shapes = []
+    for step in _steps(top):
+        shapes.append(
+            f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{y(step):.0f}" y2="{y(step):.0f}" stroke="{GRID}"/>'
+        )
+        shapes.append(_text(MARGIN - 8, y(step) + 4, f"{step:g}", "end"))
+    shapes += [_text(x(count), HEIGHT - MARGIN + 20, f"{count:,}", "middle") for count in stations]
+    for number, (name, costs) in enumerate(lines.items()):
+        colour = COLOURS[number]
+        path = " ".join(f"{x(count):.1f},{y(cost):.1f}" for count, cost in zip(stations, costs, strict=True))
+        shapes.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="3"/>')
+        for count, cost in zip(stations, costs, strict=True):
+            shapes.append(f'<circle cx="{x(count):.1f}" cy="{y(cost):.1f}" r="5" fill="{colour}"/>')
+            shapes.append(_text(x(count), y(cost) - 12, f"{cost:.0f}", "middle"))
+        shapes.append(_text(WIDTH - MARGIN, 30 + 20 * number, name, "end", colour))
+    shapes.append(_text(WIDTH / 2, HEIGHT - 12, "stations that send MeterValues with three values", "middle"))
     shapes.append(_text(MARGIN, 30, "CPU of the server for each stored and answered call, µs", "start"))
     body = "\n".join(shapes)
     frame = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="14"'
@@ -47,5 +49,5 @@ def _steps(top: float) -> list[float]:
     return [step * n for n in range(int(top / step) + 1)]
 
 
-def _text(x: float, y: float, words: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{INK}" text-anchor="{anchor}">{words}</text>'
+def _text(x: float, y: float, words: str, anchor: str, colour: str = INK) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}">{words}</text>'

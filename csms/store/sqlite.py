@@ -29,8 +29,8 @@ _ADD_SAMPLE = (
 )
 """Not OR IGNORE: that would also swallow a value that is missing."""
 
-CACHE_KIB = 48 * 1024
-"""The pages that samples go to next: one of 4 KiB for each EVSE, so ten thousand of them need not be read again."""
+CACHE_KIB = 8 * 1024
+"""The pages that samples go to next are one of 4 KiB for each 32 EVSEs; the rest is for the other tables."""
 
 SAMPLES_AT_ONCE = (300, 30, 3, 1)
 """Rows in one statement: fewer steps, and fewer hand-overs of the interpreter lock between loop and thread."""

@@ -24,7 +24,7 @@ from csms.store.faults import is_outage
 
 __all__ = ["CALLS_MAX", "Change", "Writer", "WriterStatistics"]
 
-CALLS_MAX = 4096
+CALLS_MAX = 16_384
 """Calls accepted and not yet durable; more wait for room. One batch is at most this long."""
 
 log = logging.getLogger(__name__)
