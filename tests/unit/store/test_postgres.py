@@ -104,6 +104,21 @@ async def test_two_gateways_make_the_same_days(url: str, ask: Ask) -> None:
         await one.close()
 
 
+async def test_a_backup_that_holds_the_tables_stops_nobody(
+    store: Store, clock: ManualClock, url: str, sample: Maker, ask: Ask
+) -> None:
+    """The day's partition is made later; it was made ahead anyway."""
+    backup = await asyncpg.connect(url.replace("+asyncpg", ""))
+    await backup.execute("BEGIN; LOCK TABLE sample, sample_default IN ACCESS SHARE MODE")
+    clock.advance(DAY.total_seconds())
+    await store.writer.commit([add_samples([sample(1, time=NOON + DAY), sample(2, time=NOON + 3 * DAY)])])
+    assert await where(ask) == [(1, "20260102"), (2, "default")]
+    await backup.close()
+    clock.advance(3600)
+    await store.writer.commit([changes.put_token(IdToken(id_token="t"))])
+    assert await where(ask) == [(1, "20260102"), (2, "20260104")]
+
+
 async def test_a_user_who_may_not_make_tables_still_writes(
     postgres: PostgresServer, url: str, sample: Maker, ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
