@@ -37,6 +37,7 @@ ROLLBACK_TIMEOUT_S = 5.0
 STATEMENTS_KEPT = 500
 
 _SAMPLE_COLUMNS = ("point_id", "time", "quantity_id", "value", "session_id", "received_at")
+_BEFORE_SAMPLES = "SAVEPOINT samples"
 _INCOMING = "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_sample (LIKE sample) ON COMMIT DELETE ROWS"
 _TAKE_IN = "INSERT INTO sample SELECT * FROM incoming_sample ON CONFLICT (point_id, time, quantity_id) DO NOTHING"
 _COUNT_SAMPLES = (
@@ -157,11 +158,11 @@ class PostgresDatabase:
         return len(samples)
 
     async def _transaction(self, connection: Any, steps: Sequence[_Step], samples: list[SampleRow]) -> None:
-        await connection.execute("BEGIN")
-        for sql, rows in steps:
-            await connection.executemany(sql, rows)
+        await connection.execute(f"BEGIN; {_BEFORE_SAMPLES}" if samples else "BEGIN")
         if samples:
             await connection.execute(_COUNT_SAMPLES, self._holder, await _insert(connection, samples))
+        for sql, rows in steps:
+            await connection.executemany(sql, rows)
         status = await connection.execute("COMMIT")
         if status != "COMMIT":
             raise asyncpg.InterfaceError(f"the transaction ended with {status}")
@@ -264,7 +265,6 @@ async def _make_durable(connection: Any) -> None:
 
 async def _insert(connection: Any, samples: list[SampleRow]) -> int:
     """Returns how many were new. Samples sent again are rare, so the fast way is tried first."""
-    await connection.execute("SAVEPOINT samples")
     try:
         await connection.copy_records_to_table("sample", records=samples, columns=_SAMPLE_COLUMNS)
     except asyncpg.UniqueViolationError:

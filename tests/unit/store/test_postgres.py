@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -20,6 +21,7 @@ from csms.store.faults import is_outage
 from csms.store.postgres import PostgresDatabase
 from csms.store.tables import IdToken, Station
 from csms.store.urls import postgres_url
+from tests.support.databases import new_database
 from tests.support.postgres import PostgresServer, name_of
 from tests.support.samples import add_samples
 
@@ -30,8 +32,8 @@ NUL = "a\0b"
 
 
 @pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.new()
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return new_database(request, "postgresql", tmp_path)
 
 
 @pytest.fixture
@@ -162,9 +164,11 @@ async def test_gateways_that_meet_the_same_strangers_share_their_numbers(url: st
 
 
 async def test_what_the_server_would_lose_is_not_acknowledged(postgres: PostgresServer, url: str, ask: Ask) -> None:
-    """A database set to commit before it writes: this writer does not take part."""
-    await ask(f"ALTER DATABASE {name_of(url)} SET synchronous_commit = off")
-    store = await open_store(url, system_clock())
+    """A role set to commit before it writes: this writer does not take part."""
+    role = name_of(url) + "_hasty"
+    await ask(f"CREATE ROLE {role} LOGIN SUPERUSER")
+    await ask(f"ALTER ROLE {role} SET synchronous_commit = off")
+    store = await open_store(url.replace("postgres@", f"{role}@"), system_clock())
     assert isinstance(store.database, PostgresDatabase)
     assert await store.database._connection.fetchval("SHOW synchronous_commit") == "on"
     await store.close()
