@@ -119,14 +119,19 @@ class PostgresServer:
     def _is_ready(self) -> bool:
         """Waits for the word in its own state file; False when it ended instead."""
         assert self._process is not None
-        state = self.folder / "data" / "postmaster.pid"
         deadline_s = time.monotonic() + START_TIMEOUT_S
         while self._process.poll() is None and time.monotonic() < deadline_s:
-            lines = state.read_text().split("\n") if state.exists() else []
-            if lines[:1] == [str(self._process.pid)] and lines[7:8] and lines[7].strip() == "ready":
+            lines = self._state()
+            if lines[:1] == [str(self._process.pid)] and lines[7:8] == ["ready"]:
                 return True
             time.sleep(0.02)
         return False
+
+    def _state(self) -> list[str]:
+        try:
+            return [line.strip() for line in (self.folder / "data" / "postmaster.pid").read_text().split("\n")]
+        except FileNotFoundError:
+            return []
 
     def stop(self) -> None:
         """In good order, though without waiting for its clients."""
