@@ -13,7 +13,6 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
-from itertools import count
 from typing import Any, TypeVar
 
 import asyncpg
@@ -38,6 +37,7 @@ ROLLBACK_TIMEOUT_S = 5.0
 STATEMENTS_KEPT = 500
 
 _SAMPLE_COLUMNS = ("bank", "time", "point_id", "quantity_id", "value", "session_id", "received_at")
+_BEFORE_SAMPLES = "SAVEPOINT samples"
 _INCOMING = "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_sample (LIKE sample) ON COMMIT DELETE ROWS"
 _TAKE_IN = "INSERT INTO sample SELECT * FROM incoming_sample ON CONFLICT (bank, time, point_id, quantity_id) DO NOTHING"
 _COUNT_SAMPLES = (
@@ -67,6 +67,7 @@ _DURABLE = (
 _AGAIN = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.InvalidCachedStatementError)
 """Nobody's fault: two gateways met on the same rows, or the schema changed under a prepared statement."""
 
+_MAY_WAIT = (asyncpg.InsufficientPrivilegeError, asyncpg.LockNotAvailableError)
 ATTEMPTS_MAX = 5
 _Step = tuple[str, list[tuple[Any, ...]]]
 T = TypeVar("T")
@@ -86,7 +87,7 @@ class PostgresDatabase:
         self._holder = f"{socket.gethostname()}-{os.getpid()}"
         self._catalogue = Catalogue()
         self._connection: Any = None
-        self._day: date | None = None
+        self._hour: tuple[date, int] | None = None
 
     async def write(self, changes: Sequence[Change]) -> int:
         """See `Database.write`."""
@@ -110,7 +111,7 @@ class PostgresDatabase:
 
         Raises what the driver raises, TimeoutError after `write_timeout_s`.
         """
-        await self._safely(lambda connection: self._pass_days(connection, now.date()))
+        await self._safely(lambda connection: self._pass_days(connection, now))
 
     async def close(self) -> None:
         """See `Database.close`."""
@@ -124,19 +125,30 @@ class PostgresDatabase:
 
     async def _safely(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """In the time given, and again where the server asks for that; afterwards the connection is sound or gone."""
-        async with asyncio.timeout(self._write_timeout_s):
-            for attempt in count(1):
-                try:
-                    return await work(await self._connected())
-                except BaseException as fault:
-                    await self._after(fault)
-                    if attempt == ATTEMPTS_MAX or not isinstance(fault, _AGAIN):
-                        raise
-        raise AssertionError("the last attempt returns or raises")
+        try:
+            async with asyncio.timeout(self._write_timeout_s):
+                return await self._insistently(work)
+        except TimeoutError as fault:
+            raise TimeoutError("the database did not answer in time") from fault
+
+    async def _insistently(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        for _ in range(ATTEMPTS_MAX - 1):
+            try:
+                return await self._attempt(work)
+            except _AGAIN:
+                continue
+        return await self._attempt(work)
+
+    async def _attempt(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        try:
+            return await work(await self._connected())
+        except BaseException as fault:
+            await self._after(fault)
+            raise
 
     async def _write(self, connection: Any, steps: Sequence[_Step], batches: Sequence[SampleBatch]) -> int:
         """Returns the number of samples."""
-        await self._pass_days(connection, self._clock.now().date())
+        await self._pass_days(connection, self._clock.now())
         self._catalogue.shrink()
         unknown = self._catalogue.unknown(batches)
         if unknown:
@@ -146,26 +158,30 @@ class PostgresDatabase:
         return len(samples)
 
     async def _transaction(self, connection: Any, steps: Sequence[_Step], samples: list[SampleRow]) -> None:
-        await connection.execute("BEGIN")
-        for sql, rows in steps:
-            await connection.executemany(sql, rows)
+        await connection.execute(f"BEGIN; {_BEFORE_SAMPLES}" if samples else "BEGIN")
         if samples:
             await connection.execute(_COUNT_SAMPLES, self._holder, await _insert(connection, samples))
+        for sql, rows in steps:
+            await connection.executemany(sql, rows)
         status = await connection.execute("COMMIT")
         if status != "COMMIT":
             raise asyncpg.InterfaceError(f"the transaction ended with {status}")
 
-    async def _pass_days(self, connection: Any, today: date) -> None:
-        """At the first write of a day. Without its own partition a day still has the default one."""
-        if today == self._day:
+    async def _pass_days(self, connection: Any, now: datetime) -> None:
+        """At the first write of an hour, because it may fail: a backup, say, holds the tables that have to be locked.
+
+        Without its own partition a day still has the default one.
+        """
+        hour = (now.date(), now.hour)
+        if hour == self._hour:
             return
         try:
-            await prepare_days(connection, today)
+            await prepare_days(connection, now.date())
         except asyncpg.PostgresError as fault:
-            if is_outage(fault) and not isinstance(fault, asyncpg.InsufficientPrivilegeError):
+            if is_outage(fault) and not isinstance(fault, _MAY_WAIT):
                 raise
-            log.warning("partitions_not_made: samples go to the default partition: %s", fault.args[0])
-        self._day = today
+            log.warning("partitions_not_made: samples may go to the default partition: %s", fault.args[0])
+        self._hour = hour
 
     async def _connected(self) -> Any:
         if self._connection is not None and self._connection.is_closed():
@@ -205,7 +221,7 @@ class PostgresDatabase:
     def _drop(self) -> None:
         """Numbers too: behind the next connection may be a database that was restored."""
         connection, self._connection = self._connection, None
-        self._catalogue, self._day = Catalogue(), None
+        self._catalogue, self._hour = Catalogue(), None
         if connection is not None:
             connection.terminate()
 
@@ -249,7 +265,6 @@ async def _make_durable(connection: Any) -> None:
 
 async def _insert(connection: Any, samples: list[SampleRow]) -> int:
     """Returns how many were new. Samples sent again are rare, so the fast way is tried first."""
-    await connection.execute("SAVEPOINT samples")
     try:
         await connection.copy_records_to_table("sample", records=samples, columns=_SAMPLE_COLUMNS)
     except asyncpg.UniqueViolationError:

@@ -30,7 +30,8 @@ class Reading:
             async with self._engine.connect() as connection:
                 yield connection
         except (SQLAlchemyError, OSError) as error:
-            raise StoreUnavailable(f"the database cannot be read: {getattr(error, 'orig', None) or error}") from error
+            reason = str(getattr(error, "orig", None) or error) or type(error).__name__
+            raise StoreUnavailable(f"the database cannot be read: {reason}") from error
 
     async def rows(self, query: SelectOfScalar[_Row]) -> Sequence[_Row]:
         """All rows, detached."""

@@ -112,6 +112,7 @@ class LoadResult:
     cpu_us_per_call: float | None
     rss_before_mib: float | None
     rss_connected_mib: float | None
+    rss_counting_mib: float | None
     rss_after_mib: float | None
     kib_per_station: float | None
 

@@ -26,7 +26,7 @@ from csms.store.engine import Store, open_store
 from csms.store.postgres import PostgresDatabase
 from csms.store.urls import postgres_url
 from csms.store.writer import Writer
-from tests.support.postgres import FAST, PostgresServer, name_of, start_server
+from tests.support.postgres import PostgresServer, name_of, start_server
 from tests.support.samples import add_samples
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -171,11 +171,13 @@ async def test_a_connection_that_the_server_ends(store: Store, url: str, server:
 
 
 @pytest.fixture
-def small_disk() -> Iterator[PostgresServer]:
+def small_disk(server: PostgresServer) -> Iterator[PostgresServer]:
     """A server whose files stop growing, as on a full disk."""
-    made = start_server(FAST, file_max=FILE_MAX)
-    yield made
-    made.remove()
+    server.stop()
+    server.start(file_max=FILE_MAX)
+    yield server
+    server.stop()
+    server.start()
 
 
 async def test_a_full_disk(small_disk: PostgresServer) -> None:
@@ -210,9 +212,7 @@ def test_a_server_killed_in_mid_flush(server: PostgresServer, url: str, tmp_path
         while len(hits) < KILLS or (len(hits) < KILLS_MAX and not any(hits)):
             _wait_for_more(victim, told)
             time.sleep(chance.uniform(0.02, 0.3))
-            killed_at_s = time.monotonic()
-            server.kill()
-            hits.append(_was_mid_flush(told, killed_at_s))
+            hits.append(_was_mid_flush(told, server.kill()))
             server.start()
         _wait_for_more(victim, told)
     finally:

@@ -155,4 +155,6 @@ def test_every_interleaving_keeps_what_was_acknowledged(
 @fewer
 @cases
 def test_every_interleaving_on_postgresql(postgres: PostgresServer, callers: list[list[Act]], calls_max: int) -> None:
-    asyncio.run(run(postgres.new(), callers, calls_max))
+    url = postgres.new()
+    asyncio.run(run(url, callers, calls_max))
+    postgres.give_back(url)

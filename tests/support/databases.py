@@ -14,4 +14,6 @@ def new_database(request: pytest.FixtureRequest, engine: str, folder: Path) -> s
     if engine == "sqlite":
         return f"sqlite+aiosqlite:///{folder / 'csms.db'}"
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new()
+    url = server.new()
+    request.addfinalizer(lambda: server.give_back(url))
+    return url

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 
+from tests.support.postgres import PostgresServer
 from tests.unit.console.conftest import run
 
 
@@ -27,6 +28,20 @@ async def test_a_database_that_is_newer_is_left_alone(tmp_path) -> None:
     done = await run("db", "migrate", "--data-dir", "there", cwd=tmp_path)
     assert done.code == 1
     assert "newer" in done.err
+
+
+async def test_migrate_on_postgresql(tmp_path, postgres: PostgresServer) -> None:
+    url = postgres.new(migrated=False).replace("postgres@", "postgres:hush@").replace("+asyncpg", "")
+    done = await run("db", "migrate", "--json", cwd=tmp_path, CSMS_DATABASE_URL=url)
+    assert done.code == 0, done.err
+    assert done.document["revisions"]
+    again = await run("db", "migrate", cwd=tmp_path, CSMS_DATABASE_URL=url)
+    assert (again.code, again.out) == (0, "The database is up to date.\n")
+    assert not (tmp_path / "data" / "csms.db").exists()
+    wrong = await run("db", "migrate", cwd=tmp_path, CSMS_DATABASE_URL=url + "x")
+    assert wrong.code == 1
+    assert "does not exist" in wrong.err
+    assert "hush" not in wrong.err + wrong.out
 
 
 async def test_settings_that_cannot_be_are_exit_code_2(tmp_path) -> None:

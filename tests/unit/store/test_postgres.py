@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -20,6 +21,7 @@ from csms.store.faults import is_outage
 from csms.store.postgres import PostgresDatabase
 from csms.store.tables import IdToken, Station
 from csms.store.urls import postgres_url
+from tests.support.databases import new_database
 from tests.support.postgres import PostgresServer, name_of
 from tests.support.samples import add_samples
 
@@ -30,8 +32,8 @@ NUL = "a\0b"
 
 
 @pytest.fixture
-def url(postgres: PostgresServer) -> str:
-    return postgres.new()
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return new_database(request, "postgresql", tmp_path)
 
 
 @pytest.fixture
@@ -104,6 +106,21 @@ async def test_two_gateways_make_the_same_days(url: str, ask: Ask) -> None:
         await one.close()
 
 
+async def test_a_backup_that_holds_the_tables_stops_nobody(
+    store: Store, clock: ManualClock, url: str, sample: Maker, ask: Ask
+) -> None:
+    """The day's partition is made later; it was made ahead anyway."""
+    backup = await asyncpg.connect(url.replace("+asyncpg", ""))
+    await backup.execute("BEGIN; LOCK TABLE sample, sample_default IN ACCESS SHARE MODE")
+    clock.advance(DAY.total_seconds())
+    await store.writer.commit([add_samples([sample(1, time=NOON + DAY), sample(2, time=NOON + 3 * DAY)])])
+    assert await where(ask) == [(1, "20260102"), (2, "default")]
+    await backup.close()
+    clock.advance(3600)
+    await store.writer.commit([changes.put_token(IdToken(id_token="t"))])
+    assert await where(ask) == [(1, "20260102"), (2, "20260104")]
+
+
 async def test_a_user_who_may_not_make_tables_still_writes(
     postgres: PostgresServer, url: str, sample: Maker, ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -147,9 +164,11 @@ async def test_gateways_that_meet_the_same_strangers_share_their_numbers(url: st
 
 
 async def test_what_the_server_would_lose_is_not_acknowledged(postgres: PostgresServer, url: str, ask: Ask) -> None:
-    """A database set to commit before it writes: this writer does not take part."""
-    await ask(f"ALTER DATABASE {name_of(url)} SET synchronous_commit = off")
-    store = await open_store(url, system_clock())
+    """A role set to commit before it writes: this writer does not take part."""
+    role = name_of(url) + "_hasty"
+    await ask(f"CREATE ROLE {role} LOGIN SUPERUSER")
+    await ask(f"ALTER ROLE {role} SET synchronous_commit = off")
+    store = await open_store(url.replace("postgres@", f"{role}@"), system_clock())
     assert isinstance(store.database, PostgresDatabase)
     assert await store.database._connection.fetchval("SHOW synchronous_commit") == "on"
     await store.close()
