@@ -81,7 +81,7 @@ async def _carry_out(plan: LoadPlan, pids: list[int], workers: Sequence[_Worker]
     counts = joined
     if plan.mode is Mode.IDLE:
         await asyncio.sleep(plan.seconds)
-    connected_mib = rss_mib(pids)
+    connected_mib = counting_mib = rss_mib(pids)
     if plan.mode is Mode.STARTS:
         cpu_2 = cpu_s(pids)
         counts = await all_of("starts")
@@ -90,7 +90,7 @@ async def _carry_out(plan: LoadPlan, pids: list[int], workers: Sequence[_Worker]
         await all_of("prepare")
         await all_of("run")
         await asyncio.sleep(plan.warm_up_s)
-        cpu_2 = cpu_s(pids)
+        cpu_2, counting_mib = cpu_s(pids), rss_mib(pids)
         await all_of("count")
         await asyncio.sleep(plan.seconds)
         cpu_3 = cpu_s(pids)
@@ -98,10 +98,8 @@ async def _carry_out(plan: LoadPlan, pids: list[int], workers: Sequence[_Worker]
         seconds = plan.seconds
     after_mib = rss_mib(pids)
     await all_of("leave")
-    memory = (empty_mib, connected_mib, after_mib)
-    return _result(
-        plan, counts, seconds, _between(cpu_0, cpu_1), _between(cpu_2, cpu_3), memory if pids else (None,) * 3
-    )
+    memory = (empty_mib, connected_mib, counting_mib, after_mib) if pids else (None,) * 4
+    return _result(plan, counts, seconds, _between(cpu_0, cpu_1), _between(cpu_2, cpu_3), memory)
 
 
 def _between(begin: float | None, end: float | None) -> float | None:
@@ -123,7 +121,7 @@ def _result(
     times = merged(tenths)
     answered, connected = total("answered"), total("connected")
     ids = [name for part in counts for name in part["transaction_ids"]]
-    empty_mib, connected_mib, after_mib = memory
+    empty_mib, connected_mib, counting_mib, after_mib = memory
     grown_mib = _between(empty_mib, connected_mib)
     known = used_cpu_s is not None and memory[0] is not None
     return LoadResult(
@@ -152,6 +150,7 @@ def _result(
         cpu_us_per_call=used_cpu_s / answered * 1e6 if known and used_cpu_s is not None and answered else None,
         rss_before_mib=empty_mib,
         rss_connected_mib=connected_mib,
+        rss_counting_mib=counting_mib,
         rss_after_mib=after_mib,
         kib_per_station=grown_mib * 1024 / connected if grown_mib is not None and connected else None,
     )
