@@ -45,7 +45,15 @@ def _health(deps: ApiDeps) -> APIRouter:
 
     @routes.get("/healthz", summary="Is the server alive?")
     async def healthz() -> Health:
-        """The process answers; says the server's clock, which may run faster than life."""
-        return Health(version=deps.version, clock_time=deps.clock.now())
+        """The process answers, 200 also while it is degraded: a restart would not help."""
+        now = deps.condition()
+        return Health(
+            status="degraded" if now.fault or now.disk_low else "ok",
+            version=deps.version,
+            clock_time=deps.clock.now(),
+            store=now.fault or "ok",
+            store_refused=now.refused,
+            disk_free_mb=now.disk_free_mb,
+        )
 
     return routes

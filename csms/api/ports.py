@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
@@ -128,6 +128,16 @@ class GatewayPort(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """How the store and its disk are; `fault` is a stable code, empty while changes are taken."""
+
+    fault: str = ""
+    refused: int = 0
+    disk_free_mb: int | None = None
+    disk_low: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ApiDeps:
     """What `create_api` needs; rooms that are switched off stay None."""
 
@@ -137,6 +147,7 @@ class ApiDeps:
     feeders: FeederPort | None = None
     province: ProvincePort | None = None
     gateway: GatewayPort | None = None
+    condition: Callable[[], Condition] = Condition
     routers: Sequence[APIRouter] = ()
     version: str = "0"
     time_zone: tzinfo = UTC

@@ -34,11 +34,18 @@ class Problem(Out):
 
 
 class Health(Out):
-    """The process answers; `clock_time` is the server's clock, which may run faster than life."""
+    """The process answers; `clock_time` is the server's clock, which may run faster than life.
 
-    status: Literal["ok"] = "ok"
+    `status` is degraded while the database takes nothing (`store`: why, as a stable code; `store_refused`: calls since
+    the start) or while less space is free on its disk than was set.
+    """
+
+    status: Literal["ok", "degraded"] = "ok"
     version: str
     clock_time: datetime
+    store: str = "ok"
+    store_refused: int = 0
+    disk_free_mb: int | None = None
 
 
 class StationTotals(Out):

@@ -18,6 +18,7 @@ from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.settings import FeederSettings, PartnerSettings, Settings
 from csms.app.settings import StationSettings as ConfiguredStation
+from csms.app.upkeep import Upkeep
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.planner import NeedsPolicy
 from csms.charging.profiles import ProfileRules
@@ -87,6 +88,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits)
     province, feed = await _province(settings, clock, store, bus, stations)
     gateway = Gateway(_gateway(settings), clock, stations, tls=_tls(settings))
+    upkeep = Upkeep(settings, clock, store)
     api = create_api(
         ApiDeps(
             clock=clock,
@@ -95,12 +97,13 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             feeders=_Feeders(charging, tree),
             province=province,
             gateway=gateway,
+            condition=upkeep.condition,
             routers=[limit_routes.router(limits, lambda feeder_id: asdict(charging.status(feeder_id)))],
             version=version("csms"),
             time_zone=ZoneInfo(settings.time_zone),
         )
     )
-    background: list[tuple[str, Work]] = []
+    background: list[tuple[str, Work]] = list(upkeep.background)
     if settings.charging.control:
         charging.listen()
         background += [("charging", charging.run)]

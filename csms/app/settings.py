@@ -113,6 +113,17 @@ class PriceSettings(_Section):
     service: float = Field(default=0.40, ge=0)
 
 
+class RetentionSection(_Section):
+    """For how many days things are kept; 0: for ever. `rollup_days`: the quarter-hours; days stay for ever."""
+
+    sample_days: int = Field(default=400, ge=0)
+    rollup_days: int = Field(default=0, ge=0)
+    plan_days: int = Field(default=400, ge=0)
+    profile_days: int = Field(default=400, ge=0)
+    notice_days: int = Field(default=400, ge=0)
+    outbox_days: int = Field(default=90, ge=0)
+
+
 class Settings(BaseSettings):
     """Everything `csms serve` can be told."""
 
@@ -142,6 +153,8 @@ class Settings(BaseSettings):
     charging: ChargingSection = ChargingSection()
     price: PriceSettings = PriceSettings()
     partners: list[PartnerSettings] = []
+    retention: RetentionSection = RetentionSection()
+    disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone")
     @classmethod

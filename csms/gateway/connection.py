@@ -24,11 +24,13 @@ from csms.model.command import Command, CommandResult
 from csms.model.errors import (
     CallRefused,
     CallTimeout,
+    ChangeRefused,
     ConnectionLost,
     CsmsError,
     PeerError,
     RpcErrorCode,
     StationBusy,
+    StoreUnavailable,
 )
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import Protocol
@@ -348,7 +350,9 @@ class Connection:
         code = fault.code if isinstance(fault, CsmsError) else "message_failed"
         trace = None if isinstance(fault, CsmsError) else fault
         facts = {"station": self.station_id, "action": call.action, "code": code, "detail": str(fault)}
-        log.error("message_failed", extra=facts, exc_info=trace)
+        outage = isinstance(fault, StoreUnavailable) and not isinstance(fault, ChangeRefused)
+        level = logging.DEBUG if outage else logging.ERROR  # the store tells of an outage once, not for every message
+        log.log(level, "message_failed", extra=facts, exc_info=trace)
         refusal = PeerError(RpcErrorCode.INTERNAL_ERROR, "the message could not be stored; send it again")
         return encode_refusal(self.protocol, call.unique_id, refusal)
 

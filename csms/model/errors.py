@@ -97,6 +97,16 @@ class StoreUnavailable(CsmsError):
     code = "store_unavailable"
 
 
+class ChangeRefused(StoreUnavailable):
+    """The database works, but does not take this one change; others are not affected."""
+
+
+class DiskFull(StoreUnavailable):
+    """There is no space for the change; nothing was acknowledged. Writing goes on by itself when there is space."""
+
+    code = "disk_full"
+
+
 class LimitRefused(CsmsError):
     """A grid limit was refused; `reason` is the reject code of the interface."""
 

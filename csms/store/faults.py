@@ -1,7 +1,8 @@
-"""What a database error means: is the database out of reach, or is one message to blame?"""
+"""What a database error means: is the database out of reach, is its disk full, or is one message to blame?"""
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 
 from sqlalchemy.exc import DBAPIError
@@ -26,6 +27,22 @@ SQLITE_OUTAGES = frozenset(
 POSTGRES_OUTAGES = ("08", "25006", "25P", "28", "3D", "42501", "53", "55P03", "57", "58", "XX")
 """SQLSTATE prefixes: connection, read-only, transaction ended by the server, log-in, database gone, privilege,
 resources, lock not given in time, operator intervention, system, internal."""
+
+
+NO_SPACE_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+NO_SPACE_SQLITE = frozenset({sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
+"""Extended codes of writes that the system cut short: a quota, a largest file size, no room for the shared index."""
+
+NO_SPACE_POSTGRES = "53100"
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the database failed because there is no space left for it."""
+    cause = getattr(error, "orig", None) or error
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code is not None:
+        return code & 0xFF == sqlite3.SQLITE_FULL or code in NO_SPACE_SQLITE
+    return getattr(cause, "errno", None) in NO_SPACE_ERRNOS or getattr(cause, "sqlstate", None) == NO_SPACE_POSTGRES
 
 
 def is_outage(error: BaseException) -> bool:

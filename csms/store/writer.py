@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import text as sql
+
 from csms.model.clock import Clock
-from csms.model.errors import StoreUnavailable
-from csms.store.change import Change
+from csms.model.errors import ChangeRefused, StoreUnavailable
+from csms.store.change import Change, RowChange, Statement
 from csms.store.database import Database
 from csms.store.due import DueNotes, note
 from csms.store.faults import is_outage
+from csms.store.outage import Outage, brief
 
 __all__ = ["CALLS_MAX", "Change", "Writer", "WriterStatistics"]
 
@@ -28,6 +30,13 @@ CALLS_MAX = 16_384
 """Calls accepted and not yet durable; more wait for room. One batch is at most this long."""
 
 log = logging.getLogger(__name__)
+
+_PROBE = Statement(
+    lambda dialect: sql(
+        "INSERT INTO tally (name, holder, value) VALUES (:name, '', 1) "
+        "ON CONFLICT (name, holder) DO UPDATE SET value = tally.value + 1"
+    )
+)
 
 
 @dataclass(slots=True)
@@ -59,6 +68,7 @@ class Writer:
     def __init__(self, database: Database, clock: Clock, calls_max: int = CALLS_MAX) -> None:
         self.statistics = WriterStatistics()
         self.due = DueNotes()
+        self.outage = Outage(clock)
         self._database = database
         self._clock = clock
         self._calls_max = calls_max
@@ -101,6 +111,10 @@ class Writer:
         self._put(_Call(wanted, lambda fault: _settle(told, fault)))
         await told
 
+    async def probe(self) -> None:
+        """A commit that changes nothing of meaning, to find out whether an outage is over. Raises StoreUnavailable."""
+        await self.commit([RowChange(_PROBE, [{"name": "probe"}])])
+
     async def _room(self) -> None:
         """Wait for one's turn; then the place is taken."""
         turn = self._loop.create_future()
@@ -125,26 +139,22 @@ class Writer:
 
     def _put(self, call: _Call) -> None:
         if self._ended:
-            self._decide([call], "the writer has ended")
+            self._decide([call], lambda: StoreUnavailable("the writer has ended"))
         else:
             self._queue.append(call)
             self._wake.set()
 
-    def _decide(self, calls: Sequence[_Call], reason: str = "", cause: Exception | None = None) -> None:
+    def _decide(self, calls: Sequence[_Call], refusal: Callable[[], StoreUnavailable] | None = None) -> None:
         """What became of `calls`; they are told soon and in order, so that the next transaction can start first."""
         for call in calls:
             call.decided = True
-        self._loop.call_soon(self._tell, calls, reason, cause)
+        self._loop.call_soon(self._tell, calls, refusal)
 
-    def _tell(self, calls: Sequence[_Call], reason: str, cause: Exception | None) -> None:
-        fault = None
+    def _tell(self, calls: Sequence[_Call], refusal: Callable[[], StoreUnavailable] | None) -> None:
         for call in calls:
             self._leave()
-            if reason:
-                fault = StoreUnavailable(reason)
-                fault.__cause__ = cause
             try:
-                call.done(fault)
+                call.done(refusal() if refusal is not None else None)
             except Exception:
                 log.exception("store_listener_failed")
 
@@ -168,7 +178,7 @@ class Writer:
         finally:
             self._closing = self._ended = True
             left = [call for call in (*self._in_hand, *self._queue) if not call.decided]
-            self._decide(left, "the writer was stopped")
+            self._decide(left, lambda: StoreUnavailable("the writer was stopped"))
             await self._database.close()
 
     async def _write(self, batch: Sequence[_Call]) -> None:
@@ -177,6 +187,8 @@ class Writer:
         except Exception as error:
             await self._failed(batch, error)
             return
+        if self.outage.code:
+            self.outage.over()
         self.statistics.commits += len(batch)
         self.statistics.batches += 1
         self.statistics.rows += rows
@@ -197,9 +209,11 @@ class Writer:
         """Tell the guilty caller alone; halves keep the order and need few transactions to find it."""
         outage = is_outage(error)
         if outage or len(batch) == 1:
-            log.warning("store_unavailable: %d calls refused: %s", len(batch), _brief(error))
             self.statistics.refused += len(batch)
-            self._decide(batch, f"the database did not take the change: {_brief(error)}", error)
+            kind = self.outage.failed(error, len(batch)) if outage else ChangeRefused
+            if not outage:
+                log.warning("change_refused", extra={"detail": brief(error)})
+            self._decide(batch, lambda: _refusal(kind, error))
             return
         half = len(batch) // 2
         await self._write(batch[:half])
@@ -215,8 +229,7 @@ def _settle(told: asyncio.Future[None], fault: StoreUnavailable | None) -> None:
         told.set_exception(fault)
 
 
-def _brief(error: Exception) -> str:
-    """The database's own words, without statement, parameters and detail: those hold what drivers and stations sent."""
-    if getattr(error, "severity", None):  # of a PostgreSQL server; what its driver says itself quotes the value
-        return str(error.args[0])
-    return str(error) if isinstance(error, sqlite3.Error | OSError) else type(error).__name__
+def _refusal(kind: type[StoreUnavailable], error: Exception) -> StoreUnavailable:
+    refusal = kind(f"the database did not take the change: {brief(error)}")
+    refusal.__cause__ = error
+    return refusal
