@@ -1,6 +1,7 @@
 """Echo servers behind each candidate for the websocket layer; `python -m benchmarks.echo_servers NAME` starts one.
 
-Says its port first; then answers each line on its standard input with its CPU seconds and its resident KiB.
+With the name of a PEM file behind it, it speaks TLS. Says its port first; then answers each line on its standard
+input with its CPU seconds and its resident KiB.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import gc
 import json
 import os
 import resource
+import ssl
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -35,7 +37,7 @@ from csms.station.ports import Link
 HOST = "127.0.0.1"
 
 
-async def websockets_server() -> int:
+async def websockets_server(tls: ssl.SSLContext | None) -> int:
     """The asyncio server of websockets, as the gateway used it: one task per connection, keep-alive, no compression."""
 
     async def echo(socket: ServerConnection) -> None:
@@ -43,7 +45,7 @@ async def websockets_server() -> int:
             async for text in socket:
                 await socket.send(text)
 
-    server = await serve(echo, HOST, 0, compression=None, max_size=65536, ping_interval=60, backlog=4096)
+    server = await serve(echo, HOST, 0, ssl=tls, compression=None, max_size=65536, ping_interval=60, backlog=4096)
     _KEPT.append(server)
     return int(next(iter(server.sockets)).getsockname()[1])
 
@@ -70,9 +72,9 @@ class BareSansIo(asyncio.Protocol):
                 self.transport.write(out)
 
 
-async def bare_sans_io() -> int:
+async def bare_sans_io(tls: ssl.SSLContext | None) -> int:
     """See `BareSansIo`."""
-    server = await asyncio.get_running_loop().create_server(BareSansIo, HOST, 0, backlog=4096)
+    server = await asyncio.get_running_loop().create_server(BareSansIo, HOST, 0, ssl=tls, backlog=4096)
     _KEPT.append(server)
     return int(server.sockets[0].getsockname()[1])
 
@@ -100,14 +102,14 @@ class _Echo:
         self._socket = None
 
 
-async def own_layer() -> int:
+async def own_layer(tls: ssl.SSLContext | None) -> int:
     """The layer of the gateway, complete: keep-alive, limits, back-pressure."""
     listener = Listener(_Echo(), Limits(), lambda name: None)
     _KEPT.append(listener)
-    return await listener.start(HOST, 0, None)
+    return await listener.start(HOST, 0, tls)
 
 
-async def picows_native() -> int:
+async def picows_native(tls: ssl.SSLContext | None) -> int:
     """picows with its own listener class and its automatic pings; ImportError where it is not installed."""
     from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
@@ -118,7 +120,7 @@ async def picows_native() -> int:
     def echo(request: WSUpgradeRequest) -> WSListener:
         return Echo()
 
-    server = await ws_create_server(echo, HOST, 0, enable_auto_ping=True, auto_ping_idle_timeout=60)
+    server = await ws_create_server(echo, HOST, 0, ssl=tls, enable_auto_ping=True, auto_ping_idle_timeout=60)
     _KEPT.append(server)
     return int(server.sockets[0].getsockname()[1])
 
@@ -139,15 +141,15 @@ class _Everybody:
         return HeartbeatReply(datetime.now(UTC))
 
 
-async def gateway() -> int:
+async def gateway(tls: ssl.SSLContext | None) -> int:
     """The gateway itself without a store behind it: for the memory of an idle station."""
-    one = Gateway(GatewaySettings(host=HOST, port=0, assume_ocpp16=True), ScaledClock(), _Everybody())
+    one = Gateway(GatewaySettings(host=HOST, port=0, assume_ocpp16=True), ScaledClock(), _Everybody(), tls=tls)
     _KEPT.append(one)
     return await one.start()
 
 
 _KEPT: list[object] = []
-SERVERS: dict[str, Callable[[], Awaitable[int]]] = {
+SERVERS: dict[str, Callable[[ssl.SSLContext | None], Awaitable[int]]] = {
     "websockets server": websockets_server,
     "Sans-I/O, bare": bare_sans_io,
     "own layer": own_layer,
@@ -156,11 +158,14 @@ SERVERS: dict[str, Callable[[], Awaitable[int]]] = {
 }
 
 
-async def main(name: str) -> None:
+async def main(name: str, certificate: str | None = None) -> None:
     """Serve until standard input ends."""
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if certificate else None
+    if tls is not None and certificate is not None:
+        tls.load_cert_chain(certificate)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 20_000)), hard))
-    _say(await SERVERS[name]())
+    _say(await SERVERS[name](tls))
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
     def asked() -> None:
@@ -183,4 +188,4 @@ def _say(value: object) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1]))
+    uvloop.run(main(*sys.argv[1:]))

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import resource
+import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from rich.console import Console
 from rich.table import Table
 
@@ -29,6 +37,7 @@ ECHOING = ("websockets server", "Sans-I/O, bare", "own layer", *PICOWS)
 SERVERS = (*ECHOING, "gateway")
 CONNECTIONS = (1, 100, 1000)
 IDLE = 4000
+IDLE_TLS = 1000
 MESSAGES = {1: 4000, 100: 20_000, 1000: 20_000}
 ROUNDS = 5
 MESSAGE = b"x" * 540
@@ -45,8 +54,8 @@ FRAME = b"\x81\xfe" + len(MESSAGE).to_bytes(2, "big") + MASK + bytes(b ^ MASK[i 
 class Server:
     """A process of `benchmarks.echo_servers`."""
 
-    def __init__(self, name: str) -> None:
-        command = [sys.executable, "-m", "benchmarks.echo_servers", name]
+    def __init__(self, name: str, *certificate: str) -> None:
+        command = [sys.executable, "-m", "benchmarks.echo_servers", name, *certificate]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.port = int(self._line())
 
@@ -121,9 +130,9 @@ class Caller(asyncio.Protocol):
             self.transport.write(FRAME)
 
 
-async def _connect(port: int, load: Load) -> list[Caller]:
-    loop = asyncio.get_running_loop()
-    made = [await loop.create_connection(lambda: Caller(load), "127.0.0.1", port) for _ in range(load.connections)]
+async def _connect(port: int, load: Load, tls: ssl.SSLContext | None = None) -> list[Caller]:
+    dial = functools.partial(asyncio.get_running_loop().create_connection, host="127.0.0.1", port=port, ssl=tls)
+    made = [await dial(lambda: Caller(load)) for _ in range(load.connections)]
     await load.step()
     return [caller for _, caller in made]
 
@@ -148,14 +157,43 @@ async def echo_cost(server: Server, connections: int) -> tuple[float, float]:
     return cpu_s / load.messages * 1e6, load.messages / took_s
 
 
-async def idle_cost(server: Server) -> tuple[float, float]:
+async def idle_cost(server: Server, count: int, tls: ssl.SSLContext | None = None) -> tuple[float, float]:
     """Resident KiB of the server per idle connection, and its CPU microseconds per handshake."""
     before = server.ask()
-    callers = await _connect(server.port, Load(IDLE))
+    callers = await _connect(server.port, Load(count), tls)
     await asyncio.sleep(0.5)
     after = server.ask()
     await _hang_up(callers)
-    return (after["rss_kib"] - before["rss_kib"]) / IDLE, (after["cpu_s"] - before["cpu_s"]) / IDLE * 1e6
+    return (after["rss_kib"] - before["rss_kib"]) / count, (after["cpu_s"] - before["cpu_s"]) / count * 1e6
+
+
+async def measure_tls() -> dict[str, dict[str, float]]:
+    """Memory and handshakes under TLS, no session resumed, of processes that have done nothing else."""
+    client = ssl.create_default_context()
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        file = _certificate(Path(folder))
+        for name in SERVERS:
+            server = Server(name, str(file))
+            try:
+                kib, handshake_us = await idle_cost(server, IDLE_TLS, client)
+            finally:
+                server.stop()
+            figures[name] = {"idle_tls_kib": kib, "handshake_tls_us": handshake_us}
+    return figures
+
+
+def _certificate(folder: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    signed = builder.not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    text = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain) + signed.public_bytes(pem)
+    (folder / "server.pem").write_bytes(text)
+    return folder / "server.pem"
 
 
 async def measure(rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
@@ -166,12 +204,14 @@ async def measure(rounds: int = ROUNDS) -> dict[str, dict[str, float]]:
     figures: dict[str, dict[str, float]] = {name: {} for name in SERVERS}
     try:
         for name, server in servers.items():
-            figures[name]["idle_kib"], figures[name]["handshake_us"] = await idle_cost(server)
+            figures[name]["idle_kib"], figures[name]["handshake_us"] = await idle_cost(server, IDLE)
         for connections in CONNECTIONS:
             await _rounds(servers, figures, connections, rounds)
     finally:
         for server in servers.values():
             server.stop()
+    for name, more in (await measure_tls()).items():
+        figures[name] |= more
     return figures
 
 
@@ -193,13 +233,14 @@ async def _rounds(
 def table(figures: dict[str, dict[str, float]]) -> Table:
     """One row per server."""
     drawn = Table(title=f"echo of {len(MESSAGE)} bytes, uvloop: CPU µs per message", title_justify="left")
-    names = [f"cpu_us_{connections}" for connections in CONNECTIONS] + ["idle_kib", "handshake_us"]
-    heads = [f"{connections:,} conn." for connections in CONNECTIONS] + ["KiB idle", "handshake µs"]
+    columns = {f"cpu_us_{connections}": f"{connections:,} conn." for connections in CONNECTIONS}
+    columns |= {"idle_kib": "KiB idle", "idle_tls_kib": "KiB TLS"}
+    columns |= {"handshake_us": "handshake µs", "handshake_tls_us": "with TLS"}
     drawn.add_column("layer")
-    for head in heads:
+    for head in columns.values():
         drawn.add_column(head, justify="right")
     for layer, row in figures.items():
-        drawn.add_row(layer, *(f"{row[name]:.1f}" if name in row else "" for name in names))
+        drawn.add_row(layer, *(f"{row[name]:.1f}" if name in row else "" for name in columns))
     return drawn
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,9 +12,13 @@ from csms.model.errors import PeerError
 from csms.model.station import Protocol
 from csms.wire.frames import Call, FrameError, decode
 from csms.wire.schemas import Deviation, Validator
+from tests.support.constraints import Reach
 from tests.support.deliberate import reason
 from tests.support.frame_mutations import Data, damaged, valid
 from tests.support.stock import Stage, Stock, Verdict
+
+FULL = 10_000
+"""Damaged messages of a request from which on each constraint of its schema must have been broken."""
 
 
 @dataclass(slots=True)
@@ -146,5 +150,14 @@ def compare(protocol: Protocol, action: str, volume: int) -> dict[str, Any]:
     judges = _COMPARISONS.setdefault(protocol, Comparison(protocol))
     tally = Tally(action)
     judges.valid(tally, valid(protocol, action, max(volume // 10, 10)))
-    judges.damaged(tally, damaged(protocol, action, volume))
-    return {"version": protocol.value, **tally.row()}
+    reach = Reach(protocol, action)
+    judges.damaged(tally, _noted(reach, damaged(protocol, action, volume)))
+    return {"version": protocol.value, **tally.row(), "constraints": len(reach.all), "missed": reach.missed}
+
+
+def _noted(reach: Reach, messages: Iterable[tuple[str, Data]]) -> Iterator[tuple[str, Data]]:
+    """The messages, while the reach of those with a damaged payload is noted."""
+    for kind, data in messages:
+        if kind == "payload":
+            reach.add(json.loads(data)[3])
+        yield kind, data

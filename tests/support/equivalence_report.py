@@ -22,6 +22,8 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         "requests": len(rows),
         "fewest_messages": min((row["messages"] for row in rows), default=0),
         "sums": {name: sum(row[name] for row in rows) for name in COLUMNS} | {"deliberate": deliberate.total()},
+        "constraints": sum(row["constraints"] for row in rows),
+        "constraints_never_broken": [f"{row['action']}/{place}" for row in rows for place in row["missed"]],
         "deliberate": dict(deliberate.most_common()),
         "deviations": dict(deviations.most_common()),
         "rows": sorted(rows, key=lambda row: (row["version"], row["action"])),
@@ -39,7 +41,13 @@ def markdown(facts: dict[str, Any]) -> str:
     """Sums first, then the named differences, then every request."""
     sums, columns = facts["sums"], (*COLUMNS, "deliberate")
     head = ("version", "request", *columns)
-    lines = [f"{facts['requests']} requests, at least {facts['fewest_messages']} damaged messages each.", ""]
+    missed = facts["constraints_never_broken"]
+    lines = [
+        f"{facts['requests']} requests, at least {facts['fewest_messages']} damaged messages each; "
+        f"{facts['constraints'] - len(missed)} of {facts['constraints']} constraints broken at least once.",
+        "",
+        *(f"- never broken: {place}" for place in missed),
+    ]
     lines += [f"- {name}: {count}" for name, count in sums.items()]
     for title in ("deliberate", "deviations"):
         lines += ["", f"| {title} | messages |", "|---|---|"]

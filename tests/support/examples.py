@@ -126,8 +126,9 @@ class Examples:
         low = schema.get("minimum", -1000 if not self._ordinary else 0)
         value = rng.uniform(low, schema.get("maximum", 100_000))
         choices = (round(value), round(value, 1), float(round(value)), 0.1 * round(value * 10), round(value, 1))
-        number: float = choices[rng.randrange(5)] if "multipleOf" not in schema else rng.choice(choices[:3])
-        return min(max(number, low), schema.get("maximum", number))
+        number = rng.choice(choices[:3] if "multipleOf" in schema else choices)
+        bounded: float = min(max(number, low), schema.get("maximum", number))
+        return bounded
 
     def _anything(self) -> Json:
         return self._rng.choice((None, True, 5, -0.5, "text", "", [1, [2]], {"vendor": {"deep": [None]}}, {}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -20,13 +21,24 @@ NUMBERS: tuple[Json, ...] = (
 NAMES = ("", "x", "customData", "colour", "ID", "status", "self", "a b", "é", "timestamp", "transactionId", "value")
 
 
+CANDIDATES = 4
+"""Places drawn for one damage; the least damaged of them gets it."""
+
+LONG_LIST, LONG_LISTS_SHARE = 20, 0.2
+"""Lists with a higher bound are filled up to it only now and then: they cost hundreds of other messages."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One value in a payload: what holds it, under which key, and its schema (empty when it has none)."""
+    """One value in a payload: what holds it, under which key, its schema (empty when it has none), and its path.
+
+    In a path the positions in lists are `*`.
+    """
 
     holder: Any
     key: Any
     schema: Schema
+    path: tuple[str, ...] = ()
 
     @property
     def value(self) -> Json:
@@ -34,7 +46,7 @@ class Place:
         return self.holder[self.key]
 
 
-def places(value: Json, schema: Schema, root: Schema) -> Iterator[Place]:
+def places(value: Json, schema: Schema, root: Schema, path: tuple[str, ...] = ()) -> Iterator[Place]:
     """Every value inside `value`."""
     schema = resolved(schema, root)
     if isinstance(value, dict):
@@ -44,8 +56,9 @@ def places(value: Json, schema: Schema, root: Schema) -> Iterator[Place]:
     else:
         return
     for key, below in inner:
-        yield Place(value, key, resolved(below, root))
-        yield from places(value[key], below, root)
+        way = (*path, key if isinstance(key, str) else "*")
+        yield Place(value, key, resolved(below, root), way)
+        yield from places(value[key], below, root, way)
 
 
 class PayloadMutator:
@@ -53,6 +66,7 @@ class PayloadMutator:
 
     def __init__(self, root: Schema, rng: Random) -> None:
         self._root, self._rng = root, rng
+        self._used = Counter[tuple[str, ...]]()
         self._ways: tuple[Callable[[list[Place]], bool], ...] = (
             self._drop, self._drop, self._rename, self._repeat, self._add, self._add, self._retype, self._retype,
             self._retype, self._lengthen, self._empty, self._recase, self._renumber, self._renumber, self._resize,
@@ -68,8 +82,14 @@ class PayloadMutator:
                     break
 
     def _one(self, found: list[Place], fits: Callable[[Place], bool]) -> Place | None:
+        """A place that fits; of a few, the one that was damaged least often, so that deep ones get their turn."""
         fitting = [place for place in found[1:] if fits(place)]
-        return self._rng.choice(fitting) if fitting else None
+        if not fitting:
+            return None
+        few = self._rng.sample(fitting, min(CANDIDATES, len(fitting)))
+        place = min(few, key=lambda place: self._used[place.path])
+        self._used[place.path] += 1
+        return place
 
     def _object(self, found: list[Place]) -> dict[str, Json]:
         chosen: dict[str, Json] = self._rng.choice([p.value for p in found if isinstance(p.value, dict)])
@@ -145,9 +165,18 @@ class PayloadMutator:
         if place is None:
             return False
         most = place.schema.get("maxItems", 5)
-        count = self._rng.choice((0, len(place.value) + 1, *((most, most + 1) if most < 20 else ())))
-        place.holder[place.key] = [deepcopy(place.value[n % len(place.value)]) for n in range(count)]
+        reachable = most < LONG_LIST or self._rng.random() < LONG_LISTS_SHARE
+        count = self._rng.choice((0, len(place.value) + 1, *((most, most + 1) if reachable else ())))
+        items = [self._bare(place)] if count > LONG_LIST else place.value
+        place.holder[place.key] = [deepcopy(items[n % len(items)]) for n in range(count)]
         return True
+
+    def _bare(self, place: Place) -> Json:
+        """An element of a list with no more than it must have, so that a thousand of them fit into a frame."""
+        item, schema = place.value[0], resolved(place.schema.get("items", {}), self._root)
+        if not isinstance(item, dict):
+            return item
+        return {key: value for key, value in item.items() if key in schema.get("required", ())}
 
     def _swap(self, found: list[Place]) -> bool:
         """Two values change places, as far as neither holds the other."""
