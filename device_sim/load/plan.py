@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -28,8 +28,9 @@ class Message(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """`at_once`: connections under way at a time. `inside`: meter values belong to a transaction. Seconds are of the
-    wall; `warm_up_s` of them pass before anything counts. `ca`: file of the certificate that signed the server's.
+    """`at_once`: connections under way at a time. `in_flight`: calls under way at a time in the closed loop, for which
+    the stations take turns; 0: one of each station. `inside`: meter values belong to a transaction. Seconds are of
+    the wall; `warm_up_s` of them pass before anything counts. `ca`: file of the certificate that signed the server's.
     """
 
     url: str
@@ -42,6 +43,7 @@ class LoadPlan:
     interval_s: float = 10.0
     warm_up_s: float = 1.0
     at_once: int = 200
+    in_flight: int = 0
     inside: bool = True
     prefix: str = "LOAD"
     ca: str = ""
@@ -57,12 +59,15 @@ class LoadPlan:
             raise ValueError("OCPP 1.6 has no TransactionEvent; use --message meter")
         if self.stations < 1 or self.seconds <= 0 or self.interval_s <= 0 or self.at_once < 1:
             raise ValueError("stations, seconds, interval and at-once are above 0")
+        if self.in_flight < 0 or (self.in_flight and self.mode is not Mode.CLOSED):
+            raise ValueError("in-flight belongs to the closed loop and is 0 or more")
 
     def share(self, part: int, parts: int) -> LoadPlan:
         """What the `part`-th of `parts` processes does."""
         begin, end = (self.stations * n // parts for n in (part, part + 1))
-        values = {**asdict(self), "first": begin, "stations": max(end - begin, 1), "at_once": -(-self.at_once // parts)}
-        return LoadPlan(**values)
+        at_once, in_flight = (-(-whole // parts) for whole in (self.at_once, self.in_flight))
+        stations = max(end - begin, 1)
+        return replace(self, first=begin, stations=stations, at_once=at_once, in_flight=in_flight)
 
 
 @dataclass(slots=True)

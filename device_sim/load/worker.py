@@ -9,7 +9,7 @@ import itertools
 import json
 import ssl
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from typing import Any
@@ -37,6 +37,7 @@ class Worker:
         self._began = self._clock.now()
         self._make = messages.maker(plan.ocpp, plan.message, self._began)
         self._stations: list[LoadStation] = []
+        self._next: deque[LoadStation] = deque()
         self._loop = asyncio.get_running_loop()
         self._counts = Counts()
         self._tenths: list[Counter[int]] = []
@@ -65,9 +66,11 @@ class Worker:
         for index, station in enumerate(self._stations):
             station.heard = self._listener(station)
             if self._plan.mode is Mode.CLOSED:
-                self._send(station)
+                self._next.append(station)
             else:
                 self._loop.call_later(self._plan.interval_s * index / len(self._stations), self._pace, station)
+        for _ in range(min(self._plan.in_flight or len(self._next), len(self._next))):
+            self._take_turn()
         return {}
 
     async def count(self) -> dict[str, Any]:
@@ -180,6 +183,14 @@ class Worker:
         station.sent_at_s = self._clock.monotonic_s()
         station.send(self._make(station.number, station.transaction))
 
+    def _take_turn(self) -> None:
+        """The station that has waited longest sends, if one is left."""
+        while self._next and not self._stopping:
+            station = self._next.popleft()
+            if not station.closed:
+                self._send(station)
+                return
+
     def _pace(self, station: LoadStation) -> None:
         if self._stopping or station.closed:
             return
@@ -195,11 +206,14 @@ class Worker:
             station.sent_at_s = 0.0
             if station.closed:
                 self._counts.lost += 1
+                if sent_at_s:
+                    self._take_turn()
                 return
             if self._counting:
                 self._note(kind, now_s, sent_at_s)
-            if closed_loop and not self._stopping:
-                self._send(station)
+            if closed_loop:
+                self._next.append(station)
+                self._take_turn()
 
         return heard
 

@@ -64,6 +64,18 @@ async def test_meter_values_inside_and_outside_a_transaction() -> None:
     assert all("transactionId" not in payload for payload in outside.of("MeterValues"))
 
 
+async def test_stations_take_turns_for_the_calls_under_way() -> None:
+    _, csms = await loaded(in_flight=1, stations=3)
+    speakers = [said.station for said in csms.said if said.action == "MeterValues"]
+    assert len(speakers) > 6
+    assert all(len(set(speakers[n : n + 3])) == 3 for n in range(len(speakers) - 2))
+
+
+def test_calls_under_way_belong_to_the_closed_loop() -> None:
+    with pytest.raises(ValueError, match="closed loop"):
+        LoadPlan("ws://host", mode=Mode.PACED, in_flight=3)
+
+
 async def test_paced_sends_once_each_interval() -> None:
     result, csms = await loaded(mode=Mode.PACED, stations=2, interval_s=0.5, seconds=1.5)
     assert 2 <= result.answered <= 10
