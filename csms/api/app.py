@@ -48,12 +48,13 @@ def _health(deps: ApiDeps) -> APIRouter:
         """The process answers, 200 also while it is degraded: a restart would not help."""
         now = deps.condition()
         return Health(
-            status="degraded" if now.fault or now.disk_low else "ok",
+            status="degraded" if now.fault or now.disk_low or now.clock_stepped else "ok",
             version=deps.version,
             clock_time=deps.clock.now(),
             store=now.fault or "ok",
             store_refused=now.refused,
             disk_free_mb=now.disk_free_mb,
+            clock_stepped=now.clock_stepped,
         )
 
     return routes

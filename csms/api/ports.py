@@ -135,6 +135,7 @@ class Condition:
     refused: int = 0
     disk_free_mb: int | None = None
     disk_low: bool = False
+    clock_stepped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""What the server does for its own data: roll-ups, retention, an eye on the disk and on an outage of the store."""
+"""What the server does for its own data: roll-ups, retention, an eye on the disk, on the clock and on an outage of the
+store.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from csms.api.ports import Condition
+from csms.app.clock_watch import ClockWatch
 from csms.app.settings import RetentionSection, Settings
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
@@ -40,6 +43,7 @@ class Upkeep:
         self._free_min_mb = settings.disk_free_min_mb
         self._free_mb: int | None = None
         self._low_looks = 0
+        self._clock_watch = ClockWatch(clock)
         self._rollups = Rollups(store.writer, store.reader)
         self._retention = Retention(store.writer, store.reader, _keep(settings.retention))
 
@@ -52,10 +56,11 @@ class Upkeep:
         """How the store and its disk are now."""
         writer = self._store.writer
         low = self._free_mb is not None and self._free_mb < self._free_min_mb
-        return Condition(writer.outage.code, writer.statistics.refused, self._free_mb, low)
+        return Condition(writer.outage.code, writer.statistics.refused, self._free_mb, low, self._clock_watch.stepped)
 
     async def look(self) -> None:
-        """Once: free space, and whether an outage is over (nobody else may be writing)."""
+        """Once: the clock, free space, and whether an outage is over (nobody else may be writing)."""
+        self._clock_watch.look()
         usage = await asyncio.to_thread(shutil.disk_usage, self._folder)
         self._free_mb = usage.free // MB
         if self._free_mb >= self._free_min_mb:
@@ -66,6 +71,15 @@ class Upkeep:
             self._low_looks += 1
         if self._store.writer.outage.code:
             await self._store.writer.probe()
+
+    async def clear_out(self) -> None:
+        """Once: delete what was kept long enough, unless the clock that says so was set by somebody."""
+        self._clock_watch.look()
+        if self._clock_watch.stepped:
+            return
+        gone = {name: count for name, count in (await self._retention.run(self._clock.now())).items() if count}
+        if gone:
+            log.info("old_rows_deleted", extra=gone)
 
     async def _watch(self) -> None:
         while True:
@@ -79,13 +93,8 @@ class Upkeep:
 
     async def _clear_out(self) -> None:
         while True:
-            await _unless_out(self._clear())
+            await _unless_out(self.clear_out())
             await self._pause(CLEAR_OUT_S)
-
-    async def _clear(self) -> None:
-        gone = {name: count for name, count in (await self._retention.run(self._clock.now())).items() if count}
-        if gone:
-            log.info("old_rows_deleted", extra=gone)
 
     async def _pause(self, delay_s: float) -> None:
         await asyncio.sleep(max(self._clock.wall_s(delay_s), PAUSE_S_MIN))

@@ -96,11 +96,15 @@ def apply_to_session(session: OpenSession, found: Sequence[Reading], received_at
     """Carry the newest readings into the session; returns what to store of it, now and then only (`progress`)."""
     flags = len(session.flags)
     advance(session, found)
-    due = session.saved_at is None or received_at - session.saved_at >= PROGRESS_EVERY
-    if not due and len(session.flags) == flags:
+    if not _is_due(session.saved_at, received_at) and len(session.flags) == flags:
         return []
     session.saved_at = received_at
     return [progress(session)]
+
+
+def _is_due(saved_at: datetime | None, now: datetime) -> bool:
+    """Also when the clock was set back: it would take that long again."""
+    return saved_at is None or not saved_at <= now < saved_at + PROGRESS_EVERY
 
 
 def advance(session: OpenSession, found: Sequence[Reading]) -> None:

@@ -19,12 +19,16 @@ AGAIN_S: Final = 60.0
 
 
 class Outage:
-    """Told by the writer what became of its transactions."""
+    """Told by the writer what became of its transactions.
+
+    A disk may be full for one table and not for another; so an end is told as rarely as a beginning.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._refused = 0
-        self._said_s: float | None = None
+        self._said: tuple[str, float] | None = None
+        self._end_owed = False
         self.code = ""
         """Empty while the database takes changes, else the code of the last refusal."""
 
@@ -32,18 +36,23 @@ class Outage:
         """The database failed under `calls` calls; the kind of error that they are told."""
         kind = DiskFull if is_disk_full(error) else StoreUnavailable
         self._refused += calls
-        now_s = self._clock.monotonic_s()
-        fresh = self._said_s is None or self._clock.wall_s(now_s - self._said_s) >= AGAIN_S
-        if fresh or kind.code != self.code:
-            log.error(kind.code, extra={"refused": self._refused, "detail": brief(error)})
-            self._said_s = now_s
         self.code = kind.code
+        if self._is_news(kind.code):
+            log.error(kind.code, extra={"refused": self._refused, "detail": brief(error)})
+            self._said, self._end_owed = (kind.code, self._clock.monotonic_s()), True
         return kind
 
     def over(self) -> None:
         """The database took a change."""
-        log.warning("store_works_again", extra={"refused": self._refused})
-        self.code, self._refused, self._said_s = "", 0, None
+        self.code = ""
+        if self._end_owed:
+            log.warning("store_works_again", extra={"refused": self._refused})
+            self._end_owed, self._refused = False, 0
+
+    def _is_news(self, code: str) -> bool:
+        if self._said is None or self._said[0] != code:
+            return True
+        return self._clock.wall_s(self._clock.monotonic_s() - self._said[1]) >= AGAIN_S
 
 
 def brief(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from websockets.exceptions import ConnectionClosed
 
-from tests.fault.test_database_gone import BOOT, report
+from tests.support.reporter import BOOT, report
 from tests.support.running import BareStation, Server, station
 
 PILES = 8

@@ -24,7 +24,7 @@ NAMES = ("", "x", "customData", "colour", "ID", "status", "self", "a b", "é", "
 CANDIDATES = 4
 """Places drawn for one damage; the least damaged of them gets it."""
 
-LONG_LIST, LONG_LISTS_SHARE = 20, 0.2
+LONG_LIST, LONG_LISTS_SHARE = 20, 0.5
 """Lists with a higher bound are filled up to it only now and then: they cost hundreds of other messages."""
 
 
@@ -67,6 +67,7 @@ class PayloadMutator:
     def __init__(self, root: Schema, rng: Random) -> None:
         self._root, self._rng = root, rng
         self._used = Counter[tuple[str, ...]]()
+        self._way = ""
         self._ways: tuple[Callable[[list[Place]], bool], ...] = (
             self._drop, self._drop, self._rename, self._repeat, self._add, self._add, self._retype, self._retype,
             self._retype, self._lengthen, self._empty, self._recase, self._renumber, self._renumber, self._resize,
@@ -78,17 +79,23 @@ class PayloadMutator:
         for _ in range(self._rng.choice((1, 1, 1, 1, 1, 1, 2, 2, 3))):
             found = [Place({"": payload}, "", self._root), *places(payload, self._root, self._root)]
             for way in self._rng.sample(self._ways, len(self._ways)):
+                self._way = way.__name__
                 if way(found):
                     break
 
     def _one(self, found: list[Place], fits: Callable[[Place], bool]) -> Place | None:
-        """A place that fits; of a few, the one that was damaged least often, so that deep ones get their turn."""
+        """A place that fits; of a few, the one damaged least often in this way, so that deep ones get their turn.
+
+        Drawn by path, so that the elements of a long list do not crowd out what stands once.
+        """
         fitting = [place for place in found[1:] if fits(place)]
         if not fitting:
             return None
-        few = self._rng.sample(fitting, min(CANDIDATES, len(fitting)))
-        place = min(few, key=lambda place: self._used[place.path])
-        self._used[place.path] += 1
+        self._rng.shuffle(fitting)
+        by_path = list({place.path: place for place in fitting}.values())
+        few = self._rng.sample(by_path, min(CANDIDATES, len(by_path)))
+        place = min(few, key=lambda place: self._used[self._way, *place.path])
+        self._used[self._way, *place.path] += 1
         return place
 
     def _object(self, found: list[Place]) -> dict[str, Json]:

@@ -77,14 +77,14 @@ class PostgresServer:
         self._clean: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._template = False
-        self._user = _user()
+        self.user = _user()
         self.port = _free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="csms-pg-"))
         self.folder.chmod(0o755)
         try:
-            if self._user is not None:
-                shutil.chown(self.folder, self._user)
-            self._bin = _binaries(self.folder, self._user)
+            if self.user is not None:
+                shutil.chown(self.folder, self.user)
+            self._bin = _binaries(self.folder, self.user)
             self._run("initdb", "-U", "postgres", "--auth=trust", "--encoding=utf8", "--locale=C", "--no-sync")
             self.start()
         except BaseException:
@@ -111,7 +111,7 @@ class PostgresServer:
                 [self._bin / "postgres", "-D", self.folder / "data", *options],
                 stdout=log,
                 stderr=log,
-                user=self._user,
+                user=self.user,
                 cwd=self.folder,
                 start_new_session=True,
             )
@@ -215,7 +215,7 @@ class PostgresServer:
                 [self._bin / program, "-D", self.folder / "data", *options],
                 check=True,
                 capture_output=True,
-                user=self._user,
+                user=self.user,
                 cwd=self.folder,
             )
         except (subprocess.CalledProcessError, OSError) as error:
