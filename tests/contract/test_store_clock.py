@@ -1,4 +1,4 @@
-"""The clock of the machine is set to and fro: nothing acknowledged is lost, on either engine."""
+"""The clock of the machine is set, forwards and back: nothing acknowledged is lost, on either engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS_S = (0.0, 86_400 * 400, -86_400 * 800, 3600, -7200, 86_400 * 400, 3.0)
 
 
 @pytest.mark.parametrize("true_times", [True, False], ids=["piles keep time", "piles follow"])
-async def test_samples_of_a_clock_that_is_set_to_and_fro(database_url: str, true_times: bool) -> None:
+async def test_samples_of_a_clock_that_is_set_again_and_again(database_url: str, true_times: bool) -> None:
     clock = ManualClock()
     began = clock.now()
     store = await open_store(database_url, clock, upgrade=True)
