@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, FastAPI
 
 from csms.api import commands, docs_page, feeders, overview, problems, sessions, stations
 from csms.api.body_limit import BodyLimit
+from csms.api.command_bodies import components
 from csms.api.ports import ApiDeps
 from csms.api.schemas import Health, Problem
 
@@ -37,7 +40,21 @@ def create_api(deps: ApiDeps) -> FastAPI:
         app.include_router(room.router(deps), prefix=PREFIX)
     for router in deps.routers:
         app.include_router(router)
+    _describe_commands(app)
     return app
+
+
+def _describe_commands(app: FastAPI) -> None:
+    """Add what FastAPI cannot know: the types of commands, which are no models of its own."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.update({name: schema for name, schema in components().items() if name not in schemas})
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _health(deps: ApiDeps) -> APIRouter:

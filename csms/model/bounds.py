@@ -40,3 +40,6 @@ CLOCK_SKEW_FLAG_S = 300.0
 
 STRANGERS_MAX = 1000
 """Unregistered stations let in at most: each costs a row and memory, and anybody can invent ids."""
+
+SCHEDULE_PERIODS_MAX = 1024
+"""Periods of a charging schedule (OCPP 2.0.1 ChargingScheduleType, maxItems of chargingSchedulePeriod)."""

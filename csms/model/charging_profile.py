@@ -5,6 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from csms.model.bounds import SCHEDULE_PERIODS_MAX
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Number = Annotated[int, Meta(ge=1, lt=2**31)]
 
 
 class ProfilePurpose(StrEnum):
@@ -30,31 +38,29 @@ class RateUnit(StrEnum):
     W = "W"
 
 
-@dataclass(frozen=True, slots=True)
-class SchedulePeriod:
+class SchedulePeriod(Struct, frozen=True, forbid_unknown_fields=True):
     """From `start_s` seconds after the schedule's start, `limit` in the schedule's unit (one decimal)."""
 
-    start_s: int
+    start_s: Annotated[int, Meta(ge=0, le=10**8)]
     limit: float
-    phases: int | None = None
+    phases: Annotated[int, Meta(ge=1, le=3)] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChargingProfile:
+class ChargingProfile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One profile as sent to a station. `transaction_id` is the station's name of the transaction (TxProfile only)."""
 
-    profile_id: int
-    stack_level: int
+    profile_id: Number
+    stack_level: Annotated[int, Meta(ge=0, le=1000)] = 0
     purpose: ProfilePurpose
-    kind: ProfileKind
-    unit: RateUnit
-    periods: tuple[SchedulePeriod, ...]
-    start: datetime | None = None
-    duration_s: int | None = None
-    valid_from: datetime | None = None
-    valid_to: datetime | None = None
-    recurrency: str | None = None
-    transaction_id: str | None = None
+    kind: ProfileKind = ProfileKind.ABSOLUTE
+    unit: RateUnit = RateUnit.W
+    periods: Annotated[tuple[SchedulePeriod, ...], Meta(min_length=1, max_length=SCHEDULE_PERIODS_MAX)]
+    start: Moment | None = None
+    duration_s: Annotated[int, Meta(gt=0)] | None = None
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
+    recurrency: Annotated[str, Meta(pattern="^(Daily|Weekly)$")] | None = None
+    transaction_id: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a schedule no station may get: no period, first not at 0, unsorted, negative limit."""

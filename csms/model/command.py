@@ -1,143 +1,135 @@
 """What the central system asks of a station, version-free, and what it may hear back.
 
 A translator turns a command into a call of its version (`NotInThisVersion` where there is none) and the answer into the
-command's result. `status` texts are those of OCPP (Accepted, Rejected, Scheduled, NotSupported, ...).
+command's result. `status` texts are those of OCPP (Accepted, Rejected, Scheduled, NotSupported, ...). Types and bounds
+of the fields are those of the API too: what cannot be a command is refused where it comes in. Commands of functional
+blocks with records of their own stand in the module of that block; `csms.model.commands` lists all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from msgspec import field as default
 
 from csms.model.charging_profile import ChargingProfile, CompositeSchedule, ProfilePurpose, RateUnit
 
+EvseNumber = Annotated[int, Meta(ge=0, le=256)]
+"""0 is the station itself."""
+ConnectorNumber = Annotated[int, Meta(ge=1, le=256)]
+Name = Annotated[str, Meta(min_length=1, max_length=255)]
+Whole = Annotated[int, Meta(ge=0, lt=2**31)]
+Token = Annotated[str, Meta(min_length=1, max_length=36)]
+TransactionName = Annotated[str, Meta(min_length=1, max_length=64)]
 
-@dataclass(frozen=True, slots=True)
-class RemoteStart:
+
+class Command(Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of all commands."""
+
+
+class RemoteStart(Command, frozen=True):
     """Start a session; `evse_id` None lets the station choose. `id_token` <= 18 characters (field rule SR-04).
 
     `token_type` is an IdTokenEnumType of 2.0.1; Central stands for a token that the central system made up.
     """
 
-    id_token: str
-    evse_id: int | None = None
-    remote_start_id: int = 0
+    id_token: Token
+    evse_id: EvseNumber | None = None
+    remote_start_id: Whole = 0
     profile: ChargingProfile | None = None
     token_type: str = "Central"
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteStop:
+class RemoteStop(Command, frozen=True):
     """Stop the session that the station calls `transaction_id`."""
 
-    transaction_id: str
+    transaction_id: TransactionName
 
 
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """Restart; `hard` interrupts sessions (1.6 Hard, 2.0.1 Immediate), else when idle (Soft, OnIdle)."""
+class Reset(Command, frozen=True):
+    """Restart; `hard` interrupts sessions (1.6 Hard, 2.0.1 Immediate), else when idle (Soft, OnIdle).
+
+    `evse_id` restarts one EVSE alone (2.0.1).
+    """
 
     hard: bool = False
+    evse_id: ConnectorNumber | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Command, frozen=True):
     """Ask for a message (BootNotification, Heartbeat, MeterValues, ...); `evse_id` None: the station."""
 
-    message: str
-    evse_id: int | None = None
+    message: Name
+    evse_id: EvseNumber | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SetVariables:
+class SetVariables(Command, frozen=True):
     """Settings by name: 1.6 keys (one call each), 2.0.1 `Component.Variable` or `Component@instance.Variable`."""
 
-    values: Mapping[str, str]
+    values: Annotated[dict[Name, Annotated[str, Meta(max_length=2500)]], Meta(min_length=1, max_length=100)]
 
 
-@dataclass(frozen=True, slots=True)
-class GetVariables:
-    """Read settings by name; an empty tuple asks 1.6 stations for all."""
+class GetVariables(Command, frozen=True):
+    """Read settings by name; no name asks a 1.6 station for all."""
 
-    names: tuple[str, ...] = ()
+    names: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SetChargingProfile:
+class SetChargingProfile(Command, frozen=True):
     """Install a profile on an EVSE (0: the station)."""
 
-    evse_id: int
+    evse_id: EvseNumber
     profile: ChargingProfile
 
 
-@dataclass(frozen=True, slots=True)
-class ClearChargingProfile:
-    """Remove profiles that match all given criteria."""
+class ClearChargingProfile(Command, frozen=True):
+    """Remove the profiles that match all given criteria."""
 
     profile_id: int | None = None
-    evse_id: int | None = None
+    evse_id: EvseNumber | None = None
     purpose: ProfilePurpose | None = None
-    stack_level: int | None = None
+    stack_level: Annotated[int, Meta(ge=0)] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GetCompositeSchedule:
+class GetCompositeSchedule(Command, frozen=True):
     """Ask what the station will really do in the next `duration_s` seconds."""
 
-    evse_id: int
-    duration_s: int
+    evse_id: EvseNumber
+    duration_s: Annotated[int, Meta(gt=0, le=86_400 * 7)] = 900
     unit: RateUnit | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeAvailability:
-    """Make an EVSE (0: the station) operative or inoperative."""
+class ChangeAvailability(Command, frozen=True):
+    """Make the station (EVSE 0), an EVSE or one of its connectors (2.0.1) operative or inoperative."""
 
-    evse_id: int
     operative: bool
+    evse_id: EvseNumber = 0
+    connector_id: ConnectorNumber | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UnlockConnector:
+class UnlockConnector(Command, frozen=True):
     """Release a stuck cable."""
 
-    evse_id: int
-    connector_id: int = 1
+    evse_id: ConnectorNumber
+    connector_id: ConnectorNumber = 1
 
 
-@dataclass(frozen=True, slots=True)
-class SendData:
-    """DataTransfer towards the station."""
+class SendData(Command, frozen=True):
+    """Vendor-specific message to the station (DataTransfer)."""
 
-    vendor_id: str
-    message_id: str = ""
-    data: str = ""
+    vendor_id: Name
+    message_id: Annotated[str, Meta(max_length=50)] = ""
+    data: Annotated[str, Meta(max_length=50_000)] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RawCall:
+class RawCall(Command, frozen=True):
     """Any action with a payload as OCPP writes it; checked against the schema before it is sent."""
 
-    action: str
-    payload: Mapping[str, Any] = field(default_factory=dict)
-
-
-Command = (
-    RemoteStart
-    | RemoteStop
-    | Reset
-    | Trigger
-    | SetVariables
-    | GetVariables
-    | SetChargingProfile
-    | ClearChargingProfile
-    | GetCompositeSchedule
-    | ChangeAvailability
-    | UnlockConnector
-    | SendData
-    | RawCall
-)
+    action: Annotated[str, Meta(min_length=1, max_length=64)]
+    payload: dict[str, Any] = default(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +137,8 @@ class CommandResult:
     """The station's answer: `status` as OCPP spells it, and what else came.
 
     `values` for GetVariables (name -> value, None when unknown or write-only) and SetVariables (name -> status);
-    `composite` for GetCompositeSchedule; `payload` is the whole answer as received.
+    `composite` for GetCompositeSchedule; `payload` is the whole answer as received. `operation_id` names what goes on
+    after the answer (an update, an upload, a report), None when nothing does.
     """
 
     status: str
@@ -153,8 +146,13 @@ class CommandResult:
     composite: CompositeSchedule | None = None
     data: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
+    operation_id: int | None = None
 
     @property
     def accepted(self) -> bool:
         """Whether the station promised to act (a promise, not a proof)."""
-        return self.status in ("Accepted", "RebootRequired", "Scheduled", "Unlocked")
+        return self.status in ACCEPTING
+
+
+ACCEPTING = ("Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked")
+"""Status texts of a station that will do it."""

@@ -1,6 +1,7 @@
 """What stations say, version-free: translators make these out of OCPP calls, the station blocks answer them.
 
-Every message has one reply type; `reply_for` names it. Times in messages are the station's own (UTC), None when absent.
+Times in messages are the station's own (UTC), None when absent. Here are the messages of a charging session; those of
+functional blocks with records of their own (firmware, certificates, ...) stand in the module of that block.
 """
 
 from __future__ import annotations
@@ -14,14 +15,22 @@ from csms.model.session import AuthorizationStatus, ChargingState, StopReason
 from csms.model.station import ConnectorStatus, RegistrationStatus, StationIdentity
 
 
-class Boot(Struct, frozen=True):
+class Inbound(Struct, frozen=True):
+    """Base of what a station says."""
+
+
+class Reply(Struct, frozen=True):
+    """Base of what it is answered."""
+
+
+class Boot(Inbound, frozen=True):
     """BootNotification. `reason` is empty in 1.6."""
 
     identity: StationIdentity
     reason: str = ""
 
 
-class BootReply(Struct, frozen=True):
+class BootReply(Reply, frozen=True):
     """Registration, the server's time and the heartbeat (or retry) interval in seconds."""
 
     status: RegistrationStatus
@@ -29,17 +38,17 @@ class BootReply(Struct, frozen=True):
     interval_s: int
 
 
-class Heartbeat(Struct, frozen=True):
+class Heartbeat(Inbound, frozen=True):
     """Heartbeat."""
 
 
-class HeartbeatReply(Struct, frozen=True):
+class HeartbeatReply(Reply, frozen=True):
     """The server's time."""
 
     now: datetime
 
 
-class StatusReport(Struct, frozen=True):
+class StatusReport(Inbound, frozen=True):
     """StatusNotification; `evse_id` 0 is the station itself."""
 
     evse_id: int
@@ -51,14 +60,14 @@ class StatusReport(Struct, frozen=True):
     time: datetime | None = None
 
 
-class Authorize(Struct, frozen=True):
+class Authorize(Inbound, frozen=True):
     """May this id token charge?"""
 
     id_token: str
     token_type: str = ""
 
 
-class AuthorizeReply(Struct, frozen=True):
+class AuthorizeReply(Reply, frozen=True):
     """The answer, with what the station may cache."""
 
     status: AuthorizationStatus
@@ -66,7 +75,7 @@ class AuthorizeReply(Struct, frozen=True):
     expires_at: datetime | None = None
 
 
-class SessionStarted(Struct, frozen=True):
+class SessionStarted(Inbound, frozen=True):
     """1.6 StartTransaction: the central system issues the transaction id. `register_wh` is the meter at start."""
 
     evse_id: int
@@ -76,14 +85,14 @@ class SessionStarted(Struct, frozen=True):
     reservation_id: int | None = None
 
 
-class SessionStartedReply(Struct, frozen=True):
+class SessionStartedReply(Reply, frozen=True):
     """The id the station shall use for this transaction (1..2^31-1, never reused) and whether the token may charge."""
 
     transaction_id: int
     authorization: AuthorizeReply
 
 
-class SessionStopped(Struct, frozen=True):
+class SessionStopped(Inbound, frozen=True):
     """1.6 StopTransaction. `transaction_id` is the station's word: it may be unknown, 0, negative or 64 bits wide."""
 
     transaction_id: str
@@ -94,13 +103,13 @@ class SessionStopped(Struct, frozen=True):
     samples: tuple[Sample, ...] = ()
 
 
-class SessionStoppedReply(Struct, frozen=True):
+class SessionStoppedReply(Reply, frozen=True):
     """Acknowledged; the token's state if a token came along."""
 
     authorization: AuthorizeReply | None = None
 
 
-class TransactionEvent(Struct, frozen=True):
+class TransactionEvent(Inbound, frozen=True):
     """2.0.1 TransactionEvent: `kind` is Started, Updated or Ended; the station names the transaction.
 
     `evse_id` and `connector_id` are None when left out (RB-57). `offline` events never change live state.
@@ -122,13 +131,13 @@ class TransactionEvent(Struct, frozen=True):
     samples: tuple[Sample, ...] = ()
 
 
-class TransactionEventReply(Struct, frozen=True):
+class TransactionEventReply(Reply, frozen=True):
     """Token information only when the event carried a token (E01.FR.11 and following)."""
 
     authorization: AuthorizeReply | None = None
 
 
-class MeterReport(Struct, frozen=True):
+class MeterReport(Inbound, frozen=True):
     """MeterValues; `transaction_id` is the station's word or empty."""
 
     evse_id: int
@@ -136,11 +145,11 @@ class MeterReport(Struct, frozen=True):
     transaction_id: str = ""
 
 
-class Acknowledged(Struct, frozen=True):
+class Acknowledged(Reply, frozen=True):
     """An empty answer (StatusNotification, MeterValues, notifications)."""
 
 
-class DataTransfer(Struct, frozen=True):
+class DataTransfer(Inbound, frozen=True):
     """Vendor-specific message."""
 
     vendor_id: str
@@ -148,39 +157,15 @@ class DataTransfer(Struct, frozen=True):
     data: str = ""
 
 
-class DataTransferReply(Struct, frozen=True):
+class DataTransferReply(Reply, frozen=True):
     """`status` is Accepted, Rejected, UnknownMessageId or UnknownVendorId."""
 
     status: str
     data: str = ""
 
 
-class Notice(Struct, frozen=True):
+class Notice(Inbound, frozen=True):
     """A known message that is kept but has no effect yet (firmware status, security event, report, ...)."""
 
     action: str
     payload: dict[str, object] = field(default_factory=dict)
-
-
-Inbound = (
-    Boot
-    | Heartbeat
-    | StatusReport
-    | Authorize
-    | SessionStarted
-    | SessionStopped
-    | TransactionEvent
-    | MeterReport
-    | DataTransfer
-    | Notice
-)
-Reply = (
-    BootReply
-    | HeartbeatReply
-    | Acknowledged
-    | AuthorizeReply
-    | SessionStartedReply
-    | SessionStoppedReply
-    | TransactionEventReply
-    | DataTransferReply
-)

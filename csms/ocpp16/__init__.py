@@ -1,5 +1,5 @@
-"""OCPP 1.6J to and from the neutral vocabulary: `TRANSLATOR`, or `Translator(zone)` for stations without a zone."""
+"""OCPP 1.6J to and from the neutral vocabulary: `TRANSLATOR`, or `translator(zone)` for stations without a zone."""
 
-from csms.ocpp16.translator import TRANSLATOR, Translator
+from csms.ocpp16.translator import TRANSLATOR, translator
 
-__all__ = ["TRANSLATOR", "Translator"]
+__all__ = ["TRANSLATOR", "translator"]

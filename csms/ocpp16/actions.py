@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-NOTICES: Mapping[str, Mapping[str, Any]] = {
+from csms.wire.translator import Payload
+
+NOTICES: Mapping[str, Payload] = {
     "DiagnosticsStatusNotification": {},
     "FirmwareStatusNotification": {},
     "LogStatusNotification": {},
@@ -15,7 +16,7 @@ NOTICES: Mapping[str, Mapping[str, Any]] = {
 }
 """Messages of stations that are kept and have no effect yet, with the answer to each."""
 
-COMMANDS = frozenset(
+OUTGOING = frozenset(
     {
         "CancelReservation",
         "CertificateSigned",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 
 from csms.model.errors import PeerError, RpcErrorCode
@@ -11,34 +11,18 @@ from csms.model.inbound import (
     Boot,
     DataTransfer,
     Heartbeat,
-    Inbound,
     MeterReport,
-    Notice,
     SessionStarted,
     SessionStopped,
     StatusReport,
 )
 from csms.model.session import StopReason
 from csms.model.station import ConnectorStatus, StationIdentity
-from csms.ocpp16.actions import COMMANDS, NOTICES
+from csms.wire.block import ReadCall
 from csms.wire.meter_values import parse_number, read_samples
 from csms.wire.reading import name, number, optional_name, optional_number, text
 from csms.wire.times import parse_time
 from csms.wire.translator import Payload
-
-Decoder = Callable[[Payload, datetime, tzinfo], Inbound]
-
-
-def decode(action: str, payload: Payload, received_at: datetime, zone: tzinfo) -> Inbound:
-    """One request; raises PeerError as `csms.wire.translator` says."""
-    decoder = _DECODERS.get(action)
-    if decoder is not None:
-        return decoder(payload, received_at, zone)
-    if action in NOTICES:
-        return Notice(action, payload)
-    if action in COMMANDS:
-        raise PeerError(RpcErrorCode.NOT_SUPPORTED, f"{action} is for the central system to send")
-    raise PeerError(RpcErrorCode.NOT_IMPLEMENTED, f"{action} is not an action of OCPP 1.6")
 
 
 def _boot(payload: Payload, received_at: datetime, zone: tzinfo) -> Boot:
@@ -119,7 +103,7 @@ def _transaction_id(payload: Payload) -> str:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 
-_DECODERS: Mapping[str, Decoder] = {
+CALLS: Mapping[str, ReadCall] = {
     "BootNotification": _boot,
     "Heartbeat": _heartbeat,
     "StatusNotification": _status,

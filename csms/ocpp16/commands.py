@@ -11,7 +11,6 @@ from csms.model.command import (
     Command,
     GetCompositeSchedule,
     GetVariables,
-    RawCall,
     RemoteStart,
     RemoteStop,
     Reset,
@@ -22,6 +21,7 @@ from csms.model.command import (
     UnlockConnector,
 )
 from csms.model.errors import NotInThisVersion
+from csms.wire.block import Calls, WriteCommand, present
 from csms.wire.schedules import encode_schedule, encode_validity
 from csms.wire.translator import Payload
 
@@ -49,71 +49,68 @@ _EXTENDED_TRIGGERS: Mapping[str, str] = {
 }
 """Messages of the security extension have a trigger call of their own; the names of 2.0.1 are understood too."""
 
-Calls = list[tuple[str, Payload]]
+
+def _set_variables(command: SetVariables) -> Calls:
+    """One call for each key; the station may take one and refuse the next."""
+    return [("ChangeConfiguration", {"key": key, "value": value}) for key, value in command.values.items()]
 
 
-def encode(command: Command) -> Calls:
-    """The calls of one command, in order; raises NotInThisVersion."""
-    match command:
-        case SetVariables(values):
-            return [("ChangeConfiguration", {"key": key, "value": value}) for key, value in values.items()]
-        case GetVariables(names):
-            return [("GetConfiguration", {"key": list(names)} if names else {})]
-        case RawCall(action, payload):
-            return [(action, dict(payload))]
-        case SendData(vendor_id, message_id, data):
-            optional = {"messageId": message_id or None, "data": data or None}
-            return [("DataTransfer", {"vendorId": vendor_id, **_present(optional)})]
-        case RemoteStart() | SetChargingProfile() | ClearChargingProfile() | GetCompositeSchedule():
-            return [_charging(command)]
-        case _:
-            return [_simple(command)]
+def _get_variables(command: GetVariables) -> Calls:
+    return [("GetConfiguration", {"key": list(command.names)} if command.names else {})]
 
 
-def _simple(
-    command: RemoteStop | Reset | Trigger | ChangeAvailability | UnlockConnector,
-) -> tuple[str, Payload]:
-    match command:
-        case RemoteStop(transaction_id):
-            return "RemoteStopTransaction", {"transactionId": _transaction_id(transaction_id)}
-        case Reset(hard):
-            return "Reset", {"type": "Hard" if hard else "Soft"}
-        case Trigger(message, evse_id):
-            return _trigger(message, evse_id)
-        case ChangeAvailability(evse_id, operative):
-            kind = "Operative" if operative else "Inoperative"
-            return "ChangeAvailability", {"connectorId": evse_id, "type": kind}
-        case UnlockConnector(evse_id):
-            return "UnlockConnector", {"connectorId": evse_id}
+def _send_data(command: SendData) -> Calls:
+    optional = {"messageId": command.message_id or None, "data": command.data or None}
+    return [("DataTransfer", {"vendorId": command.vendor_id, **present(optional)})]
 
 
-def _charging(
-    command: RemoteStart | SetChargingProfile | ClearChargingProfile | GetCompositeSchedule,
-) -> tuple[str, Payload]:
-    match command:
-        case RemoteStart():
-            return "RemoteStartTransaction", _remote_start(command)
-        case SetChargingProfile(evse_id, profile):
-            return "SetChargingProfile", {"connectorId": evse_id, "csChargingProfiles": _profile(profile)}
-        case ClearChargingProfile(profile_id, evse_id, purpose, stack_level):
-            criteria = {
-                "id": profile_id,
-                "connectorId": evse_id,
-                "chargingProfilePurpose": PURPOSES[purpose] if purpose else None,
-                "stackLevel": stack_level,
-            }
-            return "ClearChargingProfile", _present(criteria)
-        case GetCompositeSchedule(evse_id, duration_s, unit):
-            payload = {"connectorId": evse_id, "duration": duration_s}
-            return "GetCompositeSchedule", payload | _present({"chargingRateUnit": unit.value if unit else None})
+def _remote_stop(command: RemoteStop) -> Calls:
+    return [("RemoteStopTransaction", {"transactionId": _transaction_id(command.transaction_id)})]
 
 
-def _remote_start(command: RemoteStart) -> Payload:
+def _reset(command: Reset) -> Calls:
+    if command.evse_id is not None:
+        raise NotInThisVersion("OCPP 1.6 stations restart as a whole")
+    return [("Reset", {"type": "Hard" if command.hard else "Soft"})]
+
+
+def _change_availability(command: ChangeAvailability) -> Calls:
+    """Connector n of 1.6 is EVSE n, which has one connector."""
+    kind = "Operative" if command.operative else "Inoperative"
+    return [("ChangeAvailability", {"connectorId": command.evse_id, "type": kind})]
+
+
+def _unlock(command: UnlockConnector) -> Calls:
+    return [("UnlockConnector", {"connectorId": command.evse_id})]
+
+
+def _set_profile(command: SetChargingProfile) -> Calls:
+    payload = {"connectorId": command.evse_id, "csChargingProfiles": _profile(command.profile)}
+    return [("SetChargingProfile", payload)]
+
+
+def _clear_profile(command: ClearChargingProfile) -> Calls:
+    criteria = {
+        "id": command.profile_id,
+        "connectorId": command.evse_id,
+        "chargingProfilePurpose": PURPOSES[command.purpose] if command.purpose else None,
+        "stackLevel": command.stack_level,
+    }
+    return [("ClearChargingProfile", present(criteria))]
+
+
+def _get_composite(command: GetCompositeSchedule) -> Calls:
+    payload = {"connectorId": command.evse_id, "duration": command.duration_s}
+    unit = command.unit.value if command.unit else None
+    return [("GetCompositeSchedule", payload | present({"chargingRateUnit": unit}))]
+
+
+def _remote_start(command: RemoteStart) -> Calls:
     """A profile for the session to come cannot name its transaction yet (section 5.11)."""
-    payload: Payload = {"idTag": command.id_token, **_present({"connectorId": command.evse_id or None})}
+    payload: Payload = {"idTag": command.id_token, **present({"connectorId": command.evse_id or None})}
     if command.profile is not None:
         payload["chargingProfile"] = _profile(command.profile, with_transaction=False)
-    return payload
+    return [("RemoteStartTransaction", payload)]
 
 
 def _profile(profile: ChargingProfile, *, with_transaction: bool = True) -> Payload:
@@ -128,13 +125,14 @@ def _profile(profile: ChargingProfile, *, with_transaction: bool = True) -> Payl
     return payload
 
 
-def _trigger(message: str, evse_id: int | None) -> tuple[str, Payload]:
+def _trigger(command: Trigger) -> Calls:
     """The connector must be above 0 (section 6.51); none means all or the station."""
-    connector = {"connectorId": evse_id} if evse_id else {}
+    message = command.message
+    connector = {"connectorId": command.evse_id} if command.evse_id else {}
     if message in _TRIGGERS:
-        return "TriggerMessage", {"requestedMessage": message, **connector}
+        return [("TriggerMessage", {"requestedMessage": message, **connector})]
     if message in _EXTENDED_TRIGGERS:
-        return "ExtendedTriggerMessage", {"requestedMessage": _EXTENDED_TRIGGERS[message], **connector}
+        return [("ExtendedTriggerMessage", {"requestedMessage": _EXTENDED_TRIGGERS[message], **connector})]
     raise NotInThisVersion(f"OCPP 1.6 stations cannot be asked for {message}")
 
 
@@ -145,5 +143,17 @@ def _transaction_id(text: str) -> int:
         raise NotInThisVersion(f"transactions of OCPP 1.6 are numbers, {text!r} is none") from None
 
 
-def _present(members: Payload) -> Payload:
-    return {key: value for key, value in members.items() if value is not None}
+COMMANDS: Mapping[type[Command], WriteCommand] = {
+    SetVariables: _set_variables,
+    GetVariables: _get_variables,
+    SendData: _send_data,
+    RemoteStart: _remote_start,
+    RemoteStop: _remote_stop,
+    Reset: _reset,
+    Trigger: _trigger,
+    ChangeAvailability: _change_availability,
+    UnlockConnector: _unlock,
+    SetChargingProfile: _set_profile,
+    ClearChargingProfile: _clear_profile,
+    GetCompositeSchedule: _get_composite,
+}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from csms.model.inbound import (
-    Acknowledged,
     AuthorizeReply,
     BootReply,
     DataTransferReply,
@@ -12,7 +13,7 @@ from csms.model.inbound import (
     SessionStartedReply,
     SessionStoppedReply,
 )
-from csms.ocpp16.actions import NOTICES
+from csms.wire.block import WriteReply
 from csms.wire.times import format_time
 from csms.wire.translator import Payload
 
@@ -20,24 +21,28 @@ ID_TAG_LENGTH_MAX = 20
 """CiString20Type IdToken."""
 
 
-def encode(action: str, reply: Reply) -> Payload:
-    """The payload that answers `action`; raises TypeError for a reply that 1.6 does not have."""
-    match reply:
-        case Acknowledged():
-            return dict(NOTICES.get(action, {}))
-        case HeartbeatReply(now):
-            return {"currentTime": format_time(now)}
-        case BootReply(status, now, interval_s):
-            return {"status": status.value, "currentTime": format_time(now), "interval": interval_s}
-        case AuthorizeReply():
-            return {"idTagInfo": _id_tag_info(reply)}
-        case SessionStartedReply(transaction_id, authorization):
-            return {"transactionId": transaction_id, "idTagInfo": _id_tag_info(authorization)}
-        case SessionStoppedReply(authorization):
-            return {"idTagInfo": _id_tag_info(authorization)} if authorization else {}
-        case DataTransferReply(status, data):
-            return {"status": status, "data": data} if data else {"status": status}
-    raise TypeError(f"{type(reply).__name__} cannot answer {action} in OCPP 1.6")
+def _heartbeat(reply: HeartbeatReply) -> Payload:
+    return {"currentTime": format_time(reply.now)}
+
+
+def _boot(reply: BootReply) -> Payload:
+    return {"status": reply.status.value, "currentTime": format_time(reply.now), "interval": reply.interval_s}
+
+
+def _authorize(reply: AuthorizeReply) -> Payload:
+    return {"idTagInfo": _id_tag_info(reply)}
+
+
+def _started(reply: SessionStartedReply) -> Payload:
+    return {"transactionId": reply.transaction_id, "idTagInfo": _id_tag_info(reply.authorization)}
+
+
+def _stopped(reply: SessionStoppedReply) -> Payload:
+    return {"idTagInfo": _id_tag_info(reply.authorization)} if reply.authorization else {}
+
+
+def _data_transfer(reply: DataTransferReply) -> Payload:
+    return {"status": reply.status, "data": reply.data} if reply.data else {"status": reply.status}
 
 
 def _id_tag_info(authorization: AuthorizeReply) -> Payload:
@@ -48,3 +53,13 @@ def _id_tag_info(authorization: AuthorizeReply) -> Payload:
     if authorization.expires_at is not None:
         info["expiryDate"] = format_time(authorization.expires_at)
     return info
+
+
+REPLIES: Mapping[type[Reply], WriteReply] = {
+    HeartbeatReply: _heartbeat,
+    BootReply: _boot,
+    AuthorizeReply: _authorize,
+    SessionStartedReply: _started,
+    SessionStoppedReply: _stopped,
+    DataTransferReply: _data_transfer,
+}

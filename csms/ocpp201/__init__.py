@@ -1,5 +1,5 @@
-"""OCPP 2.0.1 to and from the neutral vocabulary: `TRANSLATOR`, or `Translator(zone)` for stations without a zone."""
+"""OCPP 2.0.1 to and from the neutral vocabulary: `TRANSLATOR`, or `translator(zone)` for stations without a zone."""
 
-from csms.ocpp201.translator import TRANSLATOR, Translator
+from csms.ocpp201.translator import TRANSLATOR, translator
 
-__all__ = ["TRANSLATOR", "Translator"]
+__all__ = ["TRANSLATOR", "translator"]

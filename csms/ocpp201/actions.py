@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-NOTICES: Mapping[str, Mapping[str, Any]] = {
+from csms.wire.translator import Payload
+
+NOTICES: Mapping[str, Payload] = {
     "ClearedChargingLimit": {},
     "FirmwareStatusNotification": {},
     "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},
@@ -28,7 +29,7 @@ NOTICES: Mapping[str, Mapping[str, Any]] = {
 """Messages of stations that are kept and have no effect yet, with the answer to each (M06.FR.04 for the failed ones;
 Accepted for an EV's schedule only says that it was read)."""
 
-COMMANDS = frozenset(
+OUTGOING = frozenset(
     {
         "CancelReservation",
         "CertificateSigned",

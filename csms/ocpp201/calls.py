@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 
 import orjson
@@ -13,35 +13,19 @@ from csms.model.inbound import (
     Boot,
     DataTransfer,
     Heartbeat,
-    Inbound,
     MeterReport,
-    Notice,
     StatusReport,
     TransactionEvent,
 )
 from csms.model.session import ChargingState, StopReason
 from csms.model.station import ConnectorStatus, StationIdentity
-from csms.ocpp201.actions import COMMANDS, NOTICES
+from csms.wire.block import ReadCall
 from csms.wire.meter_values import read_samples
 from csms.wire.reading import name, number, optional_name, optional_number, section, text
 from csms.wire.times import parse_time
 from csms.wire.translator import Payload
 
-Decoder = Callable[[Payload, datetime, tzinfo], Inbound]
-
 _KINDS = ("Started", "Updated", "Ended")
-
-
-def decode(action: str, payload: Payload, received_at: datetime, zone: tzinfo) -> Inbound:
-    """One request; raises PeerError as `csms.wire.translator` says."""
-    decoder = _DECODERS.get(action)
-    if decoder is not None:
-        return decoder(payload, received_at, zone)
-    if action in NOTICES:
-        return Notice(action, payload)
-    if action in COMMANDS:
-        raise PeerError(RpcErrorCode.NOT_SUPPORTED, f"{action} is for the central system to send")
-    raise PeerError(RpcErrorCode.NOT_IMPLEMENTED, f"{action} is not an action of OCPP 2.0.1")
 
 
 def _boot(payload: Payload, received_at: datetime, zone: tzinfo) -> Boot:
@@ -130,7 +114,7 @@ def _data_transfer(payload: Payload, received_at: datetime, zone: tzinfo) -> Dat
     return DataTransfer(text(payload, "vendorId"), text(payload, "messageId"), written)
 
 
-_DECODERS: Mapping[str, Decoder] = {
+CALLS: Mapping[str, ReadCall] = {
     "BootNotification": _boot,
     "Heartbeat": _heartbeat,
     "StatusNotification": _status,

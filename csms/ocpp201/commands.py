@@ -11,7 +11,6 @@ from csms.model.command import (
     Command,
     GetCompositeSchedule,
     GetVariables,
-    RawCall,
     RemoteStart,
     RemoteStop,
     Reset,
@@ -23,6 +22,7 @@ from csms.model.command import (
 )
 from csms.model.errors import NotInThisVersion
 from csms.ocpp201 import variables
+from csms.wire.block import Calls, WriteCommand, present
 from csms.wire.schedules import encode_schedule, encode_validity
 from csms.wire.translator import Payload
 
@@ -49,73 +49,62 @@ _TRIGGERS: Mapping[str, str] = {
 """MessageTriggerEnumType; the names of 1.6 are understood too."""
 
 
-def encode(command: Command) -> list[tuple[str, Payload]]:
-    """The one call of a command; raises NotInThisVersion."""
-    match command:
-        case SetVariables() | GetVariables():
-            return [_variables(command)]
-        case RawCall(action, payload):
-            return [(action, dict(payload))]
-        case SendData(vendor_id, message_id, data):
-            optional = {"messageId": message_id or None, "data": data or None}
-            return [("DataTransfer", {"vendorId": vendor_id, **_present(optional)})]
-        case RemoteStart() | SetChargingProfile() | ClearChargingProfile() | GetCompositeSchedule():
-            return [_charging(command)]
-        case _:
-            return [_simple(command)]
+def _set_variables(command: SetVariables) -> Calls:
+    data = [{**variables.parse(name), "attributeValue": value} for name, value in command.values.items()]
+    return [("SetVariables", {"setVariableData": data})]
 
 
-def _variables(command: SetVariables | GetVariables) -> tuple[str, Payload]:
-    if isinstance(command, SetVariables):
-        data = [{**variables.parse(name), "attributeValue": value} for name, value in command.values.items()]
-        return "SetVariables", {"setVariableData": data}
+def _get_variables(command: GetVariables) -> Calls:
     if not command.names:
         raise NotInThisVersion("OCPP 2.0.1 stations are asked for named variables; GetBaseReport tells them all")
-    return "GetVariables", {"getVariableData": [variables.parse(name) for name in command.names]}
+    return [("GetVariables", {"getVariableData": [variables.parse(name) for name in command.names]})]
 
 
-def _simple(
-    command: RemoteStop | Reset | Trigger | ChangeAvailability | UnlockConnector,
-) -> tuple[str, Payload]:
-    match command:
-        case RemoteStop(transaction_id):
-            return "RequestStopTransaction", {"transactionId": transaction_id}
-        case Reset(hard):
-            return "Reset", {"type": "Immediate" if hard else "OnIdle"}
-        case Trigger(message, evse_id):
-            return "TriggerMessage", _trigger(message, evse_id)
-        case ChangeAvailability(evse_id, operative):
-            evse = {"evse": {"id": evse_id}} if evse_id else {}
-            return "ChangeAvailability", {"operationalStatus": "Operative" if operative else "Inoperative", **evse}
-        case UnlockConnector(evse_id, connector_id):
-            return "UnlockConnector", {"evseId": evse_id, "connectorId": connector_id}
+def _send_data(command: SendData) -> Calls:
+    optional = {"messageId": command.message_id or None, "data": command.data or None}
+    return [("DataTransfer", {"vendorId": command.vendor_id, **present(optional)})]
 
 
-def _charging(
-    command: RemoteStart | SetChargingProfile | ClearChargingProfile | GetCompositeSchedule,
-) -> tuple[str, Payload]:
-    match command:
-        case RemoteStart():
-            return "RequestStartTransaction", _request_start(command)
-        case SetChargingProfile(evse_id, profile):
-            return "SetChargingProfile", {"evseId": evse_id, "chargingProfile": _profile(profile)}
-        case ClearChargingProfile():
-            return "ClearChargingProfile", _clear(command)
-        case GetCompositeSchedule(evse_id, duration_s, unit):
-            payload = {"evseId": evse_id, "duration": duration_s}
-            return "GetCompositeSchedule", payload | _present({"chargingRateUnit": unit.value if unit else None})
+def _remote_stop(command: RemoteStop) -> Calls:
+    return [("RequestStopTransaction", {"transactionId": command.transaction_id})]
 
 
-def _request_start(command: RemoteStart) -> Payload:
+def _reset(command: Reset) -> Calls:
+    kind = "Immediate" if command.hard else "OnIdle"
+    return [("Reset", {"type": kind, **present({"evseId": command.evse_id})})]
+
+
+def _change_availability(command: ChangeAvailability) -> Calls:
+    """The station, an EVSE or a connector of it (G03.FR.01 and following)."""
+    status = "Operative" if command.operative else "Inoperative"
+    evse = {"id": command.evse_id, **present({"connectorId": command.connector_id})} if command.evse_id else None
+    return [("ChangeAvailability", {"operationalStatus": status, **present({"evse": evse})})]
+
+
+def _unlock(command: UnlockConnector) -> Calls:
+    return [("UnlockConnector", {"evseId": command.evse_id, "connectorId": command.connector_id})]
+
+
+def _set_profile(command: SetChargingProfile) -> Calls:
+    return [("SetChargingProfile", {"evseId": command.evse_id, "chargingProfile": _profile(command.profile)})]
+
+
+def _get_composite(command: GetCompositeSchedule) -> Calls:
+    payload = {"evseId": command.evse_id, "duration": command.duration_s}
+    unit = command.unit.value if command.unit else None
+    return [("GetCompositeSchedule", payload | present({"chargingRateUnit": unit}))]
+
+
+def _request_start(command: RemoteStart) -> Calls:
     """A profile for the session to come cannot name its transaction yet (F01.FR.11)."""
     payload: Payload = {
         "idToken": {"idToken": command.id_token, "type": command.token_type},
         "remoteStartId": command.remote_start_id,
-        **_present({"evseId": command.evse_id or None}),
+        **present({"evseId": command.evse_id or None}),
     }
     if command.profile is not None:
         payload["chargingProfile"] = _profile(command.profile, with_transaction=False)
-    return payload
+    return [("RequestStartTransaction", payload)]
 
 
 def _profile(profile: ChargingProfile, *, with_transaction: bool = True) -> Payload:
@@ -130,29 +119,42 @@ def _profile(profile: ChargingProfile, *, with_transaction: bool = True) -> Payl
     return payload
 
 
-def _clear(command: ClearChargingProfile) -> Payload:
+def _clear_profile(command: ClearChargingProfile) -> Calls:
     """By id, or by criteria that all must match (K10.FR.03, K10.FR.04); an id needs no criteria beside it."""
     if command.profile_id is not None:
-        return {"chargingProfileId": command.profile_id}
-    criteria = _present(
+        return [("ClearChargingProfile", {"chargingProfileId": command.profile_id})]
+    criteria = present(
         {
             "evseId": command.evse_id,
             "chargingProfilePurpose": command.purpose.value if command.purpose else None,
             "stackLevel": command.stack_level,
         }
     )
-    return {"chargingProfileCriteria": criteria} if criteria else {}
+    return [("ClearChargingProfile", {"chargingProfileCriteria": criteria} if criteria else {})]
 
 
-def _trigger(message: str, evse_id: int | None) -> Payload:
+def _trigger(command: Trigger) -> Calls:
     """Connector states can only be asked for by connector (F06.FR.12)."""
+    message, evse_id = command.message, command.evse_id
     if message not in _TRIGGERS:
         raise NotInThisVersion(f"OCPP 2.0.1 stations cannot be asked for {message}")
     payload: Payload = {"requestedMessage": _TRIGGERS[message]}
     if evse_id:
         payload["evse"] = {"id": evse_id, "connectorId": 1} if message == "StatusNotification" else {"id": evse_id}
-    return payload
+    return [("TriggerMessage", payload)]
 
 
-def _present(members: Payload) -> Payload:
-    return {key: value for key, value in members.items() if value is not None}
+COMMANDS: Mapping[type[Command], WriteCommand] = {
+    SetVariables: _set_variables,
+    GetVariables: _get_variables,
+    SendData: _send_data,
+    RemoteStart: _request_start,
+    RemoteStop: _remote_stop,
+    Reset: _reset,
+    Trigger: _trigger,
+    ChangeAvailability: _change_availability,
+    UnlockConnector: _unlock,
+    SetChargingProfile: _set_profile,
+    ClearChargingProfile: _clear_profile,
+    GetCompositeSchedule: _get_composite,
+}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from csms.model.inbound import (
-    Acknowledged,
     AuthorizeReply,
     BootReply,
     DataTransferReply,
@@ -11,7 +12,7 @@ from csms.model.inbound import (
     Reply,
     TransactionEventReply,
 )
-from csms.ocpp201.actions import NOTICES
+from csms.wire.block import WriteReply
 from csms.wire.times import format_time
 from csms.wire.translator import Payload
 
@@ -19,22 +20,24 @@ ID_TOKEN_LENGTH_MAX = 36
 """IdTokenType.idToken."""
 
 
-def encode(action: str, reply: Reply) -> Payload:
-    """The payload that answers `action`; raises TypeError for a reply that 2.0.1 does not have."""
-    match reply:
-        case Acknowledged():
-            return dict(NOTICES.get(action, {}))
-        case HeartbeatReply(now):
-            return {"currentTime": format_time(now)}
-        case BootReply(status, now, interval_s):
-            return {"status": status.value, "currentTime": format_time(now), "interval": interval_s}
-        case AuthorizeReply():
-            return {"idTokenInfo": _id_token_info(reply)}
-        case TransactionEventReply(authorization):
-            return {"idTokenInfo": _id_token_info(authorization)} if authorization else {}
-        case DataTransferReply(status, data):
-            return {"status": status, "data": data} if data else {"status": status}
-    raise TypeError(f"{type(reply).__name__} cannot answer {action} in OCPP 2.0.1")
+def _heartbeat(reply: HeartbeatReply) -> Payload:
+    return {"currentTime": format_time(reply.now)}
+
+
+def _boot(reply: BootReply) -> Payload:
+    return {"status": reply.status.value, "currentTime": format_time(reply.now), "interval": reply.interval_s}
+
+
+def _authorize(reply: AuthorizeReply) -> Payload:
+    return {"idTokenInfo": _id_token_info(reply)}
+
+
+def _transaction_event(reply: TransactionEventReply) -> Payload:
+    return {"idTokenInfo": _id_token_info(reply.authorization)} if reply.authorization else {}
+
+
+def _data_transfer(reply: DataTransferReply) -> Payload:
+    return {"status": reply.status, "data": reply.data} if reply.data else {"status": reply.status}
 
 
 def _id_token_info(authorization: AuthorizeReply) -> Payload:
@@ -45,3 +48,12 @@ def _id_token_info(authorization: AuthorizeReply) -> Payload:
     if authorization.expires_at is not None:
         info["cacheExpiryDateTime"] = format_time(authorization.expires_at)
     return info
+
+
+REPLIES: Mapping[type[Reply], WriteReply] = {
+    HeartbeatReply: _heartbeat,
+    BootReply: _boot,
+    AuthorizeReply: _authorize,
+    TransactionEventReply: _transaction_event,
+    DataTransferReply: _data_transfer,
+}

@@ -2,42 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import tzinfo
+from typing import Any
 
 import orjson
 
 from csms.model.charging_profile import CompositeSchedule
-from csms.model.command import Command, CommandResult, GetCompositeSchedule, GetVariables, SetVariables
+from csms.model.command import Command, CommandResult, GetCompositeSchedule, GetVariables, SendData, SetVariables
 from csms.ocpp201 import variables
+from csms.wire.block import ReadResults, plain_result
 from csms.wire.reading import items, section, text
 from csms.wire.schedules import UNKNOWN, read_composite
 from csms.wire.statuses import overall
 from csms.wire.translator import Payload
 
 
-def decode(command: Command, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
-    """The result; answers that the station left half empty give what they hold."""
-    answer = answers[0] if answers else {}
-    if isinstance(command, SetVariables):
-        return _set(command, answer)
-    if isinstance(command, GetVariables):
-        return _got(command, answer)
-    status = text(answer, "status") or "Accepted"
-    composite = _composite(answer, zone) if isinstance(command, GetCompositeSchedule) else None
-    return CommandResult(status, composite=composite, data=_data(answer), payload=answer)
-
-
-def _set(command: SetVariables, answer: Payload) -> CommandResult:
+def _set(command: SetVariables, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
     """A variable that the answer leaves out was not set."""
+    answer = answers[0] if answers else {}
     statuses = dict.fromkeys(command.values, "Rejected")
     for entry in items(answer, "setVariableResult"):
         statuses[variables.written(entry)] = text(entry, "attributeStatus")
     return CommandResult(overall(statuses.values()), values=dict(statuses), payload=answer)
 
 
-def _got(command: GetVariables, answer: Payload) -> CommandResult:
+def _got(command: GetVariables, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
     """Every name asked for; None where the station refused it or it can only be written."""
+    answer = answers[0] if answers else {}
     told: dict[str, str | None] = dict.fromkeys(command.names)
     statuses = []
     for entry in items(answer, "getVariableResult"):
@@ -47,13 +40,29 @@ def _got(command: GetVariables, answer: Payload) -> CommandResult:
     return CommandResult(overall(statuses), values=told, payload=answer)
 
 
-def _composite(answer: Payload, zone: tzinfo) -> CompositeSchedule | None:
+def _composite(command: GetCompositeSchedule, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
+    plain = plain_result(answers)
+    return replace(plain, composite=_schedule(plain.payload, zone))
+
+
+def _data(command: SendData, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
+    """Data may be any JSON; what is no text is told as its JSON text."""
+    plain = plain_result(answers)
+    data = plain.payload.get("data")
+    written = data if isinstance(data, str) else "" if data is None else orjson.dumps(data).decode()
+    return replace(plain, data=written)
+
+
+def _schedule(answer: Mapping[str, Any], zone: tzinfo) -> CompositeSchedule | None:
     if answer.get("status") != "Accepted":
         return None
     schedule = section(answer, "schedule")
     return read_composite(schedule, schedule.get("scheduleStart"), zone) if schedule else UNKNOWN
 
 
-def _data(answer: Payload) -> str:
-    data = answer.get("data")
-    return text(answer, "data") if isinstance(data, str) or data is None else orjson.dumps(data).decode()
+RESULTS: Mapping[type[Command], ReadResults] = {
+    SetVariables: _set,
+    GetVariables: _got,
+    GetCompositeSchedule: _composite,
+    SendData: _data,
+}

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from csms.model.inbound import Authorize, AuthorizeReply
 from csms.model.session import AuthorizationStatus
-from csms.station.context import StationContext
+from csms.station.context import Handlers, StationContext
 
 
 async def authorize(
@@ -28,3 +28,6 @@ async def judge(context: StationContext, id_token: str) -> AuthorizeReply:
     if status is AuthorizationStatus.ACCEPTED and row.expires_at is not None and row.expires_at <= context.clock.now():
         status = AuthorizationStatus.EXPIRED
     return AuthorizeReply(status, row.group_id, row.expires_at)
+
+
+HANDLERS: Handlers = {Authorize: authorize}

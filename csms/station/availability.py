@@ -9,7 +9,7 @@ from csms.model.event import ConnectorChanged
 from csms.model.ids import ConnectorRef
 from csms.model.inbound import Acknowledged, StatusReport
 from csms.model.station import ConnectorStatus
-from csms.station.context import EVSE_ID_MAX, StationContext
+from csms.station.context import EVSE_ID_MAX, Handlers, StationContext
 from csms.station.state import Needs
 from csms.station.work import Work
 from csms.store import changes
@@ -65,3 +65,6 @@ def _apply(context: StationContext, station_id: str, message: StatusReport, rece
     if before is not message.status:
         ref = ConnectorRef(evse.ref.station_id, evse.ref.evse_id, message.connector_id)
         context.bus.publish(ConnectorChanged(ref, message.status, received_at))
+
+
+HANDLERS: Handlers = {StatusReport: status}

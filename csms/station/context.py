@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, STRANGERS_MAX
 from csms.model.clock import Clock
+from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
+from csms.model.inbound import Inbound, Reply
 from csms.model.station import CurrentKind, EvseRating
 from csms.station.bus import EventBus
 from csms.station.starts import RecentSessions, Start, Transaction
@@ -49,6 +52,7 @@ class StationContext:
     stations: dict[str, StationState] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
     session_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    operation_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     starts: RecentSessions[Start] = field(default_factory=RecentSessions)
     transactions: RecentSessions[Transaction] = field(default_factory=RecentSessions)
     tokens: TokenBook = field(init=False)
@@ -74,3 +78,17 @@ class StationContext:
     def fresh(self, said: datetime | None, received_at: datetime) -> bool:
         """Whether what a station says happened just now, by a clock that is set: no late repeat of something old."""
         return said is not None and abs((received_at - said).total_seconds()) <= CLOCK_SKEW_FLAG_S
+
+
+Handler = Callable[[StationContext, str, Any, datetime], Awaitable[Reply]]
+"""What a block does with a message of a station: what it says is durable when the answer is there."""
+
+Handlers = Mapping[type[Inbound], Handler]
+
+Send = Callable[[Command], Awaitable[CommandResult]]
+"""Send a command on the station's link; raises as `Link.send` does."""
+
+Performer = Callable[[StationContext, str, Any, Send], Awaitable[CommandResult]]
+"""What a block does around a command (context, station, command, send): note it before, enter the answer after."""
+
+Performers = Mapping[type[Command], Performer]

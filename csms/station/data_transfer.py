@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from csms.model.inbound import Acknowledged, DataTransfer, DataTransferReply, Notice
-from csms.station.context import StationContext
+from csms.station.context import Handlers, StationContext
 from csms.store import changes
 
 DATA_KEPT_CHARACTERS = 10_000
@@ -29,3 +29,6 @@ async def notice(context: StationContext, station_id: str, message: Notice, rece
     """Keep the message under its action."""
     await context.store.writer.commit([changes.add_notice(station_id, received_at, message.action, message.payload)])
     return Acknowledged()
+
+
+HANDLERS: Handlers = {DataTransfer: data_transfer, Notice: notice}

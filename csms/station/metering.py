@@ -14,7 +14,7 @@ from typing import NamedTuple
 from csms.model.event import Metered
 from csms.model.inbound import Acknowledged, MeterReport
 from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC, VOLTAGE, Sample
-from csms.station.context import StationContext
+from csms.station.context import Handlers, StationContext
 from csms.station.state import EvseState, OpenSession
 from csms.station.work import Work
 from csms.store import changes
@@ -220,3 +220,6 @@ def _power(samples: Sequence[Sample]) -> float | None:
         return None
     fallback_v = voltage.get("", NOMINAL_VOLTAGE_V)
     return sum(amps * voltage.get(phase, fallback_v) for phase, amps in current.items())
+
+
+HANDLERS: Handlers = {MeterReport: report}

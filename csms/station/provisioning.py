@@ -9,7 +9,7 @@ from csms.model.errors import StoreUnavailable
 from csms.model.event import StationBooted
 from csms.model.inbound import Boot, BootReply, Heartbeat, HeartbeatReply
 from csms.model.station import RegistrationStatus
-from csms.station.context import StationContext
+from csms.station.context import Handlers, StationContext
 from csms.station.work import Work
 from csms.store import changes
 
@@ -56,3 +56,6 @@ async def heartbeat(
 def plan_heartbeat(context: StationContext, station_id: str, message: Heartbeat, received_at: datetime) -> Work:
     """The same, answered at once."""
     return Work((), HeartbeatReply(context.clock.now()))
+
+
+HANDLERS: Handlers = {Boot: boot, Heartbeat: heartbeat}

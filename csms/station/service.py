@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -20,45 +20,37 @@ from csms.model.errors import CsmsError, PeerError, StationOffline, StoreUnavail
 from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
-    Authorize,
-    Boot,
-    DataTransfer,
     Heartbeat,
     Inbound,
     MeterReport,
-    Notice,
     Reply,
-    SessionStarted,
-    SessionStopped,
     StatusReport,
     TransactionEvent,
 )
 from csms.station import authorization, availability, data_transfer, metering, provisioning, registration, transactions
 from csms.station.bus import EventBus
-from csms.station.context import StationContext, StationSettings
+from csms.station.context import Handlers, Performers, StationContext, StationSettings
 from csms.station.ports import Link
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.engine import Store
+from csms.store.station_tables import Operation
 
 log = logging.getLogger(__name__)
 
-Handler = Callable[[StationContext, str, Any, datetime], Awaitable[Reply]]
-
-HANDLERS: dict[type, Handler] = {
-    Boot: provisioning.boot,
-    Heartbeat: provisioning.heartbeat,
-    StatusReport: availability.status,
-    Authorize: authorization.authorize,
-    SessionStarted: transactions.started,
-    SessionStopped: transactions.stopped,
-    TransactionEvent: transactions.event,
-    MeterReport: metering.report,
-    DataTransfer: data_transfer.data_transfer,
-    Notice: data_transfer.notice,
+HANDLERS: Handlers = {
+    **provisioning.HANDLERS,
+    **availability.HANDLERS,
+    **authorization.HANDLERS,
+    **transactions.HANDLERS,
+    **metering.HANDLERS,
+    **data_transfer.HANDLERS,
 }
+
+PERFORMERS: Performers = {}
+"""Commands that a block does something around; all others are just sent."""
 
 Planner = Callable[[StationContext, str, Any, datetime], Work | None]
 
@@ -91,8 +83,10 @@ class StationService:
     async def restore(self) -> None:
         """Load stations, connectors and open sessions, so that a restart forgets nothing (pain 6)."""
         await registration.restore(self._context)
-        first = await self._context.store.reader.max_session_id() + 1
-        self._context.session_ids = itertools.count(first)
+        reader = self._context.store.reader
+        self._context.session_ids = itertools.count(await reader.max_session_id() + 1)
+        operations = await reader.find(Operation, newest=1)
+        self._context.operation_ids = itertools.count(operations[0].id + 1 if operations else 1)
         rows = await self._context.store.reader.recent_starts(STARTS_RESTORED)
         complete = len(rows) < STARTS_RESTORED
         self._context.starts.restore([(_start(row), row.id, row.received_at) for row in rows], complete)
@@ -168,7 +162,10 @@ class StationService:
             raise UnknownStation(f"no station {station_id!r} is registered")
         if station.link is None:
             raise StationOffline(f"station {station_id} is not connected")
-        return await station.link.send(command)
+        performer = PERFORMERS.get(type(command))
+        if performer is None:
+            return await station.link.send(command)
+        return await performer(self._context, station_id, command, station.link.send)
 
     async def set_needs(self, evse: EvseRef, energy_wh: float | None, departure: datetime | None) -> None:
         """What the driver wants from this plug-in; kept with the running session or for the next one.

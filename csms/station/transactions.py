@@ -22,7 +22,7 @@ from csms.model.inbound import (
 from csms.model.session import StopReason
 from csms.station import metering
 from csms.station.authorization import judge
-from csms.station.context import StationContext
+from csms.station.context import Handlers, StationContext
 from csms.station.starts import Start, Transaction
 from csms.station.state import EvseState, Needs, OpenSession
 from csms.station.work import Work
@@ -361,3 +361,6 @@ async def _close(
     await context.store.writer.commit([*before, ended])
     evse.session, evse.needs, evse.power_w = None, Needs(), 0.0
     context.bus.publish(SessionClosed(session.session_id, evse.ref, at))
+
+
+HANDLERS: Handlers = {SessionStarted: started, SessionStopped: stopped, TransactionEvent: event}

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Executable, Table, bindparam, insert, update
+from sqlalchemy import Executable, Table, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from csms.model.meter import Sample
@@ -99,6 +99,12 @@ def update_where(table: Table, keys: Sequence[str]) -> Statement:
     """UPDATE of the row with these `keys`, handed in as `key_<name>`; all other parameters are the new values."""
     conditions = [table.columns[name] == bindparam(KEY_PREFIX + name) for name in keys]
     return Statement(lambda dialect: update(table).where(*conditions))
+
+
+def delete_where(table: Table, keys: Sequence[str]) -> Statement:
+    """DELETE of the rows with these `keys`, handed in as `key_<name>`."""
+    conditions = [table.columns[name] == bindparam(KEY_PREFIX + name) for name in keys]
+    return Statement(lambda dialect: delete(table).where(*conditions))
 
 
 def merged(changes: Iterable[Change]) -> tuple[list[tuple[Statement, list[Row]]], list[SampleBatch]]:

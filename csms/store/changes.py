@@ -17,6 +17,7 @@ from csms.store.change import (
     SampleBatch,
     SampleChange,
     Statement,
+    delete_where,
     insert_ignoring,
     plain_insert,
     update_where,
@@ -174,6 +175,27 @@ def put_upper_bound(bound: UpperBoundRow) -> Change:
     return RowChange(_PUT_UPPER_BOUND, [row_of(bound)])
 
 
+def put_row(row: SQLModel) -> Change:
+    """A row of any table that names its own key, new or changed as a whole."""
+    return RowChange(_put_statement(type(row)), [row_of(row)])
+
+
+def add_row(row: SQLModel) -> Change:
+    """A new row of any table; one with its key must not be there."""
+    return RowChange(_add_statement(type(row)), [row_of(row)])
+
+
+def set_columns(model: type[SQLModel], keys: Mapping[str, Any], **values: Any) -> Change:
+    """Set columns of the rows whose `keys` have these values; ValueError for an unknown column."""
+    return _update(model, keys, values)
+
+
+def delete_rows(model: type[SQLModel], **keys: Any) -> Change:
+    """Take away the rows whose columns have these values."""
+    row = {KEY_PREFIX + name: value for name, value in keys.items()}
+    return RowChange(_delete_statement(model, tuple(keys)), [row])
+
+
 def put_external_id(scope: str, local: str, external: str) -> Change:
     """A platform's identifier for our key; one that is there already stays. Taken by another key: the commit fails."""
     return RowChange(_PUT_EXTERNAL_ID, [{"scope": scope, "local": local, "external": external}])
@@ -182,6 +204,24 @@ def put_external_id(scope: str, local: str, external: str) -> Change:
 def _update(model: type[SQLModel], keys: Mapping[str, Any], values: Mapping[str, Any]) -> Change:
     row = {KEY_PREFIX + name: value for name, value in keys.items()} | dict(sorted(values.items()))
     return RowChange(_update_statement(model, tuple(keys), tuple(sorted(values))), [row] if values else [])
+
+
+@cache
+def _put_statement(model: type[SQLModel]) -> Statement:
+    table = table_of(model)
+    return upsert(table, [column.name for column in table.primary_key.columns])
+
+
+@cache
+def _add_statement(model: type[SQLModel]) -> Statement:
+    return plain_insert(table_of(model))
+
+
+@cache
+def _delete_statement(model: type[SQLModel], keys: tuple[str, ...]) -> Statement:
+    if not keys:
+        raise ValueError("which rows?")
+    return delete_where(table_of(model), keys)
 
 
 @cache

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
+from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -42,6 +43,17 @@ class Reading:
         """The first row, detached; None without any."""
         found = await self.rows(query.limit(1))
         return found[0] if found else None
+
+    async def find(self, model: type[_Row], *, newest: int | None = None, **given: Any) -> Sequence[_Row]:
+        """Rows whose columns have the given values (None: any), in order of their key; `newest`: that many, from the
+        highest key down."""
+        columns = inspect(model).columns
+        conditions = [columns[name] == value for name, value in given.items() if value is not None]
+        keys = inspect(model).primary_key
+        query = select(model).where(*conditions)
+        if newest is None:
+            return await self.rows(query.order_by(*keys))
+        return await self.rows(query.order_by(*(key.desc() for key in keys)).limit(newest))
 
     async def value(self, query: SelectOfScalar[Any]) -> Any:
         """One figure."""

@@ -10,11 +10,11 @@ from collections.abc import Callable
 import pytest
 
 from csms.model.station import Protocol
-from csms.ocpp201.actions import COMMANDS
+from csms.ocpp201.actions import OUTGOING
 from tests.support.equivalence import FULL, compare
 from tests.support.examples import actions
 
-REQUESTS = [action for action in actions(Protocol.OCPP201) if action not in COMMANDS]
+REQUESTS = [action for action in actions(Protocol.OCPP201) if action not in OUTGOING]
 
 
 @pytest.mark.req("SR-02", "HP-D2", "HP-D3", "HP-D5", "HP-D6", "HP-D7")

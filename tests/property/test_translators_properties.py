@@ -206,12 +206,12 @@ PERIODS = st.lists(LIMITS, min_size=1, max_size=6).map(
 )
 PROFILES = st.builds(
     lambda purpose, kind, unit, periods, stack: ChargingProfile(
-        1,
-        stack,
-        purpose,
-        kind,
-        unit,
-        periods,
+        profile_id=1,
+        stack_level=stack,
+        purpose=purpose,
+        kind=kind,
+        unit=unit,
+        periods=periods,
         start=NOW,
         transaction_id="4711" if purpose is ProfilePurpose.TX else None,
     ),

@@ -24,8 +24,8 @@ from csms.model.inbound import (
 from csms.model.meter import Sample
 from csms.model.session import StopReason
 from csms.model.station import ConnectorStatus, StationIdentity
-from csms.ocpp16 import TRANSLATOR, Translator
-from csms.ocpp16.actions import COMMANDS, NOTICES
+from csms.ocpp16 import TRANSLATOR, translator
+from csms.ocpp16.actions import NOTICES, OUTGOING
 from csms.wire.codec import Codec
 from csms.wire.frames import Call, decode
 
@@ -178,10 +178,10 @@ def test_the_actions_are_those_of_the_ocpp_package() -> None:
     both = {"DataTransfer"}
     read_by_us = {"BootNotification", "Heartbeat", "StatusNotification", "Authorize", "StartTransaction"}
     read_by_us |= {"StopTransaction", "MeterValues"}
-    assert read_by_us | both | set(NOTICES) | COMMANDS == {action.value for action in Action}
+    assert read_by_us | both | set(NOTICES) | OUTGOING == {action.value for action in Action}
 
 
-@pytest.mark.parametrize("action", sorted(COMMANDS))
+@pytest.mark.parametrize("action", sorted(OUTGOING))
 def test_what_only_we_may_send_is_not_supported(action: str) -> None:
     assert refused(action, "{}").code is RpcErrorCode.NOT_SUPPORTED
 
@@ -205,8 +205,8 @@ def test_bad_payloads_are_refused(action: str, payload: str, code: RpcErrorCode)
 
 @pytest.mark.req("SR-05", "RB-39")
 def test_times_without_zone_follow_the_station() -> None:
-    translator = Translator(timezone(timedelta(hours=8)))
+    local = translator(timezone(timedelta(hours=8)))
     payload = {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": "2026-03-01T20:00:00"}
-    message = translator.decode_call("StartTransaction", payload, NOW)
+    message = local.decode_call("StartTransaction", payload, NOW)
     assert isinstance(message, SessionStarted)
     assert message.time == NOW

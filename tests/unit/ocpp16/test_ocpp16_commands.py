@@ -43,7 +43,14 @@ CODEC = Codec(TRANSLATOR)
 def profile(purpose: ProfilePurpose, transaction_id: str | None = None) -> ChargingProfile:
     periods = (SchedulePeriod(0, 21.4, 3), SchedulePeriod(900, 6.0))
     return ChargingProfile(
-        9, 1, purpose, ProfileKind.ABSOLUTE, RateUnit.A, periods, start=NOW, transaction_id=transaction_id
+        profile_id=9,
+        stack_level=1,
+        purpose=purpose,
+        kind=ProfileKind.ABSOLUTE,
+        unit=RateUnit.A,
+        periods=periods,
+        start=NOW,
+        transaction_id=transaction_id,
     )
 
 
@@ -120,8 +127,8 @@ def written(purpose: str, **more: Any) -> dict[str, Any]:
             "GetCompositeSchedule",
             {"connectorId": 1, "duration": 900, "chargingRateUnit": "W"},
         ),
-        (ChangeAvailability(0, False), "ChangeAvailability", {"connectorId": 0, "type": "Inoperative"}),
-        (ChangeAvailability(2, True), "ChangeAvailability", {"connectorId": 2, "type": "Operative"}),
+        (ChangeAvailability(False), "ChangeAvailability", {"connectorId": 0, "type": "Inoperative"}),
+        (ChangeAvailability(True, 2), "ChangeAvailability", {"connectorId": 2, "type": "Operative"}),
         (UnlockConnector(2), "UnlockConnector", {"connectorId": 2}),
         (SendData("Acme"), "DataTransfer", {"vendorId": "Acme"}),
         (SendData("Acme", "m", "d"), "DataTransfer", {"vendorId": "Acme", "messageId": "m", "data": "d"}),
@@ -178,7 +185,7 @@ def test_a_status(status: str) -> None:
 
 
 def test_other_statuses() -> None:
-    assert result(ChangeAvailability(0, False), {"status": "Scheduled"}).accepted
+    assert result(ChangeAvailability(False), {"status": "Scheduled"}).accepted
     assert result(UnlockConnector(1), {"status": "UnlockFailed"}).status == "UnlockFailed"
     assert result(ClearChargingProfile(), {"status": "Unknown"}).status == "Unknown"
     assert result(SendData("Acme"), {"status": "Accepted", "data": "x"}).data == "x"

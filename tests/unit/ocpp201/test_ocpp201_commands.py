@@ -47,7 +47,14 @@ LEFT = {"component": {"name": "Connector", "instance": "left"}, "variable": {"na
 def profile(purpose: ProfilePurpose, transaction_id: str | None = None) -> ChargingProfile:
     periods = (SchedulePeriod(0, 21.4, 3), SchedulePeriod(900, 6.0))
     return ChargingProfile(
-        9, 1, purpose, ProfileKind.ABSOLUTE, RateUnit.A, periods, start=NOW, transaction_id=transaction_id
+        profile_id=9,
+        stack_level=1,
+        purpose=purpose,
+        kind=ProfileKind.ABSOLUTE,
+        unit=RateUnit.A,
+        periods=periods,
+        start=NOW,
+        transaction_id=transaction_id,
     )
 
 
@@ -144,8 +151,8 @@ TAG = {"idToken": "TAG", "type": "Central"}
             "GetCompositeSchedule",
             {"evseId": 0, "duration": 900, "chargingRateUnit": "W"},
         ),
-        (ChangeAvailability(0, False), "ChangeAvailability", {"operationalStatus": "Inoperative"}),
-        (ChangeAvailability(2, True), "ChangeAvailability", {"operationalStatus": "Operative", "evse": {"id": 2}}),
+        (ChangeAvailability(False), "ChangeAvailability", {"operationalStatus": "Inoperative"}),
+        (ChangeAvailability(True, 2), "ChangeAvailability", {"operationalStatus": "Operative", "evse": {"id": 2}}),
         (UnlockConnector(2), "UnlockConnector", {"evseId": 2, "connectorId": 1}),
         (SendData("Acme", "m", "d"), "DataTransfer", {"vendorId": "Acme", "messageId": "m", "data": "d"}),
         (

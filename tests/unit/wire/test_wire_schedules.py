@@ -16,7 +16,15 @@ START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 def profile(kind: ProfileKind, **more: Any) -> ChargingProfile:
     periods = (SchedulePeriod(0, 16.0, 3), SchedulePeriod(900, 6.0))
-    return ChargingProfile(7, 2, ProfilePurpose.TX_DEFAULT, kind, RateUnit.A, periods, **more)
+    return ChargingProfile(
+        profile_id=7,
+        stack_level=2,
+        purpose=ProfilePurpose.TX_DEFAULT,
+        kind=kind,
+        unit=RateUnit.A,
+        periods=periods,
+        **more,
+    )
 
 
 @pytest.mark.parametrize(
