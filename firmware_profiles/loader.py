@@ -12,6 +12,7 @@ from typing import Any
 GRADES = ("verified", "reported", "generic")
 UNITS = ("A", "W")
 KINDS = ("Absolute", "Relative")
+PURPOSES = ("ChargingStationMaxProfile", "TxDefaultProfile", "TxProfile")
 
 
 class ProfileInvalid(ValueError):
@@ -20,16 +21,42 @@ class ProfileInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How the station takes charging profiles; None means "as it declares, else the neutral way".
+    """How the station takes limits on its load; None means "as it declares, else the neutral way".
 
-    `unit` A or W when it understands only that; `periods_max` periods of a schedule; `stack_level` when only one works;
-    `kind` when it refuses the other; `reaction_s` until a limit acts.
+    `purposes` that work, best first (ChargingStationMaxProfile, TxDefaultProfile, TxProfile); empty: no profile works.
+    `static_key` is a configuration key that limits the load for good, in `static_unit` (A, mA, dA, W), kept by flash
+    memory, so the last resort. `unit` A or W when only that works; `unit_key_lies`: what it declares of units is wrong.
+    `kind` Absolute or Relative when it refuses the other; `stack_level` when only one works. `connector`: "station" (0)
+    or "outlet" (1..n) when only that works; `station_only`: a limit on one outlet acts on all of them.
+    `periods_max`, `profiles_max`, `profile_id_max`: the largest that it takes. `steps_a`: the only currents there are,
+    lower ones are taken; `step_a` otherwise. Under `floor_a` or `floor_w` it stops. `zero_means` pause, remote_stop
+    (0 must be sent as a stop) or hangs (0 must never be sent). `after_reconnect` kept or lost; `repeat_same` harmless
+    or harmful. `confirm_by`: what proves a limit, best first, of offered, power, composite; empty: nothing does.
+    `reaction_s` until a limit acts.
     """
 
+    purposes: tuple[str, ...] = PURPOSES
+    static_key: str = ""
+    static_unit: str = "A"
     unit: str | None = None
-    periods_max: int | None = None
-    stack_level: int | None = None
+    unit_key_lies: bool = False
     kind: str | None = None
+    stack_level: int | None = None
+    connector: str | None = None
+    station_only: bool = False
+    profile_id_max: int | None = None
+    periods_max: int | None = None
+    profiles_max: int | None = None
+    step_a: float = 0.1
+    steps_a: tuple[float, ...] = ()
+    floor_a: float = 6.0
+    floor_w: int = 0
+    zero_means: str = "pause"
+    after_reconnect: str = "lost"
+    repeat_same: str = "harmless"
+    needs_number_phases: bool = False
+    tx_profile_needs_transaction_id: bool = False
+    confirm_by: tuple[str, ...] = ("offered", "power", "composite")
     reaction_s: float | None = None
 
 
