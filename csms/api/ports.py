@@ -78,6 +78,10 @@ class ReadPort(Protocol):
         """Charging profiles as sent, newest first."""
         ...
 
+    async def find(self, model: Any, *, newest: int | None = None, **given: Any) -> Sequence[Any]:
+        """Rows whose columns have the given values (None: any) by their key; `newest`: so many, from the last one."""
+        ...
+
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan in force."""
         ...

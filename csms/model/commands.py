@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from csms.model.battery_swap import RequestBatterySwap
 from csms.model.command import (
     ChangeAvailability,
     ClearChargingProfile,
@@ -20,6 +21,17 @@ from csms.model.command import (
     Trigger,
     UnlockConnector,
 )
+from csms.model.der import ClearDerControl, GetDerControl, SetDerControl
+from csms.model.event_stream import AdjustEventStream, GetEventStreams
+from csms.model.payment import WebPaymentStarted
+from csms.model.tariff import ChangeTransactionTariff, ClearTariffs, GetTariffs, SetDefaultTariff
+from csms.model.v2x import (
+    AllowEnergyTransfer,
+    SendAfrrSignal,
+    SetV2xProfile,
+    UpdateDynamicSchedule,
+    UsePriorityCharging,
+)
 
 COMMANDS: Mapping[str, type[Command]] = {
     "remote_start": RemoteStart,
@@ -35,4 +47,20 @@ COMMANDS: Mapping[str, type[Command]] = {
     "unlock_connector": UnlockConnector,
     "data_transfer": SendData,
     "call": RawCall,
+    "set_v2x_profile": SetV2xProfile,
+    "update_dynamic_schedule": UpdateDynamicSchedule,
+    "use_priority_charging": UsePriorityCharging,
+    "allow_energy_transfer": AllowEnergyTransfer,
+    "afrr_signal": SendAfrrSignal,
+    "set_der_control": SetDerControl,
+    "get_der_control": GetDerControl,
+    "clear_der_control": ClearDerControl,
+    "set_default_tariff": SetDefaultTariff,
+    "get_tariffs": GetTariffs,
+    "clear_tariffs": ClearTariffs,
+    "change_transaction_tariff": ChangeTransactionTariff,
+    "adjust_event_stream": AdjustEventStream,
+    "get_event_streams": GetEventStreams,
+    "request_battery_swap": RequestBatterySwap,
+    "web_payment_started": WebPaymentStarted,
 }

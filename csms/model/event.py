@@ -64,6 +64,15 @@ class SessionNeedsChanged(Struct, frozen=True):
     at: datetime
 
 
+class PriorityChargingChanged(Struct, frozen=True):
+    """A transaction charges as fast as it may now, or follows its plan again (2.1)."""
+
+    station_id: str
+    transaction_id: str
+    active: bool
+    at: datetime
+
+
 class Metered(Struct, frozen=True):
     """Samples of one EVSE were stored."""
 
@@ -88,6 +97,7 @@ Event = (
     | SessionOpened
     | SessionClosed
     | SessionNeedsChanged
+    | PriorityChargingChanged
     | Metered
     | LimitChanged
 )

@@ -26,7 +26,7 @@ REGISTER_NOISE_WH = 1.0
 """A stop register may be one below the start by rounding (lbbrhzn/ocpp#1810)."""
 
 
-_INSIDE = frozenset({"Inlet", "EV", "Body", "Cable"})
+_INSIDE = frozenset({"Inlet", "EV", "Body", "Cable", "Upstream"})
 """Where a value is not what the EVSE delivers, unless nothing else is told."""
 
 _ACKNOWLEDGED = Acknowledged()

@@ -20,6 +20,7 @@ from csms.model.errors import CsmsError, PeerError, StationOffline, StoreUnavail
 from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
+    Extended,
     Heartbeat,
     Inbound,
     MeterReport,
@@ -27,7 +28,21 @@ from csms.model.inbound import (
     StatusReport,
     TransactionEvent,
 )
-from csms.station import authorization, availability, data_transfer, metering, provisioning, registration, transactions
+from csms.station import (
+    authorization,
+    availability,
+    battery_swap,
+    data_transfer,
+    der,
+    driver_checks,
+    event_streams,
+    metering,
+    provisioning,
+    registration,
+    tariffs,
+    transactions,
+    v2x,
+)
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Performers, StationContext, StationSettings
 from csms.station.ports import Link
@@ -47,9 +62,20 @@ HANDLERS: Handlers = {
     **transactions.HANDLERS,
     **metering.HANDLERS,
     **data_transfer.HANDLERS,
+    **v2x.HANDLERS,
+    **der.HANDLERS,
+    **event_streams.HANDLERS,
+    **battery_swap.HANDLERS,
+    **driver_checks.HANDLERS,
 }
 
-PERFORMERS: Performers = {}
+PERFORMERS: Performers = {
+    **v2x.PERFORMERS,
+    **der.PERFORMERS,
+    **tariffs.PERFORMERS,
+    **event_streams.PERFORMERS,
+    **battery_swap.PERFORMERS,
+}
 """Commands that a block does something around; all others are just sent."""
 
 Planner = Callable[[StationContext, str, Any, datetime], Work | None]
@@ -134,6 +160,10 @@ class StationService:
         station = self._context.stations[station_id]
         station.last_seen_at = received_at
         async with self._turns[station_id]:
+            while isinstance(message, Extended):
+                for extra in message.extras:
+                    await HANDLERS[type(extra)](self._context, station_id, extra, received_at)
+                message = message.message
             return await HANDLERS[type(message)](self._context, station_id, message, received_at)
 
     def take(
