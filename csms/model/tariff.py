@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from csms.model.charging_profile import Moment
-from csms.model.command import Command, EvseNumber, TransactionName
+from csms.model.command import Command, EvseNumber
+from csms.model.v2x import Transaction
 
 TariffName = Annotated[str, Meta(min_length=1, max_length=60)]
 Price = Annotated[float, Meta(gt=-1e9, lt=1e9)]
@@ -168,5 +169,5 @@ class ClearTariffs(Command, frozen=True):
 class ChangeTransactionTariff(Command, frozen=True):
     """Let a running session go on under another tariff."""
 
-    transaction_id: TransactionName
+    transaction_id: Transaction
     tariff: Tariff

@@ -13,13 +13,15 @@ from msgspec import Meta, Struct, field
 
 from csms.model.bounds import SCHEDULE_PERIODS_MAX
 from csms.model.charging_profile import Moment, Number, RateUnit
-from csms.model.command import Command, EvseNumber, TransactionName
+from csms.model.command import Command, EvseNumber
 from csms.model.inbound import Inbound, Reply
 
 Rate = Annotated[float, Meta(gt=-1e9, lt=1e9)]
 """In the unit of the schedule; what flows out of the car is negative."""
 Draw = Annotated[float, Meta(ge=0, lt=1e9)]
 Feed = Annotated[float, Meta(gt=-1e9, le=0)]
+Transaction = Annotated[str, Meta(min_length=1, max_length=36)]
+"""The name of a transaction, no longer than in 2.1."""
 Span = Annotated[int, Meta(gt=0, lt=2**31)]
 
 CURVE_POINTS_MAX = 20
@@ -140,7 +142,7 @@ class V2xProfile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     valid_from: Moment | None = None
     valid_to: Moment | None = None
     recurrency: Literal["Daily", "Weekly"] | None = None
-    transaction_id: TransactionName | None = None
+    transaction_id: Transaction | None = None
     update_interval_s: Span | None = None
     offline_max_s: Span | None = None
     ends_after_offline: bool | None = None
@@ -207,14 +209,14 @@ class UpdateDynamicSchedule(Command, frozen=True):
 class UsePriorityCharging(Command, frozen=True):
     """Charge this session as fast as its PriorityCharging profile lets it, or no longer so (K21)."""
 
-    transaction_id: TransactionName
+    transaction_id: Transaction
     activate: bool = True
 
 
 class AllowEnergyTransfer(Command, frozen=True):
     """Tell which ways to move energy this session may use (Q01)."""
 
-    transaction_id: TransactionName
+    transaction_id: Transaction
     allowed: Annotated[tuple[EnergyTransfer, ...], Meta(min_length=1, max_length=11)]
 
 

@@ -14,6 +14,7 @@ from csms.wire.times import parse_time
 from csms.wire.translator import Payload
 
 NAMES: Names = {
+    "start": "startTime",
     "points": "curveData",
     "unit": "yUnit",
     "reactive_power": "reactivePowerParams",
