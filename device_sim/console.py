@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -41,6 +42,14 @@ SHOW_WALL_S = 0.5
 Text = Callable[..., str]
 
 
+class Version(StrEnum):
+    """What made-up stations may speak."""
+
+    OCPP16 = "1.6"
+    OCPP201 = "2.0.1"
+    OCPP21 = "2.1"
+
+
 @dataclass(frozen=True, slots=True)
 class Common:
     """What both commands take."""
@@ -60,6 +69,7 @@ class Common:
     as_json: bool
     declared: Declared
     quiet: bool
+    version: Version | None
 
 
 def build(text: Text) -> typer.Typer:
@@ -84,10 +94,11 @@ def build(text: Text) -> typer.Typer:
         as_json: bool = option["as_json"],
         declared: Declared = option["declared"],
         quiet: bool = option["quiet"],
+        version: Version | None = option["version"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet,
+            declared, quiet, version,
         )  # fmt: skip
         _Run(text, common).fleet()
 
@@ -113,10 +124,11 @@ def build(text: Text) -> typer.Typer:
         as_json: bool = option["as_json"],
         declared: Declared = option["declared"],
         quiet: bool = option["quiet"],
+        version: Version | None = option["version"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet,
+            declared, quiet, version,
         )  # fmt: skip
         _Run(text, common).replay(file, source_day, skip_bad_rows)
 
@@ -144,6 +156,7 @@ def _options(text: Text) -> dict[str, Any]:
         "as_json": typer.Option(False, "--json", help=words("json")),
         "declared": typer.Option(Declared.TRUE, "--declared", help=words("declared")),
         "quiet": typer.Option(False, "--quiet", help=words("quiet")),
+        "version": typer.Option(None, "--version", help=words("version")),
     }
 
 
@@ -182,7 +195,8 @@ class _Run:
         common = self._common
         try:
             clock, zone = clock_from_environment(), ZoneInfo(common.zone)
-            piles = read_piles(common.piles_file) if common.piles_file else generate_piles(common.piles)
+            spoken = f"ocpp{common.version.value}" if common.version else None
+            piles = read_piles(common.piles_file) if common.piles_file else generate_piles(common.piles, spoken)
         except OSError as fault:
             self._fail("unreadable", file=str(common.piles_file), reason=fault.strerror or str(fault))
         except (ValueError, KeyError) as fault:
