@@ -122,6 +122,8 @@ class RetentionSection(_Section):
     profile_days: int = Field(default=400, ge=0)
     notice_days: int = Field(default=400, ge=0)
     outbox_days: int = Field(default=90, ge=0)
+    stream_days: int = Field(default=30, ge=0)
+    v2x_days: int = Field(default=400, ge=0)
 
 
 class Settings(BaseSettings):

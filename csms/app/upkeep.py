@@ -124,4 +124,6 @@ def _keep(section: RetentionSection) -> KeepDays:
         profiles=section.profile_days,
         notices=section.notice_days,
         outbox=section.outbox_days,
+        streams=section.stream_days,
+        v2x=section.v2x_days,
     )

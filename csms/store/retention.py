@@ -19,6 +19,7 @@ from csms.store.change import RowChange, Statement
 from csms.store.changes import table_of
 from csms.store.due import QUARTER_S
 from csms.store.queries import Reader
+from csms.store.station_tables import StreamBatch, V2xEvent
 from csms.store.tables import MeteringPoint, Notice, OutboxRow, PlanRow, ProfileRow, Rollup, Sample
 from csms.store.times import Moment, floored
 from csms.store.writer import Writer
@@ -64,6 +65,8 @@ class KeepDays:
     profiles: int = 400
     notices: int = 400
     outbox: int = 90
+    streams: int = 30
+    v2x: int = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ _DATED: Mapping[str, _Dated] = {
     "plans": _Dated(PlanRow, PlanRow.made_at),
     "profiles": _Dated(ProfileRow, ProfileRow.sent_at),
     "notices": _Dated(Notice, Notice.received_at),
+    "streams": _Dated(StreamBatch, StreamBatch.received_at),
+    "v2x": _Dated(V2xEvent, V2xEvent.received_at),
     "outbox": _Dated(OutboxRow, OutboxRow.acked_at, col(OutboxRow.state) == "acked"),
 }
 
