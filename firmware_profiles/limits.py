@@ -103,9 +103,7 @@ class Limits:
         sim=OBEYING,
         one_of=("harmless", "harmful"),
     )
-    needs_number_phases: bool = fact(
-        False, "Without numberPhases the phases are not what was meant.", csms=LADDER, sim=JUDGING
-    )
+    needs_number_phases: bool = fact(False, "Without numberPhases the phases are not what was meant.", csms=LADDER)
     tx_profile_needs_transaction_id: bool = fact(
         False, "A TxProfile without transactionId is refused.", csms=LADDER, sim=JUDGING
     )

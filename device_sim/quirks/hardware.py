@@ -11,6 +11,7 @@ from device_sim.outgoing import Payload
 from device_sim.pile import PROTOCOLS, PileSpec
 from firmware_profiles import Book, FirmwareProfile
 
+SPOKEN_AS = {"ocpp2.1": "ocpp2.0.1"}  # what both have in common
 AC_A, DC_W, VOLTAGE_V = 32.0, 60_000.0, 230.0
 
 
@@ -53,8 +54,9 @@ def check_profiles(book: Book, piles: Sequence[PileSpec]) -> None:
 
 
 def _protocol(profile: FirmwareProfile) -> str:
-    stated: Sequence[str] = (profile.match.protocol, *profile.ocpp.versions)
-    return next((name for name in stated if name in PROTOCOLS), PROTOCOLS[0])
+    stated = (profile.match.protocol, *profile.ocpp.versions)
+    spoken = [SPOKEN_AS.get(name, name) for name in stated if name]
+    return spoken[0] if spoken else PROTOCOLS[0]
 
 
 def connectors(profile: FirmwareProfile) -> int:
