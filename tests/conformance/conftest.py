@@ -1,19 +1,30 @@
-"""How many messages, and the report: CSMS_EQUIVALENCE=10000 CSMS_EQUIVALENCE_REPORT=path pytest tests/conformance."""
+"""A central system for each use case; and how many messages of the proof of equivalence, with its report:
+CSMS_EQUIVALENCE=10000 CSMS_EQUIVALENCE_REPORT=path pytest tests/conformance.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import ocpp.messages
 import pytest
 
 from tests.support.equivalence_report import Row, write
+from tests.support.scripted import Central, central
 
 VOLUME = 300
 """Damaged messages of each request unless CSMS_EQUIVALENCE says otherwise: some ten seconds of one core in all."""
 
 ROWS: list[Row] = []
+
+
+@pytest.fixture
+async def csms(tmp_path: Path) -> AsyncIterator[Central]:
+    """A central system with all its rooms."""
+    async with central(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture

@@ -18,9 +18,12 @@ import asyncio
 import inspect
 import json
 import logging
+import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,8 @@ from csms.app.settings import FeederSettings, Settings
 from csms.app.supervisor import Supervisor
 from csms.model.clock import Clock, system_clock
 from csms.model.command import Command, CommandResult
-from csms.store.tables import Notice, Session
+from csms.store import changes, migrate
+from csms.store.tables import IdToken, Notice, Session
 from tests.support import official
 from tests.support.official import Payload
 
@@ -80,8 +84,8 @@ class ScriptedStation:
     async def connect(self, **options: Any) -> None:
         """Open the websocket (again); raises what `websockets` raises when it is refused."""
         url = f"{self.central.ocpp_url}/{self.station_id}"
-        offered = [Subprotocol(self.protocol)]
-        self._socket = await connect(url, subprotocols=offered, compression=None, proxy=None, **options)
+        usual: dict[str, Any] = {"subprotocols": [Subprotocol(self.protocol)], "compression": None, "proxy": None}
+        self._socket = await connect(url, **(usual | options))
         self._spawn(self._read(self._socket))
 
     async def disconnect(self, code: int = 1000) -> None:
@@ -380,6 +384,11 @@ class Central:
         (row,) = await self.sessions(station_id)
         return row
 
+    async def list_token(self, id_token: str, status: str = "Accepted", **more: Any) -> None:
+        """Make a token known, with a state of its own."""
+        row = IdToken(id_token=id_token, status=status, **more)
+        await self.rooms.store.writer.commit([changes.put_token(row)])
+
     async def notices(self, code: str, station_id: str | None = None) -> Sequence[Notice]:
         """What was kept under this code."""
         return await self.rooms.store.reader.find(Notice, code=code, station_id=station_id)
@@ -425,6 +434,17 @@ class _Faults(logging.Handler):
             self.central.violations.append(f"logged: {record.getMessage()} {detail}")
 
 
+@cache
+def _empty_database() -> bytes:
+    """The tables and nothing in them: migrating takes much longer than copying."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        migrate.upgrade(f"sqlite+aiosqlite:///{folder / 'csms.db'}")
+        return (folder / "csms.db").read_bytes()
+    finally:
+        shutil.rmtree(folder)
+
+
 @asynccontextmanager
 async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Central]:
     """A central system with everything but the HTTP port; `settings` are those of csms.toml.
@@ -439,7 +459,11 @@ async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) 
         "charging": {"control": False},
         "feeders": [FeederSettings(id="site", rating_kw=400.0)],
     }
-    rooms = await build_rooms(Settings(**(chosen | settings)), clock or system_clock())
+    wanted = Settings(**(chosen | settings))
+    database = wanted.data_dir / "csms.db"
+    if not wanted.database_url and not database.exists():
+        database.write_bytes(_empty_database())
+    rooms = await build_rooms(wanted, clock or system_clock())
     supervisor = Supervisor(rooms.clock)
     for name, work in rooms.background:
         supervisor.start(name, work)
