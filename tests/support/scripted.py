@@ -23,6 +23,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,12 @@ class ScriptedStation:
         await self.socket.close(code)
         state = self.central.rooms.stations.stations[self.station_id]
         await self.central.until(lambda: state.link is None)
+
+    async def closed(self) -> int | None:
+        """Wait until the central system has closed the websocket; the close code."""
+        async with asyncio.timeout(WAIT_S):
+            await self.socket.wait_closed()
+        return self.socket.close_code
 
     async def call(self, action: str, payload: Payload | None = None, unique_id: str | None = None) -> Payload:
         """What our central system answers; raises CallError."""
@@ -205,9 +212,10 @@ class ScriptedStation:
         if not task.cancelled() and (fault := task.exception()) is not None:
             self.central.violations.append(f"{self.station_id}: the script failed: {fault!r}")
 
-    def stamp(self) -> str:
-        """The moment, as stations write it."""
-        return self.central.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    def stamp(self, ago_s: float = 0) -> str:
+        """The moment, or one in the past, as stations write it."""
+        moment = self.central.clock.now() - timedelta(seconds=ago_s)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
     async def boot(self) -> Payload:
         """BootNotification."""
@@ -300,10 +308,10 @@ class Station201(ScriptedStation):
             payload["idToken"] = {"idToken": token, "type": more.pop("token_type", "ISO14443")}
         return await self.call("TransactionEvent", payload | more)
 
-    def reading(self, wh: float, context: str | None = None) -> Payload:
-        """One value of the energy register, now."""
+    def reading(self, wh: float, context: str | None = None, ago_s: float = 0) -> Payload:
+        """One value of the energy register."""
         sample: Payload = {"value": wh, "measurand": "Energy.Active.Import.Register", "unitOfMeasure": {"unit": "Wh"}}
-        return {"timestamp": self.stamp(), "sampledValue": [sample | ({"context": context} if context else {})]}
+        return {"timestamp": self.stamp(ago_s), "sampledValue": [sample | ({"context": context} if context else {})]}
 
     async def start(self, evse_id: int = 1, token: str = "TAG-1", wh: float = 0, **more: Any) -> str:
         """Started by a card with the cable in; `trigger`, `info` and fields of the message may say otherwise."""
