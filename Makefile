@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check bench equivalence kill clean
+.PHONY: setup demo test check bench equivalence kill conformance-page clean
 
 setup: $(STAMP)
 
@@ -34,6 +34,10 @@ equivalence: $(STAMP)
 
 kill: $(STAMP)
 	CSMS_KILL_RUNS=50 $(BIN)/python -m pytest -n 2 --dist load -q --timeout 1200 tests/fault/test_store_kill.py $(ARGS)
+
+# Which test shows which requirement: docs/conformance.md from the marks on the tests.
+conformance-page: $(STAMP)
+	$(BIN)/python -m tests.conformance.matrix
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)
