@@ -161,6 +161,23 @@ async def test_no_composite_schedule_is_told(csms: Central, cp: Station201) -> N
     assert (told["status"], told["accepted"], told["composite"]) == ("Rejected", False, None)
 
 
+@pytest.mark.octt("TC_K_37_CSMS")
+@pytest.mark.req("K05.FR.01", "K05.FR.02", "F01.FR.08", "F01.FR.09", "F01.FR.11")
+@pytest.mark.xfail(strict=True, reason="a TxProfile must name a transaction, also where there is none yet")
+async def test_a_profile_within_a_remote_start(csms: Central, cp: Station201) -> None:
+    wanted = profile(csms, SESSION, kind="Relative")
+    told = await csms.operator("CP-1", "remote_start", id_token="APP-1", evse_id=1, profile=wanted, remote_start_id=5)
+    assert told.get("accepted"), told
+    asked = await cp.expected("RequestStartTransaction")
+    sent = asked["chargingProfile"]
+    assert (asked["evseId"], asked["idToken"]["idToken"]) == (1, "APP-1")
+    assert (sent["chargingProfilePurpose"], sent["chargingProfileKind"]) == (SESSION, "Relative")
+    assert "transactionId" not in sent
+    info, where = {"remoteStartId": asked["remoteStartId"]}, {"id": 1, "connectorId": 1}
+    await cp.event("Started", "TX-1", "RemoteStart", info=info, evse=where, token="APP-1", token_type="Central")
+    assert (await csms.session("CP-1")).id_token == "APP-1"
+
+
 async def refused(csms: Central, cp: Station201, evse_id: int, wanted: dict[str, Any]) -> dict[str, Any]:
     """The problem document about a profile that must not be sent; the station hears nothing."""
     told = await csms.operator("CP-1", "set_charging_profile", evse_id=evse_id, profile=wanted)
