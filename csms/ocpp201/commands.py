@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from csms.model.charging_profile import ChargingProfile
+from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose
 from csms.model.command import (
     ChangeAvailability,
     ClearChargingProfile,
@@ -86,7 +86,24 @@ def _unlock(command: UnlockConnector) -> Calls:
 
 
 def _set_profile(command: SetChargingProfile) -> Calls:
+    fault = _forbidden(command.evse_id, command.profile)
+    if fault is not None:
+        raise NotInThisVersion(f"OCPP 2.0.1: {fault}")
     return [("SetChargingProfile", {"evseId": command.evse_id, "chargingProfile": _profile(command.profile)})]
+
+
+def _forbidden(evse_id: int, profile: ChargingProfile) -> str | None:
+    """Why a profile that 1.6 allows must not be sent to a station of 2.0.1; None when it may."""
+    kind, purpose = profile.kind, profile.purpose
+    if kind is not ProfileKind.RELATIVE and profile.start is None:
+        return f"the schedule of a profile that is {kind} says when it starts (K01.FR.40)"
+    if purpose is ProfilePurpose.TX and evse_id == 0:
+        return "a TxProfile is for one EVSE, not for the station (K01.FR.16)"
+    if purpose is ProfilePurpose.STATION_MAX and evse_id != 0:
+        return "the maximum of a station is set on EVSE 0 (K04.FR.03)"
+    if purpose is ProfilePurpose.STATION_MAX and kind is ProfileKind.RELATIVE:
+        return "the maximum of a station is not relative to a session (K01.FR.38)"
+    return None
 
 
 def _get_composite(command: GetCompositeSchedule) -> Calls:

@@ -160,6 +160,7 @@ async def test_a_new_start_closes_the_session_whose_stop_was_lost(desk) -> None:
     assert (row.status, row.flags) == ("ended", ["stop_missing"])
 
 
+@pytest.mark.req("PAIN-27", "SR-01")
 async def test_a_start_at_an_impossible_connector_is_answered_and_can_be_stopped(desk) -> None:
     transaction_id = await desk.start(evse_id=1_634_030_126, register_wh=100)
     await desk.stop(transaction_id, 600)
@@ -174,6 +175,7 @@ async def test_a_start_in_1970_counts_from_its_arrival(desk) -> None:
     assert (await desk.store.reader.session(reply.transaction_id)).started_at == desk.now
 
 
+@pytest.mark.req("1.6:4.8")
 @pytest.mark.parametrize("status", [AuthorizationStatus.BLOCKED, AuthorizationStatus.INVALID])
 async def test_a_refused_token_is_told_so_and_the_start_is_still_recorded(desk, status) -> None:
     await desk.store.writer.commit([changes.put_token(IdToken(id_token="BAD", status=status))])
@@ -182,6 +184,7 @@ async def test_a_refused_token_is_told_so_and_the_start_is_still_recorded(desk, 
     assert (await desk.store.reader.session(reply.transaction_id)).id_token == "BAD"
 
 
+@pytest.mark.req("J02.FR.19")
 async def test_events_make_one_session(desk) -> None:
     await desk.event("Started", seq_no=0, charging_state=ChargingState.EV_CONNECTED, samples=(desk.energy(100),))
     desk.later(60)
