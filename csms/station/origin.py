@@ -71,7 +71,7 @@ async def _claim(context: StationContext, session: OpenSession, told: Told) -> C
         claim.started = await _remote_start(context, session, told.remote_start_id)
         session.remote_start_id = told.remote_start_id
     if claim.started is not None:
-        session.remote_start_id = claim.started.detail.get("remote_start_id") or claim.started.id
+        session.remote_start_id = remote_control.number_of(claim.started)
         claim.changes.append(remote_control.followed(claim.started, session, now, "Started"))
     if session.reservation_id is None:
         station_id, evse_id = session.evse
@@ -89,4 +89,5 @@ async def _remote_start(context: StationContext, session: OpenSession, remote_st
     waiting = remote_control.start_of(context, session, remote_start_id)
     if waiting is not None or not remote_start_id:
         return waiting
-    return await operations.find(context, session.evse.station_id, remote_control.START, remote_start_id)
+    given_up = await operations.find(context, session.evse.station_id, remote_control.START, remote_start_id)
+    return given_up if given_up is not None and remote_control.number_of(given_up) == remote_start_id else None

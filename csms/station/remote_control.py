@@ -61,6 +61,11 @@ async def _ask(
     return result
 
 
+def number_of(operation: Operation) -> int:
+    """The remote start id that the station was told."""
+    return int(operation.detail.get("remote_start_id") or operation.id)
+
+
 def start_of(
     context: StationContext,
     session: OpenSession,
@@ -70,8 +75,7 @@ def start_of(
     station_id, evse_id = session.evse
     mine = [o for o in context.awaited.values() if o.station_id == station_id and o.kind == START]
     for operation in mine:
-        named = operation.detail.get("remote_start_id") == remote_start_id
-        if named or operation.detail.get("transaction_id") == session.transaction_id:
+        if number_of(operation) == remote_start_id or operation.detail.get("transaction_id") == session.transaction_id:
             return operation
     if remote_start_id is not None:
         return None
@@ -89,8 +93,7 @@ def _fits(operation: Operation, session: OpenSession, evse_id: int) -> bool:
 
 def tie(context: StationContext, operation: Operation, session: OpenSession) -> list[Change]:
     """The session has come: both know of each other from now on."""
-    number = operation.detail.get("remote_start_id", operation.id)
-    session.remote_start_id = int(number)
+    session.remote_start_id = number_of(operation)
     context.awaited.pop(operation.id, None)
     told = changes.update_session(session.session_id, remote_start_id=session.remote_start_id)
     return [followed(operation, session, context.clock.now(), "Started"), told]
