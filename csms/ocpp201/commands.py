@@ -10,6 +10,7 @@ from csms.model.command import (
     ClearChargingProfile,
     Command,
     GetCompositeSchedule,
+    GetTransactionStatus,
     GetVariables,
     RemoteStart,
     RemoteStop,
@@ -117,11 +118,19 @@ def _request_start(command: RemoteStart) -> Calls:
     payload: Payload = {
         "idToken": {"idToken": command.id_token, "type": command.token_type},
         "remoteStartId": command.remote_start_id,
-        **present({"evseId": command.evse_id or None}),
+        **present({"evseId": command.evse_id or None, "groupIdToken": _group(command)}),
     }
     if command.profile is not None:
         payload["chargingProfile"] = _profile(command.profile, with_transaction=False)
     return [("RequestStartTransaction", payload)]
+
+
+def _group(command: RemoteStart) -> Payload | None:
+    return None if command.group_id is None else {"idToken": command.group_id, "type": command.token_type}
+
+
+def _transaction_status(command: GetTransactionStatus) -> Calls:
+    return [("GetTransactionStatus", present({"transactionId": command.transaction_id}))]
 
 
 def _profile(profile: ChargingProfile, *, with_transaction: bool = True) -> Payload:
@@ -151,13 +160,17 @@ def _clear_profile(command: ClearChargingProfile) -> Calls:
 
 
 def _trigger(command: Trigger) -> Calls:
-    """Connector states can only be asked for by connector (F06.FR.12)."""
-    message, evse_id = command.message, command.evse_id
+    """Connector states can only be asked for by connector (F06.FR.12, F06.FR.13)."""
+    message, evse_id, connector_id = command.message, command.evse_id, command.connector_id
     if message not in _TRIGGERS:
         raise NotInThisVersion(f"OCPP 2.0.1 stations cannot be asked for {message}")
     payload: Payload = {"requestedMessage": _TRIGGERS[message]}
+    if message == "StatusNotification":
+        connector_id = connector_id or 1
+        if not evse_id:
+            raise NotInThisVersion("OCPP 2.0.1 stations tell connector states by EVSE: name one")
     if evse_id:
-        payload["evse"] = {"id": evse_id, "connectorId": 1} if message == "StatusNotification" else {"id": evse_id}
+        payload["evse"] = {"id": evse_id, **present({"connectorId": connector_id})}
     return [("TriggerMessage", payload)]
 
 
@@ -174,4 +187,5 @@ COMMANDS: Mapping[type[Command], WriteCommand] = {
     SetChargingProfile: _set_profile,
     ClearChargingProfile: _clear_profile,
     GetCompositeSchedule: _get_composite,
+    GetTransactionStatus: _transaction_status,
 }

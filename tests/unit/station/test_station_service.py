@@ -98,9 +98,19 @@ async def test_an_expired_token_is_told_so(desk) -> None:
 
 
 @pytest.mark.req("RB-32")
-async def test_vendor_messages_are_kept_and_declined(desk) -> None:
-    reply = await desk.say(DataTransfer("EV-BOX", "evbStatusNotification", "C;420"))
-    assert reply.status == "UnknownVendorId"
+@pytest.mark.parametrize(
+    ("vendor_id", "message_id", "status"),
+    [
+        ("EV-BOX", "evbStatusNotification", "Accepted"),
+        ("EV-BOX", "somethingElse", "UnknownMessageId"),
+        ("EV-BOX", "", "UnknownMessageId"),
+        ("ev-box", "evbStatusNotification", "UnknownVendorId"),
+        ("", "", "UnknownVendorId"),
+    ],
+)
+async def test_vendor_messages_are_kept_and_answered(desk, vendor_id: str, message_id: str, status: str) -> None:
+    reply = await desk.say(DataTransfer(vendor_id, message_id, "C;420"))
+    assert reply.status == status
     (notice,) = await desk.store.reader.notices()
     assert notice.detail["data"] == "C;420"
 
