@@ -55,6 +55,7 @@ class CentralSystem:
             log.warning("api_open_without_login", extra={"http_host": self._settings.http_host})
         self._http = HttpServer(rooms.api, self._settings.http_host, self._settings.http_port)
         self.http_port = await self._http.start()
+        rooms.files.public_url = rooms.files.public_url or f"http://{self._settings.http_host}:{self.http_port}"
         self.ocpp_port = await rooms.gateway.start()
         self._write_ready_file()
         log.info("started", extra={"ocpp_port": self.ocpp_port, "http_port": self.http_port})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from csms.model.certificates import DeleteCertificate, GetInstalledCertificates, InstallCertificate
 from csms.model.command import (
     ChangeAvailability,
     ClearChargingProfile,
@@ -20,6 +21,9 @@ from csms.model.command import (
     Trigger,
     UnlockConnector,
 )
+from csms.model.firmware import PublishFirmware, UnpublishFirmware, UpdateFirmware
+from csms.model.logs import RequestLog
+from csms.model.security import SetPassword
 
 COMMANDS: Mapping[str, type[Command]] = {
     "remote_start": RemoteStart,
@@ -34,5 +38,13 @@ COMMANDS: Mapping[str, type[Command]] = {
     "change_availability": ChangeAvailability,
     "unlock_connector": UnlockConnector,
     "data_transfer": SendData,
+    "update_firmware": UpdateFirmware,
+    "publish_firmware": PublishFirmware,
+    "unpublish_firmware": UnpublishFirmware,
+    "request_log": RequestLog,
+    "set_password": SetPassword,
+    "install_certificate": InstallCertificate,
+    "get_installed_certificates": GetInstalledCertificates,
+    "delete_certificate": DeleteCertificate,
     "call": RawCall,
 }

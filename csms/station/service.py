@@ -27,9 +27,21 @@ from csms.model.inbound import (
     StatusReport,
     TransactionEvent,
 )
-from csms.station import authorization, availability, data_transfer, metering, provisioning, registration, transactions
+from csms.station import (
+    authorization,
+    availability,
+    certificates,
+    data_transfer,
+    firmware,
+    logs,
+    metering,
+    provisioning,
+    registration,
+    security,
+    transactions,
+)
 from csms.station.bus import EventBus
-from csms.station.context import Handlers, Performers, StationContext, StationSettings
+from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
 from csms.station.ports import Link
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
@@ -47,9 +59,18 @@ HANDLERS: Handlers = {
     **transactions.HANDLERS,
     **metering.HANDLERS,
     **data_transfer.HANDLERS,
+    **firmware.HANDLERS,
+    **logs.HANDLERS,
+    **security.HANDLERS,
+    **certificates.HANDLERS,
 }
 
-PERFORMERS: Performers = {}
+PERFORMERS: Performers = {
+    **firmware.PERFORMERS,
+    **logs.PERFORMERS,
+    **security.PERFORMERS,
+    **certificates.PERFORMERS,
+}
 """Commands that a block does something around; all others are just sent."""
 
 Planner = Callable[[StationContext, str, Any, datetime], Work | None]
@@ -69,8 +90,10 @@ STARTS_RESTORED = 5000
 class StationService:
     """All stations of this process. Build it, `await restore()`, then hand it to the gateway."""
 
-    def __init__(self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings) -> None:
-        self._context = StationContext(clock, store, bus, settings)
+    def __init__(
+        self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings, outside: Outside | None = None
+    ) -> None:
+        self._context = StationContext(clock, store, bus, settings, outside or Outside(), self._spawn)
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.bus = bus

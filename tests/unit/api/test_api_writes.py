@@ -13,6 +13,7 @@ from csms.model.command import CommandResult, RemoteStart, SetChargingProfile
 from csms.model.commands import COMMANDS
 from csms.model.errors import CallRefused, CallTimeout, ConnectionLost, NotInThisVersion, PeerError, RpcErrorCode
 from tests.support.operations import scene
+from tests.support.signing import certificate, pem, rsa_key
 
 PROFILE = {
     "profile_id": 5,
@@ -33,6 +34,19 @@ GOOD = {
     "get_composite_schedule": {"evse_id": 1, "duration_s": 3600, "unit": "W"},
     "change_availability": {"evse_id": 1, "operative": False},
     "unlock_connector": {"evse_id": 1},
+    "update_firmware": {"location": "https://files.example/fw", "retries": 2},
+    "publish_firmware": {"location": "https://files.example/fw", "checksum": "0123456789abcdef" * 2},
+    "unpublish_firmware": {"checksum": "0123456789abcdef" * 2},
+    "request_log": {"kind": "security", "location": "https://files.example/logs"},
+    "set_password": {"password": "sixteen-letters-"},
+    "install_certificate": {"use": "CSMSRootCertificate", "certificate": pem(certificate(rsa_key()))},
+    "get_installed_certificates": {"uses": ["CSMSRootCertificate"]},
+    "delete_certificate": {
+        "algorithm": "SHA256",
+        "issuer_name_hash": "ab",
+        "issuer_key_hash": "cd",
+        "serial_number": "7",
+    },
     "call": {"action": "ClearCache", "payload": {}},
     "data_transfer": {"vendor_id": "acme", "message_id": "hello", "data": "x"},
 }
@@ -97,7 +111,12 @@ async def test_every_command_reaches_the_station(at, name) -> None:
     answer = await at.http.post(f"/api/v1/stations/CP-1/commands/{name}", json=GOOD[name])
     assert answer.status_code == 200, answer.text
     assert (answer.json()["status"], answer.json()["accepted"]) == ("Accepted", True)
-    assert at.links["CP-1"].asked == [read_command(COMMANDS[name], orjson.dumps(GOOD[name]))]
+    (asked,) = at.links["CP-1"].asked
+    said = read_command(COMMANDS[name], orjson.dumps(GOOD[name]))
+    assert type(asked) is type(said)
+    assert {field: getattr(asked, field) for field in GOOD[name]} == {
+        field: getattr(said, field) for field in GOOD[name]
+    }
 
 
 async def test_commands_are_the_neutral_ones(at) -> None:
