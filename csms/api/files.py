@@ -5,17 +5,21 @@ Who has the address may use it, once; every address that is not good any more is
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from email.message import Message
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from csms.api.multipart import first_file
 from csms.api.ports import ApiDeps
 from csms.station.files import FileDesk, NoFileServer
 
 PATH = "/files"
+
+log = logging.getLogger(__name__)
 
 
 def router(deps: ApiDeps) -> APIRouter:
@@ -24,8 +28,12 @@ def router(deps: ApiDeps) -> APIRouter:
 
     async def upload(token: str, request: Request, name: str = "") -> Response:
         """PUT and POST alike (N01.FR.18), as a plain body or as a form with a file in it."""
-        told, content = await _file_of(request)
-        await _desk(deps).receive(token, told or name, content)
+        try:
+            told, content = await _file_of(request)
+            await _desk(deps).receive(token, told or name, content)
+        except ClientDisconnect:
+            log.info("upload_broke_off")
+            return Response(status_code=400)
         return Response(status_code=201)
 
     async def fetch(token: str, request: Request, name: str = "") -> Response:

@@ -125,7 +125,7 @@ class FileDesk:
         """What a station fetches. `look_only`: it asks for the size alone. Raises UnknownLink, LinkBusy."""
         link = await self._known(_link_id(token), upload=False)
         found = await self._store.reader.find(FirmwareFile, name=link.file_name)
-        if not found:
+        if not found or not self._firmware.path(link.file_name).is_file():
             raise UnknownLink("the firmware is no longer here")
         if link.id in self._busy and not look_only:
             raise LinkBusy("a transfer under this address is going on")

@@ -47,11 +47,15 @@ async def begin(context: StationContext, station_id: str, kind: str, asked: Mapp
 
 
 async def carry_out(context: StationContext, operation: Operation, command: Command, send: Send) -> CommandResult:
-    """Send the call of an operation and enter the answer; raises as `Link.send` does, with the operation ended."""
+    """Send the call of an operation and enter the answer; raises as `Link.send` does.
+
+    The operation has ended then, unless it is unknown whether the station acts: it may still report.
+    """
     try:
         result = await send(command)
     except (CsmsError, PeerError) as fault:
-        await answered(context, operation, outcome(fault), ended=True)
+        status = outcome(fault)
+        await answered(context, operation, status, ended=status != UNANSWERED)
         raise
     await answered(context, operation, result.status, ended=result.status in REFUSED)
     return with_operation(result, operation.id)
@@ -152,9 +156,9 @@ async def reported(
 
 
 async def going_on(context: StationContext, station_id: str, kind: str) -> Sequence[Operation]:
-    """Operations that have not ended as far as we know, newest first; a lost answer leaves that open."""
+    """Operations that have not ended as far as we know, newest first."""
     newest = await context.store.reader.find(Operation, station_id=station_id, kind=kind, newest=OPEN_LOOKED_AT)
-    return [row for row in newest if row.ended_at is None or row.status == UNANSWERED]
+    return [row for row in newest if row.ended_at is None]
 
 
 async def supersede_older(context: StationContext, operation: Operation) -> None:

@@ -118,9 +118,12 @@ async def _sign(context: StationContext, operation: Operation, request: SigningR
         assert context.outside.authority is not None
         chain = await context.outside.authority.sign(request, use)
         status = await _give(context, station_id, SendCertificate(chain, use))
-    except (CsmsError, PeerError, OSError, ValueError) as fault:
-        status = fault.code if isinstance(fault, CsmsError) else type(fault).__name__
-        log.error("certificate_not_given", extra={"station": station_id, "fault": str(fault)})
+    except (CsmsError, PeerError) as fault:
+        status = fault.code if isinstance(fault, CsmsError) else operations.UNANSWERED
+        log.warning("certificate_not_given", extra={"station": station_id, "fault": str(fault)})
+    except (OSError, ValueError) as fault:
+        status = "not signed: the authority failed"
+        log.error("certificate_authority_failed", extra={"station": station_id, "fault": str(fault)})
     if status == "Rejected":
         log.warning("certificate_refused_by_station", extra={"station": station_id, "operation": operation.id})
     try:

@@ -10,12 +10,14 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import AsyncIterator, Container
+from collections.abc import AsyncIterator, Callable, Container
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from csms.model.errors import CsmsError
+
+T = TypeVar("T")
 
 BLOCK_BYTES = 1 << 20
 """Written and read at a time, in a thread: a slow disk must not hold up the stations."""
@@ -65,21 +67,19 @@ class FileFolder:
         draft = self.folder / f".{name[:80]}.{secrets.token_hex(8)}{_DRAFT}"
         try:
             return await self._write(target, draft, content, bytes_max)
-        except OSError as fault:
-            raise NoSpace(f"the disk does not take the file: {fault.strerror or fault}") from fault
         finally:
             draft.unlink(missing_ok=True)
 
     async def _write(self, target: Path, draft: Path, content: AsyncIterator[bytes], bytes_max: int) -> Written:
         sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-        file = await asyncio.to_thread(_create, draft)
+        file = await _on_disk(_create, draft)
         try:
             async for block in _blocks(content, bytes_max):
-                await asyncio.to_thread(file.write, block)
+                await _on_disk(file.write, block)
                 sha256.update(block)
                 md5.update(block)
                 size += len(block)
-            await asyncio.to_thread(_finish, file, draft, target)
+            await _on_disk(_finish, file, draft, target)
         finally:
             file.close()
         return Written(size, sha256.hexdigest(), md5.hexdigest())
@@ -118,6 +118,14 @@ async def _blocks(content: AsyncIterator[bytes], bytes_max: int) -> AsyncIterato
             waiting.clear()
     if waiting:
         yield bytes(waiting)
+
+
+async def _on_disk(work: Callable[..., T], *given: Any) -> T:
+    """In a thread. Raises NoSpace: whatever the disk says, the file cannot be kept now."""
+    try:
+        return await asyncio.to_thread(work, *given)
+    except OSError as fault:
+        raise NoSpace(f"the disk does not take the file: {fault.strerror or fault}") from fault
 
 
 def _create(draft: Path) -> BinaryIO:

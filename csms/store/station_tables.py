@@ -16,7 +16,8 @@ class Operation(SQLModel, table=True):
     """What a station was asked for and goes on after its answer: an update, an upload, a report.
 
     `id` is the request id that its later messages carry, 1..2^31-1, never used again. `kind` names the command.
-    `status` is the last word of the station, or: asked (no answer yet), unanswered (whether it acts is unknown).
+    `status` is the last word of the station, or: asked (no answer yet), unanswered (whether it acts is unknown, so it
+    goes on), superseded, or the code of what kept it from being asked.
     `ended_at` None: it goes on. `detail` holds what was asked and, under `steps`, every status with its time.
     """
 
