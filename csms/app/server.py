@@ -8,13 +8,15 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
+import firmware_profiles
 from csms.app.folder import FolderLock
 from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
 from csms.app.process import calm_garbage_collector, raise_file_limit
 from csms.app.rooms import Rooms, build_rooms
-from csms.app.settings import Settings
+from csms.app.settings import Settings, SettingsInvalid
 from csms.app.supervisor import Supervisor
 from csms.model.clock import Clock
 
@@ -48,6 +50,7 @@ class CentralSystem:
             raise
 
     async def _start(self) -> None:
+        _use_profiles(self._settings.own_profiles)
         rooms = self._rooms = await build_rooms(self._settings, self._clock)
         for name, work in rooms.background:
             self._supervisor.start(name, work)
@@ -84,6 +87,14 @@ class CentralSystem:
 def _web_address(host: str, port: int) -> str:
     """As a URL writes it: IPv6 in brackets."""
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _use_profiles(own: Path) -> None:
+    """From now on stations are known by these firmware profiles. Raises SettingsInvalid."""
+    try:
+        firmware_profiles.use(firmware_profiles.book(own))
+    except firmware_profiles.ProfileInvalid as fault:
+        raise SettingsInvalid(f"{own}: {fault}") from None
 
 
 async def serve(

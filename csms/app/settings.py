@@ -150,6 +150,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CSMS_", env_nested_delimiter="__", extra="ignore")
 
     data_dir: Path = Path("data")
+    firmware_profiles_dir: Path | None = None
     database_url: str = ""
     ocpp_host: str = "0.0.0.0"
     ocpp_port: int = Field(default=9000, ge=0, le=65535)
@@ -219,6 +220,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """Where the database is: `database_url`, else a SQLite file in the data folder."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'csms.db'}"
+
+    @property
+    def own_profiles(self) -> Path:
+        """Where the user's own firmware profiles are."""
+        return self.firmware_profiles_dir or self.data_dir / "firmware_profiles"
 
     @classmethod
     def settings_customise_sources(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.scripted_firmware import Central, Payload, ScriptedStation, central
+from tests.support.scripted_firmware import Central, Payload, ScriptedStation, boot, central
 from tests.support.signing import Maker, rsa_key
 
 pytestmark = pytest.mark.conformance
@@ -46,7 +46,7 @@ async def test_installed(tmp_path: Path, elliptic: bool) -> None:
         await report(station, STATUS, asked["requestId"], "Downloading")
         assert (await csms.http.get(asked["firmware"]["location"])).content == FIRMWARE
         await report(station, STATUS, asked["requestId"], *before[1:])
-        assert (await station.boot(reason="FirmwareUpdate"))["status"] == "Accepted"
+        assert (await boot(station, reason="FirmwareUpdate"))["status"] == "Accepted"
         await report(station, STATUS, asked["requestId"], "Installed")
         shown = await csms.operation(told["operation_id"])
         assert shown["steps"] == ["Accepted", *before, "Installed"]

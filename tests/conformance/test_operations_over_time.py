@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.scripted import Silence
 from tests.support.scripted_firmware import Central, Payload, central
 from tests.support.signing import signing_request
 
@@ -56,9 +57,9 @@ async def test_a_certificate_for_a_station_that_is_gone(tmp_path: Path) -> None:
     async with central(tmp_path, call_timeout_s=0.3) as csms:
         station = await csms.station("CS-1", V201)
 
-        async def never(asked: Payload) -> Payload:
+        async def never(asked: Payload) -> Silence:
             await station.socket.close()
-            return {}
+            return Silence()
 
         station.answers("CertificateSigned", never)
         await station.call("SignCertificate", {"csr": signing_request()})

@@ -50,7 +50,8 @@ async def test_an_unknown_station_is_refused_and_told_why(server: Server) -> Non
     assert "STRANGER" not in server.api.get("/api/v1/stations").text
 
 
-@pytest.mark.req("TC_088_CSMS", "TC_B_58_CSMS", "RB-06")
+@pytest.mark.req("RB-06", "1.6J:3.1.2", "2.0.1J:3.1.2")
+@pytest.mark.octt("TC_088_CSMS", "TC_B_58_CSMS")
 async def test_a_wrong_subprotocol_gets_no_connection(server: Server) -> None:
     with pytest.raises((InvalidStatus, ConnectionClosed)):
         async with station(server, "CP-1", "ocpp9.9") as socket:
@@ -97,7 +98,7 @@ async def test_a_payload_that_lacks_a_field_is_named(server: Server) -> None:
     assert "meterStart" in json.dumps(frame) or "timestamp" in json.dumps(frame)
 
 
-@pytest.mark.req("pain-12", "SR-01")
+@pytest.mark.req("PAIN-12", "SR-01")
 async def test_messages_out_of_order_are_acknowledged_and_kept(server: Server) -> None:
     async with station(server, "CP-1") as socket:
         pile = BareStation(socket)

@@ -105,7 +105,7 @@ async def test_a_stranger_is_told_what_to_do(site: Site) -> None:
     assert site.gateway.counters()["handshakes_unknown_station"] == 1
 
 
-@pytest.mark.req("RB-06", "OCPP-J 1.6 3.1.2")
+@pytest.mark.req("RB-06", "1.6J:3.1.2")
 @pytest.mark.parametrize("protocol", ["ocpp9.9", None])
 async def test_no_common_version_completes_the_handshake_and_closes(site: Site, protocol: str | None) -> None:
     async with site.dial(protocol=protocol) as socket:
@@ -302,7 +302,7 @@ async def test_a_message_before_the_answer_to_our_call_is_kept_apart(site: Site)
         assert (await asking).accepted
 
 
-@pytest.mark.req("pain-30", "HP-D8")
+@pytest.mark.req("PAIN-30", "HP-D8")
 async def test_a_command_from_inside_a_handler_gets_its_answer(site: Site) -> None:
     async def ask(station_id: str, message: object) -> None:
         if isinstance(message, Heartbeat):
@@ -317,7 +317,7 @@ async def test_a_command_from_inside_a_handler_gets_its_answer(site: Site) -> No
         assert (await frame(socket))[:2] == [3, "h"]
 
 
-@pytest.mark.req("pain-1", "pain-2")
+@pytest.mark.req("PAIN-01", "PAIN-02")
 async def test_the_newer_connection_wins_and_the_late_end_of_the_old_changes_nothing(site: Site) -> None:
     async with site.dial() as old:
         waiting = asyncio.create_task((await site.link()).send(Reset()))
@@ -394,7 +394,7 @@ async def test_a_connection_that_cannot_be_registered_is_closed_and_counted(site
     assert site.gateway.counters()["connections"] == 0
 
 
-@pytest.mark.req("pain-9", "RB-10")
+@pytest.mark.req("PAIN-09", "RB-10")
 async def test_noise_on_the_port_hurts_nobody(site: Site) -> None:
     async with site.dial() as socket:
         for noise in (b"\x16\x03\x01\x02\x00", b"GET /ocpp/CP-2 HTTP/1.1\r\nHost: x\r\n\r\n", b"hello\r\n\r\n"):

@@ -65,7 +65,7 @@ async def test_a_status_is_kept_and_told_once(desk) -> None:
     assert row.status == "Preparing"
 
 
-@pytest.mark.req("pain-27")
+@pytest.mark.req("PAIN-27")
 @pytest.mark.parametrize(("evse_id", "connector_id"), [(1_634_030_126, 1), (1, 999_999), (-1, 1)])
 async def test_an_impossible_connector_costs_no_memory(desk, evse_id: int, connector_id: int) -> None:
     await desk.say(StatusReport(evse_id, connector_id, ConnectorStatus.AVAILABLE))
@@ -135,7 +135,7 @@ async def test_commands_go_over_the_link_or_say_why_not(desk) -> None:
     assert link.sent[-1] == Reset()
 
 
-@pytest.mark.req("pain-2")
+@pytest.mark.req("PAIN-02")
 async def test_the_late_end_of_a_replaced_connection_changes_nothing(desk) -> None:
     old, new = RecordingLink(), RecordingLink()
     await desk.service.connected(STATION, old)

@@ -112,7 +112,7 @@ def test_unreadable_frames_have_no_id(text: str | bytes) -> None:
     assert json.loads(answer)[:3] == [4, "-1", "RpcFrameworkError"]
 
 
-@pytest.mark.req("HP-D5", "OCPP-2.0.1 J 4.4")
+@pytest.mark.req("HP-D5", "2.0.1J:4.1.3")
 @pytest.mark.parametrize("message_type", ["5", "6", "1", "-2", '"2"', "2.0", "true", "null", "[2]"])
 def test_unknown_message_types(message_type: str) -> None:
     fault = refused(f'[{message_type},"77",{{}}]')
