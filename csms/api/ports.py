@@ -15,10 +15,12 @@ from fastapi import APIRouter
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
+from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
 from csms.store.reading import Row
 from csms.store.samples import StoredSample
+from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent
 from csms.store.tables import PlanRow, ProfileRow, Session, Station
 
 
@@ -91,6 +93,38 @@ class ReadPort(Protocol):
         """Totals over all tables."""
         ...
 
+    async def operation(self, operation_id: int) -> Operation | None:
+        """One operation."""
+        ...
+
+    async def operations(
+        self,
+        limit: int,
+        *,
+        station_id: str | None = None,
+        kind: str | None = None,
+        going_on: bool | None = None,
+        before_id: int | None = None,
+    ) -> Sequence[Operation]:
+        """Operations, newest first."""
+        ...
+
+    async def received_files(self, operation_ids: Sequence[int]) -> Sequence[ReceivedFile]:
+        """The files that came for these operations."""
+        ...
+
+    async def security_events(
+        self, limit: int, station_id: str, *, critical: bool | None = None, before_id: int | None = None
+    ) -> Sequence[SecurityEvent]:
+        """Security events of a station, newest first."""
+        ...
+
+    async def certificates(
+        self, *, station_id: str | None = None, expires_before: datetime | None = None
+    ) -> Sequence[InstalledCertificate]:
+        """Certificates in stations."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FeederFigures:
@@ -157,3 +191,4 @@ class ApiDeps:
     routers: Sequence[APIRouter] = ()
     version: str = "0"
     time_zone: tzinfo = UTC
+    files: FileDesk | None = None

@@ -58,6 +58,7 @@ class CentralSystem:
             log.warning("api_open_without_login", extra={"http_host": self._settings.http_host})
         self._http = HttpServer(rooms.api, self._settings.http_host, self._settings.http_port)
         self.http_port = await self._http.start()
+        rooms.files.public_url = rooms.files.public_url or _web_address(self._settings.http_host, self.http_port)
         self.ocpp_port = await rooms.gateway.start()
         self._write_ready_file()
         log.info("started", extra={"ocpp_port": self.ocpp_port, "http_port": self.http_port})
@@ -81,6 +82,11 @@ class CentralSystem:
         draft = path.with_suffix(".tmp")
         draft.write_text(json.dumps(facts), encoding="utf-8")
         draft.replace(path)
+
+
+def _web_address(host: str, port: int) -> str:
+    """As a URL writes it: IPv6 in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _use_profiles(own: Path) -> None:

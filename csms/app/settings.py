@@ -114,6 +114,24 @@ class PriceSettings(_Section):
     shown: bool = False
 
 
+class FilesSection(_Section):
+    """How large files may be: what stations upload, and firmware for them."""
+
+    upload_max_mb: int = Field(default=200, gt=0)
+    firmware_max_mb: int = Field(default=1000, gt=0)
+
+
+class CertificatesSection(_Section):
+    """Certificates of stations and cars. `organization`: what stands in stations' certificates; empty: anything may.
+
+    `ocsp_responders`: hosts that stations may have asked; `contract_url`: the contract certificate provider.
+    """
+
+    organization: str = Field(default="", max_length=64)
+    ocsp_responders: list[str] = []
+    contract_url: str = ""
+
+
 class RetentionSection(_Section):
     """For how many days things are kept; 0: for ever. `rollup_days`: the quarter-hours; days stay for ever."""
 
@@ -124,6 +142,8 @@ class RetentionSection(_Section):
     notice_days: int = Field(default=400, ge=0)
     outbox_days: int = Field(default=90, ge=0)
     state_days: int = Field(default=90, ge=0)
+    file_days: int = Field(default=90, ge=0)
+    security_event_days: int = Field(default=400, ge=0)
 
 
 class Settings(BaseSettings):
@@ -140,6 +160,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
     accept_unknown: bool = False
     strangers_max: int = Field(default=STRANGERS_MAX, ge=0)
     assume_ocpp16: bool = False
@@ -158,6 +179,8 @@ class Settings(BaseSettings):
     price: PriceSettings = PriceSettings()
     partners: list[PartnerSettings] = []
     retention: RetentionSection = RetentionSection()
+    files: FilesSection = FilesSection()
+    certificates: CertificatesSection = CertificatesSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone")
@@ -168,6 +191,13 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"{value!r} is no time zone; write one like Asia/Shanghai") from None
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("public_url begins with http:// or https://")
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Settings:

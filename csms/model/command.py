@@ -171,5 +171,5 @@ class CommandResult:
         return self.status in ACCEPTING
 
 
-ACCEPTING = ("Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked")
+ACCEPTING = ("Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked", "Unpublished")
 """Status texts of a station that will do it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from csms.model.certificates import DeleteCertificate, GetInstalledCertificates, InstallCertificate
 from csms.model.command import (
     ChangeAvailability,
     ClearChargingProfile,
@@ -23,7 +24,10 @@ from csms.model.command import (
 )
 from csms.model.cost import UpdateCost
 from csms.model.display import ClearDisplayMessage, GetDisplayMessages, SetDisplayMessage
+from csms.model.firmware import PublishFirmware, UnpublishFirmware, UpdateFirmware
+from csms.model.logs import RequestLog
 from csms.model.reservation import CancelReservation, ReserveNow
+from csms.model.security import SetPassword
 from csms.model.smart_charging import GetChargingProfiles
 
 COMMANDS: Mapping[str, type[Command]] = {
@@ -47,5 +51,13 @@ COMMANDS: Mapping[str, type[Command]] = {
     "clear_display_message": ClearDisplayMessage,
     "update_cost": UpdateCost,
     "get_charging_profiles": GetChargingProfiles,
+    "update_firmware": UpdateFirmware,
+    "publish_firmware": PublishFirmware,
+    "unpublish_firmware": UnpublishFirmware,
+    "request_log": RequestLog,
+    "set_password": SetPassword,
+    "install_certificate": InstallCertificate,
+    "get_installed_certificates": GetInstalledCertificates,
+    "delete_certificate": DeleteCertificate,
     "call": RawCall,
 }

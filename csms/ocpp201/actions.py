@@ -7,19 +7,12 @@ from collections.abc import Mapping
 from csms.wire.translator import Payload
 
 NOTICES: Mapping[str, Payload] = {
-    "FirmwareStatusNotification": {},
-    "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},
-    "GetCertificateStatus": {"status": "Failed"},
-    "LogStatusNotification": {},
     "NotifyCustomerInformation": {},
     "NotifyEvent": {},
     "NotifyMonitoringReport": {},
     "NotifyReport": {},
-    "PublishFirmwareStatusNotification": {},
-    "SecurityEventNotification": {},
-    "SignCertificate": {"status": "Rejected"},
 }
-"""Messages of stations that are kept and have no effect yet, with the answer to each (failed: M06.FR.04)."""
+"""Messages of stations that are kept and have no effect yet, with the answer to each."""
 
 OUTGOING = frozenset(
     {

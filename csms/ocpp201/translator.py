@@ -5,7 +5,20 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from csms.model.station import Protocol
-from csms.ocpp201 import calls, commands, cost, display, replies, reservation, results, smart_charging
+from csms.ocpp201 import (
+    calls,
+    certificates,
+    commands,
+    cost,
+    display,
+    firmware,
+    logs,
+    replies,
+    reservation,
+    results,
+    security,
+    smart_charging,
+)
 from csms.ocpp201.actions import NOTICES, OUTGOING
 from csms.ocpp201.hot import HOT
 from csms.wire.block import Block, BlockTranslator
@@ -19,6 +32,10 @@ BLOCKS = (
     display.BLOCK,
     cost.BLOCK,
     smart_charging.BLOCK,
+    firmware.BLOCK,
+    logs.BLOCK,
+    security.BLOCK,
+    certificates.BLOCK,
 )
 
 

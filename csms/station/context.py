@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, STRANGERS_MAX
 from csms.model.clock import Clock
@@ -15,6 +17,8 @@ from csms.model.ids import EvseRef
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import CurrentKind, EvseRating
 from csms.station.bus import EventBus
+from csms.station.files import FileDesk
+from csms.station.ports import CertificateAuthority, ContractProvider, StatusSource
 from csms.station.pricing import EnergyPrice, Pricing
 from csms.station.starts import RecentSessions, Start, Transaction
 from csms.station.state import EvseState, StationState
@@ -51,16 +55,38 @@ class StationSettings:
     price_per_kwh: float | None = None
 
 
+def _nobody_waits(work: Coroutine[Any, Any, None]) -> None:
+    """Without a service nothing goes on in the background."""
+    work.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Whom the blocks turn to beyond the store; what is None is not to be had here.
+
+    `organization` stands in certificates of stations (2.0.1 OrganizationName, 1.6 CpoName); empty: any may.
+    """
+
+    files: FileDesk | None = None
+    authority: CertificateAuthority | None = None
+    status_source: StatusSource | None = None
+    contracts: ContractProvider | None = None
+    organization: str = ""
+
+
 @dataclass(slots=True)
 class StationContext:
     """Shared by the blocks of one `StationService`. `awaited`: remote starts and stops that nothing has followed yet;
     `held`: reservations that stations may hold; both by id. `wanted`: availability by station, EVSE and connector.
+    `spawn` starts work that goes on after an answer.
     """
 
     clock: Clock
     store: Store
     bus: EventBus
     settings: StationSettings
+    outside: Outside = field(default_factory=Outside)
+    spawn: Callable[[Coroutine[Any, Any, None]], None] = _nobody_waits
     stations: dict[str, StationState] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
     session_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -72,6 +98,7 @@ class StationContext:
     wanted: dict[tuple[str, int, int], WantedAvailability] = field(default_factory=dict)
     vendors: VendorMessages = field(default_factory=VendorMessages)
     pricing: Pricing = field(init=False)
+    operation_turns: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     tokens: TokenBook = field(init=False)
 
     def __post_init__(self) -> None:

@@ -30,21 +30,25 @@ from csms.model.inbound import (
 from csms.station import (
     authorization,
     availability,
+    certificates,
     cost,
     data_transfer,
     display,
+    firmware,
+    logs,
     metering,
     provisioning,
     registration,
     remote_control,
     reservation,
+    security,
     smart_charging,
     transaction_events,
     transactions,
     upkeep,
 )
 from csms.station.bus import EventBus
-from csms.station.context import Handlers, Performers, StationContext, StationSettings
+from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
 from csms.station.ports import Link
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
@@ -66,6 +70,10 @@ HANDLERS: Handlers = {
     **reservation.HANDLERS,
     **display.HANDLERS,
     **smart_charging.HANDLERS,
+    **firmware.HANDLERS,
+    **logs.HANDLERS,
+    **security.HANDLERS,
+    **certificates.HANDLERS,
 }
 
 PERFORMERS: Performers = {
@@ -75,6 +83,10 @@ PERFORMERS: Performers = {
     **display.PERFORMERS,
     **cost.PERFORMERS,
     **smart_charging.PERFORMERS,
+    **firmware.PERFORMERS,
+    **logs.PERFORMERS,
+    **security.PERFORMERS,
+    **certificates.PERFORMERS,
 }
 """Commands that a block does something around; all others are just sent."""
 
@@ -95,8 +107,10 @@ STARTS_RESTORED = 5000
 class StationService:
     """All stations of this process. Build it, `await restore()`, then hand it to the gateway."""
 
-    def __init__(self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings) -> None:
-        self._context = StationContext(clock, store, bus, settings)
+    def __init__(
+        self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings, outside: Outside | None = None
+    ) -> None:
+        self._context = StationContext(clock, store, bus, settings, outside or Outside(), self._spawn)
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.bus = bus

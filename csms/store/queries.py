@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 
 from csms.store.rollup_reading import RollupReading
+from csms.store.station_reading import StationReading
 from csms.store.tables import (
     Connector,
     Evse,
@@ -31,7 +32,7 @@ from csms.store.tables import (
 _SAMPLES_STORED = select(func.sum(col(Tally.value))).where(col(Tally.name) == "samples")
 
 
-class Reader(RollupReading):
+class Reader(RollupReading, StationReading):
     """Made by `open_store`. Every method raises StoreUnavailable when the database cannot be read."""
 
     async def stations(self) -> Sequence[Station]:
