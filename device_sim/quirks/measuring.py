@@ -23,7 +23,7 @@ INTERVAL, OFFERED, POWER_OFFERED = "Energy.Active.Import.Interval", "Current.Off
 EDGE_WH = 4_294_960_000
 INT32_MAX = 2**31 - 1
 NOISE = 1.0000000000000002
-HISTORY, YEAR_S = 20, 365 * 86_400.0
+HISTORY, TOGETHER, YEAR_S = 4, 5, 365 * 86_400.0
 METER_ACTIONS = ("MeterValues", "StopTransaction", "TransactionEvent")
 
 
@@ -89,9 +89,13 @@ class Measuring(Quirk):
                 self.station.say("MeterValues", lambda number=number: self._old(number), durable=True)  # type: ignore[misc]
 
     def _old(self, number: int) -> Payload:
-        at_s = self.station.pile.at_s - YEAR_S * (1 + number / HISTORY)
+        entries = [self._old_entry(number * TOGETHER + place) for place in range(TOGETHER)]
+        return {"connectorId": 1, "meterValue": entries}
+
+    def _old_entry(self, number: int) -> dict[str, Any]:
+        at_s = self.station.pile.at_s - YEAR_S * (2 - number / (HISTORY * TOGETHER))
         value = {"value": f"{number * 1.5:.2f}", "unit": "kWh", "measurand": ENERGY}
-        return {"connectorId": 1, "meterValue": [{"timestamp": written(at_s), "sampledValue": [value]}]}
+        return {"timestamp": written(at_s), "sampledValue": [value]}
 
     def _started(self, message: Message) -> Message:
         moment = self._moment()
