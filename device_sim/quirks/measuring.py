@@ -182,20 +182,20 @@ class Measuring(Quirk):
         return [*values, {"value": "16.00", "context": self._meter.odd_context, "unit": "A"}]
 
     def _with_empty(self, values: Values, moment: Moment) -> Values:
-        return [value | {"value": ""} if value["measurand"].startswith(VOLTAGE) else value for value in values]
+        return [value | {"value": ""} if value.get("measurand", "").startswith(VOLTAGE) else value for value in values]
 
     # -- registers ---------------------------------------------------------------------------------------------------
 
     def _of_session(self, values: Values, moment: Moment) -> Values:
-        return [_put(v, max(0.0, _number(v) - moment.start_wh)) if v["measurand"] == ENERGY else v for v in values]
+        return [_put(v, max(0.0, _number(v) - moment.start_wh)) if v.get("measurand") == ENERGY else v for v in values]
 
     def _at_the_edge(self, values: Values, moment: Moment) -> Values:
-        return [_put(v, _number(v) + EDGE_WH) if v["measurand"] == ENERGY else v for v in values]
+        return [_put(v, _number(v) + EDGE_WH) if v.get("measurand") == ENERGY else v for v in values]
 
     def _by_phase(self, values: Values, moment: Moment) -> Values:
         split = []
         for value in values:
-            if value["measurand"] == ENERGY and "phase" not in value:
+            if value.get("measurand") == ENERGY and "phase" not in value:
                 third = _put(value, _number(value) / 3.0) | {"format": "Raw"}
                 split += [third | {"phase": phase} for phase in ("L1", "L2", "L3")]
             else:
@@ -212,7 +212,7 @@ class Measuring(Quirk):
     def _suffixed(self, values: Values, moment: Moment) -> Values:
         return [
             _without_phase(v) | {"measurand": f"{v['measurand']}.{v['phase'][:2]}"}
-            if v.get("phase") and v["measurand"] in (CURRENT, VOLTAGE)
+            if v.get("phase") and v.get("measurand") in (CURRENT, VOLTAGE)
             else v
             for v in values
         ]
