@@ -25,6 +25,8 @@ from csms.model.errors import (
     StoreUnavailable,
     UnknownStation,
 )
+from csms.station.cost import CostUnknown
+from csms.station.reservation import UnknownReservation
 from csms.wire.codec import CommandInvalid
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     UnknownStation: 404,
     StationOffline: 409,
     NotInThisVersion: 409,
+    UnknownReservation: 404,
+    CostUnknown: 409,
     LimitRefused: 422,
     CommandInvalid: 422,
     StationBusy: 429,

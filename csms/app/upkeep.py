@@ -124,4 +124,5 @@ def _keep(section: RetentionSection) -> KeepDays:
         profiles=section.profile_days,
         notices=section.notice_days,
         outbox=section.outbox_days,
+        states=section.state_days,
     )

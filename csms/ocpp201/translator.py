@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from csms.model.station import Protocol
-from csms.ocpp201 import calls, commands, replies, results
+from csms.ocpp201 import calls, commands, cost, display, replies, reservation, results, smart_charging
 from csms.ocpp201.actions import NOTICES, OUTGOING
 from csms.ocpp201.hot import HOT
 from csms.wire.block import Block, BlockTranslator
@@ -13,7 +13,13 @@ from csms.wire.block import Block, BlockTranslator
 SESSIONS = Block(calls.CALLS, replies.REPLIES, commands.COMMANDS, results.RESULTS, NOTICES)
 """What every station needs: boot, states, tokens, sessions, metering, remote control, charging profiles."""
 
-BLOCKS = (SESSIONS,)
+BLOCKS = (
+    SESSIONS,
+    reservation.BLOCK,
+    display.BLOCK,
+    cost.BLOCK,
+    smart_charging.BLOCK,
+)
 
 
 def translator(zone: tzinfo = UTC) -> BlockTranslator:

@@ -40,12 +40,17 @@ async def begin(context: StationContext, station_id: str, kind: str, asked: Mapp
 
 
 async def carry_out(context: StationContext, operation: Operation, command: Command, send: Send) -> CommandResult:
-    """Send the call of an operation and enter the answer; raises as `Link.send` does, with the operation ended."""
+    """Send the call of an operation and enter the answer; raises as `Link.send` does, with the operation ended.
+
+    Stations may tell what came of a call before they answer it: then the answer changes nothing.
+    """
     try:
         result = await send(command)
     except (CsmsError, PeerError):
         await context.store.writer.commit([step(operation, context.clock.now(), "unanswered", ended=True)])
         raise
+    if operation.ended_at is not None:
+        return with_operation(result, operation.id)
     ended = result.status in REFUSED
     await context.store.writer.commit([step(operation, context.clock.now(), result.status, ended=ended)])
     return with_operation(result, operation.id)

@@ -23,7 +23,7 @@ from csms.model.inbound import (
 from csms.model.meter import Sample
 from csms.model.session import ChargingState, StopReason
 from csms.model.station import ConnectorStatus, StationIdentity
-from csms.ocpp201 import TRANSLATOR
+from csms.ocpp201 import TRANSLATOR, display, reservation, smart_charging
 from csms.ocpp201.actions import NOTICES, OUTGOING
 from csms.wire.codec import Codec
 from csms.wire.frames import Call, decode
@@ -108,6 +108,10 @@ def test_a_full_transaction_event() -> None:
         remote_start_id=42,
         offline=True,
         samples=(Sample(time, "Energy.Active.Import.Register", 9500.0, "Wh", "", "Transaction.End", "Outlet"),),
+        reservation_id=9,
+        charging_s=60,
+        cable_max_a=32,
+        phases_used=3,
     )
 
 
@@ -156,29 +160,13 @@ def test_data_transfer(data: str, text: str) -> None:
 
 
 NOTICE_PAYLOADS: list[tuple[str, dict[str, Any]]] = [
-    ("ClearedChargingLimit", {"chargingLimitSource": "EMS"}),
     ("FirmwareStatusNotification", {"status": "Downloaded", "requestId": 1}),
     ("Get15118EVCertificate", {"iso15118SchemaVersion": "urn:x", "action": "Install", "exiRequest": "AA=="}),
     ("GetCertificateStatus", {"ocspRequestData": HASH}),
     ("LogStatusNotification", {"status": "UploadFailure", "requestId": 1}),
-    ("NotifyChargingLimit", {"chargingLimit": {"chargingLimitSource": "EMS", "isGridCritical": True}}),
     (
         "NotifyCustomerInformation",
         {"data": "x", "seqNo": 0, "generatedAt": "2026-03-01T12:00:00Z", "requestId": 1},
-    ),
-    ("NotifyDisplayMessages", {"requestId": 1}),
-    ("NotifyEVChargingNeeds", {"evseId": 1, "chargingNeeds": {"requestedEnergyTransfer": "DC"}}),
-    (
-        "NotifyEVChargingSchedule",
-        {
-            "timeBase": "2026-03-01T12:00:00Z",
-            "evseId": 1,
-            "chargingSchedule": {
-                "id": 1,
-                "chargingRateUnit": "W",
-                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 1.0}],
-            },
-        },
     ),
     (
         "NotifyEvent",
@@ -209,30 +197,6 @@ NOTICE_PAYLOADS: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     ("PublishFirmwareStatusNotification", {"status": "Idle"}),
-    (
-        "ReportChargingProfiles",
-        {
-            "requestId": 1,
-            "chargingLimitSource": "CSO",
-            "evseId": 1,
-            "chargingProfile": [
-                {
-                    "id": 1,
-                    "stackLevel": 0,
-                    "chargingProfilePurpose": "TxProfile",
-                    "chargingProfileKind": "Absolute",
-                    "chargingSchedule": [
-                        {
-                            "id": 1,
-                            "chargingRateUnit": "A",
-                            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6.0}],
-                        }
-                    ],
-                }
-            ],
-        },
-    ),
-    ("ReservationStatusUpdate", {"reservationId": 1, "reservationUpdateStatus": "Expired"}),
     ("SecurityEventNotification", {"type": "StartupOfTheDevice", "timestamp": "2026-03-01T12:00:00Z"}),
     ("SignCertificate", {"csr": "-----BEGIN"}),
 ]
@@ -253,6 +217,7 @@ def test_every_notice_is_tested() -> None:
 def test_the_actions_are_those_of_the_ocpp_package() -> None:
     read_by_us = {"BootNotification", "Heartbeat", "StatusNotification", "Authorize", "TransactionEvent"}
     read_by_us |= {"MeterValues", "DataTransfer"}
+    read_by_us |= set(reservation.BLOCK.calls) | set(display.BLOCK.calls) | set(smart_charging.BLOCK.calls)
     assert read_by_us | set(NOTICES) | OUTGOING == {action.value for action in Action}
 
 
