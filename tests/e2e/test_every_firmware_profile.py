@@ -150,7 +150,8 @@ def test_no_fault_was_ours(day: Day) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-@pytest.mark.req("SR-01", "SR-02", "RB-40", "RB-41", "RB-42", "RB-44", "RB-45", "RB-48", "RB-51", "RB-53")
+@pytest.mark.req("SR-01", "SR-02", "RB-05", "RB-09", "RB-27", "RB-40", "RB-41", "RB-42", "RB-43", "RB-44", "RB-45")
+@pytest.mark.req("RB-46", "RB-50", "RB-51", "RB-52", "RB-53", "RB-60")
 @PROFILES
 def test_a_session_is_stored_whole(day: Day, profile: FirmwareProfile) -> None:
     if profile.name in CANNOT_CONNECT:
@@ -169,6 +170,7 @@ def test_a_session_is_stored_whole(day: Day, profile: FirmwareProfile) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+@pytest.mark.req("RB-14", "RB-18")
 @PROFILES
 def test_a_station_is_known_by_what_it_said(day: Day, profile: FirmwareProfile) -> None:
     if profile.name in CANNOT_CONNECT:

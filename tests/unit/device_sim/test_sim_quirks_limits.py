@@ -74,7 +74,6 @@ def test_2_0_1_knows_one_word_for_it() -> None:
     assert pile.ask("SetChargingProfile", evseId=1, chargingProfile=profile) == {"status": "Rejected"}
 
 
-@pytest.mark.req("OA-24", "RB-67")
 @pytest.mark.parametrize(
     ("limits", "sent_a", "felt_a"),
     [
@@ -126,7 +125,6 @@ def test_the_first_limit_after_a_pause_is_forgotten() -> None:
     assert pile.current_a == 16.0
 
 
-@pytest.mark.req("RB-68", "SR-09")
 def test_limits_are_lost_with_the_connection_where_that_is_known() -> None:
     for stated, left_a in (({"after_reconnect": "lost"}, 32.0), ({"after_reconnect": "kept"}, 10.0), ({}, 10.0)):
         pile = Driven(limits=stated).charging()
@@ -161,7 +159,6 @@ def composite(pile: Driven) -> dict[str, Any]:
     return pile.ask("GetCompositeSchedule", connectorId=1, duration=600)
 
 
-@pytest.mark.req("RB-61", "RB-62", "RB-63", "RB-64", "RB-65")
 @pytest.mark.parametrize(
     ("how", "shows"),
     [
@@ -209,7 +206,6 @@ def test_dc_is_limited_in_watts_without_steps() -> None:
     assert pile.current_a == 0.0
 
 
-@pytest.mark.req("RB-29")
 def test_some_calls_get_no_answer() -> None:
     pile = Driven(rpc={"no_reply_actions": ["SetChargingProfile:Absolute", "Reset"]}).charging()
     assert send(pile, kind="Relative") == "Accepted"

@@ -49,14 +49,12 @@ def test_without_a_boot_on_record_the_pattern_s_words_are_said() -> None:
     assert "firmwareVersion" not in told
 
 
-@pytest.mark.req("RB-18")
 def test_an_empty_vendor_and_a_serial_that_is_too_long() -> None:
     (told,) = of(Driven(boot={"empty_vendor": True, "serial_too_long": True}).boot(), "BootNotification")
     assert told["chargePointVendor"] == ""
     assert len(told["chargePointSerialNumber"]) > 25
 
 
-@pytest.mark.req("RB-14")
 def test_no_boot_until_it_is_asked_for() -> None:
     pile = Driven(boot={"absent_on_connect": True})
     assert [action for action, _ in pile.boot()] == ["StatusNotification"] * 2
@@ -64,7 +62,6 @@ def test_no_boot_until_it_is_asked_for() -> None:
     assert of(pile.said(), "BootNotification")
 
 
-@pytest.mark.req("RB-16", "RB-19")
 def test_after_an_error_for_a_stop_one_boot_follows_the_other_under_one_id() -> None:
     pile = Driven(boot={"same_id_retry": True})
     pile.boot()
@@ -85,7 +82,6 @@ def test_after_an_error_for_a_stop_one_boot_follows_the_other_under_one_id() -> 
 # -- time ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("RB-38", "RB-39")
 @pytest.mark.parametrize(
     ("time", "stamp"),
     [
@@ -113,7 +109,6 @@ def test_local_time_until_the_boot_is_answered() -> None:
     assert of(pile.boot(), "StatusNotification")[0]["timestamp"] == "2026-11-24T16:00:00.000Z"
 
 
-@pytest.mark.req("RB-35")
 def test_1970_until_the_time_is_known() -> None:
     pile = Driven(time={"epoch_before_sync": True})
     assert of(pile.boot(), "StatusNotification")[0]["timestamp"].startswith("1970-01-01T00:00:00")
@@ -125,7 +120,6 @@ def test_1970_until_the_time_is_known() -> None:
 # -- meter -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.req("RB-40", "RB-41", "RB-44", "RB-45")
 def test_units_phases_and_noise() -> None:
     plain = samples(last(metered()))
     (energy,) = values(last(metered(meter={"energy_unit": "kWh"})), ENERGY)
@@ -159,7 +153,6 @@ def test_which_values_there_are() -> None:
     assert samples(last(metered(meter={"no_power": True, "power_zero": True})))[POWER] == "0"
 
 
-@pytest.mark.req("RB-42", "RB-43", "RB-46")
 def test_empty_values_empty_lists_and_connector_0() -> None:
     assert samples(last(metered(meter={"empty_values": True})))["VoltageL1-N"] == ""
     assert [
@@ -190,7 +183,6 @@ def test_not_more_often_than_it_can() -> None:
     assert len(of(pile.until(1_260.0), "MeterValues")) == pytest.approx(10, abs=1)
 
 
-@pytest.mark.req("RB-49", "RB-50")
 def test_registers_that_reset_wrap_or_come_by_interval() -> None:
     pile = Driven(meter={"register_resets": True})
     pile.station.pile.register_wh = 5_000.0
@@ -210,7 +202,6 @@ def test_registers_that_reset_wrap_or_come_by_interval() -> None:
     assert equal["Energy.Active.Import.Interval"] == equal[ENERGY]
 
 
-@pytest.mark.req("RB-60")
 def test_old_samples_come_once() -> None:
     pile = Driven(meter={"replays_history": True})
     stamps = [e["timestamp"] for p in of(pile.boot(), "MeterValues") for e in p["meterValue"]]
@@ -233,7 +224,6 @@ def stopped(**tables: Any) -> list[tuple[str, dict[str, Any]]]:
     return pile.said()
 
 
-@pytest.mark.req("RB-48", "RB-51", "RB-53")
 def test_stops_that_are_odd() -> None:
     assert "idTag" not in last(stopped(tx={"stop_without_tag": True}), "StopTransaction")
     assert last(stopped(tx={"stop_empty_tag": True}), "StopTransaction")["idTag"] == ""
@@ -256,7 +246,6 @@ def test_a_tag_of_full_length_comes_back_garbled() -> None:
     assert len(last(pile.said(), "StopTransaction")["idTag"]) == 22
 
 
-@pytest.mark.req("RB-52")
 def test_stops_under_ids_that_nobody_gave() -> None:
     pile = Driven(tx={"bogus_ids": [-1, 9223372036854775807]})
     ids = [p["transactionId"] for p in of(pile.boot(), "StopTransaction")]
@@ -310,7 +299,6 @@ def statuses(said: list[tuple[str, dict[str, Any]]]) -> list[tuple[int, str]]:
     return [(p["connectorId"], p["status"]) for p in of(said, "StatusNotification")]
 
 
-@pytest.mark.req("RB-30")
 def test_connectors_that_are_told() -> None:
     two = {"hw": {"connectors": 2}}
     assert statuses(Driven(**two).boot()) == [(0, "Available"), (2, "Available"), (1, "Available")]
@@ -322,7 +310,6 @@ def test_connectors_that_are_told() -> None:
     assert first == [(1, "Unavailable"), (0, "Available"), (1, "Available")]
 
 
-@pytest.mark.req("RB-31", "RB-32", "RB-59")
 def test_statuses_that_are_odd() -> None:
     pile = Driven(status={"stays_finishing": True})
     pile.boot()
@@ -340,7 +327,6 @@ def test_statuses_that_are_odd() -> None:
     assert of(said, "DataTransfer")[0] == transfer
 
 
-@pytest.mark.req("RB-34")
 def test_payloads_of_16_on_a_newer_connection() -> None:
     (told,) = of(Driven("ocpp2.0.1", ocpp={"payloads_of_16": True}).boot(), "StatusNotification")
     assert told == {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
@@ -389,7 +375,6 @@ def test_only_so_many_keys_at_a_time() -> None:
 LIST = "MeterValuesSampledData"
 
 
-@pytest.mark.req("OA-12", "OA-13")
 def test_lists_of_measurands() -> None:
     strict = Driven(setup={"legal_measurands": [ENERGY]}, meter={"one_measurand_rejects_list": True})
     assert strict.ask("ChangeConfiguration", key=LIST, value=f"{ENERGY},SoC") == {"status": "Rejected"}
@@ -436,7 +421,6 @@ def manners(**rpc: Any) -> Framing:
     return Framing(facts(rpc=rpc))
 
 
-@pytest.mark.req("RB-01", "RB-05", "RB-09")
 def test_handshakes() -> None:
     assert manners().subprotocols("ocpp1.6") == ["ocpp1.6"]
     assert manners(no_subprotocol=True).subprotocols("ocpp1.6") is None
@@ -447,7 +431,6 @@ def test_handshakes() -> None:
     )
 
 
-@pytest.mark.req("RB-20", "RB-21", "RB-26", "RB-27")
 def test_frames() -> None:
     assert manners().error("1", "C", "d") == [4, "1", "C", "d", {}]
     assert manners(short_callerror=True).error("1", "C", "d") == [4, "1", "C", "d"]
@@ -463,7 +446,6 @@ def test_frames() -> None:
         json.loads(cut.text(frame, "GetConfiguration"))
 
 
-@pytest.mark.req("RB-15")
 def test_message_ids() -> None:
     rng = random.Random(1)
     restart, outgoing = manners(message_ids="restart"), Outgoing()
