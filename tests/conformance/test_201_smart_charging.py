@@ -163,7 +163,6 @@ async def test_no_composite_schedule_is_told(csms: Central, cp: Station201) -> N
 
 @pytest.mark.octt("TC_K_37_CSMS")
 @pytest.mark.req("K05.FR.01", "K05.FR.02", "F01.FR.08", "F01.FR.09", "F01.FR.11")
-@pytest.mark.xfail(strict=True, reason="a TxProfile must name a transaction, also where there is none yet")
 async def test_a_profile_within_a_remote_start(csms: Central, cp: Station201) -> None:
     wanted = profile(csms, SESSION, kind="Relative")
     told = await csms.operator("CP-1", "remote_start", id_token="APP-1", evse_id=1, profile=wanted, remote_start_id=5)
