@@ -20,7 +20,24 @@ from csms.store.station_tables import Operation
 STEPS_KEPT = 50
 """Statuses kept with an operation; a station that reports progress each second must not fill the database."""
 
-REFUSED = ("Rejected", "Failed", "NotSupported", "UnknownKey", "InvalidCertificate", "RevokedCertificate", "NotFound")
+REFUSED = (
+    "Rejected",
+    "Failed",
+    "NotSupported",
+    "UnknownKey",
+    "InvalidCertificate",
+    "RevokedCertificate",
+    "NotFound",
+    "Faulted",
+    "Occupied",
+    "Unavailable",
+    "Unknown",
+    "NoProfiles",
+    "UnknownTransaction",
+    "NotSupportedPriority",
+    "NotSupportedState",
+    "NotSupportedMessageFormat",
+)
 """Answers after which nothing goes on."""
 
 

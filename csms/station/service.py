@@ -46,6 +46,7 @@ from csms.station import (
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Performers, StationContext, StationSettings
 from csms.station.ports import Link
+from csms.station.pricing import Pricing
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
 from csms.station.work import Work
@@ -120,6 +121,10 @@ class StationService:
         self._context.transactions.restore(named, complete)
         for block in (reservation, remote_control, availability, smart_charging):
             await block.restore(self._context)
+
+    def price(self, pricing: Pricing) -> None:
+        """From now on drivers are told costs by `pricing`."""
+        self._context.pricing = pricing
 
     async def run(self) -> None:
         """What has to be looked at from time to time, until cancelled."""

@@ -136,7 +136,6 @@ async def test_the_card_first(csms: Central, single: Station201) -> None:
 
 
 @pytest.mark.req("LOAD-02")
-@pytest.mark.xfail(strict=True, reason="a card that comes after the start is stored with the next progress only")
 async def test_a_card_that_was_acknowledged_is_stored(csms: Central, cp: Station201) -> None:
     await plug_in(cp, "Started")
     await authorize(cp, "Updated")
@@ -144,7 +143,6 @@ async def test_a_card_that_was_acknowledged_is_stored(csms: Central, cp: Station
 
 
 @pytest.mark.octt("TC_E_04_CSMS")
-@pytest.mark.xfail(strict=True, reason="the card of a start that names no EVSE is forgotten where there are two EVSEs")
 async def test_the_card_first_before_the_evse_is_known(csms: Central, cp: Station201) -> None:
     await authorize(cp, "Started")
     await plug_in(cp, "Updated", evse=2)
