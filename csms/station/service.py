@@ -49,6 +49,7 @@ from csms.station.ports import Link
 from csms.station.pricing import Pricing
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
+from csms.station.vendor_messages import VendorMessages
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.engine import Store
@@ -106,6 +107,11 @@ class StationService:
     def stations(self) -> Mapping[str, StationState]:
         """Live state by station id."""
         return self._context.stations
+
+    @property
+    def vendors(self) -> VendorMessages:
+        """Which vendor messages are understood; more may be added."""
+        return self._context.vendors
 
     async def restore(self) -> None:
         """Load stations, connectors and open sessions, so that a restart forgets nothing (pain 6)."""

@@ -108,7 +108,7 @@ async def test_a_full_report_takes_the_place_of_the_last_one(csms: Central, cp: 
 
 
 @pytest.mark.octt("TC_K_37_CSMS")
-@pytest.mark.req("K05.FR.02", "F01.FR.08", "F01.FR.11")
+@pytest.mark.req("K05.FR.01", "K05.FR.02", "F01.FR.08", "F01.FR.09", "F01.FR.11", "F02.FR.16", "F02.FR.17", "F02.FR.19")
 async def test_a_remote_start_with_a_profile(csms: Central, cp: Station201) -> None:
     periods = [{"start_s": 0, "limit": 6.0}]
     given = {"profile_id": 7, "purpose": "TxProfile", "kind": "Relative", "unit": "A", "periods": periods}
@@ -119,6 +119,9 @@ async def test_a_remote_start_with_a_profile(csms: Central, cp: Station201) -> N
     assert "transactionId" not in asked["chargingProfile"]
     await cp.start(evse_id=1, token="APP-1", trigger="RemoteStart", info={"remoteStartId": told["operation_id"]})
     assert (await csms.session("CP-1")).remote_start_id == told["operation_id"]
+    other = given | {"purpose": "TxDefaultProfile"}
+    refused = await csms.operator("CP-1", "remote_start", id_token="APP-1", profile=other)
+    assert refused["code"] == "invalid_request"
 
 
 @pytest.mark.octt("TC_K_48_CSMS", "TC_K_50_CSMS", "TC_K_51_CSMS")
@@ -161,22 +164,24 @@ def needs(csms: Central, **more: int) -> dict[str, Any]:
     return {"evseId": 1, "maxScheduleTuples": 3, "chargingNeeds": wanted}
 
 
-@pytest.mark.octt("TC_K_53_CSMS", "TC_K_57_CSMS")
-@pytest.mark.req("K15.FR.02", "K15.FR.03", "K15.FR.07", "K15.FR.08", "K17.FR.02", "K17.FR.03", "K17.FR.07")
+@pytest.mark.octt("TC_K_53_CSMS", "TC_K_57_CSMS", "TC_K_58_CSMS", "TC_K_59_CSMS")
+@pytest.mark.req("K15.FR.02", "K15.FR.03", "K15.FR.07", "K15.FR.08", "K15.FR.18", "K02.FR.03", "K16.FR.06", "K16.FR.12")
+@pytest.mark.req("K17.FR.02", "K17.FR.03", "K17.FR.07", "K17.FR.08", "K17.FR.11")
 async def test_a_car_says_what_it_wants_and_gets_a_profile(tmp_path: Path) -> None:
     async with central(tmp_path, charging={"control": True, "debounce_s": 0}) as csms:
         cp: Station201 = await csms.station("CP-1", "ocpp2.0.1")
         await cp.boot()
         transaction_id = await cp.start()
         for energy_wh in (12_000, 9_000):
+            cp.asked.clear()
             answer = await cp.call("NotifyEVChargingNeeds", needs(csms, energyAmount=energy_wh))
             assert answer == {"status": "Accepted"}
+            sent = await csms.until(lambda: tx_profile(cp, transaction_id), timeout_s=60)
             row = await csms.session("CP-1")
             assert row.wanted_wh == energy_wh
             assert row.departure_at is not None
             wanted = csms.rooms.stations.stations["CP-1"].evses[1].needs
             assert (wanted.energy_wh, wanted.power_max_w, wanted.periods_max) == (energy_wh, 11_040.0, 3)
-        sent = await csms.until(lambda: tx_profile(cp, transaction_id))
         base = {"timeBase": cp.stamp(), "evseId": 1, "chargingSchedule": schedule(sent)}
         assert await cp.call("NotifyEVChargingSchedule", base) == {"status": "Accepted"}
 
@@ -191,8 +196,7 @@ def tx_profile(cp: Station201, transaction_id: str) -> float | None:
     return None
 
 
-@pytest.mark.octt("TC_K_55_CSMS")
-@pytest.mark.req("K15.FR.11", "K15.FR.12")
+@pytest.mark.req("K15.FR.11", "K15.FR.12", "K16.FR.07", "K17.FR.12")
 async def test_a_car_that_means_to_draw_too_much_is_told_so(tmp_path: Path) -> None:
     async with central(tmp_path, charging={"control": True, "debounce_s": 0}) as csms:
         cp: Station201 = await csms.station("CP-1", "ocpp2.0.1")
@@ -215,7 +219,7 @@ async def accepted(csms: Central) -> bool:
     return bool(rows) and rows[0].purpose == "TxProfile" and rows[0].status == "Accepted"
 
 
-@pytest.mark.req("K15.FR.04", "K15.FR.05")
+@pytest.mark.req("K15.FR.04", "K15.FR.05", "K17.FR.04", "K17.FR.05")
 async def test_what_a_car_wants_before_its_session(tmp_path: Path) -> None:
     async with central(tmp_path, charging={"control": True}) as csms:
         cp: Station201 = await csms.station("CP-1", "ocpp2.0.1")
