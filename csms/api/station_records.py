@@ -45,7 +45,7 @@ class ReservationOut(Out):
 
 
 class DisplayMessageOut(Out):
-    """A message at a station. `status`: asked, unanswered, Accepted, a refusal, Cleared, Over, Missing."""
+    """A message at a station. `status`: asked, unanswered, Accepted, a refusal, Cleared, Over, Replaced, Missing."""
 
     message_id: int
     status: str

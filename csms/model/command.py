@@ -44,6 +44,11 @@ class RemoteStart(Command, frozen=True):
     token_type: str = "Central"
     group_id: Token | None = None
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for a profile that is not one for the session to come (F01.FR.09)."""
+        if self.profile is not None and self.profile.purpose is not ProfilePurpose.TX:
+            raise ValueError("the profile of a remote start is a TxProfile")
+
 
 class RemoteStop(Command, frozen=True):
     """Stop the session that the station calls `transaction_id`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, get_args
 
 from csms.model.smart_charging import (
     ChargingNeeds,
@@ -16,6 +16,7 @@ from csms.model.smart_charging import (
     ExternalLimitSet,
     GetChargingProfiles,
     InstalledProfile,
+    LimitSource,
     ProfilesReport,
 )
 from csms.wire.block import Block, Calls, present
@@ -26,14 +27,17 @@ from csms.wire.translator import Payload
 
 
 def _get(command: GetChargingProfiles) -> Calls:
-    """An id needs no criteria beside it (K09.FR.03)."""
-    criteria = {
-        "chargingProfileId": list(command.profile_ids) or None,
-        "chargingProfilePurpose": command.purpose,
-        "stackLevel": command.stack_level,
-        "chargingLimitSource": list(command.sources) or None,
-    }
-    payload = {"requestId": command.request_id, "chargingProfile": present(criteria)}
+    """There is always a criterion (K09.FR.03): who asks for all gets those of all sources."""
+    criteria = present(
+        {
+            "chargingProfileId": list(command.profile_ids) or None,
+            "chargingProfilePurpose": command.purpose,
+            "stackLevel": command.stack_level,
+            "chargingLimitSource": list(command.sources) or None,
+        }
+    )
+    everything = {"chargingLimitSource": list(get_args(LimitSource))}
+    payload = {"requestId": command.request_id, "chargingProfile": criteria or everything}
     return [("GetChargingProfiles", payload | present({"evseId": command.evse_id}))]
 
 

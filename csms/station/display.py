@@ -24,12 +24,13 @@ from csms.store import changes
 from csms.store.change import Change
 from csms.store.station_tables import DisplayMessage, Operation
 
-SHOWN, CLEARED, OVER, MISSING = "Accepted", "Cleared", "Over", "Missing"
+SHOWN, CLEARED, OVER, MISSING, REPLACED = "Accepted", "Cleared", "Over", "Missing", "Replaced"
+ALWAYS_FRONT = "AlwaysFront"
 SET, GET = "set_display_message", "get_display_messages"
 
 
 async def show(context: StationContext, station_id: str, command: SetDisplayMessage, send: Send) -> CommandResult:
-    """Send a message, durable before its call; the station says why not, if so (O01.FR.03 to .07, O02.FR.01)."""
+    """Send a message, durable before its call; the station says why not, if so (O01.FR.01 to O01.FR.03, O02.FR.01)."""
     operation = await operations.begin(context, station_id, SET, {"message_id": command.message_id})
     command = replace(command, message_id=command.message_id or operation.id)
     row = _sent(station_id, command, context.clock.now())
@@ -44,12 +45,25 @@ async def show(context: StationContext, station_id: str, command: SetDisplayMess
         await context.store.writer.commit([changes.put_row(row)])
         raise
     row.status = result.status
-    written: list[Change] = [operations.step(operation, context.clock.now(), result.status, ended=True)]
+    written: list[Change] = []
+    if result.accepted:
+        written.append(operations.step(operation, context.clock.now(), result.status, ended=True))
+        written += await _pushed_out(context, row)
     if replaced is None or result.accepted:
         written.append(changes.put_row(row))
     await context.store.writer.commit(written)
     values = {"message_id": str(row.message_id)}
     return CommandResult(result.status, values=values, payload=result.payload)
+
+
+async def _pushed_out(context: StationContext, row: DisplayMessage) -> list[Change]:
+    """Of those that are always in front a display shows the newest alone (O01.FR.16, O02.FR.18)."""
+    if row.priority != ALWAYS_FRONT:
+        return []
+    key: dict[str, Any] = {"station_id": row.station_id, "status": SHOWN, "priority": ALWAYS_FRONT}
+    before = await context.store.reader.find(DisplayMessage, **key)
+    same = [other for other in before if (other.display, other.evse_id) == (row.display, row.evse_id)]
+    return [_set(other, REPLACED) for other in same if other.message_id != row.message_id]
 
 
 def _sent(station_id: str, command: SetDisplayMessage, at: datetime) -> DisplayMessage:
@@ -77,11 +91,8 @@ async def ask(context: StationContext, station_id: str, command: GetDisplayMessa
     operation = await operations.begin(context, station_id, GET, {"whole": whole, "messages": 0})
     command = replace(command, request_id=operation.id)
     result = await operations.carry_out(context, operation, command, send)
-    if result.status == "Unknown" and operation.ended_at is None:
-        now = context.clock.now()
-        written = [operations.step(operation, now, result.status, ended=True)]
-        written += await _missing(context, operation) if whole else []
-        await context.store.writer.commit(written)
+    if result.status == "Unknown" and whole:
+        await context.store.writer.commit(await _missing(context, operation))
     return result
 
 
@@ -145,7 +156,7 @@ def _reported(station_id: str, shown: ShownMessage, at: datetime) -> DisplayMess
 
 
 async def expire(context: StationContext, now: datetime) -> None:
-    """Stations take messages away at their end or that of their session, without a word (O01.FR.12, O02.FR.02)."""
+    """Stations take messages away at their end or that of their session, without a word (O01.FR.07, O02.FR.02)."""
     rows = await context.store.reader.find(DisplayMessage, status=SHOWN)
     over = [row for row in rows if _is_over(context, row, now)]
     await context.store.writer.commit([_set(row, OVER) for row in over])

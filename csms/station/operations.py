@@ -27,7 +27,24 @@ ASKED, UNANSWERED, SUPERSEDED = "asked", "unanswered", "superseded"
 OPEN_LOOKED_AT = 20
 """Of the newest operations of a kind: a station does one thing of a kind at a time, the others ended or were lost."""
 
-REFUSED = ("Rejected", "Failed", "NotSupported", "UnknownKey", "InvalidCertificate", "RevokedCertificate", "NotFound")
+REFUSED = (
+    "Rejected",
+    "Failed",
+    "NotSupported",
+    "UnknownKey",
+    "InvalidCertificate",
+    "RevokedCertificate",
+    "NotFound",
+    "Faulted",
+    "Occupied",
+    "Unavailable",
+    "Unknown",
+    "NoProfiles",
+    "UnknownTransaction",
+    "NotSupportedPriority",
+    "NotSupportedState",
+    "NotSupportedMessageFormat",
+)
 """Answers after which nothing goes on."""
 
 

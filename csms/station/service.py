@@ -50,8 +50,10 @@ from csms.station import (
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
 from csms.station.ports import Link
+from csms.station.pricing import Pricing
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
+from csms.station.vendor_messages import VendorMessages
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.engine import Store
@@ -120,6 +122,11 @@ class StationService:
         """Live state by station id."""
         return self._context.stations
 
+    @property
+    def vendors(self) -> VendorMessages:
+        """Which vendor messages are understood; more may be added."""
+        return self._context.vendors
+
     async def restore(self) -> None:
         """Load stations, connectors and open sessions, so that a restart forgets nothing (pain 6)."""
         await registration.restore(self._context)
@@ -134,6 +141,10 @@ class StationService:
         self._context.transactions.restore(named, complete)
         for block in (reservation, remote_control, availability, smart_charging):
             await block.restore(self._context)
+
+    def price(self, pricing: Pricing) -> None:
+        """From now on drivers are told costs by `pricing`."""
+        self._context.pricing = pricing
 
     async def run(self) -> None:
         """What has to be looked at from time to time, until cancelled."""

@@ -47,10 +47,8 @@ async def ask(context: StationContext, station_id: str, command: GetChargingProf
     asked = {"evse_id": command.evse_id, "whole": everything, "profiles": 0}
     operation = await operations.begin(context, station_id, GET, asked)
     result = await operations.carry_out(context, operation, replace(command, request_id=operation.id), send)
-    if result.status == "NoProfiles" and operation.ended_at is None:
-        written: list[Change] = [operations.step(operation, context.clock.now(), result.status, ended=True)]
-        written += _forget(station_id, command.evse_id) if everything else []
-        await context.store.writer.commit(written)
+    if result.status == "NoProfiles" and everything:
+        await context.store.writer.commit(_forget(station_id, command.evse_id))
     return result
 
 

@@ -149,14 +149,15 @@ async def _take_place(
 async def _join(
     context: StationContext, session: OpenSession, message: TransactionEvent, authorization: AuthorizeReply | None
 ) -> None:
-    """A token or a number that came after the start may tell what the session comes of."""
-    new_token = bool(message.id_token) and not session.id_token
-    session.id_token = session.id_token or message.id_token
-    told = _told(message, authorization)
-    if not new_token and told.remote_start_id is None and told.reservation_id is None:
+    """A token or a number that came after the start: the session is the driver's, and comes of what it names."""
+    told, written = _told(message, authorization), list[Change]()
+    if message.id_token and not session.id_token:
+        session.id_token = message.id_token
+        written.append(changes.update_session(session.session_id, id_token=message.id_token))
+    if not written and told.remote_start_id is None and told.reservation_id is None:
         return
     claim = await join(context, session, told)
-    await context.store.writer.commit(claim.changes)
+    await context.store.writer.commit([*written, *claim.changes])
     claim.settle(context)
 
 
@@ -228,7 +229,7 @@ def _take_note(
 
 
 def _take_figures(session: OpenSession, message: TransactionEvent, live: bool) -> Sequence[Change]:
-    """Time charged; what the cable carries and the car uses (E01.FR.13, E02.FR.14), stored when it is another."""
+    """Time charged; what the cable carries and the car uses (E02.FR.18, E02.FR.19), stored when it is another."""
     if message.charging_s is not None:
         session.charging_s = max(session.charging_s or 0, message.charging_s)
     cable_max_a = session.cable_max_a if message.cable_max_a is None else message.cable_max_a

@@ -56,7 +56,7 @@ class DisplayMessage(SQLModel, table=True):
     """A message on the display of a station, as it was sent or as the station reported it.
 
     `status`: asked, Accepted, unanswered, a refusal of the station, Cleared, Over (its end or that of its session),
-    Missing (the station told all its messages and this one was not there).
+    Replaced (by another one that is always in front), Missing (the station told all its messages without this one).
     """
 
     __tablename__ = "display_message"
