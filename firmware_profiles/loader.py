@@ -13,6 +13,7 @@ Everything else is refused, with file and field.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -42,6 +43,7 @@ TABLES: dict[str, type] = {
 }
 TOP = ("product", "grade", "unverified", "sources", "extends", "notes")
 NOTE_CHARS_MAX = 300
+ANSWER = re.compile(r"(error )?[A-Za-z]{2,40}")
 MAKERS_NAME: Sources = ("the maker's name",)
 
 Raw = Mapping[str, Any]
@@ -225,14 +227,23 @@ def _check(profile: FirmwareProfile) -> None:
         "unverified goes with grade generic": profile.unverified and not generic,
         "an unverified profile holds no facts": profile.unverified and bool(profile.facts),
         "a profile that is not generic names its sources": not generic and not profile.sources,
-        "limits.static_unit goes with limits.static_key": "limits.static_unit" in profile.facts
+        "match.version_from goes with match.version": bool(profile.match.version_from) and not profile.match.version,
+        "limits.static_unit goes with limits.static_key": profile.states("limits.static_unit")
         and not limits.static_key,
         "limits.steps_a rises": list(limits.steps_a) != sorted(set(limits.steps_a)),
         "limits.purposes: each once": len(set(limits.purposes)) < len(limits.purposes),
+        **{f"{name} is a status or `error CODE`": not ANSWER.fullmatch(how) for name, how in _refusals(profile)},
     }
     wrong = [text for text, broken in faults.items() if broken]
     if wrong:
         raise FactInvalid("; ".join(wrong))
+
+
+def _refusals(profile: FirmwareProfile) -> Iterable[tuple[str, str]]:
+    yield "limits.refusal", profile.limits.refusal
+    yield "start.profile_in_remote_start", profile.start.profile_in_remote_start
+    yield "start.remote_stop", profile.start.remote_stop
+    yield from ((f"rpc.refuses.{action}", how) for action, how in profile.rpc.refuses.items())
 
 
 def tables_of(profile: FirmwareProfile) -> Iterable[tuple[str, Any]]:

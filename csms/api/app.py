@@ -18,6 +18,7 @@ from csms.api import (
     problems,
     security,
     sessions,
+    station_records,
     stations,
 )
 from csms.api.body_limit import BodyLimit
@@ -51,7 +52,17 @@ def create_api(deps: ApiDeps) -> FastAPI:
     problems.install(app)
     docs_page.install(app)
     app.include_router(_health(deps))
-    for room in (overview, stations, commands, sessions, feeders, operations, firmware, security):
+    for room in (
+        overview,
+        stations,
+        commands,
+        sessions,
+        station_records,
+        feeders,
+        operations,
+        firmware,
+        security,
+    ):
         app.include_router(room.router(deps), prefix=PREFIX)
     app.include_router(files.router(deps))
     for router in deps.routers:

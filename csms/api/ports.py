@@ -18,6 +18,7 @@ from csms.model.ids import EvseRef
 from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
+from csms.store.reading import Row
 from csms.store.samples import StoredSample
 from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent
 from csms.store.tables import PlanRow, ProfileRow, Session, Station
@@ -82,6 +83,10 @@ class ReadPort(Protocol):
 
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan in force."""
+        ...
+
+    async def find(self, model: type[Row], *, newest: int | None = None, **given: Any) -> Sequence[Row]:
+        """Rows of a table whose columns have the given values; None gives none."""
         ...
 
     async def counts(self) -> Mapping[str, Any]:

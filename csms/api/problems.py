@@ -26,7 +26,9 @@ from csms.model.errors import (
     UnknownStation,
 )
 from csms.security.facts import CertificateUnreadable, FirmwareSignatureInvalid
+from csms.station.cost import CostUnknown
 from csms.station.files import FirmwareExists, LinkBusy, NoFileServer, UnknownFirmware, UnknownLink
+from csms.station.reservation import UnknownReservation
 from csms.store.files import FileTooLarge, NoSpace
 from csms.wire.codec import CommandInvalid
 
@@ -38,6 +40,8 @@ STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     UnknownStation: 404,
     StationOffline: 409,
     NotInThisVersion: 409,
+    UnknownReservation: 404,
+    CostUnknown: 409,
     UnknownLink: 404,
     UnknownFirmware: 404,
     FirmwareExists: 409,

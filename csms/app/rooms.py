@@ -111,7 +111,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             files=files,
         )
     )
-    background: list[tuple[str, Work]] = list(upkeep.background)
+    background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
     if settings.charging.control:
         charging.listen()
         background += [("charging", charging.run)]
@@ -142,6 +142,9 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
         unknown_tokens=settings.unknown_tokens,
         heartbeat_s=settings.heartbeat_s,
         boot_grace_s=settings.boot_grace_s,
+        remote_wait_s=settings.remote_wait_s,
+        plans=settings.charging.control,
+        price_per_kwh=settings.price.electricity + settings.price.service if settings.price.shown else None,
         default_feeder=settings.feeders[0].id,
         default_site=settings.site.id,
     )

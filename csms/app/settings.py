@@ -107,10 +107,11 @@ class PartnerSettings(_Section):
 
 
 class PriceSettings(_Section):
-    """What a kWh costs the driver, in yuan."""
+    """What a kWh costs the driver, in yuan; `shown`: drivers are told the cost at the station (OCPP 2.0.1)."""
 
     electricity: float = Field(default=0.66, ge=0)
     service: float = Field(default=0.40, ge=0)
+    shown: bool = False
 
 
 class FilesSection(_Section):
@@ -140,6 +141,7 @@ class RetentionSection(_Section):
     profile_days: int = Field(default=400, ge=0)
     notice_days: int = Field(default=400, ge=0)
     outbox_days: int = Field(default=90, ge=0)
+    state_days: int = Field(default=90, ge=0)
     file_days: int = Field(default=90, ge=0)
     security_event_days: int = Field(default=400, ge=0)
 
@@ -166,6 +168,7 @@ class Settings(BaseSettings):
     heartbeat_s: int = Field(default=300, ge=10)
     call_timeout_s: float = Field(default=60.0, gt=0)
     boot_grace_s: float = Field(default=30.0, ge=0)
+    remote_wait_s: float = Field(default=300.0, gt=0)
     ping_interval_s: float = Field(default=60.0, gt=0)
     time_zone: str = "Asia/Shanghai"
     log_level: str = "INFO"

@@ -129,6 +129,7 @@ def _keep(section: RetentionSection) -> KeepDays:
         profiles=section.profile_days,
         notices=section.notice_days,
         outbox=section.outbox_days,
+        states=section.state_days,
         files=section.file_days,
         security_events=section.security_event_days,
     )

@@ -10,6 +10,7 @@ from csms.model.command import (
     ClearChargingProfile,
     Command,
     GetCompositeSchedule,
+    GetTransactionStatus,
     GetVariables,
     RawCall,
     RemoteStart,
@@ -21,9 +22,13 @@ from csms.model.command import (
     Trigger,
     UnlockConnector,
 )
+from csms.model.cost import UpdateCost
+from csms.model.display import ClearDisplayMessage, GetDisplayMessages, SetDisplayMessage
 from csms.model.firmware import PublishFirmware, UnpublishFirmware, UpdateFirmware
 from csms.model.logs import RequestLog
+from csms.model.reservation import CancelReservation, ReserveNow
 from csms.model.security import SetPassword
+from csms.model.smart_charging import GetChargingProfiles
 
 COMMANDS: Mapping[str, type[Command]] = {
     "remote_start": RemoteStart,
@@ -38,6 +43,14 @@ COMMANDS: Mapping[str, type[Command]] = {
     "change_availability": ChangeAvailability,
     "unlock_connector": UnlockConnector,
     "data_transfer": SendData,
+    "get_transaction_status": GetTransactionStatus,
+    "reserve_now": ReserveNow,
+    "cancel_reservation": CancelReservation,
+    "set_display_message": SetDisplayMessage,
+    "get_display_messages": GetDisplayMessages,
+    "clear_display_message": ClearDisplayMessage,
+    "update_cost": UpdateCost,
+    "get_charging_profiles": GetChargingProfiles,
     "update_firmware": UpdateFirmware,
     "publish_firmware": PublishFirmware,
     "unpublish_firmware": UnpublishFirmware,

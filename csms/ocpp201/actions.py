@@ -7,20 +7,12 @@ from collections.abc import Mapping
 from csms.wire.translator import Payload
 
 NOTICES: Mapping[str, Payload] = {
-    "ClearedChargingLimit": {},
-    "NotifyChargingLimit": {},
     "NotifyCustomerInformation": {},
-    "NotifyDisplayMessages": {},
-    "NotifyEVChargingNeeds": {"status": "Rejected"},
-    "NotifyEVChargingSchedule": {"status": "Accepted"},
     "NotifyEvent": {},
     "NotifyMonitoringReport": {},
     "NotifyReport": {},
-    "ReportChargingProfiles": {},
-    "ReservationStatusUpdate": {},
 }
-"""Messages of stations that are kept and have no effect yet, with the answer to each (Accepted for an EV's schedule
-only says that it was read)."""
+"""Messages of stations that are kept and have no effect yet, with the answer to each."""
 
 OUTGOING = frozenset(
     {

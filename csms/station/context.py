@@ -19,10 +19,13 @@ from csms.model.station import CurrentKind, EvseRating
 from csms.station.bus import EventBus
 from csms.station.files import FileDesk
 from csms.station.ports import CertificateAuthority, ContractProvider, StatusSource
+from csms.station.pricing import EnergyPrice, Pricing
 from csms.station.starts import RecentSessions, Start, Transaction
 from csms.station.state import EvseState, StationState
 from csms.station.tokens import TokenBook
+from csms.station.vendor_messages import VendorMessages
 from csms.store.engine import Store
+from csms.store.station_tables import Operation, Reservation, WantedAvailability
 
 EVSE_ID_MAX = 256
 """A station with more outlets does not exist; larger numbers are garbage (lbbrhzn/ocpp#1997) and cost no memory."""
@@ -33,7 +36,11 @@ THREE_PHASE_32_A = EvseRating(CurrentKind.AC, 3, 32.0, 22_080)
 
 @dataclass(frozen=True, slots=True)
 class StationSettings:
-    """House rules. `unknown_tokens` False refuses cards that are not listed."""
+    """House rules. `unknown_tokens` False refuses cards that are not listed.
+
+    `plans`: whether somebody makes charging profiles here. `remote_wait_s`: how long a remote start or stop may take to
+    come true. `price_per_kwh`: what drivers are told that a kWh costs, None for nothing.
+    """
 
     accept_unknown: bool = False
     strangers_max: int = STRANGERS_MAX
@@ -43,6 +50,9 @@ class StationSettings:
     default_feeder: str = ""
     default_site: str = ""
     default_rating: EvseRating = THREE_PHASE_32_A
+    plans: bool = True
+    remote_wait_s: float = 300.0
+    price_per_kwh: float | None = None
 
 
 def _nobody_waits(work: Coroutine[Any, Any, None]) -> None:
@@ -66,7 +76,10 @@ class Outside:
 
 @dataclass(slots=True)
 class StationContext:
-    """Shared by the blocks of one `StationService`. `spawn` starts work that goes on after an answer."""
+    """Shared by the blocks of one `StationService`. `awaited`: remote starts and stops that nothing has followed yet;
+    `held`: reservations that stations may hold; both by id. `wanted`: availability by station, EVSE and connector.
+    `spawn` starts work that goes on after an answer.
+    """
 
     clock: Clock
     store: Store
@@ -80,10 +93,16 @@ class StationContext:
     operation_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     starts: RecentSessions[Start] = field(default_factory=RecentSessions)
     transactions: RecentSessions[Transaction] = field(default_factory=RecentSessions)
+    awaited: dict[int, Operation] = field(default_factory=dict)
+    held: dict[int, Reservation] = field(default_factory=dict)
+    wanted: dict[tuple[str, int, int], WantedAvailability] = field(default_factory=dict)
+    vendors: VendorMessages = field(default_factory=VendorMessages)
+    pricing: Pricing = field(init=False)
     operation_turns: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     tokens: TokenBook = field(init=False)
 
     def __post_init__(self) -> None:
+        self.pricing = EnergyPrice(self.settings.price_per_kwh)
         self.tokens = TokenBook(self.clock, self.store.reader)
 
     def evse(self, station_id: str, evse_id: int) -> EvseState | None:

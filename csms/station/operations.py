@@ -49,7 +49,8 @@ async def begin(context: StationContext, station_id: str, kind: str, asked: Mapp
 async def carry_out(context: StationContext, operation: Operation, command: Command, send: Send) -> CommandResult:
     """Send the call of an operation and enter the answer; raises as `Link.send` does.
 
-    The operation has ended then, unless it is unknown whether the station acts: it may still report.
+    The operation has ended then, unless it is unknown whether the station acts: it may still report. Stations may tell
+    what came of a call before they answer it: then the answer changes nothing.
     """
     try:
         result = await send(command)

@@ -31,14 +31,21 @@ from csms.station import (
     authorization,
     availability,
     certificates,
+    cost,
     data_transfer,
+    display,
     firmware,
     logs,
     metering,
     provisioning,
     registration,
+    remote_control,
+    reservation,
     security,
+    smart_charging,
+    transaction_events,
     transactions,
+    upkeep,
 )
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
@@ -57,8 +64,12 @@ HANDLERS: Handlers = {
     **availability.HANDLERS,
     **authorization.HANDLERS,
     **transactions.HANDLERS,
+    **transaction_events.HANDLERS,
     **metering.HANDLERS,
     **data_transfer.HANDLERS,
+    **reservation.HANDLERS,
+    **display.HANDLERS,
+    **smart_charging.HANDLERS,
     **firmware.HANDLERS,
     **logs.HANDLERS,
     **security.HANDLERS,
@@ -66,6 +77,12 @@ HANDLERS: Handlers = {
 }
 
 PERFORMERS: Performers = {
+    **availability.PERFORMERS,
+    **remote_control.PERFORMERS,
+    **reservation.PERFORMERS,
+    **display.PERFORMERS,
+    **cost.PERFORMERS,
+    **smart_charging.PERFORMERS,
     **firmware.PERFORMERS,
     **logs.PERFORMERS,
     **security.PERFORMERS,
@@ -78,7 +95,7 @@ Planner = Callable[[StationContext, str, Any, datetime], Work | None]
 PLANNERS: dict[type, Planner] = {
     Heartbeat: provisioning.plan_heartbeat,
     StatusReport: availability.plan,
-    TransactionEvent: transactions.plan_event,
+    TransactionEvent: transaction_events.plan_event,
     MeterReport: metering.plan,
 }
 """Frequent messages, and what they ask for without waiting for anything."""
@@ -115,6 +132,12 @@ class StationService:
         self._context.starts.restore([(_start(row), row.id, row.received_at) for row in rows], complete)
         named = [(Transaction(row.station_id, row.transaction_id), row.id, row.received_at) for row in rows]
         self._context.transactions.restore(named, complete)
+        for block in (reservation, remote_control, availability, smart_charging):
+            await block.restore(self._context)
+
+    async def run(self) -> None:
+        """What has to be looked at from time to time, until cancelled."""
+        await upkeep.run(self._context)
 
     async def register(self, registered: registration.Registration) -> None:
         """Make a station known, or change its site, feeder or nameplates."""
@@ -134,7 +157,7 @@ class StationService:
         station = self._context.stations[station_id]
         station.link = link
         now = self._context.clock.now()
-        station.last_seen_at = now
+        station.last_seen_at = station.connected_at = now
         await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationConnected(station_id, link.protocol, now))
         self._spawn(self._ask_for_boot(station_id, link))
@@ -199,9 +222,11 @@ class StationService:
         state = station.evses.get(evse.evse_id) if station else None
         if state is None:
             raise UnknownStation(f"no EVSE {evse} is registered")
-        state.needs = Needs(energy_wh, departure)
+        state.want(driver=Needs(energy_wh, departure))
         if state.session is not None:
-            wanted = changes.update_session(state.session.session_id, wanted_wh=energy_wh, departure_at=departure)
+            wanted = changes.update_session(
+                state.session.session_id, wanted_wh=state.needs.energy_wh, departure_at=state.needs.departure
+            )
             await self._context.store.writer.commit([wanted])
         self.bus.publish(SessionNeedsChanged(evse, self._context.clock.now()))
 

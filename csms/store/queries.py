@@ -55,8 +55,9 @@ class Reader(RollupReading, StationReading):
         return await self.rows(query.order_by(*order))
 
     async def open_sessions(self) -> Sequence[Session]:
-        """Sessions that run, oldest first."""
-        return await self.rows(select(Session).where(col(Session.status) == "open").order_by(col(Session.id)))
+        """Sessions that run, those without an EVSE of theirs too, oldest first."""
+        running = col(Session.status).in_(("open", "aside"))
+        return await self.rows(select(Session).where(running).order_by(col(Session.id)))
 
     async def sessions(
         self, limit: int, station_id: str | None = None, status: str | None = None, before_id: int | None = None

@@ -19,7 +19,7 @@ from csms.store.change import RowChange, Statement
 from csms.store.changes import table_of
 from csms.store.due import QUARTER_S
 from csms.store.queries import Reader
-from csms.store.station_tables import FileLink, ReceivedFile, SecurityEvent
+from csms.store.station_tables import FileLink, ReceivedFile, SecurityEvent, StateChange
 from csms.store.tables import MeteringPoint, Notice, OutboxRow, PlanRow, ProfileRow, Rollup, Sample
 from csms.store.times import Moment, floored
 from csms.store.writer import Writer
@@ -68,6 +68,7 @@ class KeepDays:
     profiles: int = 400
     notices: int = 400
     outbox: int = 90
+    states: int = 90
     files: int = 90
     security_events: int = 400
     links: int = 1
@@ -86,6 +87,7 @@ _DATED: Mapping[str, _Dated] = {
     "plans": _Dated(PlanRow, PlanRow.made_at),
     "profiles": _Dated(ProfileRow, ProfileRow.sent_at),
     "notices": _Dated(Notice, Notice.received_at),
+    "states": _Dated(StateChange, StateChange.received_at, col(StateChange.session_id).is_(None)),
     "files": _Dated(ReceivedFile, ReceivedFile.received_at),
     "security_events": _Dated(SecurityEvent, SecurityEvent.received_at),
     "links": _Dated(FileLink, FileLink.expires_at),

@@ -31,7 +31,7 @@ class Identity(Quirk):
         boot = profile.boot
         self._texts = {
             "vendor": "" if boot.empty_vendor else boot.vendor or _literal(profile.match.vendor, profile.product),
-            "model": (boot.model or _literal(profile.match.model, profile.product))[:20],
+            "model": boot.model or _literal(profile.match.model, profile.product),
             "firmware": boot.firmware,
             "meter_type": boot.meter_type,
         }

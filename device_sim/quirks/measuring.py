@@ -23,7 +23,7 @@ INTERVAL, OFFERED, POWER_OFFERED = "Energy.Active.Import.Interval", "Current.Off
 EDGE_WH = 4_294_960_000
 INT32_MAX = 2**31 - 1
 NOISE = 1.0000000000000002
-HISTORY, YEAR_S = 20, 365 * 86_400.0
+HISTORY, TOGETHER, YEAR_S = 4, 5, 365 * 86_400.0
 METER_ACTIONS = ("MeterValues", "StopTransaction", "TransactionEvent")
 
 
@@ -89,9 +89,13 @@ class Measuring(Quirk):
                 self.station.say("MeterValues", lambda number=number: self._old(number), durable=True)  # type: ignore[misc]
 
     def _old(self, number: int) -> Payload:
-        at_s = self.station.pile.at_s - YEAR_S * (1 + number / HISTORY)
+        entries = [self._old_entry(number * TOGETHER + place) for place in range(TOGETHER)]
+        return {"connectorId": 1, "meterValue": entries}
+
+    def _old_entry(self, number: int) -> dict[str, Any]:
+        at_s = self.station.pile.at_s - YEAR_S * (2 - number / (HISTORY * TOGETHER))
         value = {"value": f"{number * 1.5:.2f}", "unit": "kWh", "measurand": ENERGY}
-        return {"connectorId": 1, "meterValue": [{"timestamp": written(at_s), "sampledValue": [value]}]}
+        return {"timestamp": written(at_s), "sampledValue": [value]}
 
     def _started(self, message: Message) -> Message:
         moment = self._moment()
@@ -178,20 +182,20 @@ class Measuring(Quirk):
         return [*values, {"value": "16.00", "context": self._meter.odd_context, "unit": "A"}]
 
     def _with_empty(self, values: Values, moment: Moment) -> Values:
-        return [value | {"value": ""} if value["measurand"].startswith(VOLTAGE) else value for value in values]
+        return [value | {"value": ""} if value.get("measurand", "").startswith(VOLTAGE) else value for value in values]
 
     # -- registers ---------------------------------------------------------------------------------------------------
 
     def _of_session(self, values: Values, moment: Moment) -> Values:
-        return [_put(v, max(0.0, _number(v) - moment.start_wh)) if v["measurand"] == ENERGY else v for v in values]
+        return [_put(v, max(0.0, _number(v) - moment.start_wh)) if v.get("measurand") == ENERGY else v for v in values]
 
     def _at_the_edge(self, values: Values, moment: Moment) -> Values:
-        return [_put(v, _number(v) + EDGE_WH) if v["measurand"] == ENERGY else v for v in values]
+        return [_put(v, _number(v) + EDGE_WH) if v.get("measurand") == ENERGY else v for v in values]
 
     def _by_phase(self, values: Values, moment: Moment) -> Values:
         split = []
         for value in values:
-            if value["measurand"] == ENERGY and "phase" not in value:
+            if value.get("measurand") == ENERGY and "phase" not in value:
                 third = _put(value, _number(value) / 3.0) | {"format": "Raw"}
                 split += [third | {"phase": phase} for phase in ("L1", "L2", "L3")]
             else:
@@ -208,7 +212,7 @@ class Measuring(Quirk):
     def _suffixed(self, values: Values, moment: Moment) -> Values:
         return [
             _without_phase(v) | {"measurand": f"{v['measurand']}.{v['phase'][:2]}"}
-            if v.get("phase") and v["measurand"] in (CURRENT, VOLTAGE)
+            if v.get("phase") and v.get("measurand") in (CURRENT, VOLTAGE)
             else v
             for v in values
         ]

@@ -70,7 +70,7 @@ def collect() -> Shown:
     """What the tests say they show; RuntimeError when they cannot be collected."""
     marks, said = _Marks(), io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        options = ["--collect-only", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), str(ROOT / "tests")]
+        options = ["--collect-only", "-qqq", "-p", "no:cacheprovider", "--rootdir", str(ROOT), str(ROOT / "tests")]
         code = pytest.main(options, plugins=[marks])
     if code != pytest.ExitCode.OK:
         raise RuntimeError("the tests cannot be collected:\n" + said.getvalue()[-3000:])
@@ -100,6 +100,8 @@ def _figures(groups: Mapping[str, Sequence[Entry]], shown: Shown) -> Iterator[st
     yield "| | of a central system | shown | not yet | of stations | of those shown | of people |"
     yield "| --- | --: | --: | --: | --: | --: | --: |"
     for name, members in groups.items():
+        if all(entry.who == "note" for entry in members):
+            continue
         ours = [entry for entry in members if entry.ours]
         theirs = [entry for entry in members if entry.who == "station"]
         done = sum(entry.id in shown for entry in ours)

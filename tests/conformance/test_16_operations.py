@@ -211,6 +211,22 @@ async def test_a_profile_for_the_running_session(csms: Central, cp: Station16) -
     assert "startSchedule" not in sent["chargingSchedule"]
 
 
+@pytest.mark.octt("TC_059_CSMS")
+@pytest.mark.req("1.6:5.16.2", "1.6:5.11")
+@pytest.mark.xfail(strict=True, reason="a TxProfile must name a transaction, also where there is none yet")
+async def test_a_profile_within_a_remote_start(csms: Central, cp: Station16) -> None:
+    profile = {"profile_id": 13, "purpose": "TxProfile", "kind": "Relative", "unit": "A", "periods": ASKED_PERIODS}
+    told = await csms.operator("CP-1", "remote_start", id_token="APP-1", evse_id=1, profile=profile)
+    assert told.get("accepted"), told
+    asked = await cp.expected("RemoteStartTransaction")
+    assert (asked["idTag"], asked["connectorId"]) == ("APP-1", 1)
+    sent = asked["chargingProfile"]
+    assert (sent["chargingProfilePurpose"], sent["chargingProfileKind"]) == ("TxProfile", "Relative")
+    assert "transactionId" not in sent
+    await cp.start(1, "APP-1")
+    assert (await csms.session("CP-1")).id_token == "APP-1"
+
+
 @pytest.mark.octt("TC_066_CSMS")
 @pytest.mark.req("1.6:5.7")
 async def test_a_composite_schedule(csms: Central, cp: Station16) -> None:

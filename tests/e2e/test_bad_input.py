@@ -41,6 +41,7 @@ async def bystander(server: Server):
         assert server.process.poll() is None
 
 
+@pytest.mark.req("NEXT-06")
 async def test_an_unknown_station_is_refused_and_told_why(server: Server) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with station(server, "STRANGER"):
@@ -81,6 +82,7 @@ async def test_a_frame_of_a_megabyte_ends_that_connection_with_1009(server: Serv
         assert (await BareStation(socket).call("Heartbeat", {}))[0] == 3
 
 
+@pytest.mark.req("FR.03", "2.0.1J:4.3")
 @pytest.mark.parametrize(("protocol", "boot"), [("ocpp1.6", BOOT16), ("ocpp2.0.1", BOOT201)])
 async def test_an_unknown_action_gets_not_implemented(server: Server, protocol: str, boot: dict) -> None:
     async with station(server, "CP-1", protocol) as socket:
@@ -90,6 +92,7 @@ async def test_an_unknown_action_gets_not_implemented(server: Server, protocol: 
         assert (await pile.call("Heartbeat", {}))[0] == 3
 
 
+@pytest.mark.req("FR.03")
 async def test_a_payload_that_lacks_a_field_is_named(server: Server) -> None:
     async with station(server, "CP-1") as socket:
         frame = await BareStation(socket).call("StartTransaction", {"connectorId": 1, "idTag": "T"})
@@ -126,6 +129,7 @@ async def test_messages_out_of_order_are_acknowledged_and_kept(server: Server) -
     assert flags == [["start_missing"]]
 
 
+@pytest.mark.req("PAIN-01")
 async def test_two_connections_of_one_station_the_newer_wins(server: Server) -> None:
     async with station(server, "CP-1") as old, station(server, "CP-1") as new:
         assert (await BareStation(new).call("BootNotification", BOOT16))[0] == 3

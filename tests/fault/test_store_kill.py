@@ -108,6 +108,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[int, str, f
     return one
 
 
+@pytest.mark.req("LOAD-02")
 def test_nothing_acknowledged_is_lost(run: Callable[[int, str, float], Run]) -> None:
     chance = random.Random(20260101)
     runs: list[Run] = []

@@ -49,6 +49,14 @@ GOOD = {
     },
     "call": {"action": "ClearCache", "payload": {}},
     "data_transfer": {"vendor_id": "acme", "message_id": "hello", "data": "x"},
+    "get_transaction_status": {"transaction_id": "42"},
+    "reserve_now": {"id_token": "CARD", "expires_at": "2026-03-02T04:00:00Z", "evse_id": 1},
+    "cancel_reservation": {"reservation_id": 7},
+    "set_display_message": {"content": "Welcome"},
+    "get_display_messages": {"priority": "InFront"},
+    "clear_display_message": {"message_id": 3},
+    "update_cost": {"transaction_id": "42", "total_cost": 1.5},
+    "get_charging_profiles": {"evse_id": 1},
 }
 
 
@@ -124,7 +132,7 @@ async def test_commands_are_the_neutral_ones(at) -> None:
     for name in ("remote_start", "set_charging_profile"):
         await at.http.post(f"/api/v1/stations/CP-1/commands/{name}", json=GOOD[name])
     start, profile = at.links["CP-1"].asked
-    assert start == RemoteStart("CARD", 1)
+    assert start == RemoteStart("CARD", 1, start.remote_start_id)
     assert isinstance(profile, SetChargingProfile)
     assert [(p.start_s, p.limit, p.phases) for p in profile.profile.periods] == [(0, 16.0, None), (900, 8.0, 3)]
 

@@ -101,6 +101,11 @@ def test_a_table_of_texts_may_have_a_source() -> None:
         (GOOD + "[limits]\nsteps_a = [8, 6]\n", "limits.steps_a rises"),
         (GOOD + "[limits]\nfloor_a = 501\n", "limits.floor_a is at most 500"),
         (GOOD + '[limits]\nstatic_unit = "mA"\n', "goes with limits.static_key"),
+        (
+            GOOD + '[limits]\nrefusal = "error"\n[rpc]\nrefuses = { Reset = "no way" }\n',
+            "rpc.refuses.Reset is a status",
+        ),
+        (HEAD + '[match]\nvendor = "V"\nversion_from = "a"\n', "version_from goes with"),
         (GOOD + "[limits]\nstack_level = { value = 0, sauce = 1 }\n", "value and source, not sauce"),
         (GOOD + "[setup]\nkeys = 3\n", "setup.keys is a table"),
         (GOOD + "[setup]\nkeys = { A = 1 }\n", "setup.keys.A is a text"),

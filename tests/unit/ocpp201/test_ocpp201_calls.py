@@ -101,6 +101,10 @@ def test_a_full_transaction_event() -> None:
         remote_start_id=42,
         offline=True,
         samples=(Sample(time, "Energy.Active.Import.Register", 9500.0, "Wh", "", "Transaction.End", "Outlet"),),
+        reservation_id=9,
+        charging_s=60,
+        cable_max_a=32,
+        phases_used=3,
     )
 
 
@@ -149,25 +153,9 @@ def test_data_transfer(data: str, text: str) -> None:
 
 
 NOTICE_PAYLOADS: list[tuple[str, dict[str, Any]]] = [
-    ("ClearedChargingLimit", {"chargingLimitSource": "EMS"}),
-    ("NotifyChargingLimit", {"chargingLimit": {"chargingLimitSource": "EMS", "isGridCritical": True}}),
     (
         "NotifyCustomerInformation",
         {"data": "x", "seqNo": 0, "generatedAt": "2026-03-01T12:00:00Z", "requestId": 1},
-    ),
-    ("NotifyDisplayMessages", {"requestId": 1}),
-    ("NotifyEVChargingNeeds", {"evseId": 1, "chargingNeeds": {"requestedEnergyTransfer": "DC"}}),
-    (
-        "NotifyEVChargingSchedule",
-        {
-            "timeBase": "2026-03-01T12:00:00Z",
-            "evseId": 1,
-            "chargingSchedule": {
-                "id": 1,
-                "chargingRateUnit": "W",
-                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 1.0}],
-            },
-        },
     ),
     (
         "NotifyEvent",
@@ -197,30 +185,6 @@ NOTICE_PAYLOADS: list[tuple[str, dict[str, Any]]] = [
             "reportData": [{"component": COMPONENT, "variable": VARIABLE, "variableAttribute": [{"value": "1"}]}],
         },
     ),
-    (
-        "ReportChargingProfiles",
-        {
-            "requestId": 1,
-            "chargingLimitSource": "CSO",
-            "evseId": 1,
-            "chargingProfile": [
-                {
-                    "id": 1,
-                    "stackLevel": 0,
-                    "chargingProfilePurpose": "TxProfile",
-                    "chargingProfileKind": "Absolute",
-                    "chargingSchedule": [
-                        {
-                            "id": 1,
-                            "chargingRateUnit": "A",
-                            "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6.0}],
-                        }
-                    ],
-                }
-            ],
-        },
-    ),
-    ("ReservationStatusUpdate", {"reservationId": 1, "reservationUpdateStatus": "Expired"}),
 ]
 
 

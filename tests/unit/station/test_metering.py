@@ -14,6 +14,7 @@ from csms.station.metering import readings
 STATION = "CP-1"
 
 
+@pytest.mark.req("1.6:4.7", "J01.FR.18")
 async def test_samples_are_stored_and_shown(desk) -> None:
     transaction_id = await desk.start(register_wh=1000)
     at = desk.later(60)

@@ -160,6 +160,7 @@ async def test_a_new_start_closes_the_session_whose_stop_was_lost(desk) -> None:
     assert (row.status, row.flags) == ("ended", ["stop_missing"])
 
 
+@pytest.mark.req("PAIN-27", "SR-01")
 async def test_a_start_at_an_impossible_connector_is_answered_and_can_be_stopped(desk) -> None:
     transaction_id = await desk.start(evse_id=1_634_030_126, register_wh=100)
     await desk.stop(transaction_id, 600)
@@ -174,6 +175,7 @@ async def test_a_start_in_1970_counts_from_its_arrival(desk) -> None:
     assert (await desk.store.reader.session(reply.transaction_id)).started_at == desk.now
 
 
+@pytest.mark.req("1.6:4.8")
 @pytest.mark.parametrize("status", [AuthorizationStatus.BLOCKED, AuthorizationStatus.INVALID])
 async def test_a_refused_token_is_told_so_and_the_start_is_still_recorded(desk, status) -> None:
     await desk.store.writer.commit([changes.put_token(IdToken(id_token="BAD", status=status))])
@@ -182,6 +184,7 @@ async def test_a_refused_token_is_told_so_and_the_start_is_still_recorded(desk, 
     assert (await desk.store.reader.session(reply.transaction_id)).id_token == "BAD"
 
 
+@pytest.mark.req("J02.FR.19")
 async def test_events_make_one_session(desk) -> None:
     await desk.event("Started", seq_no=0, charging_state=ChargingState.EV_CONNECTED, samples=(desk.energy(100),))
     desk.later(60)
@@ -210,7 +213,7 @@ async def test_an_update_before_its_start_opens_the_session_once(desk) -> None:
     await desk.event("Updated", seq_no=1, samples=(desk.energy(70),))
     await desk.event("Started", seq_no=0)
     (row,) = await desk.store.reader.sessions(limit=5)
-    assert row.flags == ["start_missing"]
+    assert (row.flags, row.seq_first, row.last_seq_no) == ([], 0, 1)
 
 
 @pytest.mark.req("PAIN-18", "RB-53")
@@ -229,13 +232,18 @@ async def test_an_ended_session_is_not_revived_but_its_samples_are_kept(desk) ->
 async def test_offline_events_do_not_touch_the_live_power(desk) -> None:
     await desk.event("Started", offline=True, charging_state=ChargingState.CHARGING)
     evse = desk.service.stations[STATION].evses[1]
-    assert (evse.power_w, evse.session.charging_state) == (None, "")
+    assert (evse.power_w, evse.session) == (None, None)
 
 
 @pytest.mark.req("PAIN-19")
-async def test_an_event_whose_evse_cannot_be_told_is_kept_as_notice(desk) -> None:
+async def test_a_session_whose_evse_cannot_be_told_runs_aside_until_it_is(desk) -> None:
     await desk.event("Started", evse_id=None)
-    assert [n.code for n in await desk.store.reader.notices()] == ["event_without_evse"]
+    (row,) = await desk.store.reader.sessions(limit=5)
+    assert (row.status, row.evse_id) == ("aside", 0)
+    await desk.event("Updated", seq_no=1, evse_id=2, samples=(desk.energy(50),))
+    (row,) = await desk.store.reader.sessions(limit=5)
+    assert (row.status, row.evse_id) == ("open", 2)
+    assert desk.service.stations[STATION].evses[2].session.session_id == row.id
 
 
 @pytest.mark.req("RB-55")
