@@ -23,7 +23,7 @@ from csms.security.facts import check_firmware
 from csms.store import changes
 from csms.store.change import Change
 from csms.store.engine import Store
-from csms.store.files import FileFolder
+from csms.store.files import FileFolder, Written
 from csms.store.station_tables import FileLink, FirmwareFile, Operation, ReceivedFile
 
 log = logging.getLogger(__name__)
@@ -91,6 +91,8 @@ class FileDesk:
         self._received = FileFolder(folder / "received")
         self._firmware = FileFolder(folder / "firmware")
         self._busy: set[str] = set()
+        self._begun = 0
+        self._naming = asyncio.Lock()
 
     async def upload_link(self, operation: Operation) -> str:
         """An address to which the operation's station may send one file."""
@@ -146,24 +148,31 @@ class FileDesk:
 
     async def put_firmware(self, name: str, content: AsyncIterator[bytes]) -> FirmwareFile:
         """Keep firmware to hand out. Raises FirmwareExists, FileTooLarge, NoSpace, ValueError for a bad name."""
+        self._firmware.path(name)
         draft = f"upload-{secrets.token_hex(8)}"
-        target = self._firmware.path(name)
-        written = await self._firmware.write(draft, content, self._limits.firmware_bytes_max)
+        self._busy.add(draft)
+        self._begun += 1
         try:
-            known = await self._store.reader.find(FirmwareFile, name=name)
-            if known and known[0].sha256 != written.sha256:
-                raise FirmwareExists(f"another file is called {name}; delete it first or take another name")
-            self._firmware.path(draft).replace(target)
+            written = await self._firmware.write(draft, content, self._limits.firmware_bytes_max)
+            async with self._naming:
+                return await self._name(draft, name, written)
         finally:
             self._firmware.remove(draft)
+            self._busy.discard(draft)
+
+    async def _name(self, draft: str, name: str, written: Written) -> FirmwareFile:
+        known = await self._store.reader.find(FirmwareFile, name=name)
+        if known and known[0].sha256 != written.sha256:
+            raise FirmwareExists(f"another file is called {name}; delete it first or take another name")
+        self._firmware.path(draft).replace(self._firmware.path(name))
+        if known:
+            return known[0]
         row = FirmwareFile(
             name=name,
             size_bytes=written.size_bytes,
             sha256=written.sha256,
             md5=written.md5,
             uploaded_at=self._clock.now(),
-            signing_certificate=known[0].signing_certificate if known else "",
-            signature=known[0].signature if known else "",
         )
         await self._store.writer.commit([changes.put_row(row)])
         return row
@@ -199,13 +208,17 @@ class FileDesk:
         self._firmware.remove(name)
 
     async def sweep(self) -> None:
-        """Take away received files that no row tells of any more (retention), and what broke off. Raises
-        StoreUnavailable, OSError.
+        """Take away files that no row tells of any more (retention), and what broke off. Raises StoreUnavailable,
+        OSError.
         """
+        begun = self._begun
         if self._busy:
             return
-        kept = {_received_name(row.id) for row in await self._store.reader.find(ReceivedFile)}
-        gone = await asyncio.to_thread(self._received.keep_only, kept)
+        received = {_received_name(row.id) for row in await self._store.reader.find(ReceivedFile)}
+        firmware = {row.name for row in await self.all_firmware()}
+        if self._begun != begun:  # a file may have come whose row was not read; the next turn will do
+            return
+        gone = self._received.keep_only(received) + self._firmware.keep_only(firmware)
         if gone:
             log.info("old_files_deleted", extra={"files": gone})
 
@@ -244,6 +257,7 @@ class FileDesk:
         if link_id in self._busy:
             raise LinkBusy("a transfer under this address is going on")
         self._busy.add(link_id)
+        self._begun += 1
         try:
             yield link_id
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -172,6 +173,19 @@ async def test_firmware_keeps_its_name(desk: Desk, files: FileDesk, begun) -> No
     with pytest.raises(UnknownFirmware):
         await files.remove_firmware("fw.bin")
     assert list((files._firmware.folder).iterdir()) == []
+
+
+async def test_two_files_want_one_name(desk: Desk, files: FileDesk) -> None:
+    tried = await asyncio.gather(
+        *(files.put_firmware("fw.bin", content(letter)) for letter in (b"a", b"b", b"c")), return_exceptions=True
+    )
+    (row,) = [one for one in tried if not isinstance(one, BaseException)]
+    assert sum(isinstance(one, FirmwareExists) for one in tried) == 2
+    kept = b"".join([block async for block in files._firmware.read("fw.bin")])
+    assert hashlib.sha256(kept).hexdigest() == row.sha256
+    (files._firmware.folder / "upload-left-over").write_bytes(b"a crash")
+    await files.sweep()
+    assert [path.name for path in files._firmware.folder.iterdir()] == ["fw.bin"]
 
 
 async def test_without_an_address_of_its_own(desk: Desk, tmp_path: Path, begun) -> None:
