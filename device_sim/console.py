@@ -29,6 +29,7 @@ from device_sim.faults import parse_fault, plan_faults
 from device_sim.fleet import Fleet, FleetSettings
 from device_sim.generate import generate_piles, generate_sessions
 from device_sim.load.console import add_command as add_load
+from device_sim.misbehaving.console import add_command as add_misbehave
 from device_sim.pile import PileSpec, read_piles
 from device_sim.quirks.hardware import check_profiles, piles_like
 from device_sim.sessions import Session, busiest_day, read_sessions, shift_to
@@ -127,6 +128,7 @@ def build(text: Text) -> typer.Typer:
         _Run(text, common).replay(file, source_day, skip_bad_rows)
 
     add_load(app, text)
+    add_misbehave(app, text)
     return app
 
 

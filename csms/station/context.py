@@ -120,6 +120,10 @@ class StationContext:
             return received_at
         return min(said, received_at) if (said - received_at).total_seconds() > CLOCK_SKEW_FLAG_S else said
 
+    def clock_flags(self, said: datetime | None, received_at: datetime) -> list[str]:
+        """`clock_odd` for a time that could not be taken as it was told (RB-35, RB-39, HP-D7), else nothing."""
+        return [] if said is not None and self.event_time(said, received_at) == said else ["clock_odd"]
+
     def fresh(self, said: datetime | None, received_at: datetime) -> bool:
         """Whether what a station says happened just now, by a clock that is set: no late repeat of something old."""
         return said is not None and abs((received_at - said).total_seconds()) <= CLOCK_SKEW_FLAG_S

@@ -25,6 +25,8 @@ NOMINAL_VOLTAGE_V = 230.0
 PROGRESS_EVERY = timedelta(minutes=1)
 REGISTER_NOISE_WH = 1.0
 """A stop register may be one below the start by rounding (lbbrhzn/ocpp#1810)."""
+NO_REGISTERS_WH = (2**31 - 1, 2**32 - 1)
+"""What a meter writes that could not be read, or a counter that cannot count further."""
 
 
 _INSIDE = frozenset({"Inlet", "EV", "Body", "Cable"})
@@ -161,6 +163,11 @@ def _take_register(session: OpenSession, reading: Reading) -> None:
         session.flag("register_reset")
     session.last_register_wh = register_wh
     session.energy_wh = max(session.energy_wh, register_wh - session.start_register_wh)
+
+
+def start_flags(register_wh: float) -> list[str]:
+    """`start_register_odd` for a register that no meter shows (RB-49); its energy is not to be trusted."""
+    return ["start_register_odd"] if register_wh < 0 or register_wh in NO_REGISTERS_WH else []
 
 
 def end_register(session: OpenSession, register_wh: float) -> float | None:

@@ -58,10 +58,9 @@ class OpenSession:
     phases_used: int | None = None
     message: PersonalMessage | None = None
 
-    def flag(self, flag: str) -> None:
-        """Note a deviation, once."""
-        if flag not in self.flags:
-            self.flags.append(flag)
+    def flag(self, *flags: str) -> None:
+        """Note deviations, each once."""
+        self.flags += [flag for flag in flags if flag not in self.flags]
 
 
 @dataclass(slots=True)

@@ -100,6 +100,7 @@ async def _begin(
     at = context.event_time(message.time, received_at)
     row = sessions.new_row(context, station_id, evse_id, message.transaction_id, message.id_token, at, received_at)
     row.connector_id = message.connector_id or 1
+    row.flags = context.clock_flags(message.time, received_at)
     if message.kind != "Started":
         row.flags = [*row.flags, START_MISSING]
     if message.offline:
@@ -277,6 +278,7 @@ async def _end(
     ]
     metering.advance(session, found, live=live)
     at = context.event_time(message.time, received_at)
+    session.flag(*context.clock_flags(message.time, received_at))
     reason = message.stop_reason or StopReason.LOCAL
     await sessions.close(context, session, at, reason, session.last_register_wh, before)
     if live and evse is not None:

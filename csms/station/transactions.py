@@ -39,6 +39,7 @@ async def started(
     row = sessions.new_row(context, station_id, message.evse_id, "", message.id_token, at, received_at)
     row.transaction_id = str(row.id)
     row.start_register_wh, row.last_register_wh = message.register_wh, message.register_wh
+    row.flags = context.clock_flags(message.time, received_at) + metering.start_flags(message.register_wh)
     await begin(context, row, Told(authorization.group_id, None, message.reservation_id), received_at)
     context.starts.add(start, row.id, received_at)
     return SessionStartedReply(row.id, authorization)
@@ -68,6 +69,7 @@ async def stopped(
         return SessionStoppedReply(authorization)
     if session.transaction_id != message.transaction_id:
         session.flag("matched_by_token")
+    session.flag(*context.clock_flags(message.time, received_at))
     metering.advance(session, metering.readings(message.samples))
     end_wh = metering.end_register(session, message.register_wh)
     evse_id, session_id = session.evse.evse_id, session.session_id

@@ -63,7 +63,7 @@ class Session(SQLModel, table=True):
 
     `transaction_id` is the station's word for it.
     `status` is open, aside (it runs, or ran while the station was offline, but holds no EVSE now) or ended.
-    `flags` lists deviations (orphan_stop, register_reset, stop_below_start, offline, seq_gap, ...).
+    `flags` lists deviations (orphan_stop, register_reset, stop_below_start, clock_odd, offline, seq_gap, ...).
     `seq_first`, `last_seq_no` and the ranges in `seq_missing` say which events have come. `ev_needs` and `ev_schedule`
     are the car's own words; `cost` is what the driver was told at the end.
     """

@@ -59,7 +59,14 @@ class Silence:
     """Given to `answers`: the station never answers."""
 
 
-Answer = Payload | CallError | Silence
+class Text:
+    """Given to `answers`: the station says this text, whatever it is; `{id}` stands for the message id as JSON."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+Answer = Payload | CallError | Silence | Text
 Script = Answer | Callable[[Payload], Answer | Awaitable[Answer]]
 
 
@@ -83,9 +90,9 @@ class ScriptedStation:
         assert self._socket is not None, "the station is not connected"
         return self._socket
 
-    async def connect(self, **options: Any) -> None:
+    async def connect(self, *, ending: str = "", **options: Any) -> None:
         """Open the websocket (again); raises what `websockets` raises when it is refused."""
-        url = f"{self.central.ocpp_url}/{self.station_id}"
+        url = f"{self.central.ocpp_url}/{self.station_id}{ending}"
         usual: dict[str, Any] = {"subprotocols": [Subprotocol(self.protocol)], "compression": None, "proxy": None}
         self._socket = await connect(url, **(usual | options))
         self._spawn(self._read(self._socket))
@@ -165,9 +172,9 @@ class ScriptedStation:
                 self.frames.append(frame)
                 if frame[0] == 2:
                     self._take(frame)
-                elif (waiting := self._waiting.pop(frame[1], None)) is not None:
+                elif (waiting := self._waiting.pop(str(frame[1]), None)) is not None:
                     waiting.set_result(frame)
-                else:
+                elif self.strict:
                     self.central.violations.append(f"{self.station_id}: answer to nothing: {frame}")
         except ConnectionClosed:
             pass
@@ -191,6 +198,9 @@ class ScriptedStation:
             answer = answer(payload)
             answer = await answer if inspect.isawaitable(answer) else answer
         if isinstance(answer, Silence):
+            return
+        if isinstance(answer, Text):
+            await self.socket.send(answer.text.replace("{id}", json.dumps(unique_id)))
             return
         if isinstance(answer, CallError):
             frame = [4, unique_id, answer.code, answer.description, answer.details]
@@ -340,7 +350,7 @@ class Central:
     def __init__(self, rooms: Rooms, port: int, http: httpx.AsyncClient) -> None:
         self.rooms, self.http = rooms, http
         self.clock: Clock = rooms.clock
-        self.ocpp_url = f"ws://127.0.0.1:{port}/ocpp"
+        self.port, self.ocpp_url = port, f"ws://127.0.0.1:{port}/ocpp"
         self.stations: list[ScriptedStation] = []
         self.violations: list[str] = []
 
