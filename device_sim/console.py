@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -44,6 +45,14 @@ SHOW_WALL_S = 0.5
 Text = Callable[..., str]
 
 
+class Version(StrEnum):
+    """What made-up stations may speak."""
+
+    OCPP16 = "1.6"
+    OCPP201 = "2.0.1"
+    OCPP21 = "2.1"
+
+
 @dataclass(frozen=True, slots=True)
 class Common:
     """What both commands take."""
@@ -65,6 +74,7 @@ class Common:
     quiet: bool
     profile: str = ""
     profiles_folder: Path | None = None
+    version: Version | None = None
 
 
 def build(text: Text) -> typer.Typer:
@@ -91,10 +101,11 @@ def build(text: Text) -> typer.Typer:
         quiet: bool = option["quiet"],
         profile: str = typer.Option("", "--profile", help=text("sim.fleet.profile")),
         profiles_folder: Path | None = typer.Option(None, "--profiles-folder", help=text("sim.fleet.profiles_folder")),
+        version: Version | None = option["version"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet, profile, profiles_folder,
+            declared, quiet, profile, profiles_folder, version,
         )  # fmt: skip
         _Run(text, common).fleet()
 
@@ -120,10 +131,11 @@ def build(text: Text) -> typer.Typer:
         as_json: bool = option["as_json"],
         declared: Declared = option["declared"],
         quiet: bool = option["quiet"],
+        version: Version | None = option["version"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet,
+            declared, quiet, version=version,
         )  # fmt: skip
         _Run(text, common).replay(file, source_day, skip_bad_rows)
 
@@ -152,6 +164,7 @@ def _options(text: Text) -> dict[str, Any]:
         "as_json": typer.Option(False, "--json", help=words("json")),
         "declared": typer.Option(Declared.TRUE, "--declared", help=words("declared")),
         "quiet": typer.Option(False, "--quiet", help=words("quiet")),
+        "version": typer.Option(None, "--version", help=words("version")),
     }
 
 
@@ -169,11 +182,11 @@ class _Run:
         sessions = generate_sessions(self._common.seed, day.date(), zone, len(piles))
         self._go(clock, piles, sessions)
 
-    def _piles(self) -> list[PileSpec]:
+    def _piles(self, spoken: str | None) -> list[PileSpec]:
         common = self._common
         names = [name.strip() for name in common.profile.split(",") if name.strip()]
         if common.piles_file is None:
-            return piles_like(self._book, names, common.piles) if names else generate_piles(common.piles)
+            return piles_like(self._book, names, common.piles) if names else generate_piles(common.piles, spoken)
         piles = read_piles(common.piles_file)
         check_profiles(self._book, piles)
         return piles
@@ -201,7 +214,8 @@ class _Run:
         try:
             clock, zone = clock_from_environment(), ZoneInfo(common.zone)
             self._book = book(common.profiles_folder)
-            piles = self._piles()
+            spoken = f"ocpp{common.version.value}" if common.version else None
+            piles = self._piles(spoken)
         except OSError as fault:
             self._fail("unreadable", file=str(common.piles_file), reason=fault.strerror or str(fault))
         except (ValueError, KeyError) as fault:

@@ -21,6 +21,7 @@ from typing import Any, TextIO
 
 from device_sim.assign import Assignment
 from device_sim.client16 import Station16
+from device_sim.client21 import Station21
 from device_sim.client201 import Station201
 from device_sim.clock import SimClock, at
 from device_sim.driver import Declared, DriverApp
@@ -36,7 +37,7 @@ TICK_MIN_S, TICK_MAX_S, TICK_WALL_S = 1.0, 10.0, 0.035
 DRAIN_WALL_S = 30.0
 DRAIN_POLL_WALL_S = 0.1
 STAGGER_WALL_S = 0.004  # between the first connections of two piles
-CLIENTS: dict[str, type[Station]] = {"ocpp1.6": Station16, "ocpp2.0.1": Station201}
+CLIENTS: dict[str, type[Station]] = {"ocpp1.6": Station16, "ocpp2.0.1": Station201, "ocpp2.1": Station21}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from device_sim.smart_charging import Limit, Profile, Supply, limit_at
 STEP_S = 5.0
 LIMIT_EPSILON_W = 1.0
 DC_OUTPUT_V = 400.0
-PROTOCOLS = ("ocpp1.6", "ocpp2.0.1")
+PROTOCOLS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 
 
 @dataclass(frozen=True, slots=True)

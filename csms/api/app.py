@@ -20,6 +20,7 @@ from csms.api import (
     sessions,
     station_records,
     stations,
+    v2x,
 )
 from csms.api.body_limit import BodyLimit
 from csms.api.command_bodies import components
@@ -62,6 +63,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         operations,
         firmware,
         security,
+        v2x,
     ):
         app.include_router(room.router(deps), prefix=PREFIX)
     app.include_router(files.router(deps))

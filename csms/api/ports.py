@@ -18,7 +18,6 @@ from csms.model.ids import EvseRef
 from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
-from csms.store.reading import Row
 from csms.store.samples import StoredSample
 from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent
 from csms.store.tables import PlanRow, ProfileRow, Session, Station
@@ -81,12 +80,12 @@ class ReadPort(Protocol):
         """Charging profiles as sent, newest first."""
         ...
 
-    async def last_plan(self, feeder_id: str) -> PlanRow | None:
-        """The plan in force."""
+    async def find(self, model: Any, *, newest: int | None = None, **given: Any) -> Sequence[Any]:
+        """Rows whose columns have the given values (None: any) by their key; `newest`: so many, from the last one."""
         ...
 
-    async def find(self, model: type[Row], *, newest: int | None = None, **given: Any) -> Sequence[Row]:
-        """Rows of a table whose columns have the given values; None gives none."""
+    async def last_plan(self, feeder_id: str) -> PlanRow | None:
+        """The plan in force."""
         ...
 
     async def counts(self) -> Mapping[str, Any]:

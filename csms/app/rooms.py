@@ -28,6 +28,7 @@ from csms.gateway.server import Gateway, GatewaySettings
 from csms.grid import http as limit_routes
 from csms.grid.service import LimitService
 from csms.model.clock import Clock
+from csms.model.station import Protocol
 from csms.province.client import Partner
 from csms.province.crypto import Secrets
 from csms.province.feed import ProvinceFeed, Site
@@ -197,6 +198,7 @@ def _gateway(settings: Settings) -> GatewaySettings:
     return GatewaySettings(
         host=settings.ocpp_host,
         port=settings.ocpp_port,
+        versions=[Protocol(f"ocpp{version}") for version in settings.ocpp_versions],
         assume_ocpp16=settings.assume_ocpp16,
         call_timeout_s=settings.call_timeout_s,
         ping_interval_s=settings.ping_interval_s,

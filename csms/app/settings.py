@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -163,6 +163,7 @@ class Settings(BaseSettings):
     public_url: str = ""
     accept_unknown: bool = False
     strangers_max: int = Field(default=STRANGERS_MAX, ge=0)
+    ocpp_versions: list[Literal["1.6", "2.0.1", "2.1"]] = Field(default=["1.6", "2.0.1", "2.1"], min_length=1)
     assume_ocpp16: bool = False
     unknown_tokens: bool = True
     heartbeat_s: int = Field(default=300, ge=10)

@@ -9,13 +9,13 @@ import asyncio
 import logging
 import ssl
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from websockets.http11 import Request
 
-from csms import ocpp16, ocpp201
+from csms import ocpp16, ocpp21, ocpp201
 from csms.gateway.connection import Connection, Shared
 from csms.gateway.listener import Listener
 from csms.gateway.metrics import Metrics
@@ -34,17 +34,20 @@ log = logging.getLogger(__name__)
 NO_COMMON_VERSION = 1002
 DRAIN_S = 5.0
 GOING_AWAY = 1001
+TRANSLATORS = (ocpp16.TRANSLATOR, ocpp201.TRANSLATOR, ocpp21.TRANSLATOR)
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """`assume_ocpp16`: a station that offers no subprotocol speaks 1.6. `limits`: of each link, keep-alives among them;
-    None for the usual ones with `ping_interval_s` (seconds of the wall) before a ping and as long after it.
+    """`versions` are spoken. `assume_ocpp16`: a station that offers no subprotocol speaks 1.6. `limits`: of each link,
+    keep-alives among them; None for the usual ones with `ping_interval_s` (seconds of the wall) before a ping and as
+    long after it.
     """
 
     host: str = "0.0.0.0"
     port: int = 9000
     prefix: str = "/ocpp"
+    versions: Collection[Protocol] = tuple(Protocol)
     assume_ocpp16: bool = False
     call_timeout_s: float = 60.0
     ping_interval_s: float = 60.0
@@ -68,7 +71,7 @@ class Gateway:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._settings, self._stations, self._tls = settings, stations, tls
-        self._codecs = {t.protocol: Codec(t) for t in (ocpp16.TRANSLATOR, ocpp201.TRANSLATOR)}
+        self._codecs = {t.protocol: Codec(t) for t in TRANSLATORS if t.protocol in settings.versions}
         self._registry = Registry()
         self._listener: Listener | None = None
         self.metrics = Metrics()
@@ -175,4 +178,5 @@ class Gateway:
         if socket.subprotocol is not None:
             return Protocol(socket.subprotocol)
         offered = request.headers.get_all("Sec-WebSocket-Protocol")
-        return Protocol.OCPP16 if self._settings.assume_ocpp16 and not offered else None
+        assumed = self._settings.assume_ocpp16 and Protocol.OCPP16 in self._codecs and not offered
+        return Protocol.OCPP16 if assumed else None

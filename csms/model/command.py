@@ -65,11 +65,12 @@ class GetTransactionStatus(Command, frozen=True):
 class Reset(Command, frozen=True):
     """Restart; `hard` interrupts sessions (1.6 Hard, 2.0.1 Immediate), else when idle (Soft, OnIdle).
 
-    `evse_id` restarts one EVSE alone (2.0.1).
+    `evse_id` restarts one EVSE alone (2.0.1). `resume` at once, and sessions go on afterwards (2.1 B13).
     """
 
     hard: bool = False
     evse_id: ConnectorNumber | None = None
+    resume: bool = False
 
 
 class Trigger(Command, frozen=True):

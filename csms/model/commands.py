@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from csms.model.battery_swap import RequestBatterySwap
 from csms.model.certificates import DeleteCertificate, GetInstalledCertificates, InstallCertificate
 from csms.model.command import (
     ChangeAvailability,
@@ -23,12 +24,23 @@ from csms.model.command import (
     UnlockConnector,
 )
 from csms.model.cost import UpdateCost
+from csms.model.der import ClearDerControl, GetDerControl, SetDerControl
 from csms.model.display import ClearDisplayMessage, GetDisplayMessages, SetDisplayMessage
+from csms.model.event_stream import AdjustEventStream, GetEventStreams
 from csms.model.firmware import PublishFirmware, UnpublishFirmware, UpdateFirmware
 from csms.model.logs import RequestLog
+from csms.model.payment import WebPaymentStarted
 from csms.model.reservation import CancelReservation, ReserveNow
 from csms.model.security import SetPassword
 from csms.model.smart_charging import GetChargingProfiles
+from csms.model.tariff import ChangeTransactionTariff, ClearTariffs, GetTariffs, SetDefaultTariff
+from csms.model.v2x import (
+    AllowEnergyTransfer,
+    SendAfrrSignal,
+    SetV2xProfile,
+    UpdateDynamicSchedule,
+    UsePriorityCharging,
+)
 
 COMMANDS: Mapping[str, type[Command]] = {
     "remote_start": RemoteStart,
@@ -60,4 +72,20 @@ COMMANDS: Mapping[str, type[Command]] = {
     "get_installed_certificates": GetInstalledCertificates,
     "delete_certificate": DeleteCertificate,
     "call": RawCall,
+    "set_v2x_profile": SetV2xProfile,
+    "update_dynamic_schedule": UpdateDynamicSchedule,
+    "use_priority_charging": UsePriorityCharging,
+    "allow_energy_transfer": AllowEnergyTransfer,
+    "afrr_signal": SendAfrrSignal,
+    "set_der_control": SetDerControl,
+    "get_der_control": GetDerControl,
+    "clear_der_control": ClearDerControl,
+    "set_default_tariff": SetDefaultTariff,
+    "get_tariffs": GetTariffs,
+    "clear_tariffs": ClearTariffs,
+    "change_transaction_tariff": ChangeTransactionTariff,
+    "adjust_event_stream": AdjustEventStream,
+    "get_event_streams": GetEventStreams,
+    "request_battery_swap": RequestBatterySwap,
+    "web_payment_started": WebPaymentStarted,
 }

@@ -72,6 +72,15 @@ class SessionNeedsChanged(Struct, frozen=True):
     at: datetime
 
 
+class PriorityChargingChanged(Struct, frozen=True):
+    """A transaction charges as fast as it may now, or follows its plan again (2.1)."""
+
+    station_id: str
+    transaction_id: str
+    active: bool
+    at: datetime
+
+
 class Metered(Struct, frozen=True):
     """Samples of one EVSE were stored."""
 
@@ -97,6 +106,7 @@ Event = (
     | SessionClosed
     | SessionNeedsChanged
     | OutsideLimitChanged
+    | PriorityChargingChanged
     | Metered
     | LimitChanged
 )

@@ -178,6 +178,16 @@ class DataTransferReply(Reply, frozen=True):
     data: str = ""
 
 
+class Extended(Inbound, frozen=True):
+    """A message, and what a later version of OCPP says in it beside what it always said; it is answered as `message`.
+
+    So an effect that a message has is written once, whatever newer versions add to it.
+    """
+
+    message: Inbound
+    extras: tuple[Inbound, ...]
+
+
 class Notice(Inbound, frozen=True):
     """A known message that is kept but has no effect yet (firmware status, security event, report, ...)."""
 

@@ -71,6 +71,8 @@ def _remote_stop(command: RemoteStop) -> Calls:
 def _reset(command: Reset) -> Calls:
     if command.evse_id is not None:
         raise NotInThisVersion("OCPP 1.6 stations restart as a whole")
+    if command.resume:
+        raise NotInThisVersion("OCPP 1.6 stations cannot restart and go on with a session")
     return [("Reset", {"type": "Hard" if command.hard else "Soft"})]
 
 

@@ -71,6 +71,8 @@ def _remote_stop(command: RemoteStop) -> Calls:
 
 
 def _reset(command: Reset) -> Calls:
+    if command.resume:
+        raise NotInThisVersion("OCPP 2.0.1 stations cannot restart and go on with a session")
     kind = "Immediate" if command.hard else "OnIdle"
     return [("Reset", {"type": kind, **present({"evseId": command.evse_id})})]
 

@@ -29,7 +29,7 @@ NO_REGISTERS_WH = (2**31 - 1, 2**32 - 1)
 """What a meter writes that could not be read, or a counter that cannot count further."""
 
 
-_INSIDE = frozenset({"Inlet", "EV", "Body", "Cable"})
+_INSIDE = frozenset({"Inlet", "EV", "Body", "Cable", "Upstream"})
 """Where a value is not what the EVSE delivers, unless nothing else is told."""
 
 _ACKNOWLEDGED = Acknowledged()

@@ -20,6 +20,7 @@ from csms.model.errors import CsmsError, PeerError, StationOffline, StoreUnavail
 from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
+    Extended,
     Heartbeat,
     Inbound,
     MeterReport,
@@ -30,10 +31,14 @@ from csms.model.inbound import (
 from csms.station import (
     authorization,
     availability,
+    battery_swap,
     certificates,
     cost,
     data_transfer,
+    der,
     display,
+    driver_checks,
+    event_streams,
     firmware,
     logs,
     metering,
@@ -43,9 +48,11 @@ from csms.station import (
     reservation,
     security,
     smart_charging,
+    tariffs,
     transaction_events,
     transactions,
     upkeep,
+    v2x,
 )
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
@@ -76,6 +83,11 @@ HANDLERS: Handlers = {
     **logs.HANDLERS,
     **security.HANDLERS,
     **certificates.HANDLERS,
+    **v2x.HANDLERS,
+    **der.HANDLERS,
+    **event_streams.HANDLERS,
+    **battery_swap.HANDLERS,
+    **driver_checks.HANDLERS,
 }
 
 PERFORMERS: Performers = {
@@ -89,6 +101,11 @@ PERFORMERS: Performers = {
     **logs.PERFORMERS,
     **security.PERFORMERS,
     **certificates.PERFORMERS,
+    **v2x.PERFORMERS,
+    **der.PERFORMERS,
+    **tariffs.PERFORMERS,
+    **event_streams.PERFORMERS,
+    **battery_swap.PERFORMERS,
 }
 """Commands that a block does something around; all others are just sent."""
 
@@ -191,6 +208,10 @@ class StationService:
         station = self._context.stations[station_id]
         station.last_seen_at = received_at
         async with self._turns[station_id]:
+            while isinstance(message, Extended):
+                for extra in message.extras:
+                    await HANDLERS[type(extra)](self._context, station_id, extra, received_at)
+                message = message.message
             return await HANDLERS[type(message)](self._context, station_id, message, received_at)
 
     def take(

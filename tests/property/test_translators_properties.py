@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from msgspec import Struct
 from ocpp.exceptions import OCPPError
 
-from csms import ocpp16, ocpp201
+from csms import ocpp16, ocpp21, ocpp201
+from csms.model.certificate_status import CertificateChain, CertificateChainReply, CertificateStatus
 from csms.model.certificates import GetInstalledCertificates
 from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose, RateUnit, SchedulePeriod
 from csms.model.command import (
@@ -33,15 +34,17 @@ from csms.model.command import (
 from csms.model.errors import NotInThisVersion, PeerError
 from csms.model.inbound import Notice
 from csms.model.logs import RequestLog
+from csms.model.payment import VatNumber, VatNumberReply
 from csms.model.security import SetPassword
 from csms.model.station import Protocol
 from csms.wire.codec import Codec
-from csms.wire.frames import Call
+from csms.wire.frames import Call, Send
 from csms.wire.schemas import Validator
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 T = "2026-03-01T11:59:00Z"
-CODECS = {Protocol.OCPP16: Codec(ocpp16.TRANSLATOR), Protocol.OCPP201: Codec(ocpp201.TRANSLATOR)}
+TRANSLATORS = {t.protocol: t for t in (ocpp16.TRANSLATOR, ocpp201.TRANSLATOR, ocpp21.TRANSLATOR)}
+CODECS = {protocol: Codec(translator) for protocol, translator in TRANSLATORS.items()}
 VALUES_16 = [{"timestamp": T, "sampledValue": [{"value": "5.7", "unit": "kW", "measurand": "Power.Active.Import"}]}]
 VALUES_201 = [{"timestamp": T, "sampledValue": [{"value": 5.7, "unitOfMeasure": {"unit": "kWh", "multiplier": 0}}]}]
 TOKEN = {"idToken": "04A2", "type": "ISO14443"}
@@ -126,7 +129,97 @@ GOOD: list[tuple[Protocol, str, dict[str, Any]]] = [
     (Protocol.OCPP201, "MeterValues", {"evseId": 1, "meterValue": VALUES_201}),
     (Protocol.OCPP201, "DataTransfer", {"vendorId": "A", "messageId": "m", "data": {"x": [1]}}),
     (Protocol.OCPP201, "NotifyReport", {"requestId": 1, "seqNo": 0, "generatedAt": T}),
+    (
+        Protocol.OCPP21,
+        "TransactionEvent",
+        {
+            "eventType": "Updated",
+            "timestamp": T,
+            "triggerReason": "RunningCost",
+            "seqNo": 3,
+            "transactionInfo": {"transactionId": "t", "tariffId": "T1", "transactionLimit": {"maxCost": 5.0}},
+            "evse": {"id": 1},
+            "idToken": {"idToken": "04A2", "type": "DirectPayment"},
+            "meterValue": VALUES_201,
+            "costDetails": {
+                "totalCost": {"currency": "CNY", "typeOfCost": "NormalCost", "total": {"inclTax": 3.5}},
+                "totalUsage": {"energy": 2000, "chargingTime": 60, "idleTime": 0},
+            },
+            "preconditioningStatus": "Ready",
+            "evseSleep": False,
+        },
+    ),
+    (
+        Protocol.OCPP21,
+        "OpenPeriodicEventStream",
+        {"constantStreamData": {"id": 1, "variableMonitoringId": 2, "params": {"interval": 60, "values": 10}}},
+    ),
+    (Protocol.OCPP21, "ClosePeriodicEventStream", {"id": 1}),
+    (
+        Protocol.OCPP21,
+        "NotifyDERAlarm",
+        {"controlType": "VoltVar", "gridEventFault": "OverVoltage", "timestamp": T, "extraInfo": "x"},
+    ),
+    (
+        Protocol.OCPP21,
+        "NotifyDERStartStop",
+        {"controlId": "a", "started": True, "timestamp": T, "supersededIds": ["b"]},
+    ),
+    (
+        Protocol.OCPP21,
+        "ReportDERControl",
+        {
+            "requestId": 1,
+            "tbc": True,
+            "gradient": [{"id": "g", "gradient": {"priority": 0, "gradient": 1, "softGradient": 1}}],
+        },
+    ),
+    (
+        Protocol.OCPP21,
+        "NotifyEVChargingNeeds",
+        {
+            "evseId": 1,
+            "timestamp": T,
+            "chargingNeeds": {
+                "requestedEnergyTransfer": "DC_BPT",
+                "availableEnergyTransfer": ["DC_BPT"],
+                "v2xChargingParameters": {"maxDischargePower": 1.5},
+            },
+        },
+    ),
+    (Protocol.OCPP21, "NotifyPriorityCharging", {"transactionId": "t", "activated": True}),
+    (Protocol.OCPP21, "PullDynamicScheduleUpdate", {"chargingProfileId": 7}),
+    (
+        Protocol.OCPP21,
+        "BatterySwap",
+        {
+            "batteryData": [{"evseId": 1, "serialNumber": "B", "soC": 10, "soH": 90}],
+            "eventType": "BatteryIn",
+            "idToken": TOKEN,
+            "requestId": 5,
+        },
+    ),
+    (Protocol.OCPP21, "VatNumberValidation", {"vatNumber": "DE1", "evseId": 1}),
+    (
+        Protocol.OCPP21,
+        "GetCertificateChainStatus",
+        {
+            "certificateStatusRequests": [
+                {
+                    "certificateHashData": {
+                        "hashAlgorithm": "SHA256",
+                        "issuerNameHash": "a",
+                        "issuerKeyHash": "b",
+                        "serialNumber": "c",
+                    },
+                    "source": "OCSP",
+                    "urls": ["http://ocsp"],
+                }
+            ]
+        },
+    ),
 ]
+STREAM = {"id": 5, "pending": 0, "basetime": T, "data": [{"t": 0, "v": "230.4"}, {"t": 1.5, "v": "230.2"}]}
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=60)
 VALUES = st.recursive(
@@ -207,12 +300,37 @@ def test_a_message_or_a_peer_error(request: tuple[Protocol, str, dict[str, Any]]
             assert_storable(message)
 
 
+@given(st.data())
+def test_a_message_without_an_answer_or_a_peer_error(data: st.DataObject) -> None:
+    payload = data.draw(damaged(STREAM))
+    with suppress(PeerError):
+        send = Send("1", "NotifyPeriodicEventStream", payload)
+        assert_storable(CODECS[Protocol.OCPP21].decode_send(send, NOW).message)
+    with suppress(PeerError):
+        assert_storable(ocpp21.TRANSLATOR.decode_send("NotifyPeriodicEventStream", payload, NOW))
+
+
+@given(requests())
+def test_an_echo_of_what_came_fits_the_answer(request: tuple[Protocol, str, dict[str, Any]]) -> None:
+    """What comes back in an answer passes its strict schema, whatever was let pass in the request."""
+    protocol, action, payload = request
+    try:
+        message = CODECS[protocol].decode_call(Call("1", action, payload), NOW).message
+    except PeerError:
+        return
+    if isinstance(message, VatNumber):
+        CODECS[protocol].encode_reply(action, VatNumberReply(False, message.number, message.evse_id, "NoRegister"))
+    elif isinstance(message, CertificateChain):
+        statuses: tuple[CertificateStatus, ...] = tuple("Failed" for _ in message.wanted)
+        CODECS[protocol].encode_reply(action, CertificateChainReply(message.wanted, statuses, NOW))
+
+
 @given(st.sampled_from(GOOD), st.dictionaries(TEXT, VALUES, max_size=4))
 def test_the_translators_alone_stand_anything(
     good: tuple[Protocol, str, dict[str, Any]], payload: dict[str, Any]
 ) -> None:
     protocol, action, whole = good
-    translator = ocpp16.TRANSLATOR if protocol is Protocol.OCPP16 else ocpp201.TRANSLATOR
+    translator = TRANSLATORS[protocol]
     for tried in (payload, {**whole, **payload}, dict.fromkeys(whole, payload), dict.fromkeys(whole)):
         with suppress(PeerError):
             assert isinstance(translator.decode_call(action, tried, NOW), Struct)

@@ -59,4 +59,4 @@ def _least(part: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
         return [_least(part["items"], root) for _ in range(part.get("minItems", 0))]
     if part.get("format") == "date-time":
         return "2026-03-01T12:00:00Z"
-    return {"string": "", "integer": part.get("minimum", 0), "number": 0, "boolean": False}[kind]
+    return {"string": "", "integer": int(part.get("minimum", 0)), "number": 0, "boolean": False}[kind]

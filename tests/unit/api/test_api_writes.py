@@ -57,7 +57,40 @@ GOOD = {
     "clear_display_message": {"message_id": 3},
     "update_cost": {"transaction_id": "42", "total_cost": 1.5},
     "get_charging_profiles": {"evse_id": 1},
+    "set_v2x_profile": {
+        "evse_id": 1,
+        "profile": {
+            "profile_id": 7,
+            "transaction_id": "t",
+            "kind": "Dynamic",
+            "update_interval_s": 60,
+            "periods": [{"mode": "CentralSetpoint", "setpoint": -3000}],
+        },
+    },
+    "update_dynamic_schedule": {"profile_id": 7, "figures": {"setpoint": 2000}},
+    "use_priority_charging": {"transaction_id": "t"},
+    "allow_energy_transfer": {"transaction_id": "t", "allowed": ["AC_BPT"]},
+    "afrr_signal": {"signal": 1, "time": "2026-03-01T12:00:00Z"},
+    "set_der_control": {
+        "control_id": "a",
+        "control_type": "VoltVar",
+        "curve": {"points": [{"x": 95, "y": 44}, {"x": 105, "y": -44}], "unit": "PctMaxVar"},
+    },
+    "get_der_control": {"control_type": "VoltVar"},
+    "clear_der_control": {"is_default": True, "control_id": "a"},
+    "set_default_tariff": {
+        "tariff": {"tariff_id": "T1", "currency": "CNY", "energy": {"prices": [{"price_kwh": 1.2}]}},
+    },
+    "get_tariffs": {},
+    "clear_tariffs": {"tariff_ids": ["T1"]},
+    "change_transaction_tariff": {"transaction_id": "t", "tariff": {"tariff_id": "T2", "currency": "CNY"}},
+    "adjust_event_stream": {"stream_id": 3, "interval_s": 60},
+    "get_event_streams": {},
+    "request_battery_swap": {"id_token": "CARD"},
+    "web_payment_started": {"evse_id": 1, "timeout_s": 120},
 }
+NUMBERED = {"get_der_control", "request_battery_swap"}
+"""Commands that get a request id on their way."""
 
 
 async def test_a_station_can_be_registered_and_changed(at) -> None:
