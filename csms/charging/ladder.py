@@ -86,28 +86,25 @@ def static_rung(limits: Limits) -> tuple[Rung, ...]:
     return (Rung(None, unit, station_wide=True, static_key=limits.static_key),)
 
 
-def limit_order(
-    limits: Limits, declared: Declared, usual: RateUnit, floor: Rung | None, floor_done: bool
-) -> tuple[Rung, ...]:
-    """The rungs for sessions. `floor`: the rung that holds (or is tried for) the floor; `floor_done`: it was accepted.
+def limit_order(limits: Limits, declared: Declared, usual: RateUnit, floor: Track) -> tuple[Rung, ...]:
+    """The rungs for sessions, where the floor stands as it does.
 
     A floor on the whole station's profile caps every session under it, so it is the limit too. Otherwise the lasting
     purposes are tried as a floor first, and only what was taken there is worth a try here; the form that the floor
-    was taken in comes first.
+    was taken in comes first. The configuration key is for stations that take no lasting profile.
     """
-    alone = floor is not None and floor_done and floor.purpose is ProfilePurpose.STATION_MAX
-    if alone and floor is not None:
-        return (floor, *static_rung(limits))
+    taken = floor.rung if floor.taken else None
+    if taken is not None and taken.purpose is ProfilePurpose.STATION_MAX:
+        return (taken,)
     found: list[Rung] = []
     for rung in rungs(Role.LIMIT, limits, declared, usual):
         if not rung.lasting:
             found.append(rung)
-        elif floor is not None and floor_done and floor.purpose is rung.purpose and floor not in found:
-            found.append(floor)
-    if floor is not None and floor_done:
-        alike = replace(floor, purpose=ProfilePurpose.TX, station_wide=False)
-        found = first(alike, found)
-    return (*found, *static_rung(limits))
+        elif taken is not None and taken.purpose is rung.purpose and taken not in found:
+            found.append(taken)
+    if taken is not None:
+        found = first(replace(taken, purpose=ProfilePurpose.TX, station_wide=False), found)
+    return (*found, *(static_rung(limits) if floor.over else ()))
 
 
 def first(rung: Rung, order: Sequence[Rung]) -> list[Rung]:
@@ -258,23 +255,24 @@ class Track:
         """Whether no rung is left."""
         return self.state is State.UNCONTROLLABLE
 
-    def at(self, order: Sequence[Rung]) -> Track:
+    def at(self, order: Sequence[Rung], waits: bool = False) -> Track:
         """The track on the rung to use now: the present one once it is tried and while it is possible, else the next
         one of `order`.
 
-        A track that has run out of rungs is over, until `order` offers a new one.
+        A track that has run out of rungs is over, until `order` offers a new one; where it `waits` for one, it only has
+        no rung now.
         """
         settled = self.state in (State.CONFIRMED, State.DOUBTFUL)
         if self.rung is not None and (settled or (self.state is State.NEGOTIATING and self.rung in order)):
             return self
         rung = _next(remembered_first(self.remembered, order), self.lost)
         if rung is None:
-            return replace(self, rung=None, taken=False, state=State.UNCONTROLLABLE)
+            return replace(self, rung=None, taken=False, state=State.NEGOTIATING if waits else State.UNCONTROLLABLE)
         state = State.NEGOTIATING if self.lost else State.UNTRIED
         return replace(self, rung=rung, taken=False, state=state)
 
 
-def after(track: Track, happening: Happening, order: Sequence[Rung], proof: str = "") -> Track:
+def after(track: Track, happening: Happening, order: Sequence[Rung], proof: str = "", waits: bool = False) -> Track:
     """The track after something happened to its rung; `proof` says by what it was shown or refuted."""
     state, move = TABLE[track.state][happening]
     moved = replace(track, state=state, proof=proof if proof and state is not track.state else track.proof)
@@ -284,18 +282,18 @@ def after(track: Track, happening: Happening, order: Sequence[Rung], proof: str 
             taken = track.taken or shown or happening is Happening.ACCEPTED
             return replace(moved, taken=taken, remembered=track.rung if shown else track.remembered)
         case Move.STEP:
-            return _stepped(moved, {track.rung}, order)
+            return _stepped(moved, {track.rung}, order, waits)
         case Move.SKIP:
-            return _stepped(moved, {rung for rung in (track.rung, *order) if rung and rung.purpose}, order)
+            return _stepped(moved, {rung for rung in (track.rung, *order) if rung and rung.purpose}, order, waits)
         case Move.RESTART:
-            return Track(track.role, remembered=track.remembered).at(order)
+            return Track(track.role, remembered=track.remembered).at(order, waits)
 
 
-def _stepped(track: Track, gone: Iterable[Rung | None], order: Sequence[Rung]) -> Track:
+def _stepped(track: Track, gone: Iterable[Rung | None], order: Sequence[Rung], waits: bool) -> Track:
     """On the next rung; what was lost is not remembered as working any more."""
     lost = track.lost | {rung for rung in gone if rung is not None}
     kept = None if track.remembered in lost else track.remembered
-    return replace(track, rung=None, lost=lost, remembered=kept).at(order)
+    return replace(track, rung=None, lost=lost, remembered=kept).at(order, waits)
 
 
 def _next(order: Sequence[Rung], lost: frozenset[Rung]) -> Rung | None:

@@ -122,7 +122,7 @@ class Ladders:
         if track.over and self._clock.now() >= standing.since[role] + RETRY:
             return self._enter(station_id, role, Happening.AGAIN, "")
         if track.rung is None or not (track.proven or track.state is State.DOUBTFUL):
-            moved = track.at(self._order(station_id, role))
+            moved = track.at(self._order(station_id, role), self._waits(station_id, role))
             if moved != track:
                 self._set(station_id, Change(station_id, track, moved, None, self._clock.now()))
                 track = moved
@@ -240,12 +240,17 @@ class Ladders:
         usual = usual_unit(kinds[0]) if kinds else RateUnit.A
         if role is Role.FLOOR:
             return rungs(Role.FLOOR, limits, said, usual)
+        return limit_order(limits, said, usual, self._standings[station_id].tracks[Role.FLOOR])
+
+    def _waits(self, station_id: str, role: Role) -> bool:
+        """Limits may still find a rung while the floor is looking for one."""
         floor = self._standings[station_id].tracks[Role.FLOOR]
-        return limit_order(limits, said, usual, floor.rung, floor.taken)
+        return role is Role.LIMIT and floor.state in (State.UNTRIED, State.NEGOTIATING)
 
     def _enter(self, station_id: str, role: Role, happening: Happening, proof: str) -> Track:
         before = self._standings[station_id].tracks[role]
-        track = after(before, happening, self._order(station_id, role), proof)
+        order, waits = self._order(station_id, role), self._waits(station_id, role)
+        track = after(before, happening, order, proof, waits)
         self._set(station_id, Change(station_id, before, track, happening, self._clock.now()))
         if track.proven and track.rung is not None:
             self._learned[self._standings[station_id].firmware, role] = track.rung

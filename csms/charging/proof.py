@@ -62,6 +62,8 @@ def by_composite(answer: CompositeSchedule | None, told: Told) -> Verdict:
     """Empty, missing and refused answers say nothing (RB-61, RB-62); no limit (RB-63), a higher one, another unit and
     garbage are odd (RB-65). A schedule never refutes: many stations compute it wrongly and obey all the same.
     """
+    if told.limit >= told.rated:
+        return Verdict.LOWER
     if answer is None or (answer.sound and not answer.periods):
         return Verdict.NOTHING
     if not answer.sound or answer.unit is not told.unit:
@@ -69,8 +71,7 @@ def by_composite(answer: CompositeSchedule | None, told: Told) -> Verdict:
     limit = answer.periods[0][1]
     if limit is None or limit > told.limit + told.tolerance:
         return Verdict.ODD
-    lower = limit < told.limit - told.tolerance
-    return Verdict.LOWER if lower or told.limit >= told.rated else Verdict.SHOWN
+    return Verdict.LOWER if limit < told.limit - told.tolerance else Verdict.SHOWN
 
 
 def by_offer(samples: Iterable[Sample], told: Setpoint, rated_w: int) -> Verdict:
