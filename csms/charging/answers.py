@@ -40,7 +40,8 @@ HAPPENINGS = {
 
 
 class Answers:
-    """Keeps what follows. `in_force`: the limit that each outlet accepted last, and when; `floors`: its floor."""
+    """Keeps what follows. `in_force`: the limit that each outlet accepted last, and when; `floors`: its floor;
+    `told_w`: the last value sent in this connection."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Answers:
         self._obeys, self._look_again = obeys, look_again
         self.in_force: dict[EvseRef, tuple[Sending, datetime]] = {}
         self.floors: dict[EvseRef, tuple[Sending, datetime]] = {}
+        self.told_w: dict[EvseRef, int] = {}
         self.stale: set[EvseRef] = set()
         self.resting: dict[EvseRef, datetime] = {}
         self._floors_due: set[EvseRef] = set()
@@ -90,7 +92,8 @@ class Answers:
         return ref in self._floors_due
 
     def tell_again(self, ref: EvseRef) -> None:
-        """What the station was told may be lost."""
+        """What the station was told may be lost (another connection)."""
+        self.told_w.pop(ref, None)
         self.stale.add(ref)
         self._floors_due.add(ref)
         self.resting.pop(ref, None)
@@ -115,6 +118,7 @@ class Answers:
     def enter(self, sending: Sending, outcome: Outcome, at: datetime) -> None:
         """An answer came, or none."""
         self._counters.sent += 1
+        self.told_w[sending.ref] = sending.setpoint.value_w
         match outcome:
             case Outcome.ACCEPTED:
                 self._accepted(sending, at)

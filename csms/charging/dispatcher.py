@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -29,16 +30,19 @@ from csms.charging.ports import Stations
 from csms.charging.rounds import Order, Situation, Target, orders
 from csms.charging.settings import ChargingSettings
 from csms.charging.shaping import Shaper
-from csms.charging.traits import firmware_of, forgets_offline, limits_of, outlet
+from csms.charging.traits import firmware_of, forgets_offline, limits_of, outlet, repeats
 from csms.charging.trials import Trials, floor_first, level
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.model.event import LimitControlChanged
 from csms.model.ids import EvseRef
+from csms.station.state import StationState
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 30.0
+FLASH_REST = timedelta(minutes=15)
+"""Between two raises by configuration key, once limits are known to act."""
 
 
 class Dispatcher:
@@ -187,7 +191,34 @@ class Dispatcher:
             same = session is not None and session.session_id == target.session_id
             if same and self._ledger.account(ref).limit_acts and not self._floor_is_shown_first(ref, target, now):
                 live[ref] = target
-        return self._shared(live | self._tried(now, room_w, live))
+        return self._varied(self._slowed(self._shared(live | self._tried(now, room_w, live)), now))
+
+    def _slowed(self, targets: dict[EvseRef, Target], now: datetime) -> dict[EvseRef, Target]:
+        """A configuration key is written to flash memory: raises wait for a while, decreases never do."""
+        for ref, target in targets.items():
+            told = self._answers.in_force.get(ref)
+            rung = told[0].rung if told is not None else None
+            trying = not self._ledger.account(ref).limit_acts
+            if told is None or rung is None or rung.purpose is not None or trying:
+                continue
+            kept = self._outlets.at_most(ref, self._ledger.told_w(ref))
+            if target.setpoint.value_w > kept.value_w and now < told[1] + FLASH_REST:
+                targets[ref] = replace(target, setpoint=kept)
+        return targets
+
+    def _varied(self, targets: dict[EvseRef, Target]) -> dict[EvseRef, Target]:
+        """Some stations ignore a limit that they are told twice in one connection: the first one of a session is a step
+        lower then."""
+        for ref, target in targets.items():
+            fresh = self._ledger.account(ref).commanded is None and target.setpoint.value_w > 0
+            told_w = self._answers.told_w.get(ref)
+            if fresh and told_w == target.setpoint.value_w and not repeats(limits_of(self._station(ref))):
+                lower = target.outlet.at_most(target.setpoint.value_w - target.outlet.step_w)
+                targets[ref] = replace(target, setpoint=lower)
+        return targets
+
+    def _station(self, ref: EvseRef) -> StationState:
+        return self._stations.stations[ref.station_id]
 
     def _floor_is_shown_first(self, ref: EvseRef, target: Target, now: datetime) -> bool:
         account = self._ledger.account(ref)
@@ -211,9 +242,9 @@ class Dispatcher:
         return tried
 
     def _outlet(self, ref: EvseRef) -> Outlet:
-        evse, station = self._outlets.evse(ref), self._stations.stations[ref.station_id]
+        evse, limits = self._outlets.evse(ref), limits_of(self._station(ref))
         assert evse is not None
-        return outlet(evse.rating, evse.rating.phases, self._ledger.account(ref).floor_w, limits_of(station))
+        return outlet(evse.rating, evse.rating.phases, self._ledger.account(ref).floor_w, limits)
 
     def _shared(self, targets: dict[EvseRef, Target]) -> dict[EvseRef, Target]:
         """Where one value holds for each outlet of a station, the lowest target is everybody's."""
@@ -226,7 +257,7 @@ class Dispatcher:
         for ref in shared:
             own = targets[ref]
             value = own.outlet.at_most(lowest[ref.station_id].setpoint.value_w)
-            targets[ref] = Target(own.session_id, own.transaction_id, own.outlet, value, own.rank)
+            targets[ref] = replace(own, setpoint=value)
         return targets
 
     def _is_shared(self, ref: EvseRef) -> bool:

@@ -54,7 +54,7 @@ def rules_for(limits: Limits, declared: Declared, house: ProfileRules) -> Profil
         house,
         periods_max=house.periods_max if not told or told < 1 else min(told, house.periods_max),
         profile_id_max=limits.profile_id_max,
-        renews=limits.repeat_same != "harmful",
+        renews=repeats(limits),
         dc_phases=limits.needs_number_phases,
     )
 
@@ -75,6 +75,11 @@ def outlet(rating: EvseRating, phases: int, floor_w: int, limits: Limits) -> Out
 def pauses(limits: Limits) -> bool:
     """Whether a limit of 0 pauses the car; else 0 is never sent, and the floor is never 0 either."""
     return limits.zero_means == "pause"
+
+
+def repeats(limits: Limits) -> bool:
+    """Whether the same limit may be told twice within a connection."""
+    return limits.repeat_same != "harmful"
 
 
 def stops_instead(limits: Limits) -> bool:

@@ -10,10 +10,13 @@ import random
 
 import pytest
 
+from csms.charging import traits
 from csms.charging.ladder import State
+from csms.charging.ladders import Ladders
 from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose, RateUnit
 from csms.model.errors import CallRefused, CallTimeout
-from tests.support.ladder_fleet import AC7, AC22, DC60, Fleet, Manners, Refusal
+from firmware_profiles import Limits
+from tests.support.ladder_fleet import AC7, AC22, DC60, Fleet, Manners, Refusal, knowing
 
 
 def only_w(profile: ChargingProfile, connector: int) -> Refusal:
@@ -64,6 +67,29 @@ KINDS = {
     "energy only": Manners("energy only", composite="none", meter="energy"),
     "offers": Manners("offers", composite="none", offers=True),
 }
+KNOWN = {
+    "static key": Manners(
+        "static key",
+        refuses=lambda p, c: "NotSupported",
+        static_key="MaxCurrent",
+        known=Limits(purposes=(), static_key="MaxCurrent", after_reconnect="kept"),
+    ),
+    "repeats harm": Manners(
+        "repeats harm", repeats_harm=True, composite="none", known=Limits(repeat_same="harmful", after_reconnect="kept")
+    ),
+    "zero hangs": Manners("zero hangs", zero_hangs=True, known=Limits(zero_means="hangs", after_reconnect="kept")),
+    "stop for zero": Manners(
+        "stop for zero", zero_hangs=True, known=Limits(zero_means="remote_stop", after_reconnect="kept")
+    ),
+    "one period": Manners(
+        "one period",
+        refuses=lambda p, c: "Rejected" if len(p.periods) > 1 else None,
+        known=Limits(periods_max=1, after_reconnect="kept"),
+    ),
+    "forgets away": Manners("forgets away", forgets_on_reconnect=True, known=Limits(after_reconnect="lost")),
+    "one profile": Manners("one profile", composite="none", known=Limits(profiles_max=1, after_reconnect="kept")),
+    "steps": Manners("steps", known=Limits(steps_a=(6, 8, 10, 13, 16), unit="A", after_reconnect="kept")),
+}
 OBEDIENT = sorted(name for name, manners in KINDS.items() if manners.controllable)
 
 
@@ -71,8 +97,9 @@ async def day(seed: int, names: list[str], cap_w: int, seconds: int = 3_600) -> 
     """Cars come and go at stations of these kinds; connections drop, stations restart."""
     fleet, chance = Fleet(seed, cap_w, lowest_w=cap_w // 2), random.Random(seed)
     for number, name in enumerate(names):
-        rating = chance.choice([AC22, AC22, AC7, DC60]) if name not in ("C", "D", "A") else AC22
-        fleet.add(f"{number:02}-{name}", KINDS[name], rating)
+        plain = name in KNOWN or not KINDS[name].controllable
+        rating = AC22 if plain else chance.choice([AC22, AC22, AC7, DC60])
+        fleet.add(f"{number:02}-{name}", (KINDS | KNOWN)[name], rating)
     away: dict[str, int] = {}
 
     def happen() -> None:
@@ -108,9 +135,41 @@ async def test_each_kind_alone_ends_where_it_belongs(name: str) -> None:
     assert fleet.charging.status("T").uncontrollable_w == (0 if KINDS[name].controllable else 22_080)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.fixture
+def firmware_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `KNOWN` says stands in firmware profiles."""
+    monkeypatch.setattr(traits, "_find", knowing(KNOWN.values()))
+
+
+@pytest.mark.usefixtures("firmware_known")
+@pytest.mark.parametrize("name", sorted(KNOWN))
+async def test_each_known_trait_alone_is_respected(name: str) -> None:
+    fleet = Fleet(1, 18_000, lowest_w=15_000)
+    pile = fleet.add("P", KNOWN[name])
+    await fleet.run(60)
+    fleet.plug_in("P", 20_000.0)
+    await fleet.run(1_800)
+    assert not pile.hung
+    assert fleet.uncovered == []
+    assert fleet.state("P") == State.CONFIRMED, fleet.charging.ladder("P")
+    assert sum(pile.draws_w.values()) > 8_000
+
+
+@pytest.mark.usefixtures("firmware_known")
+@pytest.mark.parametrize("seed", range(4))
 async def test_a_mixed_fleet_stays_under_its_cap(seed: int) -> None:
-    names = [*OBEDIENT, "A", "C", "D"]
-    fleet = await day(seed, names, cap_w=3 * 22_080 + 90_000)
+    """Half of the obedient kinds and of the known traits, and all that cannot be limited."""
+    names = [*OBEDIENT[seed % 2 :: 2], *sorted(KNOWN)[seed % 2 :: 2], "A", "C", "D"]
+    fleet = await day(seed, names, cap_w=3 * 22_080 + 60_000, seconds=2_400)
     assert fleet.over == []
     assert fleet.uncovered == []
+    assert fleet.charging.status("T").uncontrollable_w >= 2 * 22_080
+    assert sum(pile.register_wh for pile in fleet.piles.values()) > 30_000
+
+
+async def test_taken_at_its_word_a_fleet_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: when an accepted limit counts with its value, stations draw more than they are counted with."""
+    monkeypatch.setattr(Ladders, "acts", lambda self, station_id, role: self.track(station_id, role).taken)
+    fleet = await day(0, [*OBEDIENT[::2], "A", "A", "A", "C", "D"], cap_w=3 * 22_080 + 60_000, seconds=1_500)
+    assert fleet.uncovered
+    assert {name for _, name, _, _ in fleet.uncovered} >= {name for name in fleet.piles if name.endswith("-A")}

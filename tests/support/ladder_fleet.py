@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,6 +51,7 @@ from csms.station.bus import EventBus
 from csms.station.state import EvseState, OpenSession, StationState
 from csms.store.station_tables import LimitRung
 from csms.store.tables import ProfileRow, UpperBoundRow
+from firmware_profiles.loader import GENERIC, FirmwareProfile, Limits
 from optimizer.problem import Plan, Problem
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -59,6 +60,18 @@ FALL_S = 8.0
 """How long a car takes to come down from full power."""
 READY_S = 40
 """Between plugging in and drawing."""
+
+
+def knowing(kinds: Iterable[Manners]) -> Callable[[str, str, str], FirmwareProfile]:
+    """In place of `traits._find`: the firmware profiles of these kinds, found by the name of the kind."""
+    known = {kind.name: kind.known for kind in kinds if kind.known}
+
+    def find(vendor: str, model: str, firmware: str) -> FirmwareProfile:
+        if model not in known:
+            return GENERIC
+        return FirmwareProfile(model, vendor, model, grade="verified", limits=known[model])
+
+    return find
 
 
 class SimClock:
@@ -86,7 +99,8 @@ PLAIN = StationIdentity("Sim", "Pile", "", "1")
 
 @dataclass(frozen=True)
 class Manners:
-    """How a pile treats what it is told. `refuses` looks at a profile and its connector first; `static_key` in A."""
+    """How a pile treats what it is told. `refuses` looks at a profile and its connector first; `static_key` in A;
+    `known`: what its firmware profile says (needs `knowing`)."""
 
     name: str
     refuses: Callable[[ChargingProfile, int], Refusal] = lambda profile, connector: None
@@ -97,10 +111,12 @@ class Manners:
     forgets_on_boot: bool = False
     repeats_harm: bool = False
     zero_hangs: bool = False
+    station_only: bool = False
     offers: bool = False
     meter: str = "power"
     static_key: str = ""
     identity: StationIdentity = PLAIN
+    known: Limits | None = None
     controllable: bool = True
 
 
@@ -132,6 +148,7 @@ class Pile:
     jumped: bool = False
     last_told: tuple[Any, ...] = ()
     asked: list[tuple[float, Command, str]] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
 
     @property
     def rated_w(self) -> float:
@@ -160,7 +177,8 @@ class Pile:
                 self.tx = {c: p for c, p in self.tx.items() if p.profile_id != number}
                 self.lasting = {k: p for k, p in self.lasting.items() if p.profile_id != number}
                 return CommandResult("Accepted")
-            case RemoteStop():
+            case RemoteStop(transaction_id=number):
+                self.stopped.append(number)
                 return CommandResult("Accepted")
             case _:
                 return CommandResult("Rejected")
@@ -191,13 +209,21 @@ class Pile:
         evse = self.state.evses.get(connector)
         return evse.session.transaction_id if evse is not None and evse.session is not None else None
 
+    def _right(self, connector: int, unit: RateUnit, now: datetime) -> CompositeSchedule:
+        """Of an outlet, or of all together."""
+        numbers = [connector] if connector else list(self.state.evses)
+        limit_w = sum(self.limit_w(number, now) for number in numbers)
+        if connector == 0 and (ceiling := self.lasting.get((ProfilePurpose.STATION_MAX, 0))) is not None:
+            limit_w = min(limit_w, self._at(ceiling, 1, now))
+        limit = None if limit_w >= self.rated_w * len(numbers) else limit_w
+        if limit is not None and unit is RateUnit.A:
+            limit /= VOLT * self.rating.phases
+        return CompositeSchedule(now, unit, ((0, limit),))
+
     def _composite(self, connector: int, unit: RateUnit, now: datetime) -> CommandResult | Exception:
         match self.manners.composite:
             case "right":
-                limit_w = self.limit_w(max(connector, 1), now)
-                phases = self.rating.phases
-                limit = None if limit_w >= self.rated_w else limit_w / (1 if unit is RateUnit.W else VOLT * phases)
-                return CommandResult("Accepted", composite=CompositeSchedule(now, unit, ((0, limit),)))
+                return CommandResult("Accepted", composite=self._right(connector, unit, now))
             case "empty":
                 return CommandResult("Accepted", composite=CompositeSchedule(None, None, ()))
             case "unlimited":
@@ -218,6 +244,8 @@ class Pile:
         rule = rule or self.lasting.get((ProfilePurpose.TX_DEFAULT, evse_id))
         rule = rule or self.lasting.get((ProfilePurpose.TX_DEFAULT, 0))
         ceiling = self.lasting.get((ProfilePurpose.STATION_MAX, 0))
+        if self.manners.station_only and (told := [*self.tx.values()]):
+            rule = told[-1]
         found = [self.rated_w, *(self._at(p, evse_id, now) for p in (rule, ceiling) if p is not None)]
         if self.static_a is not None:
             found.append(self.static_a * VOLT * self.rating.phases)
@@ -235,13 +263,16 @@ class Pile:
 
     def step(self, now: datetime) -> None:
         """One second."""
+        ceiling = self.lasting.get((ProfilePurpose.STATION_MAX, 0))
+        left_w = self._at(ceiling, 1, now) if ceiling is not None else float("inf")
         for evse_id, car_w in self.cars_w.items():
             session = self.state.evses[evse_id].session
             wanted_w = 0.0
             if session is not None and not self.hung:
-                limit_w = self.rated_w if self.jumped else self.limit_w(evse_id, now)
+                limit_w = self.rated_w if self.jumped else min(left_w, self.limit_w(evse_id, now))
                 minimum_w = 0.0 if self.rating.kind is CurrentKind.DC else 6 * VOLT
                 wanted_w = min(car_w, limit_w) if limit_w >= minimum_w else 0.0
+            left_w -= wanted_w
             now_w = self.draws_w.get(evse_id, 0.0)
             gone = session is None
             self.draws_w[evse_id] = 0.0 if gone else max(wanted_w, now_w - self.rated_w / FALL_S)
@@ -381,7 +412,8 @@ class Fleet:
     def add(self, station_id: str, manners: Manners, rating: EvseRating = AC22, evses: int = 1) -> Pile:
         """Register and connect a pile."""
         refs = {number: EvseState(EvseRef(station_id, number), rating) for number in range(1, evses + 1)}
-        state = StationState(station_id, "T", "site", refs, booted=True, identity=manners.identity)
+        identity = StationIdentity("Sim", manners.name) if manners.known else manners.identity
+        state = StationState(station_id, "T", "site", refs, booted=True, identity=identity)
         for evse in refs.values():
             evse.connectors[1] = ConnectorStatus.AVAILABLE
         pile = Pile(station_id, manners, rating, state, self.chance)
@@ -470,6 +502,7 @@ class Fleet:
                 self._begin(ref)
         for pile in self.piles.values():
             pile.step(self.clock.now())
+        self._obey_stops()
         self._meter()
         if self.clock.now_s % 20 == 0 or self.charging._causes:
             self.charging._causes.clear()
@@ -477,6 +510,14 @@ class Fleet:
         await self.charging._dispatcher.round()
         await self._settle()
         self._check()
+
+    def _obey_stops(self) -> None:
+        for pile in self.piles.values():
+            for number in pile.stopped:
+                for evse_id, evse in pile.state.evses.items():
+                    if evse.session is not None and evse.session.transaction_id == number:
+                        self.leave(pile.station_id, evse_id)
+            pile.stopped.clear()
 
     async def _settle(self) -> None:
         for _ in range(12):
