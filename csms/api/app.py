@@ -13,6 +13,7 @@ from csms.api import (
     feeders,
     files,
     firmware,
+    ladders,
     operations,
     overview,
     problems,
@@ -56,6 +57,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
     for room in (
         overview,
         stations,
+        ladders,
         commands,
         sessions,
         station_records,

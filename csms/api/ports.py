@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter
 
+from csms.charging.status import LadderStatus
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
@@ -130,6 +131,7 @@ class FeederFigures:
     """One feeder at one moment; None where nothing is known.
 
     `cap_w` holds for base load and charging together; `upper_bound_w`, `planned_w` and `metered_w` are charging alone.
+    `unproven_w` and `uncontrollable_w`: ratings of outlets that count in full now, and of those that take no limit.
     """
 
     feeder_id: str
@@ -139,6 +141,8 @@ class FeederFigures:
     metered_w: int | None = None
     base_w: int | None = None
     parent_id: str | None = None
+    unproven_w: int | None = None
+    uncontrollable_w: int | None = None
 
 
 class FeederPort(Protocol):
@@ -146,6 +150,18 @@ class FeederPort(Protocol):
 
     def figures(self, at: datetime) -> Sequence[FeederFigures]:
         """Every feeder, parents before children."""
+        ...
+
+
+class LadderPort(Protocol):
+    """How limits reach stations (csms.charging.service.ChargingService)."""
+
+    def ladder(self, station_id: str) -> LadderStatus:
+        """A known station now."""
+        ...
+
+    def climb_again(self, station_id: str) -> None:
+        """Begin its ladder anew."""
         ...
 
 
@@ -191,3 +207,4 @@ class ApiDeps:
     version: str = "0"
     time_zone: tzinfo = UTC
     files: FileDesk | None = None
+    ladders: LadderPort | None = None

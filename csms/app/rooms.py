@@ -103,6 +103,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             stations=stations,
             reader=store.reader,
             feeders=_Feeders(charging, tree),
+            ladders=charging if settings.charging.control else None,
             province=province,
             gateway=gateway,
             condition=upkeep.condition,

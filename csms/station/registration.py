@@ -97,6 +97,7 @@ async def restore(context: StationContext) -> None:
         state = StationState(row.id, row.feeder_id, row.site_id, {}, booted=row.booted_at is not None)
         state.booted_at, state.last_seen_at, state.registered = row.booted_at, row.last_seen_at, row.registered
         state.identity = StationIdentity(row.vendor, row.model, row.serial, row.firmware)
+        state.protocol = row.protocol
         context.stations[row.id] = state
         _count_strangers(context, state)
     for evse in await reader.evses():

@@ -183,7 +183,7 @@ class StationService:
         if station_id not in self._context.stations:
             await registration.register(self._context, registration.stranger(station_id, self._context.settings))
         station = self._context.stations[station_id]
-        station.link = link
+        station.link, station.protocol = link, link.protocol
         now = self._context.clock.now()
         station.last_seen_at = station.connected_at = now
         await self._note_sign_of_life(station_id, now, link)

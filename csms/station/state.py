@@ -113,7 +113,7 @@ class OutsideLimit:
 @dataclass(slots=True)
 class StationState:
     """One station. `aside`: sessions that hold no EVSE now, by transaction (its EVSE is not known yet, or it began
-    while the station was offline); `limits`: by EVSE and source.
+    while the station was offline); `limits`: by EVSE and source. `protocol`: what it spoke last.
     """
 
     station_id: str
@@ -121,6 +121,7 @@ class StationState:
     site_id: str
     evses: dict[int, EvseState]
     link: Link | None = None
+    protocol: str = ""
     registered: bool = True
     booted: bool = False
     identity: StationIdentity | None = None

@@ -387,3 +387,24 @@ class BatterySwap(SQLModel, table=True):
     event: str
     id_token: str = ""
     batteries: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+
+
+class LimitRung(SQLModel, table=True):
+    """On which rung of the limit ladder a station stands, for its floor or for the limits of its sessions (`role`).
+
+    `vendor`, `model`, `firmware`: what it was when that was found out; others of the same kind begin there. `state` and
+    the rest as in `csms.charging.ladder.Track`. `changed_at`: since when it is in this state.
+    """
+
+    __tablename__ = "limit_rung"
+
+    station_id: str = Field(primary_key=True)
+    role: str = Field(primary_key=True)
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+    state: str
+    rung: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON))
+    proof: str = ""
+    changed_at: datetime = Field(sa_type=Utc)
+    detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
