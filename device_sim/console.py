@@ -30,8 +30,11 @@ from device_sim.faults import parse_fault, plan_faults
 from device_sim.fleet import Fleet, FleetSettings
 from device_sim.generate import generate_piles, generate_sessions
 from device_sim.load.console import add_command as add_load
+from device_sim.misbehaving.console import add_command as add_misbehave
 from device_sim.pile import PileSpec, read_piles
+from device_sim.quirks.hardware import check_profiles, piles_like
 from device_sim.sessions import Session, busiest_day, read_sessions, shift_to
+from firmware_profiles import book, shipped_book
 
 FAILED, USAGE = 1, 2
 URL = "ws://127.0.0.1:9000/ocpp"
@@ -69,7 +72,9 @@ class Common:
     as_json: bool
     declared: Declared
     quiet: bool
-    version: Version | None
+    profile: str = ""
+    profiles_folder: Path | None = None
+    version: Version | None = None
 
 
 def build(text: Text) -> typer.Typer:
@@ -94,11 +99,13 @@ def build(text: Text) -> typer.Typer:
         as_json: bool = option["as_json"],
         declared: Declared = option["declared"],
         quiet: bool = option["quiet"],
+        profile: str = typer.Option("", "--profile", help=text("sim.fleet.profile")),
+        profiles_folder: Path | None = typer.Option(None, "--profiles-folder", help=text("sim.fleet.profiles_folder")),
         version: Version | None = option["version"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet, version,
+            declared, quiet, profile, profiles_folder, version,
         )  # fmt: skip
         _Run(text, common).fleet()
 
@@ -128,11 +135,12 @@ def build(text: Text) -> typer.Typer:
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet, version,
+            declared, quiet, version=version,
         )  # fmt: skip
         _Run(text, common).replay(file, source_day, skip_bad_rows)
 
     add_load(app, text)
+    add_misbehave(app, text)
     return app
 
 
@@ -166,12 +174,22 @@ class _Run:
     def __init__(self, text: Text, common: Common) -> None:
         self._text, self._common = text, common
         self._err = Console(stderr=True)
+        self._book = shipped_book()
 
     def fleet(self) -> None:
         clock, zone, piles = self._ground()
         day = self._day(clock, zone)
         sessions = generate_sessions(self._common.seed, day.date(), zone, len(piles))
         self._go(clock, piles, sessions)
+
+    def _piles(self, spoken: str | None) -> list[PileSpec]:
+        common = self._common
+        names = [name.strip() for name in common.profile.split(",") if name.strip()]
+        if common.piles_file is None:
+            return piles_like(self._book, names, common.piles) if names else generate_piles(common.piles, spoken)
+        piles = read_piles(common.piles_file)
+        check_profiles(self._book, piles)
+        return piles
 
     def replay(self, file: Path, source_day: datetime | None, skip_bad_rows: bool) -> None:
         clock, zone, piles = self._ground()
@@ -195,8 +213,9 @@ class _Run:
         common = self._common
         try:
             clock, zone = clock_from_environment(), ZoneInfo(common.zone)
+            self._book = book(common.profiles_folder)
             spoken = f"ocpp{common.version.value}" if common.version else None
-            piles = read_piles(common.piles_file) if common.piles_file else generate_piles(common.piles, spoken)
+            piles = self._piles(spoken)
         except OSError as fault:
             self._fail("unreadable", file=str(common.piles_file), reason=fault.strerror or str(fault))
         except (ValueError, KeyError) as fault:
@@ -223,6 +242,7 @@ class _Run:
             common.trace,
             common.trace_piles,
             common.summary,
+            self._book,
         )
         fleet = Fleet(settings, piles, assign(sessions, piles, common.seed), clock)
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

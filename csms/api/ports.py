@@ -12,12 +12,15 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter
 
+from csms.charging.status import LadderStatus
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
+from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
 from csms.store.samples import StoredSample
+from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent
 from csms.store.tables import PlanRow, ProfileRow, Session, Station
 
 
@@ -90,12 +93,45 @@ class ReadPort(Protocol):
         """Totals over all tables."""
         ...
 
+    async def operation(self, operation_id: int) -> Operation | None:
+        """One operation."""
+        ...
+
+    async def operations(
+        self,
+        limit: int,
+        *,
+        station_id: str | None = None,
+        kind: str | None = None,
+        going_on: bool | None = None,
+        before_id: int | None = None,
+    ) -> Sequence[Operation]:
+        """Operations, newest first."""
+        ...
+
+    async def received_files(self, operation_ids: Sequence[int]) -> Sequence[ReceivedFile]:
+        """The files that came for these operations."""
+        ...
+
+    async def security_events(
+        self, limit: int, station_id: str, *, critical: bool | None = None, before_id: int | None = None
+    ) -> Sequence[SecurityEvent]:
+        """Security events of a station, newest first."""
+        ...
+
+    async def certificates(
+        self, *, station_id: str | None = None, expires_before: datetime | None = None
+    ) -> Sequence[InstalledCertificate]:
+        """Certificates in stations."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class FeederFigures:
     """One feeder at one moment; None where nothing is known.
 
     `cap_w` holds for base load and charging together; `upper_bound_w`, `planned_w` and `metered_w` are charging alone.
+    `unproven_w` and `uncontrollable_w`: ratings of outlets that count in full now, and of those that take no limit.
     """
 
     feeder_id: str
@@ -105,6 +141,8 @@ class FeederFigures:
     metered_w: int | None = None
     base_w: int | None = None
     parent_id: str | None = None
+    unproven_w: int | None = None
+    uncontrollable_w: int | None = None
 
 
 class FeederPort(Protocol):
@@ -112,6 +150,18 @@ class FeederPort(Protocol):
 
     def figures(self, at: datetime) -> Sequence[FeederFigures]:
         """Every feeder, parents before children."""
+        ...
+
+
+class LadderPort(Protocol):
+    """How limits reach stations (csms.charging.service.ChargingService)."""
+
+    def ladder(self, station_id: str) -> LadderStatus:
+        """A known station now."""
+        ...
+
+    def climb_again(self, station_id: str) -> None:
+        """Begin its ladder anew."""
         ...
 
 
@@ -156,3 +206,5 @@ class ApiDeps:
     routers: Sequence[APIRouter] = ()
     version: str = "0"
     time_zone: tzinfo = UTC
+    files: FileDesk | None = None
+    ladders: LadderPort | None = None

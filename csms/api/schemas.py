@@ -80,7 +80,11 @@ class PlanTotals(Out):
 
 
 class FeederOut(Out):
-    """One feeder now; `cap_w` holds for base load and charging together, the other figures are charging alone."""
+    """One feeder now; `cap_w` holds for base load and charging together, the other figures are charging alone.
+
+    `unproven_w`: ratings of outlets that count in full now, because no limit is known to act there; `uncontrollable_w`:
+    ratings of outlets whose stations take no limit in any form.
+    """
 
     feeder_id: str
     parent_id: str | None
@@ -89,6 +93,8 @@ class FeederOut(Out):
     planned_w: int | None
     metered_w: int | None
     base_w: int | None
+    unproven_w: int | None
+    uncontrollable_w: int | None
 
 
 class FeedersOut(Out):
@@ -188,14 +194,10 @@ class ProfileOut(Out):
     content: dict[str, Any]
 
 
-class StationDetail(StationOut):
-    """One station with the charging profiles last sent to it, newest first."""
-
-    profiles: list[ProfileOut]
-
-
 class SessionOut(Out):
-    """A session, running or ended. `flags` names deviations."""
+    """A session. `status`: open, aside (it runs without an EVSE of its own) or ended. `flags` names deviations;
+    `seq_missing`: ranges of event numbers that never came. `cost`: what the driver was told at the end.
+    """
 
     session_id: int
     station_id: str
@@ -214,6 +216,15 @@ class SessionOut(Out):
     wanted_wh: float | None
     departure_at: datetime | None
     flags: list[str]
+    remote_start_id: int | None
+    reservation_id: int | None
+    charging_s: int | None
+    cable_max_a: int | None
+    phases_used: int | None
+    cost: float | None
+    seq_missing: list[tuple[int, int]]
+    ev_needs: dict[str, Any] | None
+    ev_schedule: dict[str, Any] | None
 
 
 class SessionsOut(Out):

@@ -1,4 +1,4 @@
-"""`csms station`: list, show, watch, add."""
+"""`csms station`: list, show, watch, add; what is asked of stations stands in `station_commands`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text as Styled
 
-from csms.console import layout, units
+from csms.console import layout, station_commands, units
 from csms.console.client import ApiClient
 from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
@@ -32,6 +32,7 @@ def build(text: Text) -> typer.Typer:
     _add_show(app, text)
     _add_watch(app, text)
     _add_add(app, text)
+    station_commands.add(app, text)
     return app
 
 
@@ -126,6 +127,9 @@ def _show(text: Text, out: Output, station: dict[str, Any]) -> None:
     )
     out.line("")
     out.table(*_evses(text, station))
+    if station["limits"]:
+        out.line("")
+        out.table(*_limits(text, station["limits"]))
     if station["profiles"]:
         out.line("")
         out.table(*_profiles(text, station))
@@ -148,6 +152,24 @@ def _evse_detail(evse: dict[str, Any]) -> list[Cell]:
         units.percent(session.get("soc_percent")),
         str(session.get("session_id", units.NOTHING)),
         units.local_time(session.get("departure_at")),
+    ]
+
+
+def _limits(text: Text, limits: dict[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
+    """How its limits and its floor are told, and whether they are known to act."""
+    titles = ("role", "state", "since", "proof", "form", "tried")
+    columns = [Column(text(f"station.limits.{title}"), whole=title not in ("form", "proof")) for title in titles]
+    return columns, [_track(text, role, limits[role]) for role in ("limit", "floor")]
+
+
+def _track(text: Text, role: str, track: dict[str, Any]) -> list[Cell]:
+    return [
+        text(f"station.limits.of.{role}"),
+        text(f"station.limits.is.{track['state']}"),
+        units.local_time(track["since"]),
+        track["proof"] or units.NOTHING,
+        track["text"] or units.NOTHING,
+        str(track["tried"]),
     ]
 
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -32,7 +33,7 @@ from csms.model.errors import (
     StationBusy,
     StoreUnavailable,
 )
-from csms.model.inbound import Inbound, Reply
+from csms.model.inbound import Inbound, Notice, Reply
 from csms.model.station import Protocol
 from csms.wire.calls import AnsweredCalls, Match, PendingCalls
 from csms.wire.codec import Codec, Decoded
@@ -56,7 +57,11 @@ MESSAGES_WAITING_MAX = 64
 """Calls read but not handled yet; beyond it we stop reading, which slows the station down."""
 
 
+REFUSALS_TOLD_MAX = 16
+"""Actions whose refusal is told of once for each connection; a peer can invent more."""
+
 INTERNAL_ERROR = 1011
+BOOT = "BootNotification"
 
 
 class Shared:
@@ -70,9 +75,10 @@ class Shared:
         new_id: Callable[[], str],
         call_timeout_s: float,
         left: Callable[[Connection], None],
+        version_of: Callable[[Call], Protocol | None],
     ) -> None:
         self.stations, self.clock, self.metrics = stations, clock, metrics
-        self.new_id, self.call_timeout_s, self.left = new_id, call_timeout_s, left
+        self.new_id, self.call_timeout_s, self.left, self.version_of = new_id, call_timeout_s, left, version_of
         self.tasks: set[asyncio.Task[None]] = set()
 
 
@@ -91,6 +97,7 @@ class Connection:
         "_lost",
         "_metrics",
         "_pending",
+        "_refused",
         "_shared",
         "_socket",
         "_stations",
@@ -115,6 +122,7 @@ class Connection:
         self._inbox: deque[Call | HotCall | Send] | None = None
         self._waiting = self._at_once = 0
         self._task: asyncio.Task[None] | None = None
+        self._refused: set[str] | None = None
         self._lost = self._gone = self._greeted = False
 
     @property
@@ -148,7 +156,7 @@ class Connection:
         if isinstance(frame, Call | Send):
             self._keep(frame)
         elif isinstance(frame, ResultError):
-            self._note_refusal(frame)
+            self._answer_refused(frame)
         else:
             self._resolve(frame)
 
@@ -237,7 +245,7 @@ class Connection:
         if answer is not None:
             self._reply(answer)
 
-    def _note_refusal(self, refusal: ResultError) -> None:
+    def _answer_refused(self, refusal: ResultError) -> None:
         """The station cannot use an answer of ours. What we did stays done: only people can find out why (2.1)."""
         self._metrics.add("answers_refused_by_stations")
         facts = {"station": self.station_id, "id": refusal.unique_id, "code": refusal.code}
@@ -340,6 +348,7 @@ class Connection:
             self._metrics.call(call.action, "answered")
         except PeerError as fault:
             self._metrics.call(call.action, "refused")
+            await self._note_refusal(call, fault)
             answer = encode_refusal(self.protocol, call.unique_id, fault)
         except Exception as fault:
             return self._own_fault(call, fault)
@@ -371,6 +380,21 @@ class Connection:
         for deviation in decoded.deviations:
             self._metrics.deviation(f"{call.action} {deviation.keyword} {deviation.path}")
         return decoded.message
+
+    async def _note_refusal(self, call: Call | HotCall, fault: PeerError) -> None:
+        """Tell of a refusal once for each action, and of a station that does not speak what it agreed on (RB-34)."""
+        if self._refused is None:
+            self._refused = set()
+        if call.action in self._refused or len(self._refused) >= REFUSALS_TOLD_MAX:
+            return
+        self._refused.add(call.action)
+        facts = {"station": self.station_id, "action": call.action, "code": fault.code.value}
+        log.info("call_refused", extra={**facts, "detail": fault.description})
+        spoken = self._shared.version_of(call) if isinstance(call, Call) and call.action == BOOT else None
+        if spoken is not None:
+            notice = Notice("other_version", {"agreed": self.protocol.value, "spoken": spoken.value})
+            with suppress(CsmsError):  # the refusal is due all the same
+                await self._stations.receive(self.station_id, notice, self._clock.now())
 
     def _known(self, call: Call | HotCall) -> str | None:
         """The answer to a repeat. A frequent call is carried out again: its effect is the same."""

@@ -23,8 +23,10 @@ from csms.gateway.ports import StationPort
 from csms.gateway.registry import Registry
 from csms.gateway.socket import Limits, Refusal, Socket
 from csms.model.clock import Clock
+from csms.model.errors import PeerError
 from csms.model.station import Protocol
 from csms.wire.codec import Codec
+from csms.wire.frames import Call
 from csms.wire.handshake import choose_subprotocol, station_id_from_path
 
 log = logging.getLogger(__name__)
@@ -73,7 +75,9 @@ class Gateway:
         self._registry = Registry()
         self._listener: Listener | None = None
         self.metrics = Metrics()
-        self._shared = Shared(stations, clock, self.metrics, new_id, settings.call_timeout_s, self._registry.drop)
+        self._shared = Shared(
+            stations, clock, self.metrics, new_id, settings.call_timeout_s, self._registry.drop, self._version_of
+        )
 
     async def start(self) -> int:
         """Listen; returns the port. Raises OSError when it is taken."""
@@ -159,6 +163,16 @@ class Gateway:
         self.metrics.add("connections_accepted")
         connection.start()
         return connection
+
+    def _version_of(self, call: Call) -> Protocol | None:
+        """The version in which a call can be read; None when there is none."""
+        for protocol, codec in self._codecs.items():
+            try:
+                codec.decode_call(call, self._shared.clock.now())
+            except PeerError:
+                continue
+            return protocol
+        return None
 
     def _protocol(self, socket: Socket, request: Request) -> Protocol | None:
         if socket.subprotocol is not None:

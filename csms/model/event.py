@@ -57,8 +57,16 @@ class SessionClosed(Struct, frozen=True):
     at: datetime
 
 
+class OutsideLimitChanged(Struct, frozen=True):
+    """Somebody else than us limits an EVSE (0: the station), or does so no more; `source` is EMS, SO, CSO or Other."""
+
+    evse: EvseRef
+    source: str
+    at: datetime
+
+
 class SessionNeedsChanged(Struct, frozen=True):
-    """The driver said (or changed) how much energy is wanted and when the car leaves."""
+    """The driver or the car said (or changed) how much energy is wanted and when the car leaves."""
 
     evse: EvseRef
     at: datetime
@@ -89,6 +97,15 @@ class LimitChanged(Struct, frozen=True):
     at: datetime
 
 
+class LimitControlChanged(Struct, frozen=True):
+    """How far limits of a station are known to act: `role` floor or limit, `state` as in csms.charging.ladder."""
+
+    station_id: str
+    role: str
+    state: str
+    at: datetime
+
+
 Event = (
     StationConnected
     | StationDisconnected
@@ -97,7 +114,9 @@ Event = (
     | SessionOpened
     | SessionClosed
     | SessionNeedsChanged
+    | OutsideLimitChanged
     | PriorityChargingChanged
     | Metered
     | LimitChanged
+    | LimitControlChanged
 )

@@ -12,7 +12,8 @@ from csms.model.inbound import (
     Reply,
     TransactionEventReply,
 )
-from csms.wire.block import WriteReply
+from csms.ocpp201.cost import personal_message
+from csms.wire.block import WriteReply, present
 from csms.wire.times import format_time
 from csms.wire.translator import Payload
 
@@ -33,7 +34,12 @@ def _authorize(reply: AuthorizeReply) -> Payload:
 
 
 def _transaction_event(reply: TransactionEventReply) -> Payload:
-    return {"idTokenInfo": _id_token_info(reply.authorization)} if reply.authorization else {}
+    members = {
+        "idTokenInfo": _id_token_info(reply.authorization) if reply.authorization else None,
+        "totalCost": reply.total_cost,
+        "updatedPersonalMessage": personal_message(reply.message) if reply.message else None,
+    }
+    return present(members)
 
 
 def _data_transfer(reply: DataTransferReply) -> Payload:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, STRANGERS_MAX
 from csms.model.clock import Clock
@@ -15,10 +17,15 @@ from csms.model.ids import EvseRef
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import CurrentKind, EvseRating
 from csms.station.bus import EventBus
+from csms.station.files import FileDesk
+from csms.station.ports import CertificateAuthority, ContractProvider, StatusSource
+from csms.station.pricing import EnergyPrice, Pricing
 from csms.station.starts import RecentSessions, Start, Transaction
 from csms.station.state import EvseState, StationState
 from csms.station.tokens import TokenBook
+from csms.station.vendor_messages import VendorMessages
 from csms.store.engine import Store
+from csms.store.station_tables import Operation, Reservation, WantedAvailability
 
 EVSE_ID_MAX = 256
 """A station with more outlets does not exist; larger numbers are garbage (lbbrhzn/ocpp#1997) and cost no memory."""
@@ -29,7 +36,11 @@ THREE_PHASE_32_A = EvseRating(CurrentKind.AC, 3, 32.0, 22_080)
 
 @dataclass(frozen=True, slots=True)
 class StationSettings:
-    """House rules. `unknown_tokens` False refuses cards that are not listed."""
+    """House rules. `unknown_tokens` False refuses cards that are not listed.
+
+    `plans`: whether somebody makes charging profiles here. `remote_wait_s`: how long a remote start or stop may take to
+    come true. `price_per_kwh`: what drivers are told that a kWh costs, None for nothing.
+    """
 
     accept_unknown: bool = False
     strangers_max: int = STRANGERS_MAX
@@ -39,25 +50,59 @@ class StationSettings:
     default_feeder: str = ""
     default_site: str = ""
     default_rating: EvseRating = THREE_PHASE_32_A
+    plans: bool = True
+    remote_wait_s: float = 300.0
+    price_per_kwh: float | None = None
+
+
+def _nobody_waits(work: Coroutine[Any, Any, None]) -> None:
+    """Without a service nothing goes on in the background."""
+    work.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Whom the blocks turn to beyond the store; what is None is not to be had here.
+
+    `organization` stands in certificates of stations (2.0.1 OrganizationName, 1.6 CpoName); empty: any may.
+    """
+
+    files: FileDesk | None = None
+    authority: CertificateAuthority | None = None
+    status_source: StatusSource | None = None
+    contracts: ContractProvider | None = None
+    organization: str = ""
 
 
 @dataclass(slots=True)
 class StationContext:
-    """Shared by the blocks of one `StationService`."""
+    """Shared by the blocks of one `StationService`. `awaited`: remote starts and stops that nothing has followed yet;
+    `held`: reservations that stations may hold; both by id. `wanted`: availability by station, EVSE and connector.
+    `spawn` starts work that goes on after an answer.
+    """
 
     clock: Clock
     store: Store
     bus: EventBus
     settings: StationSettings
+    outside: Outside = field(default_factory=Outside)
+    spawn: Callable[[Coroutine[Any, Any, None]], None] = _nobody_waits
     stations: dict[str, StationState] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
     session_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     operation_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     starts: RecentSessions[Start] = field(default_factory=RecentSessions)
     transactions: RecentSessions[Transaction] = field(default_factory=RecentSessions)
+    awaited: dict[int, Operation] = field(default_factory=dict)
+    held: dict[int, Reservation] = field(default_factory=dict)
+    wanted: dict[tuple[str, int, int], WantedAvailability] = field(default_factory=dict)
+    vendors: VendorMessages = field(default_factory=VendorMessages)
+    pricing: Pricing = field(init=False)
+    operation_turns: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     tokens: TokenBook = field(init=False)
 
     def __post_init__(self) -> None:
+        self.pricing = EnergyPrice(self.settings.price_per_kwh)
         self.tokens = TokenBook(self.clock, self.store.reader)
 
     def evse(self, station_id: str, evse_id: int) -> EvseState | None:
@@ -74,6 +119,10 @@ class StationContext:
         if said is None or said.year < received_at.year - 10:
             return received_at
         return min(said, received_at) if (said - received_at).total_seconds() > CLOCK_SKEW_FLAG_S else said
+
+    def clock_flags(self, said: datetime | None, received_at: datetime) -> list[str]:
+        """`clock_odd` for a time that could not be taken as it was told (RB-35, RB-39, HP-D7), else nothing."""
+        return [] if said is not None and self.event_time(said, received_at) == said else ["clock_odd"]
 
     def fresh(self, said: datetime | None, received_at: datetime) -> bool:
         """Whether what a station says happened just now, by a clock that is set: no late repeat of something old."""

@@ -1,11 +1,14 @@
-"""What the station room asks of higher rooms: a link to send on. The gateway fills it."""
+"""What the station room asks of others: a link to send on, which the gateway fills, and authorities outside."""
 
 from __future__ import annotations
 
 from typing import Protocol as Interface
 
+from csms.model.certificates import CertificateHash, ContractRequest
 from csms.model.command import Command, CommandResult
+from csms.model.security import SigningUse
 from csms.model.station import Protocol
+from csms.security.requests import SigningRequest
 
 
 class Link(Interface):
@@ -25,4 +28,28 @@ class Link(Interface):
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection (a newer one replaced it, or the server stops)."""
+        ...
+
+
+class CertificateAuthority(Interface):
+    """Who signs certificates of stations (csms.security.authority.LocalAuthority)."""
+
+    async def sign(self, request: SigningRequest, use: SigningUse) -> str:
+        """The certificate with what lies between it and the root (PEM). Raises CsmsError, OSError, ValueError."""
+        ...
+
+
+class StatusSource(Interface):
+    """Who knows whether a certificate is revoked (csms.security.ocsp.OcspClient)."""
+
+    async def status(self, certificate: CertificateHash, responder_url: str) -> str:
+        """The OCSP response, Base64 of DER. Raises CsmsError."""
+        ...
+
+
+class ContractProvider(Interface):
+    """Who answers cars' requests for contract certificates (csms.security.contracts.ContractProvider)."""
+
+    async def forward(self, request: ContractRequest) -> str:
+        """The answer for the car, Base64 of EXI. Raises CsmsError."""
         ...

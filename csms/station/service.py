@@ -32,22 +32,35 @@ from csms.station import (
     authorization,
     availability,
     battery_swap,
+    certificates,
+    cost,
     data_transfer,
     der,
+    display,
     driver_checks,
     event_streams,
+    firmware,
+    logs,
     metering,
     provisioning,
     registration,
+    remote_control,
+    reservation,
+    security,
+    smart_charging,
     tariffs,
+    transaction_events,
     transactions,
+    upkeep,
     v2x,
 )
 from csms.station.bus import EventBus
-from csms.station.context import Handlers, Performers, StationContext, StationSettings
+from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
 from csms.station.ports import Link
+from csms.station.pricing import Pricing
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
+from csms.station.vendor_messages import VendorMessages
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.engine import Store
@@ -60,8 +73,16 @@ HANDLERS: Handlers = {
     **availability.HANDLERS,
     **authorization.HANDLERS,
     **transactions.HANDLERS,
+    **transaction_events.HANDLERS,
     **metering.HANDLERS,
     **data_transfer.HANDLERS,
+    **reservation.HANDLERS,
+    **display.HANDLERS,
+    **smart_charging.HANDLERS,
+    **firmware.HANDLERS,
+    **logs.HANDLERS,
+    **security.HANDLERS,
+    **certificates.HANDLERS,
     **v2x.HANDLERS,
     **der.HANDLERS,
     **event_streams.HANDLERS,
@@ -70,6 +91,16 @@ HANDLERS: Handlers = {
 }
 
 PERFORMERS: Performers = {
+    **availability.PERFORMERS,
+    **remote_control.PERFORMERS,
+    **reservation.PERFORMERS,
+    **display.PERFORMERS,
+    **cost.PERFORMERS,
+    **smart_charging.PERFORMERS,
+    **firmware.PERFORMERS,
+    **logs.PERFORMERS,
+    **security.PERFORMERS,
+    **certificates.PERFORMERS,
     **v2x.PERFORMERS,
     **der.PERFORMERS,
     **tariffs.PERFORMERS,
@@ -83,7 +114,7 @@ Planner = Callable[[StationContext, str, Any, datetime], Work | None]
 PLANNERS: dict[type, Planner] = {
     Heartbeat: provisioning.plan_heartbeat,
     StatusReport: availability.plan,
-    TransactionEvent: transactions.plan_event,
+    TransactionEvent: transaction_events.plan_event,
     MeterReport: metering.plan,
 }
 """Frequent messages, and what they ask for without waiting for anything."""
@@ -95,8 +126,10 @@ STARTS_RESTORED = 5000
 class StationService:
     """All stations of this process. Build it, `await restore()`, then hand it to the gateway."""
 
-    def __init__(self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings) -> None:
-        self._context = StationContext(clock, store, bus, settings)
+    def __init__(
+        self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings, outside: Outside | None = None
+    ) -> None:
+        self._context = StationContext(clock, store, bus, settings, outside or Outside(), self._spawn)
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.bus = bus
@@ -105,6 +138,11 @@ class StationService:
     def stations(self) -> Mapping[str, StationState]:
         """Live state by station id."""
         return self._context.stations
+
+    @property
+    def vendors(self) -> VendorMessages:
+        """Which vendor messages are understood; more may be added."""
+        return self._context.vendors
 
     async def restore(self) -> None:
         """Load stations, connectors and open sessions, so that a restart forgets nothing (pain 6)."""
@@ -118,6 +156,16 @@ class StationService:
         self._context.starts.restore([(_start(row), row.id, row.received_at) for row in rows], complete)
         named = [(Transaction(row.station_id, row.transaction_id), row.id, row.received_at) for row in rows]
         self._context.transactions.restore(named, complete)
+        for block in (reservation, remote_control, availability, smart_charging):
+            await block.restore(self._context)
+
+    def price(self, pricing: Pricing) -> None:
+        """From now on drivers are told costs by `pricing`."""
+        self._context.pricing = pricing
+
+    async def run(self) -> None:
+        """What has to be looked at from time to time, until cancelled."""
+        await upkeep.run(self._context)
 
     async def register(self, registered: registration.Registration) -> None:
         """Make a station known, or change its site, feeder or nameplates."""
@@ -135,9 +183,9 @@ class StationService:
         if station_id not in self._context.stations:
             await registration.register(self._context, registration.stranger(station_id, self._context.settings))
         station = self._context.stations[station_id]
-        station.link = link
+        station.link, station.protocol = link, link.protocol
         now = self._context.clock.now()
-        station.last_seen_at = now
+        station.last_seen_at = station.connected_at = now
         await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationConnected(station_id, link.protocol, now))
         self._spawn(self._ask_for_boot(station_id, link))
@@ -206,9 +254,11 @@ class StationService:
         state = station.evses.get(evse.evse_id) if station else None
         if state is None:
             raise UnknownStation(f"no EVSE {evse} is registered")
-        state.needs = Needs(energy_wh, departure)
+        state.want(driver=Needs(energy_wh, departure))
         if state.session is not None:
-            wanted = changes.update_session(state.session.session_id, wanted_wh=energy_wh, departure_at=departure)
+            wanted = changes.update_session(
+                state.session.session_id, wanted_wh=state.needs.energy_wh, departure_at=state.needs.departure
+            )
             await self._context.store.writer.commit([wanted])
         self.bus.publish(SessionNeedsChanged(evse, self._context.clock.now()))
 

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 
 from csms.store.rollup_reading import RollupReading
+from csms.store.station_reading import StationReading
 from csms.store.tables import (
     Connector,
     Evse,
@@ -31,7 +32,7 @@ from csms.store.tables import (
 _SAMPLES_STORED = select(func.sum(col(Tally.value))).where(col(Tally.name) == "samples")
 
 
-class Reader(RollupReading):
+class Reader(RollupReading, StationReading):
     """Made by `open_store`. Every method raises StoreUnavailable when the database cannot be read."""
 
     async def stations(self) -> Sequence[Station]:
@@ -54,8 +55,9 @@ class Reader(RollupReading):
         return await self.rows(query.order_by(*order))
 
     async def open_sessions(self) -> Sequence[Session]:
-        """Sessions that run, oldest first."""
-        return await self.rows(select(Session).where(col(Session.status) == "open").order_by(col(Session.id)))
+        """Sessions that run, those without an EVSE of theirs too, oldest first."""
+        running = col(Session.status).in_(("open", "aside"))
+        return await self.rows(select(Session).where(running).order_by(col(Session.id)))
 
     async def sessions(
         self, limit: int, station_id: str | None = None, status: str | None = None, before_id: int | None = None

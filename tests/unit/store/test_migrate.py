@@ -25,7 +25,7 @@ from csms.store.migrations import HEAD
 from csms.store.samples import StoredSample
 
 ROOT = Path(__file__).resolve().parents[3]
-ALL = sorted(path.name[1:5] for path in (ROOT / "csms/store/migrations/versions").glob("r*.py"))
+ALL = [step.revision for step in reversed(list(ScriptDirectory(str(migrate.FOLDER)).walk_revisions()))]
 OWN_TABLES = {
     model.__tablename__
     for model in (*vars(tables).values(), *vars(station_tables).values())
