@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from csms.api import commands, docs_page, feeders, overview, problems, sessions, stations
+from csms.api import commands, device, docs_page, feeders, overview, problems, sessions, stations, tokens
 from csms.api.body_limit import BodyLimit
 from csms.api.command_bodies import components
 from csms.api.ports import ApiDeps
@@ -36,7 +36,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
     problems.install(app)
     docs_page.install(app)
     app.include_router(_health(deps))
-    for room in (overview, stations, commands, sessions, feeders):
+    for room in (overview, stations, device, tokens, commands, sessions, feeders):
         app.include_router(room.router(deps), prefix=PREFIX)
     for router in deps.routers:
         app.include_router(router)

@@ -28,6 +28,7 @@ from csms.gateway.server import Gateway, GatewaySettings
 from csms.grid import http as limit_routes
 from csms.grid.service import LimitService
 from csms.model.clock import Clock
+from csms.model.station import RegistrationStatus
 from csms.province.client import Partner
 from csms.province.crypto import Secrets
 from csms.province.feed import ProvinceFeed, Site
@@ -115,8 +116,11 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
 async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBus) -> StationService:
     house = StationSettings(
         accept_unknown=settings.accept_unknown,
+        unknown_boot=RegistrationStatus(settings.unknown_boot),
         strangers_max=settings.strangers_max,
         unknown_tokens=settings.unknown_tokens,
+        refuse_concurrent=settings.refuse_concurrent,
+        master_pass_group=settings.master_pass_group,
         heartbeat_s=settings.heartbeat_s,
         boot_grace_s=settings.boot_grace_s,
         default_feeder=settings.feeders[0].id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -121,6 +121,7 @@ class RetentionSection(_Section):
     plan_days: int = Field(default=400, ge=0)
     profile_days: int = Field(default=400, ge=0)
     notice_days: int = Field(default=400, ge=0)
+    event_days: int = Field(default=400, ge=0)
     outbox_days: int = Field(default=90, ge=0)
 
 
@@ -138,9 +139,12 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     accept_unknown: bool = False
+    unknown_boot: Literal["Accepted", "Pending", "Rejected"] = "Accepted"
     strangers_max: int = Field(default=STRANGERS_MAX, ge=0)
     assume_ocpp16: bool = False
     unknown_tokens: bool = True
+    refuse_concurrent: bool = False
+    master_pass_group: str = ""
     heartbeat_s: int = Field(default=300, ge=10)
     call_timeout_s: float = Field(default=60.0, gt=0)
     boot_grace_s: float = Field(default=30.0, ge=0)

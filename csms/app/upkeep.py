@@ -123,5 +123,6 @@ def _keep(section: RetentionSection) -> KeepDays:
         plans=section.plan_days,
         profiles=section.profile_days,
         notices=section.notice_days,
+        events=section.event_days,
         outbox=section.outbox_days,
     )

@@ -323,6 +323,8 @@ class Connection:
         except PeerError as fault:
             self._metrics.call(call.action, "refused")
             answer = encode_refusal(self.protocol, call.unique_id, fault)
+            if fault.code is RpcErrorCode.SECURITY_ERROR:
+                return answer  # not for good: the same call may come again when the station is accepted
         except Exception as fault:
             return self._own_fault(call, fault)
         if isinstance(call, Call):

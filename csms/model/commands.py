@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from csms.model.authorization import ClearCache
 from csms.model.command import (
     ChangeAvailability,
     ClearChargingProfile,
@@ -20,6 +21,16 @@ from csms.model.command import (
     Trigger,
     UnlockConnector,
 )
+from csms.model.customer import CustomerInformation
+from csms.model.device import GetBaseReport, GetReport, SetNetworkProfile
+from csms.model.local_list import GetLocalListVersion, SendLocalList
+from csms.model.monitoring import (
+    ClearVariableMonitoring,
+    GetMonitoringReport,
+    SetMonitoringBase,
+    SetMonitoringLevel,
+    SetVariableMonitoring,
+)
 
 COMMANDS: Mapping[str, type[Command]] = {
     "remote_start": RemoteStart,
@@ -34,5 +45,17 @@ COMMANDS: Mapping[str, type[Command]] = {
     "change_availability": ChangeAvailability,
     "unlock_connector": UnlockConnector,
     "data_transfer": SendData,
+    "get_base_report": GetBaseReport,
+    "get_report": GetReport,
+    "set_network_profile": SetNetworkProfile,
+    "set_monitoring_base": SetMonitoringBase,
+    "set_monitoring_level": SetMonitoringLevel,
+    "set_variable_monitoring": SetVariableMonitoring,
+    "clear_variable_monitoring": ClearVariableMonitoring,
+    "get_monitoring_report": GetMonitoringReport,
+    "customer_information": CustomerInformation,
+    "clear_cache": ClearCache,
+    "get_local_list_version": GetLocalListVersion,
+    "send_local_list": SendLocalList,
     "call": RawCall,
 }

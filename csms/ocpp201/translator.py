@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from csms.model.station import Protocol
-from csms.ocpp201 import calls, commands, replies, results
+from csms.ocpp201 import calls, commands, device, id_tokens, monitoring, replies, results
 from csms.ocpp201.actions import NOTICES, OUTGOING
 from csms.ocpp201.hot import HOT
 from csms.wire.block import Block, BlockTranslator
@@ -13,7 +13,7 @@ from csms.wire.block import Block, BlockTranslator
 SESSIONS = Block(calls.CALLS, replies.REPLIES, commands.COMMANDS, results.RESULTS, NOTICES)
 """What every station needs: boot, states, tokens, sessions, metering, remote control, charging profiles."""
 
-BLOCKS = (SESSIONS,)
+BLOCKS = (SESSIONS, device.BLOCK, monitoring.BLOCK, id_tokens.BLOCK)
 
 
 def translator(zone: tzinfo = UTC) -> BlockTranslator:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,9 @@ from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.model.inbound import Inbound, Reply
-from csms.model.station import CurrentKind, EvseRating
+from csms.model.station import CurrentKind, EvseRating, RegistrationStatus
 from csms.station.bus import EventBus
+from csms.station.ports import ContractCheck
 from csms.station.starts import RecentSessions, Start, Transaction
 from csms.station.state import EvseState, StationState
 from csms.station.tokens import TokenBook
@@ -29,11 +31,18 @@ THREE_PHASE_32_A = EvseRating(CurrentKind.AC, 3, 32.0, 22_080)
 
 @dataclass(frozen=True, slots=True)
 class StationSettings:
-    """House rules. `unknown_tokens` False refuses cards that are not listed."""
+    """House rules. `unknown_tokens` False refuses cards that are not listed.
+
+    `unknown_boot` is what the boot of a stranger is answered. `refuse_concurrent` lets a token charge at one EVSE at a
+    time. Tokens of the group `master_pass_group` may end every session and start none (C16).
+    """
 
     accept_unknown: bool = False
+    unknown_boot: RegistrationStatus = RegistrationStatus.ACCEPTED
     strangers_max: int = STRANGERS_MAX
     unknown_tokens: bool = True
+    refuse_concurrent: bool = False
+    master_pass_group: str = ""
     heartbeat_s: int = 300
     boot_grace_s: float = 30.0
     default_feeder: str = ""
@@ -56,6 +65,8 @@ class StationContext:
     starts: RecentSessions[Start] = field(default_factory=RecentSessions)
     transactions: RecentSessions[Transaction] = field(default_factory=RecentSessions)
     tokens: TokenBook = field(init=False)
+    contracts: ContractCheck | None = None
+    background: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.tokens = TokenBook(self.clock, self.store.reader)
@@ -68,6 +79,19 @@ class StationContext:
         if evse_id not in station.evses:
             station.evses[evse_id] = EvseState(EvseRef(station_id, evse_id), self.settings.default_rating)
         return station.evses[evse_id]
+
+    def count_stranger(self, station: StationState) -> None:
+        """Strangers are counted, because only so many are let in."""
+        if station.registered:
+            self.strangers.discard(station.station_id)
+        else:
+            self.strangers.add(station.station_id)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work that nobody waits for; it ends with the service."""
+        task = asyncio.create_task(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
 
     def event_time(self, said: datetime | None, received_at: datetime) -> datetime:
         """The station's time when it is usable, else the time of arrival (RB-35: clocks at 1970, pain 22)."""

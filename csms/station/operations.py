@@ -7,6 +7,7 @@ answer that was lost, a restart of ours or a reboot of the station never leaves 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,17 @@ from csms.store.station_tables import Operation
 STEPS_KEPT = 50
 """Statuses kept with an operation; a station that reports progress each second must not fill the database."""
 
-REFUSED = ("Rejected", "Failed", "NotSupported", "UnknownKey", "InvalidCertificate", "RevokedCertificate", "NotFound")
+REFUSED = (
+    "Rejected",
+    "Failed",
+    "NotSupported",
+    "UnknownKey",
+    "InvalidCertificate",
+    "RevokedCertificate",
+    "NotFound",
+    "EmptyResultSet",
+    "Invalid",
+)
 """Answers after which nothing goes on."""
 
 
@@ -53,7 +64,7 @@ async def carry_out(context: StationContext, operation: Operation, command: Comm
 
 def with_operation(result: CommandResult, operation_id: int) -> CommandResult:
     """The same answer with the number under which it goes on."""
-    return CommandResult(result.status, result.values, result.composite, result.data, result.payload, operation_id)
+    return replace(result, operation_id=operation_id)
 
 
 def step(operation: Operation, at: datetime, status: str, *, ended: bool = False, **more: Any) -> Change:

@@ -15,8 +15,8 @@ from functools import partial
 from typing import Any
 
 from csms.model.clock import Clock
-from csms.model.command import Command, CommandResult, Trigger
-from csms.model.errors import CsmsError, PeerError, StationOffline, StoreUnavailable, UnknownStation
+from csms.model.command import Command, CommandResult
+from csms.model.errors import CsmsError, StationOffline, StoreUnavailable, UnknownStation
 from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
@@ -27,16 +27,31 @@ from csms.model.inbound import (
     StatusReport,
     TransactionEvent,
 )
-from csms.station import authorization, availability, data_transfer, metering, provisioning, registration, transactions
+from csms.model.station import RegistrationStatus, Stage
+from csms.station import (
+    authorization,
+    availability,
+    configuration,
+    customer,
+    data_transfer,
+    lifecycle,
+    local_list,
+    metering,
+    monitoring,
+    provisioning,
+    registration,
+    transactions,
+)
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Performers, StationContext, StationSettings
-from csms.station.ports import Link
+from csms.station.ports import ContractCheck, Link
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.engine import Store
 from csms.store.station_tables import Operation
+from csms.store.tables import IdToken
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +62,17 @@ HANDLERS: Handlers = {
     **transactions.HANDLERS,
     **metering.HANDLERS,
     **data_transfer.HANDLERS,
+    **configuration.HANDLERS,
+    **monitoring.HANDLERS,
+    **customer.HANDLERS,
 }
 
-PERFORMERS: Performers = {}
+PERFORMERS: Performers = {
+    **configuration.PERFORMERS,
+    **monitoring.PERFORMERS,
+    **customer.PERFORMERS,
+    **local_list.PERFORMERS,
+}
 """Commands that a block does something around; all others are just sent."""
 
 Planner = Callable[[StationContext, str, Any, datetime], Work | None]
@@ -69,9 +92,15 @@ STARTS_RESTORED = 5000
 class StationService:
     """All stations of this process. Build it, `await restore()`, then hand it to the gateway."""
 
-    def __init__(self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings) -> None:
-        self._context = StationContext(clock, store, bus, settings)
-        self._tasks: set[asyncio.Task[None]] = set()
+    def __init__(
+        self,
+        clock: Clock,
+        store: Store,
+        bus: EventBus,
+        settings: StationSettings,
+        contracts: ContractCheck | None = None,
+    ) -> None:
+        self._context = StationContext(clock, store, bus, settings, contracts=contracts)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.bus = bus
 
@@ -97,6 +126,18 @@ class StationService:
         """Make a station known, or change its site, feeder or nameplates."""
         await registration.register(self._context, registered)
 
+    async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
+        """Approve, commission or reject a station, or say what its next boot is answered. Raises UnknownStation."""
+        await lifecycle.settle(self._context, station_id, stage, wish)
+
+    async def put_token(self, token: IdToken) -> None:
+        """List a token or change it; it counts at once."""
+        await authorization.put_token(self._context, token)
+
+    async def delete_token(self, id_token: str) -> bool:
+        """Take a token off; False when it was not listed."""
+        return await authorization.delete_token(self._context, id_token)
+
     def admit(self, station_id: str) -> bool:
         """Whether this station may connect: registered, or strangers are let in and are not too many already."""
         context = self._context
@@ -114,7 +155,7 @@ class StationService:
         station.last_seen_at = now
         await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationConnected(station_id, link.protocol, now))
-        self._spawn(self._ask_for_boot(station_id, link))
+        self._context.spawn(self._ask_for_boot(station_id, link))
 
     async def disconnected(self, station_id: str, link: Link) -> None:
         """A connection is gone; the late end of a replaced one changes nothing (pain 2)."""
@@ -129,11 +170,13 @@ class StationService:
     async def receive(self, station_id: str, message: Inbound, received_at: datetime) -> Reply:
         """Handle one message; what it says is durable when this returns.
 
-        Raises StoreUnavailable when it could not be stored (the station will send it again).
+        Raises PeerError (SecurityError) for what a station that is not accepted may not say, StoreUnavailable when it
+        could not be stored (the station will send it again).
         """
         station = self._context.stations[station_id]
         station.last_seen_at = received_at
         async with self._turns[station_id]:
+            lifecycle.check_message(station, message)
             return await HANDLERS[type(message)](self._context, station_id, message, received_at)
 
     def take(
@@ -144,6 +187,8 @@ class StationService:
         """
         writer, turn, planner = self._context.store.writer, self._turns.get(station_id), PLANNERS.get(type(message))
         if planner is None or (turn is not None and turn.locked()) or not writer.has_room:
+            return False
+        if self._context.stations[station_id].registration is not RegistrationStatus.ACCEPTED:
             return False
         work = planner(self._context, station_id, message, received_at)
         if work is None:
@@ -156,12 +201,13 @@ class StationService:
         return True
 
     async def command(self, station_id: str, command: Command) -> CommandResult:
-        """Ask a station. Raises UnknownStation, StationOffline and what `Link.send` raises."""
+        """Ask a station. Raises UnknownStation, StationOffline, StationNotAccepted and what `Link.send` raises."""
         station = self._context.stations.get(station_id)
         if station is None:
             raise UnknownStation(f"no station {station_id!r} is registered")
         if station.link is None:
             raise StationOffline(f"station {station_id} is not connected")
+        lifecycle.check_command(station, command)
         performer = PERFORMERS.get(type(command))
         if performer is None:
             return await station.link.send(command)
@@ -184,14 +230,10 @@ class StationService:
 
     async def close(self) -> None:
         """End what still waits in the background."""
-        for task in self._tasks:
+        tasks = list(self._context.background)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _note_sign_of_life(self, station_id: str, at: datetime, link: Link) -> None:
         """Nobody was told that this is kept, so a database that is away is no reason to send a station away."""
@@ -204,13 +246,10 @@ class StationService:
         """Some stations never boot by themselves: go on as accepted and ask once (SR-07, RB-14)."""
         await asyncio.sleep(self._context.clock.wall_s(self._context.settings.boot_grace_s))
         station = self._context.stations[station_id]
-        if station.booted or station.link is not link:
+        if station.booted or station.link is not link or station.boot_wish is not RegistrationStatus.ACCEPTED:
             return
-        station.booted = True
-        try:
-            await link.send(Trigger("BootNotification"))
-        except (CsmsError, PeerError) as fault:
-            log.info("boot_not_triggered", extra={"station": station_id, "fault": str(fault)})
+        station.booted, station.registration = True, RegistrationStatus.ACCEPTED
+        await lifecycle.ask_for_boot(station, link)
 
 
 def _start(row: Any) -> Start:

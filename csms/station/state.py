@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from csms.model.ids import EvseRef
-from csms.model.station import ConnectorStatus, EvseRating, StationIdentity
+from csms.model.station import ConnectorStatus, EvseRating, RegistrationStatus, Stage, StationIdentity
 from csms.station.ports import Link
 
 
@@ -61,7 +61,11 @@ class EvseState:
 
 @dataclass(slots=True)
 class StationState:
-    """One station."""
+    """One station.
+
+    `booted`: a boot was accepted, or none will come (SR-07). `boot_wish` is what its next boot is answered,
+    `registration` what its last one was; `solicited` is what it may say although it is not accepted (see `lifecycle`).
+    """
 
     station_id: str
     feeder_id: str
@@ -73,6 +77,10 @@ class StationState:
     identity: StationIdentity | None = None
     booted_at: datetime | None = None
     last_seen_at: datetime | None = None
+    stage: Stage = Stage.COMMISSIONED
+    boot_wish: RegistrationStatus = RegistrationStatus.ACCEPTED
+    registration: RegistrationStatus = RegistrationStatus.ACCEPTED
+    solicited: set[str] = field(default_factory=set)
 
     @property
     def online(self) -> bool:

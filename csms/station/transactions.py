@@ -12,6 +12,7 @@ from functools import partial
 from csms.model.event import SessionClosed, SessionOpened
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
+    AuthorizeReply,
     SessionStarted,
     SessionStartedReply,
     SessionStopped,
@@ -39,7 +40,7 @@ async def started(
     context: StationContext, station_id: str, message: SessionStarted, received_at: datetime
 ) -> SessionStartedReply:
     """1.6 StartTransaction: issue an id, unique for ever; the same start again gets the same id (pain 10)."""
-    authorization = await judge(context, message.id_token)
+    authorization = await judge(context, message.id_token, station_id, evse_id=message.evse_id, starting=True)
     at = context.event_time(message.time, received_at)
     start = Start(station_id, message.evse_id, message.id_token, at, message.register_wh)
     repeated = await _same_start(context, start, received_at) if message.time is not None else None
@@ -68,7 +69,7 @@ async def stopped(
     context: StationContext, station_id: str, message: SessionStopped, received_at: datetime
 ) -> SessionStoppedReply:
     """1.6 StopTransaction: the first one counts, later and unknown ones are kept as notices (pains 11 to 13, 16)."""
-    authorization = await judge(context, message.id_token) if message.id_token else None
+    authorization = await judge(context, message.id_token, station_id) if message.id_token else None
     evse = _running(context, station_id, message.transaction_id) or _offline_start(context, station_id, message)
     if evse is None or evse.session is None:
         await _keep_orphan_stop(context, station_id, message, received_at)
@@ -155,7 +156,7 @@ async def event(
     context: StationContext, station_id: str, message: TransactionEvent, received_at: datetime
 ) -> TransactionEventReply:
     """2.0.1 TransactionEvent in any order, with gaps, repeated or offline (E01 to E13, pain 18)."""
-    authorization = await judge(context, message.id_token) if message.id_token else None
+    authorization = await _judged(context, station_id, message)
     evse = _running(context, station_id, message.transaction_id)
     if evse is None:
         evse = await _begin(context, station_id, message, received_at)
@@ -169,6 +170,21 @@ async def event(
         if work.after is not None:
             work.after()
     return TransactionEventReply(authorization)
+
+
+async def _judged(context: StationContext, station_id: str, message: TransactionEvent) -> AuthorizeReply | None:
+    """The state of the token that came along, which may be that of a start button without any (C02.FR.02)."""
+    if not message.id_token and not message.token_type:
+        return None
+    evse = _running(context, station_id, message.transaction_id)
+    return await judge(
+        context,
+        message.id_token,
+        station_id,
+        evse_id=message.evse_id or (evse.ref.evse_id if evse else None),
+        token_type=message.token_type,
+        starting=message.kind == "Started" or message.trigger == "Authorized",
+    )
 
 
 def plan_event(

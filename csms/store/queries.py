@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 
 from csms.store.rollup_reading import RollupReading
+from csms.store.station_tables import VariableRow
 from csms.store.tables import (
     Connector,
     Evse,
@@ -90,13 +91,27 @@ class Reader(RollupReading):
             return (await connection.execute(query)).all()
 
     async def tokens(self, id_tokens: Sequence[str]) -> dict[str, IdToken]:
-        """Those of some hundred tokens that are listed."""
-        found = await self.rows(select(IdToken).where(col(IdToken.id_token).in_(id_tokens)))
-        return {row.id_token: row for row in found}
+        """Those of some hundred tokens that are listed, by the words they were asked for with; case does not count."""
+        wanted = {id_token: id_token.lower() for id_token in id_tokens}
+        found = await self.rows(select(IdToken).where(col(IdToken.folded).in_(set(wanted.values()))))
+        by_word = {row.folded: row for row in found}
+        return {id_token: by_word[word] for id_token, word in wanted.items() if word in by_word}
 
     async def token(self, id_token: str) -> IdToken | None:
         """One card or app token."""
-        return await self.first(select(IdToken).where(col(IdToken.id_token) == id_token))
+        return await self.first(select(IdToken).where(col(IdToken.folded) == id_token.lower()))
+
+    async def token_page(self, after: str = "", limit: int = 100) -> Sequence[IdToken]:
+        """At most `limit` tokens in their order, from the one after `after` on."""
+        query = select(IdToken).where(col(IdToken.id_token) > after)
+        return await self.rows(query.order_by(col(IdToken.id_token)).limit(limit))
+
+    async def variables(self, station_id: str, keys: Sequence[str] | None = None) -> Sequence[VariableRow]:
+        """What a station is configured to, by name; with `keys` these alone."""
+        query = select(VariableRow).where(col(VariableRow.station_id) == station_id)
+        if keys is not None:
+            query = query.where(col(VariableRow.key).in_(keys))
+        return await self.rows(query.order_by(col(VariableRow.key)))
 
     async def limits(self, feeder_id: str | None = None) -> Sequence[LimitRow]:
         """The highest version of each limit, cancelled and expired ones too."""

@@ -19,6 +19,7 @@ from csms.store.change import RowChange, Statement
 from csms.store.changes import table_of
 from csms.store.due import QUARTER_S
 from csms.store.queries import Reader
+from csms.store.station_tables import EventRow
 from csms.store.tables import MeteringPoint, Notice, OutboxRow, PlanRow, ProfileRow, Rollup, Sample
 from csms.store.times import Moment, floored
 from csms.store.writer import Writer
@@ -63,6 +64,7 @@ class KeepDays:
     plans: int = 400
     profiles: int = 400
     notices: int = 400
+    events: int = 400
     outbox: int = 90
 
 
@@ -79,6 +81,7 @@ _DATED: Mapping[str, _Dated] = {
     "plans": _Dated(PlanRow, PlanRow.made_at),
     "profiles": _Dated(ProfileRow, ProfileRow.sent_at),
     "notices": _Dated(Notice, Notice.received_at),
+    "events": _Dated(EventRow, EventRow.received_at),
     "outbox": _Dated(OutboxRow, OutboxRow.acked_at, col(OutboxRow.state) == "acked"),
 }
 

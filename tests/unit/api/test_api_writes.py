@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import orjson
 import pytest
+from msgspec import structs
 
 from csms.api.command_bodies import read_command
 from csms.model.charging_profile import CompositeSchedule, RateUnit
 from csms.model.command import CommandResult, RemoteStart, SetChargingProfile
 from csms.model.commands import COMMANDS
 from csms.model.errors import CallRefused, CallTimeout, ConnectionLost, NotInThisVersion, PeerError, RpcErrorCode
+from csms.model.local_list import GetLocalListVersion, WriteLocalList
 from tests.support.operations import scene
 
 PROFILE = {
@@ -35,7 +37,21 @@ GOOD = {
     "unlock_connector": {"evse_id": 1},
     "call": {"action": "ClearCache", "payload": {}},
     "data_transfer": {"vendor_id": "acme", "message_id": "hello", "data": "x"},
+    "get_base_report": {"base": "ConfigurationInventory"},
+    "get_report": {"names": ["EVSE/1.Power"], "criteria": ["Available"]},
+    "set_network_profile": {"slot": 1, "url": "wss://csms.example", "security_profile": 2},
+    "set_monitoring_base": {"base": "All"},
+    "set_monitoring_level": {"severity": 4},
+    "set_variable_monitoring": {"monitors": [{"name": "EVSE/1.Power", "kind": "Delta", "severity": 8}]},
+    "clear_variable_monitoring": {"monitor_ids": [1, 2]},
+    "get_monitoring_report": {"criteria": ["DeltaMonitoring"]},
+    "customer_information": {"id_token": "CARD", "clear": True},
+    "clear_cache": {},
+    "get_local_list_version": {},
+    "send_local_list": {"full": True, "tokens": []},
 }
+NUMBERED = {"get_base_report", "get_report", "get_monitoring_report", "customer_information"}
+"""Commands that get a request id on their way."""
 
 
 async def test_a_station_can_be_registered_and_changed(at) -> None:
@@ -97,7 +113,13 @@ async def test_every_command_reaches_the_station(at, name) -> None:
     answer = await at.http.post(f"/api/v1/stations/CP-1/commands/{name}", json=GOOD[name])
     assert answer.status_code == 200, answer.text
     assert (answer.json()["status"], answer.json()["accepted"]) == ("Accepted", True)
-    assert at.links["CP-1"].asked == [read_command(COMMANDS[name], orjson.dumps(GOOD[name]))]
+    sent = read_command(COMMANDS[name], orjson.dumps(GOOD[name]))
+    if name in NUMBERED:
+        sent = structs.replace(sent, request_id=answer.json()["operation_id"])
+    if name == "send_local_list":
+        assert at.links["CP-1"].asked == [GetLocalListVersion(), WriteLocalList(1, full=True)]
+    else:
+        assert at.links["CP-1"].asked == [sent]
 
 
 async def test_commands_are_the_neutral_ones(at) -> None:
