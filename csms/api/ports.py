@@ -18,6 +18,7 @@ from csms.model.ids import EvseRef
 from csms.model.station import RegistrationStatus, Stage
 from csms.station.registration import Registration
 from csms.station.state import StationState
+from csms.store.reading import Row
 from csms.store.samples import StoredSample
 from csms.store.station_tables import VariableRow
 from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
@@ -59,8 +60,8 @@ class StationsPort(Protocol):
 class ReadPort(Protocol):
     """Stored rows (the reader of csms.store)."""
 
-    async def find(self, model: Any, *, newest: int | None = None, **given: Any) -> Sequence[Any]:
-        """Rows of any table whose columns have these values (None: any); `newest`: that many, latest first."""
+    async def find(self, model: type[Row], *, newest: int | None = None, **given: Any) -> Sequence[Row]:
+        """Rows of a table whose columns have the given values (None: any); `newest`: that many, latest first."""
         ...
 
     async def variables(self, station_id: str) -> Sequence[VariableRow]:

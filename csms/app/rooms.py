@@ -121,6 +121,8 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
         unknown_tokens=settings.unknown_tokens,
         refuse_concurrent=settings.refuse_concurrent,
         master_pass_group=settings.master_pass_group,
+        keep_local_lists=settings.keep_local_lists,
+        read_device_model=settings.read_device_model,
         heartbeat_s=settings.heartbeat_s,
         boot_grace_s=settings.boot_grace_s,
         default_feeder=settings.feeders[0].id,

@@ -145,6 +145,8 @@ class Settings(BaseSettings):
     unknown_tokens: bool = True
     refuse_concurrent: bool = False
     master_pass_group: str = ""
+    keep_local_lists: bool = False
+    read_device_model: bool = False
     heartbeat_s: int = Field(default=300, ge=10)
     call_timeout_s: float = Field(default=60.0, gt=0)
     boot_grace_s: float = Field(default=30.0, ge=0)

@@ -6,6 +6,8 @@ kept by a mark only.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -25,8 +27,9 @@ from csms.model.device import (
     folded,
     is_secret,
 )
+from csms.model.errors import CsmsError, PeerError
 from csms.model.inbound import Acknowledged
-from csms.station import operations, reports
+from csms.station import lifecycle, operations, reports
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.splitting import joined, limits, split
 from csms.store import changes
@@ -41,7 +44,12 @@ _TOLD_WITH_MUTABILITY = (*_TOLD, "mutability")
 _CHARACTERISTICS = ("data_type", "unit", "min_limit", "max_limit", "values_list", "monitored")
 _SET = (*_TOLD, "reboot_required")
 
+SETTLE_S = 10.0
+"""How long a station that booted is left alone."""
+
 _SETTLED = ("Accepted", "RebootRequired")
+
+log = logging.getLogger(__name__)
 
 
 async def set_variables(context: StationContext, station_id: str, command: SetVariables, send: Send) -> CommandResult:
@@ -79,6 +87,19 @@ async def get_base_report(
         done = operations.step(operation, at, "Complete", ended=True, variables=len(result.records))
         await context.store.writer.commit([*_as_told(station_id, result, at), done])
     return result
+
+
+async def learn(context: StationContext, station_id: str) -> None:
+    """Ask a station that is new, or another one than it was, for everything when it has settled (B07.FR.14, SR-06)."""
+    await asyncio.sleep(context.clock.wall_s(SETTLE_S))
+    station = context.stations[station_id]
+    if station.link is None:
+        return
+    try:
+        lifecycle.check_command(station, GetBaseReport())
+        await get_base_report(context, station_id, GetBaseReport(), station.link.send)
+    except (CsmsError, PeerError) as fault:
+        log.info("device_model_not_read", extra={"station": station_id, "fault": str(fault)})
 
 
 async def get_report(context: StationContext, station_id: str, command: GetReport, send: Send) -> CommandResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -34,7 +35,9 @@ class StationSettings:
     """House rules. `unknown_tokens` False refuses cards that are not listed.
 
     `unknown_boot` is what the boot of a stranger is answered. `refuse_concurrent` lets a token charge at one EVSE at a
-    time. Tokens of the group `master_pass_group` may end every session and start none (C16).
+    time. Tokens of the group `master_pass_group` may end every session and start none (C16). `keep_local_lists`: lists
+    that stations have follow the tokens by themselves. `read_device_model`: stations that are new or changed are asked
+    for all that they can tell (B07.FR.14).
     """
 
     accept_unknown: bool = False
@@ -43,6 +46,8 @@ class StationSettings:
     unknown_tokens: bool = True
     refuse_concurrent: bool = False
     master_pass_group: str = ""
+    keep_local_lists: bool = False
+    read_device_model: bool = False
     heartbeat_s: int = 300
     boot_grace_s: float = 30.0
     default_feeder: str = ""
@@ -67,6 +72,8 @@ class StationContext:
     tokens: TokenBook = field(init=False)
     contracts: ContractCheck | None = None
     background: set[asyncio.Task[None]] = field(default_factory=set)
+    list_turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    lists_due: bool = False
 
     def __post_init__(self) -> None:
         self.tokens = TokenBook(self.clock, self.store.reader)

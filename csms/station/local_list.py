@@ -6,6 +6,7 @@ sent, else the whole list; the first message of a list that is too long replaces
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +32,10 @@ ENTRY_BYTES = 400
 """What one token needs in a message beside its own texts."""
 
 TOKENS_AT_ONCE = 500
+
+SETTLE_S = 10.0
+"""How long changes of tokens are collected, and a station that booted is left alone (SR-06)."""
+
 VERSION_MAX = 2**31 - 1
 _NOT_HERE = AuthorizationStatus.NOT_AT_THIS_LOCATION
 
@@ -57,6 +62,11 @@ async def get_version(
 
 async def send_list(context: StationContext, station_id: str, command: SendLocalList, send: Send) -> CommandResult:
     """Bring the list up to date; a change that the station refuses is followed by the whole list (D01.FR.03)."""
+    async with context.list_turns[station_id]:
+        return await _send(context, station_id, command, send)
+
+
+async def _send(context: StationContext, station_id: str, command: SendLocalList, send: Send) -> CommandResult:
     row = await _row(context, station_id)
     row.chosen = list(command.tokens) if command.tokens is not None else None
     if command.tokens is not None:
@@ -86,6 +96,32 @@ async def leave_out(context: StationContext, station_id: str, id_token: str) -> 
     row = await _row(context, station_id)
     if id_token.lower() not in {token.lower() for token in row.left_out}:
         await _remember(context, row, left_out=[*row.left_out, id_token])
+
+
+def tokens_changed(context: StationContext) -> None:
+    """Have the lists follow soon, all changes of the moment together, if the house keeps them up."""
+    if context.settings.keep_local_lists and not context.lists_due:
+        context.lists_due = True
+        context.spawn(_follow_all(context))
+
+
+async def _follow_all(context: StationContext) -> None:
+    await asyncio.sleep(context.clock.wall_s(SETTLE_S))
+    context.lists_due = False
+    for row in await context.store.reader.find(LocalListRow):
+        if row.station_id in context.stations:
+            await follow(context, row.station_id)
+
+
+def station_booted(context: StationContext, station_id: str) -> None:
+    """A station that was away has its list brought up to date when it has settled."""
+    if context.settings.keep_local_lists:
+        context.spawn(_follow_later(context, station_id))
+
+
+async def _follow_later(context: StationContext, station_id: str) -> None:
+    await asyncio.sleep(context.clock.wall_s(SETTLE_S))
+    await follow(context, station_id)
 
 
 async def follow(context: StationContext, station_id: str) -> None:

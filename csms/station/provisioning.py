@@ -9,7 +9,7 @@ from csms.model.errors import StoreUnavailable
 from csms.model.event import StationBooted
 from csms.model.inbound import Boot, BootReply, Heartbeat, HeartbeatReply
 from csms.model.station import RegistrationStatus
-from csms.station import configuration
+from csms.station import configuration, local_list
 from csms.station.context import Handlers, StationContext
 from csms.station.work import Work
 from csms.store import changes
@@ -53,12 +53,16 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
     except StoreUnavailable as fault:
         log.warning("boot_not_stored", extra={"station": station_id, "fault": str(fault)})
         return BootReply(RegistrationStatus.PENDING, context.clock.now(), BOOT_AGAIN_S)
+    changed = station.identity != identity
     station.booted_at, station.identity = received_at, identity
     station.booted, station.registration = answer is RegistrationStatus.ACCEPTED, answer
     station.solicited.clear()
+    if changed and answer is not RegistrationStatus.REJECTED and context.settings.read_device_model:
+        context.spawn(configuration.learn(context, station_id))
     if answer is not RegistrationStatus.ACCEPTED:
         return BootReply(answer, context.clock.now(), _AGAIN_S[answer])
     context.bus.publish(StationBooted(station_id, received_at))
+    local_list.station_booted(context, station_id)
     return BootReply(RegistrationStatus.ACCEPTED, context.clock.now(), context.settings.heartbeat_s)
 
 

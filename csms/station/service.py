@@ -92,15 +92,8 @@ STARTS_RESTORED = 5000
 class StationService:
     """All stations of this process. Build it, `await restore()`, then hand it to the gateway."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        store: Store,
-        bus: EventBus,
-        settings: StationSettings,
-        contracts: ContractCheck | None = None,
-    ) -> None:
-        self._context = StationContext(clock, store, bus, settings, contracts=contracts)
+    def __init__(self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings) -> None:
+        self._context = StationContext(clock, store, bus, settings)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.bus = bus
 
@@ -130,13 +123,20 @@ class StationService:
         """Approve, commission or reject a station, or say what its next boot is answered. Raises UnknownStation."""
         await lifecycle.settle(self._context, station_id, stage, wish)
 
+    def judge_contracts_by(self, contracts: ContractCheck) -> None:
+        """Who is asked about contract certificates; until then none can be verified (C07.FR.17)."""
+        self._context.contracts = contracts
+
     async def put_token(self, token: IdToken) -> None:
         """List a token or change it; it counts at once."""
         await authorization.put_token(self._context, token)
+        local_list.tokens_changed(self._context)
 
     async def delete_token(self, id_token: str) -> bool:
         """Take a token off; False when it was not listed."""
-        return await authorization.delete_token(self._context, id_token)
+        was_listed = await authorization.delete_token(self._context, id_token)
+        local_list.tokens_changed(self._context)
+        return was_listed
 
     def admit(self, station_id: str) -> bool:
         """Whether this station may connect: registered, or strangers are let in and are not too many already."""
