@@ -1,4 +1,4 @@
-"""Routes about what stations are and tell of themselves: stage, configuration, monitors, events, lists, operations."""
+"""Routes about what stations are and tell of themselves: stage, configuration, monitors, events, lists."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from csms.api.ports import ApiDeps
-from csms.api.problems import Refused
 from csms.api.schemas import Body, Out
 from csms.api.stations import known_station
 from csms.model.device import folded
 from csms.model.station import RegistrationStatus, Stage
-from csms.store.station_tables import EventRow, LocalListRow, MonitorRow, Operation
+from csms.store.station_tables import EventRow, LocalListRow, MonitorRow
 
 STATION = "/stations/{station_id}"
 SHOWN_MAX = 1000
@@ -129,36 +128,12 @@ class LocalListOut(Out):
     changed_at: datetime | None = None
 
 
-class OperationOut(Out):
-    """What a station was asked for and goes on after its answer; `id` is the request id of its later messages.
-
-    `ended_at` null: it goes on.
-    """
-
-    id: int
-    station_id: str
-    kind: str
-    status: str
-    begun_at: datetime
-    changed_at: datetime
-    ended_at: datetime | None
-    detail: dict[str, Any]
-
-
-class OperationsOut(Out):
-    """Operations, newest first."""
-
-    clock_time: datetime
-    operations: list[OperationOut] = Field(default_factory=list)
-
-
 def router(deps: ApiDeps) -> APIRouter:
     """The routes over `deps`."""
     routes = APIRouter(tags=["device"])
     _add_registration(routes, deps)
     _add_configuration(routes, deps)
     _add_monitoring(routes, deps)
-    _add_operations(routes, deps)
     return routes
 
 
@@ -234,28 +209,3 @@ def _add_monitoring(routes: APIRouter, deps: ApiDeps) -> None:
         rows = await deps.reader.find(EventRow, newest=limit, station_id=station_id, open=True if alerts else None)
         views = [EventOut.model_validate(row, from_attributes=True) for row in rows]
         return EventsOut(clock_time=deps.clock.now(), events=views)
-
-
-def _add_operations(routes: APIRouter, deps: ApiDeps) -> None:
-    @routes.get("/operations", summary="What stations are at")
-    async def operations(
-        station_id: str | None = None,
-        kind: str | None = None,
-        limit: int = Query(default=100, ge=1, le=SHOWN_MAX),
-    ) -> OperationsOut:
-        """Updates, uploads, reports: newest first, of one station or all, of one kind or all."""
-        rows = await deps.reader.find(Operation, newest=limit, station_id=station_id, kind=kind)
-        return OperationsOut(clock_time=deps.clock.now(), operations=[operation_view(row) for row in rows])
-
-    @routes.get("/operations/{operation_id}", summary="Show an operation")
-    async def show_operation(operation_id: int) -> OperationOut:
-        """What was asked, every status with its time, and what came of it."""
-        rows = await deps.reader.find(Operation, id=operation_id)
-        if not rows:
-            raise Refused(404, "unknown_operation", f"there is no operation {operation_id}")
-        return operation_view(rows[0])
-
-
-def operation_view(row: Operation) -> OperationOut:
-    """One operation."""
-    return OperationOut.model_validate(row, from_attributes=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, STRANGERS_MAX
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
+from csms.model.errors import CsmsError
 from csms.model.ids import EvseRef
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import CurrentKind, EvseRating, RegistrationStatus
@@ -28,6 +30,9 @@ EVSE_ID_MAX = 256
 
 THREE_PHASE_32_A = EvseRating(CurrentKind.AC, 3, 32.0, 22_080)
 """What an outlet of a stranger is taken for: the largest usual AC outlet, so that its load is never underrated."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +100,18 @@ class StationContext:
             self.strangers.add(station.station_id)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Work that nobody waits for; it ends with the service."""
+        """Work that nobody waits for; it ends with the service, and what fails in it is logged."""
         task = asyncio.create_task(work)
         self.background.add(task)
-        task.add_done_callback(self.background.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self.background.discard(task)
+        fault = None if task.cancelled() else task.exception()
+        if isinstance(fault, CsmsError):
+            log.warning("background_work_failed", extra={"code": fault.code, "detail": str(fault)})
+        elif fault is not None:
+            log.error("background_work_failed", exc_info=fault)
 
     def event_time(self, said: datetime | None, received_at: datetime) -> datetime:
         """The station's time when it is usable, else the time of arrival (RB-35: clocks at 1970, pain 22)."""

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import orjson
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class _Plan(NamedTuple):
-    """What to send: the whole list or changes, from which version on, and the digests it leads to."""
+    """What to send: the whole list or changes to it, and the version of the first message."""
 
     full: bool
     entries: Sequence[ListEntry]
@@ -61,34 +62,32 @@ async def get_version(
 
 
 async def send_list(context: StationContext, station_id: str, command: SendLocalList, send: Send) -> CommandResult:
-    """Bring the list up to date; a change that the station refuses is followed by the whole list (D01.FR.03)."""
+    """Choose tokens, or all of them, and bring the list up to them."""
     async with context.list_turns[station_id]:
-        return await _send(context, station_id, command, send)
+        row = await _row(context, station_id)
+        chosen = list(command.tokens) if command.tokens is not None else None
+        named = {token.lower() for token in chosen or ()}
+        left_out = [token for token in row.left_out if token.lower() not in named]
+        if (chosen, left_out) != (row.chosen, row.left_out):
+            await _remember(context, row, chosen=chosen, left_out=left_out)
+        return await _bring_up(context, row, command.full, send)
 
 
-async def _send(context: StationContext, station_id: str, command: SendLocalList, send: Send) -> CommandResult:
-    row = await _row(context, station_id)
-    row.chosen = list(command.tokens) if command.tokens is not None else None
-    if command.tokens is not None:
-        named = {token.lower() for token in command.tokens}
-        row.left_out = [token for token in row.left_out if token.lower() not in named]
+async def _bring_up(context: StationContext, row: LocalListRow, full: bool, send: Send) -> CommandResult:
+    """Send what changed or the whole list; changes that the station refuses are followed by the latter (D01.FR.03)."""
     known = await _known_version(send)
     if known is not None and known < 0:
         await _remember(context, row, version=-1, status="NotSupported", entries={})
         return CommandResult("NotSupported", values={"version": str(known)})
     wanted = await _wanted(context, row)
-    result = None
-    if not command.full and row.version > 0 and known == row.version:
-        result = await _write(context, row, _changes(row, wanted), send)
-        if result.accepted:
-            return result
-    whole = _Plan(True, list(wanted.values()), max(known or 0, row.version, 0) + 1)
+    whole = _Plan(True, list(wanted.values()), _after(max(known or 0, row.version)))
+    if full or row.version <= 0 or known != row.version or whole.version <= row.version:
+        return await _write(context, row, whole, send)
+    changed = await _write(context, row, _changes(row, wanted), send)
+    if changed.accepted:
+        return changed
     again = await _write(context, row, whole, send)
-    return (
-        again
-        if result is None
-        else CommandResult(again.status, again.values, payload={"answers": [dict(result.payload), dict(again.payload)]})
-    )
+    return replace(again, payload={"answers": [dict(changed.payload), dict(again.payload)]})
 
 
 async def leave_out(context: StationContext, station_id: str, id_token: str) -> None:
@@ -126,14 +125,15 @@ async def _follow_later(context: StationContext, station_id: str) -> None:
 
 async def follow(context: StationContext, station_id: str) -> None:
     """Bring the list of a station that has one up to date, if it can be reached; the next time does it otherwise."""
-    station, row = context.stations[station_id], await _row(context, station_id)
-    if station.link is None or row.version <= 0:
-        return
-    command = SendLocalList(tokens=None if row.chosen is None else tuple(row.chosen))
-    try:
-        await send_list(context, station_id, command, station.link.send)
-    except (CsmsError, PeerError) as fault:
-        log.info("local_list_not_sent", extra={"station": station_id, "fault": str(fault)})
+    station = context.stations[station_id]
+    async with context.list_turns[station_id]:
+        row = await _row(context, station_id)
+        if station.link is None or not station.booted or row.version <= 0:
+            return
+        try:
+            await _bring_up(context, row, False, station.link.send)
+        except (CsmsError, PeerError) as fault:
+            log.info("local_list_not_sent", extra={"station": station_id, "fault": str(fault)})
 
 
 async def _write(context: StationContext, row: LocalListRow, plan: _Plan, send: Send) -> CommandResult:
@@ -151,7 +151,7 @@ async def _write(context: StationContext, row: LocalListRow, plan: _Plan, send: 
             break
         entries = _applied({} if full else row.entries, chunk)
         await _remember(context, row, version=version, status="Accepted", entries=entries)
-        full, version = False, min(version + 1, VERSION_MAX)
+        full, version = False, _after(version)
     whole = joined(results)
     return CommandResult(results[-1].status, {"version": str(row.version)}, payload=whole.payload)
 
@@ -160,7 +160,12 @@ def _changes(row: LocalListRow, wanted: Mapping[str, ListEntry]) -> _Plan:
     """New and changed tokens with what is said of them, vanished ones without (D01.FR.16, D01.FR.17)."""
     gone = [ListEntry(token, kind, None) for token, (kind, _) in row.entries.items() if token not in wanted]
     changed = [entry for token, entry in wanted.items() if row.entries.get(token) != _fingerprint(entry)]
-    return _Plan(False, [*gone, *changed], row.version + 1)
+    return _Plan(False, [*gone, *changed], _after(row.version))
+
+
+def _after(version: int) -> int:
+    """The next version; 1 follows the last, for 0 and -1 have a meaning of their own (D01.FR.18, 1.6 errata 3.52)."""
+    return version % VERSION_MAX + 1 if version > 0 else 1
 
 
 def _applied(entries: Mapping[str, list[str]], chunk: Iterable[ListEntry]) -> dict[str, list[str]]:
@@ -224,10 +229,11 @@ async def _row(context: StationContext, station_id: str) -> LocalListRow:
 
 
 async def _remember(context: StationContext, row: LocalListRow, **columns: object) -> None:
+    """Only these columns: somebody else may have changed the others meanwhile."""
     for name, value in columns.items():
         setattr(row, name, value)
     row.changed_at = context.clock.now()
-    await context.store.writer.commit([changes.put_row(row)])
+    await context.store.writer.commit([changes.put_columns(row, *columns, "changed_at")])
 
 
 def _size(entry: ListEntry) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from csms.store.station_tables import Operation
 from tests.support.scripted import Central, central
 
 pytestmark = pytest.mark.conformance
@@ -55,8 +56,8 @@ async def test_a_base_report_of_a_16_station_is_its_configuration(tmp_path: Path
         cp.answers("GetConfiguration", telling)
         told = await csms.operator("CP-1", "get_base_report")
         assert (await cp.expected("GetConfiguration"), told["status"]) == ({}, "Accepted")
-        done = (await csms.api("GET", f"/api/v1/operations/{told['operation_id']}")).json()
-        assert (done["status"], done["detail"]["variables"]) == ("Complete", 4)
+        (done,) = await csms.rooms.store.reader.find(Operation, id=told["operation_id"])
+        assert (done.status, done.detail["variables"]) == ("Complete", 4)
         assert set(await configuration(csms)) == set(KEYS)
         refused = await csms.operator("CP-1", "get_base_report", base="SummaryInventory")
         assert refused["code"] == "not_in_this_version"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from csms.store.station_tables import Operation
 from tests.support.scripted import CallError, Station201, central
 
 pytestmark = pytest.mark.conformance
@@ -73,7 +74,8 @@ async def configuration(csms: Any, station_id: str = "CP-1") -> dict[str, Payloa
 
 
 async def operation(csms: Any, operation_id: int) -> Payload:
-    told: Payload = (await csms.api("GET", f"/api/v1/operations/{operation_id}")).json()
+    (row,) = await csms.rooms.store.reader.find(Operation, id=operation_id)
+    told: Payload = row.model_dump()
     return told
 
 

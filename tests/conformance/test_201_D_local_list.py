@@ -221,6 +221,7 @@ async def test_what_belongs_on_a_list(tmp_path: Path) -> None:
 async def test_a_customer_who_is_forgotten_leaves_the_list(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp2.0.1")
+        await cp.boot()
         book = Book(cp)
         await listed(csms, "A", "B")
         await csms.operator("CP-1", "send_local_list")
@@ -235,6 +236,32 @@ async def test_a_customer_who_is_forgotten_leaves_the_list(tmp_path: Path) -> No
         assert set(book.kept) == {"B"}, "and stays off it"
         await csms.operator("CP-1", "send_local_list", tokens=["A", "B"])
         assert set(book.kept) == {"A", "B"}, "until somebody chooses it"
+
+
+@pytest.mark.req("N10.FR.02")
+async def test_a_customer_who_was_chosen_leaves_the_list_too(tmp_path: Path) -> None:
+    async with central(tmp_path) as csms:
+        cp = await csms.station("CP-1", "ocpp2.0.1")
+        await cp.boot()
+        book = Book(cp)
+        await listed(csms, "A", "B", "C")
+        await csms.operator("CP-1", "send_local_list", tokens=["A", "B"])
+        told = await csms.operator("CP-1", "customer_information", clear=True, id_token="a")
+        report = {"requestId": told["operation_id"], "seqNo": 0, "generatedAt": cp.stamp(), "data": "cleared"}
+        await cp.call("NotifyCustomerInformation", report)
+        await csms.until(lambda: set(book.kept) == {"B"})
+        assert (await shown(csms))["chosen"] == ["A", "B"]
+
+
+@pytest.mark.req("D01.FR.18")
+async def test_versions_begin_again_when_there_are_no_more(tmp_path: Path) -> None:
+    async with central(tmp_path) as csms:
+        book = Book(await csms.station("CP-1", "ocpp2.0.1"), version=2**31 - 2)
+        for token in "ABC":
+            await listed(csms, token)
+            assert (await csms.operator("CP-1", "send_local_list"))["status"] == "Accepted"
+        kinds = [(message["updateType"], message["versionNumber"]) for message in book.sent]
+        assert kinds == [("Full", 2**31 - 1), ("Full", 1), ("Differential", 2)]
 
 
 async def _left_out(csms: Central) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from csms.store.station_tables import Operation
 from tests.support.scripted import Central, central
 
 pytestmark = pytest.mark.conformance
@@ -30,7 +31,8 @@ async def events(csms: Central, **query: Any) -> list[Payload]:
 
 
 async def operation(csms: Central, operation_id: int) -> Payload:
-    told: Payload = (await csms.api("GET", f"/api/v1/operations/{operation_id}")).json()
+    (row,) = await csms.rooms.store.reader.find(Operation, id=operation_id)
+    told: Payload = row.model_dump()
     return told
 
 

@@ -153,19 +153,3 @@ async def test_nothing_is_known_of_a_station_that_is_not(at, what) -> None:
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_station")
     await at.station("CP-1", online=False)
     assert (await at.http.get(f"/api/v1/stations/CP-1/{what}")).status_code == 200
-
-
-async def test_operations_are_listed_and_shown(at) -> None:
-    for name in ("CP-1", "CP-2"):
-        await at.station(name)
-        await at.http.post(f"/api/v1/stations/{name}/commands/get_base_report", json={})
-    listed = (await at.http.get("/api/v1/operations")).json()["operations"]
-    assert [(one["station_id"], one["kind"]) for one in listed] == [
-        ("CP-2", "get_base_report"),
-        ("CP-1", "get_base_report"),
-    ]
-    assert len((await at.http.get("/api/v1/operations?station_id=CP-1&kind=get_report")).json()["operations"]) == 0
-    shown = (await at.http.get(f"/api/v1/operations/{listed[1]['id']}")).json()
-    assert (shown["status"], shown["detail"]["base"]) == ("Accepted", "FullInventory")
-    missing = await at.http.get("/api/v1/operations/99")
-    assert (missing.status_code, missing.json()["code"]) == (404, "unknown_operation")
