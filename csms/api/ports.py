@@ -16,11 +16,12 @@ from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.model.station import RegistrationStatus, Stage
+from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
 from csms.store.reading import Row
 from csms.store.samples import StoredSample
-from csms.store.station_tables import VariableRow
+from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
 from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
 
 
@@ -59,10 +60,6 @@ class StationsPort(Protocol):
 
 class ReadPort(Protocol):
     """Stored rows (the reader of csms.store)."""
-
-    async def find(self, model: type[Row], *, newest: int | None = None, **given: Any) -> Sequence[Row]:
-        """Rows of a table whose columns have the given values (None: any); `newest`: that many, latest first."""
-        ...
 
     async def variables(self, station_id: str) -> Sequence[VariableRow]:
         """What a station is configured to."""
@@ -113,8 +110,44 @@ class ReadPort(Protocol):
         """The plan in force."""
         ...
 
+    async def find(self, model: type[Row], *, newest: int | None = None, **given: Any) -> Sequence[Row]:
+        """Rows of a table whose columns have the given values (None: any); `newest`: that many, latest first."""
+        ...
+
     async def counts(self) -> Mapping[str, Any]:
         """Totals over all tables."""
+        ...
+
+    async def operation(self, operation_id: int) -> Operation | None:
+        """One operation."""
+        ...
+
+    async def operations(
+        self,
+        limit: int,
+        *,
+        station_id: str | None = None,
+        kind: str | None = None,
+        going_on: bool | None = None,
+        before_id: int | None = None,
+    ) -> Sequence[Operation]:
+        """Operations, newest first."""
+        ...
+
+    async def received_files(self, operation_ids: Sequence[int]) -> Sequence[ReceivedFile]:
+        """The files that came for these operations."""
+        ...
+
+    async def security_events(
+        self, limit: int, station_id: str, *, critical: bool | None = None, before_id: int | None = None
+    ) -> Sequence[SecurityEvent]:
+        """Security events of a station, newest first."""
+        ...
+
+    async def certificates(
+        self, *, station_id: str | None = None, expires_before: datetime | None = None
+    ) -> Sequence[InstalledCertificate]:
+        """Certificates in stations."""
         ...
 
 
@@ -183,3 +216,4 @@ class ApiDeps:
     routers: Sequence[APIRouter] = ()
     version: str = "0"
     time_zone: tzinfo = UTC
+    files: FileDesk | None = None

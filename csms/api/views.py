@@ -148,6 +148,15 @@ def session_view(row: Session, live: OpenSession | None) -> SessionOut:
         wanted_wh=row.wanted_wh,
         departure_at=row.departure_at,
         flags=list(live.flags if live else row.flags),
+        remote_start_id=row.remote_start_id,
+        reservation_id=row.reservation_id,
+        charging_s=live.charging_s if live else row.charging_s,
+        cable_max_a=row.cable_max_a,
+        phases_used=row.phases_used,
+        cost=row.cost,
+        seq_missing=[(first, last) for first, last in (live.events.missing if live else row.seq_missing or ())],
+        ev_needs=row.ev_needs,
+        ev_schedule=row.ev_schedule,
     )
 
 

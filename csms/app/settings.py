@@ -107,10 +107,29 @@ class PartnerSettings(_Section):
 
 
 class PriceSettings(_Section):
-    """What a kWh costs the driver, in yuan."""
+    """What a kWh costs the driver, in yuan; `shown`: drivers are told the cost at the station (OCPP 2.0.1)."""
 
     electricity: float = Field(default=0.66, ge=0)
     service: float = Field(default=0.40, ge=0)
+    shown: bool = False
+
+
+class FilesSection(_Section):
+    """How large files may be: what stations upload, and firmware for them."""
+
+    upload_max_mb: int = Field(default=200, gt=0)
+    firmware_max_mb: int = Field(default=1000, gt=0)
+
+
+class CertificatesSection(_Section):
+    """Certificates of stations and cars. `organization`: what stands in stations' certificates; empty: anything may.
+
+    `ocsp_responders`: hosts that stations may have asked; `contract_url`: the contract certificate provider.
+    """
+
+    organization: str = Field(default="", max_length=64)
+    ocsp_responders: list[str] = []
+    contract_url: str = ""
 
 
 class RetentionSection(_Section):
@@ -123,6 +142,9 @@ class RetentionSection(_Section):
     notice_days: int = Field(default=400, ge=0)
     event_days: int = Field(default=400, ge=0)
     outbox_days: int = Field(default=90, ge=0)
+    state_days: int = Field(default=90, ge=0)
+    file_days: int = Field(default=90, ge=0)
+    security_event_days: int = Field(default=400, ge=0)
 
 
 class Settings(BaseSettings):
@@ -131,6 +153,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CSMS_", env_nested_delimiter="__", extra="ignore")
 
     data_dir: Path = Path("data")
+    firmware_profiles_dir: Path | None = None
     database_url: str = ""
     ocpp_host: str = "0.0.0.0"
     ocpp_port: int = Field(default=9000, ge=0, le=65535)
@@ -138,6 +161,7 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
     accept_unknown: bool = False
     unknown_boot: Literal["Accepted", "Pending", "Rejected"] = "Accepted"
     strangers_max: int = Field(default=STRANGERS_MAX, ge=0)
@@ -150,6 +174,7 @@ class Settings(BaseSettings):
     heartbeat_s: int = Field(default=300, ge=10)
     call_timeout_s: float = Field(default=60.0, gt=0)
     boot_grace_s: float = Field(default=30.0, ge=0)
+    remote_wait_s: float = Field(default=300.0, gt=0)
     ping_interval_s: float = Field(default=60.0, gt=0)
     time_zone: str = "Asia/Shanghai"
     log_level: str = "INFO"
@@ -160,6 +185,8 @@ class Settings(BaseSettings):
     price: PriceSettings = PriceSettings()
     partners: list[PartnerSettings] = []
     retention: RetentionSection = RetentionSection()
+    files: FilesSection = FilesSection()
+    certificates: CertificatesSection = CertificatesSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone")
@@ -170,6 +197,13 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"{value!r} is no time zone; write one like Asia/Shanghai") from None
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("public_url begins with http:// or https://")
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Settings:
@@ -195,6 +229,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """Where the database is: `database_url`, else a SQLite file in the data folder."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'csms.db'}"
+
+    @property
+    def own_profiles(self) -> Path:
+        """Where the user's own firmware profiles are."""
+        return self.firmware_profiles_dir or self.data_dir / "firmware_profiles"
 
     @classmethod
     def settings_customise_sources(

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal
-
-from msgspec import Meta, Struct
 
 from csms.model.command import Command
 
@@ -23,18 +20,6 @@ TOKEN_TYPES = (
     NO_AUTHORIZATION,
 )
 """IdTokenEnumType of 2.0.1."""
-
-Hex = Annotated[str, Meta(min_length=1, max_length=128)]
-
-
-class CertificateHash(Struct, frozen=True, forbid_unknown_fields=True):
-    """A certificate by the hashes that a certificate authority is asked with (OCSP)."""
-
-    issuer_name_hash: Hex
-    issuer_key_hash: Hex
-    serial_number: Annotated[str, Meta(min_length=1, max_length=40)]
-    algorithm: Literal["SHA256", "SHA384", "SHA512"] = "SHA256"
-    responder_url: Annotated[str, Meta(max_length=512)] = ""
 
 
 class ContractStatus(StrEnum):

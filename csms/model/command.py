@@ -34,6 +34,7 @@ class RemoteStart(Command, frozen=True):
     """Start a session; `evse_id` None lets the station choose. `id_token` <= 18 characters (field rule SR-04).
 
     `token_type` is an IdTokenEnumType of 2.0.1; Central stands for a token that the central system made up.
+    `remote_start_id` 0: a new one, under which the start can be followed. A TxProfile names no transaction yet.
     """
 
     id_token: Token
@@ -41,12 +42,19 @@ class RemoteStart(Command, frozen=True):
     remote_start_id: Whole = 0
     profile: ChargingProfile | None = None
     token_type: str = "Central"
+    group_id: Token | None = None
 
 
 class RemoteStop(Command, frozen=True):
     """Stop the session that the station calls `transaction_id`."""
 
     transaction_id: TransactionName
+
+
+class GetTransactionStatus(Command, frozen=True):
+    """Ask whether a session goes on and whether messages of it (or of any, without one) still wait to be sent (E14)."""
+
+    transaction_id: TransactionName | None = None
 
 
 class Reset(Command, frozen=True):
@@ -60,10 +68,14 @@ class Reset(Command, frozen=True):
 
 
 class Trigger(Command, frozen=True):
-    """Ask for a message (BootNotification, Heartbeat, MeterValues, ...); `evse_id` None: the station."""
+    """Ask for a message (BootNotification, Heartbeat, MeterValues, ...); `evse_id` None: the station.
+
+    `connector_id` tells connectors of one EVSE apart (2.0.1); connector states are asked for by it (F06.FR.13).
+    """
 
     message: Name
     evse_id: EvseNumber | None = None
+    connector_id: ConnectorNumber | None = None
 
 
 class SetVariables(Command, frozen=True):
@@ -86,6 +98,11 @@ class SetChargingProfile(Command, frozen=True):
 
     evse_id: EvseNumber
     profile: ChargingProfile
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a TxProfile without its transaction (K01.FR.03); only a remote start has none yet."""
+        if self.profile.purpose is ProfilePurpose.TX and self.profile.transaction_id is None:
+            raise ValueError("a TxProfile names its transaction")
 
 
 class ClearChargingProfile(Command, frozen=True):
@@ -159,5 +176,5 @@ class CommandResult:
         return self.status in ACCEPTING
 
 
-ACCEPTING = ("Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked")
+ACCEPTING = ("Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked", "Unpublished")
 """Status texts of a station that will do it."""

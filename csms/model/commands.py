@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from csms.model.authorization import ClearCache
+from csms.model.certificates import DeleteCertificate, GetInstalledCertificates, InstallCertificate
 from csms.model.command import (
     ChangeAvailability,
     ClearChargingProfile,
     Command,
     GetCompositeSchedule,
+    GetTransactionStatus,
     GetVariables,
     RawCall,
     RemoteStart,
@@ -21,9 +23,13 @@ from csms.model.command import (
     Trigger,
     UnlockConnector,
 )
+from csms.model.cost import UpdateCost
 from csms.model.customer import CustomerInformation
 from csms.model.device import GetBaseReport, GetReport, SetNetworkProfile
+from csms.model.display import ClearDisplayMessage, GetDisplayMessages, SetDisplayMessage
+from csms.model.firmware import PublishFirmware, UnpublishFirmware, UpdateFirmware
 from csms.model.local_list import GetLocalListVersion, SendLocalList
+from csms.model.logs import RequestLog
 from csms.model.monitoring import (
     ClearVariableMonitoring,
     GetMonitoringReport,
@@ -31,6 +37,9 @@ from csms.model.monitoring import (
     SetMonitoringLevel,
     SetVariableMonitoring,
 )
+from csms.model.reservation import CancelReservation, ReserveNow
+from csms.model.security import SetPassword
+from csms.model.smart_charging import GetChargingProfiles
 
 COMMANDS: Mapping[str, type[Command]] = {
     "remote_start": RemoteStart,
@@ -45,6 +54,22 @@ COMMANDS: Mapping[str, type[Command]] = {
     "change_availability": ChangeAvailability,
     "unlock_connector": UnlockConnector,
     "data_transfer": SendData,
+    "get_transaction_status": GetTransactionStatus,
+    "reserve_now": ReserveNow,
+    "cancel_reservation": CancelReservation,
+    "set_display_message": SetDisplayMessage,
+    "get_display_messages": GetDisplayMessages,
+    "clear_display_message": ClearDisplayMessage,
+    "update_cost": UpdateCost,
+    "get_charging_profiles": GetChargingProfiles,
+    "update_firmware": UpdateFirmware,
+    "publish_firmware": PublishFirmware,
+    "unpublish_firmware": UnpublishFirmware,
+    "request_log": RequestLog,
+    "set_password": SetPassword,
+    "install_certificate": InstallCertificate,
+    "get_installed_certificates": GetInstalledCertificates,
+    "delete_certificate": DeleteCertificate,
     "get_base_report": GetBaseReport,
     "get_report": GetReport,
     "set_network_profile": SetNetworkProfile,

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
-from csms.model.authorization import CertificateHash
 from csms.model.command import Command, Token, Whole
+from csms.model.hashes import HashAlgorithm
 from csms.model.inbound import Inbound
+
+Hash = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class CustomerCertificate(Struct, frozen=True, forbid_unknown_fields=True):
+    """A contract certificate, named as it was when it was installed (N09.FR.08)."""
+
+    issuer_name_hash: Hash
+    issuer_key_hash: Hash
+    serial_number: Annotated[str, Meta(min_length=1, max_length=40)]
+    algorithm: HashAlgorithm = HashAlgorithm.SHA256
 
 
 class CustomerInformation(Command, frozen=True):
@@ -22,7 +33,7 @@ class CustomerInformation(Command, frozen=True):
     clear: bool = False
     id_token: Token | None = None
     token_type: str = "ISO14443"
-    certificate: CertificateHash | None = None
+    certificate: CustomerCertificate | None = None
     identifier: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     request_id: Whole = 0
 

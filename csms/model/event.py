@@ -57,8 +57,16 @@ class SessionClosed(Struct, frozen=True):
     at: datetime
 
 
+class OutsideLimitChanged(Struct, frozen=True):
+    """Somebody else than us limits an EVSE (0: the station), or does so no more; `source` is EMS, SO, CSO or Other."""
+
+    evse: EvseRef
+    source: str
+    at: datetime
+
+
 class SessionNeedsChanged(Struct, frozen=True):
-    """The driver said (or changed) how much energy is wanted and when the car leaves."""
+    """The driver or the car said (or changed) how much energy is wanted and when the car leaves."""
 
     evse: EvseRef
     at: datetime
@@ -88,6 +96,7 @@ Event = (
     | SessionOpened
     | SessionClosed
     | SessionNeedsChanged
+    | OutsideLimitChanged
     | Metered
     | LimitChanged
 )

@@ -10,8 +10,9 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from csms.model.authorization import CertificateHash
-from csms.model.meter import Sample
+from csms.model.cost import PersonalMessage
+from csms.model.hashes import ContractLink
+from csms.model.meter import Sample, SignedValue
 from csms.model.session import AuthorizationStatus, ChargingState, StopReason
 from csms.model.station import ConnectorStatus, RegistrationStatus, StationIdentity
 
@@ -62,12 +63,12 @@ class StatusReport(Inbound, frozen=True):
 
 
 class Authorize(Inbound, frozen=True):
-    """May this id token charge? A contract comes with its certificate, or with the hashes of its chain (C07)."""
+    """May this id token charge? A contract comes with its certificate (PEM), or with the names of its chain (C07)."""
 
     id_token: str
     token_type: str = ""
     certificate: str = ""
-    hashes: tuple[CertificateHash, ...] = ()
+    chain: tuple[ContractLink, ...] = ()
 
 
 class AuthorizeReply(Reply, frozen=True):
@@ -112,6 +113,7 @@ class SessionStopped(Inbound, frozen=True):
     reason: StopReason
     id_token: str = ""
     samples: tuple[Sample, ...] = ()
+    signed: tuple[SignedValue, ...] = ()
 
 
 class SessionStoppedReply(Reply, frozen=True):
@@ -124,6 +126,7 @@ class TransactionEvent(Inbound, frozen=True):
     """2.0.1 TransactionEvent: `kind` is Started, Updated or Ended; the station names the transaction.
 
     `evse_id` and `connector_id` are None when left out (RB-57). `offline` events never change live state.
+    `charging_s`: time spent charging; `cable_max_a` and `phases_used`: what the cable carries and the car uses.
     """
 
     kind: str
@@ -140,12 +143,22 @@ class TransactionEvent(Inbound, frozen=True):
     remote_start_id: int | None = None
     offline: bool = False
     samples: tuple[Sample, ...] = ()
+    signed: tuple[SignedValue, ...] = ()
+    reservation_id: int | None = None
+    charging_s: int | None = None
+    cable_max_a: int | None = None
+    phases_used: int | None = None
 
 
 class TransactionEventReply(Reply, frozen=True):
-    """Token information only when the event carried a token (E01.FR.11 and following)."""
+    """Token information only when the event carried a token (E01.FR.11 and following).
+
+    `total_cost` None: no price is known; 0 means that the session is free (I03.FR.04).
+    """
 
     authorization: AuthorizeReply | None = None
+    total_cost: float | None = None
+    message: PersonalMessage | None = None
 
 
 class MeterReport(Inbound, frozen=True):
@@ -154,6 +167,7 @@ class MeterReport(Inbound, frozen=True):
     evse_id: int
     samples: tuple[Sample, ...]
     transaction_id: str = ""
+    signed: tuple[SignedValue, ...] = ()
 
 
 class Acknowledged(Reply, frozen=True):

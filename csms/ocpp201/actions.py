@@ -2,29 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from csms.wire.translator import Payload
-
-NOTICES: Mapping[str, Payload] = {
-    "ClearedChargingLimit": {},
-    "FirmwareStatusNotification": {},
-    "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},
-    "GetCertificateStatus": {"status": "Failed"},
-    "LogStatusNotification": {},
-    "NotifyChargingLimit": {},
-    "NotifyDisplayMessages": {},
-    "NotifyEVChargingNeeds": {"status": "Rejected"},
-    "NotifyEVChargingSchedule": {"status": "Accepted"},
-    "PublishFirmwareStatusNotification": {},
-    "ReportChargingProfiles": {},
-    "ReservationStatusUpdate": {},
-    "SecurityEventNotification": {},
-    "SignCertificate": {"status": "Rejected"},
-}
-"""Messages of stations that are kept and have no effect yet, with the answer to each (M06.FR.04 for the failed ones;
-Accepted for an EV's schedule only says that it was read)."""
-
 OUTGOING = frozenset(
     {
         "CancelReservation",

@@ -19,7 +19,7 @@ from csms.model.inbound import (
 from csms.model.session import ChargingState, StopReason
 from csms.model.station import ConnectorStatus, StationIdentity
 from csms.wire.block import ReadCall
-from csms.wire.meter_values import read_samples
+from csms.wire.meter_values import read_samples, read_signed
 from csms.wire.reading import name, number, optional_name, optional_number, section, text
 from csms.wire.times import parse_time
 from csms.wire.translator import Payload
@@ -79,6 +79,11 @@ def _transaction_event(payload: Payload, received_at: datetime, zone: tzinfo) ->
         remote_start_id=optional_number(transaction, "remoteStartId"),
         offline=payload.get("offline") is True,
         samples=read_samples(payload, "meterValue", received_at, zone),
+        signed=read_signed(payload, "meterValue", received_at, zone),
+        reservation_id=optional_number(payload, "reservationId"),
+        charging_s=optional_number(transaction, "timeSpentCharging"),
+        cable_max_a=optional_number(payload, "cableMaxCurrent"),
+        phases_used=optional_number(payload, "numberOfPhasesUsed"),
     )
 
 
@@ -99,8 +104,11 @@ def _transaction_id(transaction: Mapping[str, object]) -> str:
 
 def _meter_values(payload: Payload, received_at: datetime, zone: tzinfo) -> MeterReport:
     """An EVSE that no station has is 0 here: a report is stored, never refused (SR-01)."""
-    samples = read_samples(payload, "meterValue", received_at, zone)
-    return MeterReport(optional_number(payload, "evseId") or 0, samples)
+    return MeterReport(
+        evse_id=optional_number(payload, "evseId") or 0,
+        samples=read_samples(payload, "meterValue", received_at, zone),
+        signed=read_signed(payload, "meterValue", received_at, zone),
+    )
 
 
 def _data_transfer(payload: Payload, received_at: datetime, zone: tzinfo) -> DataTransfer:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
 
-from csms.model.authorization import TOKEN_TYPES, CertificateHash, ClearCache
+from csms.model.authorization import TOKEN_TYPES, ClearCache
 from csms.model.command import CommandResult
 from csms.model.customer import CustomerInformation, CustomerReport
+from csms.model.hashes import ContractLink
 from csms.model.inbound import Authorize, AuthorizeReply
 from csms.model.local_list import GetLocalListVersion, ListEntry, ListVersion, WriteLocalList
 from csms.wire.block import Block, Calls, present
+from csms.wire.hashes import read_hash, write_hash
 from csms.wire.reading import items, optional_number, section, text
 from csms.wire.times import format_time
 from csms.wire.translator import Payload
@@ -51,18 +53,12 @@ def _message(message: str, languages: Sequence[str]) -> Payload:
 
 def _authorize(payload: Payload, received_at: datetime, zone: tzinfo) -> Authorize:
     token = section(payload, "idToken")
-    hashes = tuple(_hash(entry) for entry in items(payload, "iso15118CertificateHashData"))
-    return Authorize(text(token, "idToken"), text(token, "type"), text(payload, "certificate"), hashes)
+    chain = tuple(_link(entry) for entry in items(payload, "iso15118CertificateHashData"))
+    return Authorize(text(token, "idToken"), text(token, "type"), text(payload, "certificate"), chain)
 
 
-def _hash(entry: Mapping[str, Any]) -> CertificateHash:
-    return CertificateHash(
-        text(entry, "issuerNameHash"),
-        text(entry, "issuerKeyHash"),
-        text(entry, "serialNumber"),
-        text(entry, "hashAlgorithm"),  # type: ignore[arg-type]  # as the station wrote it; whoever asks for it judges
-        text(entry, "responderURL"),
-    )
+def _link(entry: Mapping[str, Any]) -> ContractLink:
+    return ContractLink(read_hash(entry), text(entry, "responderURL"))
 
 
 def _answer(reply: AuthorizeReply) -> Payload:
@@ -101,20 +97,11 @@ def _customer(command: CustomerInformation) -> Calls:
     token = id_token(command.id_token, command.token_type) if command.id_token is not None else None
     customer = {
         "idToken": token,
-        "customerCertificate": _certificate(command.certificate) if command.certificate else None,
+        "customerCertificate": write_hash(command.certificate) if command.certificate else None,
         "customerIdentifier": command.identifier,
     }
     asked = {"requestId": command.request_id, "report": command.report, "clear": command.clear}
     return [("CustomerInformation", {**asked, **present(customer)})]
-
-
-def _certificate(certificate: CertificateHash) -> Payload:
-    return {
-        "hashAlgorithm": certificate.algorithm,
-        "issuerNameHash": certificate.issuer_name_hash,
-        "issuerKeyHash": certificate.issuer_key_hash,
-        "serialNumber": certificate.serial_number,
-    }
 
 
 def _customer_report(payload: Payload, received_at: datetime, zone: tzinfo) -> CustomerReport:

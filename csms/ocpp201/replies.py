@@ -11,8 +11,9 @@ from csms.model.inbound import (
     Reply,
     TransactionEventReply,
 )
+from csms.ocpp201.cost import personal_message
 from csms.ocpp201.id_tokens import id_token_info
-from csms.wire.block import WriteReply
+from csms.wire.block import WriteReply, present
 from csms.wire.times import format_time
 from csms.wire.translator import Payload
 
@@ -26,7 +27,12 @@ def _boot(reply: BootReply) -> Payload:
 
 
 def _transaction_event(reply: TransactionEventReply) -> Payload:
-    return {"idTokenInfo": id_token_info(reply.authorization)} if reply.authorization else {}
+    members = {
+        "idTokenInfo": id_token_info(reply.authorization) if reply.authorization else None,
+        "totalCost": reply.total_cost,
+        "updatedPersonalMessage": personal_message(reply.message) if reply.message else None,
+    }
+    return present(members)
 
 
 def _data_transfer(reply: DataTransferReply) -> Payload:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from csms.model.charging_profile import CompositeSchedule
-from csms.model.command import Command, CommandResult, GetCompositeSchedule, SendData
+from csms.model.command import Command, CommandResult, GetCompositeSchedule, GetTransactionStatus, SendData
 from csms.wire.block import ReadResults, plain_result
 from csms.wire.reading import section
 from csms.wire.schedules import UNKNOWN, read_composite
@@ -37,7 +37,16 @@ def _schedule(answer: Mapping[str, Any], zone: tzinfo) -> CompositeSchedule | No
     return read_composite(schedule, schedule.get("scheduleStart"), zone) if schedule else UNKNOWN
 
 
+def _transaction_status(command: GetTransactionStatus, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
+    """Whether it goes on (unknown without a transaction, E14.FR.06) and whether messages wait to be sent."""
+    plain = plain_result(answers)
+    names = {"ongoing": "ongoingIndicator", "messages_in_queue": "messagesInQueue"}
+    told = {name: plain.payload.get(key) for name, key in names.items()}
+    return replace(plain, values={name: str(v).lower() if isinstance(v, bool) else None for name, v in told.items()})
+
+
 RESULTS: Mapping[type[Command], ReadResults] = {
     GetCompositeSchedule: _composite,
+    GetTransactionStatus: _transaction_status,
     SendData: _data,
 }

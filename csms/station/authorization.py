@@ -30,7 +30,7 @@ async def authorize(
     context: StationContext, station_id: str, message: Authorize, received_at: datetime
 ) -> AuthorizeReply:
     """Answer a card at the reader (C01.FR.02), or a contract of a car (C07.FR.13 to C07.FR.17)."""
-    if not message.certificate and not message.hashes:
+    if not message.certificate and not message.chain:
         return await judge(context, message.id_token, station_id, token_type=message.token_type)
     status = await _contract(context, message)
     if status is not ContractStatus.ACCEPTED:
@@ -44,10 +44,11 @@ async def authorize(
 
 async def _contract(context: StationContext, message: Authorize) -> ContractStatus:
     """Where nobody can be asked the chain cannot be verified, and that is what the station is told (C07.FR.17)."""
-    if context.contracts is None:
+    judge_of_contracts = context.outside.contract_check
+    if judge_of_contracts is None:
         return ContractStatus.CERT_CHAIN_ERROR
     try:
-        return await context.contracts.check(message.certificate, message.hashes)
+        return await judge_of_contracts.check(message.certificate, message.chain)
     except Exception:
         log.warning("contract_not_verified", exc_info=True)
         return ContractStatus.CERT_CHAIN_ERROR

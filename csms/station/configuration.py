@@ -34,7 +34,9 @@ from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.splitting import joined, limits, split
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import Operation, VariableRow
+from csms.store.station_tables import VariableRow
+
+BASE_REPORT, REPORT = "get_base_report", "get_report"
 
 VARIABLE_BYTES = 190
 """The most that one variable needs in a message beside its name and value."""
@@ -79,13 +81,12 @@ async def get_base_report(
     context: StationContext, station_id: str, command: GetBaseReport, send: Send
 ) -> CommandResult:
     """Ask for everything; a station that answers with it at once has no parts to follow (B07)."""
-    operation = await operations.begin(context, station_id, "get_base_report", {"base": command.base})
+    operation = await operations.begin(context, station_id, BASE_REPORT, {"base": command.base})
     asked = structs.replace(command, request_id=operation.id)
     result = await operations.carry_out(context, operation, asked, send)
     if result.records:
-        at = context.clock.now()
-        done = operations.step(operation, at, "Complete", ended=True, variables=len(result.records))
-        await context.store.writer.commit([*_as_told(station_id, result, at), done])
+        await context.store.writer.commit(list(_as_told(station_id, result, context.clock.now())))
+        await operations.answered(context, operation, "Complete", ended=True, variables=len(result.records))
     return result
 
 
@@ -108,7 +109,7 @@ async def get_report(context: StationContext, station_id: str, command: GetRepor
     results = []
     for chunk in split(list(command.names), most, _size) or [[]]:
         asked = {"names": chunk, "criteria": list(command.criteria)}
-        operation = await operations.begin(context, station_id, "get_report", asked)
+        operation = await operations.begin(context, station_id, REPORT, asked)
         part = structs.replace(command, names=tuple(chunk), request_id=operation.id)
         results.append(await operations.carry_out(context, operation, part, send))
     return joined(results)
@@ -119,11 +120,11 @@ async def report(
 ) -> Acknowledged:
     """Keep what a part tells, whether it was asked for or not (B07.FR.03, B08.FR.03)."""
     told = [_reported(station_id, variable, received_at) for variable in message.variables]
-    operation = await _operation(context, station_id, message.request_id)
-    if operation is not None:
-        count = operation.detail.get("variables", 0) + len(told)
-        told.append(reports.part(operation, received_at, message.seq_no, message.more, variables=count))
-    await context.store.writer.commit(told)
+    async with reports.about(context, station_id, (BASE_REPORT, REPORT), message.request_id) as operation:
+        if operation is not None:
+            count = operation.detail.get("variables", 0) + len(told)
+            told.append(reports.part(operation, received_at, message.seq_no, message.more, variables=count))
+        await context.store.writer.commit(told)
     return Acknowledged()
 
 
@@ -131,15 +132,6 @@ def restarted(station_id: str) -> Change:
     """What waited for a boot counts now."""
     waiting = {"station_id": station_id, "reboot_required": True}
     return changes.set_columns(VariableRow, waiting, reboot_required=False)
-
-
-async def _operation(context: StationContext, station_id: str, request_id: int | None) -> Operation | None:
-    """A report is about the operation with its number, which is one of two kinds."""
-    for kind in ("get_base_report", "get_report") if request_id is not None else ():
-        found = await operations.find(context, station_id, kind, request_id)
-        if found is not None:
-            return found
-    return None
 
 
 def _as_set(station_id: str, result: CommandResult, at: datetime) -> Iterable[Change]:

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, STRANGERS_MAX
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
-from csms.model.errors import CsmsError
 from csms.model.ids import EvseRef
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import CurrentKind, EvseRating, RegistrationStatus
 from csms.station.bus import EventBus
-from csms.station.ports import ContractCheck
+from csms.station.files import FileDesk
+from csms.station.ports import CertificateAuthority, ContractCheck, ContractProvider, StatusSource
+from csms.station.pricing import EnergyPrice, Pricing
 from csms.station.starts import RecentSessions, Start, Transaction
 from csms.station.state import EvseState, StationState
 from csms.station.tokens import TokenBook
+from csms.station.vendor_messages import VendorMessages
 from csms.store.engine import Store
+from csms.store.station_tables import Operation, Reservation, WantedAvailability
 
 EVSE_ID_MAX = 256
 """A station with more outlets does not exist; larger numbers are garbage (lbbrhzn/ocpp#1997) and cost no memory."""
 
 THREE_PHASE_32_A = EvseRating(CurrentKind.AC, 3, 32.0, 22_080)
 """What an outlet of a stranger is taken for: the largest usual AC outlet, so that its load is never underrated."""
-
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class StationSettings:
     time. Tokens of the group `master_pass_group` may end every session and start none (C16). `keep_local_lists`: lists
     that stations have follow the tokens by themselves. `read_device_model`: stations that are new or changed are asked
     for all that they can tell (B07.FR.14).
+    `plans`: whether somebody makes charging profiles here. `remote_wait_s`: how long a remote start or stop may take to
+    come true. `price_per_kwh`: what drivers are told that a kWh costs, None for nothing.
     """
 
     accept_unknown: bool = False
@@ -58,29 +60,62 @@ class StationSettings:
     default_feeder: str = ""
     default_site: str = ""
     default_rating: EvseRating = THREE_PHASE_32_A
+    plans: bool = True
+    remote_wait_s: float = 300.0
+    price_per_kwh: float | None = None
+
+
+def _nobody_waits(work: Coroutine[Any, Any, None]) -> None:
+    """Without a service nothing goes on in the background."""
+    work.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Whom the blocks turn to beyond the store; what is None is not to be had here.
+
+    `organization` stands in certificates of stations (2.0.1 OrganizationName, 1.6 CpoName); empty: any may.
+    """
+
+    files: FileDesk | None = None
+    authority: CertificateAuthority | None = None
+    status_source: StatusSource | None = None
+    contracts: ContractProvider | None = None
+    contract_check: ContractCheck | None = None
+    organization: str = ""
 
 
 @dataclass(slots=True)
 class StationContext:
-    """Shared by the blocks of one `StationService`."""
+    """Shared by the blocks of one `StationService`. `awaited`: remote starts and stops that nothing has followed yet;
+    `held`: reservations that stations may hold; both by id. `wanted`: availability by station, EVSE and connector.
+    `spawn` starts work that goes on after an answer. `lists_due`: local lists follow the tokens soon.
+    """
 
     clock: Clock
     store: Store
     bus: EventBus
     settings: StationSettings
+    outside: Outside = field(default_factory=Outside)
+    spawn: Callable[[Coroutine[Any, Any, None]], None] = _nobody_waits
     stations: dict[str, StationState] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
     session_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     operation_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     starts: RecentSessions[Start] = field(default_factory=RecentSessions)
     transactions: RecentSessions[Transaction] = field(default_factory=RecentSessions)
+    awaited: dict[int, Operation] = field(default_factory=dict)
+    held: dict[int, Reservation] = field(default_factory=dict)
+    wanted: dict[tuple[str, int, int], WantedAvailability] = field(default_factory=dict)
+    vendors: VendorMessages = field(default_factory=VendorMessages)
+    pricing: Pricing = field(init=False)
+    operation_turns: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     tokens: TokenBook = field(init=False)
-    contracts: ContractCheck | None = None
-    background: set[asyncio.Task[None]] = field(default_factory=set)
     list_turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     lists_due: bool = False
 
     def __post_init__(self) -> None:
+        self.pricing = EnergyPrice(self.settings.price_per_kwh)
         self.tokens = TokenBook(self.clock, self.store.reader)
 
     def evse(self, station_id: str, evse_id: int) -> EvseState | None:
@@ -98,20 +133,6 @@ class StationContext:
             self.strangers.discard(station.station_id)
         else:
             self.strangers.add(station.station_id)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Work that nobody waits for; it ends with the service, and what fails in it is logged."""
-        task = asyncio.create_task(work)
-        self.background.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self.background.discard(task)
-        fault = None if task.cancelled() else task.exception()
-        if isinstance(fault, CsmsError):
-            log.warning("background_work_failed", extra={"code": fault.code, "detail": str(fault)})
-        elif fault is not None:
-            log.error("background_work_failed", exc_info=fault)
 
     def event_time(self, said: datetime | None, received_at: datetime) -> datetime:
         """The station's time when it is usable, else the time of arrival (RB-35: clocks at 1970, pain 22)."""

@@ -32,11 +32,12 @@ async def report(
     context: StationContext, station_id: str, message: CustomerReport, received_at: datetime
 ) -> Acknowledged:
     """Collect the text with its operation; when it is complete the local list follows."""
-    operation = await operations.find(context, station_id, KIND, message.request_id)
-    if operation is None:
-        return Acknowledged()
-    text = (operation.detail.get("text", "") + message.text)[:TEXT_KEPT_CHARACTERS]
-    await context.store.writer.commit([reports.part(operation, received_at, message.seq_no, message.more, text=text)])
+    async with reports.about(context, station_id, (KIND,), message.request_id) as operation:
+        if operation is None:
+            return Acknowledged()
+        text = (operation.detail.get("text", "") + message.text)[:TEXT_KEPT_CHARACTERS]
+        entered = reports.part(operation, received_at, message.seq_no, message.more, text=text)
+        await context.store.writer.commit([entered])
     asked = operation.detail.get("asked", {})
     if not message.more and asked.get("clear") and asked.get("id_token"):
         context.spawn(local_list.follow(context, station_id))

@@ -95,16 +95,14 @@ async def report(
 ) -> Acknowledged:
     """Keep the monitors that a part tells of; a complete report of all of them leaves no others (N02.FR.11)."""
     told = [_told(station_id, monitor, received_at) for monitor in message.monitors]
-    operation = None
-    if message.request_id is not None:
-        operation = await operations.find(context, station_id, KIND, message.request_id)
-    if operation is not None:
-        count = operation.detail.get("monitors", 0) + len(told)
-        told.append(reports.part(operation, received_at, message.seq_no, message.more, monitors=count))
-        everything = not operation.detail.get("names") and not operation.detail.get("criteria")
-        if operation.status == "Complete" and everything:
-            told += await _vanished(context, station_id, operation.begun_at, message.monitors)
-    await context.store.writer.commit(told)
+    async with reports.about(context, station_id, (KIND,), message.request_id) as operation:
+        if operation is not None:
+            count = operation.detail.get("monitors", 0) + len(told)
+            told.append(reports.part(operation, received_at, message.seq_no, message.more, monitors=count))
+            everything = not operation.detail.get("names") and not operation.detail.get("criteria")
+            if operation.status == "Complete" and everything:
+                told += await _vanished(context, station_id, operation.begun_at, message.monitors)
+        await context.store.writer.commit(told)
     return Acknowledged()
 
 

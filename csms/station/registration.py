@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from csms.model.ids import EvseRef, is_station_id
 from csms.model.meter import Sample
+from csms.model.smart_charging import EvNeeds
 from csms.model.station import (
     ConnectorStatus,
     CurrentKind,
@@ -17,11 +18,11 @@ from csms.model.station import (
 )
 from csms.station import lifecycle, metering
 from csms.station.context import StationContext, StationSettings
+from csms.station.sessions import ASIDE, open_session
 from csms.station.state import EvseState, Needs, OpenSession, StationState
-from csms.station.transactions import open_session
 from csms.store import changes
 from csms.store.samples import StoredSample
-from csms.store.tables import Evse, Station
+from csms.store.tables import Evse, Session, Station
 
 CATCH_UP_ROWS = 1000
 """Samples read at a time; a minute of a session has some dozens."""
@@ -134,12 +135,24 @@ async def restore(context: StationContext) -> None:
         evse_state = context.evse(connector.station_id, connector.evse_id)
         if evse_state is not None:
             evse_state.connectors[connector.connector_id] = ConnectorStatus(connector.status)
-    for session in await reader.open_sessions():
-        evse_state = context.evse(session.station_id, session.evse_id)
-        if evse_state is not None:
-            evse_state.session = open_session(session)
-            evse_state.needs = Needs(session.wanted_wh, session.departure_at)
-            await _catch_up(context, evse_state.session)
+        elif connector.evse_id == 0:
+            context.stations[connector.station_id].status = ConnectorStatus(connector.status)
+    for stored in await reader.open_sessions():
+        session, evse_state = open_session(stored, certain=False), context.evse(stored.station_id, stored.evse_id)
+        if stored.status == ASIDE:
+            context.stations[stored.station_id].aside[stored.transaction_id] = session
+        elif evse_state is not None:
+            evse_state.session = session
+            _restore_wants(evse_state, stored)
+        await _catch_up(context, session)
+
+
+def _restore_wants(evse: EvseState, row: Session) -> None:
+    """What is stored beside the car's word, and is not the same, the driver said."""
+    car = EvNeeds.read(row.ev_needs)
+    energy_wh = row.wanted_wh if row.wanted_wh != car.energy_wh else None
+    departure = row.departure_at if row.departure_at != car.departure else None
+    evse.want(driver=Needs(energy_wh, departure), car=car)
 
 
 async def _catch_up(context: StationContext, session: OpenSession) -> None:

@@ -5,16 +5,32 @@ Parts are counted from 0, by some stations from 1. One without the word that mor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from csms.station import operations
+from csms.station.context import StationContext
 from csms.store.change import Change
 from csms.store.station_tables import Operation
 
 Span = list[int]
 """The first and the last of some numbers in a row."""
+
+
+@asynccontextmanager
+async def about(
+    context: StationContext, station_id: str, kinds: Sequence[str], request_id: int | None
+) -> AsyncIterator[Operation | None]:
+    """The operation that a part belongs to, for its `turn`; None when the station was not asked for it."""
+    async with AsyncExitStack() as turns:
+        found = None
+        if request_id is not None:
+            await turns.enter_async_context(operations.turn(context, request_id))
+            for kind in kinds:
+                found = found or await operations.find(context, station_id, kind, request_id)
+        yield found
 
 
 def part(operation: Operation, at: datetime, seq_no: int, more: bool, **kept: Any) -> Change:
@@ -23,7 +39,7 @@ def part(operation: Operation, at: datetime, seq_no: int, more: bool, **kept: An
     last = operation.detail.get("last_part") if more else max(seq_no, 0)
     missing = gaps(parts, last) if last is not None else []
     status = "Receiving" if last is None else "Incomplete" if missing else "Complete"
-    facts = {"parts": parts, "last_part": last, "missing": missing}
+    facts: dict[str, Any] = {"parts": parts, "last_part": last, "missing": missing}
     return operations.step(operation, at, status, ended=last is not None, **facts, **kept)
 
 

@@ -9,7 +9,8 @@ import asyncio
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -31,19 +32,30 @@ from csms.model.station import RegistrationStatus, Stage
 from csms.station import (
     authorization,
     availability,
+    certificates,
     configuration,
+    cost,
     customer,
     data_transfer,
+    display,
+    firmware,
     lifecycle,
     local_list,
+    logs,
     metering,
     monitoring,
     provisioning,
     registration,
+    remote_control,
+    reservation,
+    security,
+    smart_charging,
+    transaction_events,
     transactions,
+    upkeep,
 )
 from csms.station.bus import EventBus
-from csms.station.context import Handlers, Performers, StationContext, StationSettings
+from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
 from csms.station.ports import ContractCheck, Link
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
@@ -60,11 +72,19 @@ HANDLERS: Handlers = {
     **availability.HANDLERS,
     **authorization.HANDLERS,
     **transactions.HANDLERS,
+    **transaction_events.HANDLERS,
     **metering.HANDLERS,
     **data_transfer.HANDLERS,
     **configuration.HANDLERS,
     **monitoring.HANDLERS,
     **customer.HANDLERS,
+    **reservation.HANDLERS,
+    **display.HANDLERS,
+    **smart_charging.HANDLERS,
+    **firmware.HANDLERS,
+    **logs.HANDLERS,
+    **security.HANDLERS,
+    **certificates.HANDLERS,
 }
 
 PERFORMERS: Performers = {
@@ -72,6 +92,16 @@ PERFORMERS: Performers = {
     **monitoring.PERFORMERS,
     **customer.PERFORMERS,
     **local_list.PERFORMERS,
+    **availability.PERFORMERS,
+    **remote_control.PERFORMERS,
+    **reservation.PERFORMERS,
+    **display.PERFORMERS,
+    **cost.PERFORMERS,
+    **smart_charging.PERFORMERS,
+    **firmware.PERFORMERS,
+    **logs.PERFORMERS,
+    **security.PERFORMERS,
+    **certificates.PERFORMERS,
 }
 """Commands that a block does something around; all others are just sent."""
 
@@ -80,7 +110,7 @@ Planner = Callable[[StationContext, str, Any, datetime], Work | None]
 PLANNERS: dict[type, Planner] = {
     Heartbeat: provisioning.plan_heartbeat,
     StatusReport: availability.plan,
-    TransactionEvent: transactions.plan_event,
+    TransactionEvent: transaction_events.plan_event,
     MeterReport: metering.plan,
 }
 """Frequent messages, and what they ask for without waiting for anything."""
@@ -92,8 +122,11 @@ STARTS_RESTORED = 5000
 class StationService:
     """All stations of this process. Build it, `await restore()`, then hand it to the gateway."""
 
-    def __init__(self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings) -> None:
-        self._context = StationContext(clock, store, bus, settings)
+    def __init__(
+        self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings, outside: Outside | None = None
+    ) -> None:
+        self._context = StationContext(clock, store, bus, settings, outside or Outside(), self._spawn)
+        self._tasks: set[asyncio.Task[None]] = set()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.bus = bus
 
@@ -114,6 +147,12 @@ class StationService:
         self._context.starts.restore([(_start(row), row.id, row.received_at) for row in rows], complete)
         named = [(Transaction(row.station_id, row.transaction_id), row.id, row.received_at) for row in rows]
         self._context.transactions.restore(named, complete)
+        for block in (reservation, remote_control, availability, smart_charging):
+            await block.restore(self._context)
+
+    async def run(self) -> None:
+        """What has to be looked at from time to time, until cancelled."""
+        await upkeep.run(self._context)
 
     async def register(self, registered: registration.Registration) -> None:
         """Make a station known, or change its site, feeder or nameplates."""
@@ -125,7 +164,7 @@ class StationService:
 
     def judge_contracts_by(self, contracts: ContractCheck) -> None:
         """Who is asked about contract certificates; until then none can be verified (C07.FR.17)."""
-        self._context.contracts = contracts
+        self._context.outside = replace(self._context.outside, contract_check=contracts)
 
     async def put_token(self, token: IdToken) -> None:
         """List a token or change it; it counts at once."""
@@ -152,10 +191,10 @@ class StationService:
         station = self._context.stations[station_id]
         station.link = link
         now = self._context.clock.now()
-        station.last_seen_at = now
+        station.last_seen_at = station.connected_at = now
         await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationConnected(station_id, link.protocol, now))
-        self._context.spawn(self._ask_for_boot(station_id, link))
+        self._spawn(self._ask_for_boot(station_id, link))
 
     async def disconnected(self, station_id: str, link: Link) -> None:
         """A connection is gone; the late end of a replaced one changes nothing (pain 2)."""
@@ -222,18 +261,34 @@ class StationService:
         state = station.evses.get(evse.evse_id) if station else None
         if state is None:
             raise UnknownStation(f"no EVSE {evse} is registered")
-        state.needs = Needs(energy_wh, departure)
+        state.want(driver=Needs(energy_wh, departure))
         if state.session is not None:
-            wanted = changes.update_session(state.session.session_id, wanted_wh=energy_wh, departure_at=departure)
+            wanted = changes.update_session(
+                state.session.session_id, wanted_wh=state.needs.energy_wh, departure_at=state.needs.departure
+            )
             await self._context.store.writer.commit([wanted])
         self.bus.publish(SessionNeedsChanged(evse, self._context.clock.now()))
 
     async def close(self) -> None:
         """End what still waits in the background."""
-        tasks = list(self._context.background)
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """What fails without anybody waiting for it is told in the log."""
+        self._tasks.discard(task)
+        fault = None if task.cancelled() else task.exception()
+        if isinstance(fault, CsmsError):
+            log.warning("background_work_failed", extra={"code": fault.code, "detail": str(fault)})
+        elif fault is not None:
+            log.error("background_work_failed", exc_info=fault)
 
     async def _note_sign_of_life(self, station_id: str, at: datetime, link: Link) -> None:
         """Nobody was told that this is kept, so a database that is away is no reason to send a station away."""

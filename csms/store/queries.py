@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 
 from csms.store.rollup_reading import RollupReading
-from csms.store.station_tables import VariableRow
+from csms.store.station_reading import StationReading
 from csms.store.tables import (
     Connector,
     Evse,
@@ -32,7 +32,7 @@ from csms.store.tables import (
 _SAMPLES_STORED = select(func.sum(col(Tally.value))).where(col(Tally.name) == "samples")
 
 
-class Reader(RollupReading):
+class Reader(RollupReading, StationReading):
     """Made by `open_store`. Every method raises StoreUnavailable when the database cannot be read."""
 
     async def stations(self) -> Sequence[Station]:
@@ -55,8 +55,9 @@ class Reader(RollupReading):
         return await self.rows(query.order_by(*order))
 
     async def open_sessions(self) -> Sequence[Session]:
-        """Sessions that run, oldest first."""
-        return await self.rows(select(Session).where(col(Session.status) == "open").order_by(col(Session.id)))
+        """Sessions that run, those without an EVSE of theirs too, oldest first."""
+        running = col(Session.status).in_(("open", "aside"))
+        return await self.rows(select(Session).where(running).order_by(col(Session.id)))
 
     async def sessions(
         self, limit: int, station_id: str | None = None, status: str | None = None, before_id: int | None = None
@@ -105,13 +106,6 @@ class Reader(RollupReading):
         """At most `limit` tokens in their order, from the one after `after` on."""
         query = select(IdToken).where(col(IdToken.id_token) > after)
         return await self.rows(query.order_by(col(IdToken.id_token)).limit(limit))
-
-    async def variables(self, station_id: str, keys: Sequence[str] | None = None) -> Sequence[VariableRow]:
-        """What a station is configured to, by name; with `keys` these alone."""
-        query = select(VariableRow).where(col(VariableRow.station_id) == station_id)
-        if keys is not None:
-            query = query.where(col(VariableRow.key).in_(keys))
-        return await self.rows(query.order_by(col(VariableRow.key)))
 
     async def limits(self, feeder_id: str | None = None) -> Sequence[LimitRow]:
         """The highest version of each limit, cancelled and expired ones too."""

@@ -19,7 +19,7 @@ from csms.store.change import RowChange, Statement
 from csms.store.changes import table_of
 from csms.store.due import QUARTER_S
 from csms.store.queries import Reader
-from csms.store.station_tables import EventRow
+from csms.store.station_tables import EventRow, FileLink, ReceivedFile, SecurityEvent, StateChange
 from csms.store.tables import MeteringPoint, Notice, OutboxRow, PlanRow, ProfileRow, Rollup, Sample
 from csms.store.times import Moment, floored
 from csms.store.writer import Writer
@@ -57,7 +57,10 @@ _DROP_ROLLUPS = _windowed(f"DELETE {_OLD_ROLLUPS}")
 
 @dataclass(frozen=True, slots=True)
 class KeepDays:
-    """For how many days things are kept; 0: for ever. `rollups`: the quarter-hours; days stay for ever."""
+    """For how many days things are kept; 0: for ever. `rollups`: the quarter-hours; days stay for ever.
+
+    `files`: what stations sent; `links`: one-time addresses after their end.
+    """
 
     samples: int = 400
     rollups: int = 0
@@ -66,6 +69,10 @@ class KeepDays:
     notices: int = 400
     events: int = 400
     outbox: int = 90
+    states: int = 90
+    files: int = 90
+    security_events: int = 400
+    links: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,10 @@ _DATED: Mapping[str, _Dated] = {
     "profiles": _Dated(ProfileRow, ProfileRow.sent_at),
     "notices": _Dated(Notice, Notice.received_at),
     "events": _Dated(EventRow, EventRow.received_at),
+    "states": _Dated(StateChange, StateChange.received_at, col(StateChange.session_id).is_(None)),
+    "files": _Dated(ReceivedFile, ReceivedFile.received_at),
+    "security_events": _Dated(SecurityEvent, SecurityEvent.received_at),
+    "links": _Dated(FileLink, FileLink.expires_at),
     "outbox": _Dated(OutboxRow, OutboxRow.acked_at, col(OutboxRow.state) == "acked"),
 }
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import JSON, Column, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Text
 from sqlmodel import Field, SQLModel
 
 from csms.store.tables import BIG_ID
@@ -16,7 +16,8 @@ class Operation(SQLModel, table=True):
     """What a station was asked for and goes on after its answer: an update, an upload, a report.
 
     `id` is the request id that its later messages carry, 1..2^31-1, never used again. `kind` names the command.
-    `status` is the last word of the station, or: asked (no answer yet), unanswered (whether it acts is unknown).
+    `status` is the last word of the station, or: asked (no answer yet), unanswered (whether it acts is unknown, so it
+    goes on), superseded, or the code of what kept it from being asked.
     `ended_at` None: it goes on. `detail` holds what was asked and, under `steps`, every status with its time.
     """
 
@@ -118,4 +119,235 @@ class LocalListRow(SQLModel, table=True):
     entries: dict[str, list[str]] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     chosen: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
     left_out: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    changed_at: datetime = Field(sa_type=Utc)
+
+
+class Reservation(SQLModel, table=True):
+    """An outlet held free for a token. `id` is that of its operation, so it is never used again.
+
+    `state` as in `ReservationState`; `answer` is the station's word on the last request about it. EVSE 0: any.
+    """
+
+    id: int = Field(primary_key=True, sa_type=BIG_ID)
+    station_id: str = Field(index=True)
+    evse_id: int = 0
+    connector_type: str = ""
+    id_token: str
+    token_type: str = ""
+    group_id: str = ""
+    expires_at: datetime = Field(sa_type=Utc)
+    made_at: datetime = Field(sa_type=Utc)
+    changed_at: datetime = Field(sa_type=Utc)
+    state: str = Field(index=True)
+    answer: str = ""
+    session_id: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class DisplayMessage(SQLModel, table=True):
+    """A message on the display of a station, as it was sent or as the station reported it.
+
+    `status`: asked, Accepted, unanswered, a refusal of the station, Cleared, Over (its end or that of its session),
+    Missing (the station told all its messages and this one was not there).
+    """
+
+    __tablename__ = "display_message"
+
+    station_id: str = Field(primary_key=True)
+    message_id: int = Field(primary_key=True, sa_type=BigInteger)
+    status: str
+    priority: str = ""
+    state: str = ""
+    starts_at: datetime | None = Field(default=None, sa_type=Utc)
+    ends_at: datetime | None = Field(default=None, sa_type=Utc)
+    transaction_id: str = ""
+    format: str = ""
+    language: str = ""
+    content: str = Field(sa_column=Column(Text, nullable=False))
+    display: str = ""
+    evse_id: int | None = None
+    sent_at: datetime | None = Field(default=None, sa_type=Utc)
+    reported_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class InstalledProfile(SQLModel, table=True):
+    """A charging profile that a station said it keeps; `source` is who set it (CSO, EMS, SO, Other)."""
+
+    __tablename__ = "installed_profile"
+
+    station_id: str = Field(primary_key=True)
+    evse_id: int = Field(primary_key=True)
+    profile_id: int = Field(primary_key=True, sa_type=BigInteger)
+    source: str = ""
+    purpose: str = ""
+    stack_level: int = 0
+    content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    reported_at: datetime = Field(sa_type=Utc)
+
+
+class ExternalLimit(SQLModel, table=True):
+    """A limit that somebody else set on a station (EVSE 0) or an EVSE. `cleared_at` None: it holds."""
+
+    __tablename__ = "external_limit"
+
+    station_id: str = Field(primary_key=True)
+    evse_id: int = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    grid_critical: bool | None = None
+    schedules: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    received_at: datetime = Field(sa_type=Utc)
+    cleared_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class SignedValue(SQLModel, table=True):
+    """A metered value as the meter signed it: evidence, kept as long as the session."""
+
+    __tablename__ = "signed_value"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
+    station_id: str
+    evse_id: int
+    session_id: int | None = Field(default=None, index=True, sa_type=BigInteger)
+    transaction_id: str = ""
+    time: datetime = Field(sa_type=Utc)
+    received_at: datetime = Field(sa_type=Utc)
+    measurand: str = ""
+    context: str = ""
+    signing: str = ""
+    encoding: str = ""
+    public_key: str = Field(sa_column=Column(Text, nullable=False))
+    data: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class WantedAvailability(SQLModel, table=True):
+    """What an operator wants of a station (EVSE 0), an EVSE (connector 0) or a connector, until the station does it.
+
+    `answer` is the station's last word: Accepted, Scheduled, Rejected, or unanswered.
+    """
+
+    __tablename__ = "wanted_availability"
+
+    station_id: str = Field(primary_key=True)
+    evse_id: int = Field(primary_key=True)
+    connector_id: int = Field(primary_key=True)
+    operative: bool
+    answer: str = ""
+    asked_at: datetime = Field(sa_type=Utc)
+    sent_at: datetime = Field(sa_type=Utc)
+
+
+class StateChange(SQLModel, table=True):
+    """A connector (or a session: `session_id`) went into another state; repeated reports of the same leave no row."""
+
+    __tablename__ = "state_change"
+    __table_args__: ClassVar[Any] = (Index("ix_state_change_evse", "station_id", "evse_id", "id"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
+    station_id: str
+    evse_id: int
+    connector_id: int
+    session_id: int | None = Field(default=None, index=True, sa_type=BigInteger)
+    state: str
+    error_code: str = ""
+    cause: str = ""
+    at: datetime = Field(sa_type=Utc)
+    received_at: datetime = Field(sa_type=Utc)
+
+
+class FileLink(SQLModel, table=True):
+    """A one-time address under which a station may send or fetch one file.
+
+    `id` is the SHA-256 of its token in hexadecimal: who reads the database cannot use the address. `file_name` is the
+    firmware to fetch, empty for an upload. `uses_left`: whole transfers that it is still good for.
+    """
+
+    __tablename__ = "file_link"
+
+    id: str = Field(primary_key=True, max_length=64)
+    station_id: str
+    operation_id: int = Field(sa_type=BIG_ID)
+    file_name: str = ""
+    uses_left: int = 1
+    made_at: datetime = Field(sa_type=Utc)
+    expires_at: datetime = Field(sa_type=Utc)
+
+
+class ReceivedFile(SQLModel, table=True):
+    """What a station sent for an operation; it lies in the data folder under the operation's number.
+
+    `name` is the station's word for it, never used as a path.
+    """
+
+    __tablename__ = "received_file"
+
+    id: int = Field(primary_key=True, sa_type=BIG_ID)
+    station_id: str
+    name: str
+    size_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
+    sha256: str
+    received_at: datetime = Field(sa_type=Utc)
+
+
+class FirmwareFile(SQLModel, table=True):
+    """Firmware that stations may fetch from this server, with its maker's signature if it was given one."""
+
+    __tablename__ = "firmware_file"
+
+    name: str = Field(primary_key=True, max_length=128)
+    size_bytes: int = Field(sa_column=Column(BigInteger, nullable=False))
+    sha256: str
+    md5: str
+    uploaded_at: datetime = Field(sa_type=Utc)
+    signing_certificate: str = Field(default="", sa_column=Column(Text, nullable=False))
+    signature: str = Field(default="", sa_column=Column(Text, nullable=False))
+
+
+class InstalledCertificate(SQLModel, table=True):
+    """A certificate in a station: as it told (`told_at`), as we installed or signed it (`given_at`), or both.
+
+    `serial` is the number in one spelling; `serial_number` and the hashes are the station's own words. `expires_at` and
+    `subject` are known of certificates that went through our hands.
+    """
+
+    __tablename__ = "installed_certificate"
+
+    station_id: str = Field(primary_key=True)
+    use: str = Field(primary_key=True)
+    serial: str = Field(primary_key=True)
+    algorithm: str = ""
+    issuer_name_hash: str = ""
+    issuer_key_hash: str = ""
+    serial_number: str = ""
+    subject: str = ""
+    expires_at: datetime | None = Field(default=None, sa_type=Utc)
+    given_at: datetime | None = Field(default=None, sa_type=Utc)
+    told_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class SecurityEvent(SQLModel, table=True):
+    """A security event that a station told (A04). `time` is the station's own, `critical` as in the appendix."""
+
+    __tablename__ = "security_event"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
+    station_id: str = Field(index=True)
+    received_at: datetime = Field(sa_type=Utc)
+    time: datetime | None = Field(default=None, sa_type=Utc)
+    kind: str
+    info: str = ""
+    critical: bool = False
+
+
+class StationCredential(SQLModel, table=True):
+    """The password of a station, as salted hashes: `in_force` before the last change, `wanted` since.
+
+    `status` is what the station answered to the change, or asked, or unanswered: until it shows by its use of `wanted`
+    that the change came about, it may use either. A refused `wanted` is empty.
+    """
+
+    __tablename__ = "station_credential"
+
+    station_id: str = Field(primary_key=True)
+    in_force: str = ""
+    wanted: str = ""
+    status: str = ""
     changed_at: datetime = Field(sa_type=Utc)

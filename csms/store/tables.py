@@ -78,7 +78,10 @@ class Session(SQLModel, table=True):
     """A charging session. `id` is also the transaction id issued to 1.6 stations.
 
     `transaction_id` is the station's word for it.
-    `status` is open or ended. `flags` lists deviations (orphan_stop, register_reset, stop_below_start, offline, ...).
+    `status` is open, aside (it runs, or ran while the station was offline, but holds no EVSE now) or ended.
+    `flags` lists deviations (orphan_stop, register_reset, stop_below_start, offline, seq_gap, ...).
+    `seq_first`, `last_seq_no` and the ranges in `seq_missing` say which events have come. `ev_needs` and `ev_schedule`
+    are the car's own words; `cost` is what the driver was told at the end.
     """
 
     __table_args__: ClassVar[Any] = (Index("ix_session_station", "station_id", "transaction_id"),)
@@ -106,6 +109,16 @@ class Session(SQLModel, table=True):
     wanted_wh: float | None = None
     departure_at: datetime | None = Field(default=None, sa_type=Utc)
     flags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    seq_first: int | None = Field(default=None, sa_type=BigInteger)
+    seq_missing: list[list[int]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    remote_start_id: int | None = Field(default=None, sa_type=BigInteger)
+    reservation_id: int | None = Field(default=None, sa_type=BigInteger)
+    charging_s: int | None = Field(default=None, sa_type=BigInteger)
+    cable_max_a: int | None = Field(default=None, sa_type=BigInteger)
+    phases_used: int | None = Field(default=None, sa_type=BigInteger)
+    cost: float | None = None
+    ev_needs: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    ev_schedule: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
 
 
 class MeteringPoint(SQLModel, table=True):

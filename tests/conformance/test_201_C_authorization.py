@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from csms.model.authorization import CertificateHash, ContractStatus
+from csms.model.authorization import ContractStatus
+from csms.model.hashes import CertificateHash, ContractLink, HashAlgorithm
 from tests.support.scripted import Central, central
 
 pytestmark = pytest.mark.conformance
@@ -32,7 +33,7 @@ async def asked(cp: Any, id_token: str, token_type: str = "ISO14443", **more: An
 
 
 @pytest.mark.octt("TC_C_02_CSMS", "TC_C_06_CSMS", "TC_C_07_CSMS")
-@pytest.mark.req("C01.FR.02", "C01.FR.07", "C04.FR.01", "C06.FR.04")
+@pytest.mark.req("C01.FR.18", "C01.FR.07", "C04.FR.01", "C06.FR.04")
 async def test_tokens_that_may_not_charge(tmp_path: Path) -> None:
     async with central(tmp_path, unknown_tokens=False) as csms:
         cp = await csms.station("CP-1", "ocpp2.0.1")
@@ -40,13 +41,20 @@ async def test_tokens_that_may_not_charge(tmp_path: Path) -> None:
         await listed(csms, "BLOCKED", status="Blocked")
         await listed(csms, "OLD", expires_at=past)
         await listed(csms, "POOR", status="NoCredit")
-        statuses = {name: await cp.authorize(name) for name in ("NOBODY", "BLOCKED", "OLD", "POOR")}
-        assert statuses == {"NOBODY": "Invalid", "BLOCKED": "Blocked", "OLD": "Expired", "POOR": "NoCredit"}
+        await listed(csms, "SLOW", status="NotAllowedTypeEVSE")
+        statuses = {name: await cp.authorize(name) for name in ("NOBODY", "BLOCKED", "OLD", "POOR", "SLOW")}
+        assert statuses == {
+            "NOBODY": "Invalid",
+            "BLOCKED": "Blocked",
+            "OLD": "Expired",
+            "POOR": "NoCredit",
+            "SLOW": "NotAllowedTypeEVSE",
+        }
         assert await csms.sessions() == []
 
 
 @pytest.mark.octt("TC_C_08_CSMS", "TC_C_20_CSMS")
-@pytest.mark.req("C10.FR.05", "C12.FR.02", "C12.FR.03")
+@pytest.mark.req("C12.FR.03")
 async def test_a_cached_token_is_judged_when_the_transaction_is_reported(tmp_path: Path) -> None:
     async with central(tmp_path, unknown_tokens=False) as csms:
         cp = await csms.station("CP-1", "ocpp2.0.1")
@@ -59,7 +67,7 @@ async def test_a_cached_token_is_judged_when_the_transaction_is_reported(tmp_pat
 
 
 @pytest.mark.octt("TC_C_39_CSMS", "TC_C_40_CSMS", "TC_C_43_CSMS")
-@pytest.mark.req("C01.FR.06", "C09.FR.02", "C09.FR.03", "C09.FR.09", "C09.FR.10", "C09.FR.12")
+@pytest.mark.req("C01.FR.06", "C09.FR.02", "C09.FR.09", "C09.FR.10", "C09.FR.12")
 async def test_tokens_of_a_group_end_each_others_sessions(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp2.0.1")
@@ -76,7 +84,6 @@ async def test_tokens_of_a_group_end_each_others_sessions(tmp_path: Path) -> Non
 
 
 @pytest.mark.octt("TC_C_47_CSMS", "TC_C_48_CSMS", "TC_C_49_CSMS")
-@pytest.mark.req("C16.FR.01", "C16.FR.02", "C16.FR.03", "C12.FR.09")
 async def test_a_master_pass_ends_sessions_and_starts_none(tmp_path: Path) -> None:
     async with central(tmp_path, master_pass_group="POLICE") as csms:
         cp = await csms.station("CP-1", "ocpp2.0.1", evses=2)
@@ -93,7 +100,7 @@ async def test_a_master_pass_ends_sessions_and_starts_none(tmp_path: Path) -> No
         assert started["idTokenInfo"]["status"] == "Invalid"
 
 
-@pytest.mark.req("C02.FR.01", "C02.FR.02")
+@pytest.mark.req("C02.FR.02")
 async def test_a_start_button_needs_no_token(tmp_path: Path) -> None:
     async with central(tmp_path, unknown_tokens=False) as csms:
         cp = await csms.station("CP-1", "ocpp2.0.1")
@@ -117,7 +124,7 @@ async def test_tokens_that_may_charge_at_some_places_only(tmp_path: Path) -> Non
         assert wrong["idTokenInfo"]["status"] == "NotAtThisLocation"
 
 
-@pytest.mark.req("C01.FR.08", "C01.FR.10", "C01.FR.11", "C01.FR.17", "C10.FR.13")
+@pytest.mark.req("C04.FR.05", "C05.FR.04", "C01.FR.10", "C01.FR.11", "C01.FR.17")
 async def test_what_a_driver_is_told_and_what_a_station_may_remember(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp2.0.1")
@@ -127,10 +134,12 @@ async def test_what_a_driver_is_told_and_what_a_station_may_remember(tmp_path: P
         told = (await asked(cp, "card"))["idTokenInfo"]
         assert (told["language1"], told["language2"]) == ("zh-CN", "en")
         assert told["personalMessage"] == {"format": "UTF8", "content": "欢迎", "language": "zh-CN"}
+        odd = await csms.api("PUT", "/api/v1/tokens/CARD", {"languages": ["English!"]})
+        assert odd.json()["code"] == "invalid_request"
         assert told["cacheExpiryDateTime"] == cached.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-@pytest.mark.req("C01.FR.07")
+@pytest.mark.req("C04.FR.02", "C01.FR.07")
 async def test_a_number_of_another_kind_is_another_token(tmp_path: Path) -> None:
     async with central(tmp_path, unknown_tokens=False) as csms:
         cp = await csms.station("CP-1", "ocpp2.0.1")
@@ -160,11 +169,11 @@ class Issuer:
 
     def __init__(self, **known: ContractStatus) -> None:
         self.known = known
-        self.asked: list[tuple[str, tuple[CertificateHash, ...]]] = []
+        self.asked: list[tuple[str, tuple[ContractLink, ...]]] = []
 
-    async def check(self, certificate: str, hashes: Sequence[CertificateHash]) -> ContractStatus:
-        self.asked.append((certificate, tuple(hashes)))
-        return self.known[hashes[0].serial_number if hashes else certificate]
+    async def check(self, certificate: str, chain: Sequence[ContractLink]) -> ContractStatus:
+        self.asked.append((certificate, tuple(chain)))
+        return self.known[chain[0].certificate.serial_number if chain else certificate]
 
 
 CHAIN = {"hashAlgorithm": "SHA256", "issuerNameHash": "aa", "issuerKeyHash": "bb", "responderURL": "http://ocsp"}
@@ -198,7 +207,8 @@ async def test_contracts_are_judged_by_their_certificate_and_by_their_token(tmp_
             for more in ({"iso15118CertificateHashData": hashed}, {"certificate": serial}):
                 told = await asked(cp, token, "eMAID", **more)
                 assert (told["certificateStatus"], told["idTokenInfo"]["status"]) == verdict
-        assert issuer.asked[0] == ("", (CertificateHash("aa", "bb", "good", "SHA256", "http://ocsp"),))
+        named = CertificateHash(HashAlgorithm.SHA256, "aa", "bb", "good")
+        assert issuer.asked[0] == ("", (ContractLink(named, "http://ocsp"),))
 
 
 @pytest.mark.req("C07.FR.17")
@@ -211,7 +221,6 @@ async def test_a_contract_that_nobody_can_judge_is_not_accepted(tmp_path: Path) 
 
 
 @pytest.mark.octt("TC_C_37_CSMS", "TC_C_38_CSMS", "TC_061_CSMS")
-@pytest.mark.req("C11.FR.01", "C11.FR.03", "C11.FR.04", "C11.FR.05")
 @pytest.mark.parametrize("status", ["Accepted", "Rejected"])
 @pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
 async def test_the_cache_is_cleared(tmp_path: Path, status: str, protocol: str) -> None:

@@ -18,9 +18,13 @@ import asyncio
 import inspect
 import json
 import logging
+import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +38,13 @@ from csms.app.settings import FeederSettings, Settings
 from csms.app.supervisor import Supervisor
 from csms.model.clock import Clock, system_clock
 from csms.model.command import Command, CommandResult
-from csms.store.tables import Notice, Session
+from csms.store import changes, migrate
+from csms.store.tables import IdToken, Notice, Session
 from tests.support import official
 from tests.support.official import Payload
 
-WAIT_S = 10.0
+WAIT_S = 30.0
+"""Nothing takes that long but a machine that is busy with other tests."""
 
 
 class CallError(Exception):
@@ -80,8 +86,8 @@ class ScriptedStation:
     async def connect(self, **options: Any) -> None:
         """Open the websocket (again); raises what `websockets` raises when it is refused."""
         url = f"{self.central.ocpp_url}/{self.station_id}"
-        offered = [Subprotocol(self.protocol)]
-        self._socket = await connect(url, subprotocols=offered, compression=None, proxy=None, **options)
+        usual: dict[str, Any] = {"subprotocols": [Subprotocol(self.protocol)], "compression": None, "proxy": None}
+        self._socket = await connect(url, **(usual | options))
         self._spawn(self._read(self._socket))
 
     async def disconnect(self, code: int = 1000) -> None:
@@ -89,6 +95,12 @@ class ScriptedStation:
         await self.socket.close(code)
         state = self.central.rooms.stations.stations[self.station_id]
         await self.central.until(lambda: state.link is None)
+
+    async def closed(self) -> int | None:
+        """Wait until the central system has closed the websocket; the close code."""
+        async with asyncio.timeout(WAIT_S):
+            await self.socket.wait_closed()
+        return self.socket.close_code
 
     async def call(self, action: str, payload: Payload | None = None, unique_id: str | None = None) -> Payload:
         """What our central system answers; raises CallError."""
@@ -201,9 +213,10 @@ class ScriptedStation:
         if not task.cancelled() and (fault := task.exception()) is not None:
             self.central.violations.append(f"{self.station_id}: the script failed: {fault!r}")
 
-    def stamp(self) -> str:
-        """The moment, as stations write it."""
-        return self.central.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    def stamp(self, ago_s: float = 0) -> str:
+        """The moment, or one in the past, as stations write it."""
+        moment = self.central.clock.now() - timedelta(seconds=ago_s)
+        return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
     async def boot(self) -> Payload:
         """BootNotification."""
@@ -296,10 +309,10 @@ class Station201(ScriptedStation):
             payload["idToken"] = {"idToken": token, "type": more.pop("token_type", "ISO14443")}
         return await self.call("TransactionEvent", payload | more)
 
-    def reading(self, wh: float, context: str | None = None) -> Payload:
-        """One value of the energy register, now."""
+    def reading(self, wh: float, context: str | None = None, ago_s: float = 0) -> Payload:
+        """One value of the energy register."""
         sample: Payload = {"value": wh, "measurand": "Energy.Active.Import.Register", "unitOfMeasure": {"unit": "Wh"}}
-        return {"timestamp": self.stamp(), "sampledValue": [sample | ({"context": context} if context else {})]}
+        return {"timestamp": self.stamp(ago_s), "sampledValue": [sample | ({"context": context} if context else {})]}
 
     async def start(self, evse_id: int = 1, token: str = "TAG-1", wh: float = 0, **more: Any) -> str:
         """Started by a card with the cable in; `trigger`, `info` and fields of the message may say otherwise."""
@@ -380,6 +393,11 @@ class Central:
         (row,) = await self.sessions(station_id)
         return row
 
+    async def list_token(self, id_token: str, status: str = "Accepted", **more: Any) -> None:
+        """Make a token known, with a state of its own."""
+        row = IdToken(id_token=id_token, status=status, **more)
+        await self.rooms.store.writer.commit([changes.put_token(row)])
+
     async def notices(self, code: str, station_id: str | None = None) -> Sequence[Notice]:
         """What was kept under this code."""
         return await self.rooms.store.reader.find(Notice, code=code, station_id=station_id)
@@ -425,6 +443,17 @@ class _Faults(logging.Handler):
             self.central.violations.append(f"logged: {record.getMessage()} {detail}")
 
 
+@cache
+def _empty_database() -> bytes:
+    """The tables and nothing in them: migrating takes much longer than copying."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        migrate.upgrade(f"sqlite+aiosqlite:///{folder / 'csms.db'}")
+        return (folder / "csms.db").read_bytes()
+    finally:
+        shutil.rmtree(folder)
+
+
 @asynccontextmanager
 async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Central]:
     """A central system with everything but the HTTP port; `settings` are those of csms.toml.
@@ -439,7 +468,11 @@ async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) 
         "charging": {"control": False},
         "feeders": [FeederSettings(id="site", rating_kw=400.0)],
     }
-    rooms = await build_rooms(Settings(**(chosen | settings)), clock or system_clock())
+    wanted = Settings(**(chosen | settings))
+    database = wanted.data_dir / "csms.db"
+    if not wanted.database_url and not database.exists():
+        database.write_bytes(_empty_database())
+    rooms = await build_rooms(wanted, clock or system_clock())
     supervisor = Supervisor(rooms.clock)
     for name, work in rooms.background:
         supervisor.start(name, work)

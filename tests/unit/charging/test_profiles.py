@@ -17,7 +17,7 @@ DC = Outlet(EvseRating(CurrentKind.DC, 3, 100.0, 60_000), 3)
 FLOOR = AC3.setpoint(4_140)
 
 
-@pytest.mark.req("grid-limits B3")
+@pytest.mark.req("GL-B3")
 def test_a_raise_ends_at_the_floor_by_itself() -> None:
     profile = tx_profile(1, "77", AC3.setpoint(11_040), FLOOR, RateUnit.A, NOW, 900, ProfileRules())
     assert profile.periods == (SchedulePeriod(0, 16.0, 3), SchedulePeriod(960, 6.0, 3))

@@ -16,8 +16,8 @@ def station(vendor: str, model: str) -> StationState:
 
 
 def test_a_known_make_gets_what_it_takes() -> None:
-    heidelberg = station("Heidelberg Amperfied", "connect.solar")
-    assert (rules_for(heidelberg, HOUSE).stack_level, rules_for(heidelberg, HOUSE).periods_max) == (1, 1)
+    assert rules_for(station("Heidelberg Amperfied", "connect.solar"), HOUSE).periods_max == 1
+    assert rules_for(station("Wall Box Chargers", "PLP1-0-2-4"), HOUSE).stack_level == 0
     assert known_unit(station("", "ACChargePoint")) is RateUnit.W
 
 

@@ -167,7 +167,6 @@ async def test_a_new_or_changed_station_is_asked_for_everything(house: House) ->
     assert link.reports() == 2
 
 
-@pytest.mark.req("D01.FR.16")
 async def test_lists_follow_the_tokens_if_the_house_keeps_them_up(house: House) -> None:
     version = 0
 

@@ -25,7 +25,7 @@ from csms.store.migrations import HEAD
 from csms.store.samples import StoredSample
 
 ROOT = Path(__file__).resolve().parents[3]
-ALL = [f"{number:04}" for number in range(1, int(HEAD) + 1)]
+ALL = [step.revision for step in reversed(list(ScriptDirectory(str(migrate.FOLDER)).walk_revisions()))]
 OWN_TABLES = {
     model.__tablename__
     for model in (*vars(tables).values(), *vars(station_tables).values())

@@ -28,6 +28,7 @@ def test_an_error_and_a_broken_answer_end_it_too() -> None:
     assert pending.resolve(broken) == Outcome(Match.ANSWERED, call)
 
 
+@pytest.mark.req("SR-06", "1.6J:4.1.1", "2.0.1J:4.1.1", "FR.01")
 def test_only_one_call_is_outstanding() -> None:
     pending = PendingCalls()
     pending.start("a", "Reset", 0)
