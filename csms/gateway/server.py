@@ -11,6 +11,7 @@ import ssl
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from http import HTTPStatus
 
 from websockets.http11 import Request
@@ -38,7 +39,8 @@ GOING_AWAY = 1001
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """`assume_ocpp16`: a station that offers no subprotocol speaks 1.6. `limits`: of each link, keep-alives among them;
+    """`assume_ocpp16`: a station that offers no subprotocol speaks 1.6. `zone`: the local time of stations that write
+    times without one (SR-05). `limits`: of each link, keep-alives among them;
     None for the usual ones with `ping_interval_s` (seconds of the wall) before a ping and as long after it.
     """
 
@@ -48,6 +50,7 @@ class GatewaySettings:
     assume_ocpp16: bool = False
     call_timeout_s: float = 60.0
     ping_interval_s: float = 60.0
+    zone: tzinfo = UTC
     limits: Limits | None = None
 
     def link_limits(self) -> Limits:
@@ -68,7 +71,8 @@ class Gateway:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._settings, self._stations, self._tls = settings, stations, tls
-        self._codecs = {t.protocol: Codec(t) for t in (ocpp16.TRANSLATOR, ocpp201.TRANSLATOR)}
+        spoken = ocpp16.translator(settings.zone), ocpp201.translator(settings.zone)
+        self._codecs = {translator.protocol: Codec(translator) for translator in spoken}
         self._registry = Registry()
         self._listener: Listener | None = None
         self.metrics = Metrics()
