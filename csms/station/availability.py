@@ -20,7 +20,7 @@ from csms.station.state import EvseState, StationState
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import StateChange, WantedAvailability
+from csms.store.station_tables import WantedAvailability
 
 AGAIN_S = 600.0
 """How long a station has to do what is wanted before it is asked again."""
@@ -77,17 +77,17 @@ def _changed(context: StationContext, station_id: str, message: StatusReport, re
         return []
     session = evse.session if evse is not None else None
     at = context.event_time(message.time, received_at)
-    row = StateChange(
-        station_id=station_id,
-        evse_id=message.evse_id,
-        connector_id=message.connector_id,
+    changed = changes.add_state_change(
+        station_id,
+        message.evse_id,
+        message.connector_id,
         session_id=session.session_id if session and message.status in _CHARGING_STATES else None,
         state=message.status,
         error_code=message.error_code,
         at=at,
         received_at=received_at,
     )
-    return [changes.add_row(row)]
+    return [changed]
 
 
 def _apply(context: StationContext, station_id: str, message: StatusReport, received_at: datetime) -> None:

@@ -16,7 +16,7 @@ from csms.station import metering, remote_control
 from csms.station.context import StationContext
 from csms.station.sequence import restored
 from csms.station.state import EvseState, Needs, OpenSession
-from csms.store import changes, station_tables
+from csms.store import changes
 from csms.store.change import Change
 from csms.store.tables import Session
 
@@ -179,15 +179,13 @@ async def close(
 
 def state_row(session: OpenSession, state: str, at: datetime, received_at: datetime, cause: str) -> Change:
     """The session went into another charging state."""
-    return changes.add_row(
-        station_tables.StateChange(
-            station_id=session.evse.station_id,
-            evse_id=session.evse.evse_id,
-            connector_id=session.connector_id,
-            session_id=session.session_id,
-            state=state,
-            cause=cause,
-            at=at,
-            received_at=received_at,
-        )
+    return changes.add_state_change(
+        session.evse.station_id,
+        session.evse.evse_id,
+        session.connector_id,
+        session_id=session.session_id,
+        state=state,
+        cause=cause,
+        at=at,
+        received_at=received_at,
     )

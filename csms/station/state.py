@@ -131,12 +131,17 @@ class StationState:
     aside: dict[str, OpenSession] = field(default_factory=dict)
     limits: dict[tuple[int, str], OutsideLimit] = field(default_factory=dict)
 
-    def session(self, transaction_id: str) -> OpenSession | None:
-        """The session that the station calls by this name, while it runs."""
+    def holder(self, transaction_id: str) -> EvseState | None:
+        """The EVSE on which the session that the station calls by this name runs."""
         for evse in self.evses.values():
             if evse.session is not None and evse.session.transaction_id == transaction_id:
-                return evse.session
-        return self.aside.get(transaction_id)
+                return evse
+        return None
+
+    def session(self, transaction_id: str) -> OpenSession | None:
+        """The session that the station calls by this name, while it runs, on an EVSE or aside."""
+        evse = self.holder(transaction_id)
+        return evse.session if evse is not None else self.aside.get(transaction_id)
 
     @property
     def online(self) -> bool:
