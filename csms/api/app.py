@@ -9,10 +9,12 @@ from fastapi import APIRouter, FastAPI
 
 from csms.api import (
     commands,
+    device,
     docs_page,
     feeders,
     files,
     firmware,
+    ladders,
     operations,
     overview,
     problems,
@@ -20,6 +22,7 @@ from csms.api import (
     sessions,
     station_records,
     stations,
+    tokens,
     v2x,
 )
 from csms.api.body_limit import BodyLimit
@@ -56,6 +59,9 @@ def create_api(deps: ApiDeps) -> FastAPI:
     for room in (
         overview,
         stations,
+        ladders,
+        device,
+        tokens,
         commands,
         sessions,
         station_records,

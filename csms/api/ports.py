@@ -12,15 +12,17 @@ from typing import Any, Protocol
 
 from fastapi import APIRouter
 
+from csms.charging.status import LadderStatus
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
+from csms.model.station import RegistrationStatus, Stage
 from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
 from csms.store.samples import StoredSample
-from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent
-from csms.store.tables import PlanRow, ProfileRow, Session, Station
+from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
+from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
 
 
 class StationsPort(Protocol):
@@ -39,6 +41,18 @@ class StationsPort(Protocol):
         """Ask a station; raises the errors of csms.model.errors."""
         ...
 
+    async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
+        """Approve, commission or reject; raises UnknownStation."""
+        ...
+
+    async def put_token(self, token: IdToken) -> None:
+        """List a token or change it."""
+        ...
+
+    async def delete_token(self, id_token: str) -> bool:
+        """Take a token off; False when it was not listed."""
+        ...
+
     async def set_needs(self, evse: EvseRef, energy_wh: float | None, departure: datetime | None) -> None:
         """What the driver wants; raises UnknownStation."""
         ...
@@ -46,6 +60,18 @@ class StationsPort(Protocol):
 
 class ReadPort(Protocol):
     """Stored rows (the reader of csms.store)."""
+
+    async def variables(self, station_id: str) -> Sequence[VariableRow]:
+        """What a station is configured to."""
+        ...
+
+    async def token(self, id_token: str) -> IdToken | None:
+        """One token."""
+        ...
+
+    async def token_page(self, after: str = "", limit: int = 100) -> Sequence[IdToken]:
+        """Tokens in their order."""
+        ...
 
     async def stations(self) -> Sequence[Station]:
         """All stations."""
@@ -130,6 +156,7 @@ class FeederFigures:
     """One feeder at one moment; None where nothing is known.
 
     `cap_w` holds for base load and charging together; `upper_bound_w`, `planned_w` and `metered_w` are charging alone.
+    `unproven_w` and `uncontrollable_w`: ratings of outlets that count in full now, and of those that take no limit.
     """
 
     feeder_id: str
@@ -139,6 +166,8 @@ class FeederFigures:
     metered_w: int | None = None
     base_w: int | None = None
     parent_id: str | None = None
+    unproven_w: int | None = None
+    uncontrollable_w: int | None = None
 
 
 class FeederPort(Protocol):
@@ -146,6 +175,18 @@ class FeederPort(Protocol):
 
     def figures(self, at: datetime) -> Sequence[FeederFigures]:
         """Every feeder, parents before children."""
+        ...
+
+
+class LadderPort(Protocol):
+    """How limits reach stations (csms.charging.service.ChargingService)."""
+
+    def ladder(self, station_id: str) -> LadderStatus:
+        """A known station now."""
+        ...
+
+    def climb_again(self, station_id: str) -> None:
+        """Begin its ladder anew."""
         ...
 
 
@@ -191,3 +232,4 @@ class ApiDeps:
     version: str = "0"
     time_zone: tzinfo = UTC
     files: FileDesk | None = None
+    ladders: LadderPort | None = None

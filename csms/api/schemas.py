@@ -80,7 +80,11 @@ class PlanTotals(Out):
 
 
 class FeederOut(Out):
-    """One feeder now; `cap_w` holds for base load and charging together, the other figures are charging alone."""
+    """One feeder now; `cap_w` holds for base load and charging together, the other figures are charging alone.
+
+    `unproven_w`: ratings of outlets that count in full now, because no limit is known to act there; `uncontrollable_w`:
+    ratings of outlets whose stations take no limit in any form.
+    """
 
     feeder_id: str
     parent_id: str | None
@@ -89,6 +93,8 @@ class FeederOut(Out):
     planned_w: int | None
     metered_w: int | None
     base_w: int | None
+    unproven_w: int | None
+    uncontrollable_w: int | None
 
 
 class FeedersOut(Out):
@@ -148,7 +154,10 @@ class EvseOut(Out):
 
 
 class StationOut(Out):
-    """One station. `registered` False: let in as a stranger."""
+    """One station. `registered` False: let in as a stranger.
+
+    `stage` is seen, approved, commissioned or rejected; `registration` is what its last boot was answered.
+    """
 
     station_id: str
     registered: bool
@@ -160,6 +169,13 @@ class StationOut(Out):
     model: str
     serial: str
     firmware: str
+    stage: str
+    registration: str
+    boot_reason: str
+    iccid: str
+    imsi: str
+    meter_type: str
+    meter_serial: str
     booted_at: datetime | None
     last_seen_at: datetime | None
     power_w: float
@@ -186,12 +202,6 @@ class ProfileOut(Out):
     answered_at: datetime | None
     seen_at: datetime | None
     content: dict[str, Any]
-
-
-class StationDetail(StationOut):
-    """One station with the charging profiles last sent to it, newest first."""
-
-    profiles: list[ProfileOut]
 
 
 class SessionOut(Out):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Query, Response
 
+from csms.api.ladders import StationDetail, limits_view
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
-from csms.api.schemas import EvseBody, NeedsBody, StationBody, StationDetail, StationsOut
+from csms.api.schemas import EvseBody, NeedsBody, StationBody, StationsOut
 from csms.api.views import profile_view, station_fields, station_views
 from csms.model.errors import UnknownStation
 from csms.model.ids import EvseRef
@@ -69,7 +70,8 @@ async def _detail(deps: ApiDeps, station_id: str, profiles: int) -> StationDetai
     state = known_station(deps, station_id)
     row = await deps.reader.station(station_id)
     sent = await deps.reader.profiles(station_id=station_id, limit=profiles) if profiles else []
-    return StationDetail(**station_fields(state, row), profiles=[profile_view(profile) for profile in sent])
+    views = [profile_view(profile) for profile in sent]
+    return StationDetail(**station_fields(state, row), profiles=views, limits=limits_view(deps, station_id))
 
 
 def known_station(deps: ApiDeps, station_id: str) -> StationState:

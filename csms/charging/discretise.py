@@ -37,12 +37,20 @@ class Setpoint:
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """An outlet as rounding sees it; `phases` that the car uses (all of the outlet when unknown)."""
+    """An outlet as rounding sees it; `phases` that the car uses (all of the outlet when unknown).
+
+    Currents are whole amperes or coarser: `step_a`, or the table `steps_a`. Under `minimum_a` or `minimum_w` the
+    station stops, so nothing between that and 0 is told.
+    """
 
     rating: EvseRating
     phases: int
     floor_w: int = 0
     dc_minimum_w: int = 2_000
+    step_a: float = 1.0
+    steps_a: tuple[float, ...] = ()
+    minimum_a: float = AC_MINIMUM_A
+    minimum_w: int = 0
 
     @property
     def watts_per_unit(self) -> float:
@@ -56,22 +64,42 @@ class Outlet:
         if self.rating.kind is CurrentKind.DC:
             return self.rating.power_max_w // step * step
         by_power_a = math.floor(self.rating.power_max_w / (NOMINAL_V * self.rating.phases) + 0.01)
-        return min(math.floor(self.rating.current_max_a), by_power_a) * step
+        most_w = min(math.floor(self.rating.current_max_a), by_power_a) * NOMINAL_V * self.phases
+        return most_w // step * step
 
     @property
     def least_w(self) -> int:
         """The least power other than 0."""
-        ac_minimum_w = round(AC_MINIMUM_A * self.watts_per_unit)
-        return self.dc_minimum_w if self.rating.kind is CurrentKind.DC else ac_minimum_w
+        if self.rating.kind is CurrentKind.DC:
+            return max(self.dc_minimum_w, self.minimum_w)
+        minimum_a = max(AC_MINIMUM_A, self.minimum_a, min(self.steps_a, default=0.0))
+        return self._whole_w(max(round(minimum_a * self.watts_per_unit), self.minimum_w))
 
     @property
     def step_w(self) -> int:
-        """One step: an ampere per phase, or 100 W."""
-        return DC_STEP_W if self.rating.kind is CurrentKind.DC else NOMINAL_V * self.phases
+        """One step: an ampere per phase or the station's coarser one, or 100 W."""
+        coarse = max(1.0, self.step_a)
+        return DC_STEP_W if self.rating.kind is CurrentKind.DC else round(coarse * NOMINAL_V * self.phases)
+
+    def _whole_w(self, value_w: int) -> int:
+        """The least whole step that is not below `value_w`."""
+        if not self.steps_a:
+            return -(-value_w // self.step_w) * self.step_w
+        reached = [round(a * self.watts_per_unit) for a in self.steps_a if a * self.watts_per_unit >= value_w - 1e-6]
+        return min(reached, default=value_w)
+
+    def at_least(self, value_w: float) -> Setpoint:
+        """The smallest allowed setpoint that is not below `value_w`; the most that can be told if there is none."""
+        return self.at_most(max(self._whole_w(math.ceil(value_w - 1e-6)), self.least_w))
 
     def at_most(self, value_w: float) -> Setpoint:
         """The largest allowed setpoint that does not exceed `value_w`; 0 below the minimum."""
-        watts = min(math.floor(value_w + 1e-6), self.most_w) // self.step_w * self.step_w
+        watts = min(math.floor(value_w + 1e-6), self.most_w)
+        if self.steps_a and self.rating.kind is CurrentKind.AC:
+            table_w = (round(a * self.watts_per_unit) for a in self.steps_a)
+            watts = max((step_w for step_w in table_w if step_w <= watts), default=0)
+        else:
+            watts = watts // self.step_w * self.step_w
         return self.setpoint(watts if watts >= self.least_w else 0)
 
     def setpoint(self, value_w: int) -> Setpoint:

@@ -1,8 +1,8 @@
-"""Carries out rounds: writes the ledger ahead, sends the profiles, enters the answers; one command per station.
+"""Carries out rounds: writes the ledger ahead, sends limits and floors, enters the answers; one command per station.
 
 It sleeps until something happened (an answer, a new target, a limit) or a bound falls, and looks at least every
-`LOOK_S` seconds. A station that fails costs nobody else anything. The later fail-safe steps (reading the composite
-schedule back, the escalation ladder) belong into `_enter`.
+`LOOK_S` seconds. A station that fails costs nobody else anything. What an answer means for the form in which the
+station is told is left to `answers`.
 """
 
 from __future__ import annotations
@@ -10,33 +10,43 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
-from csms.charging.counters import Counters
+from csms.charging import courier
+from csms.charging.answers import Answers
 from csms.charging.courier import Outcome, deliver
-from csms.charging.discretise import Setpoint
+from csms.charging.discretise import Outlet
 from csms.charging.feeder import Caps, FeederTree
 from csms.charging.journal import Journal, Sending
+from csms.charging.ladder import Role
+from csms.charging.ladders import Ladders, News
 from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
 from csms.charging.ports import Stations
-from csms.charging.profiles import floor_profile, other_unit, tx_profile, usual_unit
 from csms.charging.rounds import Order, Situation, Target, orders
 from csms.charging.settings import ChargingSettings
-from csms.charging.traits import known_unit, rules_for
-from csms.model.charging_profile import RateUnit
+from csms.charging.shaping import Shaper
+from csms.charging.traits import firmware_of, forgets_offline, limits_of, outlet
+from csms.charging.trials import Trials, floor_first, level
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
+from csms.model.event import LimitControlChanged
 from csms.model.ids import EvseRef
+from csms.station.state import StationState
 
 log = logging.getLogger(__name__)
 
 LOOK_S = 30.0
+FLASH_REST = timedelta(minutes=15)
+"""Between two raises by configuration key, once limits are known to act."""
 
 
 class Dispatcher:
-    """Drives the outlets towards their targets. `in_force`: what each outlet has accepted last, and when."""
+    """Drives the outlets towards their targets."""
 
     def __init__(
         self,
@@ -48,20 +58,15 @@ class Dispatcher:
         tree: FeederTree,
         caps: Caps,
         settings: ChargingSettings,
-        counters: Counters,
-        floor_installed: Callable[[EvseRef], None],
+        ladders: Ladders,
+        trials: Trials,
+        answers: Answers,
     ) -> None:
         self._clock, self._stations, self._journal = clock, stations, journal
-        self._floor_installed = floor_installed
         self._ledger, self._outlets, self._tree, self._caps = ledger, outlets, tree, caps
-        self._settings, self._counters = settings, counters
+        self._settings, self._ladders, self._trials, self._answers = settings, ladders, trials, answers
+        self._shaper = Shaper(stations.stations, ladders, ledger, outlets, settings, answers.told_w)
         self.targets: dict[EvseRef, Target] = {}
-        self.in_force: dict[EvseRef, tuple[Sending, datetime]] = {}
-        self._stale: set[EvseRef] = set()
-        self._floors_due: set[EvseRef] = set()
-        self._resting: dict[EvseRef, datetime] = {}
-        self._units: dict[str, RateUnit] = {}
-        self._other_unit: set[EvseRef] = set()
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._quiet_until: dict[str, datetime] = {}
@@ -79,24 +84,24 @@ class Dispatcher:
         self.wake()
 
     def station_up(self, station_id: str, restarted: bool) -> None:
-        """A station connected (its profiles are sent again, SR-09) or restarted (they may be lost); let it settle."""
+        """A station connected or restarted: what it was told is told again (SR-09), once it has settled (SR-06)."""
         self._quiet_until[station_id] = self._clock.now() + timedelta(seconds=self._settings.settle_s)
+        forgot = restarted or forgets_offline(firmware_of(self._stations.stations.get(station_id)))
         for ref in [ref for ref in self._ledger.refs if ref.station_id == station_id]:
-            self._stale.add(ref)
-            self._floors_due.add(ref)
-            self._resting.pop(ref, None)
-            if restarted:
-                self._ledger.lose_floor(ref)
+            self._answers.tell_again(ref)
+            if forgot:
+                self._ledger.lose_profiles(ref)
         self.wake()
 
     def session_over(self, ref: EvseRef) -> None:
-        """The transaction and its profile are gone."""
+        """The transaction and its profile are gone; a limit that outlives it goes down to the floor."""
         self.targets.pop(ref, None)
-        self.in_force.pop(ref, None)
-        self._resting.pop(ref, None)
-        self._other_unit.discard(ref)
+        self._trials.forget(ref)
+        rung = self._ladders.rung(ref.station_id, Role.LIMIT)
+        lasting = rung is not None and rung.lasting
+        self._answers.session_over(ref, floor_again=lasting and rung is not None and rung.purpose is not None)
         if ref in self._ledger:
-            self._ledger.end_session(ref, self._clock.now())
+            self._ledger.end_session(ref, self._clock.now(), lasting)
         self.wake()
 
     def room_w(self) -> dict[str, int]:
@@ -117,7 +122,7 @@ class Dispatcher:
 
     async def _sleep(self) -> None:
         now = self._clock.now()
-        known = [self._ledger.next_change(now), *self._quiet_until.values(), *self._resting.values()]
+        known = [self._ledger.next_change(now), *self._quiet_until.values(), *self._answers.resting.values()]
         delays_s = [(at - now).total_seconds() for at in known if at is not None and at > now]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._clock.wall_s(min([LOOK_S, *delays_s]))):
@@ -131,32 +136,123 @@ class Dispatcher:
             await asyncio.sleep(self._clock.wall_s(LOOK_S))
 
     async def round(self) -> None:
-        """Look once: enrol new outlets, install floors, then what the targets and the room ask for."""
+        """Look once: enrol new outlets, ask who is new, install floors, then what targets and room ask for."""
         now = self._clock.now()
         self._outlets.refresh()
         self._ledger.expire(now)
-        self._resting = {ref: until for ref, until in self._resting.items() if until > now}
-        floors = self._floors(now)
-        taken = self._busy | {floor.ref.station_id for floor in floors}
-        situation = Situation(
-            now,
-            self.room_w(),
-            lambda station_id: station_id not in taken and self._settled(station_id, now),
-            self.reachable,
-            self._stale,
-            self._resting,
-        )
-        found = orders(self._live_targets(), self._ledger, situation, self._settings.lease)
-        await self._send([*floors, *(self._tx_sending(order, now) for order in found)], now)
+        self._answers.look(now)
+        room_w = self.room_w()
+        self._ask(now)
+        targets = self._live_targets(now, room_w)
+        situation = self._situation(now, room_w, set())
+        floors = self._floors(now, targets, situation)
+        situation = self._situation(now, room_w, {floor.ref.station_id for floor in floors})
+        found = orders(targets, self._ledger, situation, self._settings.lease)
+        limits = [limit for order in found if (limit := self._limit(order, now, situation)) is not None]
+        await self._send([*floors, *limits], now)
+        self._keep_ladders()
 
-    def _live_targets(self) -> dict[EvseRef, Target]:
-        """Targets whose session still runs."""
+    def _keep_ladders(self) -> None:
+        """Write down what was learned; what is lost in a crash is only learned again."""
+        news = self._ladders.take_news()
+        if news.stations or news.odd:
+            self._spawn(self._keep(news), "ladders")
+
+    async def _keep(self, news: News) -> None:
+        rows = [row for station_id in sorted(news.stations) for row in self._ladders.rows(station_id)]
+        try:
+            await self._journal.ladders(rows, news)
+        except StoreUnavailable as fault:
+            log.error("ladders_not_stored", extra={"stations": len(news.stations), "fault": str(fault)})
+            self._ladders.put_back(news)
+            return
+        for change in news.changes:
+            if change.before.state is not change.track.state:
+                told = LimitControlChanged(change.station_id, change.track.role, change.track.state, change.at)
+                self._stations.bus.publish(told)
+
+    def _situation(self, now: datetime, room_w: Mapping[str, int], taken: set[str]) -> Situation:
+        busy = self._busy | taken
+        return Situation(
+            now,
+            room_w,
+            lambda station_id: station_id not in busy and self._settled(station_id, now),
+            self.reachable,
+            self._answers.stale,
+            self._answers.resting,
+            lambda ref, lease_s: self._shaper.lease(ref, lease_s, now),
+        )
+
+    def _live_targets(self, now: datetime, room_w: Mapping[str, int]) -> dict[EvseRef, Target]:
+        """Targets whose session still runs, and trials at outlets whose limits are not known to act."""
         live = {}
         for ref, target in self.targets.items():
             session = self._outlets.session(ref)
-            if session is not None and session.session_id == target.session_id:
+            same = session is not None and session.session_id == target.session_id
+            if same and self._ledger.account(ref).limit_acts and not self._floor_is_shown_first(ref, target, now):
                 live[ref] = target
-        return live
+        return self._slowed(self._shared(live | self._tried(now, room_w, live)), now)
+
+    def _slowed(self, targets: dict[EvseRef, Target], now: datetime) -> dict[EvseRef, Target]:
+        """A configuration key is written to flash memory: raises wait for a while, decreases never do."""
+        for ref, target in targets.items():
+            told = self._answers.in_force.get(ref)
+            rung = told[0].rung if told is not None else None
+            trying = not self._ledger.account(ref).limit_acts
+            if told is None or rung is None or rung.purpose is not None or trying:
+                continue
+            kept = self._outlets.at_most(ref, self._ledger.told_w(ref))
+            if target.setpoint.value_w > kept.value_w and now < told[1] + FLASH_REST:
+                targets[ref] = replace(target, setpoint=kept)
+        return targets
+
+    def _station(self, ref: EvseRef) -> StationState:
+        return self._stations.stations[ref.station_id]
+
+    def _floor_is_shown_first(self, ref: EvseRef, target: Target, now: datetime) -> bool:
+        account = self._ledger.account(ref)
+        trial = self._trials.trial(ref, target.session_id, now)
+        return account.commanded is None and floor_first(trial, account, self._outlets.floor(ref), now)
+
+    def _tried(self, now: datetime, room_w: Mapping[str, int], live: Mapping[EvseRef, Target]) -> dict[EvseRef, Target]:
+        """Trial levels at outlets whose limits are not known to act."""
+        sums_w = self._ledger.sums_w(now)
+        left_w = {id_: room_w[id_] - sums_w.get(id_, 0) for id_ in room_w}
+        tried: dict[EvseRef, Target] = {}
+        for ref in self._ledger.refs:
+            session, account = self._outlets.session(ref), self._ledger.account(ref)
+            if session is None or ref in live or account.limit_acts:
+                continue
+            if self._ladders.rung(ref.station_id, Role.LIMIT) is None:
+                continue
+            trial = self._trials.trial(ref, session.session_id, now)
+            at = self._outlet(ref)
+            tried[ref] = Target(session.session_id, session.transaction_id, at, level(trial, account, at, now, left_w))
+        return tried
+
+    def _outlet(self, ref: EvseRef) -> Outlet:
+        evse, limits = self._outlets.evse(ref), limits_of(self._station(ref))
+        assert evse is not None
+        return outlet(evse.rating, evse.rating.phases, self._ledger.account(ref).floor_w, limits)
+
+    def _shared(self, targets: dict[EvseRef, Target]) -> dict[EvseRef, Target]:
+        """Where one value holds for each outlet of a station, the lowest target is everybody's."""
+        lowest: dict[str, Target] = {}
+        shared = [ref for ref in targets if self._is_shared(ref)]
+        for ref in shared:
+            known = lowest.get(ref.station_id)
+            if known is None or targets[ref].setpoint.value_w < known.setpoint.value_w:
+                lowest[ref.station_id] = targets[ref]
+        for ref in shared:
+            own = targets[ref]
+            value = own.outlet.at_most(lowest[ref.station_id].setpoint.value_w)
+            targets[ref] = replace(own, setpoint=value)
+        return targets
+
+    def _is_shared(self, ref: EvseRef) -> bool:
+        rung = self._ladders.rung(ref.station_id, Role.LIMIT)
+        reach = self._shaper.reach(ref, rung) if rung is not None else None
+        return reach is not None and reach.each and len(reach.refs) > 1
 
     def _settled(self, station_id: str, now: datetime) -> bool:
         return self.reachable(station_id) and now >= self._quiet_until.get(station_id, now)
@@ -166,35 +262,44 @@ class Dispatcher:
         station = self._stations.stations.get(station_id)
         return station is not None and station.online and station.booted
 
-    def _floors(self, now: datetime) -> list[Sending]:
-        """A floor profile for each outlet that is not known to have it, one per station."""
+    def _ask(self, now: datetime) -> None:
+        """A station of which nothing is known says first what it takes; that is a hint, so any answer will do."""
+        for station_id in self._stations.stations:
+            free = station_id not in self._busy and self._settled(station_id, now)
+            if free and self._ladders.not_asked(station_id):
+                self._busy.add(station_id)
+                self._spawn(self._declare(station_id), f"declaration {station_id}")
+
+    async def _declare(self, station_id: str) -> None:
+        try:
+            self._ladders.declare(station_id, await courier.declaration(self._clock, self._stations, station_id))
+        finally:
+            self._busy.discard(station_id)
+            self._answers.changed(station_id)
+            self.wake()
+
+    def _floors(self, now: datetime, targets: Mapping[EvseRef, Target], situation: Situation) -> list[Sending]:
+        """A floor for each outlet that is not known to have it, one per station; not where a limit that ends in it is
+        about to be told."""
         found: dict[str, Sending] = {}
         for ref in self._ledger.refs:
-            needed = ref in self._floors_due or not self._ledger.account(ref).floor_known
-            free = ref.station_id not in found and ref.station_id not in self._busy and ref not in self._resting
-            if needed and free and self._settled(ref.station_id, now):
-                floor = self._outlets.floor(ref)
-                profile = floor_profile(ref.evse_id, floor, self._unit(ref, floor), now)
-                found[ref.station_id] = Sending(ref, profile, floor, now)
+            station_id = ref.station_id
+            needed = self._answers.floor_due(ref) or not self._ledger.account(ref).floor_taken
+            free = station_id not in found and station_id not in self._busy and ref not in self._answers.resting
+            if not (needed and free and self._settled(station_id, now)):
+                continue
+            rung = self._ladders.rung(station_id, Role.FLOOR)
+            limit_instead = ref in targets and rung == self._ladders.rung(station_id, Role.LIMIT)
+            if rung is not None and not limit_instead:
+                found[station_id] = self._shaper.floor(ref, rung, now, situation)
         return list(found.values())
 
-    def _tx_sending(self, order: Order, now: datetime) -> Sending:
-        profile = tx_profile(
-            order.ref.evse_id,
-            order.target.transaction_id,
-            order.setpoint,
-            self._outlets.floor(order.ref),
-            self._unit(order.ref, order.setpoint),
-            now,
-            self._settings.lease_s,
-            rules_for(self._stations.stations.get(order.ref.station_id), self._settings.profiles),
-        )
-        return Sending(order.ref, profile, order.setpoint, now, order.sequence, order.target.session_id, order.raises)
-
-    def _unit(self, ref: EvseRef, setpoint: Setpoint) -> RateUnit:
-        station = self._stations.stations.get(ref.station_id)
-        unit = self._units.get(ref.station_id) or known_unit(station) or usual_unit(setpoint)
-        return other_unit(unit) if ref in self._other_unit else unit
+    def _limit(self, order: Order, now: datetime, situation: Situation) -> Sending | None:
+        rung = self._ladders.rung(order.ref.station_id, Role.LIMIT)
+        if rung is None:
+            self._ledger.withdraw(order.ref, order.sequence)
+            return None
+        return self._shaper.limit(order, rung, now, situation)
 
     async def _send(self, sendings: list[Sending], now: datetime) -> None:
         """Write ahead, then send. While the store takes nothing only decreases go out."""
@@ -209,85 +314,55 @@ class Dispatcher:
             sendings = self._without_raises(sendings)
             self._busy -= stations - {sending.ref.station_id for sending in sendings}
         for sending in sendings:
-            self._spawn(sending)
+            self._spawn(self._deliver(sending), f"limit {sending.ref}")
 
     def _without_raises(self, sendings: list[Sending]) -> list[Sending]:
         for sending in sendings:
-            if sending.raises and sending.sequence is not None:
-                self._ledger.withdraw(sending.ref, sending.sequence)
-                self._rest(sending.ref, LOOK_S)
+            if sending.raises:
+                self._answers.withdrawn(sending, LOOK_S)
         return [sending for sending in sendings if not sending.raises]
 
-    def _spawn(self, sending: Sending) -> None:
-        task = asyncio.create_task(self._deliver(sending), name=f"profile {sending.ref}")
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _deliver(self, sending: Sending) -> None:
-        """Send one profile and enter the answer; the station's turn ends here whatever happens."""
-        self._counters.sent += 1
+        """Send one limit and enter the answer; the station's turn ends here whatever happens."""
+        station_id = sending.ref.station_id
         outcome, status = Outcome.UNKNOWN, "error"
         try:
+            for profile_id in self._answers.leftovers(sending):
+                await courier.clear(self._clock, self._stations, station_id, profile_id)
             outcome, status = await deliver(self._clock, self._stations, sending)
         except Exception:
-            log.exception("profile_not_delivered", extra={"evse": str(sending.ref)})
+            log.exception("limit_not_delivered", extra={"evse": str(sending.ref)})
         finally:
             at = self._clock.now()
-            self._enter(sending, outcome, at)
-            self._busy.discard(sending.ref.station_id)
-            self.wake()
-        known = outcome in (Outcome.ACCEPTED, Outcome.REFUSED)
+            self._answers.enter(sending, outcome, at)
+            if outcome is not Outcome.ACCEPTED:
+                self._end_turn(station_id)
+        known = outcome not in (Outcome.NEVER_SENT, Outcome.SILENT, Outcome.UNKNOWN)
         await self._record(sending, status, at if known else None)
+        if outcome is Outcome.ACCEPTED:
+            await self._prove(sending)
+
+    async def _prove(self, sending: Sending) -> None:
+        """Ask what the station will do, where that could prove the limit (SR-08)."""
+        try:
+            ask = partial(courier.composite, self._clock, self._stations, sending.ref.station_id)
+            await self._answers.prove(sending, ask)
+        except Exception:
+            log.exception("composite_schedule_failed", extra={"evse": str(sending.ref)})
+        finally:
+            self._end_turn(sending.ref.station_id)
+
+    def _end_turn(self, station_id: str) -> None:
+        self._busy.discard(station_id)
+        self.wake()
 
     async def _record(self, sending: Sending, status: str, at: datetime | None) -> None:
         try:
             await self._journal.answered(sending, status, at)
         except StoreUnavailable as fault:
-            log.error("profile_answer_not_stored", extra={"evse": str(sending.ref), "fault": str(fault)})
-
-    def _enter(self, sending: Sending, outcome: Outcome, at: datetime) -> None:
-        match outcome:
-            case Outcome.ACCEPTED:
-                self._accepted(sending, at)
-            case Outcome.REFUSED:
-                self._refused(sending)
-            case Outcome.NEVER_SENT:
-                if sending.sequence is not None:
-                    self._ledger.withdraw(sending.ref, sending.sequence)
-                self._rest(sending.ref, self._settings.settle_s)
-            case Outcome.UNKNOWN:
-                self._counters.unanswered += 1
-                if sending.sequence is not None:
-                    self._ledger.lose(sending.sequence)
-                self._rest(sending.ref, self._settings.settle_s)
-
-    def _accepted(self, sending: Sending, at: datetime) -> None:
-        self._counters.accepted += 1
-        self._units[sending.ref.station_id] = sending.profile.unit
-        self._other_unit.discard(sending.ref)
-        if sending.sequence is None:
-            self._counters.floors_accepted += 1
-            self._floors_due.discard(sending.ref)
-            self._ledger.confirm_floor(sending.ref, at)
-            self._floor_installed(sending.ref)
-            return
-        self._stale.discard(sending.ref)
-        self._ledger.acknowledge(sending.ref, sending.sequence, at)
-        session = self._outlets.session(sending.ref)
-        if session is not None and session.session_id == sending.session_id:
-            self.in_force[sending.ref] = sending, at
-
-    def _refused(self, sending: Sending) -> None:
-        """Try the other unit once, then leave the outlet alone for a while (ocpp-in-the-field 9, step rule 2)."""
-        self._counters.refused += 1
-        if sending.sequence is not None:
-            self._ledger.refuse(sending.ref, sending.sequence)
-        if sending.ref in self._other_unit:
-            self._other_unit.discard(sending.ref)
-            self._rest(sending.ref, self._settings.retry_s)
-            log.warning("profile_refused", extra={"evse": str(sending.ref), "purpose": sending.profile.purpose.value})
-        else:
-            self._other_unit.add(sending.ref)
-
-    def _rest(self, ref: EvseRef, delay_s: float) -> None:
-        self._resting[ref] = self._clock.now() + timedelta(seconds=delay_s)
+            log.error("limit_answer_not_stored", extra={"evse": str(sending.ref), "fault": str(fault)})

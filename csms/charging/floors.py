@@ -39,20 +39,22 @@ def assign_floors(
     tree: FeederTree,
     rule: FloorRule,
     kept_w: Mapping[EvseRef, int] | None = None,
+    least_w: Mapping[EvseRef, int] | None = None,
 ) -> dict[EvseRef, int]:
     """Floor per outlet in W, all phases: those in `kept_w` first, then by station and EVSE number while they fit.
 
-    Invariant I7: at every feeder the sum of floors fits under the lowest cap beside the highest base load.
+    Outlets in `least_w` cannot be told 0, so they get at least that in any case. Invariant I7: at every feeder the sum
+    of all others fits under the lowest cap beside the highest base load.
     """
     budget = {id_: int(tree.lowest_room_w(id_, rule.reserve_share) * rule.share) for id_ in tree.ids}
     used_w: dict[str, int] = dict.fromkeys(tree.ids, 0)
-    kept = kept_w or {}
+    kept, least = kept_w or {}, least_w or {}
     floors: dict[EvseRef, int] = {}
-    for ref in sorted(outlets, key=lambda r: (kept.get(r, 0) == 0, r)):
+    for ref in sorted(outlets, key=lambda r: (r not in least, kept.get(r, 0) == 0, r)):
         rating, feeder_id = outlets[ref]
         path = tree.path(feeder_id)
         wanted_w = floor_w(rating, rule.floor_a)
-        floors[ref] = wanted_w if fits(wanted_w, path, used_w, budget) else 0
+        floors[ref] = least.get(ref) or (wanted_w if fits(wanted_w, path, used_w, budget) else 0)
         _take(used_w, path, floors[ref])
     return floors
 

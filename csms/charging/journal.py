@@ -1,4 +1,4 @@
-"""What charging writes down: upper bounds ahead of every frame, profiles as sent and answered."""
+"""What charging writes down: upper bounds ahead of every frame, limits as sent and answered, the ladders."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from csms.charging.discretise import Setpoint
+from csms.charging.ladder import Happening, Rung
+from csms.charging.ladders import Change as LadderChange
+from csms.charging.ladders import Ladders, News
 from csms.charging.ledger import Ledger
 from csms.charging.ports import ChargingStore
 from csms.model.charging_profile import ChargingProfile, ProfilePurpose
+from csms.model.command import Command, SetChargingProfile
 from csms.model.ids import EvseRef
 from csms.store import changes
+from csms.store.station_tables import LimitRung
 from csms.store.tables import ProfileRow, UpperBoundRow
+
+LASTING = (ProfilePurpose.TX_DEFAULT, ProfilePurpose.STATION_MAX, "SetVariables")
+"""What stands in a stored row of a floor."""
 
 PROFILES_READ = 10_000
 """How many of the newest profiles are searched for accepted floors at start."""
@@ -21,15 +31,33 @@ PROFILES_READ = 10_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sending:
-    """A profile on its way. `sequence` of the ledger and `session_id` are None for a floor profile."""
+    """A limit or a floor on its way to an outlet.
+
+    `rung` None: no limit, but a stop in place of one. `setpoint` is what it means for all outlets of `refs` together,
+    or for each; `entries` are their numbers in the ledger, none for a floor below other limits. `session_id` None: a
+    floor.
+    """
 
     ref: EvseRef
-    profile: ChargingProfile
+    command: Command
+    rung: Rung | None
     setpoint: Setpoint
     sent_at: datetime
-    sequence: int | None = None
+    refs: tuple[EvseRef, ...]
+    entries: tuple[tuple[EvseRef, int], ...] = ()
     session_id: int | None = None
     raises: bool = False
+    each: bool = True
+
+    @property
+    def profile(self) -> ChargingProfile | None:
+        """The charging profile in it; None for a configuration key and for a stop."""
+        return self.command.profile if isinstance(self.command, SetChargingProfile) else None
+
+    @property
+    def profile_id(self) -> int:
+        """The id of the profile, 0 without one."""
+        return self.profile.profile_id if self.profile else 0
 
 
 class Journal:
@@ -40,7 +68,8 @@ class Journal:
 
     async def write_ahead(self, sendings: Sequence[Sending], ledger: Ledger, now: datetime) -> None:
         """Bounds and profiles of one round in one transaction (I3)."""
-        bounds = [changes.put_upper_bound(_bound_row(s.ref, ledger, now)) for s in sendings if s.sequence is not None]
+        raised = [ref for sending in sendings for ref, _ in sending.entries]
+        bounds = [changes.put_upper_bound(_bound_row(ref, ledger, now)) for ref in raised]
         await self._store.writer.commit([*bounds, *(changes.add_profile(_profile_row(s)) for s in sendings)])
 
     async def answered(self, sending: Sending, status: str, at: datetime | None) -> None:
@@ -51,8 +80,25 @@ class Journal:
         """Metering shows that the pile keeps the limit."""
         await self._update(sending, seen_at=at)
 
+    async def ladders(self, rows: Sequence[LimitRung], news: News) -> None:
+        """Where stations stand now, and what has to be known of how they came there."""
+        notices = [
+            changes.add_notice(change.station_id, change.at, change.notice, _told(change))
+            for change in news.changes
+            if change.notice is not None
+        ]
+        notices += [
+            changes.add_notice(odd.station_id, odd.at, "composite_schedule_odd", {"rung": str(odd.rung)})
+            for odd in news.odd
+        ]
+        await self._store.writer.commit([*(changes.put_row(row) for row in rows), *notices])
+
+    async def restore_ladders(self, ladders: Ladders) -> None:
+        """What was learned of every station."""
+        ladders.restore(await self._store.reader.find(LimitRung))
+
     async def _update(self, sending: Sending, **values: Any) -> None:
-        key = sending.ref.station_id, sending.profile.profile_id, sending.sent_at
+        key = sending.ref.station_id, sending.profile_id, sending.sent_at
         await self._store.writer.commit([changes.update_profile(*key, **values)])
 
     async def restore(self, ledger: Ledger, booted: dict[str, datetime | None], now: datetime) -> None:
@@ -63,7 +109,7 @@ class Journal:
                 ledger.restore(ref, row.upper_bound_w, row.until)
         latest: dict[EvseRef, ProfileRow] = {}
         for profile in await self._store.reader.profiles(limit=PROFILES_READ):
-            if profile.purpose == ProfilePurpose.TX_DEFAULT:
+            if profile.purpose in LASTING:
                 latest.setdefault(EvseRef(profile.station_id, profile.evse_id), profile)
         for ref, profile in latest.items():
             if ref in ledger and _still_installed(profile, ledger.account(ref).floor_w, booted.get(ref.station_id)):
@@ -71,8 +117,21 @@ class Journal:
 
 
 def _still_installed(profile: ProfileRow, floor_w: int, booted_at: datetime | None) -> bool:
+    """A limit that replaced the floor is told again before the floor counts."""
     kept = booted_at is None or profile.sent_at > booted_at
-    return profile.status == "Accepted" and profile.limit_w == floor_w and kept
+    return profile.status == "Accepted" and profile.session_id is None and profile.limit_w == floor_w and kept
+
+
+def _told(change: LadderChange) -> dict[str, Any]:
+    """What stands in a notice."""
+    track = change.track
+    rung = track.rung if change.happening is not Happening.IGNORED else change.before.rung
+    return {
+        "role": track.role.value,
+        "rung": str(rung) if rung else None,
+        "state": track.state.value,
+        "proof": track.proof,
+    }
 
 
 def _bound_row(ref: EvseRef, ledger: Ledger, now: datetime) -> UpperBoundRow:
@@ -91,10 +150,10 @@ def _profile_row(sending: Sending) -> ProfileRow:
         station_id=sending.ref.station_id,
         evse_id=sending.ref.evse_id,
         session_id=sending.session_id,
-        profile_id=profile.profile_id,
-        purpose=profile.purpose,
+        profile_id=sending.profile_id,
+        purpose=profile.purpose if profile else type(sending.command).__name__,
         limit_w=sending.setpoint.value_w,
-        content=_content(profile),
+        content=_content(profile) if profile else msgspec.to_builtins(sending.command),
         sent_at=sending.sent_at,
     )
 

@@ -1,8 +1,9 @@
 """The safety ledger: the most that every outlet may be drawing, whatever got lost on the way (grid-limits B4).
 
 Upper bound of an outlet = max(floor, acknowledged value until its lease end, every unanswered value until its lease
-end, every ramp hold), each lease prolonged by ramp and clock skew; the physical maximum while its floor is not
-known to be installed and a car may be there. Values are integer watts, all phases. Nothing here reads a clock.
+end, every ramp hold), each lease prolonged by ramp and clock skew. A value counts only when it is known to act: with
+the physical maximum otherwise, and so does an outlet where a car may be and nothing known to act holds it. Values are
+integer watts, all phases. Nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -16,26 +17,66 @@ from csms.model.ids import EvseRef
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """`value_w` may be drawn until `until` (without ramp and skew)."""
+    """`value_w` may be drawn until `until` (without ramp and skew); it should be renewed before `due` (None: that)."""
 
     value_w: int
     until: datetime
+    due: datetime | None = None
+
+    @property
+    def renew_by(self) -> datetime:
+        """When it may have ended."""
+        return self.due or self.until
 
 
 @dataclass(slots=True)
 class Account:
-    """What is known of one outlet. `sent` holds unanswered values by sequence number."""
+    """What is known of one outlet. `sent` holds unanswered values by sequence number.
+
+    `floor_taken`: the station acknowledged its floor; `floor_acts`, `limit_acts`: floors, limits of this station are
+    known to act; `held`: a limit of the session that runs was acknowledged; `away`: the station is not connected;
+    `forgets`: it loses its profiles then; `ramp`: how long it takes to come down.
+    """
 
     ref: EvseRef
     path: tuple[str, ...]
     floor_w: int
     physical_w: int
-    floor_known: bool = False
+    ramp: timedelta
+    floor_taken: bool = False
+    floor_acts: bool = False
+    limit_acts: bool = False
+    held: bool = False
+    away: bool = False
+    forgets: bool = False
     car_possible: bool = False
     acknowledged: Grant | None = None
     commanded: Grant | None = None
     sent: dict[int, Grant] = field(default_factory=dict)
     holds: list[Grant] = field(default_factory=list)
+
+    @property
+    def floor_known(self) -> bool:
+        """Whether the outlet is at its floor when nothing else is told."""
+        return self.floor_taken and self.floor_acts and not (self.away and self.forgets)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether something known to act holds the outlet. A limit without a floor below it ends with its session,
+        which nobody hears of while the station is away."""
+        return self.floor_known or (self.held and self.limit_acts and not self.away)
+
+    @property
+    def loose(self) -> bool:
+        """Whether it may draw all it can."""
+        return self.car_possible and not self.bounded
+
+    def counted_w(self, value_w: int) -> int:
+        """What a value told to the outlet counts with: one that is not known to act frees it, unless its floor holds
+        it lower anyway."""
+        if self.limit_acts and not (self.away and self.forgets):
+            return value_w
+        return self.floor_w if self.floor_known and value_w <= self.floor_w else self.physical_w
 
 
 class Ledger:
@@ -43,8 +84,7 @@ class Ledger:
     clock may be off."""
 
     def __init__(self, ramp_s: float = 15.0, skew_s: float = 5.0) -> None:
-        self._ramp = timedelta(seconds=ramp_s)
-        self._lag = timedelta(seconds=ramp_s + skew_s)
+        self._ramp, self._skew = timedelta(seconds=ramp_s), timedelta(seconds=skew_s)
         self._accounts: dict[EvseRef, Account] = {}
         self._sequence = 0
         self._awaited: set[int] = set()
@@ -67,11 +107,11 @@ class Ledger:
         self._sums = None
         account = self._accounts.get(ref)
         if account is None:
-            self._accounts[ref] = Account(ref, path, floor_w, physical_w)
+            self._accounts[ref] = Account(ref, path, floor_w, physical_w, self._ramp)
             return
         account.path, account.physical_w = path, physical_w
         if floor_w != account.floor_w:
-            account.floor_w, account.floor_known = floor_w, False
+            account.floor_w, account.floor_taken = floor_w, False
 
     def restore(self, ref: EvseRef, value_w: int, until: datetime) -> None:
         """Take over a bound that an earlier process wrote: it counts until `until` (ramp and skew included)."""
@@ -87,20 +127,34 @@ class Ledger:
     def _loose_w(self, account: Account, now: datetime) -> int:
         """What the outlet may draw for other reasons than a ramp."""
         leased_w = self._leased_w(account, now)
-        unbounded = account.car_possible and not account.floor_known
-        return max(leased_w, account.physical_w) if unbounded else leased_w
+        return max(leased_w, account.physical_w) if account.loose else leased_w
 
     def _leased_w(self, account: Account, now: datetime) -> int:
         leased = [account.acknowledged, *account.sent.values()]
-        return max([account.floor_w, *(g.value_w for g in leased if g is not None and now < g.until + self._lag)])
+        live = (g for g in leased if g is not None and self._lives(account, g, now))
+        return max([account.floor_w, *(account.counted_w(g.value_w) for g in live)])
+
+    def _lives(self, account: Account, grant: Grant, now: datetime) -> bool:
+        return now < grant.until + account.ramp + self._skew
 
     def settled_w(self, ref: EvseRef, now: datetime, reachable: bool) -> int:
         """What the upper bound comes down to by itself once all answers are in and all ramps are over."""
         account = self._accounts[ref]
-        if not reachable or (account.car_possible and not account.floor_known):
+        if not reachable or account.loose:
             return self.upper_bound_w(ref, now)
         told = account.commanded
-        return max(account.floor_w, told.value_w if told is not None and now < told.until + self._lag else 0)
+        live = told is not None and self._lives(account, told, now)
+        return max(account.floor_w, account.counted_w(told.value_w) if told is not None and live else 0)
+
+    def told_w(self, ref: EvseRef) -> int:
+        """What the outlet was told last; its floor when nothing was."""
+        account = self._accounts[ref]
+        return account.floor_w if account.commanded is None else account.commanded.value_w
+
+    def lasting_w(self, ref: EvseRef, now: datetime) -> int:
+        """What the outlet may draw when its session is over or its lease has ended."""
+        account = self._accounts[ref]
+        return self.settled_w(ref, now, True) if account.loose else account.floor_w
 
     def sums_w(self, now: datetime) -> dict[str, int]:
         """Sum of the upper bounds at every feeder."""
@@ -119,7 +173,8 @@ class Ledger:
 
         While the bounds are above the room (a cap fell) nothing rises, not even within a bound that a ramp holds up.
         """
-        return value_w <= self.settled_w(ref, now, True) or value_w <= self.free_w(ref, now, room_w)
+        counted_w = self._accounts[ref].counted_w(value_w)
+        return counted_w <= self.settled_w(ref, now, True) or counted_w <= self.free_w(ref, now, room_w)
 
     def free_w(self, ref: EvseRef, now: datetime, room_w: Mapping[str, int]) -> int:
         """The highest value that may be sent now."""
@@ -129,14 +184,14 @@ class Ledger:
             return self.settled_w(ref, now, True)
         return self.upper_bound_w(ref, now) + spare_w
 
-    def send(self, ref: EvseRef, value_w: int, now: datetime, until: datetime) -> int:
+    def send(self, ref: EvseRef, value_w: int, now: datetime, until: datetime, due: datetime | None = None) -> int:
         """A value is about to go out with a lease to `until`: it counts from now on. Returns its sequence number."""
         account = self._accounts[ref]
-        added_w, sums = max(value_w - self.upper_bound_w(ref, now), 0), self.sums_w(now)
+        added_w, sums = max(account.counted_w(value_w) - self.upper_bound_w(ref, now), 0), self.sums_w(now)
         for id_ in account.path:
             sums[id_] += added_w
         self._sequence += 1
-        account.sent[self._sequence] = account.commanded = Grant(value_w, until)
+        account.sent[self._sequence] = account.commanded = Grant(value_w, until, due)
         self._awaited.add(self._sequence)
         return self._sequence
 
@@ -170,7 +225,7 @@ class Ledger:
         if sequence not in account.sent:
             return
         before_w = self._loose_w(account, now)
-        account.acknowledged = account.sent[sequence]
+        account.acknowledged, account.held = account.sent[sequence], True
         account.sent = {number: grant for number, grant in account.sent.items() if number > sequence}
         self._hold(account, before_w, now)
 
@@ -183,28 +238,56 @@ class Ledger:
         if refused is account.commanded:
             account.commanded = account.acknowledged
 
-    def end_session(self, ref: EvseRef, now: datetime) -> None:
-        """The transaction is over and its profiles with it; the load is off after one ramp."""
+    def end_session(self, ref: EvseRef, now: datetime, lasting: bool = False) -> None:
+        """The transaction is over and its profiles with it; the load is off after one ramp.
+
+        A `lasting` limit outlives it and goes on to count, for the next car as well.
+        """
         self._sums = None
         account = self._accounts[ref]
+        if lasting:
+            return
         before_w = self._loose_w(account, now)
         account.acknowledged = account.commanded = None
-        account.sent = {}
+        account.sent, account.held = {}, False
         self._hold(account, before_w, now)
 
     def confirm_floor(self, ref: EvseRef, now: datetime) -> None:
         """The station has acknowledged its floor profile."""
-        self._sums = None
+        self._change(ref, now, floor_taken=True)
+
+    def trust(self, ref: EvseRef, now: datetime, *, floor: bool, limit: bool) -> None:
+        """Whether floors and limits are known to act on this outlet. Trust lowers the bound after one ramp, doubt
+        raises it at once."""
         account = self._accounts[ref]
-        if not account.floor_known:
-            before_w = self._loose_w(account, now)
-            account.floor_known = True
-            self._hold(account, before_w, now)
+        if (account.floor_acts, account.limit_acts) != (floor, limit):
+            self._change(ref, now, floor_acts=floor, limit_acts=limit)
 
     def lose_floor(self, ref: EvseRef) -> None:
-        """The station may have forgotten its profiles (it restarted)."""
+        """The station may have forgotten its floor, or another one is about to replace it."""
         self._sums = None
-        self._accounts[ref].floor_known = False
+        self._accounts[ref].floor_taken = False
+
+    def lose_profiles(self, ref: EvseRef) -> None:
+        """The station may have forgotten everything (it restarted)."""
+        self.lose_floor(ref)
+        self._accounts[ref].held = False
+
+    def note_station(self, ref: EvseRef, now: datetime, *, away: bool, forgets: bool, reaction_s: float) -> None:
+        """Whether the station is gone, whether it loses its profiles then, and how slowly it acts on a new one."""
+        account = self._accounts[ref]
+        account.ramp = max(self._ramp, timedelta(seconds=reaction_s))
+        if (account.away, account.forgets) != (away, forgets):
+            self._change(ref, now, away=away, forgets=forgets)
+
+    def _change(self, ref: EvseRef, now: datetime, **facts: bool) -> None:
+        """Other facts about an outlet; what it may have been drawing before is held for one ramp."""
+        self._sums = None
+        account = self._accounts[ref]
+        before_w = self._loose_w(account, now)
+        for name, value in facts.items():
+            setattr(account, name, value)
+        self._hold(account, before_w, now)
 
     def note_car(self, ref: EvseRef, possible: bool) -> None:
         """Whether a car may be plugged in."""
@@ -214,29 +297,31 @@ class Ledger:
     def in_transit(self, now: datetime) -> bool:
         """Whether some bound will still fall by itself soon: an answer is awaited or a ramp is running."""
         holds = (g for account in self._accounts.values() for g in account.holds)
-        return bool(self._awaited) or any(now < g.until <= now + self._ramp for g in holds)
+        ramp = max((account.ramp for account in self._accounts.values()), default=self._ramp)
+        return bool(self._awaited) or any(now < g.until <= now + ramp for g in holds)
 
     def bound_until(self, ref: EvseRef, now: datetime) -> datetime:
         """Until when a reader of the stored row must count the upper bound of `now`."""
         account = self._accounts[ref]
-        leased = [g.until + self._lag for g in (account.acknowledged, *account.sent.values()) if g is not None]
+        lag = account.ramp + self._skew
+        leased = [g.until + lag for g in (account.acknowledged, *account.sent.values()) if g is not None]
         return max([now, *leased, *(g.until for g in account.holds)])
 
     def expire(self, now: datetime) -> None:
         """Forget what no longer counts."""
         for account in self._accounts.values():
             account.holds = [g for g in account.holds if now < g.until]
-            account.sent = {number: g for number, g in account.sent.items() if now < g.until + self._lag}
-            if account.acknowledged is not None and now >= account.acknowledged.until + self._lag:
+            account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
+            if account.acknowledged is not None and not self._lives(account, account.acknowledged, now):
                 account.acknowledged = None
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the next bound falls without anybody doing anything."""
         ends = [g.until for account in self._accounts.values() for g in account.holds]
-        ends += [g.until + self._lag for account in self._accounts.values() for g in account.sent.values()]
+        ends += [g.until + a.ramp + self._skew for a in self._accounts.values() for g in a.sent.values()]
         return min((end for end in ends if end > now), default=None)
 
     def _hold(self, account: Account, before_w: int, now: datetime) -> None:
         """Hold what might be drawn before for one ramp; older holds go on to their own end."""
         if before_w > self._loose_w(account, now):
-            account.holds.append(Grant(before_w, now + self._ramp))
+            account.holds.append(Grant(before_w, now + account.ramp))

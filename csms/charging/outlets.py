@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from csms.charging.discretise import Outlet, Setpoint
+from csms.charging.discretise import Setpoint
 from csms.charging.feeder import FeederTree
 from csms.charging.floors import NOMINAL_V, FloorRule, assign_floors
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.planner import NeedsPolicy, Visit, visit
+from csms.charging.traits import firmware_of, forgets_offline, limits_of, outlet, pauses
+from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 from csms.model.station import ConnectorStatus, CurrentKind, EvseRating
 from csms.station.state import EvseState, OpenSession, StationState
+from firmware_profiles import Limits
 
 WITHOUT_CAR = (
     ConnectorStatus.AVAILABLE,
@@ -22,32 +25,47 @@ WITHOUT_CAR = (
     ConnectorStatus.FAULTED,
 )
 
-_Known = tuple[EvseRating, str]
+_Known = tuple[EvseRating, str, int]
+"""Nameplate, feeder, and the least floor in W where the station never takes 0."""
 
 
 class Outlets:
     """Keeps the ledger's accounts in step with the stations; reads the live state, keeps no copy of it."""
 
     def __init__(
-        self, stations: Mapping[str, StationState], ledger: Ledger, tree: FeederTree, floors: FloorRule, cars: Cars
+        self,
+        clock: Clock,
+        stations: Mapping[str, StationState],
+        ledger: Ledger,
+        tree: FeederTree,
+        floors: FloorRule,
+        cars: Cars,
     ) -> None:
-        self._stations, self._ledger, self._tree = stations, ledger, tree
+        self._clock, self._stations, self._ledger, self._tree = clock, stations, ledger, tree
         self._floors, self._cars = floors, cars
         self._known: dict[EvseRef, _Known] = {}
 
     def refresh(self) -> None:
-        """Enrol what is new or changed, and note where a car may be."""
-        listed = {e.ref: (e.rating, s.feeder_id) for s in self._stations.values() for e in s.evses.values()}
+        """Enrol what is new or changed, and note where a car may be and whose station is away."""
+        now, listed = self._clock.now(), dict[EvseRef, _Known]()
+        for station in self._stations.values():
+            limits = limits_of(station)
+            listed |= {e.ref: (e.rating, station.feeder_id, _least_floor_w(e, limits)) for e in station.evses.values()}
         if listed != self._known:
             self._enrol(listed)
-        for ref in listed:
-            station = self._stations[ref.station_id]
-            self._ledger.note_car(ref, car_possible(station, station.evses[ref.evse_id]))
+        for station in self._stations.values():
+            known, away = firmware_of(station), not station.online
+            forgets, reaction_s = forgets_offline(known), (known.limits.reaction_s or 0.0) if known else 0.0
+            for evse in station.evses.values():
+                self._ledger.note_car(evse.ref, car_possible(station, evse))
+                self._ledger.note_station(evse.ref, now, away=away, forgets=forgets, reaction_s=reaction_s)
 
     def _enrol(self, listed: dict[EvseRef, _Known]) -> None:
         kept = {ref: self._ledger.account(ref).floor_w for ref in self._known if listed.get(ref) == self._known[ref]}
-        for ref, floor_w in assign_floors(listed, self._tree, self._floors, kept).items():
-            rating, feeder_id = listed[ref]
+        places = {ref: (rating, feeder_id) for ref, (rating, feeder_id, _) in listed.items()}
+        least = {ref: least_w for ref, (_, _, least_w) in listed.items() if least_w}
+        for ref, floor_w in assign_floors(places, self._tree, self._floors, kept, least).items():
+            rating, feeder_id, _ = listed[ref]
             self._ledger.enrol(ref, self._tree.path(feeder_id), floor_w, physical_w(rating))
         self._known = listed
 
@@ -56,6 +74,21 @@ class Outlets:
         station = self._stations.get(ref.station_id)
         return station.evses.get(ref.evse_id) if station else None
 
+    def of_station(self, station_id: str) -> tuple[EvseRef, ...]:
+        """The outlets of a station, by number."""
+        station = self._stations.get(station_id)
+        refs = (evse.ref for evse in station.evses.values()) if station else ()
+        return tuple(sorted(ref for ref in refs if ref in self._known))
+
+    def limits(self, ref: EvseRef) -> Limits:
+        """What is known of how the station takes limits."""
+        return limits_of(self._stations.get(ref.station_id))
+
+    def heard_since(self, ref: EvseRef, moment: datetime) -> bool:
+        """Whether the station has said something after `moment`."""
+        station = self._stations.get(ref.station_id)
+        return station is not None and station.last_seen_at is not None and station.last_seen_at > moment
+
     def session(self, ref: EvseRef) -> OpenSession | None:
         """The session that runs there."""
         evse = self.evse(ref)
@@ -63,11 +96,15 @@ class Outlets:
 
     def floor(self, ref: EvseRef) -> Setpoint:
         """The floor of an outlet as a setpoint on all its phases."""
+        return self.at_most(ref, self._ledger.account(ref).floor_w)
+
+    def at_most(self, ref: EvseRef, value_w: float) -> Setpoint:
+        """The largest setpoint of an outlet on all its phases that does not exceed `value_w`."""
         rating = self._known[ref][0]
-        return Outlet(rating, rating.phases).at_most(self._ledger.account(ref).floor_w)
+        return outlet(rating, rating.phases, 0, limits_of(self._stations.get(ref.station_id))).at_most(value_w)
 
     def visits(self, root: str, policy: NeedsPolicy, now: datetime) -> list[Visit]:
-        """The sessions under a root feeder that can be controlled: station connected, floor installed, no fault."""
+        """The sessions under a root feeder that obey: station connected, limits known to act, no fault."""
         found = []
         for ref in self._known:
             evse = self.evse(ref)
@@ -75,13 +112,14 @@ class Outlets:
                 continue
             account = self._ledger.account(ref)
             car = self._cars.car(ref, evse.session.session_id)
-            found.append(visit(evse, evse.session, car, account.path, account.floor_w, policy, now))
+            limits = limits_of(self._stations[ref.station_id])
+            found.append(visit(evse, evse.session, car, account.path, account.floor_w, policy, now, limits))
         return found
 
     def _controllable(self, ref: EvseRef, evse: EvseState, root: str) -> bool:
         account = self._ledger.account(ref)
         online = self._stations[ref.station_id].online
-        return root in account.path and online and account.floor_known and not evse.faulted
+        return root in account.path and online and account.limit_acts and not evse.faulted
 
     def metered_w(self, feeder_id: str) -> int:
         """Sum of the newest powers of the outlets under a feeder."""
@@ -93,6 +131,10 @@ class Outlets:
     def _power_w(self, ref: EvseRef) -> float:
         evse = self.evse(ref)
         return evse.power_w or 0.0 if evse else 0.0
+
+
+def _least_floor_w(evse: EvseState, limits: Limits) -> int:
+    return 0 if pauses(limits) else outlet(evse.rating, evse.rating.phases, 0, limits).least_w
 
 
 def car_possible(station: StationState, evse: EvseState) -> bool:

@@ -18,8 +18,11 @@ from csms.charging.discretise import Ask, Outlet
 from csms.charging.feeder import QUARTER_HOUR, Caps, FeederTree, usable_w
 from csms.charging.learning import Car
 from csms.charging.ledger import Ledger
+from csms.charging.traits import NOTHING_KNOWN
+from csms.charging.traits import outlet as outlet_of
 from csms.model.ids import EvseRef
 from csms.station.state import EvseState, OpenSession
+from firmware_profiles import Limits
 from optimizer.problem import EvSession, Problem
 from optimizer.rounding import laxity_h
 
@@ -70,9 +73,10 @@ def visit(
     floor_w: int,
     policy: NeedsPolicy,
     now: datetime,
+    limits: Limits = NOTHING_KNOWN,
 ) -> Visit:
     """A session with what its driver said, else what the policy assumes, and what metering told of its car."""
-    outlet = Outlet(evse.rating, min(car.phases or evse.rating.phases, evse.rating.phases), floor_w)
+    outlet = outlet_of(evse.rating, min(car.phases or evse.rating.phases, evse.rating.phases), floor_w, limits)
     known_max_w = car.power_max_w if car.power_max_w is not None else math.inf
     return Visit(
         ref=evse.ref,
@@ -183,12 +187,13 @@ def asks(
 def reserved_w(
     ledger: Ledger, planned: Iterable[EvseRef], reachable: Callable[[str], bool], now: datetime
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """What outlets without a place in the plan may draw at each feeder: soon (ramps over) and later (floors)."""
+    """What outlets without a place in the plan may draw at each feeder: soon (ramps over) and later (floors, and the
+    rating of those that do not obey)."""
     soon: dict[str, int] = {}
     later: dict[str, int] = {}
     for ref in set(ledger.refs) - set(planned):
         account = ledger.account(ref)
         for id_ in account.path:
             soon[id_] = soon.get(id_, 0) + ledger.settled_w(ref, now, reachable(ref.station_id))
-            later[id_] = later.get(id_, 0) + account.floor_w
+            later[id_] = later.get(id_, 0) + ledger.lasting_w(ref, now)
     return soon, later

@@ -10,6 +10,7 @@ from csms.model.command import Command, CommandResult
 from csms.station.bus import EventBus
 from csms.station.state import StationState
 from csms.store.change import Change
+from csms.store.station_tables import LimitRung
 from csms.store.tables import ProfileRow, UpperBoundRow
 from optimizer.problem import Plan, Problem
 
@@ -45,6 +46,10 @@ class ChargingWriter(Protocol):
 
 class ChargingReader(Protocol):
     """The reading side of the store."""
+
+    async def find(self, model: type[LimitRung]) -> Sequence[LimitRung]:
+        """The ladders of all stations."""
+        ...
 
     async def upper_bounds(self) -> Sequence[UpperBoundRow]:
         """All upper bounds, past ones too."""

@@ -1,16 +1,19 @@
-"""The charging profiles that we send (grid-limits B2, B3; ocpp-in-the-field 6.4).
+"""The charging profiles that we send, shaped by the rung they are told on (grid-limits B2, B3; field 6.4, 9).
 
-A TxProfile is one short absolute schedule that ends at the floor: if nobody renews it, the pile comes down by itself.
-The same id is used for every renewal (K01.FR.06). The TxDefaultProfile at the floor stays installed for good.
+A limit is one short schedule that ends at the floor: if nobody renews it, the pile comes down by itself. The same id
+is used for every renewal (K01.FR.06). The lasting profile at the floor stays installed for good; a rung that holds
+without a transaction is limit and floor in one, under one id.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from csms.charging.discretise import Setpoint
+from csms.charging.ladder import Rung
 from csms.model.charging_profile import (
     ChargingProfile,
     ProfileKind,
@@ -23,72 +26,108 @@ TX_PROFILE_BASE = 1000
 FLOOR_PROFILE_BASE = 2000
 BACKDATED = timedelta(seconds=60)
 """Schedules start a minute ago, so that a pile whose clock is a little behind applies them at once."""
+ENDLESS = timedelta(days=3650)
+"""How long a limit is counted whose end nobody can rely on."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileRules:
-    """What the station can take. `states_end`: also write validTo = lease end (some piles mishandle it)."""
+    """What the station can take beside its rung.
 
-    stack_level: int = 0
+    `periods_max` and `profile_id_max`: the largest. Not `renews`: the same limit must not be told twice, so it has no
+    end. `dc_phases`: numberPhases also for DC.
+    """
+
     periods_max: int = 2
-    states_end: bool = False
+    profile_id_max: int | None = None
+    renews: bool = True
+    dc_phases: bool = False
 
 
-def usual_unit(setpoint: Setpoint) -> RateUnit:
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long a limit lasts: `ends_s` seconds from now by itself, None: for good. `renewed`: told again before."""
+
+    ends_s: float | None
+    renewed: bool = True
+
+
+def usual_unit(kind: str) -> RateUnit:
     """Amperes for AC, watts for DC: what most stations of the kind take."""
-    return RateUnit.W if setpoint.kind == "dc" else RateUnit.A
+    return RateUnit.W if kind == "dc" else RateUnit.A
 
 
-def other_unit(unit: RateUnit) -> RateUnit:
-    """The one to try when a station refuses this one."""
-    return RateUnit.A if unit is RateUnit.W else RateUnit.W
+def lease(rung: Rung, rules: ProfileRules, lease_s: float, session_age_s: float) -> Lease:
+    """When a limit told on this rung ends whatever the station makes of it.
+
+    One period has no end but validTo, which many stations ignore. A relative schedule counts from the beginning of the
+    transaction or from its arrival, as the station likes: the later one is counted.
+    """
+    if rung.purpose is None or not rules.renews:
+        return Lease(None, renewed=False)
+    if rules.periods_max == 1:
+        return Lease(None, renewed=not rung.lasting)
+    return Lease(lease_s + session_age_s if rung.kind is ProfileKind.RELATIVE else lease_s)
 
 
-def tx_profile(
+def limit_profile(
+    rung: Rung,
     evse_id: int,
     transaction_id: str,
     setpoint: Setpoint,
     floor: Setpoint,
-    unit: RateUnit,
     now: datetime,
     lease_s: float,
+    session_age_s: float,
     rules: ProfileRules,
-    later: Sequence[tuple[float, Setpoint]] = (),
 ) -> ChargingProfile:
-    """`setpoint` now, what `later` (seconds from now, setpoint) lowers it to, and the floor from the lease end (I5).
-
-    Limits never rise within the schedule: a raise needs the ledger's consent when it begins, not now.
-    """
-    start = whole_second(now) - BACKDATED
-    end_s = int(lease_s + BACKDATED.total_seconds())
-    steps = [(0, setpoint), *((int(after_s + BACKDATED.total_seconds()), lower) for after_s, lower in later)]
-    steps = [step for step in steps if step[0] < end_s][: max(rules.periods_max - 1, 1)]
-    if rules.periods_max > 1:
-        steps.append((end_s, floor))
+    """`setpoint` now and the floor from the end of the lease (I5)."""
+    assert rung.purpose is not None
+    start = None if rung.kind is ProfileKind.RELATIVE else whole_second(now) - BACKDATED
+    begun_s = int(session_age_s if start is None else BACKDATED.total_seconds())
+    steps = [(0, setpoint)]
+    if rules.renews:
+        steps.append((begun_s + int(lease_s), floor))
+    single = rules.periods_max == 1 and rules.renews and not rung.lasting
     return ChargingProfile(
-        profile_id=TX_PROFILE_BASE + evse_id,
-        stack_level=rules.stack_level,
-        purpose=ProfilePurpose.TX,
-        kind=ProfileKind.ABSOLUTE,
-        unit=unit,
-        periods=_falling(steps, unit),
+        profile_id=profile_id(rung, evse_id, rules),
+        stack_level=rung.stack_level,
+        purpose=rung.purpose,
+        kind=rung.kind,
+        unit=rung.unit,
+        periods=_periods(steps, rung.unit, rules),
         start=start,
-        valid_to=start + timedelta(seconds=end_s) if rules.states_end or rules.periods_max == 1 else None,
-        transaction_id=transaction_id,
+        valid_to=whole_second(now) + timedelta(seconds=int(lease_s)) if single else None,
+        transaction_id=transaction_id if rung.purpose is ProfilePurpose.TX else None,
     )
 
 
-def floor_profile(evse_id: int, floor: Setpoint, unit: RateUnit, now: datetime) -> ChargingProfile:
-    """The lasting ceiling for whatever happens without a TxProfile: stack level 0, absolute, without end (B2)."""
+def floor_profile(rung: Rung, evse_id: int, floor: Setpoint, now: datetime, rules: ProfileRules) -> ChargingProfile:
+    """The lasting ceiling for whatever happens when nobody speaks to the station: one period without end (B2)."""
+    assert rung.purpose is not None
     return ChargingProfile(
-        profile_id=FLOOR_PROFILE_BASE + evse_id,
-        stack_level=0,
-        purpose=ProfilePurpose.TX_DEFAULT,
-        kind=ProfileKind.ABSOLUTE,
-        unit=unit,
-        periods=(SchedulePeriod(0, floor.limit(unit), _told_phases(floor)),),
-        start=whole_second(now) - BACKDATED,
+        profile_id=profile_id(rung, evse_id, rules),
+        stack_level=rung.stack_level,
+        purpose=rung.purpose,
+        kind=rung.kind,
+        unit=rung.unit,
+        periods=_periods([(0, floor)], rung.unit, rules),
+        start=None if rung.kind is ProfileKind.RELATIVE else whole_second(now) - BACKDATED,
     )
+
+
+def connector(rung: Rung, evse_id: int) -> int:
+    """Where the profile is installed."""
+    return 0 if rung.station_wide else evse_id
+
+
+def profile_id(rung: Rung, evse_id: int, rules: ProfileRules) -> int:
+    """One id for each slot, so that a renewal replaces what it renews (K01.FR.06, K01.FR.39)."""
+    place = connector(rung, evse_id)
+    number = (FLOOR_PROFILE_BASE if rung.lasting else TX_PROFILE_BASE) + place
+    if rules.profile_id_max is None or number <= rules.profile_id_max:
+        return number
+    return 1 + (2 * place + rung.lasting) % rules.profile_id_max
 
 
 def whole_second(moment: datetime) -> datetime:
@@ -96,15 +135,43 @@ def whole_second(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
 
 
-def _falling(steps: Sequence[tuple[int, Setpoint]], unit: RateUnit) -> tuple[SchedulePeriod, ...]:
-    """Periods that never rise; equal neighbours are merged."""
-    periods: list[SchedulePeriod] = []
+def one_decimal(limit: float) -> float:
+    """Rounded down to 0.1, the finest that a schedule may carry."""
+    return math.floor(limit * 10 + 1e-6) / 10
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a schedule that a station takes now. `again_s`: the rest must be sent before this moment, at which
+    the last period begins (where there is only one: at which it should end); None when nothing is left out."""
+
+    periods: tuple[tuple[int, float], ...]
+    again_s: int | None = None
+
+
+def rolling_window(steps: Sequence[tuple[int, float]], periods_max: int) -> Window:
+    """At most `periods_max` periods of (start in s, limit): equal neighbours merged, limits rounded down to 0.1, and
+    the end cut off (RB-69). Starts rise from 0.
+    """
+    merged: list[tuple[int, float]] = []
+    for start_s, limit in steps:
+        rounded = one_decimal(limit)
+        if not merged or rounded != merged[-1][1]:
+            merged.append((start_s, rounded))
+    kept, rest = tuple(merged[:periods_max]), merged[periods_max:]
+    if not rest:
+        return Window(kept)
+    return Window(kept, kept[-1][0] if len(kept) > 1 else rest[0][0])
+
+
+def _periods(steps: Sequence[tuple[int, Setpoint]], unit: RateUnit, rules: ProfileRules) -> tuple[SchedulePeriod, ...]:
+    """Limits never rise within a schedule: a raise needs the ledger's consent when it begins, not now."""
+    lowest: list[tuple[int, float]] = []
     for start_s, setpoint in steps:
         limit = setpoint.limit(unit)
-        if not periods or limit < periods[-1].limit:
-            periods.append(SchedulePeriod(start_s, limit, _told_phases(setpoint)))
-    return tuple(periods)
-
-
-def _told_phases(setpoint: Setpoint) -> int | None:
-    return None if setpoint.kind == "dc" else setpoint.phases
+        lowest.append((start_s, min(limit, lowest[-1][1]) if lowest else limit))
+    first = steps[0][1]
+    phases = None if first.kind == "dc" and not rules.dc_phases else first.phases
+    return tuple(
+        SchedulePeriod(at_s, limit, phases) for at_s, limit in rolling_window(lowest, rules.periods_max).periods
+    )

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from csms.charging.discretise import Outlet, Setpoint
 from csms.charging.fallback import Wish, proportional
 from csms.charging.ledger import Ledger
+from csms.charging.profiles import ENDLESS, Lease
 from csms.model.ids import EvseRef
 
 WORTHWHILE = 0.5
@@ -56,7 +57,8 @@ class Situation:
     """What a round depends on beside ledger and targets.
 
     `ready`: stations that can be asked now (connected, settled, not busy); `reachable`: those that will be soon;
-    `stale`: outlets whose profile must be sent again (after a reconnect); `resting`: not to be asked now.
+    `stale`: outlets whose profile must be sent again (after a reconnect); `resting`: not to be asked now; `lease`: how
+    long a limit told to an outlet counts, when it is told for this many seconds.
     """
 
     now: datetime
@@ -65,6 +67,7 @@ class Situation:
     reachable: Callable[[str], bool]
     stale: Collection[EvseRef] = field(default_factory=frozenset)
     resting: Collection[EvseRef] = field(default_factory=frozenset)
+    lease: Callable[[EvseRef, float], Lease] = lambda ref, lease_s: Lease(lease_s)
 
 
 def orders(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Situation, rule: LeaseRule) -> list[Order]:
@@ -77,12 +80,19 @@ def orders(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Situati
             continue
         setpoint = _next_setpoint(ref, targets[ref].outlet, wanted[ref], ledger, situation, rule)
         if setpoint is not None:
-            until = situation.now + timedelta(seconds=rule.lease_s)
             raises = setpoint.value_w >= max(ledger.settled_w(ref, situation.now, True), 1)
-            sequence = ledger.send(ref, setpoint.value_w, situation.now, until)
+            sequence = enter(ref, setpoint, ledger, situation, rule)
             found.append(Order(ref, targets[ref], setpoint, sequence, raises))
             busy.add(ref.station_id)
     return found
+
+
+def enter(ref: EvseRef, setpoint: Setpoint, ledger: Ledger, situation: Situation, rule: LeaseRule) -> int:
+    """The ledger's number of a value that is about to go out."""
+    lease = situation.lease(ref, rule.lease_s)
+    until = situation.now + (ENDLESS if lease.ends_s is None else timedelta(seconds=lease.ends_s))
+    due = situation.now + timedelta(seconds=rule.lease_s) if lease.renewed else until
+    return ledger.send(ref, setpoint.value_w, situation.now, until, due)
 
 
 def within_room(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Situation) -> dict[EvseRef, Setpoint]:
@@ -92,7 +102,7 @@ def within_room(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Si
     """
     now, reachable = situation.now, situation.reachable
     plain = {ref: target.setpoint for ref, target in targets.items()}
-    movable = [ref for ref in targets if reachable(ref.station_id) and ledger.account(ref).floor_known]
+    movable = [ref for ref in targets if reachable(ref.station_id) and _obeys(ledger, ref)]
     room = dict(situation.room_w)
     for ref in set(ledger.refs) - set(movable):
         for id_ in ledger.account(ref).path:
@@ -105,6 +115,11 @@ def within_room(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Si
     return plain | lowered
 
 
+def _obeys(ledger: Ledger, ref: EvseRef) -> bool:
+    account = ledger.account(ref)
+    return account.limit_acts and not account.loose
+
+
 def _wish(ref: EvseRef, setpoint: Setpoint, ledger: Ledger) -> Wish:
     account = ledger.account(ref)
     return Wish(max(setpoint.value_w, account.floor_w), account.floor_w, account.path)
@@ -112,14 +127,9 @@ def _wish(ref: EvseRef, setpoint: Setpoint, ledger: Ledger) -> Wish:
 
 def _in_order(wanted: Mapping[EvseRef, Setpoint], targets: Mapping[EvseRef, Target], ledger: Ledger) -> list[EvseRef]:
     def key(ref: EvseRef) -> tuple[bool, int, EvseRef]:
-        return wanted[ref].value_w > _told_w(ledger, ref), targets[ref].rank, ref
+        return wanted[ref].value_w > ledger.told_w(ref), targets[ref].rank, ref
 
     return sorted(wanted, key=key)
-
-
-def _told_w(ledger: Ledger, ref: EvseRef) -> int:
-    told = ledger.account(ref).commanded
-    return ledger.account(ref).floor_w if told is None else told.value_w
 
 
 def _next_setpoint(
@@ -132,6 +142,8 @@ def _next_setpoint(
         return None
     if ledger.may_raise(ref, wanted.value_w, situation.now, situation.room_w):
         return wanted
+    if not ledger.account(ref).limit_acts:
+        return None
     possible = outlet.at_most(min(ledger.free_w(ref, situation.now, situation.room_w), wanted.value_w))
     told_w = told.value_w if told is not None else 0
     worth = possible.value_w - told_w >= WORTHWHILE * (wanted.value_w - told_w)
@@ -145,5 +157,5 @@ def _due(ref: EvseRef, ledger: Ledger, situation: Situation, rule: LeaseRule) ->
     told = ledger.account(ref).commanded
     if told is None:
         return False
-    ending = told.until - situation.now <= timedelta(seconds=rule.renew_s)
+    ending = told.renew_by - situation.now <= timedelta(seconds=rule.renew_s)
     return ending or ref in situation.stale or ledger.in_doubt(ref)

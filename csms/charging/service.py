@@ -9,14 +9,15 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from csms.charging.answers import Answers
 from csms.charging.counters import Counters
 from csms.charging.dispatcher import Dispatcher
 from csms.charging.feeder import Caps, FeederTree, NoCaps
 from csms.charging.journal import Journal, Sending
+from csms.charging.ladders import Ladders
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
@@ -24,12 +25,15 @@ from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan
 from csms.charging.ports import ChargingStore, Solver, Stations
 from csms.charging.settings import ChargingSettings
+from csms.charging.status import FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
+from csms.charging.trials import Trials
 from csms.charging.watch import Watch
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.model.event import (
     Event,
     LimitChanged,
+    LimitControlChanged,
     Metered,
     SessionClosed,
     SessionNeedsChanged,
@@ -38,26 +42,11 @@ from csms.model.event import (
     StationConnected,
     StationDisconnected,
 )
-from csms.model.ids import EvseRef
 from csms.store import changes
 
 log = logging.getLogger(__name__)
 
 RESTORE_AGAIN_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class FeederStatus:
-    """One feeder now, in W. The cap holds for base load and charging together; the other figures are charging alone."""
-
-    feeder_id: str
-    parent_id: str | None
-    cap_w: int
-    base_w: int
-    room_w: int
-    upper_bound_w: int
-    planned_w: int
-    metered_w: int
 
 
 class ChargingService:
@@ -76,9 +65,21 @@ class ChargingService:
         self._clock, self._stations, self._store, self._settings = clock, stations, store, settings
         self._tree, self._caps = feeders, limits or NoCaps()
         self._cars, self._ledger = Cars(settings.patience_s), Ledger(settings.ramp_s, settings.skew_s)
-        self._outlets = Outlets(stations.stations, self._ledger, feeders, settings.floors, self._cars)
+        self._outlets = Outlets(clock, stations.stations, self._ledger, feeders, settings.floors, self._cars)
         self._journal = Journal(store)
         self.counters = Counters()
+        self._ladders, trials = Ladders(stations.stations, clock), Trials()
+        self._answers = Answers(
+            clock,
+            self._ledger,
+            self._ladders,
+            self._outlets,
+            trials,
+            settings,
+            self.counters,
+            self._obeys,
+            self._look_again,
+        )
         self._dispatcher = Dispatcher(
             clock,
             stations,
@@ -88,13 +89,14 @@ class ChargingService:
             feeders,
             self._caps,
             settings,
-            self.counters,
-            self._floor_installed,
+            self._ladders,
+            trials,
+            self._answers,
         )
         self._planning = Planning(
             clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
         )
-        self._watch = Watch(self._dispatcher, self._outlets, self._cars, settings)
+        self._watch = Watch(self._answers, self._outlets, trials, self._cars, settings)
         self._causes: set[str] = set()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,7 +143,20 @@ class ChargingService:
             upper_bound_w=sum(self._ledger.upper_bound_w(ref, now) for ref in under),
             planned_w=sum(targets[ref].setpoint.value_w for ref in under if ref in targets),
             metered_w=self._outlets.metered_w(feeder_id),
+            unproven_w=unproven_w(self._ledger, under),
+            uncontrollable_w=uncontrollable_w(self._ladders, self._ledger, under),
         )
+
+    def ladder(self, station_id: str) -> LadderStatus:
+        """How far limits of a station are known to act."""
+        refs = self._outlets.of_station(station_id)
+        return ladder_status(station_id, self._ladders, self._ledger, refs, self._clock.now())
+
+    def climb_again(self, station_id: str) -> None:
+        """Begin the ladder of a station at its top."""
+        self._ladders.again(station_id)
+        self._answers.changed(station_id)
+        self._dispatcher.station_up(station_id, restarted=False)
 
     def statuses(self) -> list[FeederStatus]:
         """Every feeder, parents before children."""
@@ -151,9 +166,11 @@ class ChargingService:
         """Every outlet starts at the bound that the last process wrote down (B5)."""
         while True:
             try:
+                await self._journal.restore_ladders(self._ladders)
                 self._outlets.refresh()
                 booted = {id_: station.booted_at for id_, station in self._stations.stations.items()}
-                return await self._journal.restore(self._ledger, booted, self._clock.now())
+                await self._journal.restore(self._ledger, booted, self._clock.now())
+                return self._answers.look(self._clock.now())
             except StoreUnavailable as fault:
                 log.error("upper_bounds_not_read", extra={"fault": str(fault)})
                 await asyncio.sleep(self._clock.wall_s(RESTORE_AGAIN_S))
@@ -174,6 +191,8 @@ class ChargingService:
                 self._dispatcher.station_up(station_id, restarted=True)
             case StationDisconnected():
                 self.wake("station lost")
+            case LimitControlChanged():
+                pass
             case LimitChanged():
                 self._dispatcher.wake()
                 self.wake("limit")
@@ -182,8 +201,12 @@ class ChargingService:
             case _:
                 self._dispatcher.wake()
 
-    def _floor_installed(self, ref: EvseRef) -> None:
-        if self._outlets.session(ref) is not None:
+    def _look_again(self) -> None:
+        self._dispatcher.wake()
+
+    def _obeys(self, station_id: str) -> None:
+        """A station's limits are known to act now."""
+        if any(self._outlets.session(ref) is not None for ref in self._outlets.of_station(station_id)):
             self.wake("station ready")
 
     def _metered(self, event: Metered) -> None:

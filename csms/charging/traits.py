@@ -1,36 +1,112 @@
-"""How one station wants its charging profiles: what its firmware profile knows, else the house rules."""
+"""What a firmware profile knows of limits, and where each of its fields has its effect.
+
+    purposes, unit, unit_key_lies, kind, stack_level, connector, profiles_max, static_key   csms.charging.ladder
+    static_unit, station_only                                                               csms.charging.shaping
+    step_a, steps_a, floor_a, floor_w                         `outlet` below, for csms.charging.discretise
+    reaction_s                                                csms.charging.ledger, csms.charging.watch
+    tx_profile_needs_transaction_id                           none: a TxProfile always names its transaction
+    all others                                                the functions below
+
+A field that is not named in a firmware profile keeps its neutral value.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+from csms.charging.discretise import Outlet
+from csms.charging.ladder import Declared
 from csms.charging.profiles import ProfileRules
-from csms.model.charging_profile import RateUnit
+from csms.model.station import EvseRating
 from csms.station.state import StationState
-from firmware_profiles import Limits, find
+from firmware_profiles import FirmwareProfile, Limits, find
 
 NOTHING_KNOWN = Limits()
 
 
-def limits_of(station: StationState | None) -> Limits:
-    """The limits part of the firmware profile that fits what the station said at boot."""
+def firmware_of(station: StationState | None) -> FirmwareProfile | None:
+    """The firmware profile that fits what the station said at boot; None before it said anything."""
     if station is None or station.identity is None:
-        return NOTHING_KNOWN
-    identity = station.identity
-    return find(identity.vendor, identity.model, identity.firmware).limits
-
-
-def rules_for(station: StationState | None, house: ProfileRules) -> ProfileRules:
-    """Stack level and number of periods for this station."""
-    known = limits_of(station)
-    return replace(
-        house,
-        stack_level=house.stack_level if known.stack_level is None else known.stack_level,
-        periods_max=house.periods_max if known.periods_max is None else min(known.periods_max, house.periods_max),
+        return None
+    said = station.identity
+    kind = next((evse.rating.kind.value for evse in station.evses.values()), "")
+    return find(
+        said.vendor,
+        said.model,
+        said.firmware,
+        station_id=station.station_id,
+        protocol=station.protocol,
+        kind=kind,
     )
 
 
-def known_unit(station: StationState | None) -> RateUnit | None:
-    """The only unit it understands, None when both are worth a try."""
-    unit = limits_of(station).unit
-    return RateUnit(unit) if unit else None
+def limits_of(station: StationState | None) -> Limits:
+    """The limits part of the firmware profile."""
+    known = firmware_of(station)
+    return NOTHING_KNOWN if known is None else known.limits
+
+
+def rules_for(limits: Limits, declared: Declared, house: ProfileRules) -> ProfileRules:
+    """The shape of profiles: the fewest periods of what is known, what is declared and what the house sends.
+
+    `repeat_same` harmful: a limit told twice is ignored by such a station, so it is told once and without an end.
+    """
+    told = limits.periods_max if limits.periods_max is not None else declared.periods_max
+    return replace(
+        house,
+        periods_max=house.periods_max if not told or told < 1 else min(told, house.periods_max),
+        profile_id_max=limits.profile_id_max,
+        renews=repeats(limits),
+        dc_phases=limits.needs_number_phases,
+    )
+
+
+def outlet(rating: EvseRating, phases: int, floor_w: int, limits: Limits) -> Outlet:
+    """An outlet with the steps and minima that its station really has."""
+    return Outlet(
+        rating,
+        phases,
+        floor_w,
+        step_a=limits.step_a,
+        steps_a=limits.steps_a,
+        minimum_a=limits.floor_a,
+        minimum_w=limits.floor_w,
+    )
+
+
+def pauses(limits: Limits) -> bool:
+    """Whether a limit of 0 pauses the car; else 0 is never sent, and the floor is never 0 either."""
+    return limits.zero_means == "pause"
+
+
+def repeats(limits: Limits) -> bool:
+    """Whether the same limit may be told twice within a connection."""
+    return limits.repeat_same != "harmful"
+
+
+def stops_instead(limits: Limits) -> bool:
+    """Whether 0 must be told as a remote stop."""
+    return limits.zero_means == "remote_stop"
+
+
+def forgets_offline(known: FirmwareProfile | None) -> bool:
+    """Whether the station may draw all it can while it is away (SR-10).
+
+    OCPP has profiles survive, and a floor was seen to act; a make that is known by name keeps it only if its firmware
+    profile says so.
+    """
+    return known is not None and known.grade != "generic" and known.limits.after_reconnect == "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """Which proofs are worth asking for; power always counts against a station."""
+
+    offered: bool
+    power: bool
+    composite: bool
+
+
+def proofs(limits: Limits) -> Proofs:
+    """`confirm_by` of the firmware profile."""
+    return Proofs(*(name in limits.confirm_by for name in ("offered", "power", "composite")))

@@ -1,56 +1,150 @@
-"""Metering against what was commanded: is a limit seen to act (SR-08), and what does the car really take?"""
+"""Metering against what was told: does a limit act (SR-08), and what does the car really take?"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from csms.charging.dispatcher import Dispatcher
-from csms.charging.floors import NOMINAL_V
+from csms.charging.answers import Answers
 from csms.charging.journal import Sending
+from csms.charging.ladder import Happening
 from csms.charging.learning import Cars
 from csms.charging.outlets import Outlets
+from csms.charging.proof import Verdict, allowed_w, by_offer
 from csms.charging.settings import ChargingSettings
+from csms.charging.traits import proofs
+from csms.charging.trials import Trial, Trials
 from csms.model.event import Metered
 from csms.model.ids import EvseRef
+from csms.station.metering import readings
+from csms.station.state import OpenSession
+from firmware_profiles import Limits
 
-SEEN_FACTOR = 1.05
-SEEN_MARGIN_W = NOMINAL_V
-"""One ampere (grid-limits B6)."""
 CAR_SETTLES_S = 30.0
 """A car may take this long to come up to a new limit; before that its power says nothing of its own maximum."""
+INTERVAL_MIN_S = 30.0
+"""Energy between two registers closer together than this says too little of the power."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Power in W as metered between `since` and `at` (the same moment for a momentary value)."""
+
+    power_w: float
+    since: datetime
+    at: datetime
 
 
 class Watch:
-    """Looks at every metered value; remembers which profile of each outlet was seen last."""
+    """Looks at every metered value; remembers which limit of each outlet was seen last, and the last registers."""
 
-    def __init__(self, dispatcher: Dispatcher, outlets: Outlets, cars: Cars, settings: ChargingSettings) -> None:
-        self._dispatcher, self._outlets, self._cars = dispatcher, outlets, cars
-        self._ramp = timedelta(seconds=settings.ramp_s)
+    def __init__(
+        self, answers: Answers, outlets: Outlets, trials: Trials, cars: Cars, settings: ChargingSettings
+    ) -> None:
+        self._answers, self._outlets, self._trials, self._cars = answers, outlets, trials, cars
+        self._ramp_s = settings.ramp_s
         self._seen: dict[EvseRef, Sending] = {}
+        self._registers: dict[EvseRef, tuple[datetime, float]] = {}
 
     def metered(self, event: Metered) -> tuple[Sending | None, bool]:
-        """The profile that is now seen to act for the first time, if any, and whether a new plan is worth while."""
+        """The limit that is now seen to be kept for the first time, if any, and whether a new plan is worth while."""
         evse = self._outlets.evse(event.evse)
-        in_force = self._dispatcher.in_force.get(event.evse)
-        if evse is None or evse.session is None or in_force is None or event.session_id != evse.session.session_id:
+        measured = self._measured(event)
+        if evse is None or evse.session is None or event.session_id != evse.session.session_id:
             return None, False
-        sending, since = in_force
         self._cars.observe_phases(event.evse, evse.session.session_id, event.samples)
-        if evse.power_w is None or evse.power_at not in {sample.time for sample in event.samples}:
+        told = self._told(event.evse, evse.session)
+        if told is None or measured is None:
             return None, False
-        return self._first_seen(sending, evse.power_w, evse.power_at, since), self._learn(
-            sending, evse.session.session_id, evse.power_w, evse.power_at, since
-        )
+        sending, since = told
+        limits = self._outlets.limits(event.evse)
+        acts_at = since + timedelta(seconds=max(self._ramp_s, limits.reaction_s or 0.0))
+        self._judge(event, sending, measured, acts_at, evse.session, limits)
+        if sending.session_id is None:
+            return None, False
+        return self._first_seen(sending, measured, acts_at), self._learn(sending, evse.session, measured, acts_at)
 
-    def _first_seen(self, sending: Sending, power_w: float, at: datetime, since: datetime) -> Sending | None:
+    def _told(self, ref: EvseRef, session: OpenSession) -> tuple[Sending, datetime] | None:
+        """What the outlet should keep to: its limit, else its floor, and since when."""
+        if ref in self._answers.in_force:
+            return self._answers.in_force[ref]
+        floor = self._answers.floors.get(ref)
+        return None if floor is None else (floor[0], max(floor[1], session.started_at))
+
+    def _measured(self, event: Metered) -> Measured | None:
+        """The newest power, else the mean power between two registers (stations that meter energy alone)."""
+        evse = self._outlets.evse(event.evse)
+        newest = readings(event.samples)[-1] if event.samples else None
+        if evse is None or newest is None:
+            return None
+        if newest.power_w is not None:
+            current = evse.power_at == newest.time
+            return Measured(newest.power_w, newest.time, newest.time) if current else None
+        if newest.register_wh is None:
+            return None
+        before = self._registers.get(event.evse)
+        passed_s = (newest.time - before[0]).total_seconds() if before is not None else 0.0
+        if before is not None and 0 <= passed_s < INTERVAL_MIN_S:
+            return None
+        self._registers[event.evse] = newest.time, newest.register_wh
+        if before is None or passed_s < 0 or newest.register_wh < before[1]:
+            return None
+        return Measured((newest.register_wh - before[1]) * 3600 / passed_s, before[0], newest.time)
+
+    def _judge(
+        self,
+        event: Metered,
+        sending: Sending,
+        measured: Measured,
+        acts_at: datetime,
+        session: OpenSession,
+        limits: Limits,
+    ) -> None:
+        """What the sample says of the rung on which the limit was told."""
+        ref, rung = event.evse, sending.rung
+        if rung is None:
+            return
+        trial = self._trials.trial(ref, session.session_id, session.started_at)
+        power_w = self._power_w(sending, measured)
+        if measured.since < acts_at:
+            trial.follower.unsettled(power_w)
+            return
+        if proofs(limits).offered and self._offered(event, sending, acts_at):
+            self._answers.happened(ref.station_id, rung, Happening.SHOWN, "offered value")
+        self._follow(ref, trial, sending, power_w, proofs(limits).power)
+
+    def _follow(self, ref: EvseRef, trial: Trial, sending: Sending, power_w: float, may_prove: bool) -> None:
+        assert sending.rung is not None
+        verdict, rungs = trial.sample(sending.setpoint, sending.rung, power_w)
+        if verdict is Verdict.IGNORED:
+            self._answers.happened(ref.station_id, sending.rung, Happening.IGNORED, "metered power")
+        elif verdict is Verdict.SHOWN and may_prove:
+            for rung in rungs:
+                self._answers.happened(ref.station_id, rung, Happening.SHOWN, "metered power")
+        self._answers.sampled(ref)
+
+    def _power_w(self, sending: Sending, measured: Measured) -> float:
+        """Where one value holds for several outlets together, what all of them draw."""
+        if len(sending.refs) == 1 or sending.each:
+            return measured.power_w
+        evses = (self._outlets.evse(ref) for ref in sending.refs)
+        return sum(evse.power_w or 0.0 for evse in evses if evse is not None)
+
+    def _offered(self, event: Metered, sending: Sending, acts_at: datetime) -> bool:
+        evse = self._outlets.evse(event.evse)
+        later = [sample for sample in event.samples if sample.time >= acts_at]
+        rated_w = evse.rating.power_max_w if evse is not None else 0
+        return by_offer(later, sending.setpoint, rated_w) is Verdict.SHOWN
+
+    def _first_seen(self, sending: Sending, measured: Measured, acts_at: datetime) -> Sending | None:
         known = self._seen.get(sending.ref) is sending
-        kept = power_w <= sending.setpoint.value_w * SEEN_FACTOR + SEEN_MARGIN_W * sending.setpoint.phases
-        if known or not kept or at < since + self._ramp:
+        if known or self._power_w(sending, measured) > allowed_w(sending.setpoint) or measured.since < acts_at:
             return None
         self._seen[sending.ref] = sending
         return sending
 
-    def _learn(self, sending: Sending, session_id: int, power_w: float, at: datetime, since: datetime) -> bool:
-        if at < since + max(self._ramp, timedelta(seconds=CAR_SETTLES_S)):
+    def _learn(self, sending: Sending, session: OpenSession, measured: Measured, acts_at: datetime) -> bool:
+        settled_at = acts_at + timedelta(seconds=max(CAR_SETTLES_S - self._ramp_s, 0.0))
+        if measured.since < settled_at or len(sending.refs) > 1:
             return False
-        return self._cars.observe(sending.ref, session_id, power_w, sending.setpoint, at)
+        return self._cars.observe(session.evse, session.session_id, measured.power_w, sending.setpoint, measured.at)

@@ -127,6 +127,9 @@ def _show(text: Text, out: Output, station: dict[str, Any]) -> None:
     )
     out.line("")
     out.table(*_evses(text, station))
+    if station["limits"]:
+        out.line("")
+        out.table(*_limits(text, station["limits"]))
     if station["profiles"]:
         out.line("")
         out.table(*_profiles(text, station))
@@ -149,6 +152,24 @@ def _evse_detail(evse: dict[str, Any]) -> list[Cell]:
         units.percent(session.get("soc_percent")),
         str(session.get("session_id", units.NOTHING)),
         units.local_time(session.get("departure_at")),
+    ]
+
+
+def _limits(text: Text, limits: dict[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
+    """How its limits and its floor are told, and whether they are known to act."""
+    titles = ("role", "state", "since", "proof", "form", "tried")
+    columns = [Column(text(f"station.limits.{title}"), whole=title not in ("form", "proof")) for title in titles]
+    return columns, [_track(text, role, limits[role]) for role in ("limit", "floor")]
+
+
+def _track(text: Text, role: str, track: dict[str, Any]) -> list[Cell]:
+    return [
+        text(f"station.limits.of.{role}"),
+        text(f"station.limits.is.{track['state']}"),
+        units.local_time(track["since"]),
+        track["proof"] or units.NOTHING,
+        track["text"] or units.NOTHING,
+        str(track["tried"]),
     ]
 
 

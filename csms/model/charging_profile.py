@@ -77,9 +77,10 @@ class ChargingProfile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class CompositeSchedule:
     """What a station says it will do: periods from `start`, in `unit`; an empty tuple means the station told nothing.
 
-    A limit of None means "no limit" (stations write -1).
+    A limit of None means "no limit" (stations write -1). Not `sound`: it told something that makes no sense.
     """
 
     start: datetime | None
     unit: RateUnit | None
     periods: tuple[tuple[int, float | None], ...]
+    sound: bool = True

@@ -97,6 +97,15 @@ class LimitChanged(Struct, frozen=True):
     at: datetime
 
 
+class LimitControlChanged(Struct, frozen=True):
+    """How far limits of a station are known to act: `role` floor or limit, `state` as in csms.charging.ladder."""
+
+    station_id: str
+    role: str
+    state: str
+    at: datetime
+
+
 Event = (
     StationConnected
     | StationDisconnected
@@ -109,4 +118,5 @@ Event = (
     | PriorityChargingChanged
     | Metered
     | LimitChanged
+    | LimitControlChanged
 )

@@ -15,6 +15,9 @@ from csms.wire.times import format_time, parse_time
 UNKNOWN = CompositeSchedule(None, None, ())
 """The station accepted and told nothing that could be used (RB-61, RB-62): not a proof of anything."""
 
+GARBLED = CompositeSchedule(None, None, (), sound=False)
+"""The station told something that makes no sense (RB-65): no proof either, and worth telling."""
+
 _FLOAT_NOISE = 1e-6
 
 
@@ -63,8 +66,10 @@ def read_composite(schedule: Mapping[str, Any], start: object, zone: tzinfo = UT
     unit = reading.optional_name(RateUnit, schedule.get("chargingRateUnit"))
     sound = len(starts) == len(periods) and starts[:1] == [0] and starts == sorted(set(starts))
     limits = [limit for _, limit in periods if limit is not None]
-    if unit is None or not sound or len(limits) != len(starts):
+    if not periods:
         return UNKNOWN
+    if unit is None or not sound or len(limits) != len(starts):
+        return GARBLED
     steps = ((start_s, None if limit < 0 else limit) for start_s, limit in zip(starts, limits, strict=True))
     return CompositeSchedule(parse_time(start, zone), unit, tuple(steps))
 

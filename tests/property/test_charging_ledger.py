@@ -55,6 +55,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.piles[ref] = Pile(late_s)
             self.ledger.enrol(ref, ("T",), 1_000, AC.power_max_w)
             self.ledger.confirm_floor(ref, self.now)
+            self.ledger.trust(ref, self.now, floor=True, limit=True)
             self.ledger.note_car(ref, True)
 
     @property

@@ -71,6 +71,7 @@ class World:
             self.ledger.enrol(ref, ("T",), pile.floor_w, AC.power_max_w)
             self.ledger.note_car(ref, True)
             self.ledger.confirm_floor(ref, START)
+            self.ledger.trust(ref, START, floor=True, limit=True)
         self.targets: dict[EvseRef, Target] = {}
         self.waiting: dict[str, tuple[EvseRef, int, float]] = {}
 

@@ -17,9 +17,9 @@ from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
 from csms.charging.settings import ChargingSettings
 from csms.grid.service import LimitService
-from csms.model.charging_profile import ChargingProfile, ProfilePurpose, RateUnit
+from csms.model.charging_profile import ChargingProfile, CompositeSchedule, ProfilePurpose, RateUnit
 from csms.model.clock import Clock
-from csms.model.command import Command, CommandResult, SetChargingProfile
+from csms.model.command import Command, CommandResult, GetCompositeSchedule, GetVariables, SetChargingProfile
 from csms.model.errors import CallTimeout
 from csms.model.inbound import Boot, MeterReport, SessionStarted, SessionStartedReply, SessionStopped, StatusReport
 from csms.model.meter import ENERGY_REGISTER, POWER_IMPORT, Sample
@@ -66,24 +66,56 @@ class Pile:
     floor: ChargingProfile | None = None
     units: tuple[RateUnit, ...] = (RateUnit.A, RateUnit.W)
     silent: bool = False
+    composites: bool = True
     asked: list[SetChargingProfile] = field(default_factory=list)
+    questions: list[Command] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
     at_once: int = 0
 
     async def send(self, command: Command) -> CommandResult:
-        """Take a profile as a pile does."""
-        assert isinstance(command, SetChargingProfile)
-        self.asked.append(command)
+        """Take a profile, answer a question, as a pile does."""
         self.at_once += 1
         assert self.at_once == 1, "one command at a time"
         try:
             await asyncio.sleep(self.clock.wall_s(self.delay_s()))
             if self.silent:
+                self._note(command)
                 raise CallTimeout("no answer")
-            self.statuses.append(self._take(command.profile))
-            return CommandResult(self.statuses[-1])
+            return self._answer(command)
         finally:
             self.at_once -= 1
+
+    def _note(self, command: Command) -> None:
+        if isinstance(command, SetChargingProfile):
+            self.asked.append(command)
+        else:
+            self.questions.append(command)
+
+    def _answer(self, command: Command) -> CommandResult:
+        self._note(command)
+        match command:
+            case SetChargingProfile(profile=profile):
+                self.statuses.append(self._take(profile))
+                return CommandResult(self.statuses[-1])
+            case GetCompositeSchedule(unit=unit):
+                return CommandResult("Accepted", composite=self._composite(unit or RateUnit.A))
+            case GetVariables(names=names):
+                return CommandResult("Accepted", values=dict.fromkeys(names))
+            case _:
+                return CommandResult("Accepted")
+
+    def _composite(self, unit: RateUnit) -> CompositeSchedule:
+        if not self.composites:
+            return CompositeSchedule(None, None, ())
+        limit = self._limit(unit)
+        return CompositeSchedule(self.clock.now(), unit, ((0, limit),))
+
+    def _limit(self, unit: RateUnit) -> float | None:
+        profile = self.tx or self.floor
+        if profile is None or profile.start is None or profile.unit is not unit:
+            return None
+        since_s = (self.clock.now() - profile.start).total_seconds()
+        return [p for p in profile.periods if p.start_s <= since_s][-1].limit
 
     def _take(self, profile: ChargingProfile) -> str:
         if profile.unit not in self.units:

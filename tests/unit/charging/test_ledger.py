@@ -25,6 +25,7 @@ def ledger() -> Ledger:
     for ref in (A, B):
         found.enrol(ref, ("T",), 1_000, 20_000)
         found.confirm_floor(ref, NOW)
+        found.trust(ref, NOW, floor=True, limit=True)
         found.note_car(ref, True)
     return found
 
@@ -82,6 +83,7 @@ def test_a_raise_needs_room_at_every_ancestor() -> None:
     ledger = Ledger()
     for ref in (A, B):
         ledger.enrol(ref, (ref.station_id, "T"), 0, 9_000)
+        ledger.trust(ref, NOW, floor=True, limit=True)
     granted(ledger, B, 4_000)
     room = {"A": 5_000, "B": 9_000, "T": 8_000}
     assert ledger.may_raise(A, 4_000, NOW, room)

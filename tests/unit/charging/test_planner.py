@@ -127,6 +127,7 @@ def test_others_reserve_what_they_may_draw() -> None:
     for name in "ABC":
         ledger.enrol(EvseRef(name, 1), ("N", "T") if name == "C" else ("T",), 1_000, 9_000)
         ledger.confirm_floor(EvseRef(name, 1), NOW)
+        ledger.trust(EvseRef(name, 1), NOW, floor=True, limit=True)
     ledger.acknowledge(EvseRef("C", 1), ledger.send(EvseRef("C", 1), 5_000, NOW, hours(1)), NOW)
     offline = reserved_w(ledger, [A], lambda station: station != "C", NOW)
     assert offline == ({"T": 6_000, "N": 5_000}, {"T": 2_000, "N": 1_000})

@@ -25,6 +25,7 @@ class Bench:
         for ref in (A, B):
             self.ledger.enrol(ref, ("T",), 0, 60_000)
             self.ledger.confirm_floor(ref, NOW)
+            self.ledger.trust(ref, NOW, floor=True, limit=True)
             self.ledger.note_car(ref, True)
         self.situation = Situation(NOW, {"T": 10_000}, lambda _: True, lambda _: True)
 
@@ -108,6 +109,7 @@ def test_one_order_per_station() -> None:
     bench = Bench()
     bench.ledger.enrol(EvseRef("A", 2), ("T",), 0, 60_000)
     bench.ledger.confirm_floor(EvseRef("A", 2), NOW)
+    bench.ledger.trust(EvseRef("A", 2), NOW, floor=True, limit=True)
     target = Target(1, "7", OUTLET, OUTLET.setpoint(3_000))
     found = orders({A: target, EvseRef("A", 2): target}, bench.ledger, bench.situation, RULE)
     assert len(found) == 1

@@ -1,0 +1,264 @@
+"""What an answer means: for the ledger (what counts now), for the ladder (which form is next), for the next round.
+
+Every change of a station's ladder comes through here, so that the ledger always knows what is known to act.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from csms.charging.counters import Counters
+from csms.charging.courier import Outcome
+from csms.charging.journal import Sending
+from csms.charging.ladder import Happening, Role, Rung
+from csms.charging.ladders import COMPOSITE, Change, Ladders
+from csms.charging.ledger import Ledger
+from csms.charging.outlets import Outlets
+from csms.charging.profiles import connector
+from csms.charging.proof import Told, Verdict, by_composite
+from csms.charging.settings import ChargingSettings
+from csms.charging.trials import Trials
+from csms.model.charging_profile import CompositeSchedule, RateUnit
+from csms.model.clock import Clock
+from csms.model.ids import EvseRef
+
+log = logging.getLogger(__name__)
+
+Ask = Callable[[int, RateUnit], Awaitable[CompositeSchedule | None]]
+"""Asks a station for the composite schedule of an EVSE in a unit."""
+
+LOOK_EVERY = timedelta(seconds=30)
+
+HAPPENINGS = {
+    Outcome.ACCEPTED: Happening.ACCEPTED,
+    Outcome.REFUSED: Happening.REFUSED,
+    Outcome.ABSENT: Happening.ABSENT,
+}
+
+
+class Answers:
+    """Keeps what follows. `in_force`: the limit that each outlet accepted last, and when; `floors`: its floor;
+    `told_w`: the last value sent in this connection."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        ledger: Ledger,
+        ladders: Ladders,
+        outlets: Outlets,
+        trials: Trials,
+        settings: ChargingSettings,
+        counters: Counters,
+        obeys: Callable[[str], None],
+        look_again: Callable[[], None],
+    ) -> None:
+        self._clock, self._ledger, self._ladders, self._outlets = clock, ledger, ladders, outlets
+        self._trials, self._settings, self._counters = trials, settings, counters
+        self._obeys, self._look_again = obeys, look_again
+        self.in_force: dict[EvseRef, tuple[Sending, datetime]] = {}
+        self.floors: dict[EvseRef, tuple[Sending, datetime]] = {}
+        self.told_w: dict[EvseRef, int] = {}
+        self.stale: set[EvseRef] = set()
+        self.resting: dict[EvseRef, datetime] = {}
+        self._floors_due: set[EvseRef] = set()
+        self._second_time: set[tuple[str, Rung]] = set()
+        self._leftovers: dict[str, list[int]] = defaultdict(list)
+        self._looked_at: datetime | None = None
+
+    def look(self, now: datetime) -> None:
+        """Forget rests that are over; now and then bring the ledger in step with all that is known to act."""
+        self.resting = {ref: until for ref, until in self.resting.items() if until > now}
+        if self._looked_at is not None and self._looked_at <= now < self._looked_at + LOOK_EVERY:
+            return
+        self._looked_at = now
+        for station_id in {ref.station_id for ref in self._ledger.refs}:
+            self.changed(station_id)
+
+    def changed(self, station_id: str) -> None:
+        """Tell the ledger what is known to act at a station, and who plans when more of it obeys."""
+        floor, limit = (self._ladders.acts(station_id, role) for role in Role)
+        refs, now = self._outlets.of_station(station_id), self._clock.now()
+        before = [self._ledger.account(ref).limit_acts for ref in refs]
+        for ref in refs:
+            self._ledger.trust(ref, now, floor=floor, limit=limit)
+        if limit and not all(before):
+            self._obeys(station_id)
+
+    def floor_due(self, ref: EvseRef) -> bool:
+        """Whether the floor must be told again."""
+        return ref in self._floors_due
+
+    def tell_again(self, ref: EvseRef) -> None:
+        """What the station was told may be lost (another connection)."""
+        self.told_w.pop(ref, None)
+        self.stale.add(ref)
+        self._floors_due.add(ref)
+        self.resting.pop(ref, None)
+
+    def session_over(self, ref: EvseRef, floor_again: bool) -> None:
+        """The session's limit is no longer in force."""
+        self.in_force.pop(ref, None)
+        self.resting.pop(ref, None)
+        if floor_again:
+            self._floors_due.add(ref)
+
+    def leftovers(self, sending: Sending) -> list[int]:
+        """Profiles of rungs that were given up; they would go on to rule beside what is sent now."""
+        return [id_ for id_ in self._leftovers.pop(sending.ref.station_id, []) if id_ != sending.profile_id]
+
+    def withdrawn(self, sending: Sending, rest_s: float) -> None:
+        """A sending that never left."""
+        for ref, sequence in sending.entries:
+            self._ledger.withdraw(ref, sequence)
+        self._rest(sending.ref, rest_s)
+
+    def enter(self, sending: Sending, outcome: Outcome, at: datetime) -> None:
+        """An answer came, or none."""
+        self._counters.sent += 1
+        self.told_w[sending.ref] = sending.setpoint.value_w
+        match outcome:
+            case Outcome.ACCEPTED:
+                self._accepted(sending, at)
+            case Outcome.REFUSED | Outcome.ABSENT:
+                self._refused(sending, HAPPENINGS[outcome])
+            case Outcome.NEVER_SENT:
+                self.withdrawn(sending, self._settings.settle_s)
+            case Outcome.SILENT | Outcome.UNKNOWN:
+                heard = self._outlets.heard_since(sending.ref, sending.sent_at)
+                self._unanswered(sending, heard and outcome is Outcome.SILENT)
+
+    def sampled(self, ref: EvseRef) -> None:
+        """A sample came; where it is part of a trial, the next level may be due."""
+        if not self._ledger.account(ref).limit_acts or not self._ledger.account(ref).floor_acts:
+            self._look_again()
+
+    def happened(self, station_id: str, rung: Rung, happening: Happening, proof: str = "") -> list[Change]:
+        """Move the ladders of a station and draw the consequences."""
+        moved = self._ladders.happened(station_id, rung, happening, proof)
+        for change in moved:
+            if change.before.rung != change.track.rung:
+                self._left(station_id, change)
+        self.changed(station_id)
+        if moved:
+            self._look_again()
+        return moved
+
+    async def prove(self, sending: Sending, ask: Ask) -> None:
+        """Ask for the composite schedule where it could prove what was just accepted."""
+        rung, profile, station_id = sending.rung, sending.profile, sending.ref.station_id
+        role = Role.FLOOR if sending.session_id is None else Role.LIMIT
+        if rung is None or profile is None or not self._ladders.wants_composite(station_id, rung, role):
+            return
+        answer = await ask(connector(rung, sending.ref.evse_id), rung.unit)
+        told = Told(profile.periods[0].limit, rung.unit, self._rated(sending, rung.unit), sending.setpoint.phases)
+        verdict = by_composite(answer, told)
+        if verdict is Verdict.SHOWN:
+            self.happened(station_id, rung, Happening.SHOWN, COMPOSITE)
+        elif verdict is not Verdict.LOWER:
+            log.info("composite_schedule_no_proof", extra={"evse": str(sending.ref), "verdict": verdict.value})
+            self._ladders.composite_failed(station_id, rung, role, odd=verdict is Verdict.ODD)
+            self.changed(station_id)
+
+    def _rated(self, sending: Sending, unit: RateUnit) -> float:
+        """What the station would say of an outlet without a limit, at the least."""
+        evses = [evse for ref in sending.refs if (evse := self._outlets.evse(ref)) is not None]
+        own = evses[:1] if len(evses) == 1 or (sending.rung and not sending.rung.station_wide) else evses
+        if unit is RateUnit.A:
+            return sum(evse.rating.current_max_a for evse in own)
+        return float(sum(evse.rating.power_max_w for evse in own))
+
+    def _accepted(self, sending: Sending, at: datetime) -> None:
+        self._counters.accepted += 1
+        for ref, sequence in sending.entries:
+            self._ledger.acknowledge(ref, sequence, at)
+        if sending.rung is None:
+            self._rest(sending.ref, self._settings.retry_s)
+            return
+        self._second_time.discard((sending.ref.station_id, sending.rung))
+        if sending.session_id is None or sending.rung.lasting:
+            self._floor_taken(sending, at)
+        if sending.session_id is not None:
+            self._in_force(sending, at)
+        self.happened(sending.ref.station_id, sending.rung, Happening.ACCEPTED)
+
+    def _floor_taken(self, sending: Sending, at: datetime) -> None:
+        """A limit that lasts ends in the floor, so it stands for it too."""
+        self._counters.floors_accepted += sending.session_id is None
+        for ref in sending.refs:
+            self._floors_due.discard(ref)
+            self._ledger.confirm_floor(ref, at)
+            if sending.session_id is None:
+                self.floors[ref] = sending, at
+
+    def _in_force(self, sending: Sending, at: datetime) -> None:
+        for ref in sending.refs:
+            self.stale.discard(ref)
+            session = self._outlets.session(ref)
+            if session is not None and (ref != sending.ref or session.session_id == sending.session_id):
+                self.in_force[ref] = sending, at
+
+    def _refused(self, sending: Sending, happening: Happening) -> None:
+        """The next rung, at once; but a rung that is known to work is asked twice: the transaction may just have ended.
+
+        A refused stop is asked for again later.
+        """
+        self._counters.refused += 1
+        for ref, sequence in sending.entries:
+            self._ledger.refuse(ref, sequence)
+        if sending.rung is None or self._session_changed(sending):
+            self._rest(sending.ref, self._settings.retry_s if sending.rung is None else 0.0)
+            return
+        key = sending.ref.station_id, sending.rung
+        if self._is_proven(*key) and key not in self._second_time:
+            self._second_time.add(key)
+            self._rest(sending.ref, self._settings.settle_s)
+            return
+        self._second_time.discard(key)
+        log.info("limit_refused", extra={"evse": str(sending.ref), "rung": str(sending.rung)})
+        self.happened(*key, happening)
+
+    def _unanswered(self, sending: Sending, heard: bool) -> None:
+        """Whether it acts is unknown, so it keeps counting. No reply costs the rung at once where the station was heard
+        in the meantime, else the second time: a single one may be the fault of the line."""
+        self._counters.unanswered += 1
+        for _, sequence in sending.entries:
+            self._ledger.lose(sequence)
+        self._rest(sending.ref, self._settings.settle_s)
+        if sending.rung is None:
+            return
+        key = sending.ref.station_id, sending.rung
+        if not heard and key not in self._second_time:
+            self._second_time.add(key)
+            return
+        self._second_time.discard(key)
+        self.happened(*key, Happening.SILENT)
+
+    def _session_changed(self, sending: Sending) -> bool:
+        session = self._outlets.session(sending.ref)
+        return sending.session_id is not None and (session is None or session.session_id != sending.session_id)
+
+    def _is_proven(self, station_id: str, rung: Rung) -> bool:
+        tracks = [self._ladders.track(station_id, role) for role in Role]
+        return any(track.proven and track.rung == rung for track in tracks)
+
+    def _left(self, station_id: str, change: Change) -> None:
+        """A rung was given up: what was installed on it goes, and everything is told again on the next one."""
+        if change.before.taken and change.before.rung is not None:
+            self._leftovers[station_id] += self._installed(station_id, change.before.rung)
+        for ref in self._outlets.of_station(station_id):
+            self.stale.add(ref)
+            self._trials.forget(ref)
+            if change.track.role is Role.FLOOR:
+                self._ledger.lose_floor(ref)
+                self.floors.pop(ref, None)
+
+    def _installed(self, station_id: str, rung: Rung) -> list[int]:
+        known = [*self.in_force.values(), *self.floors.values()]
+        ids = {s.profile_id for s, _ in known if s.ref.station_id == station_id and s.rung == rung and s.profile}
+        return sorted(ids)
+
+    def _rest(self, ref: EvseRef, delay_s: float) -> None:
+        self.resting[ref] = self._clock.now() + timedelta(seconds=delay_s)
