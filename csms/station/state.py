@@ -99,6 +99,20 @@ class EvseState:
         return bool(self.connectors) and all(status in bad for status in self.connectors.values())
 
 
+@dataclass(slots=True)
+class Awaited:
+    """A remote start or stop that nothing has followed yet. `number` is the remote start id that the station knows."""
+
+    operation_id: int
+    station_id: str
+    kind: str
+    since: datetime
+    id_token: str
+    evse_id: int | None
+    number: int
+    transaction_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class OutsideLimit:
     """A limit that somebody else set on a station or an EVSE (K12)."""

@@ -169,7 +169,7 @@ async def _join(
         return
     claim = await join(context, session, told)
     await context.store.writer.commit([*written, *claim.changes])
-    claim.settle(context)
+    await claim.settle(context, session.evse.station_id)
 
 
 def _update(
