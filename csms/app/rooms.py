@@ -220,6 +220,7 @@ def _gateway(settings: Settings) -> GatewaySettings:
         assume_ocpp16=settings.assume_ocpp16,
         call_timeout_s=settings.call_timeout_s,
         ping_interval_s=settings.ping_interval_s,
+        zone=ZoneInfo(settings.station_time_zone or settings.time_zone),
     )
 
 

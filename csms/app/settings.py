@@ -182,6 +182,7 @@ class Settings(BaseSettings):
     remote_wait_s: float = Field(default=300.0, gt=0)
     ping_interval_s: float = Field(default=60.0, gt=0)
     time_zone: str = "Asia/Shanghai"
+    station_time_zone: str | None = None
     log_level: str = "INFO"
     site: SiteSettings = SiteSettings()
     feeders: list[FeederSettings] = [FeederSettings(id="site", rating_kw=400.0)]
@@ -194,11 +195,11 @@ class Settings(BaseSettings):
     certificates: CertificatesSection = CertificatesSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
-    @field_validator("time_zone")
+    @field_validator("time_zone", "station_time_zone")
     @classmethod
-    def _known_zone(cls, value: str) -> str:
+    def _known_zone(cls, value: str | None) -> str | None:
         try:
-            ZoneInfo(value)
+            ZoneInfo(value or "UTC")
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"{value!r} is no time zone; write one like Asia/Shanghai") from None
         return value

@@ -11,6 +11,7 @@ import ssl
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from http import HTTPStatus
 
 from websockets.http11 import Request
@@ -34,14 +35,14 @@ log = logging.getLogger(__name__)
 NO_COMMON_VERSION = 1002
 DRAIN_S = 5.0
 GOING_AWAY = 1001
-TRANSLATORS = (ocpp16.TRANSLATOR, ocpp201.TRANSLATOR, ocpp21.TRANSLATOR)
+TRANSLATORS = (ocpp16.translator, ocpp201.translator, ocpp21.translator)
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """`versions` are spoken. `assume_ocpp16`: a station that offers no subprotocol speaks 1.6. `limits`: of each link,
-    keep-alives among them; None for the usual ones with `ping_interval_s` (seconds of the wall) before a ping and as
-    long after it.
+    """`versions` are spoken. `assume_ocpp16`: a station that offers no subprotocol speaks 1.6. `zone`: the local time
+    of stations that write times without one (SR-05). `limits`: of each link, keep-alives among them; None for the usual
+    ones with `ping_interval_s` (seconds of the wall) before a ping and as long after it.
     """
 
     host: str = "0.0.0.0"
@@ -51,6 +52,7 @@ class GatewaySettings:
     assume_ocpp16: bool = False
     call_timeout_s: float = 60.0
     ping_interval_s: float = 60.0
+    zone: tzinfo = UTC
     limits: Limits | None = None
 
     def link_limits(self) -> Limits:
@@ -71,7 +73,8 @@ class Gateway:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._settings, self._stations, self._tls = settings, stations, tls
-        self._codecs = {t.protocol: Codec(t) for t in TRANSLATORS if t.protocol in settings.versions}
+        spoken = (translator(settings.zone) for translator in TRANSLATORS)
+        self._codecs = {t.protocol: Codec(t) for t in spoken if t.protocol in settings.versions}
         self._registry = Registry()
         self._listener: Listener | None = None
         self.metrics = Metrics()

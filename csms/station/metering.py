@@ -29,6 +29,7 @@ NO_REGISTERS_WH = (2**31 - 1, 2**32 - 1)
 """What a meter writes that could not be read, or a counter that cannot count further."""
 
 
+BEGIN = "Transaction.Begin"
 _INSIDE = frozenset({"Inlet", "EV", "Body", "Cable", "Upstream"})
 """Where a value is not what the EVSE delivers, unless nothing else is told."""
 
@@ -231,9 +232,13 @@ def _by_time(samples: Sequence[Sample]) -> Sequence[Reading]:
 
 
 def _total(samples: Sequence[Sample], measurand: str) -> float | None:
-    """The row without phase, else the sum of the phase rows L1, L2, L3 (also written L1-N)."""
+    """The row without phase, else the sum of the phase rows L1, L2, L3 (also written L1-N).
+
+    What was at the beginning is told beside what is now by some stations, in any order (pain 23).
+    """
     rows = [s for s in samples if s.measurand == measurand and s.location not in _INSIDE]
     rows = rows or [s for s in samples if s.measurand == measurand]
+    rows = [s for s in rows if s.context != BEGIN] or rows
     whole = [s.value for s in rows if not s.phase]
     if whole:
         return whole[-1]

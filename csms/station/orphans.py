@@ -19,8 +19,6 @@ from csms.store.tables import Session
 NAMELESS = ("0", "-1")
 """What stations write that began while they were offline and have no transaction id."""
 
-BEGIN = "Transaction.Begin"
-
 
 async def keep(context: StationContext, station_id: str, message: SessionStopped, received_at: datetime) -> None:
     """Keep the stop as a notice, with its samples, and what can be made of it."""
@@ -84,7 +82,7 @@ def _rebuilt(
 def _beginning(samples: tuple[Sample, ...], stop_at: datetime) -> Sample | None:
     """The register at the start: named so, or the oldest one before the stop."""
     registers = [s for s in samples if s.measurand == ENERGY_REGISTER and not s.phase and s.trusted_time]
-    named = [s for s in registers if s.context == BEGIN]
+    named = [s for s in registers if s.context == metering.BEGIN]
     older = sorted((s for s in registers if s.time < stop_at), key=lambda sample: sample.time)
     return next(iter(named or older), None)
 

@@ -8,9 +8,10 @@ from datetime import datetime
 from csms.model.errors import StoreUnavailable
 from csms.model.event import StationBooted
 from csms.model.inbound import Boot, BootReply, Heartbeat, HeartbeatReply
-from csms.model.station import RegistrationStatus
+from csms.model.station import RegistrationStatus, StationIdentity
 from csms.station import configuration, local_list
 from csms.station.context import Handlers, StationContext
+from csms.station.state import StationState
 from csms.station.work import Work
 from csms.store import changes
 
@@ -48,8 +49,10 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
         boot_reason=message.reason,
         registration=answer,
     )
+    told = _another_station(station, identity)
+    notices = [changes.add_notice(station_id, received_at, "another_station", told)] if told else []
     try:
-        await context.store.writer.commit([booted, configuration.restarted(station_id)])
+        await context.store.writer.commit([booted, configuration.restarted(station_id), *notices])
     except StoreUnavailable as fault:
         log.warning("boot_not_stored", extra={"station": station_id, "fault": str(fault)})
         return BootReply(RegistrationStatus.PENDING, context.clock.now(), BOOT_AGAIN_S)
@@ -64,6 +67,12 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
     context.bus.publish(StationBooted(station_id, received_at))
     local_list.station_booted(context, station_id)
     return BootReply(RegistrationStatus.ACCEPTED, context.clock.now(), context.settings.heartbeat_s)
+
+
+def _another_station(station: StationState, now: StationIdentity) -> dict[str, object]:
+    """The serial numbers when this is not the station that had the id before: replaced, or two share an id."""
+    before = station.identity.serial if station.identity else ""
+    return {"before": before, "now": now.serial} if before and now.serial and before != now.serial else {}
 
 
 async def heartbeat(

@@ -94,7 +94,7 @@ def _started_offline(
 def _can_be(session: OpenSession, message: SessionStopped, at: datetime) -> bool:
     """By token, time and register; the register at the beginning, when the station tells it, must be the very one."""
     start_wh = session.start_register_wh or 0.0
-    begins = [s.value for s in message.samples if s.measurand == ENERGY_REGISTER and s.context == orphans.BEGIN]
+    begins = [s.value for s in message.samples if s.measurand == ENERGY_REGISTER and s.context == metering.BEGIN]
     same_token = message.id_token.casefold() in ("", session.id_token.casefold())
     in_time = session.started_at <= at + _SKEW
     grown = message.register_wh >= start_wh - metering.REGISTER_NOISE_WH

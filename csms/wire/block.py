@@ -132,9 +132,12 @@ class BlockTranslator:
 
 
 def plain_result(answers: Sequence[Payload]) -> CommandResult:
-    """The status of the first answer, Accepted where the version tells none, and the whole answer."""
+    """The status of the first answer, Accepted where the version tells none, and the whole answer.
+
+    A status that is there and says nothing is no yes.
+    """
     answer = answers[0] if answers else {}
-    return CommandResult(text(answer, "status") or "Accepted", payload=answer)
+    return CommandResult(text(answer, "status") if "status" in answer else "Accepted", payload=answer)
 
 
 def _merged(parts: Iterable[Mapping[Any, Entry]]) -> dict[Any, Entry]:

@@ -7,7 +7,6 @@ their drivers are not refused.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import logging
 from collections import Counter
@@ -32,17 +31,19 @@ class Bystander:
         self.station = station
         self.rounds = 0
         self.wh = 0.0
+        self.enough = False
 
     async def charge(self) -> None:
-        """Until cancelled; raises for the first thing that is not as it should be."""
+        """Until it is enough; raises for the first thing that is not as it should be."""
         self.transaction_id = await self.station.start(1, "GOOD-CARD")
-        while True:
+        while not self.enough:
             assert await self.station.authorize("GOOD-CARD") == "Accepted"
             self.wh += 10
             await self.station.meter(self.transaction_id, self.wh)
             await self.station.call("Heartbeat")
             self.rounds += 1
             await asyncio.sleep(0.02)
+        await self.station.stop(self.transaction_id, self.wh)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -61,12 +62,10 @@ async def bystanders(csms: Central) -> AsyncIterator[list[Bystander]]:
     tasks = [asyncio.create_task(one.charge()) for one in good]
     await csms.until(lambda: all(one.rounds for one in good) or any(task.done() for task in tasks))
     yield good
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
     for one in good:
-        await one.station.stop(one.transaction_id, one.wh)
+        one.enough = True
+    await asyncio.gather(*tasks)
+    for one in good:
         row = await csms.session(one.station.station_id)
         assert (row.status, row.stop_reason, row.flags) == ("ended", "Local", [])
         assert row.energy_wh == pytest.approx(one.wh)

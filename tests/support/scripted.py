@@ -178,6 +178,8 @@ class ScriptedStation:
                     self.central.violations.append(f"{self.station_id}: answer to nothing: {frame}")
         except ConnectionClosed:
             pass
+        if socket is not self._socket:
+            return
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionError("the central system closed the connection"))
