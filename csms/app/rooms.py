@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from fastapi import FastAPI
 
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
-from csms.app.settings import FeederSettings, PartnerSettings, Settings
+from csms.app.settings import FeederSettings, PartnerSettings, Settings, SettingsInvalid
 from csms.app.settings import StationSettings as ConfiguredStation
 from csms.app.upkeep import Upkeep
 from csms.charging.feeder import Feeder, FeederTree
@@ -37,6 +38,7 @@ from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
 from csms.security.authority import LocalAuthority
+from csms.security.contract_check import ContractVerifier, read_roots
 from csms.security.contracts import ContractProvider
 from csms.security.ocsp import OcspClient
 from csms.security.tls import server_context
@@ -128,13 +130,23 @@ def _file_limits(settings: Settings) -> FileLimits:
 
 def _outside(settings: Settings, clock: Clock, files: FileDesk) -> Outside:
     section = settings.certificates
+    responders = OcspClient(section.ocsp_responders)
     return Outside(
         files=files,
         authority=LocalAuthority(settings.data_dir / "pki", clock, section.organization),
-        status_source=OcspClient(section.ocsp_responders),
+        status_source=responders,
         contracts=ContractProvider(section.contract_url),
+        contract_check=_contracts(section.contract_roots, responders, clock),
         organization=section.organization,
     )
+
+
+def _contracts(roots: Sequence[Path], responders: OcspClient, clock: Clock) -> ContractVerifier | None:
+    """Nobody, if no contract is accepted here. Raises SettingsInvalid."""
+    try:
+        return ContractVerifier(responders.status, read_roots(roots), clock) if roots else None
+    except (OSError, ValueError) as fault:
+        raise SettingsInvalid(f"certificates.contract_roots: {fault}") from None
 
 
 async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBus, outside: Outside) -> StationService:

@@ -125,10 +125,12 @@ class CertificatesSection(_Section):
     """Certificates of stations and cars. `organization`: what stands in stations' certificates; empty: anything may.
 
     `ocsp_responders`: hosts that stations may have asked; `contract_url`: the contract certificate provider.
+    `contract_roots`: PEM files of the authorities whose charging contracts are accepted (C07).
     """
 
     organization: str = Field(default="", max_length=64)
     ocsp_responders: list[str] = []
+    contract_roots: list[Path] = []
     contract_url: str = ""
 
 

@@ -10,7 +10,6 @@ import itertools
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -63,7 +62,7 @@ from csms.station import (
 )
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
-from csms.station.ports import ContractCheck, Link
+from csms.station.ports import Link
 from csms.station.pricing import Pricing
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
@@ -189,10 +188,6 @@ class StationService:
     async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
         """Approve, commission or reject a station, or say what its next boot is answered. Raises UnknownStation."""
         await lifecycle.settle(self._context, station_id, stage, wish)
-
-    def judge_contracts_by(self, contracts: ContractCheck) -> None:
-        """Who is asked about contract certificates; until then none can be verified (C07.FR.17)."""
-        self._context.outside = replace(self._context.outside, contract_check=contracts)
 
     async def put_token(self, token: IdToken) -> None:
         """List a token or change it; it counts at once."""
