@@ -23,6 +23,7 @@ from csms.model.errors import (
     StationBusy,
     StationOffline,
     StoreUnavailable,
+    TokenRefused,
     UnknownStation,
 )
 from csms.security.facts import CertificateUnreadable, FirmwareSignatureInvalid
@@ -40,6 +41,7 @@ STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     UnknownStation: 404,
     StationOffline: 409,
     NotInThisVersion: 409,
+    TokenRefused: 409,
     UnknownReservation: 404,
     CostUnknown: 409,
     UnknownLink: 404,

@@ -6,6 +6,7 @@ from datetime import UTC, tzinfo
 
 from csms.model.station import Protocol
 from csms.ocpp201 import (
+    availability,
     calls,
     certificates,
     commands,
@@ -28,6 +29,7 @@ SESSIONS = Block(calls.CALLS, replies.REPLIES, commands.COMMANDS, results.RESULT
 
 BLOCKS = (
     SESSIONS,
+    availability.BLOCK,
     reservation.BLOCK,
     display.BLOCK,
     cost.BLOCK,
