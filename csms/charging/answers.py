@@ -130,6 +130,10 @@ class Answers:
                 heard = self._outlets.heard_since(sending.ref, sending.sent_at)
                 self._unanswered(sending, heard and outcome is Outcome.SILENT)
 
+    def floor_taken(self, ref: EvseRef) -> bool:
+        """Whether a floor may be what holds the outlet."""
+        return self._ledger.account(ref).floor_taken
+
     def sampled(self, ref: EvseRef) -> None:
         """A sample came; where it is part of a trial, the next level may be due."""
         if not self._ledger.account(ref).limit_acts or not self._ledger.account(ref).floor_acts:
@@ -141,6 +145,8 @@ class Answers:
         for change in moved:
             if change.before.rung != change.track.rung:
                 self._left(station_id, change)
+            elif change.before.proven and not change.track.proven:
+                self._try_anew(station_id)
         self.changed(station_id)
         if moved:
             self._look_again()
@@ -179,12 +185,12 @@ class Answers:
             return
         self._second_time.discard((sending.ref.station_id, sending.rung))
         if sending.session_id is None or sending.rung.lasting:
-            self._floor_taken(sending, at)
+            self._floor_installed(sending, at)
         if sending.session_id is not None:
             self._in_force(sending, at)
         self.happened(sending.ref.station_id, sending.rung, Happening.ACCEPTED)
 
-    def _floor_taken(self, sending: Sending, at: datetime) -> None:
+    def _floor_installed(self, sending: Sending, at: datetime) -> None:
         """A limit that lasts ends in the floor, so it stands for it too."""
         self._counters.floors_accepted += sending.session_id is None
         for ref in sending.refs:
@@ -248,12 +254,17 @@ class Answers:
         """A rung was given up: what was installed on it goes, and everything is told again on the next one."""
         if change.before.taken and change.before.rung is not None:
             self._leftovers[station_id] += self._installed(station_id, change.before.rung)
+        self._try_anew(station_id)
         for ref in self._outlets.of_station(station_id):
             self.stale.add(ref)
-            self._trials.forget(ref)
             if change.track.role is Role.FLOOR:
                 self._ledger.lose_floor(ref)
                 self.floors.pop(ref, None)
+
+    def _try_anew(self, station_id: str) -> None:
+        """What was sampled before says nothing of what comes."""
+        for ref in self._outlets.of_station(station_id):
+            self._trials.forget(ref)
 
     def _installed(self, station_id: str, rung: Rung) -> list[int]:
         known = [*self.in_force.values(), *self.floors.values()]

@@ -97,6 +97,7 @@ class Dispatcher:
         """The transaction and its profile are gone; a limit that outlives it goes down to the floor."""
         self.targets.pop(ref, None)
         self._trials.forget(ref)
+        self._ladders.another_session(ref.station_id)
         rung = self._ladders.rung(ref.station_id, Role.LIMIT)
         lasting = rung is not None and rung.lasting
         self._answers.session_over(ref, floor_again=lasting and rung is not None and rung.purpose is not None)
