@@ -17,11 +17,10 @@ from csms.charging.ladder import Happening, Role, Rung
 from csms.charging.ladders import COMPOSITE, Change, Ladders
 from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
-from csms.charging.profiles import connector
 from csms.charging.proof import Told, Verdict, by_composite
 from csms.charging.settings import ChargingSettings
 from csms.charging.trials import Trials
-from csms.model.charging_profile import CompositeSchedule, RateUnit
+from csms.model.charging_profile import CompositeSchedule, ProfilePurpose, RateUnit
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 
@@ -158,9 +157,11 @@ class Answers:
         role = Role.FLOOR if sending.session_id is None else Role.LIMIT
         if rung is None or profile is None or not self._ladders.wants_composite(station_id, rung, role):
             return
-        answer = await ask(connector(rung, sending.ref.evse_id), rung.unit)
         told = Told(profile.periods[0].limit, rung.unit, self._rated(sending, rung.unit), sending.setpoint.phases)
-        verdict = by_composite(answer, told)
+        if told.limit >= told.rated:
+            return
+        whole = rung.purpose is ProfilePurpose.STATION_MAX
+        verdict = by_composite(await ask(0 if whole else sending.ref.evse_id, rung.unit), told)
         if verdict is Verdict.SHOWN:
             self.happened(station_id, rung, Happening.SHOWN, COMPOSITE)
         elif verdict is not Verdict.LOWER:
@@ -169,12 +170,12 @@ class Answers:
             self.changed(station_id)
 
     def _rated(self, sending: Sending, unit: RateUnit) -> float:
-        """What the station would say of an outlet without a limit, at the least."""
-        evses = [evse for ref in sending.refs if (evse := self._outlets.evse(ref)) is not None]
-        own = evses[:1] if len(evses) == 1 or (sending.rung and not sending.rung.station_wide) else evses
+        """What the station would say without a limit, at the least: of the outlet, or of those that share one."""
+        refs = (sending.ref,) if sending.each else sending.refs
+        ratings = [evse.rating for ref in refs if (evse := self._outlets.evse(ref)) is not None]
         if unit is RateUnit.A:
-            return sum(evse.rating.current_max_a for evse in own)
-        return float(sum(evse.rating.power_max_w for evse in own))
+            return sum(rating.current_max_a for rating in ratings)
+        return float(sum(rating.power_max_w for rating in ratings))
 
     def _accepted(self, sending: Sending, at: datetime) -> None:
         self._counters.accepted += 1
