@@ -17,11 +17,10 @@ from csms.charging.ladder import Happening, Role, Rung
 from csms.charging.ladders import COMPOSITE, Change, Ladders
 from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
-from csms.charging.profiles import connector
 from csms.charging.proof import Told, Verdict, by_composite
 from csms.charging.settings import ChargingSettings
 from csms.charging.trials import Trials
-from csms.model.charging_profile import CompositeSchedule, RateUnit
+from csms.model.charging_profile import CompositeSchedule, ProfilePurpose, RateUnit
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 
@@ -130,6 +129,10 @@ class Answers:
                 heard = self._outlets.heard_since(sending.ref, sending.sent_at)
                 self._unanswered(sending, heard and outcome is Outcome.SILENT)
 
+    def floor_taken(self, ref: EvseRef) -> bool:
+        """Whether a floor may be what holds the outlet."""
+        return self._ledger.account(ref).floor_taken
+
     def sampled(self, ref: EvseRef) -> None:
         """A sample came; where it is part of a trial, the next level may be due."""
         if not self._ledger.account(ref).limit_acts or not self._ledger.account(ref).floor_acts:
@@ -141,6 +144,8 @@ class Answers:
         for change in moved:
             if change.before.rung != change.track.rung:
                 self._left(station_id, change)
+            elif change.before.proven and not change.track.proven:
+                self._try_anew(station_id)
         self.changed(station_id)
         if moved:
             self._look_again()
@@ -152,9 +157,11 @@ class Answers:
         role = Role.FLOOR if sending.session_id is None else Role.LIMIT
         if rung is None or profile is None or not self._ladders.wants_composite(station_id, rung, role):
             return
-        answer = await ask(connector(rung, sending.ref.evse_id), rung.unit)
         told = Told(profile.periods[0].limit, rung.unit, self._rated(sending, rung.unit), sending.setpoint.phases)
-        verdict = by_composite(answer, told)
+        if told.limit >= told.rated:
+            return
+        whole = rung.purpose is ProfilePurpose.STATION_MAX
+        verdict = by_composite(await ask(0 if whole else sending.ref.evse_id, rung.unit), told)
         if verdict is Verdict.SHOWN:
             self.happened(station_id, rung, Happening.SHOWN, COMPOSITE)
         elif verdict is not Verdict.LOWER:
@@ -163,12 +170,12 @@ class Answers:
             self.changed(station_id)
 
     def _rated(self, sending: Sending, unit: RateUnit) -> float:
-        """What the station would say of an outlet without a limit, at the least."""
-        evses = [evse for ref in sending.refs if (evse := self._outlets.evse(ref)) is not None]
-        own = evses[:1] if len(evses) == 1 or (sending.rung and not sending.rung.station_wide) else evses
+        """What the station would say without a limit, at the least: of the outlet, or of those that share one."""
+        refs = (sending.ref,) if sending.each else sending.refs
+        ratings = [evse.rating for ref in refs if (evse := self._outlets.evse(ref)) is not None]
         if unit is RateUnit.A:
-            return sum(evse.rating.current_max_a for evse in own)
-        return float(sum(evse.rating.power_max_w for evse in own))
+            return sum(rating.current_max_a for rating in ratings)
+        return float(sum(rating.power_max_w for rating in ratings))
 
     def _accepted(self, sending: Sending, at: datetime) -> None:
         self._counters.accepted += 1
@@ -179,12 +186,12 @@ class Answers:
             return
         self._second_time.discard((sending.ref.station_id, sending.rung))
         if sending.session_id is None or sending.rung.lasting:
-            self._floor_taken(sending, at)
+            self._floor_installed(sending, at)
         if sending.session_id is not None:
             self._in_force(sending, at)
         self.happened(sending.ref.station_id, sending.rung, Happening.ACCEPTED)
 
-    def _floor_taken(self, sending: Sending, at: datetime) -> None:
+    def _floor_installed(self, sending: Sending, at: datetime) -> None:
         """A limit that lasts ends in the floor, so it stands for it too."""
         self._counters.floors_accepted += sending.session_id is None
         for ref in sending.refs:
@@ -248,12 +255,17 @@ class Answers:
         """A rung was given up: what was installed on it goes, and everything is told again on the next one."""
         if change.before.taken and change.before.rung is not None:
             self._leftovers[station_id] += self._installed(station_id, change.before.rung)
+        self._try_anew(station_id)
         for ref in self._outlets.of_station(station_id):
             self.stale.add(ref)
-            self._trials.forget(ref)
             if change.track.role is Role.FLOOR:
                 self._ledger.lose_floor(ref)
                 self.floors.pop(ref, None)
+
+    def _try_anew(self, station_id: str) -> None:
+        """What was sampled before says nothing of what comes."""
+        for ref in self._outlets.of_station(station_id):
+            self._trials.forget(ref)
 
     def _installed(self, station_id: str, rung: Rung) -> list[int]:
         known = [*self.in_force.values(), *self.floors.values()]

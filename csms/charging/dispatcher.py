@@ -84,12 +84,16 @@ class Dispatcher:
         self.wake()
 
     def station_up(self, station_id: str, restarted: bool) -> None:
-        """A station connected or restarted: what it was told is told again (SR-09), once it has settled (SR-06)."""
+        """A station connected or restarted: what it was told is told again (SR-09), once it has settled (SR-06). Only a
+        configuration key stays in its flash memory."""
         self._quiet_until[station_id] = self._clock.now() + timedelta(seconds=self._settings.settle_s)
         forgot = restarted or forgets_offline(firmware_of(self._stations.stations.get(station_id)))
+        rung = self._ladders.rung(station_id, Role.LIMIT)
+        flash = rung is not None and rung.purpose is None
         for ref in [ref for ref in self._ledger.refs if ref.station_id == station_id]:
-            self._answers.tell_again(ref)
-            if forgot:
+            if not flash:
+                self._answers.tell_again(ref)
+            if forgot and not flash:
                 self._ledger.lose_profiles(ref)
         self.wake()
 
@@ -97,6 +101,7 @@ class Dispatcher:
         """The transaction and its profile are gone; a limit that outlives it goes down to the floor."""
         self.targets.pop(ref, None)
         self._trials.forget(ref)
+        self._ladders.another_session(ref.station_id)
         rung = self._ladders.rung(ref.station_id, Role.LIMIT)
         lasting = rung is not None and rung.lasting
         self._answers.session_over(ref, floor_again=lasting and rung is not None and rung.purpose is not None)

@@ -186,15 +186,18 @@ class Happening(StrEnum):
     ABSENT = "action unknown"
     SHOWN = "seen to act"
     IGNORED = "two samples above the limit"
+    UNMOVED = "power does not rise with the limit"
     NEW_FIRMWARE = "other firmware"
     AGAIN = "try again"
 
 
 class Move(StrEnum):
-    """Where a track stands afterwards: on the same rung, on the next one, past all profiles, or at the top again."""
+    """Where a track stands afterwards: on the same rung, on the next one (with this one lost, or put off for another
+    session), past all profiles, or at the top again."""
 
     STAY = "stay"
     STEP = "step"
+    DEFER = "defer"
     SKIP = "skip"
     RESTART = "restart"
 
@@ -208,6 +211,7 @@ _TRYING = {
     Happening.ABSENT: (_N, Move.SKIP),
     Happening.SHOWN: (_C, Move.STAY),
     Happening.IGNORED: (_N, Move.STEP),
+    Happening.UNMOVED: (_N, Move.DEFER),
     **_ANEW,
 }
 
@@ -221,9 +225,10 @@ TABLE: Mapping[State, Mapping[Happening, tuple[State, Move]]] = {
         Happening.ABSENT: (_D, Move.STAY),
         Happening.SHOWN: (_C, Move.STAY),
         Happening.IGNORED: (_D, Move.STAY),  # told once more before the rung is given up
+        Happening.UNMOVED: (_C, Move.STAY),  # a car that wants no more
         **_ANEW,
     },
-    _D: {**_TRYING, Happening.ACCEPTED: (_D, Move.STAY)},
+    _D: {**_TRYING, Happening.ACCEPTED: (_D, Move.STAY), Happening.UNMOVED: (_D, Move.STAY)},
     _X: {**dict.fromkeys(Happening, (_X, Move.STAY)), **_ANEW},
 }
 """(state, happening) -> (state, move). A step that finds no rung left ends in UNCONTROLLABLE, whatever stands here."""
@@ -233,8 +238,9 @@ TABLE: Mapping[State, Mapping[Happening, tuple[State, Move]]] = {
 class Track:
     """One role of one station. `rung` is tried or proven, None before the first try and when none is left.
 
-    `lost`: the rungs that this firmware refused, did not answer or did not obey in this negotiation. `remembered`: what
-    worked before; `taken`: the station has accepted the rung; `proof`: what showed that it acts, or that it does not.
+    `lost`: the rungs that this firmware refused, did not answer or did not obey in this negotiation; `deferred`: those
+    that showed nothing in this session. `remembered`: what worked before; `taken`: the station has accepted the rung;
+    `proof`: what showed that it acts, or that it does not.
     """
 
     role: Role
@@ -242,6 +248,7 @@ class Track:
     rung: Rung | None = None
     remembered: Rung | None = None
     lost: frozenset[Rung] = frozenset()
+    deferred: frozenset[Rung] = frozenset()
     taken: bool = False
     proof: str = ""
 
@@ -265,10 +272,10 @@ class Track:
         settled = self.state in (State.CONFIRMED, State.DOUBTFUL)
         if self.rung is not None and (settled or (self.state is State.NEGOTIATING and self.rung in order)):
             return self
-        rung = _next(remembered_first(self.remembered, order), self.lost)
+        rung = _next(remembered_first(self.remembered, order), self.lost | self.deferred)
         if rung is None:
             return replace(self, rung=None, taken=False, state=State.NEGOTIATING if waits else State.UNCONTROLLABLE)
-        state = State.NEGOTIATING if self.lost else State.UNTRIED
+        state = State.NEGOTIATING if self.lost or self.deferred else State.UNTRIED
         return replace(self, rung=rung, taken=False, state=state)
 
 
@@ -281,6 +288,10 @@ def after(track: Track, happening: Happening, order: Sequence[Rung], proof: str 
             shown = happening is Happening.SHOWN
             taken = track.taken or shown or happening is Happening.ACCEPTED
             return replace(moved, taken=taken, remembered=track.rung if shown else track.remembered)
+        case Move.DEFER:
+            put_off = replace(moved, rung=None, deferred=track.deferred | {rung for rung in (track.rung,) if rung})
+            other = put_off.at(order)
+            return moved if other.over else other
         case Move.STEP:
             return _stepped(moved, {track.rung}, order, waits)
         case Move.SKIP:
@@ -293,7 +304,14 @@ def _stepped(track: Track, gone: Iterable[Rung | None], order: Sequence[Rung], w
     """On the next rung; what was lost is not remembered as working any more."""
     lost = track.lost | {rung for rung in gone if rung is not None}
     kept = None if track.remembered in lost else track.remembered
-    return replace(track, rung=None, lost=lost, remembered=kept).at(order, waits)
+    return replace(track, rung=None, lost=lost, deferred=frozenset(), remembered=kept).at(order, waits)
+
+
+def another_session(track: Track, order: Sequence[Rung]) -> Track:
+    """What was put off is tried again with another car."""
+    if not track.deferred or track.state is not State.NEGOTIATING:
+        return track
+    return replace(track, rung=None, deferred=frozenset()).at(order)
 
 
 def _next(order: Sequence[Rung], lost: frozenset[Rung]) -> Rung | None:

@@ -20,6 +20,7 @@ from csms.charging.ladder import (
     State,
     Track,
     after,
+    another_session,
     limit_order,
     rungs,
 )
@@ -159,6 +160,14 @@ class Ladders:
                 moved.append(Change(station_id, track, self.track(station_id, role), happening, self._clock.now()))
         self._share_proof(station_id)
         return moved
+
+    def another_session(self, station_id: str) -> None:
+        """A session is over."""
+        for role in Role:
+            track = self._standing(station_id).tracks[role]
+            moved = another_session(track, self._order(station_id, role))
+            if moved != track:
+                self._set(station_id, Change(station_id, track, moved, None, self._clock.now()))
 
     def again(self, station_id: str) -> None:
         """Forget what was lost and begin at the top (an operator asks)."""

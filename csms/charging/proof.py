@@ -24,6 +24,7 @@ KEPT_MARGIN_W = NOMINAL_V
 SAMPLES_TO_REFUTE = 2
 ACTIVE_W = 100.0
 """Below this a car draws nothing that would tell of a limit."""
+SAMPLES_UNMOVED = 3
 MOVED = 1.25
 """Two limits must differ by this factor at least before power that follows them shows anything."""
 FOLLOWS = 0.1
@@ -34,11 +35,13 @@ class Verdict(StrEnum):
     """What an answer or a sample says of a limit.
 
     LOWER: the station will draw less, or could not draw more anyway. ODD: it makes no sense or speaks against it.
+    UNMOVED: the limit rose and power did not: the car wants no more, or something else holds it.
     """
 
     SHOWN = "shown"
     LOWER = "lower"
     IGNORED = "ignored"
+    UNMOVED = "unmoved"
     ODD = "odd"
     NOTHING = "nothing"
 
@@ -104,6 +107,7 @@ class Follower:
     followed: list[int] = field(default_factory=list)
     before_w: float | None = None
     above: int = 0
+    unmoved: int = 0
 
     def unsettled(self, power_w: float) -> None:
         """A sample from before the limit in force could act: what the car takes without it."""
@@ -120,8 +124,13 @@ class Follower:
         self.above = 0
         self.followed = [point[0] for point in self.points if _moves_alike(point, (told.value_w, power_w))]
         shown = self._came_down(told, power_w) or bool(self.followed)
+        stays = any(_stays(point, (told.value_w, power_w)) for point in self.points)
+        self.unmoved = self.unmoved + 1 if stays and not shown else 0
         self.points = [point for point in self.points if point[0] != told.value_w][-4:]
         self.points.append((told.value_w, power_w))
+        if self.unmoved >= SAMPLES_UNMOVED:
+            self.unmoved = 0
+            return Verdict.UNMOVED
         return Verdict.SHOWN if shown else Verdict.NOTHING
 
     def has_point(self, told: Setpoint) -> bool:
@@ -132,6 +141,12 @@ class Follower:
         """From above the limit to below it, and not to nothing: then the car may just have finished."""
         before_w, self.before_w = self.before_w, None
         return before_w is not None and before_w > allowed_w(told) and power_w > max(ACTIVE_W, 0.3 * told.value_w)
+
+
+def _stays(lower: tuple[int, float], higher: tuple[int, float]) -> bool:
+    """Whether power is what it was under a clearly lower limit."""
+    rose = higher[0] >= max(lower[0] * MOVED, 1)
+    return rose and abs(higher[1] - lower[1]) <= max(ACTIVE_W, FOLLOWS * lower[1])
 
 
 def _moves_alike(one: tuple[int, float], other: tuple[int, float]) -> bool:

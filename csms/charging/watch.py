@@ -104,7 +104,7 @@ class Watch:
         ref, rung = event.evse, sending.rung
         if rung is None:
             return
-        trial = self._trials.trial(ref, session.session_id, session.started_at)
+        trial = self._trials.trial(ref, session.session_id, event.at)
         power_w = self._power_w(sending, measured)
         if measured.since < acts_at:
             trial.follower.unsettled(power_w)
@@ -118,6 +118,8 @@ class Watch:
         verdict, rungs = trial.sample(sending.setpoint, sending.rung, power_w)
         if verdict is Verdict.IGNORED:
             self._answers.happened(ref.station_id, sending.rung, Happening.IGNORED, "metered power")
+        elif verdict is Verdict.UNMOVED and self._answers.floor_taken(ref):
+            self._answers.happened(ref.station_id, sending.rung, Happening.UNMOVED)
         elif verdict is Verdict.SHOWN and may_prove:
             for rung in rungs:
                 self._answers.happened(ref.station_id, rung, Happening.SHOWN, "metered power")

@@ -90,6 +90,8 @@ KNOWN = {
     "one profile": Manners("one profile", composite="none", known=Limits(profiles_max=1, after_reconnect="kept")),
     "steps": Manners("steps", known=Limits(steps_a=(6, 8, 10, 13, 16), unit="A", after_reconnect="kept")),
 }
+FULL_AT_FIRST = ("tx only", "stack")
+"""They have no floor that acts, so their first car draws all it can until it is told; DC would be more than the cap."""
 OBEDIENT = sorted(name for name, manners in KINDS.items() if manners.controllable)
 
 
@@ -97,7 +99,7 @@ async def day(seed: int, names: list[str], cap_w: int, seconds: int = 3_600) -> 
     """Cars come and go at stations of these kinds; connections drop, stations restart."""
     fleet, chance = Fleet(seed, cap_w, lowest_w=cap_w // 2), random.Random(seed)
     for number, name in enumerate(names):
-        plain = name in KNOWN or not KINDS[name].controllable
+        plain = name in KNOWN or name in FULL_AT_FIRST or not KINDS[name].controllable
         rating = AC22 if plain else chance.choice([AC22, AC22, AC7, DC60])
         fleet.add(f"{number:02}-{name}", (KINDS | KNOWN)[name], rating)
     away: dict[str, int] = {}
@@ -160,7 +162,7 @@ async def test_each_known_trait_alone_is_respected(name: str) -> None:
 async def test_a_mixed_fleet_stays_under_its_cap(seed: int) -> None:
     """Half of the obedient kinds and of the known traits, and all that cannot be limited."""
     names = [*OBEDIENT[seed % 2 :: 2], *sorted(KNOWN)[seed % 2 :: 2], "A", "C", "D"]
-    fleet = await day(seed, names, cap_w=3 * 22_080 + 60_000, seconds=2_400)
+    fleet = await day(seed, names, cap_w=3 * 22_080 + 75_000, seconds=2_400)
     assert fleet.over == []
     assert fleet.uncovered == []
     assert fleet.charging.status("T").uncontrollable_w >= 2 * 22_080

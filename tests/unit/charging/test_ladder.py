@@ -16,6 +16,7 @@ from csms.charging.ladder import (
     State,
     Track,
     after,
+    another_session,
     limit_order,
     rungs,
     static_rung,
@@ -126,6 +127,9 @@ def test_every_state_knows_every_happening(state: State, happening: Happening) -
             assert track.rung == order[1]
             assert track.lost == {order[0]}
             assert not track.taken
+        case Move.DEFER:
+            assert track.rung == order[1]
+            assert (track.lost, track.deferred) == (frozenset(), {order[0]})
         case Move.SKIP:
             assert track.rung is None
             assert track.lost == set(order)
@@ -182,3 +186,14 @@ def test_a_track_that_waits_for_another_is_not_over() -> None:
     over = Track(Role.LIMIT).at(())
     assert over.over
     assert over.at((TOP,)).rung == TOP, "a new rung opens it again"
+
+
+def test_what_was_put_off_is_tried_again_with_another_car() -> None:
+    order = floors()
+    track = Track(Role.FLOOR, State.NEGOTIATING, order[0])
+    for _ in range(len(order) + 3):
+        track = after(track, Happening.UNMOVED, order)
+    assert track.rung == order[-1], "none is lost, so the last one stays"
+    anew = another_session(track, order)
+    assert (anew.rung, anew.deferred) == (order[0], frozenset())
+    assert another_session(anew, order) == anew

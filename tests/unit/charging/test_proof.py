@@ -139,3 +139,11 @@ def test_two_limits_close_together_say_nothing() -> None:
     follower = Follower()
     follower.sample(AC3.setpoint(11_040), 11_000)
     assert follower.sample(AC3.setpoint(11_730), 11_700) is Verdict.NOTHING
+
+
+def test_power_that_does_not_rise_with_the_limit_is_told() -> None:
+    """Something else may hold the car, like a floor that was to be overruled."""
+    follower = Follower()
+    assert follower.sample(AC3.setpoint(0), 0.0) is Verdict.NOTHING
+    assert [follower.sample(AC3.setpoint(4_140), 2.0) for _ in range(3)][-1] is Verdict.UNMOVED
+    assert follower.sample(AC3.setpoint(4_140), 4_000) is Verdict.SHOWN
