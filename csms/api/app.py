@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from csms.api import commands, docs_page, feeders, overview, problems, sessions, stations
+from csms.api import commands, docs_page, feeders, frames, overview, problems, sessions, stations
 from csms.api.body_limit import BodyLimit
 from csms.api.command_bodies import components
 from csms.api.ports import ApiDeps
@@ -36,7 +36,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
     problems.install(app)
     docs_page.install(app)
     app.include_router(_health(deps))
-    for room in (overview, stations, commands, sessions, feeders):
+    for room in (overview, stations, commands, sessions, feeders, frames):
         app.include_router(room.router(deps), prefix=PREFIX)
     for router in deps.routers:
         app.include_router(router)
@@ -64,14 +64,16 @@ def _health(deps: ApiDeps) -> APIRouter:
     async def healthz() -> Health:
         """The process answers, 200 also while it is degraded: a restart would not help."""
         now = deps.condition()
+        traces = "off" if deps.traces is None else deps.traces.fault
         return Health(
-            status="degraded" if now.fault or now.disk_low or now.clock_stepped else "ok",
+            status="degraded" if now.fault or now.disk_low or now.clock_stepped or (deps.traces and traces) else "ok",
             version=deps.version,
             clock_time=deps.clock.now(),
             store=now.fault or "ok",
             store_refused=now.refused,
             disk_free_mb=now.disk_free_mb,
             clock_stepped=now.clock_stepped,
+            traces=traces or "ok",
         )
 
     return routes
