@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
@@ -23,6 +23,8 @@ from csms.station.state import StationState
 from csms.store.samples import StoredSample
 from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
 from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
+from csms.trace.live import Listener
+from csms.trace.reading import Page, Query
 
 
 class StationsPort(Protocol):
@@ -206,6 +208,32 @@ class GatewayPort(Protocol):
         ...
 
 
+class TracesPort(Protocol):
+    """The traces of this server (csms.trace.service.Traces)."""
+
+    def listen(self, stations: Collection[str], actions: Collection[str]) -> Listener:
+        """Look on."""
+        ...
+
+    @property
+    def crowded(self) -> bool:
+        """Whether as many look on as may."""
+        ...
+
+    async def search(self, query: Query) -> Page:
+        """A page of what was noted."""
+        ...
+
+    def counters(self) -> Mapping[str, int]:
+        """Under stable names."""
+        ...
+
+    @property
+    def fault(self) -> str:
+        """Why nothing is written now, as a stable code; empty while all is well."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """How the store and its disk are; `fault` is a stable code, empty while changes are taken."""
@@ -227,6 +255,7 @@ class ApiDeps:
     feeders: FeederPort | None = None
     province: ProvincePort | None = None
     gateway: GatewayPort | None = None
+    traces: TracesPort | None = None
     condition: Callable[[], Condition] = Condition
     routers: Sequence[APIRouter] = ()
     version: str = "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -25,6 +26,7 @@ from csms.charging.planner import NeedsPolicy
 from csms.charging.profiles import ProfileRules
 from csms.charging.service import ChargingService
 from csms.charging.settings import ChargingSettings
+from csms.gateway.ports import forget
 from csms.gateway.server import Gateway, GatewaySettings
 from csms.grid import http as limit_routes
 from csms.grid.service import LimitService
@@ -50,6 +52,7 @@ from csms.station.service import StationService
 from csms.store import changes
 from csms.store.engine import Store, open_store
 from csms.store.outbox import SqlOutbox
+from csms.trace.service import Traces, TraceSettings
 from optimizer import solve
 
 Work = Callable[[], Awaitable[None]]
@@ -69,12 +72,15 @@ class Rooms:
     gateway: Gateway
     api: FastAPI
     files: FileDesk
+    traces: Traces | None = None
     background: list[tuple[str, Work]] = field(default_factory=list)
 
     async def close(self) -> None:
         """After the gateway has stopped and no background work runs."""
         await self.stations.close()
         await self.store.close()
+        if self.traces is not None:
+            await self.traces.close()
 
 
 async def build_rooms(settings: Settings, clock: Clock) -> Rooms:
@@ -97,8 +103,10 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     await limits.restore()
     charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits)
     province, feed = await _province(settings, clock, store, bus, stations)
-    gateway = Gateway(_gateway(settings), clock, stations, tls=_tls(settings))
-    upkeep = Upkeep(settings, clock, store, files=files)
+    traces = _traces(settings, clock)
+    note = traces.note if traces is not None else forget
+    gateway = Gateway(_gateway(settings), clock, stations, tls=_tls(settings), note=note)
+    upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
     api = create_api(
         ApiDeps(
             clock=clock,
@@ -108,6 +116,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             ladders=charging if settings.charging.control else None,
             province=province,
             gateway=gateway,
+            traces=traces,
             condition=upkeep.condition,
             routers=[limit_routes.router(limits, lambda feeder_id: asdict(charging.status(feeder_id)))],
             version=version("csms"),
@@ -121,7 +130,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         background += [("charging", charging.run)]
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
-    return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, files, background)
+    return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, files, traces, background)
 
 
 def _file_limits(settings: Settings) -> FileLimits:
@@ -221,6 +230,23 @@ def _gateway(settings: Settings) -> GatewaySettings:
         call_timeout_s=settings.call_timeout_s,
         ping_interval_s=settings.ping_interval_s,
         zone=ZoneInfo(settings.station_time_zone or settings.time_zone),
+    )
+
+
+def _traces(settings: Settings, clock: Clock) -> Traces | None:
+    section = settings.traces
+    if not section.enabled:
+        return None
+    return Traces(
+        TraceSettings(
+            folder=settings.traces_folder,
+            writer=platform.node() or "csms",
+            keep_days=section.keep_days,
+            bytes_max=section.max_mb * MB,
+            free_min_bytes=settings.disk_free_min_mb * MB,
+            id_tokens=section.id_tokens,
+        ),
+        clock,
     )
 
 

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from csms.model.bounds import STRANGERS_MAX
 from csms.model.errors import CsmsError
+from csms.trace.redaction import Cards
 
 SETTINGS_FILE = "csms.toml"
 FILE_VARIABLE = "CSMS_CONFIG"
@@ -151,6 +152,19 @@ class RetentionSection(_Section):
     security_event_days: int = Field(default=400, ge=0)
 
 
+class TracesSection(_Section):
+    """What stations and this server say to each other, kept for some days; `folder`: in the data folder when empty.
+
+    `id_tokens`: what is kept of the number of a card; `max_mb`: of all files together.
+    """
+
+    enabled: bool = True
+    keep_days: int = Field(default=14, ge=0)
+    max_mb: int = Field(default=10_000, ge=100)
+    id_tokens: Cards = Cards.LAST4
+    folder: Path | None = None
+
+
 class Settings(BaseSettings):
     """Everything `csms serve` can be told."""
 
@@ -193,6 +207,7 @@ class Settings(BaseSettings):
     retention: RetentionSection = RetentionSection()
     files: FilesSection = FilesSection()
     certificates: CertificatesSection = CertificatesSection()
+    traces: TracesSection = TracesSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone", "station_time_zone")
@@ -240,6 +255,11 @@ class Settings(BaseSettings):
     def own_profiles(self) -> Path:
         """Where the user's own firmware profiles are."""
         return self.firmware_profiles_dir or self.data_dir / "firmware_profiles"
+
+    @property
+    def traces_folder(self) -> Path:
+        """Where the files of traces are."""
+        return self.traces.folder or self.data_dir / "traces"
 
     @classmethod
     def settings_customise_sources(

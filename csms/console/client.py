@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -12,6 +15,15 @@ URL_VARIABLE = "CSMS_URL"
 PREFIX = "/api/v1"
 TIMEOUT = httpx.Timeout(75.0, connect=5.0)
 """A station may take 60 s to answer a command; the server answers in milliseconds otherwise."""
+
+
+STREAM = httpx.Timeout(45.0, connect=5.0)
+"""A stream says something every 15 s at the least."""
+
+
+def path_segment(words: str) -> str:
+    """One segment of a path, whatever was typed."""
+    return quote(words, safe="")
 
 
 class Unreachable(Exception):
@@ -48,6 +60,23 @@ class ApiClient:
         """Read below `/api/v1`; parameters that are None are left out."""
         given = {name: _plain(value) for name, value in params.items() if value is not None}
         return self.request("GET", PREFIX + path, params=given)
+
+    def events(self, path: str, **params: Any) -> Iterator[tuple[str, Any]]:
+        """Server-sent events below `/api/v1`, name and decoded data, until the server or the caller ends it."""
+        name = ""
+        try:
+            with self._http.stream("GET", self._url + PREFIX + path, params=params, timeout=STREAM) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    raise Refused(answer.status_code, _document(answer))
+                for line in answer.iter_lines():
+                    field, _, rest = line.partition(":")
+                    if field == "event":
+                        name = rest.strip()
+                    elif field == "data":
+                        yield name, json.loads(rest)
+        except (httpx.TransportError, httpx.InvalidURL, ValueError) as fault:
+            raise Unreachable(self._url, str(fault) or type(fault).__name__) from fault
 
     def put(self, path: str, body: Any) -> Any:
         """Write below `/api/v1`."""

@@ -10,6 +10,13 @@ from csms.model.errors import CsmsError
 from csms.model.inbound import Inbound, Reply
 from csms.station.ports import Link
 
+Note = Callable[[str, int, str, str | bytes, float], None]
+"""Keeps one frame or event: station, kind (csms.trace.notes), action, text, Unix time in seconds. Never waits."""
+
+
+def forget(station_id: str, kind: int, action: str, text: str | bytes, at_s: float) -> None:
+    """A `Note` that keeps nothing."""
+
 
 class StationPort(Protocol):
     """Takes messages of stations; knows who may connect."""
