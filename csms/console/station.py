@@ -1,5 +1,6 @@
-"""`csms station`: list, show, add; `watch` and `log` are in `frames`, what is asked of stations in `station_commands`."""
-
+"""`csms station`: list, show, add; `watch` and `log` stand in `frames`, what is asked of stations in
+`station_commands`.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable
