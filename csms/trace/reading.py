@@ -25,6 +25,8 @@ _EVERYBODY = digest("")
 _KINDS = frozenset(int(kind) for kind in Kind)
 _DIRECTIONS = {"in": frozenset({Kind.IN, Kind.UNREADABLE}), "out": frozenset({Kind.OUT})}
 _Found = tuple[int, int, int, int, str, Note]
+_FINE = frozenset({"[2", "[3", b"[2", b"[3"})
+"""How nearly every frame begins that is no error."""
 _LAST = "~"
 """Behind every key of a segment."""
 
@@ -196,10 +198,11 @@ class _Reader:
         stations, actions = query.stations, self._actions
         return [
             place
-            for place, (kind, station, action) in enumerate(
-                zip(columns.kinds, columns.stations, columns.actions, strict=True)
+            for place, (kind, station, action, text) in enumerate(
+                zip(columns.kinds, columns.stations, columns.actions, columns.texts, strict=True)
             )
             if kind in kinds
+            and not (query.errors and kind <= Kind.OUT and text[:2] in _FINE)
             and (not stations or station in stations or kind == Kind.DROPPED)
             and (not actions or action.lower() in actions)
         ]

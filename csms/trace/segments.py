@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -134,7 +135,10 @@ class SegmentWriter:
         file, segment, self._file, self._segment = self._file, self._segment, None, None
         if file is None or segment is None:
             return
-        os.close(file)
+        try:
+            os.fdatasync(file)
+        finally:
+            os.close(file)
         if self._blocks > 1 and self._size < self._blocks * SMALL_BLOCK_BYTES:
             compact(segment.path)
 
@@ -160,12 +164,15 @@ class SegmentWriter:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         hour = (_EPOCH + timedelta(milliseconds=hour_ms)).strftime(_HOUR)
         taken = [s.number for s in segments(self._folder) if s.hour_ms == hour_ms and s.writer == self._writer]
-        number = max(taken, default=0) + 1
-        path = self._folder / f"{hour}Z-{self._writer}-{number}{SUFFIX}"
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._file, self._segment = file, Segment(hour_ms, self._writer, number, path)
+        for number in count(max(taken, default=0) + 1):
+            path = self._folder / f"{hour}Z-{self._writer}-{number}{SUFFIX}"
+            with contextlib.suppress(FileExistsError):  # another server of this machine, in the same folder
+                self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+                break
+        self._segment = Segment(hour_ms, self._writer, number, path)
         self._count = self._size = self._blocks = 0
-        return file
+        assert self._file is not None
+        return self._file
 
     def _abandon(self, file: int) -> None:
         os.close(file)

@@ -181,3 +181,23 @@ def test_a_busy_hour_has_several_files(tmp_path, monkeypatch) -> None:
     with path.open("rb") as file:
         kept = joined(read_block(file, place, head) for place, head in heads(file))
     assert kept.texts[0] == "0"
+
+
+def test_two_servers_of_one_machine_share_a_folder(tmp_path) -> None:
+    one, two = SegmentWriter(tmp_path, "host"), SegmentWriter(tmp_path, "host")
+    for number in range(3):
+        one.write(columns(note(NOON_MS + number, text=f"one {number}")))
+        two.write(columns(note(NOON_MS + number, text=f"two {number}")))
+    one.close()
+    two.close()
+    assert [texts(s.path) for s in segments.segments(tmp_path)] == [
+        [f"{name} {n}" for n in range(3)] for name in ("one", "two")
+    ]
+
+
+def test_a_number_that_another_server_takes_first_is_no_fault(tmp_path, monkeypatch) -> None:
+    filled(tmp_path, 1)
+    monkeypatch.setattr(segments, "segments", lambda folder: [])
+    SegmentWriter(tmp_path, "gw").write(columns(note(NOON_MS, text="second")))
+    monkeypatch.undo()
+    assert [texts(s.path) for s in segments.segments(tmp_path)] == [["0"], ["second"]]
