@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from csms.api import (
     commands,
+    device,
     docs_page,
     feeders,
     files,
@@ -21,6 +22,7 @@ from csms.api import (
     sessions,
     station_records,
     stations,
+    tokens,
     v2x,
 )
 from csms.api.body_limit import BodyLimit
@@ -58,6 +60,8 @@ def create_api(deps: ApiDeps) -> FastAPI:
         overview,
         stations,
         ladders,
+        device,
+        tokens,
         commands,
         sessions,
         station_records,

@@ -128,6 +128,7 @@ def _keep(section: RetentionSection) -> KeepDays:
         plans=section.plan_days,
         profiles=section.profile_days,
         notices=section.notice_days,
+        events=section.event_days,
         outbox=section.outbox_days,
         streams=section.stream_days,
         v2x=section.v2x_days,
