@@ -1,4 +1,4 @@
-"""`csms station`: list, show, watch, add; what is asked of stations stands in `station_commands`."""
+"""`csms station`: list, show, watch, add; what else there is stands in `PARTS`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text as Styled
 
-from csms.console import layout, operations, station_commands, station_files, units
+from csms.console import (
+    layout,
+    operations,
+    station_commands,
+    station_display,
+    station_files,
+    station_reservations,
+    station_security,
+    units,
+)
 from csms.console.client import ApiClient
 from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
 from csms.texts import Text
+
+PARTS = (station_commands, station_files, operations, station_reservations, station_display, station_security)
+"""What is asked of stations, and what is known of that, by concern."""
 
 
 class Kind(StrEnum):
@@ -32,7 +44,7 @@ def build(text: Text) -> typer.Typer:
     _add_show(app, text)
     _add_watch(app, text)
     _add_add(app, text)
-    for part in (station_commands, station_files, operations):
+    for part in PARTS:
         part.add(app, text)
     return app
 
@@ -41,13 +53,19 @@ def _add_list(app: typer.Typer, text: Text) -> None:
     @app.command("list", help=text("station.list.help"), epilog=example(text, "csms station list --status Faulted"))
     def list_(
         feeder: str | None = typer.Option(None, "--feeder", help=text("station.option.feeder")),
+        site: str | None = typer.Option(None, "--site", help=text("station.option.site")),
         status: str | None = typer.Option(None, "--status", help=text("station.option.status")),
+        vendor: str | None = typer.Option(None, "--vendor", help=text("station.option.vendor")),
+        model: str | None = typer.Option(None, "--model", help=text("station.option.model")),
+        firmware: str | None = typer.Option(None, "--firmware", help=text("station.option.firmware")),
+        version: str | None = typer.Option(None, "--version", help=text("station.option.version")),
         online: bool | None = typer.Option(None, "--online/--offline", help=text("station.option.online")),
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
-            answer = api.get("/stations", feeder_id=feeder, status=status, online=online)
+            kind = {"vendor": vendor, "model": model, "firmware": firmware, "version": version}
+            answer = api.get("/stations", feeder_id=feeder, site_id=site, status=status, online=online, **kind)
             if as_json:
                 out.document(answer)
             else:
