@@ -1,6 +1,5 @@
-"""`csms station`: list, show, add; `watch` and `log` stand in `frames`, what is asked of stations in
-`station_commands`.
-"""
+"""`csms station`: list, show, add; what else there is stands in `PARTS`."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,11 +13,24 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text as Styled
 
-from csms.console import frames, layout, station_commands, units
+from csms.console import (
+    frames,
+    layout,
+    operations,
+    station_commands,
+    station_display,
+    station_files,
+    station_reservations,
+    station_security,
+    units,
+)
 from csms.console.client import path_segment
 from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
 from csms.texts import Text
+
+PARTS = (station_commands, station_files, operations, station_reservations, station_display, station_security)
+"""What is asked of stations, and what is known of that, by concern."""
 
 
 class Kind(StrEnum):
@@ -35,7 +47,8 @@ def build(text: Text) -> typer.Typer:
     _add_show(app, text)
     frames.add_commands(app, text)
     _add_add(app, text)
-    station_commands.add(app, text)
+    for part in PARTS:
+        part.add(app, text)
     return app
 
 
@@ -43,7 +56,12 @@ def _add_list(app: typer.Typer, text: Text) -> None:
     @app.command("list", help=text("station.list.help"), epilog=example(text, "csms station list --status Faulted"))
     def list_(
         feeder: str | None = typer.Option(None, "--feeder", help=text("station.option.feeder")),
+        site: str | None = typer.Option(None, "--site", help=text("station.option.site")),
         status: str | None = typer.Option(None, "--status", help=text("station.option.status")),
+        vendor: str | None = typer.Option(None, "--vendor", help=text("station.option.vendor")),
+        model: str | None = typer.Option(None, "--model", help=text("station.option.model")),
+        firmware: str | None = typer.Option(None, "--firmware", help=text("station.option.firmware")),
+        version: str | None = typer.Option(None, "--version", help=text("station.option.version")),
         online: bool | None = typer.Option(None, "--online/--offline", help=text("station.option.online")),
         watch: bool = typer.Option(False, "--watch", help=text("station.option.watch")),
         every_s: float = typer.Option(1.0, "--every", min=0.2, help=text("station.option.every")),
@@ -52,7 +70,8 @@ def _add_list(app: typer.Typer, text: Text) -> None:
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
-            read = partial(api.get, "/stations", feeder_id=feeder, status=status, online=online)
+            kind = {"vendor": vendor, "model": model, "firmware": firmware, "version": version}
+            read = partial(api.get, "/stations", feeder_id=feeder, site_id=site, status=status, online=online, **kind)
             if watch:
                 _watch(text, out, read, every_s, count)
             elif as_json:
