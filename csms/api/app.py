@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from csms.api import (
     commands,
+    diagnosis,
     docs_page,
     feeders,
     files,
@@ -58,6 +59,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         overview,
         stations,
         ladders,
+        diagnosis,
         commands,
         sessions,
         station_records,

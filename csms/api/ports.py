@@ -16,6 +16,7 @@ from csms.charging.status import LadderStatus
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
+from csms.station.doctor import Finding, LimitFact
 from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
@@ -38,6 +39,10 @@ class StationsPort(Protocol):
 
     async def command(self, station_id: str, command: Command) -> CommandResult:
         """Ask a station; raises the errors of csms.model.errors."""
+        ...
+
+    async def diagnose(self, station_id: str, limits: LimitFact | None = None) -> list[Finding]:
+        """What is wrong with a station; raises UnknownStation."""
         ...
 
     async def set_needs(self, evse: EvseRef, energy_wh: float | None, departure: datetime | None) -> None:
