@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 
 from csms.api import (
     commands,
+    device,
     diagnosis,
     docs_page,
     feeders,
@@ -22,6 +23,7 @@ from csms.api import (
     sessions,
     station_records,
     stations,
+    tokens,
     v2x,
 )
 from csms.api.body_limit import BodyLimit
@@ -60,6 +62,8 @@ def create_api(deps: ApiDeps) -> FastAPI:
         stations,
         ladders,
         diagnosis,
+        device,
+        tokens,
         commands,
         sessions,
         station_records,

@@ -33,6 +33,16 @@ class DiagnosisOut(Out):
     findings: list[FindingOut]
 
 
+class WishOut(Out):
+    """A setting by the station's own name. `words`: it is a list that must hold these; `fixed`: it never changes."""
+
+    name: str
+    value: str
+    of: Literal["house", "profile"]
+    words: list[str]
+    fixed: bool
+
+
 def router(deps: ApiDeps) -> APIRouter:
     """The routes over `deps`."""
     routes = APIRouter(prefix="/stations", tags=["stations"])
@@ -48,6 +58,11 @@ def router(deps: ApiDeps) -> APIRouter:
             serious=any(finding.severity == "serious" for finding in found),
             findings=[_view(text, finding) for finding in found],
         )
+
+    @routes.get("/{station_id}/wishes", summary="Show how a station should be configured")
+    async def show_wishes(station_id: str) -> list[WishOut]:
+        """What the house wishes and its firmware profile recommends; get_variables tells what it is configured to."""
+        return [WishOut.model_validate(wish, from_attributes=True) for wish in deps.stations.wishes(station_id)]
 
     return routes
 

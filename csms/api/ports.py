@@ -16,13 +16,15 @@ from csms.charging.status import LadderStatus
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
+from csms.model.station import RegistrationStatus, Stage
 from csms.station.doctor import Finding, LimitFact
 from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
+from csms.station.wishes import Wish
 from csms.store.samples import StoredSample
-from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent
-from csms.store.tables import PlanRow, ProfileRow, Session, Station
+from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
+from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
 
 
 class StationsPort(Protocol):
@@ -45,6 +47,22 @@ class StationsPort(Protocol):
         """What is wrong with a station; raises UnknownStation."""
         ...
 
+    async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
+        """Approve, commission or reject; raises UnknownStation."""
+        ...
+
+    async def put_token(self, token: IdToken) -> None:
+        """List a token or change it."""
+        ...
+
+    async def delete_token(self, id_token: str) -> bool:
+        """Take a token off; False when it was not listed."""
+        ...
+
+    def wishes(self, station_id: str) -> list[Wish]:
+        """How a station should be configured; raises UnknownStation."""
+        ...
+
     async def set_needs(self, evse: EvseRef, energy_wh: float | None, departure: datetime | None) -> None:
         """What the driver wants; raises UnknownStation."""
         ...
@@ -52,6 +70,18 @@ class StationsPort(Protocol):
 
 class ReadPort(Protocol):
     """Stored rows (the reader of csms.store)."""
+
+    async def variables(self, station_id: str) -> Sequence[VariableRow]:
+        """What a station is configured to."""
+        ...
+
+    async def token(self, id_token: str) -> IdToken | None:
+        """One token."""
+        ...
+
+    async def token_page(self, after: str = "", limit: int = 100) -> Sequence[IdToken]:
+        """Tokens in their order."""
+        ...
 
     async def stations(self) -> Sequence[Station]:
         """All stations."""

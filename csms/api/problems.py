@@ -21,6 +21,7 @@ from csms.model.errors import (
     NotInThisVersion,
     PeerError,
     StationBusy,
+    StationNotAccepted,
     StationOffline,
     StoreUnavailable,
     UnknownStation,
@@ -39,6 +40,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     UnknownStation: 404,
     StationOffline: 409,
+    StationNotAccepted: 409,
     NotInThisVersion: 409,
     UnknownReservation: 404,
     CostUnknown: 409,

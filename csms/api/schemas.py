@@ -154,7 +154,10 @@ class EvseOut(Out):
 
 
 class StationOut(Out):
-    """One station. `registered` False: let in as a stranger."""
+    """One station. `registered` False: let in as a stranger.
+
+    `stage` is seen, approved, commissioned or rejected; `registration` is what its last boot was answered.
+    """
 
     station_id: str
     registered: bool
@@ -166,6 +169,13 @@ class StationOut(Out):
     model: str
     serial: str
     firmware: str
+    stage: str
+    registration: str
+    boot_reason: str
+    iccid: str
+    imsi: str
+    meter_type: str
+    meter_serial: str
     booted_at: datetime | None
     last_seen_at: datetime | None
     power_w: float

@@ -22,6 +22,18 @@ from csms.store.tables import PlanRow, ProfileRow, Session, Station
 UNKNOWN = "Unknown"
 """The state of an EVSE that has not reported yet."""
 
+_TOLD_AT_BOOT = (
+    "vendor",
+    "model",
+    "serial",
+    "firmware",
+    "boot_reason",
+    "iccid",
+    "imsi",
+    "meter_type",
+    "meter_serial",
+)
+
 _BY_URGENCY = (
     ConnectorStatus.FAULTED,
     ConnectorStatus.CHARGING,
@@ -94,10 +106,9 @@ def station_fields(state: StationState, row: Station | None) -> dict[str, Any]:
         "feeder_id": state.feeder_id,
         "online": state.online,
         "protocol": protocol,
-        "vendor": row.vendor if row else "",
-        "model": row.model if row else "",
-        "serial": row.serial if row else "",
-        "firmware": row.firmware if row else "",
+        **{name: getattr(row, name) if row else "" for name in _TOLD_AT_BOOT},
+        "stage": state.stage.value,
+        "registration": state.registration.value,
         "booted_at": state.booted_at,
         "last_seen_at": state.last_seen_at,
         "power_w": station_power_w(state),

@@ -28,7 +28,7 @@ from csms.gateway.server import Gateway, GatewaySettings
 from csms.grid import http as limit_routes
 from csms.grid.service import LimitService
 from csms.model.clock import Clock
-from csms.model.station import Protocol
+from csms.model.station import Protocol, RegistrationStatus
 from csms.province.client import Partner
 from csms.province.crypto import Secrets
 from csms.province.feed import ProvinceFeed, Site
@@ -140,9 +140,15 @@ def _outside(settings: Settings, clock: Clock, files: FileDesk) -> Outside:
 async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBus, outside: Outside) -> StationService:
     house = StationSettings(
         accept_unknown=settings.accept_unknown,
+        unknown_boot=RegistrationStatus(settings.unknown_boot),
         strangers_max=settings.strangers_max,
         unknown_tokens=settings.unknown_tokens,
+        refuse_concurrent=settings.refuse_concurrent,
+        master_pass_group=settings.master_pass_group,
+        keep_local_lists=settings.keep_local_lists,
+        read_device_model=settings.read_device_model,
         heartbeat_s=settings.heartbeat_s,
+        meter_interval_s=settings.meter_interval_s,
         boot_grace_s=settings.boot_grace_s,
         remote_wait_s=settings.remote_wait_s,
         plans=settings.charging.control,

@@ -140,7 +140,10 @@ class RetentionSection(_Section):
     plan_days: int = Field(default=400, ge=0)
     profile_days: int = Field(default=400, ge=0)
     notice_days: int = Field(default=400, ge=0)
+    event_days: int = Field(default=400, ge=0)
     outbox_days: int = Field(default=90, ge=0)
+    stream_days: int = Field(default=30, ge=0)
+    v2x_days: int = Field(default=400, ge=0)
     state_days: int = Field(default=90, ge=0)
     file_days: int = Field(default=90, ge=0)
     security_event_days: int = Field(default=400, ge=0)
@@ -162,11 +165,17 @@ class Settings(BaseSettings):
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
     accept_unknown: bool = False
+    unknown_boot: Literal["Accepted", "Pending", "Rejected"] = "Accepted"
     strangers_max: int = Field(default=STRANGERS_MAX, ge=0)
     ocpp_versions: list[Literal["1.6", "2.0.1", "2.1"]] = Field(default=["1.6", "2.0.1", "2.1"], min_length=1)
     assume_ocpp16: bool = False
     unknown_tokens: bool = True
+    refuse_concurrent: bool = False
+    master_pass_group: str = ""
+    keep_local_lists: bool = False
+    read_device_model: bool = False
     heartbeat_s: int = Field(default=300, ge=10)
+    meter_interval_s: int = Field(default=60, ge=1)
     call_timeout_s: float = Field(default=60.0, gt=0)
     boot_grace_s: float = Field(default=30.0, ge=0)
     remote_wait_s: float = Field(default=300.0, gt=0)

@@ -30,13 +30,14 @@ from csms.charging.ports import Stations
 from csms.charging.rounds import Order, Situation, Target, orders
 from csms.charging.settings import ChargingSettings
 from csms.charging.shaping import Shaper
-from csms.charging.traits import firmware_of, forgets_offline, limits_of, outlet, repeats
+from csms.charging.traits import forgets_offline, limits_of, outlet
 from csms.charging.trials import Trials, floor_first, level
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.model.event import LimitControlChanged
 from csms.model.ids import EvseRef
 from csms.station.state import StationState
+from csms.station.wishes import firmware_of
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Dispatcher:
         self._clock, self._stations, self._journal = clock, stations, journal
         self._ledger, self._outlets, self._tree, self._caps = ledger, outlets, tree, caps
         self._settings, self._ladders, self._trials, self._answers = settings, ladders, trials, answers
-        self._shaper = Shaper(stations.stations, ladders, ledger, outlets, settings)
+        self._shaper = Shaper(stations.stations, ladders, ledger, outlets, settings, answers.told_w)
         self.targets: dict[EvseRef, Target] = {}
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -191,7 +192,7 @@ class Dispatcher:
             same = session is not None and session.session_id == target.session_id
             if same and self._ledger.account(ref).limit_acts and not self._floor_is_shown_first(ref, target, now):
                 live[ref] = target
-        return self._varied(self._slowed(self._shared(live | self._tried(now, room_w, live)), now))
+        return self._slowed(self._shared(live | self._tried(now, room_w, live)), now)
 
     def _slowed(self, targets: dict[EvseRef, Target], now: datetime) -> dict[EvseRef, Target]:
         """A configuration key is written to flash memory: raises wait for a while, decreases never do."""
@@ -204,17 +205,6 @@ class Dispatcher:
             kept = self._outlets.at_most(ref, self._ledger.told_w(ref))
             if target.setpoint.value_w > kept.value_w and now < told[1] + FLASH_REST:
                 targets[ref] = replace(target, setpoint=kept)
-        return targets
-
-    def _varied(self, targets: dict[EvseRef, Target]) -> dict[EvseRef, Target]:
-        """Some stations ignore a limit that they are told twice in one connection: the first one of a session is a step
-        lower then."""
-        for ref, target in targets.items():
-            fresh = self._ledger.account(ref).commanded is None and target.setpoint.value_w > 0
-            told_w = self._answers.told_w.get(ref)
-            if fresh and told_w == target.setpoint.value_w and not repeats(limits_of(self._station(ref))):
-                lower = target.outlet.at_most(target.setpoint.value_w - target.outlet.step_w)
-                targets[ref] = replace(target, setpoint=lower)
         return targets
 
     def _station(self, ref: EvseRef) -> StationState:

@@ -284,7 +284,7 @@ def after(track: Track, happening: Happening, order: Sequence[Rung], proof: str 
         case Move.STEP:
             return _stepped(moved, {track.rung}, order, waits)
         case Move.SKIP:
-            return _stepped(moved, {rung for rung in (track.rung, *order) if rung and rung.purpose}, order, waits)
+            return _stepped(moved, {track.rung, *(rung for rung in order if rung.purpose)}, order, waits)
         case Move.RESTART:
             return Track(track.role, remembered=track.remembered).at(order, waits)
 

@@ -16,7 +16,7 @@ from csms.charging.outlets import Outlets
 from csms.charging.profiles import Lease, ProfileRules, connector, floor_profile, lease, limit_profile
 from csms.charging.rounds import Order, Situation, enter
 from csms.charging.settings import ChargingSettings
-from csms.charging.traits import limits_of, pauses, rules_for, stops_instead
+from csms.charging.traits import limits_of, pauses, repeats, rules_for, stops_instead
 from csms.model.charging_profile import ProfilePurpose
 from csms.model.command import Command, RemoteStop, SetChargingProfile, SetVariables
 from csms.model.ids import EvseRef
@@ -35,7 +35,10 @@ class Reach(NamedTuple):
 
 
 class Shaper:
-    """Knows of every station how its limits look. Enters in the ledger what an order means for other outlets."""
+    """Knows of every station how its limits look. Enters in the ledger what an order means for other outlets.
+
+    `told_w`: the last value that an outlet was told in this connection.
+    """
 
     def __init__(
         self,
@@ -44,9 +47,10 @@ class Shaper:
         ledger: Ledger,
         outlets: Outlets,
         settings: ChargingSettings,
+        told_w: Mapping[EvseRef, int],
     ) -> None:
         self._stations, self._ladders, self._ledger = stations, ladders, ledger
-        self._outlets, self._settings = outlets, settings
+        self._outlets, self._settings, self._told_w = outlets, settings, told_w
 
     def lease(self, ref: EvseRef, lease_s: float, now: datetime) -> Lease:
         """How long a limit told to this outlet counts."""
@@ -81,6 +85,7 @@ class Shaper:
 
     def limit(self, order: Order, rung: Rung, now: datetime, situation: Situation) -> Sending:
         """The limit of a session; where it reaches further than its outlet, what that means for the others."""
+        order = self._varied(order, situation)
         reach = self.reach(order.ref, rung)
         told, entries = self._shared(order, reach, situation)
         sending = Sending(
@@ -97,6 +102,16 @@ class Shaper:
         )
         stopping = isinstance(sending.command, RemoteStop)
         return replace(sending, rung=None, refs=(order.ref,)) if stopping else sending
+
+    def _varied(self, order: Order, situation: Situation) -> Order:
+        """Some stations ignore a limit that they are told twice in one connection: they are told a step less."""
+        same = self._told_w.get(order.ref) == order.setpoint.value_w > 0
+        if not same or repeats(self._limits(order.ref)):
+            return order
+        lower = order.target.outlet.at_most(order.setpoint.value_w - order.target.outlet.step_w)
+        self._ledger.withdraw(order.ref, order.sequence)
+        sequence = enter(order.ref, lower, self._ledger, situation, self._settings.lease)
+        return replace(order, setpoint=lower, sequence=sequence)
 
     def _shared(
         self, order: Order, reach: Reach, situation: Situation

@@ -351,6 +351,8 @@ class Connection:
             self._metrics.call(call.action, "refused")
             await self._note_refusal(call, fault)
             answer = encode_refusal(self.protocol, call.unique_id, fault)
+            if fault.code is RpcErrorCode.SECURITY_ERROR:
+                return answer  # not for good: the same call may come again when the station is accepted
         except Exception as fault:
             return self._own_fault(call, fault)
         if isinstance(call, Call):

@@ -6,20 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from csms.model.command import Command, CommandResult
+from csms.model.hashes import CertificateHash, HashAlgorithm
 from csms.model.inbound import Inbound, Reply
 
 Hash = Annotated[str, Meta(min_length=1, max_length=128)]
-
-
-class HashAlgorithm(StrEnum):
-    """How a certificate is named."""
-
-    SHA256 = "SHA256"
-    SHA384 = "SHA384"
-    SHA512 = "SHA512"
 
 
 class RootUse(StrEnum):
@@ -39,15 +32,6 @@ class CertificateUse(StrEnum):
     V2G = "V2GRootCertificate"
     MOBILITY_OPERATOR = "MORootCertificate"
     V2G_CHAIN = "V2GCertificateChain"
-
-
-class CertificateHash(Struct, frozen=True):
-    """The name of a certificate: hashes of its issuer's name and key, and its number, as a station writes it."""
-
-    algorithm: HashAlgorithm
-    issuer_name_hash: str
-    issuer_key_hash: str
-    serial_number: str
 
 
 class CertificateStatusQuery(Inbound, frozen=True):

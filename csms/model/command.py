@@ -91,7 +91,10 @@ class SetVariables(Command, frozen=True):
 
 
 class GetVariables(Command, frozen=True):
-    """Read settings by name; no name asks a 1.6 station for all."""
+    """Read settings by name, as SetVariables has them; no name asks a 1.6 station for all.
+
+    2.0.1 names may say more: `Component@instance/evse/connector.Variable@instance#Target`.
+    """
 
     names: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
 
@@ -161,7 +164,8 @@ class CommandResult:
 
     `values` for GetVariables (name -> value, None when unknown or write-only) and SetVariables (name -> status);
     `composite` for GetCompositeSchedule; `payload` is the whole answer as received. `operation_id` names what goes on
-    after the answer (an update, an upload, a report), None when nothing does.
+    after the answer (an update, an upload, a report), None when nothing does. `records` are the single things that the
+    answer tells, of a type that belongs to the command (VariableAnswer, MonitorAnswer, ...).
     """
 
     status: str
@@ -170,6 +174,7 @@ class CommandResult:
     data: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
     operation_id: int | None = None
+    records: tuple[Struct, ...] = ()
 
     @property
     def accepted(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from csms.model.authorization import ClearCache
 from csms.model.battery_swap import RequestBatterySwap
 from csms.model.certificates import DeleteCertificate, GetInstalledCertificates, InstallCertificate
 from csms.model.command import (
@@ -24,11 +25,21 @@ from csms.model.command import (
     UnlockConnector,
 )
 from csms.model.cost import UpdateCost
+from csms.model.customer import CustomerInformation
 from csms.model.der import ClearDerControl, GetDerControl, SetDerControl
+from csms.model.device import GetBaseReport, GetReport, SetNetworkProfile
 from csms.model.display import ClearDisplayMessage, GetDisplayMessages, SetDisplayMessage
 from csms.model.event_stream import AdjustEventStream, GetEventStreams
 from csms.model.firmware import PublishFirmware, UnpublishFirmware, UpdateFirmware
+from csms.model.local_list import GetLocalListVersion, SendLocalList
 from csms.model.logs import RequestLog
+from csms.model.monitoring import (
+    ClearVariableMonitoring,
+    GetMonitoringReport,
+    SetMonitoringBase,
+    SetMonitoringLevel,
+    SetVariableMonitoring,
+)
 from csms.model.payment import WebPaymentStarted
 from csms.model.reservation import CancelReservation, ReserveNow
 from csms.model.security import SetPassword
@@ -71,6 +82,18 @@ COMMANDS: Mapping[str, type[Command]] = {
     "install_certificate": InstallCertificate,
     "get_installed_certificates": GetInstalledCertificates,
     "delete_certificate": DeleteCertificate,
+    "get_base_report": GetBaseReport,
+    "get_report": GetReport,
+    "set_network_profile": SetNetworkProfile,
+    "set_monitoring_base": SetMonitoringBase,
+    "set_monitoring_level": SetMonitoringLevel,
+    "set_variable_monitoring": SetVariableMonitoring,
+    "clear_variable_monitoring": ClearVariableMonitoring,
+    "get_monitoring_report": GetMonitoringReport,
+    "customer_information": CustomerInformation,
+    "clear_cache": ClearCache,
+    "get_local_list_version": GetLocalListVersion,
+    "send_local_list": SendLocalList,
     "call": RawCall,
     "set_v2x_profile": SetV2xProfile,
     "update_dynamic_schedule": UpdateDynamicSchedule,

@@ -11,6 +11,7 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from csms.model.cost import PersonalMessage
+from csms.model.hashes import ContractLink
 from csms.model.meter import Sample, SignedValue
 from csms.model.session import AuthorizationStatus, ChargingState, StopReason
 from csms.model.station import ConnectorStatus, RegistrationStatus, StationIdentity
@@ -62,18 +63,28 @@ class StatusReport(Inbound, frozen=True):
 
 
 class Authorize(Inbound, frozen=True):
-    """May this id token charge?"""
+    """May this id token charge? A contract comes with its certificate (PEM), or with the names of its chain (C07)."""
 
     id_token: str
     token_type: str = ""
+    certificate: str = ""
+    chain: tuple[ContractLink, ...] = ()
 
 
 class AuthorizeReply(Reply, frozen=True):
-    """The answer, with what the station may cache."""
+    """The answer, with what the station may cache until `expires_at`.
+
+    `evse_ids`: the only ones that the token may use, empty for all. `languages` are tags like en-US, the first one is
+    preferred. `message` is shown to the driver. `certificate_status` is empty when no contract was asked about.
+    """
 
     status: AuthorizationStatus
     group_id: str = ""
     expires_at: datetime | None = None
+    evse_ids: tuple[int, ...] = ()
+    languages: tuple[str, ...] = ()
+    message: str = ""
+    certificate_status: str = ""
 
 
 class SessionStarted(Inbound, frozen=True):

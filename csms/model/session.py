@@ -44,10 +44,15 @@ class ChargingState(StrEnum):
 
 
 class AuthorizationStatus(StrEnum):
-    """Answer about an id token: what both versions can say."""
+    """Answer about an id token: what both versions can say, then what 1.6 has no word for."""
 
     ACCEPTED = "Accepted"
     BLOCKED = "Blocked"
     EXPIRED = "Expired"
     INVALID = "Invalid"
     CONCURRENT_TX = "ConcurrentTx"
+    NO_CREDIT = "NoCredit"
+    NOT_ALLOWED_TYPE_EVSE = "NotAllowedTypeEVSE"
+    NOT_AT_THIS_LOCATION = "NotAtThisLocation"
+    NOT_AT_THIS_TIME = "NotAtThisTime"
+    UNKNOWN = "Unknown"

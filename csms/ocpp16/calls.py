@@ -32,6 +32,10 @@ def _boot(payload: Payload, received_at: datetime, zone: tzinfo) -> Boot:
             model=text(payload, "chargePointModel"),
             serial=text(payload, "chargePointSerialNumber") or text(payload, "chargeBoxSerialNumber"),
             firmware=text(payload, "firmwareVersion"),
+            iccid=text(payload, "iccid"),
+            imsi=text(payload, "imsi"),
+            meter_type=text(payload, "meterType"),
+            meter_serial=text(payload, "meterSerialNumber"),
         )
     )
 

@@ -5,7 +5,19 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from csms.model.station import Protocol
-from csms.ocpp16 import calls, certificates, commands, firmware, logs, replies, reservation, results, security
+from csms.ocpp16 import (
+    calls,
+    certificates,
+    commands,
+    device,
+    firmware,
+    id_tokens,
+    logs,
+    replies,
+    reservation,
+    results,
+    security,
+)
 from csms.ocpp16.actions import OUTGOING
 from csms.ocpp16.hot import HOT
 from csms.wire.block import Block, BlockTranslator
@@ -15,6 +27,8 @@ SESSIONS = Block(calls.CALLS, replies.REPLIES, commands.COMMANDS, results.RESULT
 
 BLOCKS = (
     SESSIONS,
+    device.BLOCK,
+    id_tokens.BLOCK,
     reservation.BLOCK,
     firmware.BLOCK,
     logs.BLOCK,

@@ -1,4 +1,4 @@
-"""Requests of 2.0.1 stations (OCPP 2.0.1 part 2, blocks B, C, E, G, J, P) as neutral messages."""
+"""Requests of 2.0.1 stations (OCPP 2.0.1 part 2, blocks B, E, G, J, P) as neutral messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import orjson
 
 from csms.model.errors import PeerError, RpcErrorCode
 from csms.model.inbound import (
-    Authorize,
     Boot,
     DataTransfer,
     Heartbeat,
@@ -35,6 +34,8 @@ def _boot(payload: Payload, received_at: datetime, zone: tzinfo) -> Boot:
         model=text(station, "model"),
         serial=text(station, "serialNumber"),
         firmware=text(station, "firmwareVersion"),
+        iccid=text(section(station, "modem"), "iccid"),
+        imsi=text(section(station, "modem"), "imsi"),
     )
     return Boot(identity, text(payload, "reason"))
 
@@ -53,11 +54,6 @@ def _status(payload: Payload, received_at: datetime, zone: tzinfo) -> StatusRepo
         status=status,
         time=parse_time(payload.get("timestamp"), zone),
     )
-
-
-def _authorize(payload: Payload, received_at: datetime, zone: tzinfo) -> Authorize:
-    token = section(payload, "idToken")
-    return Authorize(text(token, "idToken"), text(token, "type"))
 
 
 def _transaction_event(payload: Payload, received_at: datetime, zone: tzinfo) -> TransactionEvent:
@@ -126,7 +122,6 @@ CALLS: Mapping[str, ReadCall] = {
     "BootNotification": _boot,
     "Heartbeat": _heartbeat,
     "StatusNotification": _status,
-    "Authorize": _authorize,
     "TransactionEvent": _transaction_event,
     "MeterValues": _meter_values,
     "DataTransfer": _data_transfer,

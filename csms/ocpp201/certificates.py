@@ -7,7 +7,6 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from csms.model.certificates import (
-    CertificateHash,
     CertificatesFound,
     CertificateStatusQuery,
     CertificateStatusReply,
@@ -19,6 +18,7 @@ from csms.model.certificates import (
     InstallCertificate,
 )
 from csms.model.command import CommandResult
+from csms.model.hashes import CertificateHash
 from csms.wire.block import Block, Calls, plain_result
 from csms.wire.hashes import read_hash, write_hash
 from csms.wire.reading import items, optional_name, section, text

@@ -11,18 +11,15 @@ from csms.model.command import (
     Command,
     GetCompositeSchedule,
     GetTransactionStatus,
-    GetVariables,
     RemoteStart,
     RemoteStop,
     Reset,
     SendData,
     SetChargingProfile,
-    SetVariables,
     Trigger,
     UnlockConnector,
 )
 from csms.model.errors import NotInThisVersion
-from csms.ocpp201 import variables
 from csms.wire.block import Calls, WriteCommand, present
 from csms.wire.schedules import encode_schedule, encode_validity
 from csms.wire.translator import Payload
@@ -48,17 +45,6 @@ _TRIGGERS: Mapping[str, str] = {
     "SignChargePointCertificate": "SignChargingStationCertificate",
 }
 """MessageTriggerEnumType; the names of 1.6 are understood too."""
-
-
-def _set_variables(command: SetVariables) -> Calls:
-    data = [{**variables.parse(name), "attributeValue": value} for name, value in command.values.items()]
-    return [("SetVariables", {"setVariableData": data})]
-
-
-def _get_variables(command: GetVariables) -> Calls:
-    if not command.names:
-        raise NotInThisVersion("OCPP 2.0.1 stations are asked for named variables; GetBaseReport tells them all")
-    return [("GetVariables", {"getVariableData": [variables.parse(name) for name in command.names]})]
 
 
 def _send_data(command: SendData) -> Calls:
@@ -177,8 +163,6 @@ def _trigger(command: Trigger) -> Calls:
 
 
 COMMANDS: Mapping[type[Command], WriteCommand] = {
-    SetVariables: _set_variables,
-    GetVariables: _get_variables,
     SendData: _send_data,
     RemoteStart: _request_start,
     RemoteStop: _remote_stop,

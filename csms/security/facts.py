@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
-from csms.model.certificates import CertificateHash, HashAlgorithm
 from csms.model.errors import CsmsError
+from csms.model.hashes import CertificateHash, HashAlgorithm
 
 CHUNK_BYTES = 1 << 20
 

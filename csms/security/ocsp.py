@@ -14,8 +14,8 @@ import httpx
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
 
-from csms.model.certificates import CertificateHash, HashAlgorithm
 from csms.model.errors import CsmsError
+from csms.model.hashes import CertificateHash, HashAlgorithm
 
 TIMEOUT_S = 10.0
 """The station waits for the answer, and with it its other messages."""

@@ -6,7 +6,6 @@ import logging
 from datetime import datetime
 
 from csms.model.certificates import (
-    CertificateHash,
     CertificatesFound,
     CertificateStatusQuery,
     CertificateStatusReply,
@@ -19,6 +18,7 @@ from csms.model.certificates import (
 )
 from csms.model.command import CommandResult
 from csms.model.errors import CsmsError
+from csms.model.hashes import CertificateHash
 from csms.model.security import SigningUse
 from csms.security.contracts import ProviderUnavailable
 from csms.security.facts import facts, serial_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,10 +16,10 @@ from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.model.inbound import Inbound, Reply
-from csms.model.station import CurrentKind, EvseRating
+from csms.model.station import CurrentKind, EvseRating, RegistrationStatus
 from csms.station.bus import EventBus
 from csms.station.files import FileDesk
-from csms.station.ports import CertificateAuthority, ContractProvider, StatusSource
+from csms.station.ports import CertificateAuthority, ContractCheck, ContractProvider, StatusSource
 from csms.station.pricing import EnergyPrice, Pricing
 from csms.station.starts import RecentSessions, Start, Transaction
 from csms.station.state import EvseState, StationState
@@ -38,14 +39,24 @@ THREE_PHASE_32_A = EvseRating(CurrentKind.AC, 3, 32.0, 22_080)
 class StationSettings:
     """House rules. `unknown_tokens` False refuses cards that are not listed.
 
+    `unknown_boot` is what the boot of a stranger is answered. `refuse_concurrent` lets a token charge at one EVSE at a
+    time. Tokens of the group `master_pass_group` may end every session and start none (C16). `keep_local_lists`: lists
+    that stations have follow the tokens by themselves. `read_device_model`: stations that are new or changed are asked
+    for all that they can tell (B07.FR.14).
     `plans`: whether somebody makes charging profiles here. `remote_wait_s`: how long a remote start or stop may take to
     come true. `price_per_kwh`: what drivers are told that a kWh costs, None for nothing.
     """
 
     accept_unknown: bool = False
+    unknown_boot: RegistrationStatus = RegistrationStatus.ACCEPTED
     strangers_max: int = STRANGERS_MAX
     unknown_tokens: bool = True
+    refuse_concurrent: bool = False
+    master_pass_group: str = ""
+    keep_local_lists: bool = False
+    read_device_model: bool = False
     heartbeat_s: int = 300
+    meter_interval_s: int = 60
     boot_grace_s: float = 30.0
     default_feeder: str = ""
     default_site: str = ""
@@ -71,6 +82,7 @@ class Outside:
     authority: CertificateAuthority | None = None
     status_source: StatusSource | None = None
     contracts: ContractProvider | None = None
+    contract_check: ContractCheck | None = None
     organization: str = ""
 
 
@@ -78,7 +90,7 @@ class Outside:
 class StationContext:
     """Shared by the blocks of one `StationService`. `awaited`: remote starts and stops that nothing has followed yet;
     `held`: reservations that stations may hold; both by id. `wanted`: availability by station, EVSE and connector.
-    `spawn` starts work that goes on after an answer.
+    `spawn` starts work that goes on after an answer. `lists_due`: local lists follow the tokens soon.
     """
 
     clock: Clock
@@ -100,6 +112,8 @@ class StationContext:
     pricing: Pricing = field(init=False)
     operation_turns: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     tokens: TokenBook = field(init=False)
+    list_turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    lists_due: bool = False
 
     def __post_init__(self) -> None:
         self.pricing = EnergyPrice(self.settings.price_per_kwh)
@@ -113,6 +127,13 @@ class StationContext:
         if evse_id not in station.evses:
             station.evses[evse_id] = EvseState(EvseRef(station_id, evse_id), self.settings.default_rating)
         return station.evses[evse_id]
+
+    def count_stranger(self, station: StationState) -> None:
+        """Strangers are counted, because only so many are let in."""
+        if station.registered:
+            self.strangers.discard(station.station_id)
+        else:
+            self.strangers.add(station.station_id)
 
     def event_time(self, said: datetime | None, received_at: datetime) -> datetime:
         """The station's time when it is usable, else the time of arrival (RB-35: clocks at 1970, pain 22)."""

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 
+from csms.model.device import folded
 from csms.model.meter import ENERGY_REGISTER
-from csms.model.station import ConnectorStatus
+from csms.model.station import ConnectorStatus, CurrentKind
 from csms.station.context import StationContext
 from csms.station.doctor import (
     METER_SILENT_S,
@@ -22,7 +23,8 @@ from csms.station.doctor import (
 )
 from csms.station.firmware import UPDATE
 from csms.station.state import OpenSession, StationState
-from csms.store.station_tables import StateChange
+from csms.station.wishes import Wish, firmware_of, wishes
+from csms.store.station_tables import StateChange, VariableRow
 from csms.store.tables import Connector, Notice
 
 ROWS = 200
@@ -56,7 +58,29 @@ async def diagnose(context: StationContext, station_id: str, limits: LimitFact |
             flags=flags,
             versions=(str(versions["agreed"]), str(versions["spoken"])) if versions else None,
             firmware=updates[0].status if updates else "",
+            differs=await _differs(context, station),
         )
+    )
+
+
+def wished(context: StationContext, station: StationState) -> list[Wish]:
+    """How a station should be configured."""
+    house = context.settings
+    dc = any(evse.rating.kind is CurrentKind.DC for evse in station.evses.values())
+    known = firmware_of(station)
+    return wishes(
+        known, station.protocol, dc=dc, heartbeat_s=house.heartbeat_s, meter_interval_s=house.meter_interval_s
+    )
+
+
+async def _differs(context: StationContext, station: StationState) -> tuple[str, ...]:
+    """Names of settings that are known to be other than they should be; what was never read is not judged."""
+    rows = await context.store.reader.find(VariableRow, station_id=station.station_id)
+    told = {row.key: row.value for row in rows if row.value is not None}
+    return tuple(
+        wish.name
+        for wish in wished(context, station)
+        if folded(wish.name) in told and not wish.met(told[folded(wish.name)])
     )
 
 

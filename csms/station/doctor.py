@@ -114,7 +114,8 @@ class LimitFact:
 class Facts:
     """A station at the moment `now`. `happened`: how often each notice came lately; `flags`: of its last sessions.
 
-    `versions`: agreed and spoken, when they differ; `firmware`: the last word about its last update.
+    `versions`: agreed and spoken, when they differ; `firmware`: the last word about its last update;
+    `differs`: settings that are known to be other than they should be.
     """
 
     now: datetime
@@ -132,6 +133,7 @@ class Facts:
     flags: Mapping[str, int] = field(default_factory=dict)
     versions: tuple[str, str] | None = None
     firmware: str = ""
+    differs: tuple[str, ...] = ()
 
     def ago_s(self, moment: datetime) -> float:
         """Seconds since then."""
@@ -248,6 +250,11 @@ def _firmware(facts: Facts) -> Iterator[Finding]:
         yield Finding("firmware_failed", Severity.WARNING, {"status": facts.firmware})
 
 
+def _configuration(facts: Facts) -> Iterator[Finding]:
+    if facts.differs:
+        yield Finding("configuration_differs", Severity.WARNING, {"names": ", ".join(facts.differs)})
+
+
 Rule = Callable[[Facts], Iterator[Finding]]
 
 RULES: tuple[Rule, ...] = (
@@ -262,4 +269,5 @@ RULES: tuple[Rule, ...] = (
     _commands,
     _transactions,
     _firmware,
+    _configuration,
 )

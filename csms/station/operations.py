@@ -44,6 +44,8 @@ REFUSED = (
     "NotSupportedPriority",
     "NotSupportedState",
     "NotSupportedMessageFormat",
+    "EmptyResultSet",
+    "Invalid",
 )
 """Answers after which nothing goes on."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol as Interface
 
-from csms.model.certificates import CertificateHash, ContractRequest
+from csms.model.authorization import ContractStatus
+from csms.model.certificates import ContractRequest
 from csms.model.command import Command, CommandResult
+from csms.model.hashes import CertificateHash, ContractLink
 from csms.model.security import SigningUse
 from csms.model.station import Protocol
 from csms.security.requests import SigningRequest
@@ -28,6 +31,17 @@ class Link(Interface):
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection (a newer one replaced it, or the server stops)."""
+        ...
+
+
+class ContractCheck(Interface):
+    """Judges contract certificates by asking their issuers (OCSP), or by what these said lately (C07.FR.05)."""
+
+    async def check(self, certificate: str, chain: Sequence[ContractLink]) -> ContractStatus:
+        """What is known of a chain in PEM, or of the certificates that are named; one of the two may be missing.
+
+        Whatever it raises means that the chain cannot be verified (C07.FR.17).
+        """
         ...
 
 

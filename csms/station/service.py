@@ -9,14 +9,15 @@ import asyncio
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from csms.model.clock import Clock
-from csms.model.command import Command, CommandResult, Trigger
-from csms.model.errors import CallTimeout, CsmsError, PeerError, StationOffline, StoreUnavailable, UnknownStation
+from csms.model.command import Command, CommandResult
+from csms.model.errors import CallTimeout, CsmsError, StationOffline, StoreUnavailable, UnknownStation
 from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
@@ -28,12 +29,15 @@ from csms.model.inbound import (
     StatusReport,
     TransactionEvent,
 )
+from csms.model.station import RegistrationStatus, Stage
 from csms.station import (
     authorization,
     availability,
     battery_swap,
     certificates,
+    configuration,
     cost,
+    customer,
     data_transfer,
     der,
     diagnosis,
@@ -41,8 +45,11 @@ from csms.station import (
     driver_checks,
     event_streams,
     firmware,
+    lifecycle,
+    local_list,
     logs,
     metering,
+    monitoring,
     provisioning,
     registration,
     remote_control,
@@ -58,15 +65,17 @@ from csms.station import (
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
 from csms.station.doctor import Finding, LimitFact
-from csms.station.ports import Link
+from csms.station.ports import ContractCheck, Link
 from csms.station.pricing import Pricing
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
 from csms.station.vendor_messages import VendorMessages
+from csms.station.wishes import Wish
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.engine import Store
 from csms.store.station_tables import Operation
+from csms.store.tables import IdToken
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +87,9 @@ HANDLERS: Handlers = {
     **transaction_events.HANDLERS,
     **metering.HANDLERS,
     **data_transfer.HANDLERS,
+    **configuration.HANDLERS,
+    **monitoring.HANDLERS,
+    **customer.HANDLERS,
     **reservation.HANDLERS,
     **display.HANDLERS,
     **smart_charging.HANDLERS,
@@ -93,6 +105,10 @@ HANDLERS: Handlers = {
 }
 
 PERFORMERS: Performers = {
+    **configuration.PERFORMERS,
+    **monitoring.PERFORMERS,
+    **customer.PERFORMERS,
+    **local_list.PERFORMERS,
     **availability.PERFORMERS,
     **remote_control.PERFORMERS,
     **reservation.PERFORMERS,
@@ -173,6 +189,25 @@ class StationService:
         """Make a station known, or change its site, feeder or nameplates."""
         await registration.register(self._context, registered)
 
+    async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
+        """Approve, commission or reject a station, or say what its next boot is answered. Raises UnknownStation."""
+        await lifecycle.settle(self._context, station_id, stage, wish)
+
+    def judge_contracts_by(self, contracts: ContractCheck) -> None:
+        """Who is asked about contract certificates; until then none can be verified (C07.FR.17)."""
+        self._context.outside = replace(self._context.outside, contract_check=contracts)
+
+    async def put_token(self, token: IdToken) -> None:
+        """List a token or change it; it counts at once."""
+        await authorization.put_token(self._context, token)
+        local_list.tokens_changed(self._context)
+
+    async def delete_token(self, id_token: str) -> bool:
+        """Take a token off; False when it was not listed."""
+        was_listed = await authorization.delete_token(self._context, id_token)
+        local_list.tokens_changed(self._context)
+        return was_listed
+
     def admit(self, station_id: str) -> bool:
         """Whether this station may connect: registered, or strangers are let in and are not too many already."""
         context = self._context
@@ -206,15 +241,19 @@ class StationService:
     async def receive(self, station_id: str, message: Inbound, received_at: datetime) -> Reply:
         """Handle one message; what it says is durable when this returns.
 
-        Raises StoreUnavailable when it could not be stored (the station will send it again).
+        Raises PeerError (SecurityError) for what a station that is not accepted may not say, StoreUnavailable when it
+        could not be stored (the station will send it again).
         """
         station = self._context.stations[station_id]
         station.last_seen_at = received_at
         async with self._turns[station_id]:
+            extras: list[Inbound] = []
             while isinstance(message, Extended):
-                for extra in message.extras:
-                    await HANDLERS[type(extra)](self._context, station_id, extra, received_at)
+                extras += message.extras
                 message = message.message
+            lifecycle.check_message(station, message)
+            for extra in extras:
+                await HANDLERS[type(extra)](self._context, station_id, extra, received_at)
             return await HANDLERS[type(message)](self._context, station_id, message, received_at)
 
     def take(
@@ -225,6 +264,8 @@ class StationService:
         """
         writer, turn, planner = self._context.store.writer, self._turns.get(station_id), PLANNERS.get(type(message))
         if planner is None or (turn is not None and turn.locked()) or not writer.has_room:
+            return False
+        if self._context.stations[station_id].registration is not RegistrationStatus.ACCEPTED:
             return False
         work = planner(self._context, station_id, message, received_at)
         if work is None:
@@ -237,12 +278,13 @@ class StationService:
         return True
 
     async def command(self, station_id: str, command: Command) -> CommandResult:
-        """Ask a station. Raises UnknownStation, StationOffline and what `Link.send` raises."""
+        """Ask a station. Raises UnknownStation, StationOffline, StationNotAccepted and what `Link.send` raises."""
         station = self._context.stations.get(station_id)
         if station is None:
             raise UnknownStation(f"no station {station_id!r} is registered")
         if station.link is None:
             raise StationOffline(f"station {station_id} is not connected")
+        lifecycle.check_command(station, command)
         performer = PERFORMERS.get(type(command))
         try:
             if performer is None:
@@ -260,6 +302,12 @@ class StationService:
         if station_id not in self._context.stations:
             raise UnknownStation(f"no station {station_id!r} is registered")
         return await diagnosis.diagnose(self._context, station_id, limits)
+
+    def wishes(self, station_id: str) -> list[Wish]:
+        """How a station should be configured. Raises UnknownStation."""
+        if station_id not in self._context.stations:
+            raise UnknownStation(f"no station {station_id!r} is registered")
+        return diagnosis.wished(self._context, self._context.stations[station_id])
 
     def misheard(self, station_id: str) -> None:
         """A frame of the station could not be read."""
@@ -286,14 +334,24 @@ class StationService:
 
     async def close(self) -> None:
         """End what still waits in the background."""
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """What fails without anybody waiting for it is told in the log."""
+        self._tasks.discard(task)
+        fault = None if task.cancelled() else task.exception()
+        if isinstance(fault, CsmsError):
+            log.warning("background_work_failed", extra={"code": fault.code, "detail": str(fault)})
+        elif fault is not None:
+            log.error("background_work_failed", exc_info=fault)
 
     async def _note_sign_of_life(self, station_id: str, at: datetime, link: Link) -> None:
         """Nobody was told that this is kept, so a database that is away is no reason to send a station away."""
@@ -306,13 +364,10 @@ class StationService:
         """Some stations never boot by themselves: go on as accepted and ask once (SR-07, RB-14)."""
         await asyncio.sleep(self._context.clock.wall_s(self._context.settings.boot_grace_s))
         station = self._context.stations[station_id]
-        if station.booted or station.link is not link:
+        if station.booted or station.link is not link or station.boot_wish is not RegistrationStatus.ACCEPTED:
             return
-        station.booted = True
-        try:
-            await link.send(Trigger("BootNotification"))
-        except (CsmsError, PeerError) as fault:
-            log.info("boot_not_triggered", extra={"station": station_id, "fault": str(fault)})
+        station.booted, station.registration = True, RegistrationStatus.ACCEPTED
+        await lifecycle.ask_for_boot(station, link)
 
 
 def _start(row: Any) -> Start:

@@ -9,7 +9,7 @@ from csms.model.charging_profile import CompositeSchedule
 from csms.model.cost import PersonalMessage
 from csms.model.ids import EvseRef
 from csms.model.smart_charging import EvNeeds
-from csms.model.station import ConnectorStatus, EvseRating, StationIdentity
+from csms.model.station import ConnectorStatus, EvseRating, RegistrationStatus, Stage, StationIdentity
 from csms.station.manners import Manners
 from csms.station.ports import Link
 from csms.station.sequence import EventSequence
@@ -113,8 +113,12 @@ class OutsideLimit:
 
 @dataclass(slots=True)
 class StationState:
-    """One station. `aside`: sessions that hold no EVSE now, by transaction (its EVSE is not known yet, or it began
-    while the station was offline); `limits`: by EVSE and source. `protocol`: what it spoke last.
+    """One station.
+
+    `booted`: a boot was accepted, or none will come (SR-07). `boot_wish` is what its next boot is answered,
+    `registration` what its last one was; `solicited` is what it may say although it is not accepted (see `lifecycle`).
+    `aside`: sessions that hold no EVSE now, by transaction (its EVSE is not known yet, or it began while the station
+    was offline); `limits`: by EVSE and source. `protocol`: what it spoke last.
     """
 
     station_id: str
@@ -128,6 +132,10 @@ class StationState:
     identity: StationIdentity | None = None
     booted_at: datetime | None = None
     last_seen_at: datetime | None = None
+    stage: Stage = Stage.COMMISSIONED
+    boot_wish: RegistrationStatus = RegistrationStatus.ACCEPTED
+    registration: RegistrationStatus = RegistrationStatus.ACCEPTED
+    solicited: set[str] = field(default_factory=set)
     connected_at: datetime | None = None
     status: ConnectorStatus | None = None
     aside: dict[str, OpenSession] = field(default_factory=dict)

@@ -53,8 +53,18 @@ async def event(
 
 
 async def _judged(context: StationContext, station_id: str, message: TransactionEvent) -> AuthorizeReply | None:
-    """The state of the token that came along."""
-    return await judge(context, message.id_token) if message.id_token else None
+    """The state of the token that came along, which may be that of a start button without any (C02.FR.02)."""
+    if not message.id_token and not message.token_type:
+        return None
+    session = context.stations[station_id].session(message.transaction_id)
+    return await judge(
+        context,
+        message.id_token,
+        station_id,
+        evse_id=message.evse_id or (session.evse.evse_id if session else None),
+        token_type=message.token_type,
+        starting=message.kind == "Started" or message.trigger == "Authorized",
+    )
 
 
 def plan_event(

@@ -30,7 +30,7 @@ async def started(
     context: StationContext, station_id: str, message: SessionStarted, received_at: datetime
 ) -> SessionStartedReply:
     """1.6 StartTransaction: issue an id, unique for ever; the same start again gets the same id (pain 10)."""
-    authorization = await judge(context, message.id_token)
+    authorization = await judge(context, message.id_token, station_id, evse_id=message.evse_id, starting=True)
     at = context.event_time(message.time, received_at)
     start = Start(station_id, message.evse_id, message.id_token, at, message.register_wh)
     repeated = await _same_start(context, start, received_at) if message.time is not None else None
@@ -61,7 +61,7 @@ async def stopped(
     context: StationContext, station_id: str, message: SessionStopped, received_at: datetime
 ) -> SessionStoppedReply:
     """1.6 StopTransaction: the first one counts, later and unknown ones are kept (pains 11 to 14, 16)."""
-    authorization = await judge(context, message.id_token) if message.id_token else None
+    authorization = await judge(context, message.id_token, station_id) if message.id_token else None
     at = context.event_time(message.time, received_at)
     session = context.stations[station_id].session(message.transaction_id)
     session = session or _started_offline(context, station_id, message, at)

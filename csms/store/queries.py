@@ -92,13 +92,20 @@ class Reader(RollupReading, StationReading):
             return (await connection.execute(query)).all()
 
     async def tokens(self, id_tokens: Sequence[str]) -> dict[str, IdToken]:
-        """Those of some hundred tokens that are listed."""
-        found = await self.rows(select(IdToken).where(col(IdToken.id_token).in_(id_tokens)))
-        return {row.id_token: row for row in found}
+        """Those of some hundred tokens that are listed, by the words they were asked for with; case does not count."""
+        wanted = {id_token: id_token.lower() for id_token in id_tokens}
+        found = await self.rows(select(IdToken).where(col(IdToken.folded).in_(set(wanted.values()))))
+        by_word = {row.folded: row for row in found}
+        return {id_token: by_word[word] for id_token, word in wanted.items() if word in by_word}
 
     async def token(self, id_token: str) -> IdToken | None:
         """One card or app token."""
-        return await self.first(select(IdToken).where(col(IdToken.id_token) == id_token))
+        return await self.first(select(IdToken).where(col(IdToken.folded) == id_token.lower()))
+
+    async def token_page(self, after: str = "", limit: int = 100) -> Sequence[IdToken]:
+        """At most `limit` tokens in their order, from the one after `after` on."""
+        query = select(IdToken).where(col(IdToken.id_token) > after)
+        return await self.rows(query.order_by(col(IdToken.id_token)).limit(limit))
 
     async def limits(self, feeder_id: str | None = None) -> Sequence[LimitRow]:
         """The highest version of each limit, cancelled and expired ones too."""

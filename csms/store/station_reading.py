@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from csms.store.reading import Reading
-from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent
+from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
 
 
 class StationReading(Reading):
@@ -68,3 +68,10 @@ class StationReading(Reading):
             given.append(col(InstalledCertificate.expires_at) < expires_before)
             order.insert(0, col(InstalledCertificate.expires_at))
         return await self.rows(select(InstalledCertificate).where(*given).order_by(*order))
+
+    async def variables(self, station_id: str, keys: Sequence[str] | None = None) -> Sequence[VariableRow]:
+        """What a station is configured to, by name; with `keys` these alone."""
+        query = select(VariableRow).where(col(VariableRow.station_id) == station_id)
+        if keys is not None:
+            query = query.where(col(VariableRow.key).in_(keys))
+        return await self.rows(query.order_by(col(VariableRow.key)))

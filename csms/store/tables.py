@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from csms.store.times import Moment, Utc
@@ -18,8 +18,16 @@ BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows by itself only in a column of this very name, which has 64 bits there too."""
 
 
+ADDED_TEXT: dict[str, Any] = {"server_default": text("''")}
+"""For columns that were added to a table with rows in it."""
+
+
 class Station(SQLModel, table=True):
-    """A charging station. `registered` False: it was let in by `accept_unknown`."""
+    """A charging station. `registered` False: it was let in by `accept_unknown`.
+
+    `stage` as in `Stage`. `boot_wish` is what its next boot is answered, `registration` what its last one was, both as
+    in `RegistrationStatus`.
+    """
 
     id: str = Field(primary_key=True, max_length=48)
     registered: bool = True
@@ -32,6 +40,14 @@ class Station(SQLModel, table=True):
     protocol: str = ""
     booted_at: datetime | None = Field(default=None, sa_type=Utc)
     last_seen_at: datetime | None = Field(default=None, sa_type=Utc)
+    stage: str = Field(default="commissioned", sa_column_kwargs={"server_default": "commissioned"})
+    boot_wish: str = Field(default="Accepted", sa_column_kwargs={"server_default": "Accepted"})
+    registration: str = Field(default="Accepted", sa_column_kwargs={"server_default": "Accepted"})
+    boot_reason: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    iccid: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    imsi: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    meter_type: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    meter_serial: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
 
 
 class Evse(SQLModel, table=True):
@@ -203,7 +219,12 @@ class Tally(SQLModel, table=True):
 
 
 class IdToken(SQLModel, table=True):
-    """A card or app token. `status` as in `AuthorizationStatus`."""
+    """A card or app token. `status` as in `AuthorizationStatus`, `token_type` as OCPP 2.0.1 has it (empty: any).
+
+    `folded` is what it is found by: the case of letters does not count. `expires_at` ends the token,
+    `cache_expires_at` what a station remembers of it. `allowed` are the stations (`CP-1`) and EVSEs (`CP-1/2`) where it
+    may charge, none for everywhere.
+    """
 
     __tablename__ = "id_token"
 
@@ -211,6 +232,12 @@ class IdToken(SQLModel, table=True):
     status: str = "Accepted"
     group_id: str = ""
     expires_at: datetime | None = Field(default=None, sa_type=Utc)
+    folded: str = Field(default="", index=True, sa_column_kwargs=ADDED_TEXT)
+    token_type: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    cache_expires_at: datetime | None = Field(default=None, sa_type=Utc)
+    languages: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    message: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    allowed: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class Notice(SQLModel, table=True):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from csms.model.certificates import CertificateHash, DeleteCertificate, HashAlgorithm
+from csms.model.certificates import DeleteCertificate
+from csms.model.customer import CustomerCertificate
+from csms.model.hashes import CertificateHash, HashAlgorithm
 from csms.wire.reading import name, text
 from csms.wire.translator import Payload
 
@@ -20,7 +22,7 @@ def read_hash(entry: Mapping[str, Any]) -> CertificateHash:
     )
 
 
-def write_hash(certificate: DeleteCertificate) -> Payload:
+def write_hash(certificate: DeleteCertificate | CustomerCertificate) -> Payload:
     """Exactly what the station told of it (M04.FR.07)."""
     return {
         "hashAlgorithm": certificate.algorithm.value,

@@ -12,6 +12,7 @@ from csms.model.charging_profile import CompositeSchedule, RateUnit
 from csms.model.command import CommandResult, RemoteStart, SetChargingProfile
 from csms.model.commands import COMMANDS
 from csms.model.errors import CallRefused, CallTimeout, ConnectionLost, NotInThisVersion, PeerError, RpcErrorCode
+from csms.model.local_list import GetLocalListVersion, WriteLocalList
 from tests.support.operations import scene
 from tests.support.signing import certificate, pem, rsa_key
 
@@ -49,6 +50,18 @@ GOOD = {
     },
     "call": {"action": "ClearCache", "payload": {}},
     "data_transfer": {"vendor_id": "acme", "message_id": "hello", "data": "x"},
+    "get_base_report": {"base": "ConfigurationInventory"},
+    "get_report": {"names": ["EVSE/1.Power"], "criteria": ["Available"]},
+    "set_network_profile": {"slot": 1, "url": "wss://csms.example", "security_profile": 2},
+    "set_monitoring_base": {"base": "All"},
+    "set_monitoring_level": {"severity": 4},
+    "set_variable_monitoring": {"monitors": [{"name": "EVSE/1.Power", "kind": "Delta", "severity": 8}]},
+    "clear_variable_monitoring": {"monitor_ids": [1, 2]},
+    "get_monitoring_report": {"criteria": ["DeltaMonitoring"]},
+    "customer_information": {"id_token": "CARD", "clear": True},
+    "clear_cache": {},
+    "get_local_list_version": {},
+    "send_local_list": {"full": True, "tokens": []},
     "get_transaction_status": {"transaction_id": "42"},
     "reserve_now": {"id_token": "CARD", "expires_at": "2026-03-02T04:00:00Z", "evse_id": 1},
     "cancel_reservation": {"reservation_id": 7},
@@ -152,8 +165,11 @@ async def test_every_command_reaches_the_station(at, name) -> None:
     answer = await at.http.post(f"/api/v1/stations/CP-1/commands/{name}", json=GOOD[name])
     assert answer.status_code == 200, answer.text
     assert (answer.json()["status"], answer.json()["accepted"]) == ("Accepted", True)
-    (asked,) = at.links["CP-1"].asked
     said = read_command(COMMANDS[name], orjson.dumps(GOOD[name]))
+    if name == "send_local_list":
+        assert at.links["CP-1"].asked == [GetLocalListVersion(), WriteLocalList(1, full=True)]
+        return
+    (asked,) = at.links["CP-1"].asked
     assert type(asked) is type(said)
     assert {field: getattr(asked, field) for field in GOOD[name]} == {
         field: getattr(said, field) for field in GOOD[name]

@@ -45,9 +45,10 @@ def refused(action: str, payload: str) -> PeerError:
 
 def test_boot() -> None:
     payload = """{"chargePointVendor":"Acme","chargePointModel":"AC22","chargePointSerialNumber":"SN-1",
-        "chargeBoxSerialNumber":"BOX","firmwareVersion":"1.4","iccid":"","imsi":"","meterType":"M",
+        "chargeBoxSerialNumber":"BOX","firmwareVersion":"1.4","iccid":"8","imsi":"2","meterType":"M",
         "meterSerialNumber":"9"}"""
-    assert read("BootNotification", payload) == Boot(StationIdentity("Acme", "AC22", "SN-1", "1.4"))
+    identity = StationIdentity("Acme", "AC22", "SN-1", "1.4", iccid="8", imsi="2", meter_type="M", meter_serial="9")
+    assert read("BootNotification", payload) == Boot(identity)
 
 
 @pytest.mark.req("RB-18")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from ocpp.v201.enums import Action
@@ -16,7 +15,6 @@ from csms.model.inbound import (
     Heartbeat,
     Inbound,
     MeterReport,
-    Notice,
     StatusReport,
     TransactionEvent,
 )
@@ -24,7 +22,7 @@ from csms.model.meter import Sample
 from csms.model.session import ChargingState, StopReason
 from csms.model.station import ConnectorStatus, StationIdentity
 from csms.ocpp201 import TRANSLATOR
-from csms.ocpp201.actions import NOTICES, OUTGOING
+from csms.ocpp201.actions import OUTGOING
 from csms.wire.codec import Codec
 from csms.wire.frames import Call, decode
 
@@ -150,54 +148,6 @@ def test_meter_values() -> None:
 def test_data_transfer(data: str, text: str) -> None:
     payload = f'{{"vendorId":"Acme","messageId":"m","data":{data}}}'
     assert read("DataTransfer", payload) == DataTransfer("Acme", "m", text)
-
-
-NOTICE_PAYLOADS: list[tuple[str, dict[str, Any]]] = [
-    (
-        "NotifyCustomerInformation",
-        {"data": "x", "seqNo": 0, "generatedAt": "2026-03-01T12:00:00Z", "requestId": 1},
-    ),
-    (
-        "NotifyEvent",
-        {
-            "generatedAt": "2026-03-01T12:00:00Z",
-            "seqNo": 0,
-            "eventData": [
-                {
-                    "eventId": 1,
-                    "timestamp": "2026-03-01T12:00:00Z",
-                    "trigger": "Alerting",
-                    "actualValue": "true",
-                    "eventNotificationType": "HardWiredNotification",
-                    "component": COMPONENT,
-                    "variable": VARIABLE,
-                }
-            ],
-        },
-    ),
-    ("NotifyMonitoringReport", {"requestId": 1, "seqNo": 0, "generatedAt": "2026-03-01T12:00:00Z"}),
-    (
-        "NotifyReport",
-        {
-            "requestId": 1,
-            "seqNo": 1,
-            "generatedAt": "2026-03-01T12:00:00Z",
-            "reportData": [{"component": COMPONENT, "variable": VARIABLE, "variableAttribute": [{"value": "1"}]}],
-        },
-    ),
-]
-
-
-@pytest.mark.req("RB-70", "RB-71")
-@pytest.mark.parametrize(("action", "payload"), NOTICE_PAYLOADS)
-def test_what_has_no_effect_yet_is_a_notice(action: str, payload: dict[str, Any]) -> None:
-    decoded = CODEC.decode_call(Call("1", action, payload), NOW)
-    assert decoded.message == Notice(action, payload)
-    assert decoded.deviations == ()
-
-
-def test_every_notice_is_tested() -> None:
-    assert {action for action, _ in NOTICE_PAYLOADS} == set(NOTICES)
 
 
 def test_the_actions_are_those_of_the_ocpp_package() -> None:

@@ -64,7 +64,7 @@ def test_upgrade_tells_what_it_applied_and_is_done_once(url: str) -> None:
 def test_data_is_kept(url: str) -> None:
     migrate.upgrade(url)
     with sqlite3.connect(path_of(url)) as connection:
-        connection.execute("INSERT INTO id_token VALUES ('A', 'Accepted', '', NULL)")
+        connection.execute("INSERT INTO id_token (id_token, status, group_id) VALUES ('A', 'Accepted', '')")
     connection.close()
     migrate.upgrade(url)
     connection = sqlite3.connect(path_of(url))
