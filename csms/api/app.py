@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from csms.api import (
     commands,
     device,
+    diagnosis,
     docs_page,
     feeders,
     files,
@@ -61,6 +62,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         overview,
         stations,
         ladders,
+        diagnosis,
         device,
         tokens,
         commands,

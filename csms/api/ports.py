@@ -17,9 +17,11 @@ from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.model.station import RegistrationStatus, Stage
+from csms.station.doctor import Finding, LimitFact
 from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
+from csms.station.wishes import Wish
 from csms.store.samples import StoredSample
 from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
 from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
@@ -43,6 +45,10 @@ class StationsPort(Protocol):
         """Ask a station; raises the errors of csms.model.errors."""
         ...
 
+    async def diagnose(self, station_id: str, limits: LimitFact | None = None) -> list[Finding]:
+        """What is wrong with a station; raises UnknownStation."""
+        ...
+
     async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
         """Approve, commission or reject; raises UnknownStation."""
         ...
@@ -53,6 +59,10 @@ class StationsPort(Protocol):
 
     async def delete_token(self, id_token: str) -> bool:
         """Take a token off; False when it was not listed."""
+        ...
+
+    def wishes(self, station_id: str) -> list[Wish]:
+        """How a station should be configured; raises UnknownStation."""
         ...
 
     async def set_needs(self, evse: EvseRef, energy_wh: float | None, departure: datetime | None) -> None:

@@ -169,6 +169,7 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
         keep_local_lists=settings.keep_local_lists,
         read_device_model=settings.read_device_model,
         heartbeat_s=settings.heartbeat_s,
+        meter_interval_s=settings.meter_interval_s,
         boot_grace_s=settings.boot_grace_s,
         remote_wait_s=settings.remote_wait_s,
         plans=settings.charging.control,

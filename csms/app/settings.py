@@ -191,6 +191,7 @@ class Settings(BaseSettings):
     keep_local_lists: bool = False
     read_device_model: bool = False
     heartbeat_s: int = Field(default=300, ge=10)
+    meter_interval_s: int = Field(default=60, ge=1)
     call_timeout_s: float = Field(default=60.0, gt=0)
     boot_grace_s: float = Field(default=30.0, ge=0)
     remote_wait_s: float = Field(default=300.0, gt=0)

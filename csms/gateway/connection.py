@@ -259,6 +259,7 @@ class Connection:
 
     def _refuse_frame(self, fault: FrameError) -> None:
         self._metrics.add("frames_bad")
+        self._stations.misheard(self.station_id)
         if fault.is_reply:
             self._resolve(fault)
         answer = answer_to_bad_frame(self.protocol, fault)

@@ -43,3 +43,7 @@ class StationPort(Protocol):
         """Handle a frequent message without a task; `done` is called, perhaps at once, when it is durable. False:
         nothing was done, use `receive`."""
         ...
+
+    def misheard(self, station_id: str) -> None:
+        """A frame of it could not be read."""
+        ...

@@ -56,6 +56,7 @@ class StationSettings:
     keep_local_lists: bool = False
     read_device_model: bool = False
     heartbeat_s: int = 300
+    meter_interval_s: int = 60
     boot_grace_s: float = 30.0
     default_feeder: str = ""
     default_site: str = ""

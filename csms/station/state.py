@@ -10,6 +10,7 @@ from csms.model.cost import PersonalMessage
 from csms.model.ids import EvseRef
 from csms.model.smart_charging import EvNeeds
 from csms.model.station import ConnectorStatus, EvseRating, RegistrationStatus, Stage, StationIdentity
+from csms.station.manners import Manners
 from csms.station.ports import Link
 from csms.station.sequence import EventSequence
 
@@ -153,6 +154,7 @@ class StationState:
     status: ConnectorStatus | None = None
     aside: dict[str, OpenSession] = field(default_factory=dict)
     limits: dict[tuple[int, str], OutsideLimit] = field(default_factory=dict)
+    manners: Manners = field(default_factory=Manners)
 
     def holder(self, transaction_id: str) -> EvseState | None:
         """The EVSE on which the session that the station calls by this name runs."""

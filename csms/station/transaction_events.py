@@ -110,6 +110,8 @@ async def _begin(
     at = context.event_time(message.time, received_at)
     row = sessions.new_row(context, station_id, evse_id, message.transaction_id, message.id_token, at, received_at)
     row.connector_id = message.connector_id or 1
+    if not message.offline:
+        context.stations[station_id].manners.told_time(message.time, received_at)
     row.flags = context.clock_flags(message.time, received_at)
     if message.kind != "Started":
         row.flags = [*row.flags, START_MISSING]
