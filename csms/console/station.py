@@ -14,6 +14,7 @@ from rich.text import Text as Styled
 from csms.console import (
     layout,
     operations,
+    station_access,
     station_commands,
     station_display,
     station_files,
@@ -26,7 +27,15 @@ from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
 from csms.texts import Text
 
-PARTS = (station_commands, station_files, operations, station_reservations, station_display, station_security)
+PARTS = (
+    station_commands,
+    station_access,
+    station_files,
+    operations,
+    station_reservations,
+    station_display,
+    station_security,
+)
 """What is asked of stations, and what is known of that, by concern."""
 
 
