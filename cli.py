@@ -22,6 +22,7 @@ COMMANDS: Commands = {
     "serve": "csms.console.serve",
     "demo": "device_sim.demo.console",
     "station": "csms.console.station",
+    "token": "csms.console.token",
     "session": "csms.console.session",
     "limit": "csms.console.limit",
     "plan": "csms.console.plan",

@@ -18,6 +18,7 @@ from csms.console import (
     frames,
     layout,
     operations,
+    station_access,
     station_commands,
     station_display,
     station_files,
@@ -30,7 +31,16 @@ from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
 from csms.texts import Text
 
-PARTS = (doctor, station_commands, station_files, operations, station_reservations, station_display, station_security)
+PARTS = (
+    doctor,
+    station_commands,
+    station_access,
+    station_files,
+    operations,
+    station_reservations,
+    station_display,
+    station_security,
+)
 """What is asked of stations, and what is known of that, by concern."""
 
 
