@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check bench equivalence kill clean
+.PHONY: setup demo test check bench equivalence kill conformance-page clean
 
 setup: $(STAMP)
 
@@ -30,10 +30,14 @@ check: $(STAMP)
 
 # The long form of two proofs that `make test` does in short: some ten minutes each.
 equivalence: $(STAMP)
-	CSMS_EQUIVALENCE=10000 CSMS_EQUIVALENCE_REPORT=equivalence.json $(BIN)/python -m pytest -n 2 --dist loadfile -q tests/conformance $(ARGS)
+	CSMS_EQUIVALENCE=10000 CSMS_EQUIVALENCE_REPORT=equivalence.json $(BIN)/python -m pytest -n 2 --dist loadfile -q --timeout 1200 tests/conformance $(ARGS)
 
 kill: $(STAMP)
 	CSMS_KILL_RUNS=50 $(BIN)/python -m pytest -n 2 --dist load -q --timeout 1200 tests/fault/test_store_kill.py $(ARGS)
+
+# Which test shows which requirement: docs/conformance.md from the marks on the tests.
+conformance-page: $(STAMP)
+	$(BIN)/python -m tests.conformance.matrix
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -27,6 +27,7 @@ COMMANDS: Commands = {
     "plan": "csms.console.plan",
     "province": "csms.console.province",
     "db": "csms.console.db",
+    "firmware-profile": "csms.console.firmware_profile",
     "monitor": {"live": "monitor.console", "intake": "monitor.intake.console"},
     "sim": "device_sim.console",
     "optimize": "optimizer.console",

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -29,8 +30,11 @@ from device_sim.faults import parse_fault, plan_faults
 from device_sim.fleet import Fleet, FleetSettings
 from device_sim.generate import generate_piles, generate_sessions
 from device_sim.load.console import add_command as add_load
+from device_sim.misbehaving.console import add_command as add_misbehave
 from device_sim.pile import PileSpec, read_piles
+from device_sim.quirks.hardware import check_profiles, piles_like
 from device_sim.sessions import Session, busiest_day, read_sessions, shift_to
+from firmware_profiles import book, shipped_book
 
 FAILED, USAGE = 1, 2
 URL = "ws://127.0.0.1:9000/ocpp"
@@ -39,6 +43,14 @@ DAY_FORMAT = "%Y-%m-%d"
 SHOW_WALL_S = 0.5
 
 Text = Callable[..., str]
+
+
+class Version(StrEnum):
+    """What made-up stations may speak."""
+
+    OCPP16 = "1.6"
+    OCPP201 = "2.0.1"
+    OCPP21 = "2.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,9 @@ class Common:
     as_json: bool
     declared: Declared
     quiet: bool
+    profile: str = ""
+    profiles_folder: Path | None = None
+    version: Version | None = None
 
 
 def build(text: Text) -> typer.Typer:
@@ -84,10 +99,13 @@ def build(text: Text) -> typer.Typer:
         as_json: bool = option["as_json"],
         declared: Declared = option["declared"],
         quiet: bool = option["quiet"],
+        profile: str = typer.Option("", "--profile", help=text("sim.fleet.profile")),
+        profiles_folder: Path | None = typer.Option(None, "--profiles-folder", help=text("sim.fleet.profiles_folder")),
+        version: Version | None = option["version"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet,
+            declared, quiet, profile, profiles_folder, version,
         )  # fmt: skip
         _Run(text, common).fleet()
 
@@ -113,14 +131,16 @@ def build(text: Text) -> typer.Typer:
         as_json: bool = option["as_json"],
         declared: Declared = option["declared"],
         quiet: bool = option["quiet"],
+        version: Version | None = option["version"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet,
+            declared, quiet, version=version,
         )  # fmt: skip
         _Run(text, common).replay(file, source_day, skip_bad_rows)
 
     add_load(app, text)
+    add_misbehave(app, text)
     return app
 
 
@@ -144,6 +164,7 @@ def _options(text: Text) -> dict[str, Any]:
         "as_json": typer.Option(False, "--json", help=words("json")),
         "declared": typer.Option(Declared.TRUE, "--declared", help=words("declared")),
         "quiet": typer.Option(False, "--quiet", help=words("quiet")),
+        "version": typer.Option(None, "--version", help=words("version")),
     }
 
 
@@ -153,12 +174,22 @@ class _Run:
     def __init__(self, text: Text, common: Common) -> None:
         self._text, self._common = text, common
         self._err = Console(stderr=True)
+        self._book = shipped_book()
 
     def fleet(self) -> None:
         clock, zone, piles = self._ground()
         day = self._day(clock, zone)
         sessions = generate_sessions(self._common.seed, day.date(), zone, len(piles))
         self._go(clock, piles, sessions)
+
+    def _piles(self, spoken: str | None) -> list[PileSpec]:
+        common = self._common
+        names = [name.strip() for name in common.profile.split(",") if name.strip()]
+        if common.piles_file is None:
+            return piles_like(self._book, names, common.piles) if names else generate_piles(common.piles, spoken)
+        piles = read_piles(common.piles_file)
+        check_profiles(self._book, piles)
+        return piles
 
     def replay(self, file: Path, source_day: datetime | None, skip_bad_rows: bool) -> None:
         clock, zone, piles = self._ground()
@@ -182,7 +213,9 @@ class _Run:
         common = self._common
         try:
             clock, zone = clock_from_environment(), ZoneInfo(common.zone)
-            piles = read_piles(common.piles_file) if common.piles_file else generate_piles(common.piles)
+            self._book = book(common.profiles_folder)
+            spoken = f"ocpp{common.version.value}" if common.version else None
+            piles = self._piles(spoken)
         except OSError as fault:
             self._fail("unreadable", file=str(common.piles_file), reason=fault.strerror or str(fault))
         except (ValueError, KeyError) as fault:
@@ -209,6 +242,7 @@ class _Run:
             common.trace,
             common.trace_piles,
             common.summary,
+            self._book,
         )
         fleet = Fleet(settings, piles, assign(sessions, piles, common.seed), clock)
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -58,12 +60,24 @@ class DriverApp:
         self._running: set[asyncio.Task[None]] = set()
 
     def plugged(self, station: Station, visit: Visit) -> None:
-        """A car came."""
+        """A car came. Where the card starts nothing, the app asks the central system to start."""
         wish = needs(visit.session, self._declared)
         if wish is not None:
-            task = asyncio.get_running_loop().create_task(self._declare(station.spec.station_id, *wish))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._go(self._declare(station.spec.station_id, *wish))
+        if not station.behaviour.cards_start:
+            self._go(self._start(station.spec.station_id, visit.tag))
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _start(self, station_id: str, tag: str) -> None:
+        path = f"/api/v1/stations/{quote(station_id, safe='')}/commands/remote_start"
+        try:
+            (await self._http.post(path, json={"id_token": tag, "evse_id": EVSE})).raise_for_status()
+        except httpx.HTTPError as fault:
+            log.warning("start at %s: %s", station_id, fault)
 
     async def _declare(self, station_id: str, departure: datetime, energy_wh: float) -> None:
         path = f"/api/v1/stations/{quote(station_id, safe='')}/evses/{EVSE}/needs"

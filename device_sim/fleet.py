@@ -21,25 +21,31 @@ from typing import Any, TextIO
 
 from device_sim.assign import Assignment
 from device_sim.client16 import Station16
+from device_sim.client21 import Station21
 from device_sim.client201 import Station201
 from device_sim.clock import SimClock, at
 from device_sim.driver import Declared, DriverApp
 from device_sim.faults import FaultSpec, Mishap, plan_faults
 from device_sim.pile import PileSpec
+from device_sim.quirks import behave_as
 from device_sim.sessions import Visit
 from device_sim.station import Station
 from device_sim.stats import FleetStats
+from firmware_profiles import Book, shipped_book
 
 TICK_MIN_S, TICK_MAX_S, TICK_WALL_S = 1.0, 10.0, 0.035
 DRAIN_WALL_S = 30.0
 DRAIN_POLL_WALL_S = 0.1
 STAGGER_WALL_S = 0.004  # between the first connections of two piles
-CLIENTS: dict[str, type[Station]] = {"ocpp1.6": Station16, "ocpp2.0.1": Station201}
+CLIENTS: dict[str, type[Station]] = {"ocpp1.6": Station16, "ocpp2.0.1": Station201, "ocpp2.1": Station21}
 
 
 @dataclass(frozen=True, slots=True)
 class FleetSettings:
-    """`hours`: how long to run; None until the last car has left (for ever if there is none)."""
+    """`hours`: how long to run; None until the last car has left (for ever if there is none).
+
+    `book`: where the firmware profiles of piles are looked up.
+    """
 
     url: str = "ws://127.0.0.1:9000/ocpp"
     api_url: str | None = None
@@ -50,6 +56,7 @@ class FleetSettings:
     trace: Path | None = None
     trace_piles: bool = False
     summary: Path | None = None
+    book: Book = field(default_factory=shipped_book)
 
 
 @dataclass(slots=True)
@@ -118,7 +125,9 @@ class Fleet:
         for spec in self.piles:
             visits = [v for v in self.assignment.visits.get(spec.station_id, ()) if self._is_ahead(v)]
             rng = random.Random(f"{self.settings.seed}:{spec.station_id}")
-            station = CLIENTS[spec.protocol](spec, visits, self.settings.url, self.clock, self.stats, rng)
+            known = self.settings.book.named(spec.profile)
+            behaviour = None if known is None else behave_as(known)
+            station = CLIENTS[spec.protocol](spec, visits, self.settings.url, self.clock, self.stats, rng, behaviour)
             station.on_plugged = app.plugged if app is not None else None
             self.stations.append(station)
             self.stats.stations_by_version[spec.protocol] += 1

@@ -24,13 +24,15 @@ MODELS = (("ac", 1, 32.0, 7_360.0), ("ac", 3, 16.0, 11_040.0), ("ac", 3, 32.0, 2
 MIX = (0, 1, 0, 2, 1, 3)  # indices of MODELS, repeated over the site
 
 
-def generate_piles(count: int) -> list[PileSpec]:
-    """A site of `count` piles: mostly AC of three sizes, every sixth DC, both OCPP versions in each kind."""
+def generate_piles(count: int, protocol: str | None = None) -> list[PileSpec]:
+    """A site of `count` piles: mostly AC of three sizes, every sixth DC; all of one version, or 1.6 and 2.0.1 in each
+    kind.
+    """
     made = []
     for number in range(count):
         kind, phases, current_a, power_w = MODELS[MIX[number % len(MIX)]]
-        protocol = PROTOCOLS[(number + number // len(MIX)) % 2]
-        made.append(PileSpec(f"SIM{number + 1:04d}", kind, phases, current_a, power_w, protocol))
+        spoken = protocol or PROTOCOLS[(number + number // len(MIX)) % 2]
+        made.append(PileSpec(f"SIM{number + 1:04d}", kind, phases, current_a, power_w, spoken))
     return made
 
 

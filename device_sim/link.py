@@ -40,6 +40,47 @@ class Refused(Exception):
     """A CALL that is answered by a CALLERROR; `args` are its code and its description."""
 
 
+class Silent(Exception):
+    """A CALL that is not answered at all."""
+
+
+Frame = list[Any]
+
+
+class Manners:
+    """How a station behaves on the wire: well. `quirks.framing` has worse ones."""
+
+    def path(self, station_id: str) -> str:
+        """The last part of its address."""
+        return quote(station_id, safe="")
+
+    def subprotocols(self, protocol: str) -> list[Subprotocol] | None:
+        """What it offers in the handshake."""
+        return [Subprotocol(protocol)]
+
+    def password(self, text: str) -> bytes:
+        """The password of Basic authentication."""
+        return text.encode()
+
+    def unique_id(self, rng: random.Random, at_s: float) -> str:
+        """The id of a new CALL."""
+        return f"{rng.getrandbits(128):032x}"
+
+    def connected(self, outgoing: Outgoing) -> None:
+        """A connection begins."""
+
+    def text(self, frame: Frame, action: str = "") -> str:
+        """A frame as it is sent; `action`: of the CALL that it answers."""
+        return orjson.dumps(frame).decode()
+
+    def error(self, unique_id: str, code: str, description: str) -> Frame:
+        """A CALLERROR."""
+        return [CALL_ERROR, unique_id, code, description, {}]
+
+
+GOOD_MANNERS = Manners()
+
+
 class Peer(Protocol):
     """The station behind the link."""
 
@@ -54,6 +95,9 @@ class Peer(Protocol):
 
     def answered(self) -> None:
         """The answer has been sent: what was put off until then may start."""
+
+    def refused(self, message: Message) -> None:
+        """A CALL of the station was answered by a CALLERROR."""
 
 
 @dataclass(slots=True)
@@ -76,8 +120,10 @@ class Link:
         peer: Peer,
         stats: FleetStats,
         rng: random.Random,
+        manners: Manners = GOOD_MANNERS,
     ) -> None:
-        self._spec, self._url = spec, f"{url.rstrip('/')}/{quote(spec.station_id, safe='')}"
+        self._spec, self._manners = spec, manners
+        self._url = f"{url.rstrip('/')}/{manners.path(spec.station_id)}"
         self._clock, self._outgoing, self._peer, self._stats, self._rng = clock, outgoing, peer, stats, rng
         self._socket: ClientConnection | None = None
         self._awaited: Awaited | None = None
@@ -136,7 +182,7 @@ class Link:
         try:
             async with connect(
                 self._url,
-                subprotocols=[Subprotocol(self._spec.protocol)],
+                subprotocols=self._manners.subprotocols(self._spec.protocol),
                 additional_headers=self._headers(),
                 compression=None,
                 ping_interval=None,
@@ -155,7 +201,8 @@ class Link:
     def _headers(self) -> dict[str, str]:
         if self._spec.password is None:
             return {}
-        credential = base64.b64encode(f"{self._spec.station_id}:{self._spec.password}".encode()).decode()
+        password = self._manners.password(self._spec.password)
+        credential = base64.b64encode(self._spec.station_id.encode() + b":" + password).decode()
         return {"Authorization": f"Basic {credential}"}
 
     async def _talk(self, socket: ClientConnection) -> None:
@@ -163,6 +210,7 @@ class Link:
             return
         self._socket = socket
         self._stats.connects += 1
+        self._manners.connected(self._outgoing)
         self._peer.connected()
         sender = asyncio.create_task(self._send_all(socket))
         try:
@@ -190,8 +238,8 @@ class Link:
                 return
 
     async def _exchange(self, socket: ClientConnection, message: Message) -> None:
-        message.unique_id = message.unique_id or f"{self._rng.getrandbits(128):032x}"
-        text = orjson.dumps([CALL, message.unique_id, message.action, message.build()]).decode()
+        message.unique_id = message.unique_id or self._manners.unique_id(self._rng, self._clock.epoch_s())
+        text = self._manners.text([CALL, message.unique_id, message.action, message.build()])
         self._awaited = Awaited(message, asyncio.get_running_loop().create_future())
         self._stats.messages_sent += 1
         try:
@@ -219,6 +267,7 @@ class Link:
             log.info("%s: %s refused: %s", self._spec.station_id, message.action, frame[2:])
             message.unique_id = ""  # said anew, it is a new CALL; only what got no answer keeps its id
             self._outgoing.failed(message, self._clock.epoch_s())
+            self._peer.refused(message)
             return
         self._stats.messages_answered += 1
         self._stats.samples_acknowledged += message.samples
@@ -234,19 +283,22 @@ class Link:
         except (ValueError, LookupError, TypeError):
             return
         if kind == CALL and len(frame) >= 4:
-            await socket.send(orjson.dumps(self._reply(unique_id, frame[2], frame[3])).decode())
+            reply = self._reply(unique_id, frame[2], frame[3])
+            if reply is not None:
+                await socket.send(self._manners.text(reply, frame[2]))
             self._peer.answered()
         elif kind in (CALL_RESULT, CALL_ERROR) and len(frame) >= 3:
             awaited = self._awaited
             if awaited is not None and awaited.message.unique_id == unique_id and not awaited.reply.done():
                 awaited.reply.set_result(frame)
 
-    def _reply(self, unique_id: str, action: str, payload: Payload) -> list[Any]:
+    def _reply(self, unique_id: str, action: str, payload: Payload) -> Frame | None:
         try:
             return [CALL_RESULT, unique_id, self._peer.answer(action, payload)]
+        except Silent:
+            return None
         except Refused as refusal:
-            code, description = refusal.args
-            return [CALL_ERROR, unique_id, code, description, {}]
+            return self._manners.error(unique_id, *refusal.args)
         except (KeyError, TypeError, ValueError, AttributeError) as fault:
             code = "FormationViolation" if self._spec.protocol == "ocpp1.6" else "FormatViolation"
-            return [CALL_ERROR, unique_id, code, f"{action}: {fault!r}"[:255], {}]
+            return self._manners.error(unique_id, code, f"{action}: {fault!r}"[:255])

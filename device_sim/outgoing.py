@@ -90,6 +90,11 @@ class Outgoing:
         for message in self._durable:
             message.not_before_s = 0.0
 
+    def forget_ids(self) -> None:
+        """What is still to be said gets new message ids."""
+        for message in (*self._transient, *self._durable):
+            message.unique_id = ""
+
     def _forget(self, message: Message) -> None:
         if message in self._transient:
             self._transient.remove(message)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,14 @@ from device_sim.smart_charging import Limit, Profile, Supply, limit_at
 STEP_S = 5.0
 LIMIT_EPSILON_W = 1.0
 DC_OUTPUT_V = 400.0
-PROTOCOLS = ("ocpp1.6", "ocpp2.0.1")
+PROTOCOLS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 
 
 @dataclass(frozen=True, slots=True)
 class PileSpec:
-    """What stands on the type plate. `phases`, `max_current_a` per phase and `voltage_v` are those of the grid side."""
+    """What stands on the type plate. `phases`, `max_current_a` per phase and `voltage_v` are those of the grid side;
+    `profile`: the firmware profile that it behaves as.
+    """
 
     station_id: str
     kind: str = "ac"
@@ -37,6 +39,7 @@ class PileSpec:
     protocol: str = "ocpp1.6"
     voltage_v: float = 230.0
     password: str | None = None
+    profile: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError naming the field that cannot be."""
@@ -104,7 +107,7 @@ class Reading:
 
 @dataclass(slots=True)
 class Pile:
-    """State of one pile with one outlet; `closed` means that energy may flow."""
+    """State of one pile with one outlet; `closed` means that energy may flow; `felt`: what it makes of a limit."""
 
     spec: PileSpec
     at_s: float
@@ -115,6 +118,7 @@ class Pile:
     closed: bool = False
     powered: bool = True
     tx_start_s: float | None = None
+    felt: Callable[[Limit], Limit] | None = None
     _profiles: tuple[Profile, ...] = ()
     _coming: deque[tuple[float, tuple[Profile, ...]]] = field(default_factory=deque)
     _limit: Limit | None = None
@@ -191,7 +195,8 @@ class Pile:
     def limit(self) -> Limit:
         """The limit that rules now."""
         if self._limit is None or self.at_s >= self._limit.until_s:
-            self._limit = limit_at(self._profiles, self.spec.supply, self.tx_start_s, self.at_s)
+            told = limit_at(self._profiles, self.spec.supply, self.tx_start_s, self.at_s)
+            self._limit = told if self.felt is None else self.felt(told)
         return self._limit
 
     def _offer(self) -> Offer:

@@ -9,6 +9,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from device_sim.behaviour import Behaviour
 from device_sim.clock import SimClock
 from device_sim.link import Link, Refused
 from device_sim.outgoing import Message, Outgoing, Payload
@@ -24,11 +25,20 @@ Handler = Callable[[Payload], Payload]
 class Speaker(ABC):
     """The talking half of a station; `boot_again_s` and `heartbeat_s` are when the next of these is due."""
 
-    def __init__(self, spec: PileSpec, url: str, clock: SimClock, stats: FleetStats, rng: random.Random) -> None:
+    def __init__(
+        self,
+        spec: PileSpec,
+        url: str,
+        clock: SimClock,
+        stats: FleetStats,
+        rng: random.Random,
+        behaviour: Behaviour | None = None,
+    ) -> None:
         self.spec, self.clock, self.stats, self.rng = spec, clock, stats, rng
+        self.behaviour = behaviour or Behaviour()
         self.variables = Variables()
         self.outgoing = Outgoing()
-        self.link = Link(spec, url, clock, self.outgoing, self, stats, rng)
+        self.link = Link(spec, url, clock, self.outgoing, self, stats, rng, self.behaviour.manners)
         self.handlers: dict[str, Handler] = {}
         self.boot_again_s = self.heartbeat_s = NEVER_S
         self._after_reply: list[Callable[[], None]] = []
@@ -56,19 +66,25 @@ class Speaker(ABC):
             if on_failure is not None:
                 on_failure()
             return
-        message = Message(action, build, durable, samples=samples, on_result=on_result, on_failure=on_failure)
-        self.outgoing.put(message)
+        self._put(Message(action, build, durable, samples=samples, on_result=on_result, on_failure=on_failure))
+
+    def _put(self, message: Message) -> None:
+        for said in self.behaviour.said(message):
+            self.outgoing.put(said)
         self.link.wake()
 
     def connected(self) -> None:
         """A boot is due only after a start; a mere reconnection repeats the status (2.0.1 part 4, 5.3)."""
-        if not self.outgoing.accepted:
+        self.behaviour.connected()
+        if not self.outgoing.accepted and self.behaviour.boots_by_itself:
             self.boot()
         else:
+            self.outgoing.accepted = True
             self._listened_to()
 
     def disconnected(self) -> None:
         """What was not durable is forgotten."""
+        self.behaviour.disconnected()
         self.boot_again_s = self.heartbeat_s = NEVER_S
         self.outgoing.forget_transient()
 
@@ -77,8 +93,7 @@ class Speaker(ABC):
         self.boot_again_s = NEVER_S
         message = Message("BootNotification", self.boot_payload, boots=True)
         message.on_result, message.on_failure = self._boot_answered, self._boot_later
-        self.outgoing.put(message)
-        self.link.wake()
+        self._put(message)
 
     def _boot_answered(self, result: Payload) -> None:
         interval_s = float(result.get("interval") or 0.0)
@@ -87,6 +102,7 @@ class Speaker(ABC):
             self.boot_again_s = self.clock.epoch_s() + (interval_s or BOOT_RETRY_S)
             return
         self.stats.boots_accepted += 1
+        self.behaviour.booted()
         if interval_s > 0:
             self.variables.heartbeat_s = interval_s
         self._listened_to()
@@ -108,7 +124,10 @@ class Speaker(ABC):
             self.say("Heartbeat", dict)
 
     def answer(self, action: str, payload: Payload) -> Payload:
-        """The CALLRESULT for a CALL of the central system; raises Refused."""
+        """The CALLRESULT for a CALL of the central system; raises Refused or Silent."""
+        return self.behaviour.answer(action, payload, self._handle)
+
+    def _handle(self, action: str, payload: Payload) -> Payload:
         handler = self.handlers.get(action)
         if handler is None:
             raise Refused("NotImplemented", f"{action} is not known here")
@@ -119,6 +138,10 @@ class Speaker(ABC):
         due, self._after_reply = self._after_reply, []
         for action in due:
             action()
+
+    def refused(self, message: Message) -> None:
+        """A CALL was answered by a CALLERROR."""
+        self.behaviour.refused(message)
 
     def after_reply(self, action: Callable[[], None]) -> None:
         """Do something once the answer being made has been sent."""

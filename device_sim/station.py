@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from device_sim.behaviour import Behaviour
 from device_sim.clock import SimClock, at
 from device_sim.pile import Pile, PileSpec, Reading
 from device_sim.profile_book import ProfileBook, Rules
@@ -60,9 +61,16 @@ class Station(Speaker):
     """What both versions share. Attributes are the station's state; subclasses say it in messages."""
 
     def __init__(
-        self, spec: PileSpec, visits: Iterable[Visit], url: str, clock: SimClock, stats: FleetStats, rng: random.Random
+        self,
+        spec: PileSpec,
+        visits: Iterable[Visit],
+        url: str,
+        clock: SimClock,
+        stats: FleetStats,
+        rng: random.Random,
+        behaviour: Behaviour | None = None,
     ) -> None:
-        super().__init__(spec, url, clock, stats, rng)
+        super().__init__(spec, url, clock, stats, rng, behaviour)
         self.visits = deque(sorted(visits, key=lambda visit: visit.session.arrival))
         self.pile = Pile(spec, clock.epoch_s(), reaction_s=rng.uniform(REACTION_MIN_S, REACTION_MAX_S))
         self.book = ProfileBook(self.rules())
@@ -77,6 +85,7 @@ class Station(Speaker):
         self._reset_when_idle = False
         self._back_s = NEVER_S
         self._status = ""
+        self.behaviour.attach(self)
 
     # -- what the versions say ---------------------------------------------------------------------------------------
 
@@ -221,6 +230,8 @@ class Station(Speaker):
         waiting, self._waiting = self._waiting, None
         if waiting is not None and waiting.until_s >= self.pile.at_s:
             self.begin_transaction(waiting.tag, waiting.remote_start_id, waiting.profile)
+        elif not self.behaviour.cards_start:
+            self._waiting = waiting
         elif not self.outgoing.accepted or not self.link.online:
             self.begin_transaction(self.visit.tag)  # offline: the pile trusts the card
         elif not self._authorizing:
@@ -351,6 +362,7 @@ class Station(Speaker):
     def reboot(self, boot_reason: str, down_s: float = BOOT_S) -> None:
         """Go away for `down_s` simulated seconds, then connect and boot anew."""
         self.outgoing.accepted = self._authorizing = False
+        self.behaviour.rebooted()
         self.boot_reason = boot_reason
         self._back_s = self.clock.epoch_s() + down_s
         self.link.hold(True)

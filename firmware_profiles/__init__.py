@@ -4,6 +4,22 @@ Read by the central system and by the simulator alike; imports nobody. A fact th
 down: fields left out keep the neutral value. `grade` says how far to trust a file: verified, reported or generic.
 """
 
-from firmware_profiles.loader import FirmwareProfile, Limits, ProfileInvalid, find, load, shipped
+from firmware_profiles.book import Book, book, find, shipped, shipped_book, use
+from firmware_profiles.limits import Limits
+from firmware_profiles.loader import GENERIC, FirmwareProfile, ProfileInvalid, load
+from firmware_profiles.matching import Seen
 
-__all__ = ["FirmwareProfile", "Limits", "ProfileInvalid", "find", "load", "shipped"]
+__all__ = [
+    "GENERIC",
+    "Book",
+    "FirmwareProfile",
+    "Limits",
+    "ProfileInvalid",
+    "Seen",
+    "book",
+    "find",
+    "load",
+    "shipped",
+    "shipped_book",
+    "use",
+]

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from csms.api import commands, docs_page, feeders, ladders, overview, problems, sessions, stations
+from csms.api import (
+    commands,
+    device,
+    docs_page,
+    feeders,
+    files,
+    firmware,
+    ladders,
+    operations,
+    overview,
+    problems,
+    security,
+    sessions,
+    station_records,
+    stations,
+    tokens,
+    v2x,
+)
 from csms.api.body_limit import BodyLimit
 from csms.api.command_bodies import components
 from csms.api.ports import ApiDeps
@@ -17,6 +35,8 @@ DESCRIPTION = (
     "Central system for EV charging. Units stand in the names (power_w, energy_wh, limit_a), times are UTC, "
     "errors are RFC 9457 problem documents with a stable code."
 )
+WHOLE_FILES = (re.compile(rf"{files.PATH}/upload/.+"), re.compile(rf"{PREFIX}/firmware/[^/]+"))
+"""Paths whose bodies are files; the file desk bounds them."""
 PROBLEMS: dict[int | str, dict[str, object]] = {
     "4XX": {"model": Problem, "description": "a problem document; code says which"}
 }
@@ -32,12 +52,27 @@ def create_api(deps: ApiDeps) -> FastAPI:
         redoc_url=None,
         responses=PROBLEMS,
     )
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, bounded_elsewhere=WHOLE_FILES)
     problems.install(app)
     docs_page.install(app)
     app.include_router(_health(deps))
-    for room in (overview, stations, ladders, commands, sessions, feeders):
+    for room in (
+        overview,
+        stations,
+        ladders,
+        device,
+        tokens,
+        commands,
+        sessions,
+        station_records,
+        feeders,
+        operations,
+        firmware,
+        security,
+        v2x,
+    ):
         app.include_router(room.router(deps), prefix=PREFIX)
+    app.include_router(files.router(deps))
     for router in deps.routers:
         app.include_router(router)
     _describe_commands(app)

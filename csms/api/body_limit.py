@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,15 +16,21 @@ BODY_BYTES_MAX = 256 * 1024
 
 
 class BodyLimit:
-    """ASGI middleware that answers 413 to a body above `bytes_max`, announced or not."""
+    """ASGI middleware that answers 413 to a body above `bytes_max`, announced or not.
 
-    def __init__(self, app: ASGIApp, bytes_max: int = BODY_BYTES_MAX) -> None:
+    Paths that fit one of `bounded_elsewhere` take whole files and count for themselves while these stream by.
+    """
+
+    def __init__(
+        self, app: ASGIApp, bytes_max: int = BODY_BYTES_MAX, bounded_elsewhere: Sequence[re.Pattern[str]] = ()
+    ) -> None:
         self._app = app
         self._bytes_max = bytes_max
+        self._bounded_elsewhere = bounded_elsewhere
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, counting its body."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or any(path.fullmatch(scope["path"]) for path in self._bounded_elsewhere):
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")

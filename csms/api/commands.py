@@ -15,7 +15,7 @@ from csms.model.commands import COMMANDS
 
 ERRORS: dict[int | str, dict[str, object]] = {
     404: {"model": Problem, "description": "unknown_station"},
-    409: {"model": Problem, "description": "station_offline, not_in_this_version"},
+    409: {"model": Problem, "description": "station_offline, station_not_accepted, not_in_this_version"},
     422: {"model": Problem, "description": "invalid_request, command_invalid"},
     502: {"model": Problem, "description": "call_refused, connection_lost, answer_unreadable"},
     504: {"model": Problem, "description": "call_timeout: whether the station acted is unknown"},

@@ -16,10 +16,13 @@ from csms.charging.status import LadderStatus
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
+from csms.model.station import RegistrationStatus, Stage
+from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
 from csms.store.samples import StoredSample
-from csms.store.tables import PlanRow, ProfileRow, Session, Station
+from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
+from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
 
 
 class StationsPort(Protocol):
@@ -38,6 +41,18 @@ class StationsPort(Protocol):
         """Ask a station; raises the errors of csms.model.errors."""
         ...
 
+    async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
+        """Approve, commission or reject; raises UnknownStation."""
+        ...
+
+    async def put_token(self, token: IdToken) -> None:
+        """List a token or change it."""
+        ...
+
+    async def delete_token(self, id_token: str) -> bool:
+        """Take a token off; False when it was not listed."""
+        ...
+
     async def set_needs(self, evse: EvseRef, energy_wh: float | None, departure: datetime | None) -> None:
         """What the driver wants; raises UnknownStation."""
         ...
@@ -45,6 +60,18 @@ class StationsPort(Protocol):
 
 class ReadPort(Protocol):
     """Stored rows (the reader of csms.store)."""
+
+    async def variables(self, station_id: str) -> Sequence[VariableRow]:
+        """What a station is configured to."""
+        ...
+
+    async def token(self, id_token: str) -> IdToken | None:
+        """One token."""
+        ...
+
+    async def token_page(self, after: str = "", limit: int = 100) -> Sequence[IdToken]:
+        """Tokens in their order."""
+        ...
 
     async def stations(self) -> Sequence[Station]:
         """All stations."""
@@ -79,12 +106,48 @@ class ReadPort(Protocol):
         """Charging profiles as sent, newest first."""
         ...
 
+    async def find(self, model: Any, *, newest: int | None = None, **given: Any) -> Sequence[Any]:
+        """Rows whose columns have the given values (None: any) by their key; `newest`: so many, from the last one."""
+        ...
+
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan in force."""
         ...
 
     async def counts(self) -> Mapping[str, Any]:
         """Totals over all tables."""
+        ...
+
+    async def operation(self, operation_id: int) -> Operation | None:
+        """One operation."""
+        ...
+
+    async def operations(
+        self,
+        limit: int,
+        *,
+        station_id: str | None = None,
+        kind: str | None = None,
+        going_on: bool | None = None,
+        before_id: int | None = None,
+    ) -> Sequence[Operation]:
+        """Operations, newest first."""
+        ...
+
+    async def received_files(self, operation_ids: Sequence[int]) -> Sequence[ReceivedFile]:
+        """The files that came for these operations."""
+        ...
+
+    async def security_events(
+        self, limit: int, station_id: str, *, critical: bool | None = None, before_id: int | None = None
+    ) -> Sequence[SecurityEvent]:
+        """Security events of a station, newest first."""
+        ...
+
+    async def certificates(
+        self, *, station_id: str | None = None, expires_before: datetime | None = None
+    ) -> Sequence[InstalledCertificate]:
+        """Certificates in stations."""
         ...
 
 
@@ -168,4 +231,5 @@ class ApiDeps:
     routers: Sequence[APIRouter] = ()
     version: str = "0"
     time_zone: tzinfo = UTC
+    files: FileDesk | None = None
     ladders: LadderPort | None = None

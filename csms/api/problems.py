@@ -21,10 +21,16 @@ from csms.model.errors import (
     NotInThisVersion,
     PeerError,
     StationBusy,
+    StationNotAccepted,
     StationOffline,
     StoreUnavailable,
     UnknownStation,
 )
+from csms.security.facts import CertificateUnreadable, FirmwareSignatureInvalid
+from csms.station.cost import CostUnknown
+from csms.station.files import FirmwareExists, LinkBusy, NoFileServer, UnknownFirmware, UnknownLink
+from csms.station.reservation import UnknownReservation
+from csms.store.files import FileTooLarge, NoSpace
 from csms.wire.codec import CommandInvalid
 
 log = logging.getLogger(__name__)
@@ -34,14 +40,26 @@ MEDIA_TYPE = "application/problem+json"
 STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     UnknownStation: 404,
     StationOffline: 409,
+    StationNotAccepted: 409,
     NotInThisVersion: 409,
+    UnknownReservation: 404,
+    CostUnknown: 409,
+    UnknownLink: 404,
+    UnknownFirmware: 404,
+    FirmwareExists: 409,
+    LinkBusy: 409,
+    FileTooLarge: 413,
     LimitRefused: 422,
     CommandInvalid: 422,
+    CertificateUnreadable: 422,
+    FirmwareSignatureInvalid: 422,
+    NoFileServer: 422,
     StationBusy: 429,
     CallRefused: 502,
     ConnectionLost: 502,
     StoreUnavailable: 503,
     CallTimeout: 504,
+    NoSpace: 507,
 }
 
 
@@ -113,8 +131,13 @@ async def _invalid(request: Request, fault: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, fault: Exception) -> JSONResponse:
-    log.error("api_request_failed", exc_info=fault, extra={"path": request.url.path})
+    log.error("api_request_failed", exc_info=fault, extra={"path": _path(request)})
     return problem(500, "internal_error", "the server made a mistake; its log has the details")
+
+
+def _path(request: Request) -> str:
+    """The path as its route writes it: the path itself may hold a one-time token."""
+    return str(getattr(request.scope.get("route"), "path", "unknown"))
 
 
 def _place(location: tuple[Any, ...]) -> str:

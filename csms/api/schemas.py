@@ -154,7 +154,10 @@ class EvseOut(Out):
 
 
 class StationOut(Out):
-    """One station. `registered` False: let in as a stranger."""
+    """One station. `registered` False: let in as a stranger.
+
+    `stage` is seen, approved, commissioned or rejected; `registration` is what its last boot was answered.
+    """
 
     station_id: str
     registered: bool
@@ -166,6 +169,13 @@ class StationOut(Out):
     model: str
     serial: str
     firmware: str
+    stage: str
+    registration: str
+    boot_reason: str
+    iccid: str
+    imsi: str
+    meter_type: str
+    meter_serial: str
     booted_at: datetime | None
     last_seen_at: datetime | None
     power_w: float
@@ -195,7 +205,9 @@ class ProfileOut(Out):
 
 
 class SessionOut(Out):
-    """A session, running or ended. `flags` names deviations."""
+    """A session. `status`: open, aside (it runs without an EVSE of its own) or ended. `flags` names deviations;
+    `seq_missing`: ranges of event numbers that never came. `cost`: what the driver was told at the end.
+    """
 
     session_id: int
     station_id: str
@@ -214,6 +226,15 @@ class SessionOut(Out):
     wanted_wh: float | None
     departure_at: datetime | None
     flags: list[str]
+    remote_start_id: int | None
+    reservation_id: int | None
+    charging_s: int | None
+    cable_max_a: int | None
+    phases_used: int | None
+    cost: float | None
+    seq_missing: list[tuple[int, int]]
+    ev_needs: dict[str, Any] | None
+    ev_schedule: dict[str, Any] | None
 
 
 class SessionsOut(Out):

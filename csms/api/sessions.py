@@ -26,7 +26,7 @@ def router(deps: ApiDeps) -> APIRouter:
     async def list_sessions(
         limit: int = Query(default=50, ge=1, le=1000),
         station_id: str | None = None,
-        status: Literal["open", "ended"] | None = None,
+        status: Literal["open", "aside", "ended"] | None = None,
         before_id: int | None = Query(default=None, ge=1),
     ) -> SessionsOut:
         """Newest first; older ones with `before_id`."""

@@ -22,6 +22,18 @@ from csms.store.tables import PlanRow, ProfileRow, Session, Station
 UNKNOWN = "Unknown"
 """The state of an EVSE that has not reported yet."""
 
+_TOLD_AT_BOOT = (
+    "vendor",
+    "model",
+    "serial",
+    "firmware",
+    "boot_reason",
+    "iccid",
+    "imsi",
+    "meter_type",
+    "meter_serial",
+)
+
 _BY_URGENCY = (
     ConnectorStatus.FAULTED,
     ConnectorStatus.CHARGING,
@@ -94,10 +106,9 @@ def station_fields(state: StationState, row: Station | None) -> dict[str, Any]:
         "feeder_id": state.feeder_id,
         "online": state.online,
         "protocol": protocol,
-        "vendor": row.vendor if row else "",
-        "model": row.model if row else "",
-        "serial": row.serial if row else "",
-        "firmware": row.firmware if row else "",
+        **{name: getattr(row, name) if row else "" for name in _TOLD_AT_BOOT},
+        "stage": state.stage.value,
+        "registration": state.registration.value,
         "booted_at": state.booted_at,
         "last_seen_at": state.last_seen_at,
         "power_w": station_power_w(state),
@@ -137,6 +148,15 @@ def session_view(row: Session, live: OpenSession | None) -> SessionOut:
         wanted_wh=row.wanted_wh,
         departure_at=row.departure_at,
         flags=list(live.flags if live else row.flags),
+        remote_start_id=row.remote_start_id,
+        reservation_id=row.reservation_id,
+        charging_s=live.charging_s if live else row.charging_s,
+        cable_max_a=row.cable_max_a,
+        phases_used=row.phases_used,
+        cost=row.cost,
+        seq_missing=[(first, last) for first, last in (live.events.missing if live else row.seq_missing or ())],
+        ev_needs=row.ev_needs,
+        ev_schedule=row.ev_schedule,
     )
 
 

@@ -28,6 +28,7 @@ from csms.gateway.server import Gateway, GatewaySettings
 from csms.grid import http as limit_routes
 from csms.grid.service import LimitService
 from csms.model.clock import Clock
+from csms.model.station import Protocol, RegistrationStatus
 from csms.province.client import Partner
 from csms.province.crypto import Secrets
 from csms.province.feed import ProvinceFeed, Site
@@ -35,9 +36,13 @@ from csms.province.ids import IdPair, IdTable
 from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
+from csms.security.authority import LocalAuthority
+from csms.security.contracts import ContractProvider
+from csms.security.ocsp import OcspClient
 from csms.security.tls import server_context
 from csms.station.bus import EventBus
-from csms.station.context import StationSettings
+from csms.station.context import Outside, StationSettings
+from csms.station.files import MB, FileDesk, FileLimits
 from csms.station.registration import Registration, rating
 from csms.station.service import StationService
 from csms.store import changes
@@ -61,6 +66,7 @@ class Rooms:
     province: ProvinceService
     gateway: Gateway
     api: FastAPI
+    files: FileDesk
     background: list[tuple[str, Work]] = field(default_factory=list)
 
     async def close(self) -> None:
@@ -81,14 +87,16 @@ async def build_rooms(settings: Settings, clock: Clock) -> Rooms:
 
 async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     bus = EventBus()
-    stations = await _stations(settings, clock, store, bus)
+    files = FileDesk(settings.data_dir / "files", clock, store, _file_limits(settings))
+    files.public_url = settings.public_url
+    stations = await _stations(settings, clock, store, bus, _outside(settings, clock, files))
     tree = FeederTree([_feeder(feeder) for feeder in settings.feeders], ZoneInfo(settings.time_zone))
     limits = LimitService(clock, store, tree, bus)
     await limits.restore()
     charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits)
     province, feed = await _province(settings, clock, store, bus, stations)
     gateway = Gateway(_gateway(settings), clock, stations, tls=_tls(settings))
-    upkeep = Upkeep(settings, clock, store)
+    upkeep = Upkeep(settings, clock, store, files=files)
     api = create_api(
         ApiDeps(
             clock=clock,
@@ -102,28 +110,52 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             routers=[limit_routes.router(limits, lambda feeder_id: asdict(charging.status(feeder_id)))],
             version=version("csms"),
             time_zone=ZoneInfo(settings.time_zone),
+            files=files,
         )
     )
-    background: list[tuple[str, Work]] = list(upkeep.background)
+    background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
     if settings.charging.control:
         charging.listen()
         background += [("charging", charging.run)]
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
-    return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, background)
+    return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, files, background)
 
 
-async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBus) -> StationService:
+def _file_limits(settings: Settings) -> FileLimits:
+    return FileLimits(settings.files.upload_max_mb * MB, settings.files.firmware_max_mb * MB)
+
+
+def _outside(settings: Settings, clock: Clock, files: FileDesk) -> Outside:
+    section = settings.certificates
+    return Outside(
+        files=files,
+        authority=LocalAuthority(settings.data_dir / "pki", clock, section.organization),
+        status_source=OcspClient(section.ocsp_responders),
+        contracts=ContractProvider(section.contract_url),
+        organization=section.organization,
+    )
+
+
+async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBus, outside: Outside) -> StationService:
     house = StationSettings(
         accept_unknown=settings.accept_unknown,
+        unknown_boot=RegistrationStatus(settings.unknown_boot),
         strangers_max=settings.strangers_max,
         unknown_tokens=settings.unknown_tokens,
+        refuse_concurrent=settings.refuse_concurrent,
+        master_pass_group=settings.master_pass_group,
+        keep_local_lists=settings.keep_local_lists,
+        read_device_model=settings.read_device_model,
         heartbeat_s=settings.heartbeat_s,
         boot_grace_s=settings.boot_grace_s,
+        remote_wait_s=settings.remote_wait_s,
+        plans=settings.charging.control,
+        price_per_kwh=settings.price.electricity + settings.price.service if settings.price.shown else None,
         default_feeder=settings.feeders[0].id,
         default_site=settings.site.id,
     )
-    service = StationService(clock, store, bus, house)
+    service = StationService(clock, store, bus, house, outside)
     await service.restore()
     await asyncio.gather(*(service.register(_registration(station)) for station in settings.stations))
     return service
@@ -172,9 +204,11 @@ def _gateway(settings: Settings) -> GatewaySettings:
     return GatewaySettings(
         host=settings.ocpp_host,
         port=settings.ocpp_port,
+        versions=[Protocol(f"ocpp{version}") for version in settings.ocpp_versions],
         assume_ocpp16=settings.assume_ocpp16,
         call_timeout_s=settings.call_timeout_s,
         ping_interval_s=settings.ping_interval_s,
+        zone=ZoneInfo(settings.station_time_zone or settings.time_zone),
     )
 
 

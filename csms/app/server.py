@@ -8,13 +8,15 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
+import firmware_profiles
 from csms.app.folder import FolderLock
 from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
 from csms.app.process import calm_garbage_collector, raise_file_limit
 from csms.app.rooms import Rooms, build_rooms
-from csms.app.settings import Settings
+from csms.app.settings import Settings, SettingsInvalid
 from csms.app.supervisor import Supervisor
 from csms.model.clock import Clock
 
@@ -48,6 +50,7 @@ class CentralSystem:
             raise
 
     async def _start(self) -> None:
+        _use_profiles(self._settings.own_profiles)
         rooms = self._rooms = await build_rooms(self._settings, self._clock)
         for name, work in rooms.background:
             self._supervisor.start(name, work)
@@ -55,6 +58,7 @@ class CentralSystem:
             log.warning("api_open_without_login", extra={"http_host": self._settings.http_host})
         self._http = HttpServer(rooms.api, self._settings.http_host, self._settings.http_port)
         self.http_port = await self._http.start()
+        rooms.files.public_url = rooms.files.public_url or _web_address(self._settings.http_host, self.http_port)
         self.ocpp_port = await rooms.gateway.start()
         self._write_ready_file()
         log.info("started", extra={"ocpp_port": self.ocpp_port, "http_port": self.http_port})
@@ -78,6 +82,19 @@ class CentralSystem:
         draft = path.with_suffix(".tmp")
         draft.write_text(json.dumps(facts), encoding="utf-8")
         draft.replace(path)
+
+
+def _web_address(host: str, port: int) -> str:
+    """As a URL writes it: IPv6 in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _use_profiles(own: Path) -> None:
+    """From now on stations are known by these firmware profiles. Raises SettingsInvalid."""
+    try:
+        firmware_profiles.use(firmware_profiles.book(own))
+    except firmware_profiles.ProfileInvalid as fault:
+        raise SettingsInvalid(f"{own}: {fault}") from None
 
 
 async def serve(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -107,10 +107,29 @@ class PartnerSettings(_Section):
 
 
 class PriceSettings(_Section):
-    """What a kWh costs the driver, in yuan."""
+    """What a kWh costs the driver, in yuan; `shown`: drivers are told the cost at the station (OCPP 2.0.1)."""
 
     electricity: float = Field(default=0.66, ge=0)
     service: float = Field(default=0.40, ge=0)
+    shown: bool = False
+
+
+class FilesSection(_Section):
+    """How large files may be: what stations upload, and firmware for them."""
+
+    upload_max_mb: int = Field(default=200, gt=0)
+    firmware_max_mb: int = Field(default=1000, gt=0)
+
+
+class CertificatesSection(_Section):
+    """Certificates of stations and cars. `organization`: what stands in stations' certificates; empty: anything may.
+
+    `ocsp_responders`: hosts that stations may have asked; `contract_url`: the contract certificate provider.
+    """
+
+    organization: str = Field(default="", max_length=64)
+    ocsp_responders: list[str] = []
+    contract_url: str = ""
 
 
 class RetentionSection(_Section):
@@ -121,7 +140,13 @@ class RetentionSection(_Section):
     plan_days: int = Field(default=400, ge=0)
     profile_days: int = Field(default=400, ge=0)
     notice_days: int = Field(default=400, ge=0)
+    event_days: int = Field(default=400, ge=0)
     outbox_days: int = Field(default=90, ge=0)
+    stream_days: int = Field(default=30, ge=0)
+    v2x_days: int = Field(default=400, ge=0)
+    state_days: int = Field(default=90, ge=0)
+    file_days: int = Field(default=90, ge=0)
+    security_event_days: int = Field(default=400, ge=0)
 
 
 class Settings(BaseSettings):
@@ -130,6 +155,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CSMS_", env_nested_delimiter="__", extra="ignore")
 
     data_dir: Path = Path("data")
+    firmware_profiles_dir: Path | None = None
     database_url: str = ""
     ocpp_host: str = "0.0.0.0"
     ocpp_port: int = Field(default=9000, ge=0, le=65535)
@@ -137,15 +163,24 @@ class Settings(BaseSettings):
     tls_key: Path | None = None
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = ""
     accept_unknown: bool = False
+    unknown_boot: Literal["Accepted", "Pending", "Rejected"] = "Accepted"
     strangers_max: int = Field(default=STRANGERS_MAX, ge=0)
+    ocpp_versions: list[Literal["1.6", "2.0.1", "2.1"]] = Field(default=["1.6", "2.0.1", "2.1"], min_length=1)
     assume_ocpp16: bool = False
     unknown_tokens: bool = True
+    refuse_concurrent: bool = False
+    master_pass_group: str = ""
+    keep_local_lists: bool = False
+    read_device_model: bool = False
     heartbeat_s: int = Field(default=300, ge=10)
     call_timeout_s: float = Field(default=60.0, gt=0)
     boot_grace_s: float = Field(default=30.0, ge=0)
+    remote_wait_s: float = Field(default=300.0, gt=0)
     ping_interval_s: float = Field(default=60.0, gt=0)
     time_zone: str = "Asia/Shanghai"
+    station_time_zone: str | None = None
     log_level: str = "INFO"
     site: SiteSettings = SiteSettings()
     feeders: list[FeederSettings] = [FeederSettings(id="site", rating_kw=400.0)]
@@ -154,16 +189,25 @@ class Settings(BaseSettings):
     price: PriceSettings = PriceSettings()
     partners: list[PartnerSettings] = []
     retention: RetentionSection = RetentionSection()
+    files: FilesSection = FilesSection()
+    certificates: CertificatesSection = CertificatesSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
-    @field_validator("time_zone")
+    @field_validator("time_zone", "station_time_zone")
     @classmethod
-    def _known_zone(cls, value: str) -> str:
+    def _known_zone(cls, value: str | None) -> str | None:
         try:
-            ZoneInfo(value)
+            ZoneInfo(value or "UTC")
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"{value!r} is no time zone; write one like Asia/Shanghai") from None
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("public_url begins with http:// or https://")
+        return value.rstrip("/")
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Settings:
@@ -189,6 +233,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """Where the database is: `database_url`, else a SQLite file in the data folder."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'csms.db'}"
+
+    @property
+    def own_profiles(self) -> Path:
+        """Where the user's own firmware profiles are."""
+        return self.firmware_profiles_dir or self.data_dir / "firmware_profiles"
 
     @classmethod
     def settings_customise_sources(

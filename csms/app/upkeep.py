@@ -15,6 +15,7 @@ from csms.app.clock_watch import ClockWatch
 from csms.app.settings import RetentionSection, Settings
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
+from csms.station.files import FileDesk
 from csms.store.engine import Store
 from csms.store.retention import KeepDays, Retention
 from csms.store.rollup import Rollups
@@ -37,8 +38,10 @@ MB = 1_000_000
 class Upkeep:
     """Three pieces of background work over one store."""
 
-    def __init__(self, settings: Settings, clock: Clock, store: Store, look_s: float = LOOK_S) -> None:
-        self._clock, self._store, self._look_s = clock, store, look_s
+    def __init__(
+        self, settings: Settings, clock: Clock, store: Store, look_s: float = LOOK_S, files: FileDesk | None = None
+    ) -> None:
+        self._clock, self._store, self._look_s, self._files = clock, store, look_s, files
         self._folder = _folder(settings)
         self._free_min_mb = settings.disk_free_min_mb
         self._free_mb: int | None = None
@@ -80,6 +83,8 @@ class Upkeep:
         gone = {name: count for name, count in (await self._retention.run(self._clock.now())).items() if count}
         if gone:
             log.info("old_rows_deleted", extra=gone)
+        if self._files is not None:
+            await self._files.sweep()
 
     async def _watch(self) -> None:
         while True:
@@ -123,5 +128,11 @@ def _keep(section: RetentionSection) -> KeepDays:
         plans=section.plan_days,
         profiles=section.profile_days,
         notices=section.notice_days,
+        events=section.event_days,
         outbox=section.outbox_days,
+        streams=section.stream_days,
+        v2x=section.v2x_days,
+        states=section.state_days,
+        files=section.file_days,
+        security_events=section.security_event_days,
     )

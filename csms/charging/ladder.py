@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from csms.model.charging_profile import ProfileKind, ProfilePurpose, RateUnit
-from firmware_profiles.loader import PURPOSES, Limits
+from firmware_profiles.limits import PURPOSES, Limits
 
 PURPOSE_ORDER = (ProfilePurpose.TX, ProfilePurpose.TX_DEFAULT, ProfilePurpose.STATION_MAX)
 """The neutral order: a transaction's own profile leaves the lasting one below it as a floor."""
@@ -64,8 +64,11 @@ class Declared:
 def rungs(role: Role, limits: Limits, declared: Declared, usual: RateUnit) -> tuple[Rung, ...]:
     """The rungs of a role, best first, each once. `usual`: the unit that most stations of the kind take.
 
-    What the firmware profile knows leaves no choice; what the station declares only decides which comes first.
+    What the firmware profile knows leaves no choice; what the station declares only decides which comes first. A make
+    that is known to obey no profile is told none.
     """
+    if limits.ignores_accepted:
+        return ()
     return tuple(
         dict.fromkeys(
             Rung(purpose, unit, kind, stack_level, wide)

@@ -16,7 +16,7 @@ from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 from csms.model.station import ConnectorStatus, CurrentKind, EvseRating
 from csms.station.state import EvseState, OpenSession, StationState
-from firmware_profiles.loader import Limits
+from firmware_profiles import Limits
 
 WITHOUT_CAR = (
     ConnectorStatus.AVAILABLE,

@@ -22,7 +22,7 @@ from csms.charging.traits import NOTHING_KNOWN
 from csms.charging.traits import outlet as outlet_of
 from csms.model.ids import EvseRef
 from csms.station.state import EvseState, OpenSession
-from firmware_profiles.loader import Limits
+from firmware_profiles import Limits
 from optimizer.problem import EvSession, Problem
 from optimizer.rounding import laxity_h
 

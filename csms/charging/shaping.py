@@ -21,7 +21,7 @@ from csms.model.charging_profile import ProfilePurpose
 from csms.model.command import Command, RemoteStop, SetChargingProfile, SetVariables
 from csms.model.ids import EvseRef
 from csms.station.state import StationState
-from firmware_profiles.loader import Limits
+from firmware_profiles import Limits
 
 PER_AMPERE = {"A": 1, "dA": 10, "mA": 1000}
 """Units of configuration keys."""

@@ -18,7 +18,7 @@ from csms.model.event import Metered
 from csms.model.ids import EvseRef
 from csms.station.metering import readings
 from csms.station.state import OpenSession
-from firmware_profiles.loader import Limits
+from firmware_profiles import Limits
 
 CAR_SETTLES_S = 30.0
 """A car may take this long to come up to a new limit; before that its power says nothing of its own maximum."""

@@ -1,4 +1,4 @@
-"""`csms station`: list, show, watch, add."""
+"""`csms station`: list, show, watch, add; what is asked of stations stands in `station_commands`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text as Styled
 
-from csms.console import layout, units
+from csms.console import layout, station_commands, units
 from csms.console.client import ApiClient
 from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
@@ -32,6 +32,7 @@ def build(text: Text) -> typer.Typer:
     _add_show(app, text)
     _add_watch(app, text)
     _add_add(app, text)
+    station_commands.add(app, text)
     return app
 
 

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -32,15 +33,17 @@ from csms.model.errors import (
     StationBusy,
     StoreUnavailable,
 )
-from csms.model.inbound import Inbound, Reply
+from csms.model.inbound import Inbound, Notice, Reply
 from csms.model.station import Protocol
 from csms.wire.calls import AnsweredCalls, Match, PendingCalls
-from csms.wire.codec import Codec
+from csms.wire.codec import Codec, Decoded
 from csms.wire.frames import (
     Call,
     Error,
     FrameError,
     Result,
+    ResultError,
+    Send,
     answer_to_bad_frame,
     decode,
     encode_call,
@@ -54,7 +57,11 @@ MESSAGES_WAITING_MAX = 64
 """Calls read but not handled yet; beyond it we stop reading, which slows the station down."""
 
 
+REFUSALS_TOLD_MAX = 16
+"""Actions whose refusal is told of once for each connection; a peer can invent more."""
+
 INTERNAL_ERROR = 1011
+BOOT = "BootNotification"
 
 
 class Shared:
@@ -68,9 +75,10 @@ class Shared:
         new_id: Callable[[], str],
         call_timeout_s: float,
         left: Callable[[Connection], None],
+        version_of: Callable[[Call], Protocol | None],
     ) -> None:
         self.stations, self.clock, self.metrics = stations, clock, metrics
-        self.new_id, self.call_timeout_s, self.left = new_id, call_timeout_s, left
+        self.new_id, self.call_timeout_s, self.left, self.version_of = new_id, call_timeout_s, left, version_of
         self.tasks: set[asyncio.Task[None]] = set()
 
 
@@ -89,6 +97,7 @@ class Connection:
         "_lost",
         "_metrics",
         "_pending",
+        "_refused",
         "_shared",
         "_socket",
         "_stations",
@@ -110,9 +119,10 @@ class Connection:
         self._answered: AnsweredCalls | None = None
         self._answer: asyncio.Future[dict[str, Any]] | None = None
         self._turn: asyncio.Lock | None = None
-        self._inbox: deque[Call | HotCall] | None = None
+        self._inbox: deque[Call | HotCall | Send] | None = None
         self._waiting = self._at_once = 0
         self._task: asyncio.Task[None] | None = None
+        self._refused: set[str] | None = None
         self._lost = self._gone = self._greeted = False
 
     @property
@@ -139,12 +149,14 @@ class Connection:
                 self._keep(hot)
             return
         try:
-            frame = decode(data)
+            frame = decode(data, self.protocol)
         except FrameError as fault:
             self._refuse_frame(fault)
             return
-        if isinstance(frame, Call):
+        if isinstance(frame, Call | Send):
             self._keep(frame)
+        elif isinstance(frame, ResultError):
+            self._answer_refused(frame)
         else:
             self._resolve(frame)
 
@@ -212,13 +224,18 @@ class Connection:
             async with asyncio.timeout(self._clock.wall_s(timeout_s)):
                 self._socket.send(encode_call(call))
                 await self._socket.drain()
-                return await self._answer
+                answer = await self._answer
         except TimeoutError:
             self._metrics.add("command_timeouts")
             raise CallTimeout(f"no answer to {action} within {timeout_s:g} s") from None
         finally:
             self._answer = None
             self._pending.abandon()
+        refusal = self._codec.refusal_of(call, answer)
+        if refusal is not None:
+            self._metrics.add("answers_refused")
+            self._reply(refusal)
+        return answer
 
     def _refuse_frame(self, fault: FrameError) -> None:
         self._metrics.add("frames_bad")
@@ -227,6 +244,12 @@ class Connection:
         answer = answer_to_bad_frame(self.protocol, fault)
         if answer is not None:
             self._reply(answer)
+
+    def _answer_refused(self, refusal: ResultError) -> None:
+        """The station cannot use an answer of ours. What we did stays done: only people can find out why (2.1)."""
+        self._metrics.add("answers_refused_by_stations")
+        facts = {"station": self.station_id, "id": refusal.unique_id, "code": refusal.code}
+        log.warning("answer_refused_by_station: %s", refusal.description, extra=facts)
 
     def _resolve(self, answer: Result | Error | FrameError) -> None:
         match = self._pending.resolve(answer).match if self._pending is not None else Match.UNKNOWN
@@ -265,7 +288,7 @@ class Connection:
         self._metrics.call(call.action, "answered")
         self._reply(self._codec.answer(call.unique_id, call.action, outcome))
 
-    def _keep(self, call: Call | HotCall) -> None:
+    def _keep(self, call: Call | HotCall | Send) -> None:
         """Put a call into the inbox; when that is full the station has to wait."""
         if self._inbox is None:
             self._inbox = deque()
@@ -299,7 +322,10 @@ class Connection:
     async def _empty_inbox(self) -> None:
         while self._inbox:
             call = self._inbox.popleft()
-            self._reply(self._known(call) or await self._handle(call))
+            if isinstance(call, Send):
+                await self._hear(call)
+            else:
+                self._reply(self._known(call) or await self._handle(call))
             await self._socket.drain()
             if len(self._inbox) == MESSAGES_WAITING_MAX // 2:
                 self._socket.resume_reading()
@@ -322,7 +348,10 @@ class Connection:
             self._metrics.call(call.action, "answered")
         except PeerError as fault:
             self._metrics.call(call.action, "refused")
+            await self._note_refusal(call, fault)
             answer = encode_refusal(self.protocol, call.unique_id, fault)
+            if fault.code is RpcErrorCode.SECURITY_ERROR:
+                return answer  # not for good: the same call may come again when the station is accepted
         except Exception as fault:
             return self._own_fault(call, fault)
         if isinstance(call, Call):
@@ -331,14 +360,43 @@ class Connection:
             self._answered.remember(call, answer)
         return answer
 
+    async def _hear(self, send: Send) -> None:
+        """A message without an answer: whatever is wrong with it is counted, and nobody is told (N15.FR.02)."""
+        try:
+            received_at = self._clock.now()
+            message = self._noted(send, self._codec.decode_send(send, received_at))
+            await self._stations.receive(self.station_id, message, received_at)
+            self._metrics.call(send.action, "taken")
+        except PeerError:
+            self._metrics.call(send.action, "refused")
+        except Exception as fault:
+            self._log_own_fault(send, fault)
+
     def _read(self, call: Call | HotCall) -> tuple[Inbound, datetime]:
         if isinstance(call, HotCall):
             return call.message, call.received_at
         received_at = self._clock.now()
-        decoded = self._codec.decode_call(call, received_at)
+        return self._noted(call, self._codec.decode_call(call, received_at)), received_at
+
+    def _noted(self, call: Call | Send, decoded: Decoded) -> Inbound:
         for deviation in decoded.deviations:
             self._metrics.deviation(f"{call.action} {deviation.keyword} {deviation.path}")
-        return decoded.message, received_at
+        return decoded.message
+
+    async def _note_refusal(self, call: Call | HotCall, fault: PeerError) -> None:
+        """Tell of a refusal once for each action, and of a station that does not speak what it agreed on (RB-34)."""
+        if self._refused is None:
+            self._refused = set()
+        if call.action in self._refused or len(self._refused) >= REFUSALS_TOLD_MAX:
+            return
+        self._refused.add(call.action)
+        facts = {"station": self.station_id, "action": call.action, "code": fault.code.value}
+        log.info("call_refused", extra={**facts, "detail": fault.description})
+        spoken = self._shared.version_of(call) if isinstance(call, Call) and call.action == BOOT else None
+        if spoken is not None:
+            notice = Notice("other_version", {"agreed": self.protocol.value, "spoken": spoken.value})
+            with suppress(CsmsError):  # the refusal is due all the same
+                await self._stations.receive(self.station_id, notice, self._clock.now())
 
     def _known(self, call: Call | HotCall) -> str | None:
         """The answer to a repeat. A frequent call is carried out again: its effect is the same."""
@@ -346,6 +404,11 @@ class Connection:
 
     def _own_fault(self, call: Call | HotCall, fault: Exception) -> str:
         """Nothing was acknowledged: the station sends the message again, and it is then handled as new."""
+        self._log_own_fault(call, fault)
+        refusal = PeerError(RpcErrorCode.INTERNAL_ERROR, "the message could not be stored; send it again")
+        return encode_refusal(self.protocol, call.unique_id, refusal)
+
+    def _log_own_fault(self, call: Call | HotCall | Send, fault: Exception) -> None:
         self._metrics.call(call.action, "failed")
         code = fault.code if isinstance(fault, CsmsError) else "message_failed"
         trace = None if isinstance(fault, CsmsError) else fault
@@ -353,8 +416,6 @@ class Connection:
         outage = isinstance(fault, StoreUnavailable) and not isinstance(fault, ChangeRefused)
         level = logging.DEBUG if outage else logging.ERROR  # the store tells of an outage once, not for every message
         log.log(level, "message_failed", extra=facts, exc_info=trace)
-        refusal = PeerError(RpcErrorCode.INTERNAL_ERROR, "the message could not be stored; send it again")
-        return encode_refusal(self.protocol, call.unique_id, refusal)
 
     def _reply(self, text: str) -> None:
         try:

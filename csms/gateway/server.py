@@ -9,13 +9,14 @@ import asyncio
 import logging
 import ssl
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from http import HTTPStatus
 
 from websockets.http11 import Request
 
-from csms import ocpp16, ocpp201
+from csms import ocpp16, ocpp21, ocpp201
 from csms.gateway.connection import Connection, Shared
 from csms.gateway.listener import Listener
 from csms.gateway.metrics import Metrics
@@ -23,8 +24,10 @@ from csms.gateway.ports import StationPort
 from csms.gateway.registry import Registry
 from csms.gateway.socket import Limits, Refusal, Socket
 from csms.model.clock import Clock
+from csms.model.errors import PeerError
 from csms.model.station import Protocol
 from csms.wire.codec import Codec
+from csms.wire.frames import Call
 from csms.wire.handshake import choose_subprotocol, station_id_from_path
 
 log = logging.getLogger(__name__)
@@ -32,20 +35,24 @@ log = logging.getLogger(__name__)
 NO_COMMON_VERSION = 1002
 DRAIN_S = 5.0
 GOING_AWAY = 1001
+TRANSLATORS = (ocpp16.translator, ocpp201.translator, ocpp21.translator)
 
 
 @dataclass(frozen=True, slots=True)
 class GatewaySettings:
-    """`assume_ocpp16`: a station that offers no subprotocol speaks 1.6. `limits`: of each link, keep-alives among them;
-    None for the usual ones with `ping_interval_s` (seconds of the wall) before a ping and as long after it.
+    """`versions` are spoken. `assume_ocpp16`: a station that offers no subprotocol speaks 1.6. `zone`: the local time
+    of stations that write times without one (SR-05). `limits`: of each link, keep-alives among them; None for the usual
+    ones with `ping_interval_s` (seconds of the wall) before a ping and as long after it.
     """
 
     host: str = "0.0.0.0"
     port: int = 9000
     prefix: str = "/ocpp"
+    versions: Collection[Protocol] = tuple(Protocol)
     assume_ocpp16: bool = False
     call_timeout_s: float = 60.0
     ping_interval_s: float = 60.0
+    zone: tzinfo = UTC
     limits: Limits | None = None
 
     def link_limits(self) -> Limits:
@@ -66,11 +73,14 @@ class Gateway:
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         self._settings, self._stations, self._tls = settings, stations, tls
-        self._codecs = {t.protocol: Codec(t) for t in (ocpp16.TRANSLATOR, ocpp201.TRANSLATOR)}
+        spoken = (translator(settings.zone) for translator in TRANSLATORS)
+        self._codecs = {t.protocol: Codec(t) for t in spoken if t.protocol in settings.versions}
         self._registry = Registry()
         self._listener: Listener | None = None
         self.metrics = Metrics()
-        self._shared = Shared(stations, clock, self.metrics, new_id, settings.call_timeout_s, self._registry.drop)
+        self._shared = Shared(
+            stations, clock, self.metrics, new_id, settings.call_timeout_s, self._registry.drop, self._version_of
+        )
 
     async def start(self) -> int:
         """Listen; returns the port. Raises OSError when it is taken."""
@@ -157,8 +167,19 @@ class Gateway:
         connection.start()
         return connection
 
+    def _version_of(self, call: Call) -> Protocol | None:
+        """The version in which a call can be read; None when there is none."""
+        for protocol, codec in self._codecs.items():
+            try:
+                codec.decode_call(call, self._shared.clock.now())
+            except PeerError:
+                continue
+            return protocol
+        return None
+
     def _protocol(self, socket: Socket, request: Request) -> Protocol | None:
         if socket.subprotocol is not None:
             return Protocol(socket.subprotocol)
         offered = request.headers.get_all("Sec-WebSocket-Protocol")
-        return Protocol.OCPP16 if self._settings.assume_ocpp16 and not offered else None
+        assumed = self._settings.assume_ocpp16 and Protocol.OCPP16 in self._codecs and not offered
+        return Protocol.OCPP16 if assumed else None

@@ -69,8 +69,8 @@ class ChargingProfile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError("periods start at 0 and rise")
         if any(not 0 <= p.limit < 1e9 for p in self.periods):
             raise ValueError("limits are finite and not negative")
-        if (self.purpose is ProfilePurpose.TX) != (self.transaction_id is not None):
-            raise ValueError("a TxProfile, and only it, names its transaction")
+        if self.purpose is not ProfilePurpose.TX and self.transaction_id is not None:
+            raise ValueError("only a TxProfile names a transaction")
 
 
 @dataclass(frozen=True, slots=True)

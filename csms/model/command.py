@@ -34,6 +34,7 @@ class RemoteStart(Command, frozen=True):
     """Start a session; `evse_id` None lets the station choose. `id_token` <= 18 characters (field rule SR-04).
 
     `token_type` is an IdTokenEnumType of 2.0.1; Central stands for a token that the central system made up.
+    `remote_start_id` 0: a new one, under which the start can be followed. A TxProfile names no transaction yet.
     """
 
     id_token: Token
@@ -41,6 +42,12 @@ class RemoteStart(Command, frozen=True):
     remote_start_id: Whole = 0
     profile: ChargingProfile | None = None
     token_type: str = "Central"
+    group_id: Token | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a profile that is not one for the session to come (F01.FR.09)."""
+        if self.profile is not None and self.profile.purpose is not ProfilePurpose.TX:
+            raise ValueError("the profile of a remote start is a TxProfile")
 
 
 class RemoteStop(Command, frozen=True):
@@ -49,21 +56,32 @@ class RemoteStop(Command, frozen=True):
     transaction_id: TransactionName
 
 
+class GetTransactionStatus(Command, frozen=True):
+    """Ask whether a session goes on and whether messages of it (or of any, without one) still wait to be sent (E14)."""
+
+    transaction_id: TransactionName | None = None
+
+
 class Reset(Command, frozen=True):
     """Restart; `hard` interrupts sessions (1.6 Hard, 2.0.1 Immediate), else when idle (Soft, OnIdle).
 
-    `evse_id` restarts one EVSE alone (2.0.1).
+    `evse_id` restarts one EVSE alone (2.0.1). `resume` at once, and sessions go on afterwards (2.1 B13).
     """
 
     hard: bool = False
     evse_id: ConnectorNumber | None = None
+    resume: bool = False
 
 
 class Trigger(Command, frozen=True):
-    """Ask for a message (BootNotification, Heartbeat, MeterValues, ...); `evse_id` None: the station."""
+    """Ask for a message (BootNotification, Heartbeat, MeterValues, ...); `evse_id` None: the station.
+
+    `connector_id` tells connectors of one EVSE apart (2.0.1); connector states are asked for by it (F06.FR.13).
+    """
 
     message: Name
     evse_id: EvseNumber | None = None
+    connector_id: ConnectorNumber | None = None
 
 
 class SetVariables(Command, frozen=True):
@@ -73,7 +91,10 @@ class SetVariables(Command, frozen=True):
 
 
 class GetVariables(Command, frozen=True):
-    """Read settings by name; no name asks a 1.6 station for all."""
+    """Read settings by name, as SetVariables has them; no name asks a 1.6 station for all.
+
+    2.0.1 names may say more: `Component@instance/evse/connector.Variable@instance#Target`.
+    """
 
     names: Annotated[tuple[Name, ...], Meta(max_length=100)] = ()
 
@@ -83,6 +104,11 @@ class SetChargingProfile(Command, frozen=True):
 
     evse_id: EvseNumber
     profile: ChargingProfile
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a TxProfile without its transaction (K01.FR.03); only a remote start has none yet."""
+        if self.profile.purpose is ProfilePurpose.TX and self.profile.transaction_id is None:
+            raise ValueError("a TxProfile names its transaction")
 
 
 class ClearChargingProfile(Command, frozen=True):
@@ -138,7 +164,8 @@ class CommandResult:
 
     `values` for GetVariables (name -> value, None when unknown or write-only) and SetVariables (name -> status);
     `composite` for GetCompositeSchedule; `payload` is the whole answer as received. `operation_id` names what goes on
-    after the answer (an update, an upload, a report), None when nothing does.
+    after the answer (an update, an upload, a report), None when nothing does. `records` are the single things that the
+    answer tells, of a type that belongs to the command (VariableAnswer, MonitorAnswer, ...).
     """
 
     status: str
@@ -147,6 +174,7 @@ class CommandResult:
     data: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
     operation_id: int | None = None
+    records: tuple[Struct, ...] = ()
 
     @property
     def accepted(self) -> bool:
@@ -154,5 +182,5 @@ class CommandResult:
         return self.status in ACCEPTING
 
 
-ACCEPTING = ("Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked")
+ACCEPTING = ("Accepted", "AcceptedCanceled", "RebootRequired", "Scheduled", "Unlocked", "Unpublished")
 """Status texts of a station that will do it."""

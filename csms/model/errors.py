@@ -57,6 +57,12 @@ class StationOffline(CsmsError):
     code = "station_offline"
 
 
+class StationNotAccepted(CsmsError):
+    """The station's boot was not accepted, so it may not be asked for this."""
+
+    code = "station_not_accepted"
+
+
 class CallTimeout(CsmsError):
     """The station did not answer in time; whether it acted is unknown."""
 

@@ -57,10 +57,27 @@ class SessionClosed(Struct, frozen=True):
     at: datetime
 
 
-class SessionNeedsChanged(Struct, frozen=True):
-    """The driver said (or changed) how much energy is wanted and when the car leaves."""
+class OutsideLimitChanged(Struct, frozen=True):
+    """Somebody else than us limits an EVSE (0: the station), or does so no more; `source` is EMS, SO, CSO or Other."""
 
     evse: EvseRef
+    source: str
+    at: datetime
+
+
+class SessionNeedsChanged(Struct, frozen=True):
+    """The driver or the car said (or changed) how much energy is wanted and when the car leaves."""
+
+    evse: EvseRef
+    at: datetime
+
+
+class PriorityChargingChanged(Struct, frozen=True):
+    """A transaction charges as fast as it may now, or follows its plan again (2.1)."""
+
+    station_id: str
+    transaction_id: str
+    active: bool
     at: datetime
 
 
@@ -97,6 +114,8 @@ Event = (
     | SessionOpened
     | SessionClosed
     | SessionNeedsChanged
+    | OutsideLimitChanged
+    | PriorityChargingChanged
     | Metered
     | LimitChanged
     | LimitControlChanged

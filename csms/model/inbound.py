@@ -10,7 +10,9 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from csms.model.meter import Sample
+from csms.model.cost import PersonalMessage
+from csms.model.hashes import ContractLink
+from csms.model.meter import Sample, SignedValue
 from csms.model.session import AuthorizationStatus, ChargingState, StopReason
 from csms.model.station import ConnectorStatus, RegistrationStatus, StationIdentity
 
@@ -61,18 +63,28 @@ class StatusReport(Inbound, frozen=True):
 
 
 class Authorize(Inbound, frozen=True):
-    """May this id token charge?"""
+    """May this id token charge? A contract comes with its certificate (PEM), or with the names of its chain (C07)."""
 
     id_token: str
     token_type: str = ""
+    certificate: str = ""
+    chain: tuple[ContractLink, ...] = ()
 
 
 class AuthorizeReply(Reply, frozen=True):
-    """The answer, with what the station may cache."""
+    """The answer, with what the station may cache until `expires_at`.
+
+    `evse_ids`: the only ones that the token may use, empty for all. `languages` are tags like en-US, the first one is
+    preferred. `message` is shown to the driver. `certificate_status` is empty when no contract was asked about.
+    """
 
     status: AuthorizationStatus
     group_id: str = ""
     expires_at: datetime | None = None
+    evse_ids: tuple[int, ...] = ()
+    languages: tuple[str, ...] = ()
+    message: str = ""
+    certificate_status: str = ""
 
 
 class SessionStarted(Inbound, frozen=True):
@@ -101,6 +113,7 @@ class SessionStopped(Inbound, frozen=True):
     reason: StopReason
     id_token: str = ""
     samples: tuple[Sample, ...] = ()
+    signed: tuple[SignedValue, ...] = ()
 
 
 class SessionStoppedReply(Reply, frozen=True):
@@ -113,6 +126,7 @@ class TransactionEvent(Inbound, frozen=True):
     """2.0.1 TransactionEvent: `kind` is Started, Updated or Ended; the station names the transaction.
 
     `evse_id` and `connector_id` are None when left out (RB-57). `offline` events never change live state.
+    `charging_s`: time spent charging; `cable_max_a` and `phases_used`: what the cable carries and the car uses.
     """
 
     kind: str
@@ -129,12 +143,22 @@ class TransactionEvent(Inbound, frozen=True):
     remote_start_id: int | None = None
     offline: bool = False
     samples: tuple[Sample, ...] = ()
+    signed: tuple[SignedValue, ...] = ()
+    reservation_id: int | None = None
+    charging_s: int | None = None
+    cable_max_a: int | None = None
+    phases_used: int | None = None
 
 
 class TransactionEventReply(Reply, frozen=True):
-    """Token information only when the event carried a token (E01.FR.11 and following)."""
+    """Token information only when the event carried a token (E01.FR.11 and following).
+
+    `total_cost` None: no price is known; 0 means that the session is free (I03.FR.04).
+    """
 
     authorization: AuthorizeReply | None = None
+    total_cost: float | None = None
+    message: PersonalMessage | None = None
 
 
 class MeterReport(Inbound, frozen=True):
@@ -143,6 +167,7 @@ class MeterReport(Inbound, frozen=True):
     evse_id: int
     samples: tuple[Sample, ...]
     transaction_id: str = ""
+    signed: tuple[SignedValue, ...] = ()
 
 
 class Acknowledged(Reply, frozen=True):
@@ -162,6 +187,16 @@ class DataTransferReply(Reply, frozen=True):
 
     status: str
     data: str = ""
+
+
+class Extended(Inbound, frozen=True):
+    """A message, and what a later version of OCPP says in it beside what it always said; it is answered as `message`.
+
+    So an effect that a message has is written once, whatever newer versions add to it.
+    """
+
+    message: Inbound
+    extras: tuple[Inbound, ...]
 
 
 class Notice(Inbound, frozen=True):

@@ -30,3 +30,18 @@ class Sample(Struct, frozen=True, gc=False):
     context: str = ""
     location: str = ""
     trusted_time: bool = True
+
+
+class SignedValue(Struct, frozen=True):
+    """A metered value as the meter signed it, kept for whoever must prove an amount; `data` is never looked into.
+
+    `signing` and `encoding` name the methods (2.0.1); in 1.6 they are empty and `data` is often an OCMF text.
+    """
+
+    time: datetime
+    data: str
+    measurand: str = ""
+    context: str = ""
+    signing: str = ""
+    encoding: str = ""
+    public_key: str = ""

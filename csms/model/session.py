@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class StopReason(StrEnum):
-    """Why a session ended: union of OCPP 1.6 `Reason` and 2.0.1 `ReasonEnumType`."""
+    """Why a session ended: union of OCPP 1.6 `Reason` and `ReasonEnumType` of 2.0.1 and 2.1."""
 
     DE_AUTHORIZED = "DeAuthorized"
     EMERGENCY_STOP = "EmergencyStop"
@@ -24,6 +24,7 @@ class StopReason(StrEnum):
     POWER_QUALITY = "PowerQuality"
     REBOOT = "Reboot"
     REMOTE = "Remote"
+    REQUESTED_TRANSFER_REJECTED = "ReqEnergyTransferRejected"
     SOC_LIMIT_REACHED = "SOCLimitReached"
     SOFT_RESET = "SoftReset"
     STOPPED_BY_EV = "StoppedByEV"
@@ -43,10 +44,15 @@ class ChargingState(StrEnum):
 
 
 class AuthorizationStatus(StrEnum):
-    """Answer about an id token: what both versions can say."""
+    """Answer about an id token: what both versions can say, then what 1.6 has no word for."""
 
     ACCEPTED = "Accepted"
     BLOCKED = "Blocked"
     EXPIRED = "Expired"
     INVALID = "Invalid"
     CONCURRENT_TX = "ConcurrentTx"
+    NO_CREDIT = "NoCredit"
+    NOT_ALLOWED_TYPE_EVSE = "NotAllowedTypeEVSE"
+    NOT_AT_THIS_LOCATION = "NotAtThisLocation"
+    NOT_AT_THIS_TIME = "NotAtThisTime"
+    UNKNOWN = "Unknown"

@@ -29,6 +29,15 @@ class RegistrationStatus(StrEnum):
     REJECTED = "Rejected"
 
 
+class Stage(StrEnum):
+    """How far a station has come: met as a stranger, taken for one of ours, in service; or not wanted here."""
+
+    SEEN = "seen"
+    APPROVED = "approved"
+    COMMISSIONED = "commissioned"
+    REJECTED = "rejected"
+
+
 class ConnectorStatus(StrEnum):
     """Union of the connector states of OCPP 1.6 and 2.0.1 (2.0.1 says only Occupied where 1.6 has five states)."""
 
@@ -52,6 +61,10 @@ class StationIdentity:
     model: str
     serial: str = ""
     firmware: str = ""
+    iccid: str = ""
+    imsi: str = ""
+    meter_type: str = ""
+    meter_serial: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from csms.wire.translator import Payload
-
-NOTICES: Mapping[str, Payload] = {
-    "DiagnosticsStatusNotification": {},
-    "FirmwareStatusNotification": {},
-    "LogStatusNotification": {},
-    "SecurityEventNotification": {},
-    "SignedFirmwareStatusNotification": {},
-    "SignCertificate": {"status": "Rejected"},
-}
-"""Messages of stations that are kept and have no effect yet, with the answer to each."""
-
 OUTGOING = frozenset(
     {
         "CancelReservation",

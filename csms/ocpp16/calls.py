@@ -19,7 +19,7 @@ from csms.model.inbound import (
 from csms.model.session import StopReason
 from csms.model.station import ConnectorStatus, StationIdentity
 from csms.wire.block import ReadCall
-from csms.wire.meter_values import parse_number, read_samples
+from csms.wire.meter_values import parse_number, read_samples, read_signed
 from csms.wire.reading import name, number, optional_name, optional_number, text
 from csms.wire.times import parse_time
 from csms.wire.translator import Payload
@@ -32,6 +32,10 @@ def _boot(payload: Payload, received_at: datetime, zone: tzinfo) -> Boot:
             model=text(payload, "chargePointModel"),
             serial=text(payload, "chargePointSerialNumber") or text(payload, "chargeBoxSerialNumber"),
             firmware=text(payload, "firmwareVersion"),
+            iccid=text(payload, "iccid"),
+            imsi=text(payload, "imsi"),
+            meter_type=text(payload, "meterType"),
+            meter_serial=text(payload, "meterSerialNumber"),
         )
     )
 
@@ -81,6 +85,7 @@ def _stop(payload: Payload, received_at: datetime, zone: tzinfo) -> SessionStopp
         reason=name(StopReason, reason, StopReason.OTHER),
         id_token=text(payload, "idTag"),
         samples=read_samples(payload, "transactionData", received_at, zone),
+        signed=read_signed(payload, "transactionData", received_at, zone),
     )
 
 
@@ -90,6 +95,7 @@ def _meter_values(payload: Payload, received_at: datetime, zone: tzinfo) -> Mete
         evse_id=optional_number(payload, "connectorId") or 0,
         samples=read_samples(payload, "meterValue", received_at, zone),
         transaction_id=_transaction_id(payload),
+        signed=read_signed(payload, "meterValue", received_at, zone),
     )
 
 

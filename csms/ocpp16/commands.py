@@ -10,13 +10,11 @@ from csms.model.command import (
     ClearChargingProfile,
     Command,
     GetCompositeSchedule,
-    GetVariables,
     RemoteStart,
     RemoteStop,
     Reset,
     SendData,
     SetChargingProfile,
-    SetVariables,
     Trigger,
     UnlockConnector,
 )
@@ -50,15 +48,6 @@ _EXTENDED_TRIGGERS: Mapping[str, str] = {
 """Messages of the security extension have a trigger call of their own; the names of 2.0.1 are understood too."""
 
 
-def _set_variables(command: SetVariables) -> Calls:
-    """One call for each key; the station may take one and refuse the next."""
-    return [("ChangeConfiguration", {"key": key, "value": value}) for key, value in command.values.items()]
-
-
-def _get_variables(command: GetVariables) -> Calls:
-    return [("GetConfiguration", {"key": list(command.names)} if command.names else {})]
-
-
 def _send_data(command: SendData) -> Calls:
     optional = {"messageId": command.message_id or None, "data": command.data or None}
     return [("DataTransfer", {"vendorId": command.vendor_id, **present(optional)})]
@@ -71,6 +60,8 @@ def _remote_stop(command: RemoteStop) -> Calls:
 def _reset(command: Reset) -> Calls:
     if command.evse_id is not None:
         raise NotInThisVersion("OCPP 1.6 stations restart as a whole")
+    if command.resume:
+        raise NotInThisVersion("OCPP 1.6 stations cannot restart and go on with a session")
     return [("Reset", {"type": "Hard" if command.hard else "Soft"})]
 
 
@@ -144,8 +135,6 @@ def _transaction_id(text: str) -> int:
 
 
 COMMANDS: Mapping[type[Command], WriteCommand] = {
-    SetVariables: _set_variables,
-    GetVariables: _get_variables,
     SendData: _send_data,
     RemoteStart: _remote_start,
     RemoteStop: _remote_stop,

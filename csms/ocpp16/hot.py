@@ -35,12 +35,15 @@ def _status(payload: Any, received_at: datetime, zone: tzinfo) -> StatusReport:
 
 
 def _meter_values(payload: Any, received_at: datetime, zone: tzinfo) -> MeterReport | None:
+    """Signed values are not frequent."""
     samples: list[Sample] = []
     for value in payload.meterValue:
         time, trusted = sample_time(value.timestamp, received_at, zone)
         for sampled in value.sampledValue:
+            if sampled.format == "SignedData":
+                return None
             number = parse_number(sampled.value)
-            if number is None or sampled.format == "SignedData":
+            if number is None:
                 continue
             words = form(sampled.measurand, sampled.phase, sampled.context, sampled.location, sampled.unit)
             sample = words.sample(time, number, trusted)

@@ -5,15 +5,36 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from csms.model.station import Protocol
-from csms.ocpp16 import calls, commands, replies, results
-from csms.ocpp16.actions import NOTICES, OUTGOING
+from csms.ocpp16 import (
+    calls,
+    certificates,
+    commands,
+    device,
+    firmware,
+    id_tokens,
+    logs,
+    replies,
+    reservation,
+    results,
+    security,
+)
+from csms.ocpp16.actions import OUTGOING
 from csms.ocpp16.hot import HOT
 from csms.wire.block import Block, BlockTranslator
 
-SESSIONS = Block(calls.CALLS, replies.REPLIES, commands.COMMANDS, results.RESULTS, NOTICES)
+SESSIONS = Block(calls.CALLS, replies.REPLIES, commands.COMMANDS, results.RESULTS)
 """What every station needs: boot, states, tokens, sessions, metering, remote control, charging profiles."""
 
-BLOCKS = (SESSIONS,)
+BLOCKS = (
+    SESSIONS,
+    device.BLOCK,
+    id_tokens.BLOCK,
+    reservation.BLOCK,
+    firmware.BLOCK,
+    logs.BLOCK,
+    security.BLOCK,
+    certificates.BLOCK,
+)
 
 
 def translator(zone: tzinfo = UTC) -> BlockTranslator:

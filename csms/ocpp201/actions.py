@@ -2,33 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from csms.wire.translator import Payload
-
-NOTICES: Mapping[str, Payload] = {
-    "ClearedChargingLimit": {},
-    "FirmwareStatusNotification": {},
-    "Get15118EVCertificate": {"status": "Failed", "exiResponse": ""},
-    "GetCertificateStatus": {"status": "Failed"},
-    "LogStatusNotification": {},
-    "NotifyChargingLimit": {},
-    "NotifyCustomerInformation": {},
-    "NotifyDisplayMessages": {},
-    "NotifyEVChargingNeeds": {"status": "Rejected"},
-    "NotifyEVChargingSchedule": {"status": "Accepted"},
-    "NotifyEvent": {},
-    "NotifyMonitoringReport": {},
-    "NotifyReport": {},
-    "PublishFirmwareStatusNotification": {},
-    "ReportChargingProfiles": {},
-    "ReservationStatusUpdate": {},
-    "SecurityEventNotification": {},
-    "SignCertificate": {"status": "Rejected"},
-}
-"""Messages of stations that are kept and have no effect yet, with the answer to each (M06.FR.04 for the failed ones;
-Accepted for an EV's schedule only says that it was read)."""
-
 OUTGOING = frozenset(
     {
         "CancelReservation",

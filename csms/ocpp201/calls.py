@@ -1,4 +1,4 @@
-"""Requests of 2.0.1 stations (OCPP 2.0.1 part 2, blocks B, C, E, G, J, P) as neutral messages."""
+"""Requests of 2.0.1 stations (OCPP 2.0.1 part 2, blocks B, E, G, J, P) as neutral messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import orjson
 
 from csms.model.errors import PeerError, RpcErrorCode
 from csms.model.inbound import (
-    Authorize,
     Boot,
     DataTransfer,
     Heartbeat,
@@ -20,7 +19,7 @@ from csms.model.inbound import (
 from csms.model.session import ChargingState, StopReason
 from csms.model.station import ConnectorStatus, StationIdentity
 from csms.wire.block import ReadCall
-from csms.wire.meter_values import read_samples
+from csms.wire.meter_values import read_samples, read_signed
 from csms.wire.reading import name, number, optional_name, optional_number, section, text
 from csms.wire.times import parse_time
 from csms.wire.translator import Payload
@@ -35,6 +34,8 @@ def _boot(payload: Payload, received_at: datetime, zone: tzinfo) -> Boot:
         model=text(station, "model"),
         serial=text(station, "serialNumber"),
         firmware=text(station, "firmwareVersion"),
+        iccid=text(section(station, "modem"), "iccid"),
+        imsi=text(section(station, "modem"), "imsi"),
     )
     return Boot(identity, text(payload, "reason"))
 
@@ -53,11 +54,6 @@ def _status(payload: Payload, received_at: datetime, zone: tzinfo) -> StatusRepo
         status=status,
         time=parse_time(payload.get("timestamp"), zone),
     )
-
-
-def _authorize(payload: Payload, received_at: datetime, zone: tzinfo) -> Authorize:
-    token = section(payload, "idToken")
-    return Authorize(text(token, "idToken"), text(token, "type"))
 
 
 def _transaction_event(payload: Payload, received_at: datetime, zone: tzinfo) -> TransactionEvent:
@@ -83,6 +79,11 @@ def _transaction_event(payload: Payload, received_at: datetime, zone: tzinfo) ->
         remote_start_id=optional_number(transaction, "remoteStartId"),
         offline=payload.get("offline") is True,
         samples=read_samples(payload, "meterValue", received_at, zone),
+        signed=read_signed(payload, "meterValue", received_at, zone),
+        reservation_id=optional_number(payload, "reservationId"),
+        charging_s=optional_number(transaction, "timeSpentCharging"),
+        cable_max_a=optional_number(payload, "cableMaxCurrent"),
+        phases_used=optional_number(payload, "numberOfPhasesUsed"),
     )
 
 
@@ -103,8 +104,11 @@ def _transaction_id(transaction: Mapping[str, object]) -> str:
 
 def _meter_values(payload: Payload, received_at: datetime, zone: tzinfo) -> MeterReport:
     """An EVSE that no station has is 0 here: a report is stored, never refused (SR-01)."""
-    samples = read_samples(payload, "meterValue", received_at, zone)
-    return MeterReport(optional_number(payload, "evseId") or 0, samples)
+    return MeterReport(
+        evse_id=optional_number(payload, "evseId") or 0,
+        samples=read_samples(payload, "meterValue", received_at, zone),
+        signed=read_signed(payload, "meterValue", received_at, zone),
+    )
 
 
 def _data_transfer(payload: Payload, received_at: datetime, zone: tzinfo) -> DataTransfer:
@@ -118,7 +122,6 @@ CALLS: Mapping[str, ReadCall] = {
     "BootNotification": _boot,
     "Heartbeat": _heartbeat,
     "StatusNotification": _status,
-    "Authorize": _authorize,
     "TransactionEvent": _transaction_event,
     "MeterValues": _meter_values,
     "DataTransfer": _data_transfer,

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from csms.model.charging_profile import ChargingProfile
+from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose
 from csms.model.command import (
     ChangeAvailability,
     ClearChargingProfile,
     Command,
     GetCompositeSchedule,
-    GetVariables,
+    GetTransactionStatus,
     RemoteStart,
     RemoteStop,
     Reset,
     SendData,
     SetChargingProfile,
-    SetVariables,
     Trigger,
     UnlockConnector,
 )
 from csms.model.errors import NotInThisVersion
-from csms.ocpp201 import variables
 from csms.wire.block import Calls, WriteCommand, present
 from csms.wire.schedules import encode_schedule, encode_validity
 from csms.wire.translator import Payload
@@ -49,17 +47,6 @@ _TRIGGERS: Mapping[str, str] = {
 """MessageTriggerEnumType; the names of 1.6 are understood too."""
 
 
-def _set_variables(command: SetVariables) -> Calls:
-    data = [{**variables.parse(name), "attributeValue": value} for name, value in command.values.items()]
-    return [("SetVariables", {"setVariableData": data})]
-
-
-def _get_variables(command: GetVariables) -> Calls:
-    if not command.names:
-        raise NotInThisVersion("OCPP 2.0.1 stations are asked for named variables; GetBaseReport tells them all")
-    return [("GetVariables", {"getVariableData": [variables.parse(name) for name in command.names]})]
-
-
 def _send_data(command: SendData) -> Calls:
     optional = {"messageId": command.message_id or None, "data": command.data or None}
     return [("DataTransfer", {"vendorId": command.vendor_id, **present(optional)})]
@@ -70,6 +57,8 @@ def _remote_stop(command: RemoteStop) -> Calls:
 
 
 def _reset(command: Reset) -> Calls:
+    if command.resume:
+        raise NotInThisVersion("OCPP 2.0.1 stations cannot restart and go on with a session")
     kind = "Immediate" if command.hard else "OnIdle"
     return [("Reset", {"type": kind, **present({"evseId": command.evse_id})})]
 
@@ -86,7 +75,24 @@ def _unlock(command: UnlockConnector) -> Calls:
 
 
 def _set_profile(command: SetChargingProfile) -> Calls:
+    fault = _forbidden(command.evse_id, command.profile)
+    if fault is not None:
+        raise NotInThisVersion(f"OCPP 2.0.1: {fault}")
     return [("SetChargingProfile", {"evseId": command.evse_id, "chargingProfile": _profile(command.profile)})]
+
+
+def _forbidden(evse_id: int, profile: ChargingProfile) -> str | None:
+    """Why a profile that 1.6 allows must not be sent to a station of 2.0.1; None when it may."""
+    kind, purpose = profile.kind, profile.purpose
+    if kind is not ProfileKind.RELATIVE and profile.start is None:
+        return f"the schedule of a profile that is {kind} says when it starts (K01.FR.40)"
+    if purpose is ProfilePurpose.TX and evse_id == 0:
+        return "a TxProfile is for one EVSE, not for the station (K01.FR.16)"
+    if purpose is ProfilePurpose.STATION_MAX and evse_id != 0:
+        return "the maximum of a station is set on EVSE 0 (K04.FR.03)"
+    if purpose is ProfilePurpose.STATION_MAX and kind is ProfileKind.RELATIVE:
+        return "the maximum of a station is not relative to a session (K01.FR.38)"
+    return None
 
 
 def _get_composite(command: GetCompositeSchedule) -> Calls:
@@ -100,11 +106,19 @@ def _request_start(command: RemoteStart) -> Calls:
     payload: Payload = {
         "idToken": {"idToken": command.id_token, "type": command.token_type},
         "remoteStartId": command.remote_start_id,
-        **present({"evseId": command.evse_id or None}),
+        **present({"evseId": command.evse_id or None, "groupIdToken": _group(command)}),
     }
     if command.profile is not None:
         payload["chargingProfile"] = _profile(command.profile, with_transaction=False)
     return [("RequestStartTransaction", payload)]
+
+
+def _group(command: RemoteStart) -> Payload | None:
+    return None if command.group_id is None else {"idToken": command.group_id, "type": command.token_type}
+
+
+def _transaction_status(command: GetTransactionStatus) -> Calls:
+    return [("GetTransactionStatus", present({"transactionId": command.transaction_id}))]
 
 
 def _profile(profile: ChargingProfile, *, with_transaction: bool = True) -> Payload:
@@ -134,19 +148,21 @@ def _clear_profile(command: ClearChargingProfile) -> Calls:
 
 
 def _trigger(command: Trigger) -> Calls:
-    """Connector states can only be asked for by connector (F06.FR.12)."""
-    message, evse_id = command.message, command.evse_id
+    """Connector states can only be asked for by connector (F06.FR.12, F06.FR.13)."""
+    message, evse_id, connector_id = command.message, command.evse_id, command.connector_id
     if message not in _TRIGGERS:
         raise NotInThisVersion(f"OCPP 2.0.1 stations cannot be asked for {message}")
     payload: Payload = {"requestedMessage": _TRIGGERS[message]}
+    if message == "StatusNotification":
+        connector_id = connector_id or 1
+        if not evse_id:
+            raise NotInThisVersion("OCPP 2.0.1 stations tell connector states by EVSE: name one")
     if evse_id:
-        payload["evse"] = {"id": evse_id, "connectorId": 1} if message == "StatusNotification" else {"id": evse_id}
+        payload["evse"] = {"id": evse_id, **present({"connectorId": connector_id})}
     return [("TriggerMessage", payload)]
 
 
 COMMANDS: Mapping[type[Command], WriteCommand] = {
-    SetVariables: _set_variables,
-    GetVariables: _get_variables,
     SendData: _send_data,
     RemoteStart: _request_start,
     RemoteStop: _remote_stop,
@@ -157,4 +173,5 @@ COMMANDS: Mapping[type[Command], WriteCommand] = {
     SetChargingProfile: _set_profile,
     ClearChargingProfile: _clear_profile,
     GetCompositeSchedule: _get_composite,
+    GetTransactionStatus: _transaction_status,
 }

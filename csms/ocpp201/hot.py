@@ -58,15 +58,21 @@ def _transaction_event(payload: Any, received_at: datetime, zone: tzinfo) -> Tra
         remote_start_id=transaction.remoteStartId,
         offline=payload.offline is True,
         samples=samples,
+        reservation_id=payload.reservationId,
+        charging_s=transaction.timeSpentCharging,
+        cable_max_a=payload.cableMaxCurrent,
+        phases_used=payload.numberOfPhasesUsed,
     )
 
 
 def _samples(values: Iterable[Any], received_at: datetime, zone: tzinfo) -> tuple[Sample, ...] | None:
-    """None when there are too many."""
+    """None when there are too many, or signed ones, which are not frequent."""
     samples: list[Sample] = []
     for value in values:
         time, trusted = sample_time(value.timestamp, received_at, zone)
         for sampled in value.sampledValue:
+            if sampled.signedMeterValue is not None:
+                return None
             measure = sampled.unitOfMeasure
             number = scaled(sampled.value, measure.multiplier if measure is not None else None)
             if number is None:

@@ -10,34 +10,11 @@ from typing import Any
 import orjson
 
 from csms.model.charging_profile import CompositeSchedule
-from csms.model.command import Command, CommandResult, GetCompositeSchedule, GetVariables, SendData, SetVariables
-from csms.ocpp201 import variables
+from csms.model.command import Command, CommandResult, GetCompositeSchedule, GetTransactionStatus, SendData
 from csms.wire.block import ReadResults, plain_result
-from csms.wire.reading import items, section, text
+from csms.wire.reading import section
 from csms.wire.schedules import UNKNOWN, read_composite
-from csms.wire.statuses import overall
 from csms.wire.translator import Payload
-
-
-def _set(command: SetVariables, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
-    """A variable that the answer leaves out was not set."""
-    answer = answers[0] if answers else {}
-    statuses = dict.fromkeys(command.values, "Rejected")
-    for entry in items(answer, "setVariableResult"):
-        statuses[variables.written(entry)] = text(entry, "attributeStatus")
-    return CommandResult(overall(statuses.values()), values=dict(statuses), payload=answer)
-
-
-def _got(command: GetVariables, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
-    """Every name asked for; None where the station refused it or it can only be written."""
-    answer = answers[0] if answers else {}
-    told: dict[str, str | None] = dict.fromkeys(command.names)
-    statuses = []
-    for entry in items(answer, "getVariableResult"):
-        statuses.append(text(entry, "attributeStatus"))
-        value = entry.get("attributeValue") if statuses[-1] == "Accepted" else None
-        told[variables.written(entry)] = value if isinstance(value, str) else None
-    return CommandResult(overall(statuses), values=told, payload=answer)
 
 
 def _composite(command: GetCompositeSchedule, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
@@ -60,9 +37,16 @@ def _schedule(answer: Mapping[str, Any], zone: tzinfo) -> CompositeSchedule | No
     return read_composite(schedule, schedule.get("scheduleStart"), zone) if schedule else UNKNOWN
 
 
+def _transaction_status(command: GetTransactionStatus, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
+    """Whether it goes on (unknown without a transaction, E14.FR.06) and whether messages wait to be sent."""
+    plain = plain_result(answers)
+    names = {"ongoing": "ongoingIndicator", "messages_in_queue": "messagesInQueue"}
+    told = {name: plain.payload.get(key) for name, key in names.items()}
+    return replace(plain, values={name: str(v).lower() if isinstance(v, bool) else None for name, v in told.items()})
+
+
 RESULTS: Mapping[type[Command], ReadResults] = {
-    SetVariables: _set,
-    GetVariables: _got,
     GetCompositeSchedule: _composite,
+    GetTransactionStatus: _transaction_status,
     SendData: _data,
 }

@@ -5,15 +5,44 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from csms.model.station import Protocol
-from csms.ocpp201 import calls, commands, replies, results
-from csms.ocpp201.actions import NOTICES, OUTGOING
+from csms.ocpp201 import (
+    calls,
+    certificates,
+    commands,
+    cost,
+    device,
+    display,
+    firmware,
+    id_tokens,
+    logs,
+    monitoring,
+    replies,
+    reservation,
+    results,
+    security,
+    smart_charging,
+)
+from csms.ocpp201.actions import OUTGOING
 from csms.ocpp201.hot import HOT
 from csms.wire.block import Block, BlockTranslator
 
-SESSIONS = Block(calls.CALLS, replies.REPLIES, commands.COMMANDS, results.RESULTS, NOTICES)
+SESSIONS = Block(calls.CALLS, replies.REPLIES, commands.COMMANDS, results.RESULTS)
 """What every station needs: boot, states, tokens, sessions, metering, remote control, charging profiles."""
 
-BLOCKS = (SESSIONS,)
+BLOCKS = (
+    SESSIONS,
+    device.BLOCK,
+    monitoring.BLOCK,
+    id_tokens.BLOCK,
+    reservation.BLOCK,
+    display.BLOCK,
+    cost.BLOCK,
+    smart_charging.BLOCK,
+    firmware.BLOCK,
+    logs.BLOCK,
+    security.BLOCK,
+    certificates.BLOCK,
+)
 
 
 def translator(zone: tzinfo = UTC) -> BlockTranslator:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, STRANGERS_MAX
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.model.inbound import Inbound, Reply
-from csms.model.station import CurrentKind, EvseRating
+from csms.model.station import CurrentKind, EvseRating, RegistrationStatus
 from csms.station.bus import EventBus
+from csms.station.files import FileDesk
+from csms.station.ports import CertificateAuthority, ContractCheck, ContractProvider, StatusSource
+from csms.station.pricing import EnergyPrice, Pricing
 from csms.station.starts import RecentSessions, Start, Transaction
 from csms.station.state import EvseState, StationState
 from csms.station.tokens import TokenBook
+from csms.station.vendor_messages import VendorMessages
 from csms.store.engine import Store
+from csms.store.station_tables import Operation, Reservation, WantedAvailability
 
 EVSE_ID_MAX = 256
 """A station with more outlets does not exist; larger numbers are garbage (lbbrhzn/ocpp#1997) and cost no memory."""
@@ -29,35 +37,85 @@ THREE_PHASE_32_A = EvseRating(CurrentKind.AC, 3, 32.0, 22_080)
 
 @dataclass(frozen=True, slots=True)
 class StationSettings:
-    """House rules. `unknown_tokens` False refuses cards that are not listed."""
+    """House rules. `unknown_tokens` False refuses cards that are not listed.
+
+    `unknown_boot` is what the boot of a stranger is answered. `refuse_concurrent` lets a token charge at one EVSE at a
+    time. Tokens of the group `master_pass_group` may end every session and start none (C16). `keep_local_lists`: lists
+    that stations have follow the tokens by themselves. `read_device_model`: stations that are new or changed are asked
+    for all that they can tell (B07.FR.14).
+    `plans`: whether somebody makes charging profiles here. `remote_wait_s`: how long a remote start or stop may take to
+    come true. `price_per_kwh`: what drivers are told that a kWh costs, None for nothing.
+    """
 
     accept_unknown: bool = False
+    unknown_boot: RegistrationStatus = RegistrationStatus.ACCEPTED
     strangers_max: int = STRANGERS_MAX
     unknown_tokens: bool = True
+    refuse_concurrent: bool = False
+    master_pass_group: str = ""
+    keep_local_lists: bool = False
+    read_device_model: bool = False
     heartbeat_s: int = 300
     boot_grace_s: float = 30.0
     default_feeder: str = ""
     default_site: str = ""
     default_rating: EvseRating = THREE_PHASE_32_A
+    plans: bool = True
+    remote_wait_s: float = 300.0
+    price_per_kwh: float | None = None
+
+
+def _nobody_waits(work: Coroutine[Any, Any, None]) -> None:
+    """Without a service nothing goes on in the background."""
+    work.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Whom the blocks turn to beyond the store; what is None is not to be had here.
+
+    `organization` stands in certificates of stations (2.0.1 OrganizationName, 1.6 CpoName); empty: any may.
+    """
+
+    files: FileDesk | None = None
+    authority: CertificateAuthority | None = None
+    status_source: StatusSource | None = None
+    contracts: ContractProvider | None = None
+    contract_check: ContractCheck | None = None
+    organization: str = ""
 
 
 @dataclass(slots=True)
 class StationContext:
-    """Shared by the blocks of one `StationService`."""
+    """Shared by the blocks of one `StationService`. `awaited`: remote starts and stops that nothing has followed yet;
+    `held`: reservations that stations may hold; both by id. `wanted`: availability by station, EVSE and connector.
+    `spawn` starts work that goes on after an answer. `lists_due`: local lists follow the tokens soon.
+    """
 
     clock: Clock
     store: Store
     bus: EventBus
     settings: StationSettings
+    outside: Outside = field(default_factory=Outside)
+    spawn: Callable[[Coroutine[Any, Any, None]], None] = _nobody_waits
     stations: dict[str, StationState] = field(default_factory=dict)
     strangers: set[str] = field(default_factory=set)
     session_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     operation_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     starts: RecentSessions[Start] = field(default_factory=RecentSessions)
     transactions: RecentSessions[Transaction] = field(default_factory=RecentSessions)
+    awaited: dict[int, Operation] = field(default_factory=dict)
+    held: dict[int, Reservation] = field(default_factory=dict)
+    wanted: dict[tuple[str, int, int], WantedAvailability] = field(default_factory=dict)
+    vendors: VendorMessages = field(default_factory=VendorMessages)
+    pricing: Pricing = field(init=False)
+    operation_turns: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     tokens: TokenBook = field(init=False)
+    list_turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    lists_due: bool = False
 
     def __post_init__(self) -> None:
+        self.pricing = EnergyPrice(self.settings.price_per_kwh)
         self.tokens = TokenBook(self.clock, self.store.reader)
 
     def evse(self, station_id: str, evse_id: int) -> EvseState | None:
@@ -69,11 +127,22 @@ class StationContext:
             station.evses[evse_id] = EvseState(EvseRef(station_id, evse_id), self.settings.default_rating)
         return station.evses[evse_id]
 
+    def count_stranger(self, station: StationState) -> None:
+        """Strangers are counted, because only so many are let in."""
+        if station.registered:
+            self.strangers.discard(station.station_id)
+        else:
+            self.strangers.add(station.station_id)
+
     def event_time(self, said: datetime | None, received_at: datetime) -> datetime:
         """The station's time when it is usable, else the time of arrival (RB-35: clocks at 1970, pain 22)."""
         if said is None or said.year < received_at.year - 10:
             return received_at
         return min(said, received_at) if (said - received_at).total_seconds() > CLOCK_SKEW_FLAG_S else said
+
+    def clock_flags(self, said: datetime | None, received_at: datetime) -> list[str]:
+        """`clock_odd` for a time that could not be taken as it was told (RB-35, RB-39, HP-D7), else nothing."""
+        return [] if said is not None and self.event_time(said, received_at) == said else ["clock_odd"]
 
     def fresh(self, said: datetime | None, received_at: datetime) -> bool:
         """Whether what a station says happened just now, by a clock that is set: no late repeat of something old."""

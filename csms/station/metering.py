@@ -13,20 +13,24 @@ from typing import NamedTuple
 
 from csms.model.event import Metered
 from csms.model.inbound import Acknowledged, MeterReport
-from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC, VOLTAGE, Sample
+from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC, VOLTAGE, Sample, SignedValue
 from csms.station.context import Handlers, StationContext
 from csms.station.state import EvseState, OpenSession
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.change import Change, SampleBatch
+from csms.store.station_tables import SignedValue as SignedRow
 
 NOMINAL_VOLTAGE_V = 230.0
 PROGRESS_EVERY = timedelta(minutes=1)
 REGISTER_NOISE_WH = 1.0
 """A stop register may be one below the start by rounding (lbbrhzn/ocpp#1810)."""
+NO_REGISTERS_WH = (2**31 - 1, 2**32 - 1)
+"""What a meter writes that could not be read, or a counter that cannot count further."""
 
 
-_INSIDE = frozenset({"Inlet", "EV", "Body", "Cable"})
+BEGIN = "Transaction.Begin"
+_INSIDE = frozenset({"Inlet", "EV", "Body", "Cable", "Upstream"})
 """Where a value is not what the EVSE delivers, unless nothing else is told."""
 
 _ACKNOWLEDGED = Acknowledged()
@@ -61,6 +65,8 @@ def plan(context: StationContext, station_id: str, message: MeterReport, receive
         station_id, message.evse_id if evse else 0, received_at, samples, session_id, message.transaction_id
     )
     written = [changes.add_samples(batch)]
+    if message.signed:
+        written += signed_rows(station_id, batch.evse_id, message.signed, received_at, session_id, batch.transaction_id)
     if evse is None:
         return Work(written, _ACKNOWLEDGED)
     found = readings(samples)
@@ -78,7 +84,8 @@ async def _late(context: StationContext, station_id: str, message: MeterReport, 
         station_id, message.evse_id if evse else 0, received_at, samples, session_id, message.transaction_id
     )
     after = partial(publish, context, evse, session_id, samples, readings(samples), received_at) if evse else None
-    return Work([changes.add_samples(batch)], _ACKNOWLEDGED, after)
+    signed = signed_rows(station_id, batch.evse_id, message.signed, received_at, session_id, batch.transaction_id)
+    return Work([changes.add_samples(batch), *signed], _ACKNOWLEDGED, after)
 
 
 def _session_of(evse: EvseState | None, message: MeterReport) -> OpenSession | None:
@@ -96,7 +103,12 @@ def apply_to_session(session: OpenSession, found: Sequence[Reading], received_at
     """Carry the newest readings into the session; returns what to store of it, now and then only (`progress`)."""
     flags = len(session.flags)
     advance(session, found)
-    if not _is_due(session.saved_at, received_at) and len(session.flags) == flags:
+    return due_progress(session, received_at, now=len(session.flags) != flags)
+
+
+def due_progress(session: OpenSession, received_at: datetime, *, now: bool) -> list[Change]:
+    """The progress when its time has come, or `now` that something odd must not be forgotten."""
+    if not now and not _is_due(session.saved_at, received_at):
         return []
     session.saved_at = received_at
     return [progress(session)]
@@ -107,15 +119,19 @@ def _is_due(saved_at: datetime | None, now: datetime) -> bool:
     return saved_at is None or not saved_at <= now < saved_at + PROGRESS_EVERY
 
 
-def advance(session: OpenSession, found: Sequence[Reading]) -> None:
-    """Energy, power and SOC after these readings; older ones than those known change nothing (RB-36)."""
+def advance(session: OpenSession, found: Sequence[Reading], *, live: bool = True) -> None:
+    """Energy, power and SOC after these readings; older ones than those known change nothing (RB-36).
+
+    What is told late (`live` False) counts for the energy only.
+    """
     for reading in found:
         if session.last_sample_at is not None and reading.time < session.last_sample_at:
             continue
         _take_register(session, reading)
-        session.power_w = reading.power_w if reading.power_w is not None else session.power_w
-        session.soc = reading.soc if reading.soc is not None else session.soc
         session.last_sample_at = reading.time
+        if live:
+            session.power_w = reading.power_w if reading.power_w is not None else session.power_w
+            session.soc = reading.soc if reading.soc is not None else session.soc
 
 
 def progress(session: OpenSession) -> Change:
@@ -128,8 +144,11 @@ def progress(session: OpenSession) -> Change:
         last_power_w=session.power_w,
         last_soc=session.soc,
         last_sample_at=session.last_sample_at,
-        last_seq_no=session.last_seq_no,
         charging_state=session.charging_state,
+        charging_s=session.charging_s,
+        seq_first=session.events.first,
+        last_seq_no=session.events.last,
+        seq_missing=[list(gap) for gap in session.events.missing] or None,
         flags=list(session.flags),
     )
 
@@ -142,14 +161,28 @@ def _take_register(session: OpenSession, reading: Reading) -> None:
         session.start_register_wh = register_wh
     if register_wh < session.start_register_wh - REGISTER_NOISE_WH:
         session.start_register_wh = 0.0
-        _flag(session, "register_reset")
+        session.flag("register_reset")
     session.last_register_wh = register_wh
     session.energy_wh = max(session.energy_wh, register_wh - session.start_register_wh)
 
 
-def _flag(session: OpenSession, flag: str) -> None:
-    if flag not in session.flags:
-        session.flags.append(flag)
+def start_flags(register_wh: float) -> list[str]:
+    """`start_register_odd` for a register that no meter shows (RB-49); its energy is not to be trusted."""
+    return ["start_register_odd"] if register_wh < 0 or register_wh in NO_REGISTERS_WH else []
+
+
+def end_register(session: OpenSession, register_wh: float) -> float | None:
+    """The register of a stop when it fits the samples (RB-47, RB-48), else None; deviations are flagged."""
+    start_wh = session.start_register_wh if session.start_register_wh is not None else register_wh
+    if "register_reset" in session.flags:
+        return None
+    if register_wh < start_wh:
+        session.flag("stop_below_start")
+        return None
+    if register_wh - start_wh < session.energy_wh - REGISTER_NOISE_WH:
+        session.flag("stop_register_odd")
+        return None
+    return register_wh
 
 
 def publish(
@@ -199,9 +232,13 @@ def _by_time(samples: Sequence[Sample]) -> Sequence[Reading]:
 
 
 def _total(samples: Sequence[Sample], measurand: str) -> float | None:
-    """The row without phase, else the sum of the phase rows L1, L2, L3 (also written L1-N)."""
+    """The row without phase, else the sum of the phase rows L1, L2, L3 (also written L1-N).
+
+    What was at the beginning is told beside what is now by some stations, in any order (pain 23).
+    """
     rows = [s for s in samples if s.measurand == measurand and s.location not in _INSIDE]
     rows = rows or [s for s in samples if s.measurand == measurand]
+    rows = [s for s in rows if s.context != BEGIN] or rows
     whole = [s.value for s in rows if not s.phase]
     if whole:
         return whole[-1]
@@ -220,6 +257,36 @@ def _power(samples: Sequence[Sample]) -> float | None:
         return None
     fallback_v = voltage.get("", NOMINAL_VOLTAGE_V)
     return sum(amps * voltage.get(phase, fallback_v) for phase, amps in current.items())
+
+
+def signed_rows(
+    station_id: str,
+    evse_id: int,
+    signed: Sequence[SignedValue],
+    received_at: datetime,
+    session_id: int | None,
+    transaction_id: str = "",
+) -> list[Change]:
+    """Signed values as rows: evidence for whoever must prove an amount of energy."""
+    return [
+        changes.add_row(
+            SignedRow(
+                station_id=station_id,
+                evse_id=evse_id,
+                session_id=session_id,
+                transaction_id=transaction_id,
+                time=value.time,
+                received_at=received_at,
+                measurand=value.measurand,
+                context=value.context,
+                signing=value.signing,
+                encoding=value.encoding,
+                public_key=value.public_key,
+                data=value.data,
+            )
+        )
+        for value in signed
+    ]
 
 
 HANDLERS: Handlers = {MeterReport: report}

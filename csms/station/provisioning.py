@@ -8,25 +8,32 @@ from datetime import datetime
 from csms.model.errors import StoreUnavailable
 from csms.model.event import StationBooted
 from csms.model.inbound import Boot, BootReply, Heartbeat, HeartbeatReply
-from csms.model.station import RegistrationStatus
+from csms.model.station import RegistrationStatus, StationIdentity
+from csms.station import configuration, local_list
 from csms.station.context import Handlers, StationContext
+from csms.station.state import StationState
 from csms.station.work import Work
 from csms.store import changes
 
 BOOT_AGAIN_S = 30
-"""When a station that had to wait for the database boots again."""
+"""When a station that had to wait for the database, or waits for its configuration, boots again."""
+
+REJECTED_AGAIN_S = 600
+"""When a station that is not wanted may ask again."""
+
+_AGAIN_S = {RegistrationStatus.PENDING: BOOT_AGAIN_S, RegistrationStatus.REJECTED: REJECTED_AGAIN_S}
 
 log = logging.getLogger(__name__)
 
 
 async def boot(context: StationContext, station_id: str, message: Boot, received_at: datetime) -> BootReply:
-    """Accept the station, keep what it says of itself (B01.FR.01, B01.FR.02).
+    """Keep what the station says of itself and answer as it is wished for it (B01.FR.01, B01.FR.02, B02, B03).
 
     While the database is away it is Pending: it stays connected, keeps its data and boots again soon (B02.FR.06 and
     B02.FR.08).
     """
     station = context.stations[station_id]
-    identity = message.identity
+    identity, answer = message.identity, station.boot_wish
     booted = changes.station_booted(
         station_id,
         at=received_at,
@@ -35,15 +42,37 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
         model=identity.model,
         serial=identity.serial,
         firmware=identity.firmware,
+        iccid=identity.iccid,
+        imsi=identity.imsi,
+        meter_type=identity.meter_type,
+        meter_serial=identity.meter_serial,
+        boot_reason=message.reason,
+        registration=answer,
     )
+    told = _another_station(station, identity)
+    notices = [changes.add_notice(station_id, received_at, "another_station", told)] if told else []
     try:
-        await context.store.writer.commit([booted])
+        await context.store.writer.commit([booted, configuration.restarted(station_id), *notices])
     except StoreUnavailable as fault:
         log.warning("boot_not_stored", extra={"station": station_id, "fault": str(fault)})
         return BootReply(RegistrationStatus.PENDING, context.clock.now(), BOOT_AGAIN_S)
-    station.booted, station.booted_at, station.identity = True, received_at, identity
+    changed = station.identity != identity
+    station.booted_at, station.identity = received_at, identity
+    station.booted, station.registration = answer is RegistrationStatus.ACCEPTED, answer
+    station.solicited.clear()
+    if changed and answer is not RegistrationStatus.REJECTED and context.settings.read_device_model:
+        context.spawn(configuration.learn(context, station_id))
+    if answer is not RegistrationStatus.ACCEPTED:
+        return BootReply(answer, context.clock.now(), _AGAIN_S[answer])
     context.bus.publish(StationBooted(station_id, received_at))
+    local_list.station_booted(context, station_id)
     return BootReply(RegistrationStatus.ACCEPTED, context.clock.now(), context.settings.heartbeat_s)
+
+
+def _another_station(station: StationState, now: StationIdentity) -> dict[str, object]:
+    """The serial numbers when this is not the station that had the id before: replaced, or two share an id."""
+    before = station.identity.serial if station.identity else ""
+    return {"before": before, "now": now.serial} if before and now.serial and before != now.serial else {}
 
 
 async def heartbeat(

@@ -7,14 +7,22 @@ from dataclasses import dataclass, field
 
 from csms.model.ids import EvseRef, is_station_id
 from csms.model.meter import Sample
-from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, StationIdentity
-from csms.station import metering
+from csms.model.smart_charging import EvNeeds
+from csms.model.station import (
+    ConnectorStatus,
+    CurrentKind,
+    EvseRating,
+    RegistrationStatus,
+    Stage,
+    StationIdentity,
+)
+from csms.station import lifecycle, metering
 from csms.station.context import StationContext, StationSettings
+from csms.station.sessions import ASIDE, open_session
 from csms.station.state import EvseState, Needs, OpenSession, StationState
-from csms.station.transactions import open_session
 from csms.store import changes
 from csms.store.samples import StoredSample
-from csms.store.tables import Evse, Station
+from csms.store.tables import Evse, Session, Station
 
 CATCH_UP_ROWS = 1000
 """Samples read at a time; a minute of a session has some dozens."""
@@ -57,25 +65,38 @@ async def register(context: StationContext, registered: Registration) -> None:
     """Store the station and its EVSEs, then show them; live connectors and sessions of a known station stay."""
     feeder_id = registered.feeder_id or context.settings.default_feeder
     site_id = registered.site_id or context.settings.default_site
-    station = Station(id=registered.station_id, registered=registered.registered, site_id=site_id, feeder_id=feeder_id)
+    live = context.stations.get(registered.station_id) or _newcomer(context, registered)
+    if registered.registered and live.stage is Stage.SEEN:
+        live.stage, live.boot_wish = Stage.COMMISSIONED, RegistrationStatus.ACCEPTED
+    station = Station(
+        id=registered.station_id,
+        registered=registered.registered,
+        site_id=site_id,
+        feeder_id=feeder_id,
+        stage=live.stage,
+        boot_wish=live.boot_wish,
+        registration=live.registration,
+    )
     rows = [_evse_row(registered.station_id, evse_id, nameplate) for evse_id, nameplate in registered.evses.items()]
     await context.store.writer.commit([changes.register_station(station), *(changes.put_evse(row) for row in rows)])
-    live = context.stations.setdefault(registered.station_id, StationState(registered.station_id, "", "", {}))
+    live = context.stations.setdefault(registered.station_id, live)
     live.feeder_id, live.site_id, live.registered = feeder_id, site_id, registered.registered
-    _count_strangers(context, live)
+    context.count_stranger(live)
     for evse_id, nameplate in registered.evses.items():
         known = live.evses.get(evse_id)
         if known is None:
             live.evses[evse_id] = EvseState(EvseRef(registered.station_id, evse_id), nameplate)
         else:
             known.rating = nameplate
+    lifecycle.pursue(context, live)
 
 
-def _count_strangers(context: StationContext, station: StationState) -> None:
-    if station.registered:
-        context.strangers.discard(station.station_id)
-    else:
-        context.strangers.add(station.station_id)
+def _newcomer(context: StationContext, registered: Registration) -> StationState:
+    """A station that nobody has met: whoever registers it wants it in service, a stranger has only been seen."""
+    if registered.registered:
+        return StationState(registered.station_id, "", "", {})
+    wish = context.settings.unknown_boot
+    return StationState(registered.station_id, "", "", {}, stage=Stage.SEEN, boot_wish=wish, registration=wish)
 
 
 def _evse_row(station_id: str, evse_id: int, nameplate: EvseRating) -> Evse:
@@ -89,15 +110,24 @@ def _evse_row(station_id: str, evse_id: int, nameplate: EvseRating) -> Evse:
     )
 
 
+def _identity(row: Station) -> StationIdentity:
+    facts = (row.vendor, row.model, row.serial, row.firmware, row.iccid, row.imsi, row.meter_type, row.meter_serial)
+    return StationIdentity(*facts)
+
+
 async def restore(context: StationContext) -> None:
     """Bring the live state back from the store: nothing is connected yet, sessions go on where they were."""
     reader = context.store.reader
     for row in await reader.stations():
-        state = StationState(row.id, row.feeder_id, row.site_id, {}, booted=row.booted_at is not None)
+        state = StationState(row.id, row.feeder_id, row.site_id, {})
         state.booted_at, state.last_seen_at, state.registered = row.booted_at, row.last_seen_at, row.registered
-        state.identity = StationIdentity(row.vendor, row.model, row.serial, row.firmware)
+        state.protocol = row.protocol
+        state.identity = _identity(row)
+        state.stage, state.boot_wish = Stage(row.stage), RegistrationStatus(row.boot_wish)
+        state.registration = RegistrationStatus(row.registration)
+        state.booted = row.booted_at is not None and state.registration is RegistrationStatus.ACCEPTED
         context.stations[row.id] = state
-        _count_strangers(context, state)
+        context.count_stranger(state)
     for evse in await reader.evses():
         nameplate = rating(evse.kind, evse.phases, evse.current_max_a, evse.power_max_w)
         ref = EvseRef(evse.station_id, evse.evse_id)
@@ -106,12 +136,24 @@ async def restore(context: StationContext) -> None:
         evse_state = context.evse(connector.station_id, connector.evse_id)
         if evse_state is not None:
             evse_state.connectors[connector.connector_id] = ConnectorStatus(connector.status)
-    for session in await reader.open_sessions():
-        evse_state = context.evse(session.station_id, session.evse_id)
-        if evse_state is not None:
-            evse_state.session = open_session(session)
-            evse_state.needs = Needs(session.wanted_wh, session.departure_at)
-            await _catch_up(context, evse_state.session)
+        elif connector.evse_id == 0:
+            context.stations[connector.station_id].status = ConnectorStatus(connector.status)
+    for stored in await reader.open_sessions():
+        session, evse_state = open_session(stored, certain=False), context.evse(stored.station_id, stored.evse_id)
+        if stored.status == ASIDE:
+            context.stations[stored.station_id].aside[stored.transaction_id] = session
+        elif evse_state is not None:
+            evse_state.session = session
+            _restore_wants(evse_state, stored)
+        await _catch_up(context, session)
+
+
+def _restore_wants(evse: EvseState, row: Session) -> None:
+    """What is stored beside the car's word, and is not the same, the driver said."""
+    car = EvNeeds.read(row.ev_needs)
+    energy_wh = row.wanted_wh if row.wanted_wh != car.energy_wh else None
+    departure = row.departure_at if row.departure_at != car.departure else None
+    evse.want(driver=Needs(energy_wh, departure), car=car)
 
 
 async def _catch_up(context: StationContext, session: OpenSession) -> None:

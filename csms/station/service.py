@@ -9,17 +9,19 @@ import asyncio
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from csms.model.clock import Clock
-from csms.model.command import Command, CommandResult, Trigger
-from csms.model.errors import CsmsError, PeerError, StationOffline, StoreUnavailable, UnknownStation
+from csms.model.command import Command, CommandResult
+from csms.model.errors import CsmsError, StationOffline, StoreUnavailable, UnknownStation
 from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
+    Extended,
     Heartbeat,
     Inbound,
     MeterReport,
@@ -27,16 +29,50 @@ from csms.model.inbound import (
     StatusReport,
     TransactionEvent,
 )
-from csms.station import authorization, availability, data_transfer, metering, provisioning, registration, transactions
+from csms.model.station import RegistrationStatus, Stage
+from csms.station import (
+    authorization,
+    availability,
+    battery_swap,
+    certificates,
+    configuration,
+    cost,
+    customer,
+    data_transfer,
+    der,
+    display,
+    driver_checks,
+    event_streams,
+    firmware,
+    lifecycle,
+    local_list,
+    logs,
+    metering,
+    monitoring,
+    provisioning,
+    registration,
+    remote_control,
+    reservation,
+    security,
+    smart_charging,
+    tariffs,
+    transaction_events,
+    transactions,
+    upkeep,
+    v2x,
+)
 from csms.station.bus import EventBus
-from csms.station.context import Handlers, Performers, StationContext, StationSettings
-from csms.station.ports import Link
+from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
+from csms.station.ports import ContractCheck, Link
+from csms.station.pricing import Pricing
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
+from csms.station.vendor_messages import VendorMessages
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.engine import Store
 from csms.store.station_tables import Operation
+from csms.store.tables import IdToken
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +81,47 @@ HANDLERS: Handlers = {
     **availability.HANDLERS,
     **authorization.HANDLERS,
     **transactions.HANDLERS,
+    **transaction_events.HANDLERS,
     **metering.HANDLERS,
     **data_transfer.HANDLERS,
+    **configuration.HANDLERS,
+    **monitoring.HANDLERS,
+    **customer.HANDLERS,
+    **reservation.HANDLERS,
+    **display.HANDLERS,
+    **smart_charging.HANDLERS,
+    **firmware.HANDLERS,
+    **logs.HANDLERS,
+    **security.HANDLERS,
+    **certificates.HANDLERS,
+    **v2x.HANDLERS,
+    **der.HANDLERS,
+    **event_streams.HANDLERS,
+    **battery_swap.HANDLERS,
+    **driver_checks.HANDLERS,
 }
 
-PERFORMERS: Performers = {}
+PERFORMERS: Performers = {
+    **configuration.PERFORMERS,
+    **monitoring.PERFORMERS,
+    **customer.PERFORMERS,
+    **local_list.PERFORMERS,
+    **availability.PERFORMERS,
+    **remote_control.PERFORMERS,
+    **reservation.PERFORMERS,
+    **display.PERFORMERS,
+    **cost.PERFORMERS,
+    **smart_charging.PERFORMERS,
+    **firmware.PERFORMERS,
+    **logs.PERFORMERS,
+    **security.PERFORMERS,
+    **certificates.PERFORMERS,
+    **v2x.PERFORMERS,
+    **der.PERFORMERS,
+    **tariffs.PERFORMERS,
+    **event_streams.PERFORMERS,
+    **battery_swap.PERFORMERS,
+}
 """Commands that a block does something around; all others are just sent."""
 
 Planner = Callable[[StationContext, str, Any, datetime], Work | None]
@@ -57,7 +129,7 @@ Planner = Callable[[StationContext, str, Any, datetime], Work | None]
 PLANNERS: dict[type, Planner] = {
     Heartbeat: provisioning.plan_heartbeat,
     StatusReport: availability.plan,
-    TransactionEvent: transactions.plan_event,
+    TransactionEvent: transaction_events.plan_event,
     MeterReport: metering.plan,
 }
 """Frequent messages, and what they ask for without waiting for anything."""
@@ -69,8 +141,10 @@ STARTS_RESTORED = 5000
 class StationService:
     """All stations of this process. Build it, `await restore()`, then hand it to the gateway."""
 
-    def __init__(self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings) -> None:
-        self._context = StationContext(clock, store, bus, settings)
+    def __init__(
+        self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings, outside: Outside | None = None
+    ) -> None:
+        self._context = StationContext(clock, store, bus, settings, outside or Outside(), self._spawn)
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.bus = bus
@@ -79,6 +153,11 @@ class StationService:
     def stations(self) -> Mapping[str, StationState]:
         """Live state by station id."""
         return self._context.stations
+
+    @property
+    def vendors(self) -> VendorMessages:
+        """Which vendor messages are understood; more may be added."""
+        return self._context.vendors
 
     async def restore(self) -> None:
         """Load stations, connectors and open sessions, so that a restart forgets nothing (pain 6)."""
@@ -92,10 +171,39 @@ class StationService:
         self._context.starts.restore([(_start(row), row.id, row.received_at) for row in rows], complete)
         named = [(Transaction(row.station_id, row.transaction_id), row.id, row.received_at) for row in rows]
         self._context.transactions.restore(named, complete)
+        for block in (reservation, remote_control, availability, smart_charging):
+            await block.restore(self._context)
+
+    def price(self, pricing: Pricing) -> None:
+        """From now on drivers are told costs by `pricing`."""
+        self._context.pricing = pricing
+
+    async def run(self) -> None:
+        """What has to be looked at from time to time, until cancelled."""
+        await upkeep.run(self._context)
 
     async def register(self, registered: registration.Registration) -> None:
         """Make a station known, or change its site, feeder or nameplates."""
         await registration.register(self._context, registered)
+
+    async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
+        """Approve, commission or reject a station, or say what its next boot is answered. Raises UnknownStation."""
+        await lifecycle.settle(self._context, station_id, stage, wish)
+
+    def judge_contracts_by(self, contracts: ContractCheck) -> None:
+        """Who is asked about contract certificates; until then none can be verified (C07.FR.17)."""
+        self._context.outside = replace(self._context.outside, contract_check=contracts)
+
+    async def put_token(self, token: IdToken) -> None:
+        """List a token or change it; it counts at once."""
+        await authorization.put_token(self._context, token)
+        local_list.tokens_changed(self._context)
+
+    async def delete_token(self, id_token: str) -> bool:
+        """Take a token off; False when it was not listed."""
+        was_listed = await authorization.delete_token(self._context, id_token)
+        local_list.tokens_changed(self._context)
+        return was_listed
 
     def admit(self, station_id: str) -> bool:
         """Whether this station may connect: registered, or strangers are let in and are not too many already."""
@@ -109,9 +217,9 @@ class StationService:
         if station_id not in self._context.stations:
             await registration.register(self._context, registration.stranger(station_id, self._context.settings))
         station = self._context.stations[station_id]
-        station.link = link
+        station.link, station.protocol = link, link.protocol
         now = self._context.clock.now()
-        station.last_seen_at = now
+        station.last_seen_at = station.connected_at = now
         await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationConnected(station_id, link.protocol, now))
         self._spawn(self._ask_for_boot(station_id, link))
@@ -129,11 +237,19 @@ class StationService:
     async def receive(self, station_id: str, message: Inbound, received_at: datetime) -> Reply:
         """Handle one message; what it says is durable when this returns.
 
-        Raises StoreUnavailable when it could not be stored (the station will send it again).
+        Raises PeerError (SecurityError) for what a station that is not accepted may not say, StoreUnavailable when it
+        could not be stored (the station will send it again).
         """
         station = self._context.stations[station_id]
         station.last_seen_at = received_at
         async with self._turns[station_id]:
+            extras: list[Inbound] = []
+            while isinstance(message, Extended):
+                extras += message.extras
+                message = message.message
+            lifecycle.check_message(station, message)
+            for extra in extras:
+                await HANDLERS[type(extra)](self._context, station_id, extra, received_at)
             return await HANDLERS[type(message)](self._context, station_id, message, received_at)
 
     def take(
@@ -144,6 +260,8 @@ class StationService:
         """
         writer, turn, planner = self._context.store.writer, self._turns.get(station_id), PLANNERS.get(type(message))
         if planner is None or (turn is not None and turn.locked()) or not writer.has_room:
+            return False
+        if self._context.stations[station_id].registration is not RegistrationStatus.ACCEPTED:
             return False
         work = planner(self._context, station_id, message, received_at)
         if work is None:
@@ -156,12 +274,13 @@ class StationService:
         return True
 
     async def command(self, station_id: str, command: Command) -> CommandResult:
-        """Ask a station. Raises UnknownStation, StationOffline and what `Link.send` raises."""
+        """Ask a station. Raises UnknownStation, StationOffline, StationNotAccepted and what `Link.send` raises."""
         station = self._context.stations.get(station_id)
         if station is None:
             raise UnknownStation(f"no station {station_id!r} is registered")
         if station.link is None:
             raise StationOffline(f"station {station_id} is not connected")
+        lifecycle.check_command(station, command)
         performer = PERFORMERS.get(type(command))
         if performer is None:
             return await station.link.send(command)
@@ -176,22 +295,34 @@ class StationService:
         state = station.evses.get(evse.evse_id) if station else None
         if state is None:
             raise UnknownStation(f"no EVSE {evse} is registered")
-        state.needs = Needs(energy_wh, departure)
+        state.want(driver=Needs(energy_wh, departure))
         if state.session is not None:
-            wanted = changes.update_session(state.session.session_id, wanted_wh=energy_wh, departure_at=departure)
+            wanted = changes.update_session(
+                state.session.session_id, wanted_wh=state.needs.energy_wh, departure_at=state.needs.departure
+            )
             await self._context.store.writer.commit([wanted])
         self.bus.publish(SessionNeedsChanged(evse, self._context.clock.now()))
 
     async def close(self) -> None:
         """End what still waits in the background."""
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """What fails without anybody waiting for it is told in the log."""
+        self._tasks.discard(task)
+        fault = None if task.cancelled() else task.exception()
+        if isinstance(fault, CsmsError):
+            log.warning("background_work_failed", extra={"code": fault.code, "detail": str(fault)})
+        elif fault is not None:
+            log.error("background_work_failed", exc_info=fault)
 
     async def _note_sign_of_life(self, station_id: str, at: datetime, link: Link) -> None:
         """Nobody was told that this is kept, so a database that is away is no reason to send a station away."""
@@ -204,13 +335,10 @@ class StationService:
         """Some stations never boot by themselves: go on as accepted and ask once (SR-07, RB-14)."""
         await asyncio.sleep(self._context.clock.wall_s(self._context.settings.boot_grace_s))
         station = self._context.stations[station_id]
-        if station.booted or station.link is not link:
+        if station.booted or station.link is not link or station.boot_wish is not RegistrationStatus.ACCEPTED:
             return
-        station.booted = True
-        try:
-            await link.send(Trigger("BootNotification"))
-        except (CsmsError, PeerError) as fault:
-            log.info("boot_not_triggered", extra={"station": station_id, "fault": str(fault)})
+        station.booted, station.registration = True, RegistrationStatus.ACCEPTED
+        await lifecycle.ask_for_boot(station, link)
 
 
 def _start(row: Any) -> Start:

@@ -37,7 +37,11 @@ class TokenBook:
         self._task: asyncio.Task[None] | None = None
 
     async def find(self, id_token: str) -> IdToken | None:
-        """The listed token, None when there is none. Raises StoreUnavailable."""
+        """The listed token, None when there is none; case does not count (1.6 and 2.0.1: a CiString, an identifier).
+
+        Raises StoreUnavailable.
+        """
+        id_token = id_token.lower()
         until_s, row = self._kept.get(id_token, (0.0, None))
         if until_s > self._clock.monotonic_s():
             return row
@@ -47,6 +51,10 @@ class TokenBook:
         if self._task is None:
             self._task = asyncio.create_task(self._ask())
         return await asyncio.shield(answer)
+
+    def forget(self, id_token: str) -> None:
+        """What is listed for this token has changed."""
+        self._kept.pop(id_token.lower(), None)
 
     async def _ask(self) -> None:
         try:

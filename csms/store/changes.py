@@ -57,8 +57,9 @@ def row_of(model: SQLModel) -> dict[str, Any]:
 _STATION = table_of(Station)
 
 _PUT_STATION = upsert(_STATION, ["id"])
-_REGISTER_STATION = upsert(_STATION, ["id"], ["registered", "site_id", "feeder_id"])
-_BOOT_STATION = update_where(_STATION, ["id"])
+_REGISTER_STATION = upsert(
+    _STATION, ["id"], ["registered", "site_id", "feeder_id", "stage", "boot_wish", "registration"]
+)
 _SEE_STATION = update_where(_STATION, ["id"])
 _PUT_EVSE = upsert(table_of(Evse), ["station_id", "evse_id"])
 _PUT_CONNECTOR = upsert(table_of(Connector), ["station_id", "evse_id", "connector_id"])
@@ -79,16 +80,13 @@ def put_station(station: Station) -> Change:
 
 
 def register_station(station: Station) -> Change:
-    """Add the station, or set where it stands and whether it is registered; what it said at boot stays."""
+    """Add the station, or set where it stands and how far it has come; what it said at boot stays."""
     return RowChange(_REGISTER_STATION, [row_of(station)])
 
 
-def station_booted(
-    station_id: str, *, at: datetime, protocol: str, vendor: str, model: str, serial: str, firmware: str
-) -> Change:
-    """What a known station said of itself at boot."""
-    said = {"vendor": vendor, "model": model, "serial": serial, "firmware": firmware, "protocol": protocol}
-    return RowChange(_BOOT_STATION, [{"key_id": station_id, "booted_at": at, "last_seen_at": at, **said}])
+def station_booted(station_id: str, *, at: datetime, **said: str) -> Change:
+    """What a known station said of itself at boot and was answered: columns of `Station`; ValueError for others."""
+    return _update(Station, {"id": station_id}, {"booted_at": at, "last_seen_at": at, **said})
 
 
 def station_seen(station_id: str, at: datetime, protocol: str) -> Change:
@@ -135,7 +133,7 @@ def add_samples(*batches: SampleBatch) -> Change:
 
 def put_token(token: IdToken) -> Change:
     """A card or app token, new or changed."""
-    return RowChange(_PUT_TOKEN, [row_of(token)])
+    return RowChange(_PUT_TOKEN, [row_of(token) | {"folded": str(token.id_token).lower()}])
 
 
 def add_notice(station_id: str, at: datetime, code: str, detail: Mapping[str, Any] | None = None) -> Change:
@@ -180,6 +178,11 @@ def put_row(row: SQLModel) -> Change:
     return RowChange(_put_statement(type(row)), [row_of(row)])
 
 
+def put_columns(row: SQLModel, *columns: str) -> Change:
+    """A row that is new as a whole, or of which only these columns change."""
+    return RowChange(_put_statement(type(row), columns), [row_of(row)])
+
+
 def add_row(row: SQLModel) -> Change:
     """A new row of any table; one with its key must not be there."""
     return RowChange(_add_statement(type(row)), [row_of(row)])
@@ -207,9 +210,9 @@ def _update(model: type[SQLModel], keys: Mapping[str, Any], values: Mapping[str,
 
 
 @cache
-def _put_statement(model: type[SQLModel]) -> Statement:
+def _put_statement(model: type[SQLModel], columns: tuple[str, ...] | None = None) -> Statement:
     table = table_of(model)
-    return upsert(table, [column.name for column in table.primary_key.columns])
+    return upsert(table, [column.name for column in table.primary_key.columns], columns)
 
 
 @cache

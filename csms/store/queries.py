@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 
 from csms.store.rollup_reading import RollupReading
+from csms.store.station_reading import StationReading
 from csms.store.tables import (
     Connector,
     Evse,
@@ -31,7 +32,7 @@ from csms.store.tables import (
 _SAMPLES_STORED = select(func.sum(col(Tally.value))).where(col(Tally.name) == "samples")
 
 
-class Reader(RollupReading):
+class Reader(RollupReading, StationReading):
     """Made by `open_store`. Every method raises StoreUnavailable when the database cannot be read."""
 
     async def stations(self) -> Sequence[Station]:
@@ -54,8 +55,9 @@ class Reader(RollupReading):
         return await self.rows(query.order_by(*order))
 
     async def open_sessions(self) -> Sequence[Session]:
-        """Sessions that run, oldest first."""
-        return await self.rows(select(Session).where(col(Session.status) == "open").order_by(col(Session.id)))
+        """Sessions that run, those without an EVSE of theirs too, oldest first."""
+        running = col(Session.status).in_(("open", "aside"))
+        return await self.rows(select(Session).where(running).order_by(col(Session.id)))
 
     async def sessions(
         self, limit: int, station_id: str | None = None, status: str | None = None, before_id: int | None = None
@@ -90,13 +92,20 @@ class Reader(RollupReading):
             return (await connection.execute(query)).all()
 
     async def tokens(self, id_tokens: Sequence[str]) -> dict[str, IdToken]:
-        """Those of some hundred tokens that are listed."""
-        found = await self.rows(select(IdToken).where(col(IdToken.id_token).in_(id_tokens)))
-        return {row.id_token: row for row in found}
+        """Those of some hundred tokens that are listed, by the words they were asked for with; case does not count."""
+        wanted = {id_token: id_token.lower() for id_token in id_tokens}
+        found = await self.rows(select(IdToken).where(col(IdToken.folded).in_(set(wanted.values()))))
+        by_word = {row.folded: row for row in found}
+        return {id_token: by_word[word] for id_token, word in wanted.items() if word in by_word}
 
     async def token(self, id_token: str) -> IdToken | None:
         """One card or app token."""
-        return await self.first(select(IdToken).where(col(IdToken.id_token) == id_token))
+        return await self.first(select(IdToken).where(col(IdToken.folded) == id_token.lower()))
+
+    async def token_page(self, after: str = "", limit: int = 100) -> Sequence[IdToken]:
+        """At most `limit` tokens in their order, from the one after `after` on."""
+        query = select(IdToken).where(col(IdToken.id_token) > after)
+        return await self.rows(query.order_by(col(IdToken.id_token)).limit(limit))
 
     async def limits(self, feeder_id: str | None = None) -> Sequence[LimitRow]:
         """The highest version of each limit, cancelled and expired ones too."""

@@ -15,7 +15,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from csms.model.errors import StoreUnavailable
 
-_Row = TypeVar("_Row", bound=SQLModel)
+Row = TypeVar("Row", bound=SQLModel)
 
 
 class Reading:
@@ -34,17 +34,17 @@ class Reading:
             reason = str(getattr(error, "orig", None) or error) or type(error).__name__
             raise StoreUnavailable(f"the database cannot be read: {reason}") from error
 
-    async def rows(self, query: SelectOfScalar[_Row]) -> Sequence[_Row]:
+    async def rows(self, query: SelectOfScalar[Row]) -> Sequence[Row]:
         """All rows, detached."""
         async with self.connection() as connection, AsyncSession(connection) as session:
             return (await session.exec(query)).all()
 
-    async def first(self, query: SelectOfScalar[_Row]) -> _Row | None:
+    async def first(self, query: SelectOfScalar[Row]) -> Row | None:
         """The first row, detached; None without any."""
         found = await self.rows(query.limit(1))
         return found[0] if found else None
 
-    async def find(self, model: type[_Row], *, newest: int | None = None, **given: Any) -> Sequence[_Row]:
+    async def find(self, model: type[Row], *, newest: int | None = None, **given: Any) -> Sequence[Row]:
         """Rows whose columns have the given values (None: any), in order of their key; `newest`: that many, from the
         highest key down."""
         columns = inspect(model).columns

@@ -19,6 +19,15 @@ from csms.store.change import RowChange, Statement
 from csms.store.changes import table_of
 from csms.store.due import QUARTER_S
 from csms.store.queries import Reader
+from csms.store.station_tables import (
+    EventRow,
+    FileLink,
+    ReceivedFile,
+    SecurityEvent,
+    StateChange,
+    StreamBatch,
+    V2xEvent,
+)
 from csms.store.tables import MeteringPoint, Notice, OutboxRow, PlanRow, ProfileRow, Rollup, Sample
 from csms.store.times import Moment, floored
 from csms.store.writer import Writer
@@ -56,14 +65,24 @@ _DROP_ROLLUPS = _windowed(f"DELETE {_OLD_ROLLUPS}")
 
 @dataclass(frozen=True, slots=True)
 class KeepDays:
-    """For how many days things are kept; 0: for ever. `rollups`: the quarter-hours; days stay for ever."""
+    """For how many days things are kept; 0: for ever. `rollups`: the quarter-hours; days stay for ever.
+
+    `files`: what stations sent; `links`: one-time addresses after their end.
+    """
 
     samples: int = 400
     rollups: int = 0
     plans: int = 400
     profiles: int = 400
     notices: int = 400
+    events: int = 400
     outbox: int = 90
+    streams: int = 30
+    v2x: int = 400
+    states: int = 90
+    files: int = 90
+    security_events: int = 400
+    links: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +98,13 @@ _DATED: Mapping[str, _Dated] = {
     "plans": _Dated(PlanRow, PlanRow.made_at),
     "profiles": _Dated(ProfileRow, ProfileRow.sent_at),
     "notices": _Dated(Notice, Notice.received_at),
+    "streams": _Dated(StreamBatch, StreamBatch.received_at),
+    "v2x": _Dated(V2xEvent, V2xEvent.received_at),
+    "events": _Dated(EventRow, EventRow.received_at),
+    "states": _Dated(StateChange, StateChange.received_at, col(StateChange.session_id).is_(None)),
+    "files": _Dated(ReceivedFile, ReceivedFile.received_at),
+    "security_events": _Dated(SecurityEvent, SecurityEvent.received_at),
+    "links": _Dated(FileLink, FileLink.expires_at),
     "outbox": _Dated(OutboxRow, OutboxRow.acked_at, col(OutboxRow.state) == "acked"),
 }
 

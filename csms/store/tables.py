@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from csms.store.times import Moment, Utc
@@ -18,8 +18,16 @@ BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows by itself only in a column of this very name, which has 64 bits there too."""
 
 
+ADDED_TEXT: dict[str, Any] = {"server_default": text("''")}
+"""For columns that were added to a table with rows in it."""
+
+
 class Station(SQLModel, table=True):
-    """A charging station. `registered` False: it was let in by `accept_unknown`."""
+    """A charging station. `registered` False: it was let in by `accept_unknown`.
+
+    `stage` as in `Stage`. `boot_wish` is what its next boot is answered, `registration` what its last one was, both as
+    in `RegistrationStatus`.
+    """
 
     id: str = Field(primary_key=True, max_length=48)
     registered: bool = True
@@ -32,6 +40,14 @@ class Station(SQLModel, table=True):
     protocol: str = ""
     booted_at: datetime | None = Field(default=None, sa_type=Utc)
     last_seen_at: datetime | None = Field(default=None, sa_type=Utc)
+    stage: str = Field(default="commissioned", sa_column_kwargs={"server_default": "commissioned"})
+    boot_wish: str = Field(default="Accepted", sa_column_kwargs={"server_default": "Accepted"})
+    registration: str = Field(default="Accepted", sa_column_kwargs={"server_default": "Accepted"})
+    boot_reason: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    iccid: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    imsi: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    meter_type: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    meter_serial: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
 
 
 class Evse(SQLModel, table=True):
@@ -62,7 +78,10 @@ class Session(SQLModel, table=True):
     """A charging session. `id` is also the transaction id issued to 1.6 stations.
 
     `transaction_id` is the station's word for it.
-    `status` is open or ended. `flags` lists deviations (orphan_stop, register_reset, stop_below_start, offline, ...).
+    `status` is open, aside (it runs, or ran while the station was offline, but holds no EVSE now) or ended.
+    `flags` lists deviations (orphan_stop, register_reset, stop_below_start, clock_odd, offline, seq_gap, ...).
+    `seq_first`, `last_seq_no` and the ranges in `seq_missing` say which events have come. `ev_needs` and `ev_schedule`
+    are the car's own words; `cost` is what the driver was told at the end.
     """
 
     __table_args__: ClassVar[Any] = (Index("ix_session_station", "station_id", "transaction_id"),)
@@ -90,6 +109,16 @@ class Session(SQLModel, table=True):
     wanted_wh: float | None = None
     departure_at: datetime | None = Field(default=None, sa_type=Utc)
     flags: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    seq_first: int | None = Field(default=None, sa_type=BigInteger)
+    seq_missing: list[list[int]] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    remote_start_id: int | None = Field(default=None, sa_type=BigInteger)
+    reservation_id: int | None = Field(default=None, sa_type=BigInteger)
+    charging_s: int | None = Field(default=None, sa_type=BigInteger)
+    cable_max_a: int | None = Field(default=None, sa_type=BigInteger)
+    phases_used: int | None = Field(default=None, sa_type=BigInteger)
+    cost: float | None = None
+    ev_needs: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    ev_schedule: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
 
 
 class MeteringPoint(SQLModel, table=True):
@@ -190,7 +219,12 @@ class Tally(SQLModel, table=True):
 
 
 class IdToken(SQLModel, table=True):
-    """A card or app token. `status` as in `AuthorizationStatus`."""
+    """A card or app token. `status` as in `AuthorizationStatus`, `token_type` as OCPP 2.0.1 has it (empty: any).
+
+    `folded` is what it is found by: the case of letters does not count. `expires_at` ends the token,
+    `cache_expires_at` what a station remembers of it. `allowed` are the stations (`CP-1`) and EVSEs (`CP-1/2`) where it
+    may charge, none for everywhere.
+    """
 
     __tablename__ = "id_token"
 
@@ -198,6 +232,12 @@ class IdToken(SQLModel, table=True):
     status: str = "Accepted"
     group_id: str = ""
     expires_at: datetime | None = Field(default=None, sa_type=Utc)
+    folded: str = Field(default="", index=True, sa_column_kwargs=ADDED_TEXT)
+    token_type: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    cache_expires_at: datetime | None = Field(default=None, sa_type=Utc)
+    languages: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
+    message: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
+    allowed: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
 class Notice(SQLModel, table=True):

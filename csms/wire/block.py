@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from csms.model.command import Command, CommandResult, RawCall
 from csms.model.errors import NotInThisVersion, PeerError, RpcErrorCode
-from csms.model.inbound import Acknowledged, Inbound, Notice, Reply
+from csms.model.inbound import Acknowledged, Extended, Inbound, Notice, Reply
 from csms.model.station import Protocol
 from csms.wire.reading import text
 from csms.wire.translator import Payload
@@ -22,6 +22,8 @@ from csms.wire.typed import Translate
 Calls = list[tuple[str, Payload]]
 ReadCall = Callable[[Payload, datetime, tzinfo], Inbound]
 """A request of a station, its time of arrival, the station's local time (SR-05). Raises PeerError."""
+ReadExtras = Callable[[Payload, datetime, tzinfo], Sequence[Inbound]]
+"""What stands in a request beside what its reader makes of it; mostly nothing."""
 WriteReply = Callable[[Any], Payload]
 WriteCommand = Callable[[Any], Calls]
 """The calls of a command, usually one. Raises NotInThisVersion."""
@@ -35,8 +37,9 @@ Entry = TypeVar("Entry")
 class Block:
     """`calls` by action, `replies` by the type of the answer, `commands` and `results` by the type of the command.
 
-    `notices` are messages that are kept and have no effect, with the answer to each; what has no entry in `results` is
-    read as a status and the whole answer.
+    `sends` are the messages that nobody answers (2.1). `notices` are messages that are kept and have no effect, with
+    the answer to each; what has no entry in `results` is read as a status and the whole answer. `extras` are what this
+    block adds to messages that another one reads.
     """
 
     calls: Mapping[str, ReadCall] = field(default_factory=dict)
@@ -44,6 +47,8 @@ class Block:
     commands: Mapping[type[Command], WriteCommand] = field(default_factory=dict)
     results: Mapping[type[Command], ReadResults] = field(default_factory=dict)
     notices: Mapping[str, Payload] = field(default_factory=dict)
+    sends: Mapping[str, ReadCall] = field(default_factory=dict)
+    extras: Mapping[str, ReadExtras] = field(default_factory=dict)
 
 
 class BlockTranslator:
@@ -69,6 +74,8 @@ class BlockTranslator:
         self._commands = _merged(block.commands for block in ordered)
         self._results = _merged(block.results for block in ordered)
         self._notices = _merged(block.notices for block in ordered)
+        self._sends = _merged(block.sends for block in ordered)
+        self._extras = _merged(block.extras for block in ordered)
 
     @property
     def incoming(self) -> frozenset[str]:
@@ -77,6 +84,19 @@ class BlockTranslator:
 
     def decode_call(self, action: str, payload: Payload, received_at: datetime) -> Inbound:
         """What a station says; raises PeerError."""
+        message = self._decode(action, payload, received_at)
+        read = self._extras.get(action)
+        extras = tuple(read(payload, received_at, self.zone)) if read else ()
+        return Extended(message, extras) if extras else message
+
+    def decode_send(self, action: str, payload: Payload, received_at: datetime) -> Inbound:
+        """What a station says without an answer; raises PeerError."""
+        read = self._sends.get(action)
+        if read is None:
+            raise PeerError(RpcErrorCode.NOT_IMPLEMENTED, f"{action} is not sent without an answer in {self.protocol}")
+        return read(payload, received_at, self.zone)
+
+    def _decode(self, action: str, payload: Payload, received_at: datetime) -> Inbound:
         read = self._calls.get(action)
         if read is not None:
             return read(payload, received_at, self.zone)
@@ -112,9 +132,12 @@ class BlockTranslator:
 
 
 def plain_result(answers: Sequence[Payload]) -> CommandResult:
-    """The status of the first answer, Accepted where the version tells none, and the whole answer."""
+    """The status of the first answer, Accepted where the version tells none, and the whole answer.
+
+    A status that is there and says nothing is no yes.
+    """
     answer = answers[0] if answers else {}
-    return CommandResult(text(answer, "status") or "Accepted", payload=answer)
+    return CommandResult(text(answer, "status") if "status" in answer else "Accepted", payload=answer)
 
 
 def _merged(parts: Iterable[Mapping[Any, Entry]]) -> dict[Any, Entry]:

@@ -15,7 +15,7 @@ from csms.model.command import Command, CommandResult
 from csms.model.errors import CsmsError, PeerError, RpcErrorCode
 from csms.model.inbound import Acknowledged, Inbound, Reply
 from csms.model.station import Protocol
-from csms.wire.frames import Call, Result, encode_result, encode_written_result
+from csms.wire.frames import Call, Result, Send, encode_result, encode_written_result, refuse_answer
 from csms.wire.schemas import Deviation, Validator
 from csms.wire.translator import Payload, Translator
 from csms.wire.typed import HotCall, TypedReader
@@ -58,6 +58,21 @@ class Codec:
         except PeerError as fault:
             raise self._misdirected(call, received_at) or fault from None
         return Decoded(self._translator.decode_call(call.action, call.payload, received_at), deviations)
+
+    def decode_send(self, send: Send, received_at: datetime) -> Decoded:
+        """Read a message that gets no answer; raises PeerError, which is to be counted only."""
+        deviations = self._validator.check_send(send.action, send.payload, lenient=True)
+        return Decoded(self._translator.decode_send(send.action, send.payload, received_at), deviations)
+
+    def refusal_of(self, call: Call, answer: Payload) -> str | None:
+        """The frame that tells a station of its answer that cannot be used; None when it can, or before 2.1."""
+        if self.protocol is not Protocol.OCPP21:
+            return None
+        try:
+            self._validator.check_result(call.action, answer, lenient=True)
+        except PeerError as fault:
+            return refuse_answer(self.protocol, call.unique_id, fault)
+        return None
 
     def _misdirected(self, call: Call, received_at: datetime) -> PeerError | None:
         """NotSupported and NotImplemented go before any fault of the payload."""

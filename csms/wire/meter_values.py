@@ -1,6 +1,6 @@
 """Meter values of every version as samples in base units (field rules SR-02, RB-35, RB-38, RB-40 to RB-46).
 
-One bad value is dropped and the others are kept; nothing here raises. Signed data is no number and stays out.
+One bad value is dropped and the others are kept; nothing here raises. Signed data is no number and is read apart.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, METER_REGISTER_WH_MAX, SAMPLED_VALUES_MAX
-from csms.model.meter import ENERGY_REGISTER, Sample
+from csms.model.meter import ENERGY_REGISTER, Sample, SignedValue
 from csms.wire import reading, units
 from csms.wire.times import parse_time
 
@@ -60,6 +60,40 @@ def sample_time(value: object, received_at: datetime, zone: tzinfo = UTC) -> tup
     if time is None or time.year < FIRST_YEAR or time - received_at > _AHEAD_MAX:
         return received_at, False
     return time, True
+
+
+def read_signed(
+    payload: Mapping[str, Any], key: str, received_at: datetime, zone: tzinfo = UTC
+) -> tuple[SignedValue, ...]:
+    """The signed values in the same list: `format` SignedData in 1.6 (often OCMF), `signedMeterValue` in 2.0.1."""
+    return tuple(islice(_signed_values(reading.items(payload, key), received_at, zone), SAMPLED_VALUES_MAX))
+
+
+def _signed_values(values: list[Mapping[str, Any]], received_at: datetime, zone: tzinfo) -> Iterator[SignedValue]:
+    for value in values:
+        time, _ = sample_time(value.get("timestamp"), received_at, zone)
+        for sampled in reading.items(value, "sampledValue"):
+            signed = _signed(sampled, time)
+            if signed is not None and signed.data:
+                yield signed
+
+
+def _signed(sampled: Mapping[str, Any], time: datetime) -> SignedValue | None:
+    measurand, context = (_clean(reading.text(sampled, key)) for key in ("measurand", "context"))
+    if sampled.get("format") == "SignedData":
+        return SignedValue(time, reading.text(sampled, "value"), measurand, context)
+    told = reading.section(sampled, "signedMeterValue")
+    if not told:
+        return None
+    return SignedValue(
+        time=time,
+        data=reading.text(told, "signedMeterData"),
+        measurand=measurand,
+        context=context,
+        signing=_clean(reading.text(told, "signingMethod")),
+        encoding=_clean(reading.text(told, "encodingMethod")),
+        public_key=reading.text(told, "publicKey"),
+    )
 
 
 def _sample(sampled: Mapping[str, Any], time: datetime, trusted: bool) -> Sample | None:

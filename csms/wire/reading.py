@@ -36,6 +36,14 @@ def optional_number(payload: Mapping[str, Any], key: str) -> int | None:
     return int(value) if value == int(value) else None
 
 
+def finite(payload: Mapping[str, Any], key: str) -> float | None:
+    """The number under `key`; None when it is absent or none that can be reckoned with."""
+    value = payload.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < NUMBER_MAX**2:
+        return None
+    return float(value)
+
+
 def section(payload: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """The object under `key`; empty when absent."""
     value = payload.get(key)

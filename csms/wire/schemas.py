@@ -65,6 +65,12 @@ class Validator:
         tolerated = leniency.in_result if lenient else leniency.nothing
         return self._check(f"{action}Response", action, payload, tolerated)
 
+    def check_send(self, action: str, payload: Mapping[str, Any], *, lenient: bool = False) -> tuple[Deviation, ...]:
+        """Check a message that is not answered, as `check_call` does."""
+        if action not in self._sends:
+            raise PeerError(RpcErrorCode.NOT_IMPLEMENTED, f"{action} is not sent without an answer in {self.protocol}")
+        return self._validated(action, action, payload, leniency.in_call if lenient else leniency.nothing)
+
     def request_schema(self, action: str) -> Mapping[str, Any]:
         """The JSON schema of a request; KeyError for an action that this version does not have."""
         if action not in self._actions:
@@ -79,15 +85,30 @@ class Validator:
         return resources.files("ocpp") / _FOLDERS[self.protocol] / "schemas"
 
     @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(entry.name.removesuffix(".json") for entry in self._folder.iterdir())
+
+    @cached_property
     def _actions(self) -> frozenset[str]:
-        names = {entry.name.removesuffix(".json") for entry in self._folder.iterdir()}
-        return frozenset(n.removesuffix("Response") for n in names if n.endswith("Response"))
+        return frozenset(n.removesuffix("Response") for n in self._names if n.endswith("Response"))
+
+    @cached_property
+    def _sends(self) -> frozenset[str]:
+        """From 2.1 on: schemas that are neither a request's nor an answer's."""
+        if self.protocol is Protocol.OCPP16:
+            return frozenset()
+        return frozenset(n for n in self._names if not n.endswith(("Request", "Response")))
 
     def _check(
         self, name: str, action: str, payload: Mapping[str, Any], tolerated: leniency.Rule
     ) -> tuple[Deviation, ...]:
         if action not in self._actions:
             raise PeerError(RpcErrorCode.NOT_IMPLEMENTED, f"{action} is not an action of {self.protocol}")
+        return self._validated(name, action, payload, tolerated)
+
+    def _validated(
+        self, name: str, action: str, payload: Mapping[str, Any], tolerated: leniency.Rule
+    ) -> tuple[Deviation, ...]:
         validator = self._compiled.get(name) or self._compile(name)
         if validator.is_valid(payload):
             return ()

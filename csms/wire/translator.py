@@ -44,6 +44,10 @@ class Translator(Interface):
         """
         ...
 
+    def decode_send(self, action: str, payload: Payload, received_at: datetime) -> Inbound:
+        """What a station says without waiting for an answer (2.1); raises PeerError, which nobody is told."""
+        ...
+
     def encode_reply(self, action: str, reply: Reply) -> Payload:
         """The answer to `action`; raises TypeError for a reply that this action cannot carry."""
         ...

@@ -23,8 +23,9 @@ Translate = Callable[[Any, datetime, tzinfo], Inbound | None]
 """A typed payload, its time of arrival and the station's local time, as a message; None: let it go the general way."""
 
 _ENVELOPE = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw])
-_WHOLE = Annotated[int, msgspec.Meta(ge=-NUMBER_MAX, le=NUMBER_MAX)]
-_SILENT = frozenset({"$schema", "title", "description", "comment", "javaType", "default", "format", "definitions"})
+_SILENT = frozenset(
+    {"$schema", "$id", "title", "description", "comment", "javaType", "default", "format", "definitions"}
+)
 
 
 class HotCall(NamedTuple):
@@ -138,13 +139,14 @@ def _string(schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str
 
 def _integer(schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str) -> Any:
     """Larger numbers than OCPP has are left to the general way."""
-    _only(schema, name)
-    return _WHOLE
+    _only(schema, name, "minimum", "maximum")
+    low, high = schema.get("minimum", -NUMBER_MAX), schema.get("maximum", NUMBER_MAX)
+    return Annotated[int, msgspec.Meta(ge=max(int(low), -NUMBER_MAX), le=min(int(high), NUMBER_MAX))]
 
 
 def _number(schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str) -> Any:
-    _only(schema, name)
-    return float
+    _only(schema, name, "minimum", "maximum")
+    return Annotated[float, msgspec.Meta(ge=schema.get("minimum"), le=schema.get("maximum"))]
 
 
 def _boolean(schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str) -> Any:

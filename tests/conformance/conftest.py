@@ -1,19 +1,50 @@
-"""How many messages, and the report: CSMS_EQUIVALENCE=10000 CSMS_EQUIVALENCE_REPORT=path pytest tests/conformance."""
+"""A central system for each use case; and how many messages of the proof of equivalence, with its report:
+CSMS_EQUIVALENCE=10000 CSMS_EQUIVALENCE_REPORT=path pytest tests/conformance.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import ocpp.messages
 import pytest
 
 from tests.support.equivalence_report import Row, write
+from tests.support.scripted import Central, Station16, Station201, central
 
 VOLUME = 300
 """Damaged messages of each request unless CSMS_EQUIVALENCE says otherwise: some ten seconds of one core in all."""
 
 ROWS: list[Row] = []
+
+
+@pytest.fixture
+async def csms(tmp_path: Path) -> AsyncIterator[Central]:
+    """A central system with all its rooms."""
+    async with central(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+async def cp16(csms: Central) -> Station16:
+    """CP-1, booted, OCPP 1.6, two free connectors."""
+    station: Station16 = await csms.station("CP-1", "ocpp1.6", evses=2)
+    await station.boot()
+    for connector in (0, 1, 2):
+        await station.status(connector, "Available")
+    return station
+
+
+@pytest.fixture
+async def cp201(csms: Central) -> Station201:
+    """CP-1, booted, OCPP 2.0.1, two free EVSEs with a connector each."""
+    station: Station201 = await csms.station("CP-1", "ocpp2.0.1", evses=2)
+    await station.boot()
+    for evse in (1, 2):
+        await station.status(evse, "Available")
+    return station
 
 
 @pytest.fixture

@@ -9,15 +9,17 @@ from typing import Any
 import orjson
 import pytest
 
-from csms import ocpp16, ocpp201
+from csms import ocpp16, ocpp21, ocpp201
 from csms.model.station import Protocol
 from csms.wire.codec import Codec
 from csms.wire.frames import Call, decode
 from tests.support.frame_mutations import Data, damaged, valid
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-CODECS = {Protocol.OCPP16: Codec(ocpp16.TRANSLATOR), Protocol.OCPP201: Codec(ocpp201.TRANSLATOR)}
-HOT_ACTIONS = [(t.protocol, action) for t in (ocpp16.TRANSLATOR, ocpp201.TRANSLATOR) for action in t.hot]
+TRANSLATORS = (ocpp16.TRANSLATOR, ocpp201.TRANSLATOR, ocpp21.TRANSLATOR)
+CODECS = {translator.protocol: Codec(translator) for translator in TRANSLATORS}
+HOT_ACTIONS = [(translator.protocol, action) for translator in TRANSLATORS for action in translator.hot]
+OF_TERMS = ("costDetails", "preconditioningStatus", "evseSleep", "tariffId", "operationMode", "transactionLimit")
 Reader = Callable[[Data, datetime], Any]
 
 
@@ -69,11 +71,12 @@ def test_ordinary_messages_are_taken(protocol: Protocol, action: str, volume: in
 
 
 def frequent(data: Data) -> bool:
-    """Of the events of transactions, only updates without a token are meant to be fast."""
+    """Of the events of transactions, only updates without a token and without terms (2.1) are meant to be fast."""
     action, payload = orjson.loads(data)[2:]
     event = action == "TransactionEvent"
     odd = payload.get("eventType") != "Updated" or "idToken" in payload or "stoppedReason" in payload["transactionInfo"]
-    return not (event and odd)
+    terms = [name for holder in (payload, payload.get("transactionInfo", {})) for name in holder if name in OF_TERMS]
+    return not (event and (odd or terms))
 
 
 @pytest.mark.parametrize("protocol", list(CODECS))

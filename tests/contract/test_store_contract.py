@@ -15,6 +15,7 @@ from csms.store import changes
 from csms.store.change import Change
 from csms.store.engine import Store, open_store
 from csms.store.outbox import SqlOutbox, add_entries
+from csms.store.station_tables import VariableRow
 from csms.store.tables import (
     Evse,
     IdToken,
@@ -197,6 +198,30 @@ async def test_tokens(store: Store) -> None:
     assert token is not None
     assert (token.status, token.group_id, token.expires_at) == ("Blocked", "g", None)
     assert await store.reader.token("other") is None
+
+
+async def test_tokens_are_found_whatever_the_case_of_their_letters(store: Store) -> None:
+    await write(store, *(changes.put_token(IdToken(id_token=name, allowed=["CP-1/2"])) for name in ("Ab", "C", "d")))
+    found = await store.reader.tokens(["aB", "c", "x"])
+    assert {word: row.id_token for word, row in found.items()} == {"aB": "Ab", "c": "C"}
+    assert found["c"].allowed == ["CP-1/2"]
+    assert [row.id_token for row in await store.reader.token_page("Ab", 1)] == ["C"]
+    assert [row.id_token for row in await store.reader.token_page()] == ["Ab", "C", "d"]
+
+
+def variable(name: str, **values: Any) -> VariableRow:
+    facts = {"station_id": "A", "key": name.lower(), "name": name, "variable": name, "reported_at": NOON}
+    return VariableRow(**(facts | values))
+
+
+async def test_of_a_row_that_is_there_only_the_named_columns_change(store: Store) -> None:
+    await write(store, changes.put_columns(variable("X", value="1", unit="s", mutability="ReadOnly"), "value"))
+    await write(store, changes.put_columns(variable("x", value="2", unit="A"), "value", "name"))
+    await write(store, changes.put_row(variable("Y")), changes.put_row(variable("X", station_id="B")))
+    [row, other] = await store.reader.variables("A")
+    assert (row.name, row.value, row.unit, row.mutability) == ("x", "2", "s", "ReadOnly")
+    assert (other.name, other.value) == ("Y", None)
+    assert [row.key for row in await store.reader.variables("A", ["y", "z"])] == ["y"]
 
 
 async def test_notices(store: Store) -> None:

@@ -41,6 +41,7 @@ async def bystander(server: Server):
         assert server.process.poll() is None
 
 
+@pytest.mark.req("NEXT-06")
 async def test_an_unknown_station_is_refused_and_told_why(server: Server) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with station(server, "STRANGER"):
@@ -50,7 +51,8 @@ async def test_an_unknown_station_is_refused_and_told_why(server: Server) -> Non
     assert "STRANGER" not in server.api.get("/api/v1/stations").text
 
 
-@pytest.mark.req("TC_088_CSMS", "TC_B_58_CSMS", "RB-06")
+@pytest.mark.req("RB-06", "1.6J:3.1.2", "2.0.1J:3.1.2")
+@pytest.mark.octt("TC_088_CSMS", "TC_B_58_CSMS")
 async def test_a_wrong_subprotocol_gets_no_connection(server: Server) -> None:
     with pytest.raises((InvalidStatus, ConnectionClosed)):
         async with station(server, "CP-1", "ocpp9.9") as socket:
@@ -80,6 +82,7 @@ async def test_a_frame_of_a_megabyte_ends_that_connection_with_1009(server: Serv
         assert (await BareStation(socket).call("Heartbeat", {}))[0] == 3
 
 
+@pytest.mark.req("FR.03", "2.0.1J:4.3")
 @pytest.mark.parametrize(("protocol", "boot"), [("ocpp1.6", BOOT16), ("ocpp2.0.1", BOOT201)])
 async def test_an_unknown_action_gets_not_implemented(server: Server, protocol: str, boot: dict) -> None:
     async with station(server, "CP-1", protocol) as socket:
@@ -89,6 +92,7 @@ async def test_an_unknown_action_gets_not_implemented(server: Server, protocol: 
         assert (await pile.call("Heartbeat", {}))[0] == 3
 
 
+@pytest.mark.req("FR.03")
 async def test_a_payload_that_lacks_a_field_is_named(server: Server) -> None:
     async with station(server, "CP-1") as socket:
         frame = await BareStation(socket).call("StartTransaction", {"connectorId": 1, "idTag": "T"})
@@ -97,7 +101,7 @@ async def test_a_payload_that_lacks_a_field_is_named(server: Server) -> None:
     assert "meterStart" in json.dumps(frame) or "timestamp" in json.dumps(frame)
 
 
-@pytest.mark.req("pain-12", "SR-01")
+@pytest.mark.req("PAIN-12", "SR-01")
 async def test_messages_out_of_order_are_acknowledged_and_kept(server: Server) -> None:
     async with station(server, "CP-1") as socket:
         pile = BareStation(socket)
@@ -125,6 +129,7 @@ async def test_messages_out_of_order_are_acknowledged_and_kept(server: Server) -
     assert flags == [["start_missing"]]
 
 
+@pytest.mark.req("PAIN-01")
 async def test_two_connections_of_one_station_the_newer_wins(server: Server) -> None:
     async with station(server, "CP-1") as old, station(server, "CP-1") as new:
         assert (await BareStation(new).call("BootNotification", BOOT16))[0] == 3

@@ -16,6 +16,9 @@ from tests.support.running import SETTINGS, BareStation, csms, running
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
 
 
+@pytest.mark.req(
+    "A00.FR.306", "A00.FR.307", "A00.FR.312", "1.6S:A00.FR.305", "1.6S:A00.FR.306", "1.6S:A00.FR.311", "1.6J:6.2.1"
+)
 async def test_stations_connect_over_tls_and_only_so(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     lines = f'tls_certificate = "{certificate.as_posix()}"\ntls_key = "{key.as_posix()}"\n'

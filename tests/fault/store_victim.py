@@ -1,15 +1,17 @@
-"""A process that writes as fast as it can until it is killed: python store_victim.py URL ACKNOWLEDGED after|before
+"""A process that writes as fast as it can until it is killed: python store_victim.py URL ACKNOWLEDGED MODE
 
-Each message is three samples in one call. Its number goes to the file ACKNOWLEDGED `after` its commit, or, as a
-negative control, `before` it. `<` (with the monotonic clock) and `>` in it stand around each transaction that
-succeeded, `!` is a refused call. A file, not a pipe: a full pipe would stop the victim, and then every kill would hit
-an idle process.
+Each message is three samples in one call. Its number goes to the file ACKNOWLEDGED after its commit (mode `after`), or,
+as negative controls, `before` it, or after a commit that does not wait for the disk (`unflushed`). `<` (with the
+monotonic clock) and `>` in it stand around each transaction that succeeded, `!` is a refused call. A file, not a pipe:
+a full pipe would stop the victim, and then every kill would hit an idle process. `checkpoints` is `after` with many
+checkpoints of SQLite's log.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +20,7 @@ from itertools import count
 
 from csms.model.clock import system_clock
 from csms.model.errors import StoreUnavailable
+from csms.store import sqlite, urls
 from csms.store.change import Change
 from csms.store.engine import Store, open_store
 from csms.store.writer import Writer
@@ -58,7 +61,22 @@ async def caller(writer: Writer, numbers: Iterator[int], file: int, before: bool
             os.write(file, b"%d\n" % number)
 
 
+PRAGMAS = {"unflushed": "synchronous=NORMAL", "checkpoints": "wal_autocheckpoint=50"}
+
+
+def connect_with(pragma: str) -> None:
+    """Connections made from now on are set like this besides."""
+
+    def set_pragmas(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
+        urls.set_pragmas(connection, busy_timeout_s)
+        connection.execute(f"PRAGMA {pragma}")
+
+    sqlite.set_pragmas = set_pragmas  # type: ignore[assignment]
+
+
 async def main(url: str, acknowledged: str, mode: str) -> None:
+    if mode in PRAGMAS:
+        connect_with(PRAGMAS[mode])
     store: Store = await open_store(url, system_clock())
     file = os.open(acknowledged, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     writer = Watched(store.database, system_clock())

@@ -71,6 +71,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sqlite 
     server.remove()
 
 
+@pytest.mark.req("LOAD-02", "B02.FR.06")
 @pytest.mark.timeout(240)
 async def test_piles_stay_and_nothing_answered_is_lost(database: Sqlite | Postgres, tmp_path: Path) -> None:
     server = Server(tmp_path / "run")

@@ -167,6 +167,7 @@ def health(server: Server) -> dict[str, Any]:
     return answer
 
 
+@pytest.mark.req("LOAD-02")
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("killed", [False, True], ids=["freed", "killed while full"])
 async def test_a_full_disk_refuses_loudly_and_loses_nothing(disk: Disk, killed: bool) -> None:

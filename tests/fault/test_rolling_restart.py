@@ -8,6 +8,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.reporter import BOOT, report
@@ -38,6 +39,7 @@ class Reporter:
                 self.goodbye = end.rcvd.code if end.rcvd else None
 
 
+@pytest.mark.req("LOAD-02")
 async def test_a_stop_under_load_loses_nothing_and_says_goodbye(tmp_path: Path) -> None:
     names = [f"CP-{number}" for number in range(PILES)]
     server = Server(tmp_path / "run", stations=names)

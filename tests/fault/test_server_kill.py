@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.running import SETTINGS, BareStation, Server, station
@@ -61,6 +62,7 @@ def rows(server: Server, query: str) -> list[tuple[Any, ...]]:
         return database.execute(query).fetchall()
 
 
+@pytest.mark.req("LOAD-02")
 async def test_nothing_that_was_answered_is_lost_and_the_session_goes_on(tmp_path: Path) -> None:
     server = Server(tmp_path / "kill", settings=SETTINGS + PARTNER)
     server.start()

@@ -22,7 +22,7 @@ from csms.charging.proof import Follower, Verdict
 from csms.model.charging_profile import RateUnit
 from csms.model.station import CurrentKind, EvseRating
 from firmware_profiles import Limits
-from firmware_profiles.loader import PURPOSES
+from firmware_profiles.limits import PURPOSES
 
 known = st.builds(
     Limits,

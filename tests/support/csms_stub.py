@@ -17,7 +17,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 Json = dict[str, Any]
-VERSIONS = {"ocpp1.6": "1.6", "ocpp2.0.1": "2.0.1"}
+VERSIONS = {"ocpp1.6": "1.6", "ocpp2.0.1": "2.0.1", "ocpp2.1": "2.1"}
 NOW = "2026-11-24T00:00:00Z"
 
 

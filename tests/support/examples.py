@@ -14,7 +14,7 @@ from csms.model.station import Protocol
 Schema = Mapping[str, Any]
 Json = Any
 
-FOLDERS = {Protocol.OCPP16: "v16", Protocol.OCPP201: "v201"}
+FOLDERS = {Protocol.OCPP16: "v16", Protocol.OCPP201: "v201", Protocol.OCPP21: "v21"}
 PLAIN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.: /"
 STRANGE = "äß€充电站🔌\x7f\u2028\"\\\n\t\x00'<"
 TIMES = (
@@ -26,6 +26,8 @@ TIMES = (
 ODD_TIMES = (*TIMES, "2026-03-01T11:59:00", "2026-03-01 11:59:00", "2026-03-01T19:59:00+0800", "yesterday", "")
 OPEN_TEXT_MAX = 60
 """How long texts without a bound become."""
+LONG_TEXT_MAX = 6000
+"""Where the bound is more: signed meter values of 2.1 may have 32768 characters, of which two fill a frame."""
 
 
 def actions(protocol: Protocol) -> list[str]:
@@ -56,7 +58,7 @@ class Examples:
     def __init__(self, protocol: Protocol, action: str, rng: Random, *, ordinary: bool = False) -> None:
         self.root = schema_of(protocol, action)
         self._rng, self._ordinary = rng, ordinary
-        self._richness = 0.5
+        self._richness, self._everything = 0.5, False
         self._makers: Mapping[str, Callable[[Schema, str], Json]] = {
             "object": self._object,
             "array": self._array,
@@ -70,6 +72,18 @@ class Examples:
         """The next one: anything from the required fields alone to all there are."""
         self._richness = self._rng.choice((0.0, 0.3, 0.5, 0.8, 1.0))
         return self._object(self.root, "")
+
+    def bare(self) -> dict[str, Json]:
+        """One with the required fields alone."""
+        self._richness = 0.0
+        return self._object(self.root, "")
+
+    def whole(self) -> dict[str, Json]:
+        """One with every field there is, at every depth."""
+        self._richness, self._everything = 1.0, True
+        payload = self._object(self.root, "")
+        self._everything = False
+        return payload
 
     def _value(self, schema: Schema, name: str) -> Json:
         schema = resolved(schema, self.root)
@@ -90,7 +104,7 @@ class Examples:
         return value
 
     def _fits(self, key: str) -> bool:
-        return not (self._ordinary and key in ("customData", "signedMeterValue", "format"))
+        return self._everything or not (self._ordinary and key in ("customData", "signedMeterValue", "format"))
 
     def _array(self, schema: Schema, name: str) -> list[Json]:
         least, most = schema.get("minItems", 0), schema.get("maxItems", 4)
@@ -106,7 +120,7 @@ class Examples:
             return rng.choice(TIMES if self._ordinary else ODD_TIMES)
         if name == "value" and (self._ordinary or rng.random() < 0.7):
             return rng.choice(("0", "17", "230.5", "5712345", "-3.25", "1e3"))
-        most = schema.get("maxLength", OPEN_TEXT_MAX)
+        most = min(schema.get("maxLength", OPEN_TEXT_MAX), LONG_TEXT_MAX)
         if self._ordinary:
             return "".join(rng.choices(PLAIN[:62], k=rng.randint(1, min(most, 20))))
         length = rng.choice((0, 1, most, most, rng.randint(0, most), rng.randint(0, min(most, 20))))
@@ -117,9 +131,10 @@ class Examples:
         bounds = [bound for bound in (least, most) if bound is not None]
         low = 0 if least is None else int(least)
         if self._ordinary:
-            return self._rng.randint(low, low + 9)
+            return self._rng.randint(low, low + 9 if most is None else min(int(most), low + 9))
         free = (0, 1, -1, 7, 2**31 - 1, -(2**31), 2**53 + 1) if not bounds else ()
-        return int(self._rng.choice([*bounds, *free, self._rng.randint(low, low + (5 if bounds else 10_000))]))
+        high = min(low + (5 if bounds else 10_000), int(most) if most is not None else 2**31)
+        return int(self._rng.choice([*bounds, *free, self._rng.randint(min(low, high), high)]))
 
     def _number(self, schema: Schema, name: str) -> float:
         rng = self._rng

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import Any
 
+from csms.model.bounds import FRAME_BYTES_MAX
 from csms.model.station import Protocol
 from tests.support.examples import Examples, Json, actions
 from tests.support.mutations import WRONG_TYPES, PayloadMutator
@@ -152,7 +153,15 @@ def valid(protocol: Protocol, action: str, count: int, *, ordinary: bool = False
     """`count` valid messages of a request; the same ones every time."""
     examples = Examples(protocol, action, Random(f"valid/{protocol}/{action}"), ordinary=ordinary)
     for number in range(count):
-        yield written([2, f"id-{number}", action, examples.payload()])
+        yield _whole(examples, action, number)
+
+
+def _whole(examples: Examples, action: str, number: int) -> str:
+    """The next message that a frame can hold; the longest ones of 2.1 are longer than any frame."""
+    while True:
+        text = written([2, f"id-{number}", action, examples.payload()])
+        if len(text.encode()) <= FRAME_BYTES_MAX:
+            return text
 
 
 def damaged(protocol: Protocol, action: str, count: int, seed: str = "") -> Iterator[tuple[str, Data]]:
@@ -164,7 +173,7 @@ def damaged(protocol: Protocol, action: str, count: int, seed: str = "") -> Iter
     whole = ""
     for number in range(count):
         if number % EXAMPLE_USES == 0:
-            whole = written([2, f"id-{number}", action, examples.payload()])
+            whole = _whole(examples, action, number)
         (kind,) = rng.choices(kinds, weights)
         data: Data = whole
         while data == whole:

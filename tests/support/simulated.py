@@ -12,9 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from device_sim.battery import Battery
 from device_sim.car import Car
-from device_sim.client16 import Station16
-from device_sim.client201 import Station201
 from device_sim.clock import SimClock
+from device_sim.fleet import CLIENTS
 from device_sim.pile import PileSpec
 from device_sim.sessions import Session, Visit
 from device_sim.station import Station
@@ -23,6 +22,7 @@ from device_sim.stats import FleetStats
 BEGIN = datetime(2026, 11, 24, 8, tzinfo=UTC)
 AC_SPEC = PileSpec("AC01", "ac", 3, 32.0, 22_080.0, "ocpp1.6")
 SECOND_SPEC = PileSpec("AC02", "ac", 3, 32.0, 22_080.0, "ocpp2.0.1")
+NEWEST_SPEC = PileSpec("AC03", "ac", 3, 32.0, 22_080.0, "ocpp2.1")
 DC_SPEC = PileSpec("DC01", "dc", 3, 100.0, 60_000.0, "ocpp2.0.1")
 
 
@@ -44,8 +44,7 @@ def visit(after_s: float = 60.0, stay_s: float = 1_500.0, energy_wh: float = 2_0
 async def running(
     url: str, spec: PileSpec = AC_SPEC, visits: Iterable[Visit] = (), speed: float = 600.0
 ) -> AsyncIterator[Station]:
-    kind = Station16 if spec.protocol == "ocpp1.6" else Station201
-    station = kind(spec, visits, url, fast_clock(speed), FleetStats(), random.Random(1))
+    station = CLIENTS[spec.protocol](spec, visits, url, fast_clock(speed), FleetStats(), random.Random(1))
     tasks = [asyncio.create_task(station.link.run()), asyncio.create_task(_tick(station))]
     try:
         yield station

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import ocpp.messages
 import ocpp.v16
+import ocpp.v21
 import ocpp.v201
 from ocpp.exceptions import GenericError, OCPPError
 
@@ -26,6 +27,7 @@ SILENT.setLevel(logging.CRITICAL + 1)
 VERSIONS: dict[Protocol, tuple[ModuleType, str]] = {
     Protocol.OCPP16: (ocpp.v16, "1.6"),
     Protocol.OCPP201: (ocpp.v201, "2.0.1"),
+    Protocol.OCPP21: (ocpp.v21, "2.1"),
 }
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 import httpx
+import pytest
 
 from csms.api.app import create_api
 from csms.api.overview import start_of_day
@@ -144,3 +145,11 @@ async def test_the_province_room_fits_as_it_is(at) -> None:
     assert (view["partner"], view["queued"], view["token"]) == ("shandong", 0, "none")
     for forwarder in service.forwarder.partners.values():
         await forwarder.close()
+
+
+@pytest.mark.parametrize("what", ["registration", "configuration", "local-list", "monitors"])
+async def test_nothing_is_known_of_a_station_that_is_not(at, what) -> None:
+    answer = await at.http.get(f"/api/v1/stations/NOBODY/{what}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_station")
+    await at.station("CP-1", online=False)
+    assert (await at.http.get(f"/api/v1/stations/CP-1/{what}")).status_code == 200

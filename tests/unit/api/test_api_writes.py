@@ -12,7 +12,9 @@ from csms.model.charging_profile import CompositeSchedule, RateUnit
 from csms.model.command import CommandResult, RemoteStart, SetChargingProfile
 from csms.model.commands import COMMANDS
 from csms.model.errors import CallRefused, CallTimeout, ConnectionLost, NotInThisVersion, PeerError, RpcErrorCode
+from csms.model.local_list import GetLocalListVersion, WriteLocalList
 from tests.support.operations import scene
+from tests.support.signing import certificate, pem, rsa_key
 
 PROFILE = {
     "profile_id": 5,
@@ -33,9 +35,75 @@ GOOD = {
     "get_composite_schedule": {"evse_id": 1, "duration_s": 3600, "unit": "W"},
     "change_availability": {"evse_id": 1, "operative": False},
     "unlock_connector": {"evse_id": 1},
+    "update_firmware": {"location": "https://files.example/fw", "retries": 2},
+    "publish_firmware": {"location": "https://files.example/fw", "checksum": "0123456789abcdef" * 2},
+    "unpublish_firmware": {"checksum": "0123456789abcdef" * 2},
+    "request_log": {"kind": "security", "location": "https://files.example/logs"},
+    "set_password": {"password": "sixteen-letters-"},
+    "install_certificate": {"use": "CSMSRootCertificate", "certificate": pem(certificate(rsa_key()))},
+    "get_installed_certificates": {"uses": ["CSMSRootCertificate"]},
+    "delete_certificate": {
+        "algorithm": "SHA256",
+        "issuer_name_hash": "ab",
+        "issuer_key_hash": "cd",
+        "serial_number": "7",
+    },
     "call": {"action": "ClearCache", "payload": {}},
     "data_transfer": {"vendor_id": "acme", "message_id": "hello", "data": "x"},
+    "get_base_report": {"base": "ConfigurationInventory"},
+    "get_report": {"names": ["EVSE/1.Power"], "criteria": ["Available"]},
+    "set_network_profile": {"slot": 1, "url": "wss://csms.example", "security_profile": 2},
+    "set_monitoring_base": {"base": "All"},
+    "set_monitoring_level": {"severity": 4},
+    "set_variable_monitoring": {"monitors": [{"name": "EVSE/1.Power", "kind": "Delta", "severity": 8}]},
+    "clear_variable_monitoring": {"monitor_ids": [1, 2]},
+    "get_monitoring_report": {"criteria": ["DeltaMonitoring"]},
+    "customer_information": {"id_token": "CARD", "clear": True},
+    "clear_cache": {},
+    "get_local_list_version": {},
+    "send_local_list": {"full": True, "tokens": []},
+    "get_transaction_status": {"transaction_id": "42"},
+    "reserve_now": {"id_token": "CARD", "expires_at": "2026-03-02T04:00:00Z", "evse_id": 1},
+    "cancel_reservation": {"reservation_id": 7},
+    "set_display_message": {"content": "Welcome"},
+    "get_display_messages": {"priority": "InFront"},
+    "clear_display_message": {"message_id": 3},
+    "update_cost": {"transaction_id": "42", "total_cost": 1.5},
+    "get_charging_profiles": {"evse_id": 1},
+    "set_v2x_profile": {
+        "evse_id": 1,
+        "profile": {
+            "profile_id": 7,
+            "transaction_id": "t",
+            "kind": "Dynamic",
+            "update_interval_s": 60,
+            "periods": [{"mode": "CentralSetpoint", "setpoint": -3000}],
+        },
+    },
+    "update_dynamic_schedule": {"profile_id": 7, "figures": {"setpoint": 2000}},
+    "use_priority_charging": {"transaction_id": "t"},
+    "allow_energy_transfer": {"transaction_id": "t", "allowed": ["AC_BPT"]},
+    "afrr_signal": {"signal": 1, "time": "2026-03-01T12:00:00Z"},
+    "set_der_control": {
+        "control_id": "a",
+        "control_type": "VoltVar",
+        "curve": {"points": [{"x": 95, "y": 44}, {"x": 105, "y": -44}], "unit": "PctMaxVar"},
+    },
+    "get_der_control": {"control_type": "VoltVar"},
+    "clear_der_control": {"is_default": True, "control_id": "a"},
+    "set_default_tariff": {
+        "tariff": {"tariff_id": "T1", "currency": "CNY", "energy": {"prices": [{"price_kwh": 1.2}]}},
+    },
+    "get_tariffs": {},
+    "clear_tariffs": {"tariff_ids": ["T1"]},
+    "change_transaction_tariff": {"transaction_id": "t", "tariff": {"tariff_id": "T2", "currency": "CNY"}},
+    "adjust_event_stream": {"stream_id": 3, "interval_s": 60},
+    "get_event_streams": {},
+    "request_battery_swap": {"id_token": "CARD"},
+    "web_payment_started": {"evse_id": 1, "timeout_s": 120},
 }
+NUMBERED = {"get_der_control", "request_battery_swap"}
+"""Commands that get a request id on their way."""
 
 
 async def test_a_station_can_be_registered_and_changed(at) -> None:
@@ -97,7 +165,15 @@ async def test_every_command_reaches_the_station(at, name) -> None:
     answer = await at.http.post(f"/api/v1/stations/CP-1/commands/{name}", json=GOOD[name])
     assert answer.status_code == 200, answer.text
     assert (answer.json()["status"], answer.json()["accepted"]) == ("Accepted", True)
-    assert at.links["CP-1"].asked == [read_command(COMMANDS[name], orjson.dumps(GOOD[name]))]
+    said = read_command(COMMANDS[name], orjson.dumps(GOOD[name]))
+    if name == "send_local_list":
+        assert at.links["CP-1"].asked == [GetLocalListVersion(), WriteLocalList(1, full=True)]
+        return
+    (asked,) = at.links["CP-1"].asked
+    assert type(asked) is type(said)
+    assert {field: getattr(asked, field) for field in GOOD[name]} == {
+        field: getattr(said, field) for field in GOOD[name]
+    }
 
 
 async def test_commands_are_the_neutral_ones(at) -> None:
@@ -105,7 +181,7 @@ async def test_commands_are_the_neutral_ones(at) -> None:
     for name in ("remote_start", "set_charging_profile"):
         await at.http.post(f"/api/v1/stations/CP-1/commands/{name}", json=GOOD[name])
     start, profile = at.links["CP-1"].asked
-    assert start == RemoteStart("CARD", 1)
+    assert start == RemoteStart("CARD", 1, start.remote_start_id)
     assert isinstance(profile, SetChargingProfile)
     assert [(p.start_s, p.limit, p.phases) for p in profile.profile.periods] == [(0, 16.0, None), (900, 8.0, 3)]
 

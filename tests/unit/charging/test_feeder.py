@@ -102,7 +102,7 @@ def test_floors_that_are_given_stay_when_stations_are_added() -> None:
     assert floors == {EvseRef("S0", 1): 0, EvseRef("S5", 1): 1_380}
 
 
-@pytest.mark.req("grid-limits B2")
+@pytest.mark.req("GL-B2")
 def test_without_an_agreed_lowest_cap_there_is_no_floor() -> None:
     tree = FeederTree([Feeder("A", 200_000)])
     assert assign_floors({EvseRef("S", 1): (AC1, "A")}, tree, FloorRule(share=1.0)) == {EvseRef("S", 1): 0}

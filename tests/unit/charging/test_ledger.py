@@ -49,7 +49,7 @@ def test_what_is_sent_counts_before_and_without_an_answer(ledger: Ledger) -> Non
     assert ledger.upper_bound_w(A, at(920)) == 1_000
 
 
-@pytest.mark.req("grid-limits B4 rule 4")
+@pytest.mark.req("GL-B4.4")
 def test_a_decrease_holds_the_old_value_for_one_ramp(ledger: Ledger) -> None:
     granted(ledger, A, 10_000)
     sequence = ledger.send(A, 3_000, at(60), at(960))
@@ -59,7 +59,7 @@ def test_a_decrease_holds_the_old_value_for_one_ramp(ledger: Ledger) -> None:
     assert ledger.upper_bound_w(A, at(85)) == 3_000
 
 
-@pytest.mark.req("grid-limits B4 rule 4")
+@pytest.mark.req("GL-B4.4")
 def test_a_later_answer_clears_older_values_but_holds_the_highest(ledger: Ledger) -> None:
     granted(ledger, A, 2_000)
     ledger.lose(ledger.send(A, 16_000, at(10), at(910)))
@@ -78,7 +78,7 @@ def test_a_new_hold_outlasts_an_older_one(ledger: Ledger) -> None:
     assert ledger.upper_bound_w(A, at(29)) == 2_000
 
 
-@pytest.mark.req("grid-limits B4 rule 2")
+@pytest.mark.req("GL-B4.2")
 def test_a_raise_needs_room_at_every_ancestor() -> None:
     ledger = Ledger()
     for ref in (A, B):
@@ -102,7 +102,7 @@ def test_decreases_are_always_allowed_and_nothing_rises_above_a_fallen_cap(ledge
     assert not ledger.may_raise(A, 7_000, at(3), room)
 
 
-@pytest.mark.req("grid-limits B4 rule 6")
+@pytest.mark.req("GL-B4.6")
 def test_a_refusal_clears_only_itself(ledger: Ledger) -> None:
     granted(ledger, A, 5_000)
     ledger.refuse(A, ledger.send(A, 9_000, NOW, LEASE_END))
@@ -135,7 +135,7 @@ def test_the_end_of_a_session_frees_its_room_after_one_ramp(ledger: Ledger) -> N
     assert ledger.upper_bound_w(A, at(25)) == 1_000
 
 
-@pytest.mark.req("grid-limits I10")
+@pytest.mark.req("GL-I10")
 def test_the_same_answer_twice_changes_nothing(ledger: Ledger) -> None:
     sequence = ledger.send(A, 7_000, NOW, LEASE_END)
     ledger.acknowledge(A, sequence, NOW)

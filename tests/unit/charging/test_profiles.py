@@ -40,7 +40,7 @@ def limit(
     return limit_profile(rung, 1, "77", setpoint or AC3.setpoint(11_040), FLOOR, NOW, 900, age_s, rules)
 
 
-@pytest.mark.req("grid-limits B3")
+@pytest.mark.req("GL-B3")
 def test_a_raise_ends_at_the_floor_by_itself() -> None:
     profile = limit()
     assert profile.periods == (SchedulePeriod(0, 16.0, 3), SchedulePeriod(960, 6.0, 3))

@@ -52,7 +52,7 @@ async def test_every_sample_acknowledged_is_counted_once() -> None:
         assert len({v["timestamp"] for v in values}) == len(values) >= 19
 
 
-@pytest.mark.req("1.6-4.2")
+@pytest.mark.req("1.6:4.2")
 async def test_a_boot_that_is_not_accepted_is_repeated_and_nothing_else_is_said() -> None:
     async with CsmsStub(boot_statuses=["Pending", "Rejected", "Accepted"]) as csms, running(csms.url):
         await csms.until(lambda: "StatusNotification" in csms.actions())

@@ -109,3 +109,24 @@ async def test_a_day_without_sessions(tmp_path: Path) -> None:
     returned, _, err = await said("replay", str(file), "--source-day", "2020-01-01")
     assert returned == 2
     assert "no session" in err
+
+
+async def test_piles_behave_as_firmware_profiles(tmp_path: Path) -> None:
+    common = ("--piles", "2", "--hours", "0.2", "--seed", "4", "--json")
+    async with CsmsStub() as csms:
+        code, out, err = await said("fleet", "--url", csms.url, *common, "--profile", "vestel-evc04, go-e")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["boots_accepted"] == 2
+    assert {boot["chargePointVendor"] for boot in csms.of("BootNotification")} == {"VESTEL", "go-e"}
+
+
+async def test_a_profile_that_there_is_not(tmp_path: Path) -> None:
+    code, _, err = await said("fleet", "--profile", "vestel-evc4")
+    assert (code, "did you mean vestel-evc04?" in err) == (2, True)
+    file = tmp_path / "piles.json"
+    file.write_text('[{"id": "A", "profile": "nobody"}]')
+    code, _, err = await said("fleet", "--piles-file", str(file))
+    assert (code, "no firmware profile 'nobody'" in err) == (2, True)
+    (tmp_path / "bad.toml").write_text("speed = 3\n")
+    code, _, err = await said("fleet", "--profile", "go-e", "--profiles-folder", str(tmp_path))
+    assert (code, "unknown field speed" in err) == (2, True)

@@ -51,7 +51,7 @@ def test_what_is_accepted(profile: Profile, running: str | None, reason: str | N
     assert (profile in book.active()) is (reason is None)
 
 
-@pytest.mark.req("K01.FR.05", "1.6-3.13.2")
+@pytest.mark.req("K01.FR.05", "1.6:3.13.2")
 def test_the_same_id_or_the_same_slot_is_replaced() -> None:
     book = ProfileBook()
     book.install(one(1), TX)
@@ -99,7 +99,7 @@ def test_clearing(criteria: dict[str, Any], left: list[int]) -> None:
     assert [p.profile_id for p in book.active()] == left
 
 
-@pytest.mark.req("1.6-3.13.1")
+@pytest.mark.req("1.6:3.13.1")
 def test_a_transactions_profile_dies_with_it() -> None:
     book = ProfileBook()
     book.install(one(1), TX)

@@ -40,12 +40,12 @@ def test_vectors_of_the_field_notes(profiles: list[Profile], current_a: float) -
     assert amps(profiles) == pytest.approx(current_a, abs=1e-3)  # the notes cut 10.1449 to 10.144
 
 
-@pytest.mark.req("1.6-3.13.1")
+@pytest.mark.req("1.6:3.13.1")
 def test_a_transaction_profile_overrules_the_default_even_upwards() -> None:
     assert amps([profile(Purpose.DEFAULT, 6.0), profile(Purpose.TRANSACTION, 20.0)]) == 20.0
 
 
-@pytest.mark.req("1.6-3.13.3", "K08.FR.04")
+@pytest.mark.req("1.6:3.13.3", "K08.FR.04")
 def test_the_stations_maximum_is_merged_by_the_smaller() -> None:
     ceiling = profile(Purpose.MAX, 12.0, evse=0)
     assert amps([ceiling, profile(Purpose.TRANSACTION, 20.0)]) == 12.0
@@ -53,13 +53,13 @@ def test_the_stations_maximum_is_merged_by_the_smaller() -> None:
     assert amps([ceiling]) == 12.0
 
 
-@pytest.mark.req("K01.FR.17", "1.6-3.13.2")
+@pytest.mark.req("K01.FR.17", "1.6:3.13.2")
 def test_the_highest_stack_level_leads() -> None:
     low, high = profile(Purpose.DEFAULT, 8.0), profile(Purpose.DEFAULT, 16.0, number=2, stack_level=3)
     assert amps([low, high]) == 16.0
 
 
-@pytest.mark.req("1.6-3.13.1")
+@pytest.mark.req("1.6:3.13.1")
 def test_on_one_level_the_outlets_own_default_replaces_the_stations() -> None:
     assert amps([profile(Purpose.DEFAULT, 8.0, evse=0), profile(Purpose.DEFAULT, 16.0, number=2, evse=1)]) == 16.0
 
@@ -89,7 +89,7 @@ def test_without_a_duration_the_last_period_holds_for_ever() -> None:
     assert amps([profile(Purpose.TRANSACTION, Period(0, 10), Period(60, 20))], 1e9) == 20.0
 
 
-@pytest.mark.req("1.6-5.16.4")
+@pytest.mark.req("1.6:5.16.4")
 def test_after_its_duration_a_lower_level_takes_over_and_then_the_default() -> None:
     lease = profile(Purpose.TRANSACTION, 20.0, duration_s=60.0, number=3, stack_level=1)
     floor = profile(Purpose.TRANSACTION, 6.0, duration_s=120.0)
@@ -110,7 +110,7 @@ def test_a_relative_schedule_starts_with_the_transaction() -> None:
     assert amps(one, 1_060.0, start_s=1_000.0) == 16.0
 
 
-@pytest.mark.req("errata-3.79")
+@pytest.mark.req("1.6E:3.79")
 @pytest.mark.parametrize("repeat_s", [DAY_S, 7 * DAY_S])
 def test_a_recurring_schedule_comes_again_at_the_same_time(repeat_s: float) -> None:
     one = [
@@ -123,7 +123,7 @@ def test_a_recurring_schedule_comes_again_at_the_same_time(repeat_s: float) -> N
     assert limit_at(one, THREE_PHASE, 0.0, base_s + 3_600.0).until_s == base_s + repeat_s
 
 
-@pytest.mark.req("errata-3.44")
+@pytest.mark.req("1.6E:3.44")
 def test_what_is_longer_than_the_recurrence_is_cut() -> None:
     one = [
         profile(

@@ -73,6 +73,7 @@ async def frame(socket: ClientConnection) -> list[Any]:
         return list(json.loads(await socket.recv()))
 
 
+@pytest.mark.req("1.6J:3.2", "2.0.1J:3.2")
 @pytest.mark.parametrize(("protocol", "boot"), [("ocpp1.6", BOOT), ("ocpp2.0.1", BOOT_201)])
 async def test_a_boot_is_answered_in_its_version(site: Site, protocol: str, boot: dict) -> None:
     async with site.dial(protocol=protocol) as socket:
@@ -97,6 +98,7 @@ async def test_a_path_without_station_is_refused(site: Site, path: str) -> None:
     assert site.stations.came == []
 
 
+@pytest.mark.req("NEXT-06")
 async def test_a_stranger_is_told_what_to_do(site: Site) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with site.dial("NOBODY"):
@@ -105,7 +107,7 @@ async def test_a_stranger_is_told_what_to_do(site: Site) -> None:
     assert site.gateway.counters()["handshakes_unknown_station"] == 1
 
 
-@pytest.mark.req("RB-06", "OCPP-J 1.6 3.1.2")
+@pytest.mark.req("RB-06", "1.6J:3.1.2", "1.6J:3.2", "2.0.1J:3.1.2", "2.0.1J:3.2", "PAIN-08")
 @pytest.mark.parametrize("protocol", ["ocpp9.9", None])
 async def test_no_common_version_completes_the_handshake_and_closes(site: Site, protocol: str | None) -> None:
     async with site.dial(protocol=protocol) as socket:
@@ -117,7 +119,7 @@ async def test_no_common_version_completes_the_handshake_and_closes(site: Site, 
     assert site.stations.came == []
 
 
-@pytest.mark.req("RB-05")
+@pytest.mark.req("RB-05", "PAIN-08")
 async def test_a_missing_subprotocol_can_be_taken_for_16() -> None:
     site = await open_site(assume_ocpp16=True)
     async with site.dial(protocol=None) as socket:
@@ -125,7 +127,7 @@ async def test_a_missing_subprotocol_can_be_taken_for_16() -> None:
     await site.gateway.stop("over")
 
 
-@pytest.mark.req("RB-07")
+@pytest.mark.req("RB-07", "1.6J:5.1", "2.0.1J:3.3")
 async def test_compression_is_declined(site: Site) -> None:
     async with site.dial(compression="deflate") as socket:
         assert socket.protocol.extensions == []
@@ -198,7 +200,7 @@ async def test_a_binary_frame_is_read_like_a_text(site: Site) -> None:
         assert (await frame(socket))[:2] == [3, "b"]
 
 
-@pytest.mark.req("RB-34")
+@pytest.mark.req("RB-34", "FR.03")
 async def test_16_payloads_on_a_201_socket_get_an_error(site: Site) -> None:
     async with site.dial(protocol="ocpp2.0.1") as socket:
         assert (await call(socket, "BootNotification", BOOT))[0] == 4
@@ -206,6 +208,7 @@ async def test_16_payloads_on_a_201_socket_get_an_error(site: Site) -> None:
         assert (await call(socket, "Heartbeat", {}))[0] == 3
 
 
+@pytest.mark.req("FR.03", "1.6J:4.2.3", "2.0.1J:4.3")
 async def test_a_peers_fault_has_the_spelling_of_its_version(site: Site) -> None:
     def refuse(station_id: str, message: object) -> None:
         raise PeerError(RpcErrorCode.FORMAT_VIOLATION, "no")
@@ -243,6 +246,7 @@ async def test_a_command_is_answered(site: Site) -> None:
         assert (await asking).accepted
 
 
+@pytest.mark.req("SR-06", "FR.01")
 async def test_a_command_of_several_calls_sends_one_after_the_other(site: Site) -> None:
     async with site.dial() as socket:
         asking = asyncio.create_task((await site.link()).send(SetVariables({"A": "1", "B": "2"})))
@@ -253,7 +257,7 @@ async def test_a_command_of_several_calls_sends_one_after_the_other(site: Site) 
         assert dict((await asking).values) == {"A": "Accepted", "B": "NotSupported"}
 
 
-@pytest.mark.req("RB-13")
+@pytest.mark.req("RB-13", "SR-06")
 async def test_a_silent_station_times_out_and_the_next_command_goes_on(site: Site) -> None:
     async with site.dial() as socket:
         link = await site.link()
@@ -302,7 +306,7 @@ async def test_a_message_before_the_answer_to_our_call_is_kept_apart(site: Site)
         assert (await asking).accepted
 
 
-@pytest.mark.req("pain-30", "HP-D8")
+@pytest.mark.req("PAIN-30", "HP-D8")
 async def test_a_command_from_inside_a_handler_gets_its_answer(site: Site) -> None:
     async def ask(station_id: str, message: object) -> None:
         if isinstance(message, Heartbeat):
@@ -317,7 +321,7 @@ async def test_a_command_from_inside_a_handler_gets_its_answer(site: Site) -> No
         assert (await frame(socket))[:2] == [3, "h"]
 
 
-@pytest.mark.req("pain-1", "pain-2")
+@pytest.mark.req("PAIN-01", "PAIN-02")
 async def test_the_newer_connection_wins_and_the_late_end_of_the_old_changes_nothing(site: Site) -> None:
     async with site.dial() as old:
         waiting = asyncio.create_task((await site.link()).send(Reset()))
@@ -334,7 +338,7 @@ async def test_the_newer_connection_wins_and_the_late_end_of_the_old_changes_not
     assert len(site.stations.came) == 2
 
 
-@pytest.mark.req("RB-24")
+@pytest.mark.req("RB-24", "OA-05", "OA-18")
 @pytest.mark.parametrize("rude", [True, False])
 async def test_a_connection_that_goes_fails_the_command_at_once(site: Site, rude: bool) -> None:
     async with site.dial() as socket:
@@ -394,7 +398,7 @@ async def test_a_connection_that_cannot_be_registered_is_closed_and_counted(site
     assert site.gateway.counters()["connections"] == 0
 
 
-@pytest.mark.req("pain-9", "RB-10")
+@pytest.mark.req("PAIN-09", "RB-10")
 async def test_noise_on_the_port_hurts_nobody(site: Site) -> None:
     async with site.dial() as socket:
         for noise in (b"\x16\x03\x01\x02\x00", b"GET /ocpp/CP-2 HTTP/1.1\r\nHost: x\r\n\r\n", b"hello\r\n\r\n"):

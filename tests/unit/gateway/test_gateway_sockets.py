@@ -184,6 +184,7 @@ async def test_a_peer_that_does_not_answer_the_goodbye_is_cut(listen: Open) -> N
     assert owner.ends == [False]
 
 
+@pytest.mark.req("PAIN-03", "1.6J:5.3", "2.0.1J:5.2")
 async def test_a_half_open_link_is_cut_after_two_pings(listen: Open) -> None:
     house, peer, owner = await pair(listen, ping_interval_s=0.1, ping_timeout_s=0.2)
     assert [await peer.frame() for _ in range(2)] == [(PING, b"")] * 2
@@ -191,6 +192,7 @@ async def test_a_half_open_link_is_cut_after_two_pings(listen: Open) -> None:
     assert (owner.ends, house.counted) == ([False], ["silent_links_cut"])
 
 
+@pytest.mark.req("1.6J:5.3", "2.0.1J:5.2")
 async def test_a_peer_that_answers_pings_stays(listen: Open) -> None:
     house, peer, owner = await pair(listen, ping_interval_s=0.05, ping_timeout_s=10)
     for _ in range(5):
@@ -371,6 +373,7 @@ async def test_tls_with_the_certificate_of_the_peer(listen: Open, tls: tuple[ssl
     assert owner.ends == [True]
 
 
+@pytest.mark.req("PAIN-03")
 async def test_a_half_open_station_is_offline() -> None:
     """Pain of the field: a modem that lost its network keeps its TCP link for hours."""
     stations = NotedStations({"CP-1"})

@@ -107,7 +107,7 @@ def test_everything_the_console_writes_is_taken() -> None:
     assert (limit.valid_to, limit.reason) == (hours(2), "peak")
 
 
-@pytest.mark.req("grid-limits I10")
+@pytest.mark.req("GL-I10")
 def test_the_same_version_again_is_the_same_answer_or_stale() -> None:
     first = judge(body(version=3)).limit
     assert first is not None
@@ -136,7 +136,7 @@ def test_cancelling() -> None:
     assert by_statement.limit.cancelled
 
 
-@pytest.mark.req("grid-limits A3")
+@pytest.mark.req("GL-A3")
 def test_the_lowest_active_limit_counts_and_cancelling_falls_back_to_the_next() -> None:
     book = LimitBook()
     for limit_id, value_w, start in (("a", 200_000, NOW), ("b", 120_000, hours(1)), ("c", 150_000, NOW)):

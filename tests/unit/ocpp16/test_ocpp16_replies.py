@@ -21,7 +21,6 @@ from csms.model.inbound import (
 from csms.model.session import AuthorizationStatus
 from csms.model.station import RegistrationStatus
 from csms.ocpp16 import TRANSLATOR
-from csms.ocpp16.actions import NOTICES
 from csms.wire.codec import Codec
 from csms.wire.translator import Payload
 
@@ -72,11 +71,6 @@ ACCEPTED = AuthorizeReply(AuthorizationStatus.ACCEPTED)
 )
 def test_replies(action: str, reply: Reply, payload: Payload) -> None:
     assert CODEC.encode_reply(action, reply) == payload
-
-
-@pytest.mark.parametrize("action", sorted(NOTICES))
-def test_every_notice_has_a_valid_answer(action: str) -> None:
-    assert CODEC.encode_reply(action, Acknowledged()) == NOTICES[action]
 
 
 def test_a_reply_of_another_version() -> None:

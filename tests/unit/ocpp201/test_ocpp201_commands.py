@@ -22,6 +22,7 @@ from csms.model.command import (
     Command,
     CommandResult,
     GetCompositeSchedule,
+    GetTransactionStatus,
     GetVariables,
     RawCall,
     RemoteStart,
@@ -33,6 +34,7 @@ from csms.model.command import (
     Trigger,
     UnlockConnector,
 )
+from csms.model.cost import UpdateCost
 from csms.model.errors import NotInThisVersion, PeerError
 from csms.ocpp201 import TRANSLATOR, variables
 from csms.wire.codec import Codec, CommandInvalid
@@ -112,6 +114,18 @@ TAG = {"idToken": "TAG", "type": "Central"}
             {"requestedMessage": "StatusNotification", "evse": {"id": 1, "connectorId": 1}},
         ),
         (
+            Trigger("StatusNotification", 1, 2),
+            "TriggerMessage",
+            {"requestedMessage": "StatusNotification", "evse": {"id": 1, "connectorId": 2}},
+        ),
+        (
+            RemoteStart("TAG", remote_start_id=1, group_id="FLEET"),
+            "RequestStartTransaction",
+            {"idToken": TAG, "remoteStartId": 1, "groupIdToken": {"idToken": "FLEET", "type": "Central"}},
+        ),
+        (GetTransactionStatus(), "GetTransactionStatus", {}),
+        (GetTransactionStatus("tx-1"), "GetTransactionStatus", {"transactionId": "tx-1"}),
+        (
             Trigger("DiagnosticsStatusNotification"),
             "TriggerMessage",
             {"requestedMessage": "LogStatusNotification"},
@@ -168,7 +182,7 @@ def test_commands(command: Command, action: str, payload: dict[str, Any]) -> Non
 
 @pytest.mark.parametrize("message", list(MessageTriggerEnumType))
 def test_every_message_can_be_asked_for(message: MessageTriggerEnumType) -> None:
-    assert CODEC.encode_command(Trigger(message.value))[0][0] == "TriggerMessage"
+    assert CODEC.encode_command(Trigger(message.value, 1))[0][0] == "TriggerMessage"
 
 
 @pytest.mark.parametrize(
@@ -179,6 +193,8 @@ def test_every_message_can_be_asked_for(message: MessageTriggerEnumType) -> None
         SetVariables({".x": "1"}),
         SetVariables({"x.": "1"}),
         Trigger("Nonsense"),
+        Trigger("StatusNotification"),
+        UpdateCost("tx-1"),
     ],
 )
 def test_what_2_0_1_does_not_have(command: Command) -> None:
@@ -197,7 +213,7 @@ def test_what_breaks_the_schema_is_not_sent(command: Command) -> None:
 
 @pytest.mark.parametrize("name", ["A.b", "A@i.b", "A.b@j", "A@i.b@j"])
 def test_names_of_variables_go_both_ways(name: str) -> None:
-    assert variables.written(variables.parse(name)) == name
+    assert str(variables.read(variables.parse(name))) == name
 
 
 def result(command: Command, *answers: dict[str, Any]) -> CommandResult:

@@ -11,6 +11,7 @@ from csms.security.tls import CertificateUnusable, server_context
 from tests.support.certificates import self_signed
 
 
+@pytest.mark.req("A00.FR.313", "A00.FR.318", "A00.FR.320", "1.6S:A00.FR.317", "1.6S:A00.FR.319")
 def test_tls_1_2_and_newer_with_forward_secrecy(tmp_path: Path) -> None:
     context = server_context(*self_signed(tmp_path))
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2

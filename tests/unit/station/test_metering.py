@@ -14,6 +14,7 @@ from csms.station.metering import readings
 STATION = "CP-1"
 
 
+@pytest.mark.req("1.6:4.7", "J01.FR.18")
 async def test_samples_are_stored_and_shown(desk) -> None:
     transaction_id = await desk.start(register_wh=1000)
     at = desk.later(60)
@@ -55,7 +56,7 @@ def test_power_from_current_and_voltage(desk) -> None:
     assert reading.power_w == pytest.approx(6930)
 
 
-@pytest.mark.req("RB-50", "pain-23")
+@pytest.mark.req("RB-50", "PAIN-23")
 async def test_a_register_that_restarts_with_the_session_gives_no_negative_energy(desk) -> None:
     transaction_id = await desk.start(register_wh=500_000)
     desk.later(60)

@@ -41,6 +41,7 @@ class RecordingLink:
         self.sent.clear()
 
 
+@pytest.mark.req("B01.FR.02", "1.6:4.2")
 async def test_a_boot_is_accepted_and_kept(desk) -> None:
     reply = await desk.say(Boot(StationIdentity("Vendor", "Model", "S1", "1.0")))
     assert (reply.status, reply.now, reply.interval_s) == (RegistrationStatus.ACCEPTED, desk.now, 300)
@@ -53,6 +54,7 @@ async def test_a_boot_with_an_empty_vendor_is_accepted(desk) -> None:
     assert (await desk.say(Boot(StationIdentity("", "ACChargePoint")))).status is RegistrationStatus.ACCEPTED
 
 
+@pytest.mark.req("G02.FR.03", "1.6:4.6")
 async def test_a_heartbeat_tells_the_time(desk) -> None:
     assert (await desk.say(Heartbeat())).now == desk.now
 
@@ -65,7 +67,7 @@ async def test_a_status_is_kept_and_told_once(desk) -> None:
     assert row.status == "Preparing"
 
 
-@pytest.mark.req("pain-27")
+@pytest.mark.req("PAIN-27")
 @pytest.mark.parametrize(("evse_id", "connector_id"), [(1_634_030_126, 1), (1, 999_999), (-1, 1)])
 async def test_an_impossible_connector_costs_no_memory(desk, evse_id: int, connector_id: int) -> None:
     await desk.say(StatusReport(evse_id, connector_id, ConnectorStatus.AVAILABLE))
@@ -79,6 +81,7 @@ async def test_connector_zero_is_the_station_itself(desk) -> None:
     assert [(c.evse_id, c.connector_id) for c in await desk.store.reader.connectors(STATION)] == [(0, 0)]
 
 
+@pytest.mark.req("C01.FR.07", "1.6:4.1")
 async def test_an_unlisted_token_follows_the_house_rule(desk) -> None:
     assert (await desk.say(Authorize("NEW"))).status is AuthorizationStatus.ACCEPTED
     strict = StationService(desk.clock, desk.store, EventBus(), StationSettings(unknown_tokens=False))
@@ -87,6 +90,7 @@ async def test_an_unlisted_token_follows_the_house_rule(desk) -> None:
     assert reply.status is AuthorizationStatus.INVALID
 
 
+@pytest.mark.req("C01.FR.07", "1.6:4.1")
 async def test_an_expired_token_is_told_so(desk) -> None:
     past = desk.now - timedelta(days=1)
     await desk.store.writer.commit([changes.put_token(IdToken(id_token="OLD", expires_at=past))])
@@ -94,9 +98,19 @@ async def test_an_expired_token_is_told_so(desk) -> None:
 
 
 @pytest.mark.req("RB-32")
-async def test_vendor_messages_are_kept_and_declined(desk) -> None:
-    reply = await desk.say(DataTransfer("EV-BOX", "evbStatusNotification", "C;420"))
-    assert reply.status == "UnknownVendorId"
+@pytest.mark.parametrize(
+    ("vendor_id", "message_id", "status"),
+    [
+        ("EV-BOX", "evbStatusNotification", "Accepted"),
+        ("EV-BOX", "somethingElse", "UnknownMessageId"),
+        ("EV-BOX", "", "UnknownMessageId"),
+        ("ev-box", "evbStatusNotification", "UnknownVendorId"),
+        ("", "", "UnknownVendorId"),
+    ],
+)
+async def test_vendor_messages_are_kept_and_answered(desk, vendor_id: str, message_id: str, status: str) -> None:
+    reply = await desk.say(DataTransfer(vendor_id, message_id, "C;420"))
+    assert reply.status == status
     (notice,) = await desk.store.reader.notices()
     assert notice.detail["data"] == "C;420"
 
@@ -135,7 +149,7 @@ async def test_commands_go_over_the_link_or_say_why_not(desk) -> None:
     assert link.sent[-1] == Reset()
 
 
-@pytest.mark.req("pain-2")
+@pytest.mark.req("PAIN-02")
 async def test_the_late_end_of_a_replaced_connection_changes_nothing(desk) -> None:
     old, new = RecordingLink(), RecordingLink()
     await desk.service.connected(STATION, old)

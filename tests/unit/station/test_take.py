@@ -41,6 +41,7 @@ async def test_a_report_is_stored_shown_and_told(desk) -> None:
     assert any(isinstance(event, Metered) for event in desk.events)
 
 
+@pytest.mark.req("LOAD-02")
 async def test_nothing_is_told_before_it_is_durable(desk) -> None:
     report = MeterReport(1, (desk.energy(1.0),))
     told: list[object] = []

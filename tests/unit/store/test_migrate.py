@@ -25,7 +25,7 @@ from csms.store.migrations import HEAD
 from csms.store.samples import StoredSample
 
 ROOT = Path(__file__).resolve().parents[3]
-ALL = [f"{number:04}" for number in range(1, int(HEAD) + 1)]
+ALL = [step.revision for step in reversed(list(ScriptDirectory(str(migrate.FOLDER)).walk_revisions()))]
 OWN_TABLES = {
     model.__tablename__
     for model in (*vars(tables).values(), *vars(station_tables).values())
@@ -64,7 +64,7 @@ def test_upgrade_tells_what_it_applied_and_is_done_once(url: str) -> None:
 def test_data_is_kept(url: str) -> None:
     migrate.upgrade(url)
     with sqlite3.connect(path_of(url)) as connection:
-        connection.execute("INSERT INTO id_token VALUES ('A', 'Accepted', '', NULL)")
+        connection.execute("INSERT INTO id_token (id_token, status, group_id) VALUES ('A', 'Accepted', '')")
     connection.close()
     migrate.upgrade(url)
     connection = sqlite3.connect(path_of(url))

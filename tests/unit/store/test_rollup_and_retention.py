@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -137,7 +138,7 @@ async def test_a_latecomer_after_retention_does_not_spoil_the_roll_up(store: Sto
 async def test_zero_days_keep_for_ever(store: Store, sample: Maker) -> None:
     await put(store, sample, 0)
     await rollups(store).run(NOON + DAY)
-    keep = KeepDays(samples=0, plans=0, profiles=0, notices=0, outbox=0)
+    keep = KeepDays(**dict.fromkeys((field.name for field in fields(KeepDays)), 0))
     assert await Retention(store.writer, store.reader, keep).run(NOON + 9000 * DAY) == {}
 
 

@@ -52,6 +52,7 @@ async def test_what_is_committed_can_be_read_at_once(store: Store, sample: Maker
     assert await numbers(store) == [1, 2]
 
 
+@pytest.mark.req("LOAD-05")
 async def test_calls_made_together_share_few_commits(store: Store, sample: Maker) -> None:
     before = store.writer.statistics.batches
     await asyncio.gather(*(store.writer.commit([add_samples([sample(n)])]) for n in range(500)))

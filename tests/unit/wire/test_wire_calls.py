@@ -7,7 +7,7 @@ import pytest
 from csms.model.bounds import ANSWERED_IDS_KEPT
 from csms.model.errors import RpcErrorCode
 from csms.wire.calls import AnsweredCalls, Match, Outcome, PendingCalls
-from csms.wire.frames import Call, Error, FrameError, Result
+from csms.wire.frames import RESULT, Call, Error, FrameError, Result
 
 
 def test_an_answer_ends_the_call() -> None:
@@ -24,10 +24,11 @@ def test_an_error_and_a_broken_answer_end_it_too() -> None:
     call = pending.start("a", "Reset", 0)
     assert pending.resolve(Error("a", "NotSupported")).call is call
     call = pending.start("b", "Reset", 0)
-    broken = FrameError(RpcErrorCode.TYPE_CONSTRAINT_VIOLATION, "", "b", is_reply=True)
+    broken = FrameError(RpcErrorCode.TYPE_CONSTRAINT_VIOLATION, "", "b", RESULT)
     assert pending.resolve(broken) == Outcome(Match.ANSWERED, call)
 
 
+@pytest.mark.req("SR-06", "1.6J:4.1.1", "2.0.1J:4.1.1", "FR.01")
 def test_only_one_call_is_outstanding() -> None:
     pending = PendingCalls()
     pending.start("a", "Reset", 0)

@@ -29,6 +29,7 @@ def refused(text: str | bytes) -> FrameError:
     return caught.value
 
 
+@pytest.mark.req("1.6J:4.2.1", "1.6J:4.2.2", "1.6J:4.2.3", "2.0.1J:4.2.1", "2.0.1J:4.2.2", "2.0.1J:4.2.3")
 def test_the_three_frames() -> None:
     assert decode('[2,"a1","Heartbeat",{}]') == Call("a1", "Heartbeat", {})
     assert decode(b'[3,"a1",{"currentTime":"2026-01-01T00:00:00Z"}]') == Result(
@@ -53,7 +54,7 @@ def test_a_null_payload_is_an_empty_one() -> None:
     assert decode('[3,"1",null]') == Result("1", {})
 
 
-@pytest.mark.req("HP-D2")
+@pytest.mark.req("HP-D2", "2.0.1J:4.1.6")
 @pytest.mark.parametrize("action", ['["x"]', "null", "{}", "7", '""', '"' + "a" * 65 + '"'])
 def test_an_action_that_is_no_name(action: str) -> None:
     fault = refused(f'[2,"1",{action},{{}}]')
@@ -80,7 +81,7 @@ def test_nesting_up_to_the_bound_is_read() -> None:
     assert refused(text.replace("[[", "[[[", 1).replace("]]", "]]]", 1)).code is RpcErrorCode.RPC_FRAMEWORK_ERROR
 
 
-@pytest.mark.req("HP-D5", "RB-26")
+@pytest.mark.req("HP-D5", "RB-26", "1.6J:4.1.2", "2.0.1J:4.1.2", "2.0.1J:4.2.3")
 @pytest.mark.parametrize(
     "text",
     [
@@ -112,7 +113,7 @@ def test_unreadable_frames_have_no_id(text: str | bytes) -> None:
     assert json.loads(answer)[:3] == [4, "-1", "RpcFrameworkError"]
 
 
-@pytest.mark.req("HP-D5", "OCPP-2.0.1 J 4.4")
+@pytest.mark.req("HP-D5", "2.0.1J:4.4", "1.6J:4.1.3")
 @pytest.mark.parametrize("message_type", ["5", "6", "1", "-2", '"2"', "2.0", "true", "null", "[2]"])
 def test_unknown_message_types(message_type: str) -> None:
     fault = refused(f'[{message_type},"77",{{}}]')
@@ -129,6 +130,7 @@ def test_calls_of_the_wrong_length_are_answered_by_their_id(text: str) -> None:
     assert json.loads(answer_to_bad_frame(Protocol.OCPP201, fault) or "")[:3] == [4, "1", "RpcFrameworkError"]
 
 
+@pytest.mark.req("2.0.1J:4.1.5")
 @pytest.mark.parametrize("payload", ["[]", '"x"', "1", "false"])
 def test_a_payload_is_an_object(payload: str) -> None:
     assert refused(f'[2,"1","Heartbeat",{payload}]').code is RpcErrorCode.TYPE_CONSTRAINT_VIOLATION
@@ -150,7 +152,7 @@ def test_a_numeric_id_is_echoed_as_a_number() -> None:
     assert (answer_to_bad_frame(Protocol.OCPP201, fault) or "").startswith("[4,42,")
 
 
-@pytest.mark.req("HP-D6")
+@pytest.mark.req("HP-D6", "1.6J:4.1.4", "2.0.1J:4.1.4")
 def test_the_length_of_an_id_is_bounded() -> None:
     assert decode(json.dumps([2, "x" * 36, "Heartbeat", {}])).unique_id == "x" * 36
     assert refused(json.dumps([2, "x" * 37, "Heartbeat", {}])).unique_id == "-1"
@@ -186,6 +188,7 @@ def test_long_descriptions_are_cut_both_ways() -> None:
     assert len(json.loads(encode_error(Error("1", "GenericError", "x" * 900)))[3]) == 255
 
 
+@pytest.mark.req("1.6J:4.2.3", "2.0.1J:4.3")
 @pytest.mark.parametrize(
     ("code", "in_16", "in_201"),
     [

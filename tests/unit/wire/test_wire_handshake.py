@@ -8,7 +8,7 @@ from csms.model.station import Protocol
 from csms.wire.handshake import choose_subprotocol, station_id_from_path
 
 
-@pytest.mark.req("RB-04")
+@pytest.mark.req("RB-04", "1.6J:3.1.1", "2.0.1J:3.1.1")
 @pytest.mark.parametrize(
     ("path", "station_id"),
     [
@@ -58,7 +58,7 @@ def test_another_prefix() -> None:
     assert station_id_from_path("/CP-1", "") == "CP-1"
 
 
-@pytest.mark.req("RB-06")
+@pytest.mark.req("RB-06", "1.6J:3.1.2", "2.0.1J:3.1.2")
 def test_the_first_offered_version_that_we_speak() -> None:
     ours = (Protocol.OCPP16, Protocol.OCPP201)
     assert choose_subprotocol(["ocpp2.1", "ocpp2.0.1", "ocpp1.6"], ours) is Protocol.OCPP201

@@ -63,6 +63,7 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.req("2.0.1J:4.1.7", "2.0.1J:4.3", "FR.03")
 @pytest.mark.parametrize(("action", "payload"), FAULTS)
 def test_codes_are_those_of_the_ocpp_package(action: str, payload: dict[str, Any]) -> None:
     call = ocpp.messages.Call("1", action, payload)
@@ -84,7 +85,7 @@ def test_the_description_names_the_place_and_stays_short() -> None:
     assert len(caught.value.description) == 255
 
 
-@pytest.mark.req("RB-18", "SR-02")
+@pytest.mark.req("RB-18", "SR-02", "PAIN-20")
 def test_long_texts_and_strange_properties_pass_leniently() -> None:
     payload = {**BOOT_16, "chargePointVendor": "", "chargePointSerialNumber": "s" * 26, "iccid": "", "colour": "red"}
     assert set(V16.check_call("BootNotification", payload, lenient=True)) == {
@@ -111,7 +112,7 @@ def test_an_unknown_error_code_passes_but_an_unknown_state_does_not() -> None:
     assert code_of(V16, "StatusNotification", payload, lenient=True) is RpcErrorCode.FORMAT_VIOLATION
 
 
-@pytest.mark.req("RB-42", "RB-43", "RB-44", "SR-01")
+@pytest.mark.req("RB-42", "RB-43", "RB-44", "SR-01", "PAIN-20")
 def test_bad_samples_pass_so_that_they_can_be_dropped_one_by_one() -> None:
     values = [{"value": ""}, {"value": 5}, {"measurand": "SoC"}, {"value": "1", "unit": "Hz", "context": "CurrentMax"}]
     payload = {"connectorId": 1, "meterValue": [{"timestamp": 5, "sampledValue": values}, {"sampledValue": []}, "x"]}
@@ -136,7 +137,7 @@ def test_messages_of_1_6_are_no_messages_of_2_0_1() -> None:
     assert code_of(V201, "StartTransaction", {}, lenient=True) is RpcErrorCode.NOT_IMPLEMENTED
 
 
-@pytest.mark.req("SR-05", "HP-D7")
+@pytest.mark.req("SR-05", "HP-D7", "PAIN-22")
 @pytest.mark.parametrize("timestamp", [{"timestamp": "yesterday"}, {"timestamp": 0}, {"timestamp": None}, {}])
 def test_nothing_is_refused_for_its_time(timestamp: dict[str, Any]) -> None:
     V16.check_call("StopTransaction", {"transactionId": 5, "meterStop": 10, **timestamp}, lenient=True)

@@ -11,7 +11,7 @@ from csms.wire.times import format_time, parse_time
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
-@pytest.mark.req("RB-37", "RB-38", "SR-05")
+@pytest.mark.req("RB-37", "RB-38", "SR-05", "1.6:3.15")
 @pytest.mark.parametrize(
     "text",
     [
@@ -42,7 +42,7 @@ def test_fractions_are_kept() -> None:
     assert parse_time("2026-03-01T12:00:00.125Z") == NOON + timedelta(milliseconds=125)
 
 
-@pytest.mark.req("SR-05")
+@pytest.mark.req("SR-05", "PAIN-22", "1.6:3.14")
 def test_a_time_without_zone_is_the_stations_own() -> None:
     assert parse_time("2026-03-01T20:00:00", timezone(timedelta(hours=8))) == NOON
     assert parse_time("2026-03-01T12:00:00Z", timezone(timedelta(hours=8))) == NOON
@@ -73,6 +73,7 @@ def test_a_clock_that_was_never_set() -> None:
     assert parse_time("1970-01-01T00:26:17Z") == datetime(1970, 1, 1, 0, 26, 17, tzinfo=UTC)
 
 
+@pytest.mark.req("PAIN-22", "1.6:3.14", "1.6:3.15")
 def test_one_form_goes_out() -> None:
     assert format_time(NOON) == "2026-03-01T12:00:00.000Z"
     assert format_time(NOON.astimezone(timezone(timedelta(hours=8)))) == "2026-03-01T12:00:00.000Z"

@@ -1,0 +1,135 @@
+"""Charging profiles of 2.1, figures that change while they run, priority and energy transfer (blocks K and Q)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+
+from csms.model.v2x import (
+    AllowEnergyTransfer,
+    PriorityCharging,
+    PullSchedule,
+    PullScheduleReply,
+    SendAfrrSignal,
+    SetV2xProfile,
+    UpdateDynamicSchedule,
+    UsePriorityCharging,
+    V2xNeeds,
+    V2xProfile,
+)
+from csms.wire.block import Block, Calls
+from csms.wire.naming import Names, written
+from csms.wire.reading import number, optional_number, section, text
+from csms.wire.times import format_time, parse_time
+from csms.wire.translator import Payload
+
+PERIOD: Names = {
+    "start_s": "startPeriod",
+    "mode": "operationMode",
+    "phases": "numberPhases",
+    "baseline_w": "v2xBaseline",
+    "frequency_curve": "v2xFreqWattCurve",
+    "signal_curve": "v2xSignalWattCurve",
+    "precondition": "preconditioningRequest",
+}
+FIGURES: Names = {
+    f"{name}_{phase.lower()}": f"{written_name}_{phase}"
+    for name, written_name in (
+        ("limit", "limit"),
+        ("discharge_limit", "dischargeLimit"),
+        ("setpoint", "setpoint"),
+        ("setpoint_reactive", "setpointReactive"),
+    )
+    for phase in ("L2", "L3")
+}
+_V2X_MEMBERS = ("v2xChargingParameters", "derChargingParameters", "evEnergyOffer", "availableEnergyTransfer")
+
+
+def _profile(profile: V2xProfile) -> Payload:
+    schedule = {
+        "id": profile.profile_id,
+        "chargingRateUnit": profile.unit.value,
+        "chargingSchedulePeriod": written(profile.periods, PERIOD),
+        "startSchedule": profile.start and format_time(profile.start),
+        "duration": profile.duration_s,
+    }
+    members = {
+        "id": profile.profile_id,
+        "stackLevel": profile.stack_level,
+        "chargingProfilePurpose": profile.purpose,
+        "chargingProfileKind": profile.kind,
+        "recurrencyKind": profile.recurrency,
+        "validFrom": profile.valid_from and format_time(profile.valid_from),
+        "validTo": profile.valid_to and format_time(profile.valid_to),
+        "transactionId": profile.transaction_id,
+        "dynUpdateInterval": profile.update_interval_s,
+        "maxOfflineDuration": profile.offline_max_s,
+        "invalidAfterOfflineDuration": profile.ends_after_offline,
+        "chargingSchedule": [_given(schedule)],
+    }
+    return _given(members)
+
+
+def _given(members: Payload) -> Payload:
+    return {key: value for key, value in members.items() if value is not None}
+
+
+def _set_profile(command: SetV2xProfile) -> Calls:
+    return [("SetChargingProfile", {"evseId": command.evse_id, "chargingProfile": _profile(command.profile)})]
+
+
+def _update(command: UpdateDynamicSchedule) -> Calls:
+    figures = written(command.figures, FIGURES)
+    return [("UpdateDynamicSchedule", {"chargingProfileId": command.profile_id, "scheduleUpdate": figures})]
+
+
+def _use_priority(command: UsePriorityCharging) -> Calls:
+    return [("UsePriorityCharging", {"transactionId": command.transaction_id, "activate": command.activate})]
+
+
+def _allow(command: AllowEnergyTransfer) -> Calls:
+    payload = {"transactionId": command.transaction_id, "allowedEnergyTransfer": list(command.allowed)}
+    return [("NotifyAllowedEnergyTransfer", payload)]
+
+
+def _afrr(command: SendAfrrSignal) -> Calls:
+    return [("AFRRSignal", {"timestamp": format_time(command.time), "signal": command.signal})]
+
+
+def _pull(payload: Payload, received_at: datetime, zone: tzinfo) -> PullSchedule:
+    return PullSchedule(number(payload, "chargingProfileId"))
+
+
+def _pulled(reply: PullScheduleReply) -> Payload:
+    """K28.FR.07, K28.FR.12."""
+    if reply.figures is None:
+        return {"status": "Rejected", "statusInfo": {"reasonCode": "InvalidProfile"}}
+    return {"status": "Accepted", "scheduleUpdate": written(reply.figures, FIGURES)}
+
+
+def _priority(payload: Payload, received_at: datetime, zone: tzinfo) -> PriorityCharging:
+    return PriorityCharging(text(payload, "transactionId"), payload.get("activated") is True)
+
+
+def _needs(payload: Payload, received_at: datetime, zone: tzinfo) -> Sequence[V2xNeeds]:
+    """What goes beyond charging; what a car wants to be charged is said as in 2.0.1."""
+    needs = section(payload, "chargingNeeds")
+    detail = {name: needs[name] for name in needs if name in _V2X_MEMBERS}
+    if not detail:
+        return ()
+    told = {**detail, **{name: needs[name] for name in ("requestedEnergyTransfer", "controlMode") if name in needs}}
+    return (V2xNeeds(optional_number(payload, "evseId") or 0, parse_time(payload.get("timestamp"), zone), told),)
+
+
+BLOCK = Block(
+    calls={"PullDynamicScheduleUpdate": _pull, "NotifyPriorityCharging": _priority},
+    replies={PullScheduleReply: _pulled},
+    commands={
+        SetV2xProfile: _set_profile,
+        UpdateDynamicSchedule: _update,
+        UsePriorityCharging: _use_priority,
+        AllowEnergyTransfer: _allow,
+        SendAfrrSignal: _afrr,
+    },
+    extras={"NotifyEVChargingNeeds": _needs},
+)

@@ -1,0 +1,149 @@
+"""The certificate authority of a house that has no other: made on first use, keys readable by the server alone.
+
+Stations' certificates and those for ISO 15118 have an authority each, so that neither can stand in for the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from csms.model.clock import Clock
+from csms.model.security import SigningUse
+from csms.security.requests import SigningRequest
+
+ROOT_DAYS = 3650
+STATION_DAYS = 365
+EARLY = timedelta(hours=1)
+"""Certificates are valid from a little earlier on: a station's clock may be behind (A02.FR.06, errata 2025-09)."""
+
+_NO_USAGE = {
+    "content_commitment": False,
+    "key_encipherment": False,
+    "data_encipherment": False,
+    "key_agreement": False,
+    "encipher_only": False,
+    "decipher_only": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+
+class LocalAuthority:
+    """Fits `csms.station.ports.CertificateAuthority`; `folder` holds a key and a root certificate of each kind."""
+
+    def __init__(self, folder: Path, clock: Clock, organization: str) -> None:
+        self._folder, self._clock, self._organization = folder, clock, organization or "csms"
+        self._roots: dict[str, _Root] = {}
+        self._making = asyncio.Lock()
+
+    async def sign(self, request: SigningRequest, use: SigningUse) -> str:
+        """The certificate, PEM. Roots sign directly, so nothing lies between. Raises OSError, ValueError."""
+        root = await self._root(use)
+        return _pem(await asyncio.to_thread(self._signed, request, root))
+
+    async def root_pem(self, use: SigningUse) -> str:
+        """The root that stations and the server trust for this use."""
+        return _pem((await self._root(use)).certificate)
+
+    async def _root(self, use: SigningUse) -> _Root:
+        name = "v2g" if use is SigningUse.V2G else "station"
+        async with self._making:
+            if name not in self._roots:
+                self._roots[name] = await asyncio.to_thread(self._open, name)
+        return self._roots[name]
+
+    def _open(self, name: str) -> _Root:
+        key_file, root_file = self._folder / f"{name}-ca.key", self._folder / f"{name}-ca.pem"
+        if not root_file.exists():
+            self._make(name, key_file, root_file)
+        key = serialization.load_pem_private_key(key_file.read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"{key_file} holds no elliptic key")
+        return _Root(key, x509.load_pem_x509_certificate(root_file.read_bytes()))
+
+    def _make(self, name: str, key_file: Path, root_file: Path) -> None:
+        """The root comes last: a key without its root is made anew, for nothing was signed with it."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key = ec.generate_private_key(ec.SECP256R1())
+        secret = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        key_file.unlink(missing_ok=True)
+        _write(key_file, secret, 0o600)
+        draft = root_file.with_suffix(".tmp")
+        draft.unlink(missing_ok=True)
+        _write(draft, _pem(self._root_certificate(name, key)).encode(), 0o644)
+        draft.replace(root_file)
+
+    def _root_certificate(self, name: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+        subject = x509.Name(
+            [
+                x509.NameAttribute(NameOID.COMMON_NAME, f"{self._organization} {name} root"),
+                x509.NameAttribute(NameOID.ORGANIZATION_NAME, self._organization),
+            ]
+        )
+        usage = x509.KeyUsage(digital_signature=False, key_cert_sign=True, crl_sign=True, **_NO_USAGE)
+        return (
+            self._builder(key.public_key(), ROOT_DAYS)
+            .subject_name(subject)
+            .issuer_name(subject)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(usage, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+
+    def _signed(self, request: SigningRequest, root: _Root) -> x509.Certificate:
+        """Subject and key are the request's; everything else is ours (A00.FR.508 to 512)."""
+        usage = x509.KeyUsage(digital_signature=True, key_cert_sign=False, crl_sign=False, **_NO_USAGE)
+        purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
+        key = request.csr.public_key()
+        issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key())
+        return (
+            self._builder(key, STATION_DAYS)
+            .subject_name(request.csr.subject)
+            .issuer_name(root.certificate.subject)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(usage, critical=True)
+            .add_extension(purposes, critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
+            .add_extension(issuer_key, critical=False)
+            .sign(root.key, hashes.SHA256())
+        )
+
+    def _builder(self, key: CertificatePublicKeyTypes, days: int) -> x509.CertificateBuilder:
+        now = self._clock.now()
+        return (
+            x509.CertificateBuilder()
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - EARLY)
+            .not_valid_after(now + timedelta(days=days))
+        )
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """A new file that never had another mode, on the disk when this returns."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)

@@ -1,0 +1,194 @@
+"""Security of stations (2.0.1 block A; 1.6 security extension): certificates, security events, passwords."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from csms.model.command import ACCEPTING, CommandResult
+from csms.model.errors import CsmsError, PeerError
+from csms.model.inbound import Acknowledged
+from csms.model.security import (
+    SecurityEventReport,
+    SendCertificate,
+    SetPassword,
+    SignCertificate,
+    SignCertificateReply,
+    SigningUse,
+)
+from csms.security import passwords
+from csms.security.facts import facts, serial_of
+from csms.security.requests import RequestRefused, SigningRequest, check_subject, read_request
+from csms.station import operations
+from csms.station.context import Handlers, Performers, Send, StationContext
+from csms.store import changes
+from csms.store.station_tables import InstalledCertificate, Operation, SecurityEvent, StationCredential
+
+log = logging.getLogger(__name__)
+
+SIGNING = "sign_certificate"
+"""The kind of the operation that begins with a station's request and ends with its answer to the certificate."""
+
+KIND_LENGTH_MAX, INFO_LENGTH_MAX = 50, 255
+
+CRITICAL = frozenset(
+    {
+        "FirmwareUpdated",
+        "SettingSystemTime",
+        "StartupOfTheDevice",
+        "ResetOrReboot",
+        "SecurityLogWasCleared",
+        "MemoryExhaustion",
+        "TamperDetectionActivated",
+        "InvalidFirmwareSignature",
+        "InvalidFirmwareSigningCertificate",
+        "InvalidCsmsCertificate",
+        "InvalidCentralSystemCertificate",
+        "InvalidChargingStationCertificate",
+        "InvalidChargePointCertificate",
+        "InvalidTLSVersion",
+        "InvalidTLSCipherSuite",
+        "MaintenanceLoginAccepted",
+        "MaintenanceLoginFailed",
+    }
+)
+"""2.0.1 part 2 appendix 1, and the spellings of 1.6 for the same events (its older list is milder)."""
+
+
+async def security_event(
+    context: StationContext, station_id: str, message: SecurityEventReport, received_at: datetime
+) -> Acknowledged:
+    """Keep it, known or not (A04.FR.03)."""
+    critical = message.kind in CRITICAL
+    row = SecurityEvent(
+        station_id=station_id,
+        received_at=received_at,
+        time=message.time,
+        kind=message.kind[:KIND_LENGTH_MAX],
+        info=message.info[:INFO_LENGTH_MAX],
+        critical=critical,
+    )
+    await context.store.writer.commit([changes.add_row(row)])
+    if critical:
+        log.warning("security_event", extra={"station": station_id, "kind": row.kind})
+    return Acknowledged()
+
+
+async def sign_certificate(
+    context: StationContext, station_id: str, message: SignCertificate, received_at: datetime
+) -> SignCertificateReply:
+    """Accept a request that fits the station and have it signed (A02.FR.11); any other is refused (A02.FR.12).
+
+    A station that gets no certificate asks again by itself (A02.FR.17), so nothing is lost with a restart of ours.
+    """
+    operation = await operations.begin(context, station_id, SIGNING, {"use": message.use.value or "everything"})
+    try:
+        if context.outside.authority is None:
+            raise RequestRefused("there is no certificate authority")
+        request = read_request(message.request_pem)
+        check_subject(request, _names(context, station_id, request, message.use), context.outside.organization)
+    except RequestRefused as fault:
+        log.warning("signing_request_refused", extra={"station": station_id, "fault": str(fault)})
+        await operations.answered(context, operation, "Rejected", ended=True, fault=str(fault))
+        return SignCertificateReply(accepted=False)
+    await operations.answered(context, operation, "Accepted", ended=False, subject=request.csr.subject.rfc4514_string())
+    context.spawn(_sign(context, operation, request, message.use))
+    return SignCertificateReply(accepted=True)
+
+
+def _names(context: StationContext, station_id: str, request: SigningRequest, use: SigningUse) -> frozenset[str]:
+    """The common names that this station may have: its serial number, or its id when it never told one (A00.FR.511);
+    never the serial number of another station. For ISO 15118 it is the SECC's id, which only the station knows.
+    """
+    own = context.stations[station_id].identity
+    serial = own.serial if own else ""
+    foreign = {s.identity.serial for name, s in context.stations.items() if name != station_id and s.identity}
+    if use is SigningUse.V2G and request.common_name not in context.stations:
+        return frozenset({request.common_name}) - foreign
+    return frozenset({serial or station_id}) - foreign
+
+
+async def _sign(context: StationContext, operation: Operation, request: SigningRequest, use: SigningUse) -> None:
+    """Have the request signed, give the station its certificate, enter what it says to it."""
+    station_id = operation.station_id
+    try:
+        assert context.outside.authority is not None
+        chain = await context.outside.authority.sign(request, use)
+        status = await _give(context, station_id, SendCertificate(chain, use))
+    except (CsmsError, PeerError) as fault:
+        status = fault.code if isinstance(fault, CsmsError) else operations.UNANSWERED
+        log.warning("certificate_not_given", extra={"station": station_id, "fault": str(fault)})
+    except (OSError, ValueError) as fault:
+        status = "not signed: the authority failed"
+        log.error("certificate_authority_failed", extra={"station": station_id, "fault": str(fault)})
+    if status == "Rejected":
+        log.warning("certificate_refused_by_station", extra={"station": station_id, "operation": operation.id})
+    try:
+        await operations.reported(
+            context, station_id, SIGNING, operation.id, context.clock.now(), f"certificate {status}", ended=True
+        )
+    except CsmsError as fault:
+        log.error("certificate_answer_not_stored", extra={"station": station_id, "fault": str(fault)})
+
+
+async def _give(context: StationContext, station_id: str, command: SendCertificate) -> str:
+    link = context.stations[station_id].link
+    if link is None:
+        return "not sent: the station is gone"
+    result = await link.send(command)
+    if result.accepted:
+        told = facts(command.chain)
+        row = InstalledCertificate(
+            station_id=station_id,
+            use=command.use.value or SigningUse.STATION.value,
+            serial=serial_of(told.hash.serial_number),
+            serial_number=told.hash.serial_number,
+            subject=told.subject,
+            expires_at=told.expires_at,
+            given_at=context.clock.now(),
+        )
+        older = changes.delete_rows(InstalledCertificate, station_id=station_id, use=row.use, subject=row.subject)
+        await context.store.writer.commit([older, changes.put_row(row)])
+    return result.status
+
+
+async def set_password(context: StationContext, station_id: str, command: SetPassword, send: Send) -> CommandResult:
+    """Note the new password (hashed) before the station is asked, then what it said (A01.FR.02 to A01.FR.04).
+
+    Both are kept until the station has shown which one it uses; a refused one is forgotten.
+    """
+    password = command.password or passwords.random_password()
+    wanted = await asyncio.to_thread(passwords.hashed, password.encode())
+    known = await context.store.reader.find(StationCredential, station_id=station_id)
+    in_force = _in_force(known[0]) if known else ""
+    credential = StationCredential(
+        station_id=station_id, in_force=in_force, wanted=wanted, status=operations.ASKED, changed_at=context.clock.now()
+    )
+    await context.store.writer.commit([changes.put_row(credential)])
+    try:
+        result = await send(replace(command, password=password))
+    except (CsmsError, PeerError) as fault:
+        status = operations.outcome(fault)
+        await _note_answer(context, station_id, status, keep=status == operations.UNANSWERED)
+        raise
+    await _note_answer(context, station_id, result.status, keep=result.accepted)
+    return CommandResult(result.status)
+
+
+def _in_force(known: StationCredential) -> str:
+    """The password before the next one: what the station accepted last."""
+    return known.wanted if known.wanted and known.status in ACCEPTING else known.in_force
+
+
+async def _note_answer(context: StationContext, station_id: str, status: str, *, keep: bool) -> None:
+    forgotten = {} if keep else {"wanted": ""}
+    answer = {"status": status, "changed_at": context.clock.now(), **forgotten}
+    await context.store.writer.commit([changes.set_columns(StationCredential, {"station_id": station_id}, **answer)])
+
+
+HANDLERS: Handlers = {SecurityEventReport: security_event, SignCertificate: sign_certificate}
+
+PERFORMERS: Performers = {SetPassword: set_password}

@@ -1,0 +1,77 @@
+"""Reading what stations were asked for and told beyond charging. Pages go from the newest row down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import col, select
+
+from csms.store.reading import Reading
+from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
+
+
+class StationReading(Reading):
+    """Queries of the functional blocks."""
+
+    async def operation(self, operation_id: int) -> Operation | None:
+        """One operation."""
+        return await self.first(select(Operation).where(col(Operation.id) == operation_id))
+
+    async def operations(
+        self,
+        limit: int,
+        *,
+        station_id: str | None = None,
+        kind: str | None = None,
+        going_on: bool | None = None,
+        before_id: int | None = None,
+    ) -> Sequence[Operation]:
+        """Operations that go on, or ended, or both."""
+        given: list[Any] = [
+            *([col(Operation.station_id) == station_id] if station_id is not None else []),
+            *([col(Operation.kind) == kind] if kind is not None else []),
+            *([col(Operation.id) < before_id] if before_id is not None else []),
+        ]
+        if going_on is not None:
+            ended_at = col(Operation.ended_at)
+            given.append(ended_at.is_(None) if going_on else ended_at.is_not(None))
+        return await self.rows(select(Operation).where(*given).order_by(col(Operation.id).desc()).limit(limit))
+
+    async def received_files(self, operation_ids: Sequence[int]) -> Sequence[ReceivedFile]:
+        """The files that came for these operations."""
+        return await self.rows(select(ReceivedFile).where(col(ReceivedFile.id).in_(operation_ids)))
+
+    async def security_events(
+        self, limit: int, station_id: str, *, critical: bool | None = None, before_id: int | None = None
+    ) -> Sequence[SecurityEvent]:
+        """Security events of a station, all or those that are critical (or not)."""
+        given: list[Any] = [col(SecurityEvent.station_id) == station_id]
+        if critical is not None:
+            given.append(col(SecurityEvent.critical).is_(critical))
+        if before_id is not None:
+            given.append(col(SecurityEvent.id) < before_id)
+        return await self.rows(select(SecurityEvent).where(*given).order_by(col(SecurityEvent.id).desc()).limit(limit))
+
+    async def certificates(
+        self, *, station_id: str | None = None, expires_before: datetime | None = None
+    ) -> Sequence[InstalledCertificate]:
+        """Certificates in stations; with `expires_before` those known to expire by then, soonest first."""
+        given: list[Any] = [col(InstalledCertificate.station_id) == station_id] if station_id is not None else []
+        order: list[Any] = [
+            col(InstalledCertificate.station_id),
+            col(InstalledCertificate.use),
+            col(InstalledCertificate.serial),
+        ]
+        if expires_before is not None:
+            given.append(col(InstalledCertificate.expires_at) < expires_before)
+            order.insert(0, col(InstalledCertificate.expires_at))
+        return await self.rows(select(InstalledCertificate).where(*given).order_by(*order))
+
+    async def variables(self, station_id: str, keys: Sequence[str] | None = None) -> Sequence[VariableRow]:
+        """What a station is configured to, by name; with `keys` these alone."""
+        query = select(VariableRow).where(col(VariableRow.station_id) == station_id)
+        if keys is not None:
+            query = query.where(col(VariableRow.key).in_(keys))
+        return await self.rows(query.order_by(col(VariableRow.key)))

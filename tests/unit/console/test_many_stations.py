@@ -1,0 +1,108 @@
+"""What is asked of stations: who is meant, a result for each, exit codes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from csms.console.many import Outcome, exit_code
+from csms.model.command import (
+    ChangeAvailability,
+    CommandResult,
+    GetVariables,
+    RawCall,
+    RemoteStart,
+    RemoteStop,
+    Reset,
+    SendData,
+    SetVariables,
+    Trigger,
+    UnlockConnector,
+)
+from csms.model.errors import CallTimeout
+
+GOOD, BAD = Outcome("A", True, "Accepted"), Outcome("B", False, "Rejected")
+GONE = Outcome("C", False, "station_offline")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [([GOOD], 0), ([GOOD, BAD], 3), ([GOOD, GONE], 3), ([BAD], 1), ([BAD, GONE], 1), ([GONE, GONE], 4)],
+)
+def test_exit_codes(outcomes, code) -> None:
+    assert exit_code(outcomes) == code
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (("reset", "CP-1", "--hard"), Reset(True)),
+        (("unlock", "CP-1", "--evse", "2"), UnlockConnector(2, 1)),
+        (("availability", "CP-1", "inoperative"), ChangeAvailability(False)),
+        (("trigger", "CP-1", "MeterValues", "--evse", "1"), Trigger("MeterValues", 1)),
+        (("start", "CP-1", "--token", "CARD", "--evse", "1"), RemoteStart("CARD", 1)),
+        (("stop", "CP-1", "--transaction", "77"), RemoteStop("77")),
+        (("stop", "CP-1"), RemoteStop("2")),
+        (("call", "CP-1", "ClearCache"), RawCall("ClearCache", {})),
+        (("data", "CP-1", "--vendor", "acme", "--data", "x"), SendData("acme", "", "x")),
+        (("config", "get", "CP-1", "HeartbeatInterval"), GetVariables(("HeartbeatInterval",))),
+        (("config", "set", "CP-1", "HeartbeatInterval=60"), SetVariables({"HeartbeatInterval": "60"})),
+    ],
+)
+async def test_each_command_reaches_the_station(served, words, asked) -> None:
+    done = await served.csms("station", *words)
+    assert done.code == 0, done.err
+    assert served.at.links["CP-1"].asked[-1] == asked
+    assert "Accepted" in done.out
+
+
+async def test_limits_by_hand(served) -> None:
+    done = await served.csms("station", "charging", "limit", "CP-1", "7.4", "--evse", "1")
+    asked = served.at.links["CP-1"].asked[-1]
+    assert done.code == 0, done.err
+    assert (asked.evse_id, asked.profile.purpose, asked.profile.periods[0].limit) == (1, "TxDefaultProfile", 7400.0)
+
+
+async def test_all_stations_have_a_result_each(served) -> None:
+    served.at.links["CP-2"].answer = CommandResult("Rejected")
+    done = await served.csms("station", "reset", "all", "--json")
+    assert done.code == 3
+    results = {result["station_id"]: (result["ok"], result["status"]) for result in done.document["results"]}
+    assert results == {"CP-1": (True, "Accepted"), "CP-2": (False, "Rejected"), "CP-3": (False, "station_offline")}
+    shown = await served.csms("station", "reset", "CP-1,CP-2")
+    assert (shown.code, "1 of 2 did it." in shown.out) == (3, True)
+
+
+async def test_nobody_reached_has_a_code_of_its_own(served) -> None:
+    served.at.links["CP-1"].answer = CallTimeout("no answer within 60 s")
+    done = await served.csms("station", "trigger", "CP-1,CP-3", "Heartbeat")
+    assert done.code == 4
+    assert "call_timeout" in done.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("reset", "XX-*"),
+        ("call", "CP-1", "ClearCache", "{"),
+        ("call", "CP-1", "ClearCache", "[]"),
+        ("config", "set", "CP-1", "HeartbeatInterval"),
+        ("availability", "CP-1", "perhaps"),
+    ],
+)
+async def test_wrong_usage(served, words) -> None:
+    done = await served.csms("station", *words)
+    assert done.code == 2
+    assert done.err
+    assert not served.at.links["CP-1"].asked
+
+
+async def test_the_payload_of_a_call_is_shown_whole(served) -> None:
+    served.at.links["CP-1"].answer = CommandResult("Accepted", payload={"listVersion": 3})
+    shown, document = (
+        await served.csms("station", "call", "CP-1", "GetLocalListVersion"),
+        await served.csms("station", "call", "CP-1", "GetLocalListVersion", "--json"),
+    )
+    assert json.loads(shown.out[shown.out.index("{") : shown.out.index("}") + 1]) == {"listVersion": 3}
+    assert document.document["results"][0]["answer"]["payload"] == {"listVersion": 3}
