@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from csms.charging.counters import Counters
@@ -38,6 +39,17 @@ HAPPENINGS = {
 }
 
 
+TX_REFUSALS = 3
+
+
+@dataclass(slots=True)
+class Refusals:
+    """How often a rung was refused since it was last accepted, and in which sessions."""
+
+    count: int = 0
+    sessions: set[int | None] = field(default_factory=set)
+
+
 class Answers:
     """Keeps what follows. `in_force`: the limit that each outlet accepted last, and when; `floors`: its floor;
     `told_w`: the last value sent in this connection."""
@@ -63,7 +75,8 @@ class Answers:
         self.stale: set[EvseRef] = set()
         self.resting: dict[EvseRef, datetime] = {}
         self._floors_due: set[EvseRef] = set()
-        self._second_time: set[tuple[str, Rung]] = set()
+        self._refusals: dict[tuple[str, Rung], Refusals] = {}
+        self._unheard: set[tuple[str, Rung]] = set()
         self._leftovers: dict[str, list[int]] = defaultdict(list)
         self._looked_at: datetime | None = None
 
@@ -97,6 +110,10 @@ class Answers:
         self._floors_due.add(ref)
         self.resting.pop(ref, None)
 
+    def session_begins(self, ref: EvseRef) -> None:
+        """The station is about to hear the number of its transaction; before that it knows none."""
+        self._rest(ref, self._settings.debounce_s)
+
     def session_over(self, ref: EvseRef, floor_again: bool) -> None:
         """The session's limit is no longer in force."""
         self.in_force.pop(ref, None)
@@ -114,7 +131,7 @@ class Answers:
             self._ledger.withdraw(ref, sequence)
         self._rest(sending.ref, rest_s)
 
-    def enter(self, sending: Sending, outcome: Outcome, at: datetime) -> None:
+    def enter(self, sending: Sending, outcome: Outcome, status: str, at: datetime) -> None:
         """An answer came, or none."""
         self._counters.sent += 1
         self.told_w[sending.ref] = sending.setpoint.value_w
@@ -122,7 +139,7 @@ class Answers:
             case Outcome.ACCEPTED:
                 self._accepted(sending, at)
             case Outcome.REFUSED | Outcome.ABSENT:
-                self._refused(sending, HAPPENINGS[outcome])
+                self._refused(sending, HAPPENINGS[outcome], status)
             case Outcome.NEVER_SENT:
                 self.withdrawn(sending, self._settings.settle_s)
             case Outcome.SILENT | Outcome.UNKNOWN:
@@ -184,7 +201,8 @@ class Answers:
         if sending.rung is None:
             self._rest(sending.ref, self._settings.retry_s)
             return
-        self._second_time.discard((sending.ref.station_id, sending.rung))
+        self._unheard.discard((sending.ref.station_id, sending.rung))
+        self._refusals.pop((sending.ref.station_id, sending.rung), None)
         if sending.session_id is None or sending.rung.lasting:
             self._floor_installed(sending, at)
         if sending.session_id is not None:
@@ -201,17 +219,18 @@ class Answers:
                 self.floors[ref] = sending, at
 
     def _in_force(self, sending: Sending, at: datetime) -> None:
+        twice = self._outlets.limits(sending.ref).first_after_pause_ignored
         for ref in sending.refs:
+            before = self.in_force.get(ref)
             self.stale.discard(ref)
+            if twice and before is not None and before[0].setpoint.value_w == 0 < sending.setpoint.value_w:
+                self.stale.add(ref)
             session = self._outlets.session(ref)
             if session is not None and (ref != sending.ref or session.session_id == sending.session_id):
                 self.in_force[ref] = sending, at
 
-    def _refused(self, sending: Sending, happening: Happening) -> None:
-        """The next rung, at once; but a rung that is known to work is asked twice: the transaction may just have ended.
-
-        A refused stop is asked for again later.
-        """
+    def _refused(self, sending: Sending, happening: Happening, status: str) -> None:
+        """The next rung, at once, unless the refusal may have another reason. A refused stop is repeated later."""
         self._counters.refused += 1
         for ref, sequence in sending.entries:
             self._ledger.refuse(ref, sequence)
@@ -219,13 +238,23 @@ class Answers:
             self._rest(sending.ref, self._settings.retry_s if sending.rung is None else 0.0)
             return
         key = sending.ref.station_id, sending.rung
-        if self._is_proven(*key) and key not in self._second_time:
-            self._second_time.add(key)
-            self._rest(sending.ref, self._settings.settle_s)
+        refusals = self._refusals.setdefault(key, Refusals())
+        refusals.count += 1
+        refusals.sessions.add(sending.session_id)
+        if not self._costs_the_rung(sending.rung, refusals, status, self._is_proven(*key)):
+            self._rest(sending.ref, self._settings.settle_s if refusals.count == 1 else self._settings.retry_s)
             return
-        self._second_time.discard(key)
+        del self._refusals[key]
         log.info("limit_refused", extra={"evse": str(sending.ref), "rung": str(sending.rung)})
         self.happened(*key, happening)
+
+    def _costs_the_rung(self, rung: Rung, refusals: Refusals, status: str, proven: bool) -> bool:
+        """A transaction's profile is also refused when the station has not heard of its number yet or has just ended
+        it: a form that is known to work is given up in the second session in a row, another one after three times.
+        """
+        if rung.purpose is ProfilePurpose.TX and status == "Rejected":
+            return len(refusals.sessions) > 1 if proven else refusals.count >= TX_REFUSALS
+        return refusals.count > proven
 
     def _unanswered(self, sending: Sending, heard: bool) -> None:
         """Whether it acts is unknown, so it keeps counting. No reply costs the rung at once where the station was heard
@@ -237,10 +266,10 @@ class Answers:
         if sending.rung is None:
             return
         key = sending.ref.station_id, sending.rung
-        if not heard and key not in self._second_time:
-            self._second_time.add(key)
+        if not heard and key not in self._unheard:
+            self._unheard.add(key)
             return
-        self._second_time.discard(key)
+        self._unheard.discard(key)
         self.happened(*key, Happening.SILENT)
 
     def _session_changed(self, sending: Sending) -> bool:

@@ -345,7 +345,7 @@ class Dispatcher:
             log.exception("limit_not_delivered", extra={"evse": str(sending.ref)})
         finally:
             at = self._clock.now()
-            self._answers.enter(sending, outcome, at)
+            self._answers.enter(sending, outcome, status, at)
             if outcome is not Outcome.ACCEPTED:
                 self._end_turn(station_id)
         known = outcome not in (Outcome.NEVER_SENT, Outcome.SILENT, Outcome.UNKNOWN)

@@ -64,8 +64,11 @@ class Declared:
 def rungs(role: Role, limits: Limits, declared: Declared, usual: RateUnit) -> tuple[Rung, ...]:
     """The rungs of a role, best first, each once. `usual`: the unit that most stations of the kind take.
 
-    What the firmware profile knows leaves no choice; what the station declares only decides which comes first.
+    What the firmware profile knows leaves no choice; what the station declares only decides which comes first. A make
+    that is known to obey no profile is told none.
     """
+    if limits.ignores_accepted:
+        return ()
     return tuple(
         dict.fromkeys(
             Rung(purpose, unit, kind, stack_level, wide)

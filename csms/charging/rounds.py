@@ -140,9 +140,12 @@ def _next_setpoint(
     due = _due(ref, ledger, situation, rule)
     if told is not None and told.value_w == wanted.value_w and not due:
         return None
+    account = ledger.account(ref)
+    if told is None and account.floor_known and wanted.value_w == account.floor_w:
+        return None  # its floor says so already
     if ledger.may_raise(ref, wanted.value_w, situation.now, situation.room_w):
         return wanted
-    if not ledger.account(ref).limit_acts:
+    if not account.limit_acts:
         return None
     possible = outlet.at_most(min(ledger.free_w(ref, situation.now, situation.room_w), wanted.value_w))
     told_w = told.value_w if told is not None else 0

@@ -177,7 +177,8 @@ class ChargingService:
 
     def _heard(self, event: Event) -> None:
         match event:
-            case SessionOpened():
+            case SessionOpened(evse=evse):
+                self._answers.session_begins(evse)
                 self.wake("arrival")
             case SessionClosed(evse=evse):
                 self._dispatcher.session_over(evse)

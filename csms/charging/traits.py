@@ -1,10 +1,14 @@
 """What a firmware profile knows of limits, and where each of its fields has its effect.
 
-    purposes, unit, unit_key_lies, kind, stack_level, connector, profiles_max, static_key   csms.charging.ladder
+    purposes, unit, unit_key_lies, kind, stack_level, connector, profiles_max, static_key,
+    ignores_accepted                                                                        csms.charging.ladder
     static_unit, station_only                                                               csms.charging.shaping
     step_a, steps_a, floor_a, floor_w                         `outlet` below, for csms.charging.discretise
     reaction_s                                                csms.charging.ledger, csms.charging.watch
+    first_after_pause_ignored                                 csms.charging.answers: it is told twice
     tx_profile_needs_transaction_id                           none: a TxProfile always names its transaction
+    raise_ignored_above_a, one_phase_below_w                  none: less is drawn than counted
+    refusal                                                   none: every refusal is a refusal
     all others                                                the functions below
 
 A field that is not named in a firmware profile keeps its neutral value.
@@ -77,10 +81,10 @@ def stops_instead(limits: Limits) -> bool:
 def forgets_offline(known: FirmwareProfile | None) -> bool:
     """Whether the station may draw all it can while it is away (SR-10).
 
-    OCPP has profiles survive, and a floor was seen to act; a make that is known by name keeps it only if its firmware
-    profile says so.
+    OCPP has profiles survive, and a floor was seen to act; so only a firmware profile that says otherwise counts.
     """
-    return known is not None and known.grade != "generic" and known.limits.after_reconnect == "lost"
+    stated = known is not None and known.states("limits.after_reconnect")
+    return stated and known is not None and known.limits.after_reconnect == "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,11 @@ class Proofs:
     composite: bool
 
 
+TRUTHFUL = ("true", "noisy", "unlimited")
+"""Composite schedules worth asking for."""
+
+
 def proofs(limits: Limits) -> Proofs:
-    """`confirm_by` of the firmware profile."""
-    return Proofs(*(name in limits.confirm_by for name in ("offered", "power", "composite")))
+    """`confirm_by` of the firmware profile, and what its composite schedules are worth."""
+    offered, power, composite = (name in limits.confirm_by for name in ("offered", "power", "composite"))
+    return Proofs(offered, power, composite and limits.composite in TRUTHFUL)

@@ -140,7 +140,7 @@ async def test_each_kind_alone_ends_where_it_belongs(name: str) -> None:
 @pytest.fixture
 def firmware_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `KNOWN` says stands in firmware profiles."""
-    monkeypatch.setattr(traits, "_find", knowing(KNOWN.values()))
+    monkeypatch.setattr(traits, "find", knowing(KNOWN.values()))
 
 
 @pytest.mark.usefixtures("firmware_known")

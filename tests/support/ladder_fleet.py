@@ -51,7 +51,7 @@ from csms.station.bus import EventBus
 from csms.station.state import EvseState, OpenSession, StationState
 from csms.store.station_tables import LimitRung
 from csms.store.tables import ProfileRow, UpperBoundRow
-from firmware_profiles.loader import GENERIC, FirmwareProfile, Limits
+from firmware_profiles import GENERIC, FirmwareProfile, Limits
 from optimizer.problem import Plan, Problem
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -62,14 +62,16 @@ READY_S = 40
 """Between plugging in and drawing."""
 
 
-def knowing(kinds: Iterable[Manners]) -> Callable[[str, str, str], FirmwareProfile]:
-    """In place of `traits._find`: the firmware profiles of these kinds, found by the name of the kind."""
-    known = {kind.name: kind.known for kind in kinds if kind.known}
+def knowing(kinds: Iterable[Manners]) -> Callable[..., FirmwareProfile]:
+    """In place of `traits.find`: the firmware profiles of these kinds, found by the name of the kind."""
+    known = {kind.name: kind for kind in kinds if kind.known}
 
-    def find(vendor: str, model: str, firmware: str) -> FirmwareProfile:
-        if model not in known:
+    def find(vendor: str, model: str, firmware: str, **_: str) -> FirmwareProfile:
+        kind = known.get(model)
+        if kind is None or kind.known is None:
             return GENERIC
-        return FirmwareProfile(model, vendor, model, grade="verified", limits=known[model])
+        facts = {"limits.after_reconnect": ("observed",)} if kind.forgets_on_reconnect else {}
+        return FirmwareProfile(model, model, GENERIC.rule, grade="verified", limits=kind.known, facts=facts)
 
     return find
 

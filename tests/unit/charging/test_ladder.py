@@ -96,6 +96,12 @@ def test_a_floor_by_the_stations_maximum_is_the_limit_too() -> None:
     assert limits_of(floor=highest) == (highest,)
 
 
+def test_a_make_that_obeys_no_profile_is_told_none() -> None:
+    known = Limits(ignores_accepted=True, static_key="MaxCurrent")
+    assert floors(known) == ()
+    assert limits_of(known, floor=None) == static_rung(known)
+
+
 def test_room_for_one_profile_leaves_no_transaction_profile() -> None:
     assert limits_of(Limits(profiles_max=1)) == (TOP,)
     assert limits_of(NOTHING, Declared(profiles_max=1)) == (TOP,)

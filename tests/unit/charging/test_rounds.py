@@ -96,7 +96,7 @@ def test_who_cannot_be_reached_counts_and_the_others_make_way() -> None:
 def test_a_pile_without_a_known_floor_stops_all_raises() -> None:
     bench = Bench()
     bench.ledger.lose_floor(A)
-    assert bench.look(B=4_000) == {"B": 0}
+    assert bench.look(B=4_000) == {}, "its floor of 0 holds"
 
 
 def test_resting_and_busy_outlets_are_left_alone() -> None:

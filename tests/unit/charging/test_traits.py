@@ -21,7 +21,7 @@ from csms.charging.traits import (
 from csms.model.station import CurrentKind, EvseRating, StationIdentity
 from csms.station.state import StationState
 from csms.station.wishes import firmware_of
-from firmware_profiles import FirmwareProfile, Limits
+from firmware_profiles import GENERIC, Limits
 
 HOUSE = ProfileRules(periods_max=2)
 AC3 = EvseRating(CurrentKind.AC, 3, 32.0, 22_080)
@@ -91,13 +91,14 @@ def test_what_zero_means() -> None:
 
 @pytest.mark.req("SR-10")
 def test_a_make_that_loses_its_profiles_may_draw_everything_while_it_is_away() -> None:
-    known = FirmwareProfile("x", "V", "M", grade="reported", limits=Limits(after_reconnect="lost"))
+    known = replace(GENERIC, limits=Limits(after_reconnect="lost"), facts={"limits.after_reconnect": ("a/b#1",)})
     assert forgets_offline(known)
     assert not forgets_offline(replace(known, limits=Limits(after_reconnect="kept")))
-    assert not forgets_offline(replace(known, grade="generic")), "OCPP has profiles survive"
+    assert not forgets_offline(replace(known, facts={})), "OCPP has profiles survive"
 
 
 def test_only_the_proofs_that_the_make_can_give_are_asked_for() -> None:
     assert proofs(Limits()) == proofs(Limits(confirm_by=("composite", "power", "offered")))
+    assert not proofs(Limits(composite="empty")).composite
     found = proofs(Limits(confirm_by=("power",)))
     assert (found.offered, found.power, found.composite) == (False, True, False)
