@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from csms.charging import traits
+from csms.station import wishes
 from csms.charging.ladder import State
 from csms.charging.ladders import Ladders
 from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose, RateUnit
@@ -140,7 +140,7 @@ async def test_each_kind_alone_ends_where_it_belongs(name: str) -> None:
 @pytest.fixture
 def firmware_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `KNOWN` says stands in firmware profiles."""
-    monkeypatch.setattr(traits, "find", knowing(KNOWN.values()))
+    monkeypatch.setattr(wishes, "find", knowing(KNOWN.values()))
 
 
 @pytest.mark.usefixtures("firmware_known")

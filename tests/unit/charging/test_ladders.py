@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from csms.charging import traits
+from csms.station import wishes
 from csms.charging.ladder import Role, State
 from csms.charging.ladders import RETRY
 from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose, RateUnit
@@ -122,7 +122,7 @@ async def test_rb_68_limit_and_floor_are_told_again_after_reconnect_and_boot(boo
 @pytest.mark.req("SR-10")
 async def test_a_station_that_forgets_counts_in_full_while_it_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     forgets = Manners("forgets", forgets_on_reconnect=True, known=Limits(after_reconnect="lost"))
-    monkeypatch.setattr(traits, "find", knowing([forgets]))
+    monkeypatch.setattr(wishes, "find", knowing([forgets]))
     fleet = Fleet(1, 30_000)
     fleet.add("P", forgets)
     await charged(fleet)
@@ -235,7 +235,7 @@ async def test_what_was_installed_on_a_lost_rung_is_taken_away() -> None:
 
 async def test_zero_is_told_as_a_stop_where_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
     stops = Manners("stops", zero_hangs=True, known=Limits(zero_means="remote_stop"))
-    monkeypatch.setattr(traits, "find", knowing([stops]))
+    monkeypatch.setattr(wishes, "find", knowing([stops]))
     fleet = Fleet(1, 18_000, lowest_w=15_000)
     pile = fleet.add("P", stops)
     await charged(fleet, seconds=300)
@@ -269,7 +269,7 @@ async def test_one_value_for_each_outlet_is_counted_for_each(
     """A default on connector 0, and stations where a limit on one outlet acts on all."""
     if station_only:
         manners = Manners("only", station_only=True, known=Limits(station_only=True, after_reconnect="kept"))
-        monkeypatch.setattr(traits, "find", knowing([manners]))
+        monkeypatch.setattr(wishes, "find", knowing([manners]))
     else:
         manners = Manners("each", refuses=only_station_wide)
     fleet = Fleet(3, 25_000)

@@ -160,7 +160,7 @@ async def test_refused_handshakes(site) -> None:
     )
 
 
-@pytest.mark.req("pain 9")
+@pytest.mark.req("PAIN-09")
 async def test_a_malformed_handshake_of_a_station(site) -> None:
     peer = await raw_link(site.port)
     peer.send(b"GET /ocpp/CP-1 HTTP/1.1\r\nHost: x\r\n\r\n")
