@@ -134,7 +134,8 @@ class Answers:
     def enter(self, sending: Sending, outcome: Outcome, status: str, at: datetime) -> None:
         """An answer came, or none."""
         self._counters.sent += 1
-        self.told_w[sending.ref] = sending.setpoint.value_w
+        if sending.session_id is not None:
+            self.told_w[sending.ref] = sending.setpoint.value_w
         match outcome:
             case Outcome.ACCEPTED:
                 self._accepted(sending, at)

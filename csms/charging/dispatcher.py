@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from csms.charging import courier
-from csms.charging.answers import Answers
+from csms.charging.answers import Answers, Ask
 from csms.charging.courier import Outcome, deliver
 from csms.charging.discretise import Outlet
 from csms.charging.feeder import Caps, FeederTree
@@ -334,34 +334,31 @@ class Dispatcher:
         task.add_done_callback(self._tasks.discard)
 
     async def _deliver(self, sending: Sending) -> None:
-        """Send one limit and enter the answer; the station's turn ends here whatever happens."""
-        station_id = sending.ref.station_id
-        outcome, status = Outcome.UNKNOWN, "error"
+        """Send one limit, enter the answer, look for a proof; the station's turn ends here whatever happens."""
+        outcome, status, at = Outcome.UNKNOWN, "error", self._clock.now()
         try:
-            for profile_id in self._answers.leftovers(sending):
-                await courier.clear(self._clock, self._stations, station_id, profile_id)
-            outcome, status = await deliver(self._clock, self._stations, sending)
+            try:
+                outcome, status = await self._carry(sending)
+            finally:
+                at = self._clock.now()
+                self._answers.enter(sending, outcome, status, at)
+            if outcome is Outcome.ACCEPTED:
+                await self._answers.prove(sending, self._ask_schedule(sending.ref.station_id))
         except Exception:
             log.exception("limit_not_delivered", extra={"evse": str(sending.ref)})
         finally:
-            at = self._clock.now()
-            self._answers.enter(sending, outcome, status, at)
-            if outcome is not Outcome.ACCEPTED:
-                self._end_turn(station_id)
+            self._end_turn(sending.ref.station_id)
         known = outcome not in (Outcome.NEVER_SENT, Outcome.SILENT, Outcome.UNKNOWN)
         await self._record(sending, status, at if known else None)
-        if outcome is Outcome.ACCEPTED:
-            await self._prove(sending)
 
-    async def _prove(self, sending: Sending) -> None:
-        """Ask what the station will do, where that could prove the limit (SR-08)."""
-        try:
-            ask = partial(courier.composite, self._clock, self._stations, sending.ref.station_id)
-            await self._answers.prove(sending, ask)
-        except Exception:
-            log.exception("composite_schedule_failed", extra={"evse": str(sending.ref)})
-        finally:
-            self._end_turn(sending.ref.station_id)
+    async def _carry(self, sending: Sending) -> tuple[Outcome, str]:
+        for profile_id in self._answers.leftovers(sending):
+            await courier.clear(self._clock, self._stations, sending.ref.station_id, profile_id)
+        return await deliver(self._clock, self._stations, sending)
+
+    def _ask_schedule(self, station_id: str) -> Ask:
+        """Asks what the station will do, where that could prove a limit (SR-08)."""
+        return partial(courier.composite, self._clock, self._stations, station_id)
 
     def _end_turn(self, station_id: str) -> None:
         self._busy.discard(station_id)

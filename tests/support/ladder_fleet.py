@@ -113,6 +113,7 @@ class Manners:
     forgets_on_boot: bool = False
     repeats_harm: bool = False
     zero_hangs: bool = False
+    forgets_after_pause: bool = False
     station_only: bool = False
     offers: bool = False
     meter: str = "power"
@@ -148,6 +149,7 @@ class Pile:
     register_wh: float = 0.0
     hung: bool = False
     jumped: bool = False
+    forgot: bool = False
     last_told: tuple[Any, ...] = ()
     asked: list[tuple[float, Command, str]] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
@@ -200,6 +202,11 @@ class Pile:
             self.jumped = False
         self.last_told = told
         self.hung = self.hung or (self.manners.zero_hangs and any(p.limit == 0 for p in profile.periods))
+        paused = self.tx.get(connector)
+        if self.manners.forgets_after_pause and paused and paused.periods[0].limit == 0 and not self.forgot:
+            self.forgot = True
+            return CommandResult("Accepted")
+        self.forgot = False
         if self.manners.obeys(profile):
             if profile.purpose is ProfilePurpose.TX:
                 self.tx[connector] = profile
@@ -380,6 +387,19 @@ AC7 = EvseRating(CurrentKind.AC, 1, 32.0, 7_360)
 DC60 = EvseRating(CurrentKind.DC, 3, 100.0, 60_000)
 
 
+class Cap:
+    """A cap from outside that a test can move."""
+
+    def __init__(self) -> None:
+        self.value_w: int | None = None
+
+    def cap_w(self, feeder_id: str, at: datetime) -> int | None:
+        return self.value_w
+
+    def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
+        return ()
+
+
 class Fleet:
     """One run. `tick` is a second; `on_second` looks at every one of them."""
 
@@ -398,7 +418,8 @@ class Fleet:
         self.tree = FeederTree([Feeder("T", cap_w, lowest_cap_w=lowest_w)])
         house = settings or ChargingSettings(settle_s=5.0, reserve_share=0.0)
         self.settings = house
-        self.charging = ChargingService(self.clock, self.links, self.store, no_plan, house, self.tree)
+        self.caps = Cap()
+        self.charging = ChargingService(self.clock, self.links, self.store, no_plan, house, self.tree, self.caps)
         self.charging.listen()
         self._sessions = 0
         self._ready: dict[EvseRef, tuple[int, float]] = {}

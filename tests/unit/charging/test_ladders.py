@@ -223,6 +223,43 @@ async def test_one_lost_answer_costs_no_rung_and_a_mute_form_does() -> None:
     assert [p.unit for p in profiles(other)[:3]] == [RateUnit.A, RateUnit.A, RateUnit.W]
 
 
+async def test_a_proven_rung_outlives_a_session_in_which_the_station_knows_no_transaction() -> None:
+    """A plain refusal may only mean that; in the next session in a row it means the form."""
+    refuses = {"tx": False}
+
+    def sometimes(profile: ChargingProfile, connector: int) -> Refusal:
+        return "Rejected" if refuses["tx"] and profile.purpose is ProfilePurpose.TX else None
+
+    fleet = Fleet(1, 15_000)
+    fleet.add("P", Manners("sometimes", refuses=sometimes))
+    await charged(fleet)
+    assert fleet.state("P") == State.CONFIRMED
+    for expected in (State.CONFIRMED, State.DOUBTFUL):
+        fleet.leave("P")
+        refuses["tx"] = True
+        await fleet.run(60)
+        fleet.plug_in("P", FULL_W)
+        await fleet.run(120)
+        assert fleet.charging.ladder("P").limit.state is expected
+    assert fleet.uncovered == []
+
+
+async def test_the_first_limit_after_a_pause_is_told_twice_where_it_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forgets = Manners("forgets", forgets_after_pause=True, known=Limits(first_after_pause_ignored=True))
+    monkeypatch.setattr(traits, "find", knowing([forgets]))
+    fleet = Fleet(1, 15_000)
+    pile = fleet.add("P", forgets)
+    await charged(fleet)
+    fleet.caps.value_w = 1_000
+    await fleet.run(120)
+    assert pile.draws_w[1] == 0
+    fleet.caps.value_w = None
+    await fleet.run(90)
+    assert pile.draws_w[1] > 10_000
+
+
 async def test_what_was_installed_on_a_lost_rung_is_taken_away() -> None:
     fleet = Fleet(1, 40_000)
     ignores_tx = Manners("x", obeys=lambda p: p.purpose is not ProfilePurpose.TX, composite="none")
