@@ -112,7 +112,8 @@ class Ladders:
             known = self._standings.get(row.station_id)
             if known is None:
                 known = self._standings[row.station_id] = Standing(firmware, {}, {})
-            if track.role not in known.tracks:
+            moved = track.role in known.tracks and known.tracks[track.role].state is not State.UNTRIED
+            if not moved:
                 known.tracks[track.role], known.since[track.role] = track, row.changed_at
                 known.declared = _declared(row.detail.get("declared")) or known.declared
 

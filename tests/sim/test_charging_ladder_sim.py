@@ -10,11 +10,11 @@ import random
 
 import pytest
 
-from csms.station import wishes
 from csms.charging.ladder import State
 from csms.charging.ladders import Ladders
 from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose, RateUnit
 from csms.model.errors import CallRefused, CallTimeout
+from csms.station import wishes
 from firmware_profiles import Limits
 from tests.support.ladder_fleet import AC7, AC22, DC60, Fleet, Manners, Refusal, knowing
 

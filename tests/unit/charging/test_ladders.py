@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from csms.station import wishes
 from csms.charging.ladder import Role, State
 from csms.charging.ladders import RETRY
 from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose, RateUnit
 from csms.model.command import ClearChargingProfile, GetVariables, RemoteStop, SetChargingProfile
 from csms.model.errors import CallTimeout, StoreUnavailable
 from csms.model.station import StationIdentity
+from csms.station import wishes
 from firmware_profiles import Limits
 from tests.support.ladder_fleet import AC22, DC60, Fleet, Manners, Memory, Pile, Refusal, knowing
 
@@ -248,7 +248,7 @@ async def test_the_first_limit_after_a_pause_is_told_twice_where_it_is_forgotten
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     forgets = Manners("forgets", forgets_after_pause=True, known=Limits(first_after_pause_ignored=True))
-    monkeypatch.setattr(traits, "find", knowing([forgets]))
+    monkeypatch.setattr(wishes, "find", knowing([forgets]))
     fleet = Fleet(1, 15_000)
     pile = fleet.add("P", forgets)
     await charged(fleet)
