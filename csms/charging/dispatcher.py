@@ -84,6 +84,12 @@ class Dispatcher:
         )
         self.wake()
 
+    def tell_again(self, ref: EvseRef) -> None:
+        """A car that said what it needs is told its limit, also when that stays as it is (K15.FR.07, K15.FR.08)."""
+        if ref in self._ledger:
+            self._answers.stale.add(ref)
+        self.wake()
+
     def station_up(self, station_id: str, restarted: bool) -> None:
         """A station connected or restarted: what it was told is told again (SR-09), once it has settled (SR-06). Only a
         configuration key stays in its flash memory."""

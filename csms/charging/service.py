@@ -184,7 +184,8 @@ class ChargingService:
                 self._dispatcher.session_over(evse)
                 self._cars.forget(evse)
                 self.wake("departure")
-            case SessionNeedsChanged():
+            case SessionNeedsChanged(evse=evse):
+                self._dispatcher.tell_again(evse)
                 self.wake("needs")
             case StationConnected(station_id=station_id):
                 self._dispatcher.station_up(station_id, restarted=False)

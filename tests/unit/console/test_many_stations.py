@@ -41,7 +41,7 @@ def test_exit_codes(outcomes, code) -> None:
         (("unlock", "CP-1", "--evse", "2"), UnlockConnector(2, 1)),
         (("availability", "CP-1", "inoperative"), ChangeAvailability(False)),
         (("trigger", "CP-1", "MeterValues", "--evse", "1"), Trigger("MeterValues", 1)),
-        (("start", "CP-1", "--token", "CARD", "--evse", "1"), RemoteStart("CARD", 1)),
+        (("start", "CP-1", "--token", "CARD", "--evse", "1"), RemoteStart("CARD", 1, 1)),
         (("stop", "CP-1", "--transaction", "77"), RemoteStop("77")),
         (("stop", "CP-1"), RemoteStop("2")),
         (("call", "CP-1", "ClearCache"), RawCall("ClearCache", {})),
