@@ -85,6 +85,9 @@ class SimClock:
     def now(self) -> datetime:
         return START + timedelta(seconds=self.now_s)
 
+    def unix_s(self) -> float:
+        return self.now().timestamp()
+
     def monotonic_s(self) -> float:
         return float(self.now_s)
 

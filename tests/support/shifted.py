@@ -15,6 +15,9 @@ class ShiftedClock:
     def now(self) -> datetime:
         return datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=self.ahead_s)
 
+    def unix_s(self) -> float:
+        return time.time() + self.ahead_s
+
     def monotonic_s(self) -> float:
         return time.monotonic() + self.ahead_s
 
