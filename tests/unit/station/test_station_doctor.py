@@ -254,7 +254,7 @@ async def test_a_limit_that_is_refused_in_every_form(tmp_path: Path) -> None:
             codes = [finding["code"] for finding in (await ward.diagnosis("SICK"))["findings"]]
             return "limit_uncontrollable" in codes
 
-        await ward.csms.until(over)
+        await ward.csms.until(over, timeout_s=90)
         assert (await ward.found("limit_uncontrollable"))["severity"] == "serious"
 
 
