@@ -9,6 +9,7 @@ from pydantic import AwareDatetime
 
 from csms.api.ports import ApiDeps
 from csms.api.schemas import Out
+from csms.charging.ladder import State
 from csms.station.doctor import Finding, LimitFact
 from csms.texts import Text, catalogue
 
@@ -71,6 +72,8 @@ def _limits(deps: ApiDeps, station_id: str) -> LimitFact | None:
     if deps.ladders is None or station_id not in deps.stations.stations:
         return None
     status = deps.ladders.ladder(station_id)
+    if status.state is State.UNTRIED and status.floor.state is State.UNCONTROLLABLE:
+        return LimitFact(status.floor.state.value, status.floor.tried, status.floor.proof)  # nothing acts at rest
     return LimitFact(status.state.value, status.limit.tried, status.limit.proof)
 
 
