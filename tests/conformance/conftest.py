@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import ocpp.messages
 import pytest
@@ -68,3 +69,26 @@ def pytest_sessionfinish() -> None:
     path = os.environ.get("CSMS_EQUIVALENCE_REPORT")
     if path and "PYTEST_XDIST_WORKER" not in os.environ:
         write(Path(path), ROWS)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """CSMS_CONFORMANCE_21=1: the scripts of 2.0.1 with stations that speak 2.1, because what is done for 2.0.1 is to
+    hold there too; some minutes, so not every time.
+    """
+    scripted = metafunc.module.__name__.rpartition(".")[2].startswith("test_201_")
+    if scripted and os.environ.get("CSMS_CONFORMANCE_21"):
+        metafunc.fixturenames.insert(0, "spoken")
+        metafunc.parametrize("spoken", ["ocpp2.1"], indirect=True)
+
+
+@pytest.fixture
+def spoken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The version that stations speak which a script opens in 2.0.1."""
+    plain, version = Central.station, str(request.param)
+
+    async def station(central: Central, station_id: str, protocol: str = "ocpp1.6", *given: Any, **more: Any) -> Any:
+        asked = version if protocol == "ocpp2.0.1" else protocol
+        return await plain(central, station_id, asked, *given, **more)
+
+    monkeypatch.setattr(Central, "station", station)
+    return version
