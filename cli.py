@@ -22,6 +22,7 @@ COMMANDS: Commands = {
     "serve": "csms.console.serve",
     "demo": "device_sim.demo.console",
     "station": "csms.console.station",
+    "token": "csms.console.token",
     "session": "csms.console.session",
     "limit": "csms.console.limit",
     "plan": "csms.console.plan",
@@ -33,6 +34,9 @@ COMMANDS: Commands = {
     "optimize": "optimizer.console",
 }
 """Command -> module with `build(text) -> typer.Typer`, or a group of such; its line is the text `cli.group.<path>`."""
+
+GUESTS: Mapping[str, Mapping[str, str]] = {"station": {"replay": "device_sim.playback.console"}}
+"""Group -> command -> module: what a group takes in from another package; packages that share no code meet here."""
 
 
 def lazy_group(text: Text, commands: Commands, path: str = "") -> type[TyperGroup]:
@@ -56,7 +60,10 @@ def _load(text: Text, path: str, target: str | Commands) -> Any:
     if not isinstance(target, str):
         return get_command(_group(text, target, path + "_", help=text(f"cli.group.{path}")))
     try:
-        return get_command(importlib.import_module(target).build(text))
+        found = get_command(importlib.import_module(target).build(text))
+        for name, module in GUESTS.get(path, {}).items():
+            found.add_command(get_command(importlib.import_module(module).build(text)), name)  # type: ignore[attr-defined]
+        return found
     except ImportError as fault:
         typer.echo(text("cli.broken", command=path.replace("_", " "), reason=fault), err=True)
         raise typer.Exit(1) from fault

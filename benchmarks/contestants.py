@@ -36,10 +36,10 @@ class Contestant:
 
 
 @contextmanager
-def ours(folder: Path, *, tls: bool = False, database_url: str = "") -> Iterator[Contestant]:
+def ours(folder: Path, *, tls: bool = False, database_url: str = "", traces: bool = True) -> Iterator[Contestant]:
     """`csms serve` on a new data folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, **OURS}
+    environment = {**os.environ, **OURS, "CSMS_TRACES__ENABLED": str(traces)}
     if database_url:
         environment["CSMS_DATABASE_URL"] = database_url
     if tls:
@@ -51,7 +51,10 @@ def ours(folder: Path, *, tls: bool = False, database_url: str = "") -> Iterator
         ports = json.loads(_appears(process, folder / "serve.json"))
         scheme = "wss" if tls else "ws"
         yield Contestant(
-            "csms", f"{scheme}://127.0.0.1:{ports['ocpp_port']}/ocpp", process.pid, str(certificate) if tls else ""
+            "csms" if traces else "csms without traces",
+            f"{scheme}://127.0.0.1:{ports['ocpp_port']}/ocpp",
+            process.pid,
+            str(certificate) if tls else "",
         )
 
 

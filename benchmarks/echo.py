@@ -15,7 +15,7 @@ from websockets.http11 import Request
 
 from csms.app.process import calm_garbage_collector, raise_file_limit
 from csms.gateway.listener import Listener
-from csms.gateway.socket import Limits, Refusal, Socket
+from csms.gateway.socket import Ending, Limits, Refusal, Socket
 
 
 class Echo:
@@ -28,7 +28,7 @@ class Echo:
         """Answer; the payload pleases BootNotification and StartTransaction."""
         self._socket.send(orjson.dumps([3, orjson.loads(data)[1], {"transactionId": 1}]))
 
-    def closed(self, clean: bool) -> None:
+    def closed(self, ending: Ending) -> None:
         """Nothing to do."""
 
 
@@ -38,6 +38,9 @@ class Open:
     def judge(self, request: Request, peer: str) -> Refusal | None:
         """No."""
         return None
+
+    def broken(self, peer: str, path: str, fault: str) -> None:
+        """Nobody asks."""
 
     def select(self, offered: Sequence[str]) -> str | None:
         """Whatever comes first."""

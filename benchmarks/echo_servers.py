@@ -29,7 +29,7 @@ from websockets.server import ServerProtocol
 
 from csms.gateway.listener import Listener
 from csms.gateway.server import Gateway, GatewaySettings
-from csms.gateway.socket import Limits, Refusal, Socket
+from csms.gateway.socket import Ending, Limits, Refusal, Socket
 from csms.model.clock import ScaledClock
 from csms.model.inbound import HeartbeatReply, Inbound, Reply
 from csms.station.ports import Link
@@ -91,6 +91,9 @@ class _Echo:
     def select(self, offered: Sequence[str]) -> str | None:
         return None
 
+    def broken(self, peer: str, path: str, fault: str) -> None:
+        return None
+
     def opened(self, socket: Socket, request: Request) -> _Echo:
         return _Echo(socket)
 
@@ -98,7 +101,7 @@ class _Echo:
         assert self._socket is not None
         self._socket.send(data)
 
-    def closed(self, clean: bool) -> None:
+    def closed(self, ending: Ending) -> None:
         self._socket = None
 
 

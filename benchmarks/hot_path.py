@@ -202,6 +202,25 @@ def soak(effort: Effort) -> list[Row]:
     ]
 
 
+def traces(effort: Effort) -> list[Row]:
+    """What keeping every frame costs: the same server with and without, turn by turn, whose turns change places."""
+    rows = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        contestants.ours(Path(folder, "with")) as noting,
+        contestants.ours(Path(folder, "without"), traces=False) as silent,
+    ):
+        for ocpp, message, name in KINDS:
+            ratios: list[float] = []
+            for number in range(effort.rounds * 3 // 2 + 1):
+                turn = (silent, noting) if number % 2 else (noting, silent)
+                used = _take_turns(turn, Effort(1, effort.seconds), ocpp, message)
+                ratios += [used[noting.name][0] / used[silent.name][0]]
+            ratio = statistics.median(ratios)
+            rows.append(Row(f"{name}: CPU per call, with traces against without", ratio, "x", "<= 1.10", ratio <= 1.1))
+    return rows
+
+
 PARTS: dict[str, Callable[[Effort], list[Row]]] = {
     "rates": rates,
     "answer-time": answer_time,
@@ -210,6 +229,7 @@ PARTS: dict[str, Callable[[Effort], list[Row]]] = {
     "starts": starts,
     "growth": growth,
     "soak": soak,
+    "traces": traces,
 }
 
 

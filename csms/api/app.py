@@ -10,10 +10,12 @@ from fastapi import APIRouter, FastAPI
 from csms.api import (
     commands,
     device,
+    diagnosis,
     docs_page,
     feeders,
     files,
     firmware,
+    frames,
     ladders,
     operations,
     overview,
@@ -60,12 +62,14 @@ def create_api(deps: ApiDeps) -> FastAPI:
         overview,
         stations,
         ladders,
+        diagnosis,
         device,
         tokens,
         commands,
         sessions,
         station_records,
         feeders,
+        frames,
         operations,
         firmware,
         security,
@@ -99,14 +103,16 @@ def _health(deps: ApiDeps) -> APIRouter:
     async def healthz() -> Health:
         """The process answers, 200 also while it is degraded: a restart would not help."""
         now = deps.condition()
+        traces = "off" if deps.traces is None else deps.traces.fault
         return Health(
-            status="degraded" if now.fault or now.disk_low or now.clock_stepped else "ok",
+            status="degraded" if now.fault or now.disk_low or now.clock_stepped or (deps.traces and traces) else "ok",
             version=deps.version,
             clock_time=deps.clock.now(),
             store=now.fault or "ok",
             store_refused=now.refused,
             disk_free_mb=now.disk_free_mb,
             clock_stepped=now.clock_stepped,
+            traces=traces or "ok",
         )
 
     return routes

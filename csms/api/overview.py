@@ -52,7 +52,10 @@ async def build(deps: ApiDeps) -> Overview:
         plans=PlanTotals(count=int(counts["plans"]), gap_max=counts["plan_gap_max"]),
         profiles=_profile_totals(counts),
         province={state: int(n) for state, n in counts["outbox"].items()},
-        gateway=dict(deps.gateway.counters()) if deps.gateway else {},
+        gateway={
+            **(deps.gateway.counters() if deps.gateway else {}),
+            **(deps.traces.counters() if deps.traces else {}),
+        },
     )
 
 

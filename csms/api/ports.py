@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
@@ -17,12 +17,16 @@ from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.model.station import RegistrationStatus, Stage
+from csms.station.doctor import Finding, LimitFact
 from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
+from csms.station.wishes import Wish
 from csms.store.samples import StoredSample
 from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
 from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
+from csms.trace.live import Listener
+from csms.trace.reading import Page, Query
 
 
 class StationsPort(Protocol):
@@ -41,6 +45,10 @@ class StationsPort(Protocol):
         """Ask a station; raises the errors of csms.model.errors."""
         ...
 
+    async def diagnose(self, station_id: str, limits: LimitFact | None = None) -> list[Finding]:
+        """What is wrong with a station; raises UnknownStation."""
+        ...
+
     async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
         """Approve, commission or reject; raises UnknownStation."""
         ...
@@ -51,6 +59,10 @@ class StationsPort(Protocol):
 
     async def delete_token(self, id_token: str) -> bool:
         """Take a token off; False when it was not listed."""
+        ...
+
+    def wishes(self, station_id: str) -> list[Wish]:
+        """How a station should be configured; raises UnknownStation."""
         ...
 
     async def set_needs(self, evse: EvseRef, energy_wh: float | None, departure: datetime | None) -> None:
@@ -206,6 +218,32 @@ class GatewayPort(Protocol):
         ...
 
 
+class TracesPort(Protocol):
+    """The traces of this server (csms.trace.service.Traces)."""
+
+    def listen(self, stations: Collection[str], actions: Collection[str]) -> Listener:
+        """Look on."""
+        ...
+
+    @property
+    def crowded(self) -> bool:
+        """Whether as many look on as may."""
+        ...
+
+    async def search(self, query: Query) -> Page:
+        """A page of what was noted."""
+        ...
+
+    def counters(self) -> Mapping[str, int]:
+        """Under stable names."""
+        ...
+
+    @property
+    def fault(self) -> str:
+        """Why nothing is written now, as a stable code; empty while all is well."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """How the store and its disk are; `fault` is a stable code, empty while changes are taken."""
@@ -227,6 +265,7 @@ class ApiDeps:
     feeders: FeederPort | None = None
     province: ProvincePort | None = None
     gateway: GatewayPort | None = None
+    traces: TracesPort | None = None
     condition: Callable[[], Condition] = Condition
     routers: Sequence[APIRouter] = ()
     version: str = "0"

@@ -24,6 +24,7 @@ from csms.model.errors import (
     StationNotAccepted,
     StationOffline,
     StoreUnavailable,
+    TokenRefused,
     UnknownStation,
 )
 from csms.security.facts import CertificateUnreadable, FirmwareSignatureInvalid
@@ -42,6 +43,7 @@ STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     StationOffline: 409,
     StationNotAccepted: 409,
     NotInThisVersion: 409,
+    TokenRefused: 409,
     UnknownReservation: 404,
     CostUnknown: 409,
     UnknownLink: 404,

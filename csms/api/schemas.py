@@ -37,7 +37,8 @@ class Health(Out):
     """The process answers; `clock_time` is the server's clock, which may run faster than life.
 
     `status` is degraded while the database takes nothing (`store`: why, as a stable code; `store_refused`: calls since
-    the start), while less space is free on its disk than was set, or for a day after somebody set the machine's clock.
+    the start), while less space is free on its disk than was set, while frames cannot be kept (`traces`: why), or for a
+    day after somebody set the machine's clock.
     """
 
     status: Literal["ok", "degraded"] = "ok"
@@ -47,6 +48,7 @@ class Health(Out):
     store_refused: int = 0
     disk_free_mb: int | None = None
     clock_stepped: bool = False
+    traces: str = "ok"
 
 
 class StationTotals(Out):

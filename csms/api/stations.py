@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from csms.api.ladders import StationDetail, limits_view
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
-from csms.api.schemas import EvseBody, NeedsBody, StationBody, StationsOut
+from csms.api.schemas import EvseBody, NeedsBody, StationBody, StationOut, StationsOut
 from csms.api.views import profile_view, station_fields, station_views
 from csms.model.errors import UnknownStation
 from csms.model.ids import EvseRef
@@ -30,14 +30,25 @@ def router(deps: ApiDeps) -> APIRouter:
 def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
     @routes.get("", summary="List stations")
     async def list_stations(
-        feeder_id: str | None = None, site_id: str | None = None, online: bool | None = None, status: str | None = None
+        feeder_id: str | None = None,
+        site_id: str | None = None,
+        online: bool | None = None,
+        status: str | None = None,
+        vendor: str = "",
+        model: str = "",
+        firmware: str = "",
+        version: str | None = None,
     ) -> StationsOut:
-        """All stations, or those of a feeder or site, connected or not, or with an EVSE in a state."""
+        """All stations, or those of a feeder or site, connected or not, with an EVSE in a state, of a make.
+
+        `vendor` and `model` are parts of what the station says, `firmware` is its beginning; `version` is of OCPP.
+        """
         wanted = [s for s in deps.stations.stations.values() if _matches(s, feeder_id, site_id, online)]
         views = station_views(wanted, await deps.reader.stations())
         if status is not None:
             views = [v for v in views if any(evse.status.lower() == status.lower() for evse in v.evses)]
-        return StationsOut(clock_time=deps.clock.now(), stations=views)
+        kept = [v for v in views if _is_of(v, vendor, model, firmware, version)]
+        return StationsOut(clock_time=deps.clock.now(), stations=kept)
 
     @routes.get("/{station_id}", summary="Show a station")
     async def show_station(
@@ -64,6 +75,12 @@ def _add_writes(routes: APIRouter, deps: ApiDeps) -> None:
 
 def _matches(state: StationState, feeder_id: str | None, site_id: str | None, online: bool | None) -> bool:
     return feeder_id in (None, state.feeder_id) and site_id in (None, state.site_id) and online in (None, state.online)
+
+
+def _is_of(view: StationOut, vendor: str, model: str, firmware: str, version: str | None) -> bool:
+    named = vendor.casefold() in view.vendor.casefold() and model.casefold() in view.model.casefold()
+    spoken = version is None or view.protocol == f"ocpp{version}"
+    return named and spoken and view.firmware.casefold().startswith(firmware.casefold())
 
 
 async def _detail(deps: ApiDeps, station_id: str, profiles: int) -> StationDetail:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +18,7 @@ from fastapi import FastAPI
 
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
-from csms.app.settings import FeederSettings, PartnerSettings, Settings
+from csms.app.settings import FeederSettings, PartnerSettings, Settings, SettingsInvalid
 from csms.app.settings import StationSettings as ConfiguredStation
 from csms.app.upkeep import Upkeep
 from csms.charging.feeder import Feeder, FeederTree
@@ -24,6 +26,7 @@ from csms.charging.planner import NeedsPolicy
 from csms.charging.profiles import ProfileRules
 from csms.charging.service import ChargingService
 from csms.charging.settings import ChargingSettings
+from csms.gateway.ports import forget
 from csms.gateway.server import Gateway, GatewaySettings
 from csms.grid import http as limit_routes
 from csms.grid.service import LimitService
@@ -37,6 +40,7 @@ from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
 from csms.security.authority import LocalAuthority
+from csms.security.contract_check import ContractVerifier, read_roots
 from csms.security.contracts import ContractProvider
 from csms.security.ocsp import OcspClient
 from csms.security.tls import server_context
@@ -48,6 +52,7 @@ from csms.station.service import StationService
 from csms.store import changes
 from csms.store.engine import Store, open_store
 from csms.store.outbox import SqlOutbox
+from csms.trace.service import Traces, TraceSettings
 from optimizer import solve
 
 Work = Callable[[], Awaitable[None]]
@@ -67,12 +72,15 @@ class Rooms:
     gateway: Gateway
     api: FastAPI
     files: FileDesk
+    traces: Traces | None = None
     background: list[tuple[str, Work]] = field(default_factory=list)
 
     async def close(self) -> None:
         """After the gateway has stopped and no background work runs."""
         await self.stations.close()
         await self.store.close()
+        if self.traces is not None:
+            await self.traces.close()
 
 
 async def build_rooms(settings: Settings, clock: Clock) -> Rooms:
@@ -95,8 +103,10 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     await limits.restore()
     charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits)
     province, feed = await _province(settings, clock, store, bus, stations)
-    gateway = Gateway(_gateway(settings), clock, stations, tls=_tls(settings))
-    upkeep = Upkeep(settings, clock, store, files=files)
+    traces = _traces(settings, clock)
+    note = traces.note if traces is not None else forget
+    gateway = Gateway(_gateway(settings), clock, stations, tls=_tls(settings), note=note)
+    upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
     api = create_api(
         ApiDeps(
             clock=clock,
@@ -106,6 +116,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             ladders=charging if settings.charging.control else None,
             province=province,
             gateway=gateway,
+            traces=traces,
             condition=upkeep.condition,
             routers=[limit_routes.router(limits, lambda feeder_id: asdict(charging.status(feeder_id)))],
             version=version("csms"),
@@ -119,7 +130,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         background += [("charging", charging.run)]
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
-    return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, files, background)
+    return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, files, traces, background)
 
 
 def _file_limits(settings: Settings) -> FileLimits:
@@ -128,13 +139,23 @@ def _file_limits(settings: Settings) -> FileLimits:
 
 def _outside(settings: Settings, clock: Clock, files: FileDesk) -> Outside:
     section = settings.certificates
+    responders = OcspClient(section.ocsp_responders)
     return Outside(
         files=files,
         authority=LocalAuthority(settings.data_dir / "pki", clock, section.organization),
-        status_source=OcspClient(section.ocsp_responders),
+        status_source=responders,
         contracts=ContractProvider(section.contract_url),
+        contract_check=_contracts(section.contract_roots, responders, clock),
         organization=section.organization,
     )
+
+
+def _contracts(roots: Sequence[Path], responders: OcspClient, clock: Clock) -> ContractVerifier | None:
+    """Nobody, if no contract is accepted here. Raises SettingsInvalid."""
+    try:
+        return ContractVerifier(responders.status, read_roots(roots), clock) if roots else None
+    except (OSError, ValueError) as fault:
+        raise SettingsInvalid(f"certificates.contract_roots: {fault}") from None
 
 
 async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBus, outside: Outside) -> StationService:
@@ -148,6 +169,7 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
         keep_local_lists=settings.keep_local_lists,
         read_device_model=settings.read_device_model,
         heartbeat_s=settings.heartbeat_s,
+        meter_interval_s=settings.meter_interval_s,
         boot_grace_s=settings.boot_grace_s,
         remote_wait_s=settings.remote_wait_s,
         plans=settings.charging.control,
@@ -209,6 +231,23 @@ def _gateway(settings: Settings) -> GatewaySettings:
         call_timeout_s=settings.call_timeout_s,
         ping_interval_s=settings.ping_interval_s,
         zone=ZoneInfo(settings.station_time_zone or settings.time_zone),
+    )
+
+
+def _traces(settings: Settings, clock: Clock) -> Traces | None:
+    section = settings.traces
+    if not section.enabled:
+        return None
+    return Traces(
+        TraceSettings(
+            folder=settings.traces_folder,
+            writer=platform.node() or "csms",
+            keep_days=section.keep_days,
+            bytes_max=section.max_mb * MB,
+            free_min_bytes=settings.disk_free_min_mb * MB,
+            id_tokens=section.id_tokens,
+        ),
+        clock,
     )
 
 

@@ -52,6 +52,8 @@ class CentralSystem:
     async def _start(self) -> None:
         _use_profiles(self._settings.own_profiles)
         rooms = self._rooms = await build_rooms(self._settings, self._clock)
+        if rooms.traces is not None:
+            rooms.traces.start()
         for name, work in rooms.background:
             self._supervisor.start(name, work)
         if self._settings.http_host not in LOOPBACK:
@@ -68,6 +70,8 @@ class CentralSystem:
         (self._settings.data_dir / READY_FILE).unlink(missing_ok=True)
         if self._rooms is not None:
             await self._rooms.gateway.stop("the central system is restarting")
+            if self._rooms.traces is not None:
+                self._rooms.traces.hang_up()
         if self._http is not None:
             await self._http.stop()
         await self._supervisor.stop()

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from csms.model.bounds import STRANGERS_MAX
 from csms.model.errors import CsmsError
+from csms.trace.redaction import Cards
 
 SETTINGS_FILE = "csms.toml"
 FILE_VARIABLE = "CSMS_CONFIG"
@@ -125,10 +126,12 @@ class CertificatesSection(_Section):
     """Certificates of stations and cars. `organization`: what stands in stations' certificates; empty: anything may.
 
     `ocsp_responders`: hosts that stations may have asked; `contract_url`: the contract certificate provider.
+    `contract_roots`: PEM files of the authorities whose charging contracts are accepted (C07).
     """
 
     organization: str = Field(default="", max_length=64)
     ocsp_responders: list[str] = []
+    contract_roots: list[Path] = []
     contract_url: str = ""
 
 
@@ -147,6 +150,19 @@ class RetentionSection(_Section):
     state_days: int = Field(default=90, ge=0)
     file_days: int = Field(default=90, ge=0)
     security_event_days: int = Field(default=400, ge=0)
+
+
+class TracesSection(_Section):
+    """What stations and this server say to each other, kept for some days; `folder`: in the data folder when empty.
+
+    `id_tokens`: what is kept of the number of a card; `max_mb`: of all files together.
+    """
+
+    enabled: bool = True
+    keep_days: int = Field(default=14, ge=0)
+    max_mb: int = Field(default=10_000, ge=100)
+    id_tokens: Cards = Cards.LAST4
+    folder: Path | None = None
 
 
 class Settings(BaseSettings):
@@ -175,6 +191,7 @@ class Settings(BaseSettings):
     keep_local_lists: bool = False
     read_device_model: bool = False
     heartbeat_s: int = Field(default=300, ge=10)
+    meter_interval_s: int = Field(default=60, ge=1)
     call_timeout_s: float = Field(default=60.0, gt=0)
     boot_grace_s: float = Field(default=30.0, ge=0)
     remote_wait_s: float = Field(default=300.0, gt=0)
@@ -191,6 +208,7 @@ class Settings(BaseSettings):
     retention: RetentionSection = RetentionSection()
     files: FilesSection = FilesSection()
     certificates: CertificatesSection = CertificatesSection()
+    traces: TracesSection = TracesSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone", "station_time_zone")
@@ -238,6 +256,11 @@ class Settings(BaseSettings):
     def own_profiles(self) -> Path:
         """Where the user's own firmware profiles are."""
         return self.firmware_profiles_dir or self.data_dir / "firmware_profiles"
+
+    @property
+    def traces_folder(self) -> Path:
+        """Where the files of traces are."""
+        return self.traces.folder or self.data_dir / "traces"
 
     @classmethod
     def settings_customise_sources(

@@ -20,6 +20,7 @@ from csms.store.engine import Store
 from csms.store.retention import KeepDays, Retention
 from csms.store.rollup import Rollups
 from csms.store.urls import DatabaseUnsupported, sqlite_path
+from csms.trace.service import Traces
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,15 @@ class Upkeep:
     """Three pieces of background work over one store."""
 
     def __init__(
-        self, settings: Settings, clock: Clock, store: Store, look_s: float = LOOK_S, files: FileDesk | None = None
+        self,
+        settings: Settings,
+        clock: Clock,
+        store: Store,
+        look_s: float = LOOK_S,
+        files: FileDesk | None = None,
+        traces: Traces | None = None,
     ) -> None:
-        self._clock, self._store, self._look_s, self._files = clock, store, look_s, files
+        self._clock, self._store, self._look_s, self._files, self._traces = clock, store, look_s, files, traces
         self._folder = _folder(settings)
         self._free_min_mb = settings.disk_free_min_mb
         self._free_mb: int | None = None
@@ -80,7 +87,10 @@ class Upkeep:
         self._clock_watch.look()
         if self._clock_watch.stepped:
             return
-        gone = {name: count for name, count in (await self._retention.run(self._clock.now())).items() if count}
+        now = self._clock.now()
+        if self._traces is not None and (files := await self._traces.delete_old(now)):
+            log.info("old_traces_deleted", extra={"files": files})
+        gone = {name: count for name, count in (await self._retention.run(now)).items() if count}
         if gone:
             log.info("old_rows_deleted", extra=gone)
         if self._files is not None:

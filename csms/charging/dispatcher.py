@@ -30,13 +30,14 @@ from csms.charging.ports import Stations
 from csms.charging.rounds import Order, Situation, Target, orders
 from csms.charging.settings import ChargingSettings
 from csms.charging.shaping import Shaper
-from csms.charging.traits import firmware_of, forgets_offline, limits_of, outlet
+from csms.charging.traits import forgets_offline, limits_of, outlet
 from csms.charging.trials import Trials, floor_first, level
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.model.event import LimitControlChanged
 from csms.model.ids import EvseRef
 from csms.station.state import StationState
+from csms.station.wishes import firmware_of
 
 log = logging.getLogger(__name__)
 

@@ -11,11 +11,12 @@ from csms.charging.floors import NOMINAL_V, FloorRule, assign_floors
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.planner import NeedsPolicy, Visit, visit
-from csms.charging.traits import firmware_of, forgets_offline, limits_of, outlet, pauses
+from csms.charging.traits import forgets_offline, limits_of, outlet, pauses
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 from csms.model.station import ConnectorStatus, CurrentKind, EvseRating
 from csms.station.state import EvseState, OpenSession, StationState
+from csms.station.wishes import firmware_of
 from firmware_profiles import Limits
 
 WITHOUT_CAR = (

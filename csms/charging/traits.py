@@ -23,25 +23,10 @@ from csms.charging.ladder import Declared
 from csms.charging.profiles import ProfileRules
 from csms.model.station import EvseRating
 from csms.station.state import StationState
-from firmware_profiles import FirmwareProfile, Limits, find
+from csms.station.wishes import firmware_of
+from firmware_profiles import FirmwareProfile, Limits
 
 NOTHING_KNOWN = Limits()
-
-
-def firmware_of(station: StationState | None) -> FirmwareProfile | None:
-    """The firmware profile that fits what the station said at boot; None before it said anything."""
-    if station is None or station.identity is None:
-        return None
-    said = station.identity
-    kind = next((evse.rating.kind.value for evse in station.evses.values()), "")
-    return find(
-        said.vendor,
-        said.model,
-        said.firmware,
-        station_id=station.station_id,
-        protocol=station.protocol,
-        kind=kind,
-    )
 
 
 def limits_of(station: StationState | None) -> Limits:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -12,6 +16,16 @@ URL_VARIABLE = "CSMS_URL"
 PREFIX = "/api/v1"
 TIMEOUT = httpx.Timeout(75.0, connect=5.0)
 """A station may take 60 s to answer a command; the server answers in milliseconds otherwise."""
+PIECE_BYTES = 256 * 1024
+
+
+STREAM = httpx.Timeout(45.0, connect=5.0)
+"""A stream says something every 15 s at the least."""
+
+
+def path_segment(words: str) -> str:
+    """One segment of a path, whatever was typed."""
+    return quote(words, safe="")
 
 
 class Unreachable(Exception):
@@ -49,6 +63,23 @@ class ApiClient:
         given = {name: _plain(value) for name, value in params.items() if value is not None}
         return self.request("GET", PREFIX + path, params=given)
 
+    def events(self, path: str, **params: Any) -> Iterator[tuple[str, Any]]:
+        """Server-sent events below `/api/v1`, name and decoded data, until the server or the caller ends it."""
+        name = ""
+        try:
+            with self._http.stream("GET", self._url + PREFIX + path, params=params, timeout=STREAM) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    raise Refused(answer.status_code, _document(answer))
+                for line in answer.iter_lines():
+                    field, _, rest = line.partition(":")
+                    if field == "event":
+                        name = rest.strip()
+                    elif field == "data":
+                        yield name, json.loads(rest)
+        except (httpx.TransportError, httpx.InvalidURL, ValueError) as fault:
+            raise Unreachable(self._url, str(fault) or type(fault).__name__) from fault
+
     def put(self, path: str, body: Any) -> Any:
         """Write below `/api/v1`."""
         return self.request("PUT", PREFIX + path, json=body)
@@ -61,6 +92,32 @@ class ApiClient:
         """Cancel below `/api/v1`."""
         return self.request("DELETE", PREFIX + path)
 
+    def send_file(self, path: str, content: BinaryIO, size_bytes: int) -> Any:
+        """Write a file below `/api/v1`, piece by piece."""
+        headers = {"Content-Length": str(size_bytes), "Content-Type": "application/octet-stream"}
+        return self.request("PUT", PREFIX + path, content=_pieces(content), headers=headers)
+
+    def receive_file(self, path: str, place: Path) -> None:
+        """Read a file below `/api/v1` into `place`, which is there only when it is whole."""
+        partial = place.with_name(place.name + ".partial")
+        try:
+            with self._http.stream("GET", self._url + PREFIX + path) as answer:
+                if answer.status_code >= 400:
+                    answer.read()
+                    raise Refused(answer.status_code, _document(answer))
+                with partial.open("wb") as file:
+                    for piece in answer.iter_bytes():
+                        file.write(piece)
+            partial.replace(place)
+        except (httpx.TransportError, httpx.InvalidURL) as fault:
+            raise Unreachable(self._url, str(fault) or type(fault).__name__) from fault
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def clock_time(self) -> str:
+        """The server's clock, which may run faster than life."""
+        return str(self.request("GET", "/healthz")["clock_time"])
+
     def request(self, method: str, path: str, **options: Any) -> Any:
         """Any path; the decoded body, None for an empty one."""
         try:
@@ -70,6 +127,11 @@ class ApiClient:
         if answer.status_code >= 400:
             raise Refused(answer.status_code, _document(answer))
         return _decoded(answer, self._url) if answer.content else None
+
+
+def _pieces(content: BinaryIO) -> Iterator[bytes]:
+    while piece := content.read(PIECE_BYTES):
+        yield piece
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""`csms firmware-profile`: list, show, match. Reads the files; no server is needed."""
+"""`csms firmware-profile`: list, show, match read the files and need no server; probe asks a station."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from csms.console import units
+from csms.console import firmware_probe, units
 from csms.console.layout import Column
 from csms.console.work import FAILED, USAGE, Output, example, fail, group, json_option, output
 from csms.texts import Text
@@ -51,6 +51,7 @@ def build(text: Text) -> typer.Typer:
     _add_list(app, text)
     _add_show(app, text)
     _add_match(app, text)
+    firmware_probe.add(app, text)
     return app
 
 

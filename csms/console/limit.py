@@ -68,7 +68,7 @@ def _power_w(text: Text, watts: int | None, kw: float | None) -> int:
 
 def _server_time(api: ApiClient) -> datetime:
     """The server's clock counts, it may run faster than life."""
-    return units.moment(api.request("GET", "/healthz")["clock_time"])
+    return units.moment(api.clock_time())
 
 
 def _document(limit_id: str, version: int | None, now: datetime, power_w: int, reason: str) -> dict[str, Any]:

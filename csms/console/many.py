@@ -47,6 +47,21 @@ def stations_argument(text: Text) -> Any:
     return typer.Argument(help=text("many.stations"), metavar="STATIONS")
 
 
+def stations_option(text: Text) -> Any:
+    """`[STATIONS]`: all when left out."""
+    return typer.Argument(None, help=text("many.stations_or_all"), metavar="[STATIONS]", show_default=False)
+
+
+def point_in_time(text: Text, api: ApiClient, value: str | None, hint: str) -> str | None:
+    """`now`, `+2h` or ISO 8601 by the server's clock, as the API takes it; None for None. Usage error otherwise."""
+    if value is None:
+        return None
+    try:
+        return units.point_in_time(value, units.moment(api.clock_time())).isoformat()
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(text("limit.bad_time", value=value), param_hint=hint) from None
+
+
 def chosen(text: Text, api: ApiClient, wanted: str) -> list[str]:
     """The stations that are meant: ids with commas between, patterns such as `CP-*`, or `all`.
 

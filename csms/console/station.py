@@ -1,8 +1,10 @@
-"""`csms station`: list, show, watch, add; what is asked of stations stands in `station_commands`."""
+"""`csms station`: list, show, add; what else there is stands in `PARTS`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -11,11 +13,35 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text as Styled
 
-from csms.console import layout, station_commands, units
-from csms.console.client import ApiClient
+from csms.console import (
+    doctor,
+    frames,
+    layout,
+    operations,
+    station_access,
+    station_commands,
+    station_display,
+    station_files,
+    station_reservations,
+    station_security,
+    units,
+)
+from csms.console.client import path_segment
 from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
 from csms.texts import Text
+
+PARTS = (
+    doctor,
+    station_commands,
+    station_access,
+    station_files,
+    operations,
+    station_reservations,
+    station_display,
+    station_security,
+)
+"""What is asked of stations, and what is known of that, by concern."""
 
 
 class Kind(StrEnum):
@@ -30,9 +56,10 @@ def build(text: Text) -> typer.Typer:
     app = group(text, "station")
     _add_list(app, text)
     _add_show(app, text)
-    _add_watch(app, text)
+    frames.add_commands(app, text)
     _add_add(app, text)
-    station_commands.add(app, text)
+    for part in PARTS:
+        part.add(app, text)
     return app
 
 
@@ -40,17 +67,28 @@ def _add_list(app: typer.Typer, text: Text) -> None:
     @app.command("list", help=text("station.list.help"), epilog=example(text, "csms station list --status Faulted"))
     def list_(
         feeder: str | None = typer.Option(None, "--feeder", help=text("station.option.feeder")),
+        site: str | None = typer.Option(None, "--site", help=text("station.option.site")),
         status: str | None = typer.Option(None, "--status", help=text("station.option.status")),
+        vendor: str | None = typer.Option(None, "--vendor", help=text("station.option.vendor")),
+        model: str | None = typer.Option(None, "--model", help=text("station.option.model")),
+        firmware: str | None = typer.Option(None, "--firmware", help=text("station.option.firmware")),
+        version: str | None = typer.Option(None, "--version", help=text("station.option.version")),
         online: bool | None = typer.Option(None, "--online/--offline", help=text("station.option.online")),
+        watch: bool = typer.Option(False, "--watch", help=text("station.option.watch")),
+        every_s: float = typer.Option(1.0, "--every", min=0.2, help=text("station.option.every")),
+        count: int = typer.Option(0, "--count", min=0, help=text("station.option.count")),
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
-            answer = api.get("/stations", feeder_id=feeder, status=status, online=online)
-            if as_json:
-                out.document(answer)
+            kind = {"vendor": vendor, "model": model, "firmware": firmware, "version": version}
+            read = partial(api.get, "/stations", feeder_id=feeder, site_id=site, status=status, online=online, **kind)
+            if watch:
+                _watch(text, out, read, every_s, count)
+            elif as_json:
+                out.document(read())
             else:
-                out.table(*_stations(text, answer))
+                out.table(*_stations(text, read()))
 
 
 def _stations(text: Text, answer: dict[str, Any]) -> tuple[list[Column], list[list[Cell]]]:
@@ -96,18 +134,11 @@ def _add_show(app: typer.Typer, text: Text) -> None:
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
-            station = api.get(f"/stations/{_path(station_id)}")
+            station = api.get(f"/stations/{path_segment(station_id)}")
             if as_json:
                 out.document(station)
             else:
                 _show(text, out, station)
-
-
-def _path(segment: str) -> str:
-    """One path segment, whatever was typed."""
-    from urllib.parse import quote
-
-    return quote(segment, safe="")
 
 
 def _show(text: Text, out: Output, station: dict[str, Any]) -> None:
@@ -191,43 +222,17 @@ def _profiles(text: Text, station: dict[str, Any]) -> tuple[list[Column], list[l
     return columns, rows
 
 
-def _add_watch(app: typer.Typer, text: Text) -> None:
-    @app.command("watch", help=text("station.watch.help"), epilog=example(text, "csms station watch CP-7 --every 2"))
-    def watch(
-        station_id: str | None = typer.Argument(None, help=text("station.option.id"), metavar="STATION"),
-        every_s: float = typer.Option(1.0, "--every", min=0.2, help=text("station.option.every")),
-        count: int = typer.Option(0, "--count", min=0, help=text("station.option.count")),
-        url: str = url_option(text),
-        as_json: bool = json_option(text),
-    ) -> None:
-        with work(text, url, as_json) as (api, out):
-            if as_json:
-                _watch_json(api, station_id, every_s, count)
-            else:
-                _watch_screen(api, out, station_id, every_s, count)
+def _watch(text: Text, out: Output, read: Callable[[], dict[str, Any]], every_s: float, count: int) -> None:
+    """Look again and again: a table that is drawn anew, or a document per line."""
+    if out.as_json:
+        import json
 
-
-def _read(api: ApiClient, station_id: str | None) -> dict[str, Any]:
-    """The list, also for one station, so that both are shown alike."""
-    if station_id is None:
-        answer: dict[str, Any] = api.get("/stations")
-        return answer
-    station = api.get(f"/stations/{_path(station_id)}", profiles=0)
-    return {"clock_time": station["last_seen_at"], "stations": [station]}
-
-
-def _watch_json(api: ApiClient, station_id: str | None, every_s: float, count: int) -> None:
-    """One JSON document per line and look."""
-    import json
-
-    for _ in _looks(every_s, count):
-        typer.echo(json.dumps(_read(api, station_id), ensure_ascii=False))
-
-
-def _watch_screen(api: ApiClient, out: Output, station_id: str | None, every_s: float, count: int) -> None:
+        for _ in _looks(every_s, count):
+            typer.echo(json.dumps(read(), ensure_ascii=False))
+        return
     with Live(console=out.console, auto_refresh=False, transient=False) as live:
         for _ in _looks(every_s, count):
-            columns, rows = _stations(out.text, _read(api, station_id))
+            columns, rows = _stations(text, read())
             lines = layout.table(columns, rows[: max(1, out.console.height - 3)], out.console.width)
             live.update(Group(*lines), refresh=True)
 
@@ -269,7 +274,7 @@ def _add_add(app: typer.Typer, text: Text) -> None:
             "evses": [{"evse_id": number, **nameplate} for number in range(1, evses + 1)],
         }
         with work(text, url, as_json) as (api, out):
-            station = api.put(f"/stations/{_path(station_id)}", body)
+            station = api.put(f"/stations/{path_segment(station_id)}", body)
             if as_json:
                 out.document(station)
             else:

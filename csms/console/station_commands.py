@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import typer
 
-from csms.console import units
+from csms.console import config_diff, units
 from csms.console.client import ApiClient
 from csms.console.layout import Column
 from csms.console.many import Ask, ask_all, chosen, report, stations_argument
@@ -230,6 +230,7 @@ def _config(text: Text) -> typer.Typer:
         values = dict(_setting(text, setting) for setting in settings)
         run(text, url, as_json, stations, command("set_variables", {"values": values}))
 
+    config_diff.add(app, text)
     return app
 
 

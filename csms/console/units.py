@@ -70,6 +70,16 @@ def duration(delay_s: float | None) -> str:
 _UNITS_S = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 
 
+def point_in_past(text: str, now: datetime) -> datetime:
+    """`now`, `90min`, `2h`, `1d` before `now`, or ISO 8601 (local when it names no zone); ValueError otherwise."""
+    if text == "now":
+        return now
+    number, unit = text.rstrip("abcdefghijklmnopqrstuvwxyz"), text.lstrip("0123456789.")
+    if number + unit == text and unit in _UNITS_S:
+        return now - timedelta(seconds=float(number) * _UNITS_S[unit])
+    return moment(text)
+
+
 def point_in_time(text: str, now: datetime) -> datetime:
     """`now`, `+90min`, `+2h`, `+1d`, or ISO 8601 (local when it names no zone); ValueError otherwise."""
     if text == "now":

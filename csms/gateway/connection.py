@@ -12,13 +12,13 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from csms.gateway.metrics import Metrics
-from csms.gateway.ports import StationPort
-from csms.gateway.socket import Socket
+from csms.gateway.ports import Note, StationPort, forget
+from csms.gateway.socket import Ending, Socket
 from csms.model.bounds import CALLS_QUEUED_MAX
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
@@ -35,7 +35,8 @@ from csms.model.errors import (
 )
 from csms.model.inbound import Inbound, Notice, Reply
 from csms.model.station import Protocol
-from csms.wire.calls import AnsweredCalls, Match, PendingCalls
+from csms.trace.notes import IN_CLEAN, OUT_CLEAN, Kind, event_text
+from csms.wire.calls import AnsweredCalls, Match, Outcome, PendingCalls
 from csms.wire.codec import Codec, Decoded
 from csms.wire.frames import (
     Call,
@@ -62,6 +63,7 @@ REFUSALS_TOLD_MAX = 16
 
 INTERNAL_ERROR = 1011
 BOOT = "BootNotification"
+UNASKED = Outcome(Match.UNKNOWN)
 
 
 class Shared:
@@ -76,9 +78,11 @@ class Shared:
         call_timeout_s: float,
         left: Callable[[Connection], None],
         version_of: Callable[[Call], Protocol | None],
+        note: Note = forget,
     ) -> None:
         self.stations, self.clock, self.metrics = stations, clock, metrics
         self.new_id, self.call_timeout_s, self.left, self.version_of = new_id, call_timeout_s, left, version_of
+        self.note = note
         self.tasks: set[asyncio.Task[None]] = set()
 
 
@@ -96,6 +100,7 @@ class Connection:
         "_inbox",
         "_lost",
         "_metrics",
+        "_note",
         "_pending",
         "_refused",
         "_shared",
@@ -115,6 +120,7 @@ class Connection:
         self.last_frame_at = self.since
         self._socket, self._codec, self._shared = socket, codec, shared
         self._stations, self._clock, self._metrics = shared.stations, shared.clock, shared.metrics
+        self._note = shared.note
         self._pending: PendingCalls | None = None
         self._answered: AnsweredCalls | None = None
         self._answer: asyncio.Future[dict[str, Any]] | None = None
@@ -137,33 +143,44 @@ class Connection:
 
     def start(self) -> None:
         """Make the connection known to the station room; then its calls are handled."""
+        text = event_text(peer=self.peer, protocol=self.protocol.value)
+        self._note(self.station_id, Kind.OPENED, "", text, self._clock.unix_s())
         self._work()
 
     def received(self, data: bytes) -> None:
         """One frame: an answer goes to whoever waits, a call into the inbox."""
-        self.last_frame_at = self._clock.now()
+        at_s = self._clock.unix_s()
+        self.last_frame_at = datetime.fromtimestamp(at_s, UTC)
         self._metrics.add("frames_in")
         hot = self._codec.decode_hot(data, self.last_frame_at)
         if hot is not None:
+            self._note(self.station_id, IN_CLEAN, hot.action, data, at_s)
             if not self._taken(hot):
                 self._keep(hot)
             return
         try:
             frame = decode(data, self.protocol)
         except FrameError as fault:
+            self._note(self.station_id, Kind.UNREADABLE, "", data, at_s)
             self._refuse_frame(fault)
             return
         if isinstance(frame, Call | Send):
+            self._note(self.station_id, Kind.IN, frame.action, data, at_s)
             self._keep(frame)
         elif isinstance(frame, ResultError):
+            self._note(self.station_id, Kind.IN, "", data, at_s)
             self._answer_refused(frame)
         else:
-            self._resolve(frame)
+            action = self._resolve(frame)
+            self._note(self.station_id, Kind.IN, action, data, at_s)
 
-    def closed(self, clean: bool) -> None:
+    def closed(self, ending: Ending) -> None:
         """The socket is gone; what was read is still handled: its effects are never left half done."""
-        if not clean:
+        if not ending.clean:
             self._metrics.add("connections_cut")
+        by = "station" if ending.by_peer else "server"
+        text = event_text(code=ending.code, reason=ending.reason, by=by)
+        self._note(self.station_id, Kind.CLOSED, "", text, self._clock.unix_s())
         self.lose()
         self._gone = True
         self._work()
@@ -222,11 +239,14 @@ class Connection:
         self._metrics.add("commands_sent")
         try:
             async with asyncio.timeout(self._clock.wall_s(timeout_s)):
-                self._socket.send(encode_call(call))
+                text = encode_call(call)
+                self._socket.send(text)
+                self._note(self.station_id, Kind.OUT, action, text, self._clock.unix_s())
                 await self._socket.drain()
                 answer = await self._answer
         except TimeoutError:
             self._metrics.add("command_timeouts")
+            self._note(self.station_id, Kind.SILENT, action, event_text(waited_s=timeout_s), self._clock.unix_s())
             raise CallTimeout(f"no answer to {action} within {timeout_s:g} s") from None
         finally:
             self._answer = None
@@ -239,6 +259,7 @@ class Connection:
 
     def _refuse_frame(self, fault: FrameError) -> None:
         self._metrics.add("frames_bad")
+        self._stations.misheard(self.station_id)
         if fault.is_reply:
             self._resolve(fault)
         answer = answer_to_bad_frame(self.protocol, fault)
@@ -251,20 +272,14 @@ class Connection:
         facts = {"station": self.station_id, "id": refusal.unique_id, "code": refusal.code}
         log.warning("answer_refused_by_station: %s", refusal.description, extra=facts)
 
-    def _resolve(self, answer: Result | Error | FrameError) -> None:
-        match = self._pending.resolve(answer).match if self._pending is not None else Match.UNKNOWN
-        if match is not Match.ANSWERED:
-            self._metrics.add("answers_late" if match is Match.LATE else "answers_unasked")
-            return
-        waiting = self._answer
-        if waiting is None or waiting.done():
-            return
-        if isinstance(answer, Result):
-            waiting.set_result(answer.payload)
-        elif isinstance(answer, Error):
-            waiting.set_exception(CallRefused(answer.code, answer.description))
-        else:
-            waiting.set_exception(PeerError(answer.code, answer.description))
+    def _resolve(self, answer: Result | Error | FrameError) -> str:
+        """Hand an answer to whoever waits for it; the action of the call that it answers, "" when nobody asked."""
+        outcome = self._pending.resolve(answer) if self._pending is not None else UNASKED
+        if outcome.match is not Match.ANSWERED:
+            self._metrics.add("answers_late" if outcome.match is Match.LATE else "answers_unasked")
+        elif self._answer is not None and not self._answer.done():
+            _settle(self._answer, answer)
+        return outcome.call.action if outcome.call is not None else ""
 
     def _taken(self, call: HotCall) -> bool:
         """Whether a frequent call could be handled right away: when no other waits or is at work."""
@@ -283,10 +298,10 @@ class Connection:
         """A call that was handled right away is durable, or it failed."""
         self._at_once -= 1
         if isinstance(outcome, Exception):
-            self._reply(self._own_fault(call, outcome))
+            self._reply(self._own_fault(call, outcome), call.action)
             return
         self._metrics.call(call.action, "answered")
-        self._reply(self._codec.answer(call.unique_id, call.action, outcome))
+        self._reply(self._codec.answer(call.unique_id, call.action, outcome), call.action, OUT_CLEAN)
 
     def _keep(self, call: Call | HotCall | Send) -> None:
         """Put a call into the inbox; when that is full the station has to wait."""
@@ -325,7 +340,7 @@ class Connection:
             if isinstance(call, Send):
                 await self._hear(call)
             else:
-                self._reply(self._known(call) or await self._handle(call))
+                self._reply(self._known(call) or await self._handle(call), call.action)
             await self._socket.drain()
             if len(self._inbox) == MESSAGES_WAITING_MAX // 2:
                 self._socket.resume_reading()
@@ -417,8 +432,19 @@ class Connection:
         level = logging.DEBUG if outage else logging.ERROR  # the store tells of an outage once, not for every message
         log.log(level, "message_failed", extra=facts, exc_info=trace)
 
-    def _reply(self, text: str) -> None:
+    def _reply(self, text: str, action: str = "", kind: int = Kind.OUT) -> None:
         try:
             self._socket.send(text)
         except ConnectionLost:
             self._metrics.add("answers_undelivered")
+            return
+        self._note(self.station_id, kind, action, text, self._clock.unix_s())
+
+
+def _settle(waiting: asyncio.Future[dict[str, Any]], answer: Result | Error | FrameError) -> None:
+    if isinstance(answer, Result):
+        waiting.set_result(answer.payload)
+    elif isinstance(answer, Error):
+        waiting.set_exception(CallRefused(answer.code, answer.description))
+    else:
+        waiting.set_exception(PeerError(answer.code, answer.description))

@@ -93,9 +93,10 @@ class Listener:
         if len(self._asking) == 1:
             self.loop.call_soon(self._answer_some)
 
-    def broken(self, wire: Wire, fault: str) -> None:
+    def broken(self, wire: Wire, fault: str, path: str = "") -> None:
         """A handshake that is none: a port scan, a browser, wrong headers. One line each."""
         self.count("handshakes_broken")
+        self.doorman.broken(wire.peer, path, fault)
         log.warning("handshake_broken: %s", fault[:200], extra={"peer": wire.peer})
 
     def _answer_some(self) -> None:

@@ -10,6 +10,13 @@ from csms.model.errors import CsmsError
 from csms.model.inbound import Inbound, Reply
 from csms.station.ports import Link
 
+Note = Callable[[str, int, str, str | bytes, float], None]
+"""Keeps one frame or event: station, kind (csms.trace.notes), action, text, Unix time in seconds. Never waits."""
+
+
+def forget(station_id: str, kind: int, action: str, text: str | bytes, at_s: float) -> None:
+    """A `Note` that keeps nothing."""
+
 
 class StationPort(Protocol):
     """Takes messages of stations; knows who may connect."""
@@ -35,4 +42,8 @@ class StationPort(Protocol):
     ) -> bool:
         """Handle a frequent message without a task; `done` is called, perhaps at once, when it is durable. False:
         nothing was done, use `receive`."""
+        ...
+
+    def misheard(self, station_id: str) -> None:
+        """A frame of it could not be read."""
         ...

@@ -20,12 +20,14 @@ from csms import ocpp16, ocpp21, ocpp201
 from csms.gateway.connection import Connection, Shared
 from csms.gateway.listener import Listener
 from csms.gateway.metrics import Metrics
-from csms.gateway.ports import StationPort
+from csms.gateway.ports import Note, StationPort, forget
 from csms.gateway.registry import Registry
 from csms.gateway.socket import Limits, Refusal, Socket
 from csms.model.clock import Clock
 from csms.model.errors import PeerError
+from csms.model.ids import is_station_id
 from csms.model.station import Protocol
+from csms.trace.notes import Kind, event_text
 from csms.wire.codec import Codec
 from csms.wire.frames import Call
 from csms.wire.handshake import choose_subprotocol, station_id_from_path
@@ -71,6 +73,7 @@ class Gateway:
         *,
         tls: ssl.SSLContext | None = None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        note: Note = forget,
     ) -> None:
         self._settings, self._stations, self._tls = settings, stations, tls
         spoken = (translator(settings.zone) for translator in TRANSLATORS)
@@ -78,9 +81,9 @@ class Gateway:
         self._registry = Registry()
         self._listener: Listener | None = None
         self.metrics = Metrics()
-        self._shared = Shared(
-            stations, clock, self.metrics, new_id, settings.call_timeout_s, self._registry.drop, self._version_of
-        )
+        self._clock, self._note = clock, note
+        left, version_of = self._registry.drop, self._version_of
+        self._shared = Shared(stations, clock, self.metrics, new_id, settings.call_timeout_s, left, version_of, note)
 
     async def start(self) -> int:
         """Listen; returns the port. Raises OSError when it is taken."""
@@ -144,7 +147,21 @@ class Gateway:
     def _refuse(self, peer: str, status: HTTPStatus, code: str, who: str, text: str) -> Refusal:
         self.metrics.add(f"handshakes_{code}")
         log.info("handshake_refused", extra={"code": code, "who": who, "peer": peer})
+        self._note_refusal(who, code, peer, status=status.value)
         return Refusal(status, text)
+
+    def _note_refusal(self, who: str, code: str, peer: str, **facts: object) -> None:
+        """`who`: a station id; of a path that names none, the path is a fact beside it."""
+        known = is_station_id(who)
+        facts |= {} if known else {"path": who}
+        text = event_text(code=code, peer=peer, **facts)
+        self._note(who if known else "", Kind.REFUSED, "", text, self._clock.unix_s())
+
+    def broken(self, peer: str, path: str, fault: str) -> None:
+        """See `Doorman.broken`; what never asked for anything is no station's and not noted."""
+        if path:
+            station_id = station_id_from_path(path, self._settings.prefix)
+            self._note_refusal(station_id or path[:100], "handshake_broken", peer, fault=fault[:200])
 
     def select(self, offered: Sequence[str]) -> str | None:
         """None leads to a handshake without the header and a close at once (OCPP-J 1.6 3.1.2, 2.0.1 part 4 3.1.2)."""
@@ -159,6 +176,8 @@ class Gateway:
             self.metrics.add("handshakes_no_common_version")
             log.info("no_common_version", extra={"station": station_id, "peer": socket.peer})
             spoken = ", ".join(version.value for version in self._codecs)
+            offered = request.headers.get_all("Sec-WebSocket-Protocol")
+            self._note_refusal(station_id or request.path[:100], "no_common_version", socket.peer, offered=offered)
             socket.close(NO_COMMON_VERSION, f"no common subprotocol; spoken here: {spoken}")
             return None
         connection = Connection(socket, station_id, self._codecs[protocol], self._shared)

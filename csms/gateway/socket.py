@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from websockets.http11 import Request
 
@@ -29,6 +29,17 @@ class Phase(Enum):
     GONE = auto()
 
 
+class Ending(NamedTuple):
+    """How a connection ended: the close code (1006 without a close frame) and the reason that was given, by the peer
+    or by us; `clean`: both sides said so, with 1000 or 1001.
+    """
+
+    clean: bool
+    code: int = 1006
+    reason: str = ""
+    by_peer: bool = True
+
+
 class Owner(Protocol):
     """Who is told what happens on an open socket. Neither call may wait."""
 
@@ -36,8 +47,8 @@ class Owner(Protocol):
         """A complete message; the bytes of a text are valid UTF-8, those of a binary message are as they came."""
         ...
 
-    def closed(self, clean: bool) -> None:
-        """The connection is gone, once; `clean`: both sides said so, with 1000 or 1001."""
+    def closed(self, ending: Ending) -> None:
+        """The connection is gone, once."""
         ...
 
 
@@ -101,6 +112,10 @@ class Doorman(Protocol):
 
     def judge(self, request: Request, peer: str) -> Refusal | None:
         """None admits the request."""
+        ...
+
+    def broken(self, peer: str, path: str, fault: str) -> None:
+        """A handshake was none; `path` as far as it could be read."""
         ...
 
     def select(self, offered: Sequence[str]) -> str | None:

@@ -20,7 +20,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from csms.gateway.framing import HEADER_BYTES_MIN, PING, PONG_HEAD, TEXT_HEAD, apply_mask, bounds, is_utf8, text_frame
-from csms.gateway.socket import Owner, Phase
+from csms.gateway.socket import Ending, Owner, Phase
 from csms.model.errors import ConnectionLost
 
 if TYPE_CHECKING:
@@ -188,19 +188,22 @@ class Wire(asyncio.Protocol):
         if before in (Phase.ASKING, Phase.WAITING):
             self._house.broken(self, "the peer left in the handshake")
         owner, self._owner = self._owner, None
-        clean = self._ended_well()
+        ending = self._ending()
         self._rest = self._parts = self._rare = None
         self._house.went(self)
         if self._gone is not None:
             self._gone.set()
         if owner is not None:
-            owner.closed(clean)
+            owner.closed(ending)
 
-    def _ended_well(self) -> bool:
+    def _ending(self) -> Ending:
         if self._rare is None:
-            return False
+            return Ending(clean=False)
         self._rare.receive_eof()
-        return isinstance(self._rare.close_exc, ConnectionClosedOK)
+        closed = self._rare.close_exc
+        first = closed.rcvd if closed.rcvd_then_sent or closed.sent is None else closed.sent
+        clean = isinstance(closed, ConnectionClosedOK)
+        return Ending(clean, first.code, first.reason, first is closed.rcvd) if first is not None else Ending(clean)
 
     def _collect(self, data: bytes) -> None:
         """Wait for the whole head of the request; then the house decides when it is looked at."""
@@ -240,7 +243,7 @@ class Wire(asyncio.Protocol):
         response = protocol.reject(refusal.status, refusal.text) if refusal else protocol.accept(request)
         protocol.send_response(response)
         if protocol.handshake_exc is not None:
-            self._house.broken(self, str(protocol.handshake_exc))
+            self._house.broken(self, str(protocol.handshake_exc), request.path)
         opened = protocol.state is State.OPEN
         if opened:
             self._phase = OPEN

@@ -24,6 +24,10 @@ class Clock(Protocol):
         """The present moment, UTC-aware."""
         ...
 
+    def unix_s(self) -> float:
+        """The present moment as seconds since 1970, UTC: what `now` tells, at a fifth of its cost."""
+        ...
+
     def monotonic_s(self) -> float:
         """Seconds that never step back, in the clock's own scale."""
         ...
@@ -54,6 +58,10 @@ class ScaledClock:
         """The present moment of this clock, UTC-aware."""
         elapsed_s = (time.time() - self.anchor_wall_s) * self.speed
         return datetime.fromtimestamp(self._anchor_unix_s + elapsed_s, UTC)
+
+    def unix_s(self) -> float:
+        """The same as seconds since 1970."""
+        return self._anchor_unix_s + (time.time() - self.anchor_wall_s) * self.speed
 
     def monotonic_s(self) -> float:
         """Monotonic seconds in the scale of this clock."""
@@ -99,6 +107,10 @@ class ManualClock:
     def now(self) -> datetime:
         """The moment that was set."""
         return self.time
+
+    def unix_s(self) -> float:
+        """The same as seconds since 1970."""
+        return self.time.timestamp()
 
     def monotonic_s(self) -> float:
         """Seconds advanced so far."""

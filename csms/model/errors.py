@@ -97,6 +97,12 @@ class NotInThisVersion(CsmsError):
     code = "not_in_this_version"
 
 
+class TokenRefused(CsmsError):
+    """The token may not do this: it is unknown, blocked or expired."""
+
+    code = "token_refused"
+
+
 class StoreUnavailable(CsmsError):
     """The database did not take the change; nothing was acknowledged."""
 

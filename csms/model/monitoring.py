@@ -103,7 +103,7 @@ class MonitoringReport(Inbound, frozen=True):
 
 class StationEvent(Struct, frozen=True):
     """Something happened to a variable. `trigger` is Alerting, Delta or Periodic; `origin` says what kind of monitor
-    found it; `cleared` ends an alert.
+    found it; `cleared` ends an alert. Only 2.1 stations tell the `severity`.
     """
 
     event_id: int
@@ -118,6 +118,7 @@ class StationEvent(Struct, frozen=True):
     tech_code: str = ""
     tech_info: str = ""
     origin: str = ""
+    severity: int | None = None
 
 
 class EventReport(Inbound, frozen=True):

@@ -18,14 +18,16 @@ class SigningUse(StrEnum):
 
     STATION = "ChargingStationCertificate"
     V2G = "V2GCertificate"
+    V2G_20 = "V2G20Certificate"
     EVERYTHING = ""
 
 
 class SignCertificate(Inbound, frozen=True):
-    """A certificate signing request, PEM (A02, A03)."""
+    """A certificate signing request, PEM (A02, A03). `request_id` (2.1) goes back with the certificate."""
 
     request_pem: str
     use: SigningUse = SigningUse.EVERYTHING
+    request_id: int | None = None
 
 
 class SignCertificateReply(Reply, frozen=True):
@@ -47,6 +49,7 @@ class SendCertificate(Command, frozen=True):
 
     chain: Annotated[str, Meta(min_length=1, max_length=10_000)]
     use: SigningUse = SigningUse.EVERYTHING
+    request_id: int | None = None
 
 
 class SetPassword(Command, frozen=True):

@@ -77,12 +77,12 @@ _FIGURES = ("limit", "discharge_limit", "setpoint", "setpoint_reactive")
 _ALLOWED: dict[OperationMode, tuple[str, ...]] = {
     OperationMode.CHARGING_ONLY: ("limit",),
     OperationMode.CENTRAL_SETPOINT: ("setpoint", "setpoint_reactive"),
-    OperationMode.CENTRAL_FREQUENCY: ("limit", "discharge_limit", "setpoint"),
+    OperationMode.CENTRAL_FREQUENCY: ("setpoint",),
     OperationMode.EXTERNAL_SETPOINT: ("limit", "discharge_limit"),
     OperationMode.LOCAL_LOAD_BALANCING: ("limit", "discharge_limit"),
 }
-"""The figures that go with each mode (2.1 block Q, section 2.2; Q02.FR.02, Q03.FR.02, Q09.FR.05); none elsewhere
-(Q08.FR.01, Q10.FR.01)."""
+"""The figures that go with each mode (2.1 block Q, section 2.2; Q02.FR.02, Q03.FR.02, Q07.FR.03, Q09.FR.05); none
+elsewhere (Q08.FR.01, Q10.FR.01)."""
 _NEEDED = {
     OperationMode.CHARGING_ONLY: "limit",
     OperationMode.CENTRAL_SETPOINT: "setpoint",
@@ -116,10 +116,6 @@ class V2xPeriod(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         needed = _NEEDED.get(self.mode)
         if needed and getattr(self, needed) is None:
             raise ValueError(f"{self.mode} needs {needed}")
-        low = self.discharge_limit if self.discharge_limit is not None else -1e9
-        high = self.limit if self.limit is not None else 1e9
-        if self.setpoint is not None and not low <= self.setpoint <= high:
-            raise ValueError("the setpoint lies between discharge_limit and limit")
 
 
 class V2xProfile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -153,7 +149,7 @@ class V2xProfile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return self.kind == "Dynamic"
 
     def __post_init__(self) -> None:
-        """Raises ValueError for a profile that no station may get (K28.FR.01, K28.FR.02, K28.FR.04)."""
+        """Raises ValueError for a profile that no station may get (K28.FR.01, K28.FR.02, K28.FR.04, Q07.FR.02)."""
         starts = [period.start_s for period in self.periods]
         if starts[:1] != [0] or starts != sorted(set(starts)):
             raise ValueError("periods start at 0 and rise")
@@ -161,6 +157,8 @@ class V2xProfile(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise ValueError("a dynamic profile has one period")
         if self.update_interval_s is not None and not self.dynamic:
             raise ValueError("only a dynamic profile is updated")
+        if not self.dynamic and any(period.mode is OperationMode.CENTRAL_FREQUENCY for period in self.periods):
+            raise ValueError("CentralFrequency is for dynamic profiles")
         if (self.purpose == "TxProfile") != (self.transaction_id is not None):
             raise ValueError("a TxProfile, and only it, names its transaction")
         if self.unit is not RateUnit.W and any(p.frequency_curve or p.signal_curve for p in self.periods):

@@ -70,6 +70,7 @@ def _event(entry: Mapping[str, Any], zone: tzinfo) -> StationEvent:
         text(entry, "techCode"),
         text(entry, "techInfo"),
         text(entry, "eventNotificationType"),
+        optional_number(entry, "severity"),
     )
 
 

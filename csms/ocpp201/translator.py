@@ -6,6 +6,7 @@ from datetime import UTC, tzinfo
 
 from csms.model.station import Protocol
 from csms.ocpp201 import (
+    availability,
     calls,
     certificates,
     commands,
@@ -34,6 +35,7 @@ BLOCKS = (
     device.BLOCK,
     monitoring.BLOCK,
     id_tokens.BLOCK,
+    availability.BLOCK,
     reservation.BLOCK,
     display.BLOCK,
     cost.BLOCK,

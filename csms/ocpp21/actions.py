@@ -7,12 +7,8 @@ from collections.abc import Mapping
 from csms.ocpp201.actions import OUTGOING as OUTGOING_201
 from csms.wire.translator import Payload
 
-NOTICES: Mapping[str, Payload] = {
-    "NotifyEVChargingNeeds": {"status": "NoChargingProfile"},
-    "NotifySettlement": {},
-}
-"""Messages that are kept and have no other effect. Of a car's needs only Rejected would say that the energy transfer
-is not possible, and end the session (Q01.FR.04): no profile comes because of them, that is all (K18.FR.04)."""
+NOTICES: Mapping[str, Payload] = {"NotifySettlement": {}}
+"""Messages that are kept and have no other effect."""
 
 OUTGOING = OUTGOING_201 | {
     "AFRRSignal",

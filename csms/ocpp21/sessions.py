@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any
 
 from msgspec import structs
 
-from csms.model.charging_profile import CompositeSchedule
 from csms.model.command import Command, CommandResult, GetCompositeSchedule, Reset, Trigger
 from csms.model.errors import NotInThisVersion
+from csms.model.smart_charging import EvSchedule, ExternalLimitSet
 from csms.model.v2x import TransactionTerms
 from csms.ocpp21.actions import NOTICES
 from csms.ocpp201 import commands as commands_201
-from csms.wire.block import Block, Calls, WriteCommand, plain_result
+from csms.ocpp201 import results, smart_charging
+from csms.wire.block import Block, Calls, WriteCommand
 from csms.wire.meter_values import parse_number
 from csms.wire.reading import items, section, text
-from csms.wire.schedules import UNKNOWN, read_composite
 from csms.wire.translator import Payload
 
+COMPOSITE_201 = results.RESULTS[GetCompositeSchedule]
+LIMIT_201 = smart_charging.BLOCK.calls["NotifyChargingLimit"]
+EV_SCHEDULE_201 = smart_charging.BLOCK.calls["NotifyEVChargingSchedule"]
 CUSTOM_TRIGGER_LENGTH_MAX = 50
 _LIMITS = ("limit", "limit_L2", "limit_L3")
 _SETPOINTS = ("setpoint", "setpoint_L2", "setpoint_L3")
@@ -62,21 +64,24 @@ def _trigger(command: Trigger) -> Calls:
 
 
 def _composite(command: GetCompositeSchedule, answers: Sequence[Payload], zone: tzinfo) -> CommandResult:
-    plain = plain_result(answers)
-    return replace(plain, composite=_schedule(plain.payload, zone))
+    return COMPOSITE_201(command, [_with_limits(answer, "schedule") for answer in answers], zone)
 
 
-def _schedule(answer: Mapping[str, Any], zone: tzinfo) -> CompositeSchedule | None:
-    if answer.get("status") != "Accepted":
-        return None
-    schedule = section(answer, "schedule")
-    if not schedule:
-        return UNKNOWN
-    of_current = schedule.get("chargingRateUnit") == "A"
-    periods = [{**period, "limit": _most(period, of_current)} for period in items(schedule, "chargingSchedulePeriod")]
-    whole = len(periods) == len(schedule.get("chargingSchedulePeriod") or ())
-    shown = {**schedule, "chargingSchedulePeriod": periods} if whole else schedule
-    return read_composite(shown, schedule.get("scheduleStart"), zone)
+def _with_limits(payload: Payload, name: str) -> Payload:
+    """The schedule under `name`, or the schedules there, with a limit in each period, as 2.0.1 has them."""
+    told = payload.get(name)
+    if isinstance(told, list):
+        return {**payload, name: [_limited(entry) if isinstance(entry, dict) else entry for entry in told]}
+    return {**payload, name: _limited(told)} if isinstance(told, dict) else payload
+
+
+def _limited(schedule: Payload) -> Payload:
+    periods = schedule.get("chargingSchedulePeriod")
+    if not isinstance(periods, list):
+        return schedule
+    unit = schedule.get("chargingRateUnit")
+    limited = [{**p, "limit": _most(p, unit == "A")} if isinstance(p, dict) else p for p in periods]
+    return {**schedule, "chargingSchedulePeriod": limited}
 
 
 def _most(period: Mapping[str, Any], of_current: bool) -> object:
@@ -84,24 +89,43 @@ def _most(period: Mapping[str, Any], of_current: bool) -> object:
 
     Without a limit the setpoint says it; a car that stands idle or only discharges takes nothing.
     """
-    told = [parse_number(period[name]) for name in _LIMITS if name in period]
-    phases = [limit for limit in told if limit is not None]
-    if phases and len(phases) == len(told):
-        return max(phases) if of_current else sum(phases)
-    if told:
-        return None
+    limits = [period[name] for name in _LIMITS if name in period]
+    if len(limits) == 1:
+        return limits[0]
+    if limits:
+        return _together(limits, of_current)
     if period.get("operationMode") == "Idle":
         return 0.0
-    setpoints = [parse_number(period[name]) for name in _SETPOINTS if name in period]
-    wanted = [max(0.0, point) for point in setpoints if point is not None]
-    if not wanted or len(wanted) != len(setpoints):
+    setpoints = [period[name] for name in _SETPOINTS if name in period]
+    most = _together(setpoints, of_current)
+    return None if most is None else max(0.0, most)
+
+
+def _together(told: Sequence[object], of_current: bool) -> float | None:
+    """None when a figure is missing or no number: then nobody knows."""
+    figures = [figure for figure in map(parse_number, told) if figure is not None]
+    if not figures or len(figures) != len(told):
         return None
-    return max(wanted) if of_current else sum(wanted)
+    return max(figures) if of_current else sum(figures)
+
+
+def _limit_set(payload: Payload, received_at: datetime, zone: tzinfo) -> ExternalLimitSet:
+    """Kept as it came, read as 2.0.1 has it."""
+    message = LIMIT_201(_with_limits(payload, "chargingSchedule"), received_at, zone)
+    assert isinstance(message, ExternalLimitSet)
+    return structs.replace(message, content=tuple(items(payload, "chargingSchedule")))
+
+
+def _ev_schedule(payload: Payload, received_at: datetime, zone: tzinfo) -> EvSchedule:
+    message = EV_SCHEDULE_201(_with_limits(payload, "chargingSchedule"), received_at, zone)
+    assert isinstance(message, EvSchedule)
+    return structs.replace(message, content=payload)
 
 
 COMMANDS: Mapping[type[Command], WriteCommand] = {Reset: _reset, Trigger: _trigger}
 
 BLOCK = Block(
+    calls={"NotifyChargingLimit": _limit_set, "NotifyEVChargingSchedule": _ev_schedule},
     commands=COMMANDS,
     results={GetCompositeSchedule: _composite},
     notices=NOTICES,

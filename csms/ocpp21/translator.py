@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, tzinfo
 
 from csms.model.station import Protocol
-from csms.ocpp21 import battery_swap, certificates, der, payments, sessions, streams, tariffs, v2x
+from csms.ocpp21 import battery_swap, certificates, der, payments, security, sessions, streams, tariffs, v2x
 from csms.ocpp21.actions import OUTGOING
 from csms.ocpp21.hot import HOT
 from csms.ocpp201.translator import BLOCKS as BLOCKS_201
@@ -21,6 +21,7 @@ BLOCKS = (
     battery_swap.BLOCK,
     payments.BLOCK,
     certificates.BLOCK,
+    security.BLOCK,
 )
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
+from typing import Any
 
+from msgspec import structs
+
+from csms.model.smart_charging import ChargingNeeds, ChargingNeedsReply
 from csms.model.v2x import (
     AllowEnergyTransfer,
     PriorityCharging,
@@ -17,9 +21,11 @@ from csms.model.v2x import (
     V2xNeeds,
     V2xProfile,
 )
+from csms.ocpp201 import smart_charging
 from csms.wire.block import Block, Calls
+from csms.wire.meter_values import parse_number
 from csms.wire.naming import Names, written
-from csms.wire.reading import number, optional_number, section, text
+from csms.wire.reading import NUMBER_MAX, number, optional_number, section, text
 from csms.wire.times import format_time, parse_time
 from csms.wire.translator import Payload
 
@@ -42,6 +48,8 @@ FIGURES: Names = {
     )
     for phase in ("L2", "L3")
 }
+_CHARGE_POWERS = ("maxChargePower", "maxChargePower_L2", "maxChargePower_L3")
+NEEDS_201 = smart_charging.BLOCK.calls["NotifyEVChargingNeeds"]
 _V2X_MEMBERS = ("v2xChargingParameters", "derChargingParameters", "evEnergyOffer", "availableEnergyTransfer")
 
 
@@ -111,6 +119,48 @@ def _priority(payload: Payload, received_at: datetime, zone: tzinfo) -> Priority
     return PriorityCharging(text(payload, "transactionId"), payload.get("activated") is True)
 
 
+def _charging_needs(payload: Payload, received_at: datetime, zone: tzinfo) -> ChargingNeeds:
+    """As in 2.0.1, where figures are whole numbers; a car that can do both ways tells them in another place."""
+    wanted = section(payload, "chargingNeeds")
+    kinds = {name: _whole(section(wanted, name)) for name in ("acChargingParameters", "dcChargingParameters")}
+    message = NEEDS_201({**payload, "chargingNeeds": {**wanted, **kinds}}, received_at, zone)
+    assert isinstance(message, ChargingNeeds)
+    v2x, told = section(wanted, "v2xChargingParameters"), message.needs
+    energy_wh = _first(v2x, "evTargetEnergyRequest", "evMaxEnergyRequest")
+    power_w = [parse_number(v2x[name]) for name in _CHARGE_POWERS if name in v2x]
+    needs = structs.replace(
+        told,
+        energy_wh=told.energy_wh if told.energy_wh is not None else energy_wh,
+        power_max_w=told.power_max_w if told.power_max_w is not None else _sum(power_w),
+        current_max_a=told.current_max_a if told.current_max_a is not None else _first(v2x, "maxChargeCurrent"),
+    )
+    return structs.replace(message, needs=needs)
+
+
+def _whole(figures: Mapping[str, Any]) -> Payload:
+    return {name: round(value) if _is_figure(value) else value for name, value in figures.items()}
+
+
+def _is_figure(value: object) -> bool:
+    return isinstance(value, float) and abs(value) <= NUMBER_MAX
+
+
+def _first(figures: Mapping[str, Any], *names: str) -> float | None:
+    """The first figure that is told; one below zero asks the car to give, not to take."""
+    told = (parse_number(figures.get(name)) for name in names)
+    return next((max(0.0, figure) for figure in told if figure is not None), None)
+
+
+def _sum(figures: Sequence[float | None]) -> float | None:
+    told = [figure for figure in figures if figure is not None]
+    return max(0.0, sum(told)) if told else None
+
+
+def _needs_answer(reply: ChargingNeedsReply) -> Payload:
+    """Rejected would say that the energy transfer is not possible, and end the session (Q01.FR.04, K18.FR.04)."""
+    return {"status": "NoChargingProfile" if reply.status == "Rejected" else reply.status}
+
+
 def _needs(payload: Payload, received_at: datetime, zone: tzinfo) -> Sequence[V2xNeeds]:
     """What goes beyond charging; what a car wants to be charged is said as in 2.0.1."""
     needs = section(payload, "chargingNeeds")
@@ -122,8 +172,12 @@ def _needs(payload: Payload, received_at: datetime, zone: tzinfo) -> Sequence[V2
 
 
 BLOCK = Block(
-    calls={"PullDynamicScheduleUpdate": _pull, "NotifyPriorityCharging": _priority},
-    replies={PullScheduleReply: _pulled},
+    calls={
+        "PullDynamicScheduleUpdate": _pull,
+        "NotifyPriorityCharging": _priority,
+        "NotifyEVChargingNeeds": _charging_needs,
+    },
+    replies={PullScheduleReply: _pulled, ChargingNeedsReply: _needs_answer},
     commands={
         SetV2xProfile: _set_profile,
         UpdateDynamicSchedule: _update,

@@ -60,7 +60,7 @@ class LocalAuthority:
         return _pem((await self._root(use)).certificate)
 
     async def _root(self, use: SigningUse) -> _Root:
-        name = "v2g" if use is SigningUse.V2G else "station"
+        name = "v2g" if use in (SigningUse.V2G, SigningUse.V2G_20) else "station"
         async with self._making:
             if name not in self._roots:
                 self._roots[name] = await asyncio.to_thread(self._open, name)

@@ -15,15 +15,19 @@ from csms.model.event import ConnectorChanged
 from csms.model.ids import ConnectorRef
 from csms.model.inbound import Acknowledged, StatusReport
 from csms.model.station import ConnectorStatus
+from csms.station import operations
 from csms.station.context import EVSE_ID_MAX, Handlers, Performers, Send, StationContext
 from csms.station.state import EvseState, StationState
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import StateChange, WantedAvailability
+from csms.store.station_tables import WantedAvailability
 
 AGAIN_S = 600.0
 """How long a station has to do what is wanted before it is asked again."""
+
+KEPT_ANSWERS = ("Accepted", "Scheduled", operations.UNANSWERED)
+"""Answers after which a wish stays; after others the operator knows that it will not be."""
 
 SETTLE_S = 30.0
 """How long after a connection a station tells its states before they are compared with what is wanted."""
@@ -77,20 +81,21 @@ def _changed(context: StationContext, station_id: str, message: StatusReport, re
         return []
     session = evse.session if evse is not None else None
     at = context.event_time(message.time, received_at)
-    row = StateChange(
-        station_id=station_id,
-        evse_id=message.evse_id,
-        connector_id=message.connector_id,
+    changed = changes.add_state_change(
+        station_id,
+        message.evse_id,
+        message.connector_id,
         session_id=session.session_id if session and message.status in _CHARGING_STATES else None,
         state=message.status,
         error_code=message.error_code,
         at=at,
         received_at=received_at,
     )
-    return [changes.add_row(row)]
+    return [changed]
 
 
 def _apply(context: StationContext, station_id: str, message: StatusReport, received_at: datetime) -> None:
+    context.stations[station_id].manners.told_time(message.time, received_at)
     evse = context.evse(station_id, message.evse_id)
     if evse is None:
         context.stations[station_id].status = message.status
@@ -122,9 +127,11 @@ async def change(context: StationContext, station_id: str, command: ChangeAvaila
     )
     await context.store.writer.commit([changes.put_row(row)])
     context.wanted[_key(row)] = row
-    result = await _ask(context, row, command, send)
-    if result.status == "Rejected":
-        await _drop(context, row)
+    try:
+        result = await _ask(context, row, command, send)
+    finally:
+        if row.answer not in KEPT_ANSWERS:
+            await _drop(context, row)
     return result
 
 
@@ -133,8 +140,8 @@ async def _ask(
 ) -> CommandResult:
     try:
         result = await send(command)
-    except (CsmsError, PeerError):
-        await _answered(context, row, "unanswered")
+    except (CsmsError, PeerError) as fault:
+        await _answered(context, row, operations.outcome(fault))
         raise
     await _answered(context, row, result.status)
     if row.operative and result.accepted:

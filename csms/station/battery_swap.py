@@ -8,8 +8,11 @@ import msgspec
 
 from csms.model.battery_swap import BatterySwapped, RequestBatterySwap
 from csms.model.command import CommandResult
+from csms.model.errors import TokenRefused
 from csms.model.inbound import Acknowledged
+from csms.model.session import AuthorizationStatus
 from csms.station import operations
+from csms.station.authorization import judge
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.store import changes
 from csms.store.station_tables import BatterySwap
@@ -40,7 +43,10 @@ async def swapped(
 
 
 async def request(context: StationContext, station_id: str, command: RequestBatterySwap, send: Send) -> CommandResult:
-    """Ask under a request id of ours; the swap carries it."""
+    """Ask under a request id of ours, which the swap carries. Raises TokenRefused (S02.FR.03)."""
+    judged = await judge(context, command.id_token)
+    if judged.status is not AuthorizationStatus.ACCEPTED:
+        raise TokenRefused(f"the token may not swap batteries: {judged.status}")
     operation = await operations.begin(context, station_id, KIND, {"id_token": command.id_token})
     numbered = msgspec.structs.replace(command, request_id=operation.id)
     return await operations.carry_out(context, operation, numbered, send)

@@ -22,11 +22,11 @@ from csms.station.files import FileDesk
 from csms.station.ports import CertificateAuthority, ContractCheck, ContractProvider, StatusSource
 from csms.station.pricing import EnergyPrice, Pricing
 from csms.station.starts import RecentSessions, Start, Transaction
-from csms.station.state import EvseState, StationState
+from csms.station.state import Awaited, EvseState, StationState
 from csms.station.tokens import TokenBook
 from csms.station.vendor_messages import VendorMessages
 from csms.store.engine import Store
-from csms.store.station_tables import Operation, Reservation, WantedAvailability
+from csms.store.station_tables import Reservation, WantedAvailability
 
 EVSE_ID_MAX = 256
 """A station with more outlets does not exist; larger numbers are garbage (lbbrhzn/ocpp#1997) and cost no memory."""
@@ -56,6 +56,7 @@ class StationSettings:
     keep_local_lists: bool = False
     read_device_model: bool = False
     heartbeat_s: int = 300
+    meter_interval_s: int = 60
     boot_grace_s: float = 30.0
     default_feeder: str = ""
     default_site: str = ""
@@ -104,7 +105,7 @@ class StationContext:
     operation_ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     starts: RecentSessions[Start] = field(default_factory=RecentSessions)
     transactions: RecentSessions[Transaction] = field(default_factory=RecentSessions)
-    awaited: dict[int, Operation] = field(default_factory=dict)
+    awaited: dict[int, Awaited] = field(default_factory=dict)
     held: dict[int, Reservation] = field(default_factory=dict)
     wanted: dict[tuple[str, int, int], WantedAvailability] = field(default_factory=dict)
     vendors: VendorMessages = field(default_factory=VendorMessages)

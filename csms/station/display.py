@@ -39,16 +39,16 @@ async def show(context: StationContext, station_id: str, command: SetDisplayMess
     if replaced is None:
         await context.store.writer.commit([changes.put_row(row)])
     try:
-        result = await operations.carry_out(context, operation, command, send)
-    except (CsmsError, PeerError):
-        row.status = "unanswered"
-        await context.store.writer.commit([changes.put_row(row)])
+        result = await send(command)
+    except (CsmsError, PeerError) as fault:
+        row.status = operations.outcome(fault)
+        if replaced is None or row.status == operations.UNANSWERED:
+            await context.store.writer.commit([changes.put_row(row)])
+        await operations.answered(context, operation, row.status, ended=True)
         raise
+    await operations.answered(context, operation, result.status, ended=True)
     row.status = result.status
-    written: list[Change] = []
-    if result.accepted:
-        written.append(operations.step(operation, context.clock.now(), result.status, ended=True))
-        written += await _pushed_out(context, row)
+    written = await _pushed_out(context, row) if result.accepted else []
     if replaced is None or result.accepted:
         written.append(changes.put_row(row))
     await context.store.writer.commit(written)
@@ -112,13 +112,16 @@ async def reported(
     operation = await operations.find(context, station_id, GET, message.request_id)
     rows = [_reported(station_id, shown, received_at) for shown in message.messages]
     written: list[Change] = [changes.put_row(row) for row in await _with_sending(context, rows)]
-    if operation is not None:
-        count = int(operation.detail.get("messages", 0)) + len(rows)
-        status = "Receiving" if message.more else "Received"
-        written.append(operations.step(operation, received_at, status, ended=not message.more, messages=count))
     await context.store.writer.commit(written)
-    if operation is not None and not message.more and operation.detail.get("whole"):
+    if operation is None:
+        return Acknowledged()
+    if not message.more and operation.detail.get("whole"):
         await context.store.writer.commit(await _missing(context, operation))
+    count = int(operation.detail.get("messages", 0)) + len(rows)
+    status = "Receiving" if message.more else "Received"
+    await operations.reported(
+        context, station_id, GET, operation.id, received_at, status, ended=not message.more, messages=count
+    )
     return Acknowledged()
 
 

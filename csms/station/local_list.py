@@ -32,6 +32,9 @@ from csms.store.tables import IdToken
 ENTRY_BYTES = 400
 """What one token needs in a message beside its own texts."""
 
+ENTRIES_AT_ONCE = 100
+"""Tokens in one message to a station that never told how many it takes: about 15 KB."""
+
 TOKENS_AT_ONCE = 500
 
 SETTLE_S = 10.0
@@ -141,6 +144,7 @@ async def _write(context: StationContext, row: LocalListRow, plan: _Plan, send: 
     if not plan.full and not plan.entries:
         return CommandResult("Accepted", values={"version": str(row.version)})
     most = await limits(context, row.station_id, WriteLocalList)
+    most = most._replace(items=most.items or ENTRIES_AT_ONCE)
     results: list[CommandResult] = []
     full, version = plan.full, plan.version
     for chunk in split(plan.entries, most, _size) or [[]]:

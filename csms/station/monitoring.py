@@ -151,7 +151,7 @@ def _kept(station_id: str, event: StationEvent, severities: dict[int, int], rece
         trigger=event.trigger,
         name=str(event.name),
         value=event.value,
-        severity=severities.get(event.monitor_id) if event.monitor_id is not None else None,
+        severity=event.severity if event.monitor_id is None else severities.get(event.monitor_id, event.severity),
         monitor_id=event.monitor_id,
         cause_id=event.cause_id,
         cleared=event.cleared,

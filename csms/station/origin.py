@@ -11,10 +11,9 @@ from datetime import datetime
 from csms.model.reservation import ReservationState
 from csms.station import operations, remote_control, reservation, sessions
 from csms.station.context import StationContext
-from csms.station.state import OpenSession
+from csms.station.state import Awaited, OpenSession
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import Operation
 from csms.store.tables import Session
 
 
@@ -29,18 +28,22 @@ class Told:
 
 @dataclass(slots=True)
 class Claim:
-    """What a session takes for itself: entered with `changes`, then forgotten by `settle`."""
+    """What a session takes for itself: entered with `changes`, then at its end by `settle`.
 
-    started: Operation | None = None
+    `started` is the operation of a remote start, `used` a reservation.
+    """
+
+    session_id: int
+    started: int | None = None
     used: int | None = None
     changes: list[Change] = field(default_factory=list)
 
-    def settle(self, context: StationContext) -> None:
+    async def settle(self, context: StationContext, station_id: str) -> None:
         """The changes are durable."""
         if self.started is not None:
-            context.awaited.pop(self.started.id, None)
+            await remote_control.followed(context, self.started, station_id, remote_control.START, self.session_id)
         if self.used is not None:
-            reservation.forget(context, self.used, ReservationState.USED)
+            await reservation.forget(context, station_id, self.used, ReservationState.USED)
 
 
 async def begin(
@@ -51,7 +54,7 @@ async def begin(
     claim = await _claim(context, draft, told)
     row.remote_start_id, row.reservation_id = draft.remote_start_id, draft.reservation_id
     session = await sessions.begin(context, row, received_at, live=live, also=claim.changes)
-    claim.settle(context)
+    await claim.settle(context, row.station_id)
     return session
 
 
@@ -66,13 +69,11 @@ async def join(context: StationContext, session: OpenSession, told: Told) -> Cla
 
 
 async def _claim(context: StationContext, session: OpenSession, told: Told) -> Claim:
-    claim, now = Claim(), context.clock.now()
+    claim, now = Claim(session.session_id), context.clock.now()
     if session.remote_start_id is None:
-        claim.started = await _remote_start(context, session, told.remote_start_id)
-        session.remote_start_id = told.remote_start_id
-    if claim.started is not None:
-        session.remote_start_id = remote_control.number_of(claim.started)
-        claim.changes.append(remote_control.followed(claim.started, session, now, "Started"))
+        started = await _remote_start(context, session, told.remote_start_id)
+        session.remote_start_id = told.remote_start_id if started is None else started.number
+        claim.started = None if started is None else started.operation_id
     if session.reservation_id is None:
         station_id, evse_id = session.evse
         claim.used = session.reservation_id = reservation.used_by(
@@ -80,14 +81,15 @@ async def _claim(context: StationContext, session: OpenSession, told: Told) -> C
         )
     if claim.used is not None:
         station_id = session.evse.station_id
-        claim.changes += reservation.ended(station_id, claim.used, ReservationState.USED, now, session.session_id)
+        claim.changes.append(reservation.ended(station_id, claim.used, ReservationState.USED, now, session.session_id))
     return claim
 
 
-async def _remote_start(context: StationContext, session: OpenSession, remote_start_id: int | None) -> Operation | None:
+async def _remote_start(context: StationContext, session: OpenSession, remote_start_id: int | None) -> Awaited | None:
     """Also one that was given up already: the station's word is better than our patience."""
     waiting = remote_control.start_of(context, session, remote_start_id)
     if waiting is not None or not remote_start_id:
         return waiting
     given_up = await operations.find(context, session.evse.station_id, remote_control.START, remote_start_id)
-    return given_up if given_up is not None and remote_control.number_of(given_up) == remote_start_id else None
+    late = remote_control.awaited(given_up) if given_up is not None else None
+    return late if late is not None and late.number == remote_start_id else None

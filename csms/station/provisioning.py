@@ -79,11 +79,13 @@ async def heartbeat(
     context: StationContext, station_id: str, message: Heartbeat, received_at: datetime
 ) -> HeartbeatReply:
     """Tell the time; nothing to store (the last sign of life is kept in memory and written with the next change)."""
+    context.stations[station_id].manners.beat(received_at)
     return HeartbeatReply(context.clock.now())
 
 
 def plan_heartbeat(context: StationContext, station_id: str, message: Heartbeat, received_at: datetime) -> Work:
     """The same, answered at once."""
+    context.stations[station_id].manners.beat(received_at)
     return Work((), HeartbeatReply(context.clock.now()))
 
 

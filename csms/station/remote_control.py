@@ -6,19 +6,19 @@ begins or ends, and ends as `nothing_followed` when that does not come. The remo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S
 from csms.model.command import CommandResult, RemoteStart, RemoteStop
+from csms.model.errors import CsmsError, PeerError
 from csms.station import operations
 from csms.station.context import Performers, Send, StationContext
-from csms.station.state import OpenSession
+from csms.station.state import Awaited, OpenSession
 from csms.store import changes
-from csms.store.change import Change
 from csms.store.station_tables import Operation
+from csms.store.tables import Session
 from csms.wire.reading import text
 
 START, STOP = "remote_start", "remote_stop"
@@ -27,19 +27,33 @@ NOTHING_FOLLOWED = "nothing_followed"
 _SKEW = timedelta(seconds=CLOCK_SKEW_FLAG_S)
 
 
+def awaited(operation: Operation) -> Awaited:
+    """What an operation waits for."""
+    asked = operation.detail
+    return Awaited(
+        operation_id=operation.id,
+        station_id=operation.station_id,
+        kind=operation.kind,
+        since=operation.begun_at,
+        id_token=str(asked.get("id_token", "")),
+        evse_id=asked.get("evse_id") or None,
+        number=asked.get("remote_start_id") or operation.id,
+        transaction_id=str(asked.get("transaction_id", "")),
+    )
+
+
 async def start(context: StationContext, station_id: str, command: RemoteStart, send: Send) -> CommandResult:
-    """Ask for a session. When one runs already, the station may say which (F02), and that is the one."""
+    """Ask for a session. When one runs already, the station may say which (F01.FR.13), and that is the one."""
     asked = {"id_token": command.id_token, "evse_id": command.evse_id, "remote_start_id": command.remote_start_id}
     operation = await operations.begin(context, station_id, START, asked)
-    asked["remote_start_id"] = number = command.remote_start_id or operation.id
-    operation.detail = {**operation.detail, **asked}
-    result = await _ask(context, operation, replace(command, remote_start_id=number), send)
-    transaction_id = text(dict(result.payload), "transactionId")
-    if operation.id in context.awaited and transaction_id:
-        operation.detail = {**operation.detail, "transaction_id": transaction_id}
+    result = await _ask(context, operation, replace(command, remote_start_id=awaited(operation).number), send)
+    transaction_id, waiting = text(dict(result.payload), "transactionId"), context.awaited.get(operation.id)
+    if waiting is not None and transaction_id:
+        waiting.transaction_id = transaction_id
+        await operations.noted(context, operation, transaction_id=transaction_id)
         session = context.stations[station_id].session(transaction_id)
         if session is not None:
-            await context.store.writer.commit(tie(context, operation, session))
+            await _tie(context, waiting, session)
     return result
 
 
@@ -54,81 +68,81 @@ async def _ask(
     context: StationContext, operation: Operation, command: RemoteStart | RemoteStop, send: Send
 ) -> CommandResult:
     """What follows may come before the answer, or without one."""
-    context.awaited[operation.id] = operation
-    result = await operations.carry_out(context, operation, command, send)
+    context.awaited[operation.id] = awaited(operation)
+    try:
+        result = await operations.carry_out(context, operation, command, send)
+    except (CsmsError, PeerError) as fault:
+        if operations.outcome(fault) != operations.UNANSWERED:
+            context.awaited.pop(operation.id, None)
+        raise
     if result.status in operations.REFUSED:
         context.awaited.pop(operation.id, None)
     return result
 
 
-def number_of(operation: Operation) -> int:
-    """The remote start id that the station was told."""
-    return int(operation.detail.get("remote_start_id") or operation.id)
-
-
-def start_of(
-    context: StationContext,
-    session: OpenSession,
-    remote_start_id: int | None,
-) -> Operation | None:
+def start_of(context: StationContext, session: OpenSession, remote_start_id: int | None) -> Awaited | None:
     """The remote start that a new session comes of: by its id, by the station's answer, or else by token and EVSE."""
-    station_id, evse_id = session.evse
-    mine = [o for o in context.awaited.values() if o.station_id == station_id and o.kind == START]
-    for operation in mine:
-        if number_of(operation) == remote_start_id or operation.detail.get("transaction_id") == session.transaction_id:
-            return operation
+    mine = [o for o in context.awaited.values() if o.station_id == session.evse.station_id and o.kind == START]
+    for waiting in mine:
+        if waiting.number == remote_start_id or waiting.transaction_id == session.transaction_id:
+            return waiting
     if remote_start_id is not None:
         return None
-    fitting = [o for o in mine if _fits(o, session, evse_id)]
+    fitting = [waiting for waiting in mine if _fits(waiting, session)]
     return fitting[0] if fitting else None
 
 
-def _fits(operation: Operation, session: OpenSession, evse_id: int) -> bool:
+def _fits(waiting: Awaited, session: OpenSession) -> bool:
     """Tokens of 1.6 have no case; a session that began before it was asked for comes of something else."""
-    asked = operation.detail
-    same_token = str(asked.get("id_token", "")).casefold() == session.id_token.casefold()
-    since = operation.begun_at - _SKEW
-    return same_token and asked.get("evse_id") in (None, 0, evse_id) and session.started_at >= since
+    same_token = waiting.id_token.casefold() == session.id_token.casefold()
+    return (
+        same_token and waiting.evse_id in (None, session.evse.evse_id) and session.started_at >= waiting.since - _SKEW
+    )
 
 
-def tie(context: StationContext, operation: Operation, session: OpenSession) -> list[Change]:
-    """The session has come: both know of each other from now on."""
-    session.remote_start_id = number_of(operation)
-    context.awaited.pop(operation.id, None)
-    told = changes.update_session(session.session_id, remote_start_id=session.remote_start_id)
-    return [followed(operation, session, context.clock.now(), "Started"), told]
+async def _tie(context: StationContext, waiting: Awaited, session: OpenSession) -> None:
+    """The session runs already: both know of each other from now on."""
+    session.remote_start_id = waiting.number
+    told = changes.update_session(session.session_id, remote_start_id=waiting.number)
+    await context.store.writer.commit([told])
+    await followed(context, waiting.operation_id, session.evse.station_id, START, session.session_id)
 
 
-def followed(operation: Operation, session: OpenSession, at: datetime, status: str) -> Change:
-    """What was asked for has happened."""
-    return operations.step(operation, at, status, ended=True, session_id=session.session_id)
+async def followed(context: StationContext, operation_id: int, station_id: str, kind: str, session_id: int) -> None:
+    """What was asked for has happened, and is durable."""
+    status = "Started" if kind == START else "Stopped"
+    now = context.clock.now()
+    await operations.reported(context, station_id, kind, operation_id, now, status, ended=True, session_id=session_id)
+    context.awaited.pop(operation_id, None)
 
 
-def stops_of(context: StationContext, session: OpenSession) -> list[Operation]:
+def stops_of(context: StationContext, session: OpenSession) -> list[Awaited]:
     """The remote stops that wait for the end of a session."""
-    key = session.evse.station_id, session.transaction_id
-    stops = (o for o in context.awaited.values() if o.kind == STOP)
-    return [o for o in stops if (o.station_id, o.detail.get("transaction_id")) == key]
+    key = STOP, session.evse.station_id, session.transaction_id
+    return [o for o in context.awaited.values() if (o.kind, o.station_id, o.transaction_id) == key]
 
 
-async def give_up(context: StationContext, now: datetime) -> Sequence[Operation]:
+async def give_up(context: StationContext, now: datetime) -> None:
     """End the starts and stops that nothing has followed within the house's time."""
     since = now - timedelta(seconds=context.settings.remote_wait_s)
-    late = [operation for operation in context.awaited.values() if operation.begun_at <= since]
-    if late:
-        ended = [operations.step(operation, now, NOTHING_FOLLOWED, ended=True) for operation in late]
-        await context.store.writer.commit(ended)
-    for operation in late:
-        context.awaited.pop(operation.id, None)
-    return late
+    for waiting in [waiting for waiting in context.awaited.values() if waiting.since <= since]:
+        await operations.reported(
+            context, waiting.station_id, waiting.kind, waiting.operation_id, now, NOTHING_FOLLOWED, ended=True
+        )
+        context.awaited.pop(waiting.operation_id, None)
 
 
 async def restore(context: StationContext) -> None:
-    """Starts and stops that were under way."""
+    """Starts and stops that were under way; a start may have come true just before we went down."""
     for kind in (START, STOP):
-        for operation in await context.store.reader.find(Operation, kind=kind, newest=RESTORED_MAX):
-            if operation.ended_at is None:
-                context.awaited[operation.id] = operation
+        rows = await context.store.reader.find(Operation, kind=kind, newest=RESTORED_MAX)
+        for waiting in [awaited(row) for row in rows if row.ended_at is None]:
+            context.awaited[waiting.operation_id] = waiting
+            found = await context.store.reader.find(
+                Session, station_id=waiting.station_id, remote_start_id=waiting.number, newest=1
+            )
+            if kind == START and found:
+                await followed(context, waiting.operation_id, waiting.station_id, kind, found[0].id)
 
 
 RESTORED_MAX = 1000

@@ -19,7 +19,7 @@ from csms.station import operations
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import Operation, Reservation
+from csms.store.station_tables import Reservation
 
 KIND = "reserve_now"
 
@@ -40,8 +40,10 @@ async def reserve(context: StationContext, station_id: str, command: ReserveNow,
     context.held[row.id] = row
     try:
         result = await operations.carry_out(context, operation, replace(command, reservation_id=row.id), send)
-    except (CsmsError, PeerError):
-        await _answered(context, row, ReservationState.UNANSWERED, "")
+    except (CsmsError, PeerError) as fault:
+        answer = operations.outcome(fault)
+        lost = answer == operations.UNANSWERED
+        await _answered(context, row, ReservationState.UNANSWERED if lost else ReservationState.REFUSED, answer)
         raise
     state = ReservationState.ACCEPTED if result.accepted else ReservationState.REFUSED
     await _answered(context, row, state, result.status)
@@ -115,27 +117,26 @@ async def updated(
 
 
 async def _end(context: StationContext, station_id: str, reservation_id: int, state: ReservationState) -> None:
-    await context.store.writer.commit(ended(station_id, reservation_id, state, context.clock.now()))
-    forget(context, reservation_id, state)
+    await context.store.writer.commit([ended(station_id, reservation_id, state, context.clock.now())])
+    await forget(context, station_id, reservation_id, state)
 
 
 def ended(
     station_id: str, reservation_id: int, state: ReservationState, at: datetime, session_id: int | None = None
-) -> list[Change]:
+) -> Change:
     """What to store of an end; ids of other stations change nothing."""
     key = {"id": reservation_id, "station_id": station_id}
     used = {} if session_id is None else {"session_id": session_id}
-    return [
-        changes.set_columns(Reservation, key, state=state, changed_at=at, **used),
-        changes.set_columns(Operation, {**key, "kind": KIND}, status=state, changed_at=at, ended_at=at),
-    ]
+    return changes.set_columns(Reservation, key, state=state, changed_at=at, **used)
 
 
-def forget(context: StationContext, reservation_id: int, state: ReservationState) -> None:
-    """It is held no more; whoever still waits for an answer to it sees why."""
+async def forget(context: StationContext, station_id: str, reservation_id: int, state: ReservationState) -> None:
+    """Its end is durable: it is held no more; whoever still waits for an answer to it sees why."""
     row = context.held.pop(reservation_id, None)
     if row is not None:
         row.state = state
+    now = context.clock.now()
+    await operations.reported(context, station_id, KIND, reservation_id, now, state, ended=True)
 
 
 def used_by(

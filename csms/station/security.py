@@ -95,7 +95,7 @@ async def sign_certificate(
         await operations.answered(context, operation, "Rejected", ended=True, fault=str(fault))
         return SignCertificateReply(accepted=False)
     await operations.answered(context, operation, "Accepted", ended=False, subject=request.csr.subject.rfc4514_string())
-    context.spawn(_sign(context, operation, request, message.use))
+    context.spawn(_sign(context, operation, request, message))
     return SignCertificateReply(accepted=True)
 
 
@@ -106,18 +106,20 @@ def _names(context: StationContext, station_id: str, request: SigningRequest, us
     own = context.stations[station_id].identity
     serial = own.serial if own else ""
     foreign = {s.identity.serial for name, s in context.stations.items() if name != station_id and s.identity}
-    if use is SigningUse.V2G and request.common_name not in context.stations:
+    if use in (SigningUse.V2G, SigningUse.V2G_20) and request.common_name not in context.stations:
         return frozenset({request.common_name}) - foreign
     return frozenset({serial or station_id}) - foreign
 
 
-async def _sign(context: StationContext, operation: Operation, request: SigningRequest, use: SigningUse) -> None:
+async def _sign(
+    context: StationContext, operation: Operation, request: SigningRequest, message: SignCertificate
+) -> None:
     """Have the request signed, give the station its certificate, enter what it says to it."""
-    station_id = operation.station_id
+    station_id, use = operation.station_id, message.use
     try:
         assert context.outside.authority is not None
         chain = await context.outside.authority.sign(request, use)
-        status = await _give(context, station_id, SendCertificate(chain, use))
+        status = await _give(context, station_id, SendCertificate(chain, use, message.request_id))
     except (CsmsError, PeerError) as fault:
         status = fault.code if isinstance(fault, CsmsError) else operations.UNANSWERED
         log.warning("certificate_not_given", extra={"station": station_id, "fault": str(fault)})

@@ -10,14 +10,13 @@ import itertools
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
-from csms.model.errors import CsmsError, StationOffline, StoreUnavailable, UnknownStation
+from csms.model.errors import CallTimeout, CsmsError, StationOffline, StoreUnavailable, UnknownStation
 from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
@@ -40,6 +39,7 @@ from csms.station import (
     customer,
     data_transfer,
     der,
+    diagnosis,
     display,
     driver_checks,
     event_streams,
@@ -63,11 +63,13 @@ from csms.station import (
 )
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
-from csms.station.ports import ContractCheck, Link
+from csms.station.doctor import Finding, LimitFact
+from csms.station.ports import Link
 from csms.station.pricing import Pricing
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
 from csms.station.vendor_messages import VendorMessages
+from csms.station.wishes import Wish
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.engine import Store
@@ -190,10 +192,6 @@ class StationService:
         """Approve, commission or reject a station, or say what its next boot is answered. Raises UnknownStation."""
         await lifecycle.settle(self._context, station_id, stage, wish)
 
-    def judge_contracts_by(self, contracts: ContractCheck) -> None:
-        """Who is asked about contract certificates; until then none can be verified (C07.FR.17)."""
-        self._context.outside = replace(self._context.outside, contract_check=contracts)
-
     async def put_token(self, token: IdToken) -> None:
         """List a token or change it; it counts at once."""
         await authorization.put_token(self._context, token)
@@ -220,6 +218,7 @@ class StationService:
         station.link, station.protocol = link, link.protocol
         now = self._context.clock.now()
         station.last_seen_at = station.connected_at = now
+        station.manners.connected(now)
         await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationConnected(station_id, link.protocol, now))
         self._spawn(self._ask_for_boot(station_id, link))
@@ -282,9 +281,34 @@ class StationService:
             raise StationOffline(f"station {station_id} is not connected")
         lifecycle.check_command(station, command)
         performer = PERFORMERS.get(type(command))
-        if performer is None:
-            return await station.link.send(command)
-        return await performer(self._context, station_id, command, station.link.send)
+        try:
+            if performer is None:
+                result = await station.link.send(command)
+            else:
+                result = await performer(self._context, station_id, command, station.link.send)
+        except CallTimeout:
+            station.manners.unanswered += 1
+            raise
+        station.manners.unanswered = 0
+        return result
+
+    async def diagnose(self, station_id: str, limits: LimitFact | None = None) -> list[Finding]:
+        """What is wrong with a station. Raises UnknownStation."""
+        if station_id not in self._context.stations:
+            raise UnknownStation(f"no station {station_id!r} is registered")
+        return await diagnosis.diagnose(self._context, station_id, limits)
+
+    def wishes(self, station_id: str) -> list[Wish]:
+        """How a station should be configured. Raises UnknownStation."""
+        if station_id not in self._context.stations:
+            raise UnknownStation(f"no station {station_id!r} is registered")
+        return diagnosis.wished(self._context, self._context.stations[station_id])
+
+    def misheard(self, station_id: str) -> None:
+        """A frame of the station could not be read."""
+        station = self._context.stations.get(station_id)
+        if station is not None:
+            station.manners.unreadable += 1
 
     async def set_needs(self, evse: EvseRef, energy_wh: float | None, departure: datetime | None) -> None:
         """What the driver wants from this plug-in; kept with the running session or for the next one.

@@ -16,7 +16,7 @@ from csms.station import metering, remote_control
 from csms.station.context import StationContext
 from csms.station.sequence import restored
 from csms.station.state import EvseState, Needs, OpenSession
-from csms.store import changes, station_tables
+from csms.store import changes
 from csms.store.change import Change
 from csms.store.tables import Session
 
@@ -161,13 +161,15 @@ async def close(
         cost=context.pricing.cost(session, context.clock.now()),
     )
     station = context.stations[session.evse.station_id]
-    asked = remote_control.stops_of(context, session)
-    now = context.clock.now()
-    followed = [remote_control.followed(stop, session, now, "Stopped") for stop in asked]
-    await context.store.writer.commit([*before, metering.progress(session), ended, *followed])
-    for stop in asked:
-        context.awaited.pop(stop.id, None)
+    await context.store.writer.commit([*before, metering.progress(session), ended])
     station.aside.pop(session.transaction_id, None)
+    _leave(context, session, at)
+    for stop in remote_control.stops_of(context, session):
+        await remote_control.followed(context, stop.operation_id, stop.station_id, stop.kind, session.session_id)
+
+
+def _leave(context: StationContext, session: OpenSession, at: datetime) -> None:
+    """Free the EVSE and tell that the session is over; where another one runs by now, nobody there is disturbed."""
     evse = context.evse(*session.evse)
     if evse is None or (evse.session is not None and evse.session is not session):
         return
@@ -179,15 +181,13 @@ async def close(
 
 def state_row(session: OpenSession, state: str, at: datetime, received_at: datetime, cause: str) -> Change:
     """The session went into another charging state."""
-    return changes.add_row(
-        station_tables.StateChange(
-            station_id=session.evse.station_id,
-            evse_id=session.evse.evse_id,
-            connector_id=session.connector_id,
-            session_id=session.session_id,
-            state=state,
-            cause=cause,
-            at=at,
-            received_at=received_at,
-        )
+    return changes.add_state_change(
+        session.evse.station_id,
+        session.evse.evse_id,
+        session.connector_id,
+        session_id=session.session_id,
+        state=state,
+        cause=cause,
+        at=at,
+        received_at=received_at,
     )

@@ -67,9 +67,6 @@ async def reported(
         detail = operation.detail
         if detail.get("whole") and not detail.get("profiles"):
             written += _forget(station_id, detail.get("evse_id"))
-        count = int(detail.get("profiles", 0)) + len(message.profiles)
-        status = "Receiving" if message.more else "Received"
-        written.append(operations.step(operation, received_at, status, ended=not message.more, profiles=count))
     for profile in message.profiles:
         row = InstalledProfile(
             station_id=station_id,
@@ -83,6 +80,12 @@ async def reported(
         )
         written.append(changes.put_row(row))
     await context.store.writer.commit(written)
+    if operation is not None:
+        count = int(operation.detail.get("profiles", 0)) + len(message.profiles)
+        status = "Receiving" if message.more else "Received"
+        await operations.reported(
+            context, station_id, GET, operation.id, received_at, status, ended=not message.more, profiles=count
+        )
     return Acknowledged()
 
 

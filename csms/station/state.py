@@ -10,6 +10,7 @@ from csms.model.cost import PersonalMessage
 from csms.model.ids import EvseRef
 from csms.model.smart_charging import EvNeeds
 from csms.model.station import ConnectorStatus, EvseRating, RegistrationStatus, Stage, StationIdentity
+from csms.station.manners import Manners
 from csms.station.ports import Link
 from csms.station.sequence import EventSequence
 
@@ -99,6 +100,20 @@ class EvseState:
         return bool(self.connectors) and all(status in bad for status in self.connectors.values())
 
 
+@dataclass(slots=True)
+class Awaited:
+    """A remote start or stop that nothing has followed yet. `number` is the remote start id that the station knows."""
+
+    operation_id: int
+    station_id: str
+    kind: str
+    since: datetime
+    id_token: str
+    evse_id: int | None
+    number: int
+    transaction_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class OutsideLimit:
     """A limit that somebody else set on a station or an EVSE (K12)."""
@@ -139,13 +154,19 @@ class StationState:
     status: ConnectorStatus | None = None
     aside: dict[str, OpenSession] = field(default_factory=dict)
     limits: dict[tuple[int, str], OutsideLimit] = field(default_factory=dict)
+    manners: Manners = field(default_factory=Manners)
 
-    def session(self, transaction_id: str) -> OpenSession | None:
-        """The session that the station calls by this name, while it runs."""
+    def holder(self, transaction_id: str) -> EvseState | None:
+        """The EVSE on which the session that the station calls by this name runs."""
         for evse in self.evses.values():
             if evse.session is not None and evse.session.transaction_id == transaction_id:
-                return evse.session
-        return self.aside.get(transaction_id)
+                return evse
+        return None
+
+    def session(self, transaction_id: str) -> OpenSession | None:
+        """The session that the station calls by this name, while it runs, on an EVSE or aside."""
+        evse = self.holder(transaction_id)
+        return evse.session if evse is not None else self.aside.get(transaction_id)
 
     @property
     def online(self) -> bool:

@@ -19,7 +19,7 @@ from csms.station.metering import Reading
 from csms.station.origin import Told, begin, join
 from csms.station.sequence import Arrival
 from csms.station.starts import Transaction
-from csms.station.state import OpenSession
+from csms.station.state import EvseState, OpenSession
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.change import Change, SampleBatch
@@ -45,11 +45,12 @@ async def event(
         return await _end(context, session, message, authorization, received_at)
     await _take_place(context, session, message, received_at)
     await _join(context, session, message, authorization)
-    work = _update(context, session, message, received_at)
+    work = _update(context, sessions.on_evse(context, session), session, message, received_at, authorization)
     await context.store.writer.commit(work.changes)
     if work.after is not None:
         work.after()
-    return _reply(context, session, authorization)
+    assert isinstance(work.reply, TransactionEventReply)
+    return work.reply
 
 
 async def _judged(context: StationContext, station_id: str, message: TransactionEvent) -> AuthorizeReply | None:
@@ -73,22 +74,21 @@ def plan_event(
     """What an update of a running transaction asks for; None for every other event."""
     if message.kind != "Updated" or message.id_token:
         return None
-    session = context.stations[station_id].session(message.transaction_id)
-    if session is None or sessions.on_evse(context, session) is None:
+    evse = context.stations[station_id].holder(message.transaction_id)
+    session = evse.session if evse is not None else None
+    if session is None or message.remote_start_id not in (None, session.remote_start_id):
         return None
-    tied = message.remote_start_id in (None, session.remote_start_id)
-    if not tied or message.reservation_id not in (None, session.reservation_id):
+    if message.reservation_id not in (None, session.reservation_id):
         return None
-    work = _update(context, session, message, received_at)
-    return work._replace(reply=_reply(context, session, None))
+    return _update(context, evse, session, message, received_at)
 
 
 def _reply(
     context: StationContext, session: OpenSession, authorization: AuthorizeReply | None
 ) -> TransactionEventReply:
     """With the cost so far (I02.FR.01), and the tariff's text when it is a new one (I06.FR.02)."""
-    now = context.clock.now()
-    cost, message = context.pricing.cost(session, now), context.pricing.message(session, now)
+    now, pricing = context.clock.now(), context.pricing
+    cost, message = pricing.cost(session, now), pricing.message(session, now)
     if message == session.message:
         message = None
     else:
@@ -110,6 +110,8 @@ async def _begin(
     at = context.event_time(message.time, received_at)
     row = sessions.new_row(context, station_id, evse_id, message.transaction_id, message.id_token, at, received_at)
     row.connector_id = message.connector_id or 1
+    if not message.offline:
+        context.stations[station_id].manners.told_time(message.time, received_at)
     row.flags = context.clock_flags(message.time, received_at)
     if message.kind != "Started":
         row.flags = [*row.flags, START_MISSING]
@@ -169,26 +171,31 @@ async def _join(
         return
     claim = await join(context, session, told)
     await context.store.writer.commit([*written, *claim.changes])
-    claim.settle(context)
+    await claim.settle(context, session.evse.station_id)
 
 
-def _update(context: StationContext, session: OpenSession, message: TransactionEvent, received_at: datetime) -> Work:
+def _update(
+    context: StationContext,
+    evse: EvseState | None,
+    session: OpenSession,
+    message: TransactionEvent,
+    received_at: datetime,
+    authorization: AuthorizeReply | None = None,
+) -> Work:
     """Samples, state and sequence of a running session, for now and for the record."""
-    evse = sessions.on_evse(context, session)
     found = metering.readings(message.samples)
     arrival, flags = session.events.take(message.seq_no), len(session.flags)
-    live = _counts(session, message, arrival) and evse is not None
-    written = [
-        *_values(session, message, received_at),
-        *_take_note(context, session, message, received_at, arrival, live),
-    ]
+    live = evse is not None and _counts(session, message, arrival)
+    written = _values(session, message, received_at)
+    written += _take_note(context, session, message, received_at, arrival, live)
     metering.advance(session, found, live=live)
     odd = arrival is Arrival.LATE or len(session.flags) != flags
     written += metering.due_progress(session, received_at, now=odd)
+    reply = _reply(context, session, authorization)
     if evse is None or not live:
-        return Work(written, _NO_WORD)
+        return Work(written, reply)
     after = partial(metering.publish, context, evse, session.session_id, message.samples, found, received_at)
-    return Work(written, _NO_WORD, after)
+    return Work(written, reply, after)
 
 
 def _counts(session: OpenSession, message: TransactionEvent, arrival: Arrival) -> bool:
@@ -204,11 +211,10 @@ def _counts(session: OpenSession, message: TransactionEvent, arrival: Arrival) -
 
 def _values(session: OpenSession, message: TransactionEvent, received_at: datetime) -> list[Change]:
     station_id, evse_id = session.evse
-    batch = SampleBatch(station_id, evse_id, received_at, message.samples, session.session_id)
-    signed = message.signed and metering.signed_rows(
-        station_id, evse_id, message.signed, received_at, session.session_id
-    )
-    return [changes.add_samples(batch), *signed]
+    written = [changes.add_samples(SampleBatch(station_id, evse_id, received_at, message.samples, session.session_id))]
+    if message.signed:
+        written += metering.signed_rows(station_id, evse_id, message.signed, received_at, session.session_id)
+    return written
 
 
 def _take_note(
@@ -220,11 +226,12 @@ def _take_note(
     live: bool,
 ) -> list[Change]:
     """What the event says beside its samples; returns the rows of the record that it makes."""
-    session.id_token = session.id_token or message.id_token
     written: list[Change] = []
+    if message.id_token and not session.id_token:
+        session.id_token = message.id_token
     if session.events.missing:
         session.flag(GAP)
-    elif GAP in session.flags:
+    elif session.flags and GAP in session.flags:
         session.flags.remove(GAP)
     if message.kind == "Started" and START_MISSING in session.flags:
         written += _start_came(context, session, message, received_at)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from csms.model.command import CommandResult
+from csms.model.command import ClearChargingProfile, CommandResult
 from csms.model.errors import CallTimeout, ConnectionLost
 from csms.model.event import PriorityChargingChanged
 from csms.model.inbound import Acknowledged
@@ -168,6 +168,25 @@ async def _schedule(context: StationContext, station_id: str, profile_id: int) -
     return found[0] if found else None
 
 
+async def clear_profiles(
+    context: StationContext, station_id: str, command: ClearChargingProfile, send: Send
+) -> CommandResult:
+    """A dynamic profile that is gone cannot be pulled any more (K28.FR.12).
+
+    What was cleared by purpose or level is not known here: such a profile stays until it is set or cleared by itself.
+    """
+    result = await send(command)
+    if not result.accepted or (command.purpose, command.stack_level) != (None, None):
+        return result
+    known = await context.store.reader.find(DynamicSchedule, station_id=station_id)
+    gone = [row for row in known if command.profile_id in (None, row.profile_id)]
+    gone = [row for row in gone if command.profile_id is not None or command.evse_id in (None, row.evse_id)]
+    if gone:
+        keys = [{"station_id": station_id, "profile_id": row.profile_id} for row in gone]
+        await context.store.writer.commit([changes.delete_rows(DynamicSchedule, **key) for key in keys])
+    return result
+
+
 async def allow(context: StationContext, station_id: str, command: AllowEnergyTransfer, send: Send) -> CommandResult:
     """Keep what the station accepted with the transaction."""
     result = await send(command)
@@ -182,6 +201,7 @@ HANDLERS: Handlers = {PullSchedule: pull, PriorityCharging: priority, V2xNeeds: 
 
 PERFORMERS: Performers = {
     SetV2xProfile: set_profile,
+    ClearChargingProfile: clear_profiles,
     UpdateDynamicSchedule: update_schedule,
     AllowEnergyTransfer: allow,
 }

@@ -23,6 +23,7 @@ from csms.store.change import (
     update_where,
     upsert,
 )
+from csms.store.station_tables import StateChange
 from csms.store.tables import (
     Connector,
     Evse,
@@ -71,6 +72,7 @@ _ADD_LIMIT_DECISION = plain_insert(table_of(LimitDecision))
 _ADD_PLAN = plain_insert(table_of(PlanRow))
 _ADD_PROFILE = plain_insert(table_of(ProfileRow))
 _PUT_UPPER_BOUND = upsert(table_of(UpperBoundRow), ["station_id", "evse_id"])
+_ADD_STATE_CHANGE = plain_insert(table_of(StateChange))
 _PUT_EXTERNAL_ID = insert_ignoring(table_of(ExternalId), ["scope", "local"])
 
 
@@ -186,6 +188,24 @@ def put_columns(row: SQLModel, *columns: str) -> Change:
 def add_row(row: SQLModel) -> Change:
     """A new row of any table; one with its key must not be there."""
     return RowChange(_add_statement(type(row)), [row_of(row)])
+
+
+def add_state_change(
+    station_id: str,
+    evse_id: int,
+    connector_id: int,
+    *,
+    state: str,
+    at: datetime,
+    received_at: datetime,
+    session_id: int | None = None,
+    error_code: str = "",
+    cause: str = "",
+) -> Change:
+    """A connector, or a session, went into another state. As frequent as charging is, so without a model in between."""
+    place = {"station_id": station_id, "evse_id": evse_id, "connector_id": connector_id, "session_id": session_id}
+    change = {"state": state, "error_code": error_code, "cause": cause, "at": at, "received_at": received_at}
+    return RowChange(_ADD_STATE_CHANGE, [place | change])
 
 
 def set_columns(model: type[SQLModel], keys: Mapping[str, Any], **values: Any) -> Change:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from csms.model.authorization import ContractStatus
-from csms.model.hashes import CertificateHash, ContractLink, HashAlgorithm
+from tests.support.contracts import DAY, Contracts
+from tests.support.responders import answering
 from tests.support.scripted import Central, central
+from tests.support.signing import pem
 
 pytestmark = pytest.mark.conformance
 
@@ -164,51 +164,54 @@ async def test_one_token_at_two_evses(tmp_path: Path, refuse: bool) -> None:
         assert ended["idTokenInfo"]["status"] == "Accepted"
 
 
-class Issuer:
-    """Knows contracts by the serial number of their certificate."""
-
-    def __init__(self, **known: ContractStatus) -> None:
-        self.known = known
-        self.asked: list[tuple[str, tuple[ContractLink, ...]]] = []
-
-    async def check(self, certificate: str, chain: Sequence[ContractLink]) -> ContractStatus:
-        self.asked.append((certificate, tuple(chain)))
-        return self.known[chain[0].certificate.serial_number if chain else certificate]
-
-
-CHAIN = {"hashAlgorithm": "SHA256", "issuerNameHash": "aa", "issuerKeyHash": "bb", "responderURL": "http://ocsp"}
-
-
 @pytest.mark.octt("TC_C_50_CSMS", "TC_C_51_CSMS", "TC_C_52_CSMS")
 @pytest.mark.req("C07.FR.04", "C07.FR.05", "C07.FR.13", "C07.FR.14", "C07.FR.15", "C07.FR.16", "C07.FR.17")
 async def test_contracts_are_judged_by_their_certificate_and_by_their_token(tmp_path: Path) -> None:
-    issuer = Issuer(
-        good=ContractStatus.ACCEPTED,
-        old=ContractStatus.CERTIFICATE_EXPIRED,
-        revoked=ContractStatus.CERTIFICATE_REVOKED,
-        odd=ContractStatus.CERT_CHAIN_ERROR,
-    )
-    expected = {
-        ("DE1", "good"): ("Accepted", "Accepted"),
-        ("DE2", "good"): ("ContractCancelled", "Blocked"),
-        ("DE3", "good"): ("ContractCancelled", "Invalid"),
-        ("DE1", "old"): ("CertificateExpired", "Expired"),
-        ("DE1", "revoked"): ("CertificateRevoked", "Invalid"),
-        ("DE1", "odd"): ("CertChainError", "Invalid"),
-        ("DE1", "nobody-knows"): ("CertChainError", "Invalid"),
-    }
-    async with central(tmp_path, unknown_tokens=False) as csms:
-        csms.rooms.stations.judge_contracts_by(issuer)
-        cp = await csms.station("CP-1", "ocpp2.0.1")
-        await listed(csms, "DE1", token_type="eMAID")
-        await listed(csms, "DE2", token_type="eMAID", status="Blocked")
-        for (token, serial), verdict in expected.items():
-            hashed = [CHAIN | {"serialNumber": serial}]
-            for more in ({"iso15118CertificateHashData": hashed}, {"certificate": serial}):
+    """The responder is a real one on loopback; it is asked by the server, not by the station."""
+    made: list[Contracts] = []
+
+    def answer(body: bytes) -> tuple[int, bytes]:
+        return made[0].answer(body)
+
+    with answering(answer) as host:
+        made.append(issuer := Contracts(host))
+        settings = {"ocsp_responders": [host], "contract_roots": [_written(tmp_path, issuer)]}
+        good, gone, old = issuer.contract("DE1"), issuer.contract("DE1"), issuer.contract("DE1", ends_in=-DAY)
+        stranger = Contracts(host)
+        issuer.revoked.add(gone.serial_number)
+        async with central(tmp_path, unknown_tokens=False, certificates=settings) as csms:
+            cp = await csms.station("CP-1", "ocpp2.0.1")
+            await listed(csms, "DE1", token_type="eMAID")
+            await listed(csms, "DE2", token_type="eMAID", status="Blocked")
+
+            async def verdict(token: str, **more: Any) -> tuple[str, str]:
                 told = await asked(cp, token, "eMAID", **more)
-                assert (told["certificateStatus"], told["idTokenInfo"]["status"]) == verdict
-        named = CertificateHash(HashAlgorithm.SHA256, "aa", "bb", "good")
-        assert issuer.asked[0] == ("", (ContractLink(named, "http://ocsp"),))
+                return told["certificateStatus"], told["idTokenInfo"]["status"]
+
+            for contract, token, expected in (
+                (good, "DE1", ("Accepted", "Accepted")),
+                (good, "DE2", ("ContractCancelled", "Blocked")),
+                (good, "DE3", ("ContractCancelled", "Invalid")),
+                (gone, "DE1", ("CertificateRevoked", "Invalid")),
+            ):
+                assert await verdict(token, iso15118CertificateHashData=[issuer.named(contract)]) == expected
+                assert await verdict(token, certificate=issuer.chain(contract)) == expected
+            assert {good.serial_number, gone.serial_number, issuer.sub.serial_number} == set(issuer.asked)
+            assert await verdict("DE1", certificate=issuer.chain(old)) == ("CertificateExpired", "Expired")
+            odd = ("CertChainError", "Invalid")
+            assert await verdict("DE1", certificate=stranger.chain(stranger.contract("DE1"))) == odd
+            assert await verdict("DE1", certificate="no certificate") == odd
+            elsewhere = issuer.named(issuer.contract("DE1")) | {"responderURL": "http://127.0.0.1:9/"}
+            assert await verdict("DE1", iso15118CertificateHashData=[elsewhere]) == odd
+            contract_token = {"token": "DE1", "token_type": "eMAID"}
+            started = await cp.event("Started", "tx", "Authorized", evse={"id": 1}, **contract_token)
+            assert started["idTokenInfo"]["status"] == "Accepted"
+
+
+def _written(folder: Path, issuer: Contracts) -> Path:
+    file = folder / "roots.pem"
+    file.write_text(pem(issuer.root))
+    return file
 
 
 @pytest.mark.req("C07.FR.17")

@@ -14,8 +14,9 @@ from websockets.typing import Subprotocol
 
 from csms.model.command import Reset
 from csms.model.errors import PeerError
+from csms.station import event_streams
 from csms.store.station_tables import StreamBatch
-from tests.support.scripted import Central, central
+from tests.support.scripted import Central, Silence, central
 
 pytestmark = pytest.mark.conformance
 
@@ -37,6 +38,7 @@ async def agreed(csms: Central, *offered: str) -> str | None:
         return socket.subprotocol
 
 
+@pytest.mark.req("2.1J:3.1.2", "2.1J:3.2")
 async def test_the_station_says_which_version_it_prefers(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         await csms.station("CP-1", connected=False)
@@ -67,7 +69,7 @@ async def test_the_version_is_shown(tmp_path: Path) -> None:
         assert overview["stations"]["by_version"] == {"ocpp2.1": 1}
 
 
-@pytest.mark.req("2.1:N11.FR.04", "2.1:N11.FR.06", "2.1:N13.FR.02", "2.1:N15.FR.02", "2.1:N15.FR.03")
+@pytest.mark.req("2.1:N11.FR.04", "2.1:N11.FR.06", "2.1:N13.FR.02", "2.1:N15.FR.02", "2.1J:4.2.4")
 async def test_a_stream_of_values_is_kept_and_not_answered(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp2.1")
@@ -129,8 +131,6 @@ async def refused_answer(cp: Any, answer: Any) -> list[Any]:
         await cp.socket.send(json.dumps([3, unique_id, *answer]))
         return Silence()
 
-    from tests.support.scripted import Silence
-
     cp.answers("Reset", asked)
     with pytest.raises(PeerError):
         await cp.central.command("CP-1", Reset())
@@ -138,6 +138,7 @@ async def refused_answer(cp: Any, answer: Any) -> list[Any]:
         return list(await waiting)
 
 
+@pytest.mark.req("2.1J:4.2.3")
 @pytest.mark.parametrize(
     ("answer", "code"),
     [([{}], "ProtocolError"), ([{"status": 7}], "TypeConstraintViolation"), ([[]], "TypeConstraintViolation")],
@@ -158,6 +159,33 @@ async def test_an_answer_of_ours_that_the_station_refuses_is_counted(tmp_path: P
         await cp.socket.send(json.dumps([5, "boot-1", "FormatViolation", "no such tariff", {}]))
         await cp.status(1, "Available")
         assert csms.rooms.gateway.counters()["answers_refused_by_stations"] == 1
+
+
+@pytest.mark.req("2.1:N11.FR.05")
+async def test_streams_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_streams, "STREAMS_MAX", 1)
+    async with central(tmp_path) as csms:
+        cp = await csms.station("CP-1", "ocpp2.1")
+        again = {"constantStreamData": {**OPEN["constantStreamData"], "id": 6}}
+        assert await cp.call("OpenPeriodicEventStream", OPEN) == {"status": "Accepted"}
+        assert await cp.call("OpenPeriodicEventStream", again) == {"status": "Rejected"}
+        await cp.call("ClosePeriodicEventStream", {"id": 5})
+        assert await cp.call("OpenPeriodicEventStream", again) == {"status": "Accepted"}
+
+
+@pytest.mark.req("2.1:N14.FR.01")
+async def test_a_stream_is_adjusted_and_lists_are_set_right(tmp_path: Path) -> None:
+    async with central(tmp_path) as csms:
+        cp = await csms.station("CP-1", "ocpp2.1")
+        await cp.call("OpenPeriodicEventStream", OPEN)
+        await csms.operator("CP-1", "adjust_event_stream", stream_id=5, interval_s=10, values_max=20)
+        assert await cp.expected("AdjustPeriodicEventStream") == {"id": 5, "params": {"interval": 10, "values": 20}}
+        listed = {"id": 9, "variableMonitoringId": 3, "params": {"values": 7}}
+        cp.answers("GetPeriodicEventStream", {"constantStreamData": [listed]})
+        await csms.operator("CP-1", "get_event_streams")
+        told = (await csms.api("GET", "/api/v1/stations/CP-1/event-streams")).json()["streams"]
+        shown = [(s["stream_id"], s["interval_s"], s["values_max"], s["closed_at"] is None) for s in told]
+        assert shown == [(5, 10, 20, False), (9, None, 7, True)]
 
 
 async def test_values_of_a_stream_that_nobody_opened_are_kept_too(tmp_path: Path) -> None:

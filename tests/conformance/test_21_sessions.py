@@ -29,7 +29,6 @@ TARIFF: dict[str, Any] = {
 }
 
 
-@pytest.mark.req("2.1:I07.FR.10", "2.1:I10.FR.02")
 async def test_a_default_tariff_is_set_shown_and_cleared(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp2.1")
@@ -56,7 +55,7 @@ async def test_a_tariff_that_the_station_refuses_is_not_kept(tmp_path: Path) -> 
         assert (await csms.api("GET", "/api/v1/stations/CP-1/tariffs")).json()["tariffs"] == []
 
 
-@pytest.mark.req("2.1:I11.FR.06", "2.1:E16.FR.01")
+@pytest.mark.req("2.1:Q02.FR.05")
 async def test_a_session_keeps_its_terms(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp2.1")
@@ -110,8 +109,8 @@ async def test_a_restart_that_sessions_outlive(tmp_path: Path) -> None:
         assert (await csms.operator("CP-2", "reset", resume=True))["code"] == "not_in_this_version"
 
 
+@pytest.mark.req("2.1:F06.FR.20")
 async def test_a_custom_trigger(tmp_path: Path) -> None:
-    """F06.FR.20 of the errata."""
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp2.1")
         await csms.operator("CP-1", "trigger", message="SelfTest", evse_id=1)
@@ -158,7 +157,6 @@ async def test_a_composite_schedule_that_tells_no_limit_proves_nothing(tmp_path:
         assert answer["composite"]["periods"] == []
 
 
-@pytest.mark.req("2.1:S02.FR.02", "2.1:S03.FR.01", "2.1:S03.FR.03")
 async def test_a_battery_swap_from_request_to_the_last_battery(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp2.1")
@@ -192,3 +190,35 @@ async def test_what_nobody_can_look_up_is_not_guessed(tmp_path: Path) -> None:
         answer = await cp.call("GetCertificateChainStatus", {"certificateStatusRequests": [wanted, wanted]})
         assert [entry["status"] for entry in answer["certificateStatus"]] == ["Failed", "Failed"]
         assert answer["certificateStatus"][0]["certificateHashData"] == hashes
+
+
+@pytest.mark.req("2.1:G05.FR.03", "2.1:N08.FR.02")
+@pytest.mark.parametrize("protocol", ["ocpp2.0.1", "ocpp2.1"])
+async def test_a_connector_state_told_as_an_event(tmp_path: Path, protocol: str) -> None:
+    async with central(tmp_path) as csms:
+        cp = await csms.station("CP-1", protocol, evses=2)
+
+        def event(number: int, state: str, variable: str = "AvailabilityState") -> dict[str, Any]:
+            place = {"name": "Connector", "evse": {"id": 2, "connectorId": 1}}
+            return {
+                "eventId": number,
+                "timestamp": cp.stamp(),
+                "trigger": "Delta",
+                "actualValue": state,
+                "eventNotificationType": "HardWiredNotification",
+                "component": place,
+                "variable": {"name": variable},
+            }
+
+        data = [event(1, "Occupied"), event(2, "Unavailable"), event(3, "Faulted", "Problem")]
+        payload = {"generatedAt": cp.stamp(), "seqNo": 0, "eventData": data}
+        assert await cp.call("NotifyEvent", payload) == {}
+        assert (await csms.shown("CP-1"))["evses"][1]["connectors"] == {"1": "Unavailable"}
+
+
+@pytest.mark.req("2.1:S02.FR.03")
+async def test_who_may_not_charge_may_not_swap(tmp_path: Path) -> None:
+    async with central(tmp_path, unknown_tokens=False) as csms:
+        cp = await csms.station("CP-1", "ocpp2.1")
+        answer = await csms.operator("CP-1", "request_battery_swap", id_token="STRANGER")
+        assert (answer["code"], cp.unasked("RequestBatterySwap")) == ("token_refused", True)

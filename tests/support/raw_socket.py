@@ -12,7 +12,7 @@ from websockets.http11 import Request
 from websockets.utils import apply_mask
 
 from csms.gateway.listener import Listener
-from csms.gateway.socket import Limits, Refusal, Socket
+from csms.gateway.socket import Ending, Limits, Refusal, Socket
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 REQUEST = (
@@ -98,14 +98,16 @@ class NotingOwner:
         self.socket = socket
         self.messages: list[bytes] = []
         self.ends: list[bool] = []
+        self.endings: list[Ending] = []
         self.on_message: Callable[[bytes], object] = lambda data: None
 
     def received(self, data: bytes) -> None:
         self.messages.append(data)
         self.on_message(data)
 
-    def closed(self, clean: bool) -> None:
-        self.ends.append(clean)
+    def closed(self, ending: Ending) -> None:
+        self.ends.append(ending.clean)
+        self.endings.append(ending)
 
 
 class NotingHouse:
@@ -115,6 +117,7 @@ class NotingHouse:
         self.counted: list[str] = []
         self.owners: list[NotingOwner] = []
         self.refusal: Refusal | None = None
+        self.broken_handshakes: list[tuple[str, str]] = []
         self.peers: list[RawPeer] = []
         self.listener = Listener(self, limits, self.counted.append)
 
@@ -135,6 +138,9 @@ class NotingHouse:
 
     def judge(self, request: Request, peer: str) -> Refusal | None:
         return self.refusal
+
+    def broken(self, peer: str, path: str, fault: str) -> None:
+        self.broken_handshakes.append((path, fault))
 
     def select(self, offered: Sequence[str]) -> str | None:
         return offered[0] if offered else None

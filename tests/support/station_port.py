@@ -35,6 +35,7 @@ class NotedStations:
         self.links: dict[str, Link] = {}
         self.came: list[str] = []
         self.left: list[str] = []
+        self.bad_frames: list[str] = []
         self.heard: list[tuple[str, Inbound]] = []
         self.changed = asyncio.Event()
         self.before_answer: Callable[[str, Inbound], object] | None = None
@@ -82,6 +83,9 @@ class NotedStations:
         self.heard.append((station_id, message))
         asyncio.get_running_loop().call_soon(done, self.take_soon(message))
         return True
+
+    def misheard(self, station_id: str) -> None:
+        self.bad_frames.append(station_id)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something noted makes it true."""

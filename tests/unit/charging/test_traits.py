@@ -10,7 +10,6 @@ from csms.charging.ladder import Declared
 from csms.charging.profiles import ProfileRules
 from csms.charging.traits import (
     NOTHING_KNOWN,
-    firmware_of,
     forgets_offline,
     limits_of,
     outlet,
@@ -21,6 +20,7 @@ from csms.charging.traits import (
 )
 from csms.model.station import CurrentKind, EvseRating, StationIdentity
 from csms.station.state import StationState
+from csms.station.wishes import firmware_of
 from firmware_profiles import GENERIC, Limits
 
 HOUSE = ProfileRules(periods_max=2)

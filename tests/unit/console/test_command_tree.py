@@ -48,7 +48,8 @@ def test_help_example_and_json(path, command) -> None:
 
 def test_the_issue_s_commands_are_there() -> None:
     paths = {path for path, _ in LEAVES}
-    wanted = "station list,station show,station watch,session list,limit set,limit show,plan show,province status"
+    wanted = "station list,station show,station watch,station log,"
+    wanted += "session list,limit set,limit show,plan show,province status"
     assert set(wanted.split(",")) | {"db migrate", "serve"} <= paths
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from csms.model.clock import ManualClock
 from csms.model.event import Event
-from csms.model.inbound import Inbound, SessionStarted, SessionStopped, TransactionEvent
+from csms.model.inbound import Inbound, SessionStarted, SessionStopped, StatusReport, TransactionEvent
 from csms.model.meter import ENERGY_REGISTER, Sample
 from csms.model.session import StopReason
+from csms.model.station import ConnectorStatus
 from csms.station.bus import EventBus
 from csms.station.context import StationSettings
 from csms.station.registration import Registration, rating
@@ -55,6 +56,9 @@ class Desk:
     async def event(self, kind: str, transaction_id: str = "tx-a", seq_no: int = 0, **more: Any) -> Any:
         more.setdefault("evse_id", 1)
         return await self.say(TransactionEvent(kind, transaction_id, seq_no, self.now, "Trigger", **more))
+
+    async def status(self, evse_id: int, status: ConnectorStatus) -> Any:
+        return await self.say(StatusReport(evse_id, 1, status))
 
     def energy(self, value_wh: float, phase: str = "", ago_s: float = 0.0) -> Sample:
         return Sample(self.now - timedelta(seconds=ago_s), ENERGY_REGISTER, value_wh, "Wh", phase)

@@ -1,0 +1,25 @@
+"""Real time that a test may push forward: stations and time-outs go on as in life, records become old at once."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class ShiftedClock:
+    """Fits `csms.model.clock.Clock`."""
+
+    def __init__(self) -> None:
+        self.ahead_s = 0.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=self.ahead_s)
+
+    def monotonic_s(self) -> float:
+        return time.monotonic() + self.ahead_s
+
+    def wall_s(self, delay_s: float) -> float:
+        return delay_s
+
+    def advance(self, delay_s: float) -> None:
+        self.ahead_s += delay_s
