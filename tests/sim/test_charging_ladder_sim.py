@@ -10,11 +10,11 @@ import random
 
 import pytest
 
-from csms.charging import traits
 from csms.charging.ladder import State
 from csms.charging.ladders import Ladders
 from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose, RateUnit
 from csms.model.errors import CallRefused, CallTimeout
+from csms.station import wishes
 from firmware_profiles import Limits
 from tests.support.ladder_fleet import AC7, AC22, DC60, Fleet, Manners, Refusal, knowing
 
@@ -140,7 +140,7 @@ async def test_each_kind_alone_ends_where_it_belongs(name: str) -> None:
 @pytest.fixture
 def firmware_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `KNOWN` says stands in firmware profiles."""
-    monkeypatch.setattr(traits, "find", knowing(KNOWN.values()))
+    monkeypatch.setattr(wishes, "find", knowing(KNOWN.values()))
 
 
 @pytest.mark.usefixtures("firmware_known")

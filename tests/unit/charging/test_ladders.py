@@ -6,13 +6,13 @@ from itertools import pairwise
 
 import pytest
 
-from csms.charging import traits
 from csms.charging.ladder import Role, State
 from csms.charging.ladders import RETRY
 from csms.model.charging_profile import ChargingProfile, ProfileKind, ProfilePurpose, RateUnit
 from csms.model.command import ClearChargingProfile, GetVariables, RemoteStop, SetChargingProfile
 from csms.model.errors import CallTimeout, StoreUnavailable
 from csms.model.station import StationIdentity
+from csms.station import wishes
 from firmware_profiles import Limits
 from tests.support.ladder_fleet import AC22, DC60, Fleet, Manners, Memory, Pile, Refusal, knowing
 
@@ -74,6 +74,18 @@ async def test_memory_survives_a_restart_and_nothing_is_asked_again() -> None:
     assert not [c for _, c, _ in pile.asked if isinstance(c, GetVariables)]
 
 
+async def test_a_station_that_booted_before_the_memory_was_read_is_not_confirmed_on_another_firmware() -> None:
+    memory = Memory()
+    fleet = Fleet(1, 18_000, store=memory)
+    fleet.add("P", Manners("E", refuses=no_amperes))
+    await charged(fleet)
+    again = Fleet(2, 18_000, store=memory)
+    again.add("P", Manners("E", no_amperes, identity=StationIdentity("Sim", "Pile", "", "2")))
+    await again.restore()
+    assert again.state("P") == State.UNTRIED
+    assert "W" in again.rung("P"), "a hint"
+
+
 async def test_stations_of_the_same_firmware_begin_where_others_were_confirmed() -> None:
     fleet, manners = Fleet(1, 18_000), Manners("E", refuses=no_amperes)
     fleet.add("P", manners)
@@ -122,7 +134,7 @@ async def test_rb_68_limit_and_floor_are_told_again_after_reconnect_and_boot(boo
 @pytest.mark.req("SR-10")
 async def test_a_station_that_forgets_counts_in_full_while_it_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     forgets = Manners("forgets", forgets_on_reconnect=True, known=Limits(after_reconnect="lost"))
-    monkeypatch.setattr(traits, "find", knowing([forgets]))
+    monkeypatch.setattr(wishes, "find", knowing([forgets]))
     fleet = Fleet(1, 30_000)
     fleet.add("P", forgets)
     await charged(fleet)
@@ -248,7 +260,7 @@ async def test_the_first_limit_after_a_pause_is_told_twice_where_it_is_forgotten
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     forgets = Manners("forgets", forgets_after_pause=True, known=Limits(first_after_pause_ignored=True))
-    monkeypatch.setattr(traits, "find", knowing([forgets]))
+    monkeypatch.setattr(wishes, "find", knowing([forgets]))
     fleet = Fleet(1, 15_000)
     pile = fleet.add("P", forgets)
     await charged(fleet)
@@ -272,7 +284,7 @@ async def test_what_was_installed_on_a_lost_rung_is_taken_away() -> None:
 
 async def test_zero_is_told_as_a_stop_where_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
     stops = Manners("stops", zero_hangs=True, known=Limits(zero_means="remote_stop"))
-    monkeypatch.setattr(traits, "find", knowing([stops]))
+    monkeypatch.setattr(wishes, "find", knowing([stops]))
     fleet = Fleet(1, 18_000, lowest_w=15_000)
     pile = fleet.add("P", stops)
     await charged(fleet, seconds=300)
@@ -306,7 +318,7 @@ async def test_one_value_for_each_outlet_is_counted_for_each(
     """A default on connector 0, and stations where a limit on one outlet acts on all."""
     if station_only:
         manners = Manners("only", station_only=True, known=Limits(station_only=True, after_reconnect="kept"))
-        monkeypatch.setattr(traits, "find", knowing([manners]))
+        monkeypatch.setattr(wishes, "find", knowing([manners]))
     else:
         manners = Manners("each", refuses=only_station_wide)
     fleet = Fleet(3, 25_000)
