@@ -334,6 +334,17 @@ async def test_one_value_for_each_outlet_is_counted_for_each(
     assert min(pile.draws_w.values()) > 4_000
 
 
+async def test_an_outlet_that_refuses_costs_the_other_one_nothing() -> None:
+    fleet = Fleet(1, 40_000)
+    fleet.add("P", Manners("half", refuses=lambda p, connector: "Rejected" if connector == 2 else None), evses=2)
+    await charged(fleet)
+    ladder = fleet.charging.ladder("P")
+    assert (ladder.floor.state, ladder.floor.tried) == (State.CONFIRMED, 1)
+    fleet.plug_in("P", FULL_W, 2)
+    await fleet.run(30)
+    assert {outlet.evse_id: outlet.counted_as for outlet in fleet.charging.ladder("P").outlets}[2] == "rating"
+
+
 async def test_without_a_meter_and_a_schedule_nothing_is_proven_and_the_car_gets_what_is_counted_anyway() -> None:
     fleet = Fleet(1, 40_000)
     pile = fleet.add("P", Manners("blind", composite="none", meter="none"))
