@@ -238,6 +238,9 @@ class Answers:
         if sending.rung is None or self._session_changed(sending):
             self._rest(sending.ref, self._settings.retry_s if sending.rung is None else 0.0)
             return
+        if self._taken_elsewhere(sending):
+            self._rest(sending.ref, self._settings.retry_s)
+            return
         key = sending.ref.station_id, sending.rung
         refusals = self._refusals.setdefault(key, Refusals())
         refusals.count += 1
@@ -248,6 +251,12 @@ class Answers:
         del self._refusals[key]
         log.info("limit_refused", extra={"evse": str(sending.ref), "rung": str(sending.rung)})
         self.happened(*key, happening)
+
+    def _taken_elsewhere(self, sending: Sending) -> bool:
+        """Whether another outlet of the station has taken this very form: then it is the outlet that refuses."""
+        held = [*self.floors.items(), *self.in_force.items()]
+        refs = {ref for ref, (taken, _) in held if taken.rung == sending.rung and ref not in sending.refs}
+        return any(ref.station_id == sending.ref.station_id for ref in refs)
 
     def _costs_the_rung(self, rung: Rung, refusals: Refusals, status: str, proven: bool) -> bool:
         """A transaction's profile is also refused when the station has not heard of its number yet or has just ended

@@ -109,11 +109,15 @@ class Ladders:
             firmware, track = (row.vendor, row.model, row.firmware), _track(row)
             if track.proven and track.rung is not None:
                 self._learned[firmware, track.role] = track.rung
-            known = self._standings.get(row.station_id)
-            if known is None:
-                known = self._standings[row.station_id] = Standing(firmware, {}, {})
-            moved = track.role in known.tracks and known.tracks[track.role].state is not State.UNTRIED
-            if not moved:
+            known = self._standings.setdefault(row.station_id, Standing(firmware, {}, {}))
+            known.firmware = firmware if known.firmware == NOBODY else known.firmware
+            present = known.tracks.get(track.role)
+            if present is not None and present.state is not State.UNTRIED:
+                continue
+            if known.firmware != firmware:  # it has booted already, with another one
+                known.tracks[track.role] = Track(track.role, remembered=track.remembered)
+                known.since.setdefault(track.role, row.changed_at)
+            else:
                 known.tracks[track.role], known.since[track.role] = track, row.changed_at
                 known.declared = _declared(row.detail.get("declared")) or known.declared
 

@@ -62,7 +62,8 @@ class Watch:
         self._judge(event, sending, measured, acts_at, evse.session, limits)
         if sending.session_id is None:
             return None, False
-        return self._first_seen(sending, measured, acts_at), self._learn(sending, evse.session, measured, acts_at)
+        learns = proofs(limits).power and self._learn(sending, evse.session, measured, acts_at)
+        return self._first_seen(sending, measured, acts_at), learns
 
     def _told(self, ref: EvseRef, session: OpenSession) -> tuple[Sending, datetime] | None:
         """What the outlet should keep to: its limit, else its floor, and since when."""

@@ -63,7 +63,7 @@ READY_S = 40
 
 
 def knowing(kinds: Iterable[Manners]) -> Callable[..., FirmwareProfile]:
-    """In place of `wishes.find`: the firmware profiles of these kinds, found by the name of the kind."""
+    """In place of `csms.station.wishes.find`: the firmware profiles of these kinds, found by the name of the kind."""
     known = {kind.name: kind for kind in kinds if kind.known}
 
     def find(vendor: str, model: str, firmware: str, **_: str) -> FirmwareProfile:

@@ -74,6 +74,18 @@ async def test_memory_survives_a_restart_and_nothing_is_asked_again() -> None:
     assert not [c for _, c, _ in pile.asked if isinstance(c, GetVariables)]
 
 
+async def test_a_station_that_booted_before_the_memory_was_read_is_not_confirmed_on_another_firmware() -> None:
+    memory = Memory()
+    fleet = Fleet(1, 18_000, store=memory)
+    fleet.add("P", Manners("E", refuses=no_amperes))
+    await charged(fleet)
+    again = Fleet(2, 18_000, store=memory)
+    again.add("P", Manners("E", no_amperes, identity=StationIdentity("Sim", "Pile", "", "2")))
+    await again.restore()
+    assert again.state("P") == State.UNTRIED
+    assert "W" in again.rung("P"), "a hint"
+
+
 async def test_stations_of_the_same_firmware_begin_where_others_were_confirmed() -> None:
     fleet, manners = Fleet(1, 18_000), Manners("E", refuses=no_amperes)
     fleet.add("P", manners)
@@ -320,6 +332,17 @@ async def test_one_value_for_each_outlet_is_counted_for_each(
     assert fleet.uncovered == []
     assert fleet.over == []
     assert min(pile.draws_w.values()) > 4_000
+
+
+async def test_an_outlet_that_refuses_costs_the_other_one_nothing() -> None:
+    fleet = Fleet(1, 40_000)
+    fleet.add("P", Manners("half", refuses=lambda p, connector: "Rejected" if connector == 2 else None), evses=2)
+    await charged(fleet)
+    ladder = fleet.charging.ladder("P")
+    assert (ladder.floor.state, ladder.floor.tried) == (State.CONFIRMED, 1)
+    fleet.plug_in("P", FULL_W, 2)
+    await fleet.run(30)
+    assert {outlet.evse_id: outlet.counted_as for outlet in fleet.charging.ladder("P").outlets}[2] == "rating"
 
 
 async def test_without_a_meter_and_a_schedule_nothing_is_proven_and_the_car_gets_what_is_counted_anyway() -> None:
