@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
 from csms.api import (
     commands,
+    description,
     device,
     diagnosis,
     docs_page,
@@ -28,9 +28,8 @@ from csms.api import (
     v2x,
 )
 from csms.api.body_limit import BodyLimit
-from csms.api.command_bodies import components
 from csms.api.ports import ApiDeps
-from csms.api.schemas import Health, Problem
+from csms.api.schemas import Health
 
 PREFIX = "/api/v1"
 DESCRIPTION = (
@@ -39,9 +38,6 @@ DESCRIPTION = (
 )
 WHOLE_FILES = (re.compile(rf"{files.PATH}/upload/.+"), re.compile(rf"{PREFIX}/firmware/[^/]+"))
 """Paths whose bodies are files; the file desk bounds them."""
-PROBLEMS: dict[int | str, dict[str, object]] = {
-    "4XX": {"model": Problem, "description": "a problem document; code says which"}
-}
 
 
 def create_api(deps: ApiDeps) -> FastAPI:
@@ -52,7 +48,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        responses=PROBLEMS,
+        responses=description.PROBLEMS,
     )
     app.add_middleware(BodyLimit, bounded_elsewhere=WHOLE_FILES)
     problems.install(app)
@@ -79,21 +75,8 @@ def create_api(deps: ApiDeps) -> FastAPI:
     app.include_router(files.router(deps))
     for router in deps.routers:
         app.include_router(router)
-    _describe_commands(app)
+    description.install(app, PREFIX + commands.PATH)
     return app
-
-
-def _describe_commands(app: FastAPI) -> None:
-    """Add what FastAPI cannot know: the types of commands, which are no models of its own."""
-    described = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        document = described()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas.update({name: schema for name, schema in components().items() if name not in schemas})
-        return document
-
-    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def _health(deps: ApiDeps) -> APIRouter:

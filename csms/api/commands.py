@@ -1,47 +1,28 @@
-"""Routes that ask a station to do something, one per command."""
+"""The route that asks a station to do something: `/stations/{station_id}/commands/{name}`."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from fastapi import APIRouter, Request
 
-from csms.api.command_bodies import read_command, schema_of
+from csms.api.command_bodies import read_command
 from csms.api.command_results import CommandResultOut, result_view
 from csms.api.ports import ApiDeps
-from csms.api.schemas import Problem
-from csms.model.command import Command
+from csms.api.problems import Refused
 from csms.model.commands import COMMANDS
 
-ERRORS: dict[int | str, dict[str, object]] = {
-    404: {"model": Problem, "description": "unknown_station"},
-    409: {"model": Problem, "description": "station_offline, station_not_accepted, not_in_this_version"},
-    422: {"model": Problem, "description": "invalid_request, command_invalid"},
-    502: {"model": Problem, "description": "call_refused, connection_lost, answer_unreadable"},
-    504: {"model": Problem, "description": "call_timeout: whether the station acted is unknown"},
-}
+PATH = "/stations/{station_id}/commands"
 
 
 def router(deps: ApiDeps) -> APIRouter:
-    """The routes over `deps`."""
-    routes = APIRouter(prefix="/stations/{station_id}/commands", tags=["commands"], responses=ERRORS)
-    for name, kind in COMMANDS.items():
-        routes.add_api_route(
-            f"/{name}",
-            _endpoint(deps, name, kind),
-            methods=["POST"],
-            summary=name.replace("_", " ").capitalize(),
-            description=kind.__doc__,
-            operation_id=f"command_{name}",
-            response_model=CommandResultOut,
-            openapi_extra=schema_of(kind),
-        )
+    """The route over `deps`; `csms.api.description` tells of each command."""
+    routes = APIRouter(prefix=PATH)
+
+    @routes.post("/{name}", include_in_schema=False)
+    async def command(station_id: str, name: str, request: Request) -> CommandResultOut:
+        kind = COMMANDS.get(name)
+        if kind is None:
+            raise Refused(404, "unknown_command", f"there is no command {name}; /docs lists them")
+        asked = read_command(kind, await request.body())
+        return result_view(station_id, name, await deps.stations.command(station_id, asked))
+
     return routes
-
-
-def _endpoint(deps: ApiDeps, name: str, kind: type[Command]) -> Callable[..., Awaitable[CommandResultOut]]:
-    async def run(station_id: str, request: Request) -> CommandResultOut:
-        command = read_command(kind, await request.body())
-        return result_view(station_id, name, await deps.stations.command(station_id, command))
-
-    return run

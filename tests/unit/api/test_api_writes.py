@@ -221,6 +221,12 @@ async def test_unknown_and_offline_stations(at) -> None:
     assert (offline.status_code, offline.json()["code"]) == (409, "station_offline")
 
 
+async def test_a_command_that_does_not_exist(at) -> None:
+    await at.station("CP-1")
+    answer = await at.http.post("/api/v1/stations/CP-1/commands/rest", json={})
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_command")
+
+
 @pytest.mark.parametrize(
     "change",
     [

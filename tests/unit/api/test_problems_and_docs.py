@@ -13,6 +13,7 @@ from csms.api.app import create_api
 from csms.api.body_limit import BODY_BYTES_MAX
 from csms.api.docs_page import PAGE
 from csms.api.ports import ApiDeps
+from csms.model.commands import COMMANDS
 from csms.model.errors import CsmsError, LimitRefused, StoreUnavailable
 from tests.support.operations import Operations
 
@@ -103,6 +104,7 @@ async def test_the_api_describes_itself(at) -> None:
     assert all(op["summary"] and op["operationId"] for op in operations)
     names = [op["operationId"] for op in operations]
     assert len(set(names)) == len(names)
+    assert {f"command_{name}" for name in COMMANDS} <= set(names)
     _every_reference_leads_somewhere(document)
 
 
