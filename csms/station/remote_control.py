@@ -65,7 +65,7 @@ async def start(context: StationContext, station_id: str, command: RemoteStart, 
 
 
 async def _made_up(context: StationContext, station_id: str) -> str:
-    """A token that nobody holds, good at this station for a day. Some stations take no more than 18 characters (SR-04)."""
+    """A token that nobody holds, good at this station for a day. Some stations take 18 characters at most (SR-04)."""
     token = MADE_UP + secrets.token_hex(6)
     until = context.clock.now() + MADE_UP_FOR
     row = IdToken(id_token=token, token_type=CENTRAL, expires_at=until, allowed=[station_id])
