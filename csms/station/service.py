@@ -17,7 +17,7 @@ from typing import Any
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.errors import CallTimeout, CsmsError, StationOffline, StoreUnavailable, UnknownStation
-from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
+from csms.model.event import LimitsTouched, SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
     Extended,
@@ -291,6 +291,15 @@ class StationService:
             raise
         station.manners.unanswered = 0
         return result
+
+    async def order(self, station_id: str, command: Command) -> CommandResult:
+        """What a person asks of a station: as `command`; who keeps the limits hears of it when it touches them."""
+        try:
+            return await self.command(station_id, command)
+        finally:
+            station = self._context.stations.get(station_id)
+            if station is not None and smart_charging.touches_limits(station, command):
+                self._context.bus.publish(LimitsTouched(station_id, self._context.clock.now()))
 
     async def diagnose(self, station_id: str, limits: LimitFact | None = None) -> list[Finding]:
         """What is wrong with a station. Raises UnknownStation."""

@@ -63,3 +63,17 @@ async def test_pain_26_floor_and_limit_are_told_again_after_a_lost_link_floor_fi
         await station.status(1, "Charging")
         again = [purpose(await station.expected("SetChargingProfile")) for _ in range(2)]
         assert again == before
+
+
+@pytest.mark.req("SR-09")
+async def test_what_a_technician_takes_away_is_told_again(tmp_path: Path) -> None:
+    async with central(tmp_path, **CONTROLLED) as csms:
+        station = await charging(csms)
+        station.answers("ClearChargingProfile", ACCEPTED)
+        before = [purpose(await station.expected("SetChargingProfile")) for _ in range(2)]
+        await csms.operator("CP-1", "clear_charging_profile")
+        again = [purpose(await station.expected("SetChargingProfile")) for _ in range(2)]
+        assert again == before
+        await csms.operator("CP-1", "call", action="ClearChargingProfile", payload={})
+        again = [purpose(await station.expected("SetChargingProfile")) for _ in range(2)]
+        assert again == before
