@@ -93,8 +93,10 @@ class Dispatcher:
     def station_up(self, station_id: str, restarted: bool) -> None:
         """A station connected or restarted: what it was told is told again (SR-09), once it has settled (SR-06). Only a
         configuration key stays in its flash memory."""
-        self._quiet_until[station_id] = self._clock.now() + timedelta(seconds=self._settings.settle_s)
-        forgot = restarted or forgets_offline(firmware_of(self._stations.stations.get(station_id)))
+        known = firmware_of(self._stations.stations.get(station_id))
+        settle_s = max(self._settings.settle_s, known.setup.settle_s if known is not None else 0.0)
+        self._quiet_until[station_id] = self._clock.now() + timedelta(seconds=settle_s)
+        forgot = restarted or forgets_offline(known)
         rung = self._ladders.rung(station_id, Role.LIMIT)
         flash = rung is not None and rung.purpose is None
         for ref in [ref for ref in self._ledger.refs if ref.station_id == station_id]:

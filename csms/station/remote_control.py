@@ -16,6 +16,7 @@ from csms.model.errors import CsmsError, PeerError
 from csms.station import operations
 from csms.station.context import Performers, Send, StationContext
 from csms.station.state import Awaited, OpenSession
+from csms.station.wishes import firmware_of
 from csms.store import changes
 from csms.store.station_tables import Operation
 from csms.store.tables import Session
@@ -25,6 +26,12 @@ START, STOP = "remote_start", "remote_stop"
 NOTHING_FOLLOWED = "nothing_followed"
 
 _SKEW = timedelta(seconds=CLOCK_SKEW_FLAG_S)
+
+
+class TokenTooLong(CsmsError):
+    """The station spoils tokens of this length; give a shorter one."""
+
+    code = "token_too_long"
 
 
 def awaited(operation: Operation) -> Awaited:
@@ -43,7 +50,13 @@ def awaited(operation: Operation) -> Awaited:
 
 
 async def start(context: StationContext, station_id: str, command: RemoteStart, send: Send) -> CommandResult:
-    """Ask for a session. When one runs already, the station may say which (F01.FR.13), and that is the one."""
+    """Ask for a session. When one runs already, the station may say which (F01.FR.13), and that is the one.
+
+    Raises TokenTooLong where the firmware is known to spoil long tokens, so that the session could never be ended.
+    """
+    known = firmware_of(context.stations[station_id])
+    if known is not None and known.states("tx.tag_chars_max") and len(command.id_token) > known.tx.tag_chars_max:
+        raise TokenTooLong(f"station {station_id} takes tokens of at most {known.tx.tag_chars_max} characters")
     asked = {"id_token": command.id_token, "evse_id": command.evse_id, "remote_start_id": command.remote_start_id}
     operation = await operations.begin(context, station_id, START, asked)
     result = await _ask(context, operation, replace(command, remote_start_id=awaited(operation).number), send)
