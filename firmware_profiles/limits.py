@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from firmware_profiles.facts import fact
+from firmware_profiles.facts import ANY, fact
 
 PURPOSES = ("ChargingStationMaxProfile", "TxDefaultProfile", "TxProfile")
 LADDER = "limit ladder"
@@ -29,7 +29,7 @@ class Limits:
     refusal: str = fact(
         "Rejected",
         "How a profile that does not work is answered: a status, or `error CODE` for a CALLERROR.",
-        csms="doctor",
+        csms=ANY + "doctor",
         sim=JUDGING,
     )
     static_key: str = fact(
@@ -69,12 +69,12 @@ class Limits:
     floor_a: float = fact(6.0, "Under this current it stops, A.", csms=LADDER, sim=OBEYING, least=0, most=500)
     floor_w: int = fact(0, "Under this power it stops, W.", csms=LADDER, sim=OBEYING, least=0)
     one_phase_below_w: int | None = fact(
-        None, "Under this power it charges on one phase, W.", csms=LADDER, sim=OBEYING, least=0
+        None, "Under this power it charges on one phase, W.", csms=ANY + LADDER, sim=OBEYING, least=0
     )
     raise_ignored_above_a: float | None = fact(
         None,
         "A limit above this current is accepted and counts as this current, A.",
-        csms=LADDER,
+        csms=ANY + LADDER,
         sim=OBEYING,
         least=0,
     )
@@ -105,7 +105,7 @@ class Limits:
     )
     needs_number_phases: bool = fact(False, "Without numberPhases the phases are not what was meant.", csms=LADDER)
     tx_profile_needs_transaction_id: bool = fact(
-        False, "A TxProfile without transactionId is refused.", csms=LADDER, sim=JUDGING
+        False, "A TxProfile without transactionId is refused.", csms=ANY + LADDER, sim=JUDGING
     )
     confirm_by: tuple[str, ...] = fact(
         ("offered", "power", "composite"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import orjson
@@ -32,6 +32,7 @@ from csms.model.inbound import Acknowledged
 from csms.station import lifecycle, operations, reports
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.splitting import joined, limits, split
+from csms.station.wishes import MEASURANDS, NAMES, NAMES_16, firmware_of
 from csms.store import changes
 from csms.store.change import Change
 from csms.store.station_tables import VariableRow
@@ -54,6 +55,12 @@ _SETTLED = ("Accepted", "RebootRequired")
 log = logging.getLogger(__name__)
 
 
+class HarmfulHere(CsmsError):
+    """The firmware profile of the station says that this does harm; ask for other names."""
+
+    code = "harmful_here"
+
+
 async def set_variables(context: StationContext, station_id: str, command: SetVariables, send: Send) -> CommandResult:
     """Set in as many messages as the station needs; what it took is what it has (B05)."""
     most = await limits(context, station_id, SetVariables)
@@ -66,7 +73,8 @@ async def set_variables(context: StationContext, station_id: str, command: SetVa
 
 
 async def get_variables(context: StationContext, station_id: str, command: GetVariables, send: Send) -> CommandResult:
-    """Read in as many messages as the station needs, and keep what it tells (B06, TC_B_08)."""
+    """Read in as many messages as the station needs, and keep what it tells (B06, TC_B_08). Raises HarmfulHere."""
+    _spare(context, station_id, command.names)
     most = await limits(context, station_id, GetVariables)
     chunks = split(list(command.names), most, _size) or [[]]
     results = []
@@ -80,7 +88,8 @@ async def get_variables(context: StationContext, station_id: str, command: GetVa
 async def get_base_report(
     context: StationContext, station_id: str, command: GetBaseReport, send: Send
 ) -> CommandResult:
-    """Ask for everything; a station that answers with it at once has no parts to follow (B07)."""
+    """Ask for everything; a station that answers with it at once has no parts to follow (B07). Raises HarmfulHere."""
+    _spare(context, station_id, ())
     operation = await operations.begin(context, station_id, BASE_REPORT, {"base": command.base})
     asked = structs.replace(command, request_id=operation.id)
     result = await operations.carry_out(context, operation, asked, send)
@@ -88,6 +97,18 @@ async def get_base_report(
         await context.store.writer.commit(list(_as_told(station_id, result, context.clock.now())))
         await operations.answered(context, operation, "Complete", ended=True, variables=len(result.records))
     return result
+
+
+def _spare(context: StationContext, station_id: str, names: Sequence[str]) -> None:
+    """Some firmware boots for ever once its list of measurands is read, by itself or among all keys
+    (lbbrhzn/ocpp#1275)."""
+    known = firmware_of(context.stations[station_id])
+    lists = {folded(name) for name in (NAMES_16[MEASURANDS], NAMES[MEASURANDS])}
+    if known is not None and known.meter.readback_reboots and (not names or lists & {folded(name) for name in names}):
+        raise HarmfulHere(
+            f"by its firmware profile {known.name} station {station_id} restarts over and over once its list of "
+            "measurands is read; ask for other settings by their names"
+        )
 
 
 async def learn(context: StationContext, station_id: str) -> None:

@@ -19,6 +19,7 @@ from csms.station import operations
 from csms.station.authorization import put_token
 from csms.station.context import Performers, Send, StationContext
 from csms.station.state import Awaited, OpenSession
+from csms.station.wishes import firmware_of
 from csms.store import changes
 from csms.store.station_tables import Operation
 from csms.store.tables import IdToken, Session
@@ -30,6 +31,12 @@ NOTHING_FOLLOWED = "nothing_followed"
 MADE_UP_FOR = timedelta(days=1)
 
 _SKEW = timedelta(seconds=CLOCK_SKEW_FLAG_S)
+
+
+class TokenTooLong(CsmsError):
+    """The station spoils tokens of this length; give a shorter one."""
+
+    code = "token_too_long"
 
 
 def awaited(operation: Operation) -> Awaited:
@@ -48,7 +55,13 @@ def awaited(operation: Operation) -> Awaited:
 
 
 async def start(context: StationContext, station_id: str, command: RemoteStart, send: Send) -> CommandResult:
-    """Ask for a session. When one runs already, the station may say which (F01.FR.13), and that is the one."""
+    """Ask for a session. When one runs already, the station may say which (F01.FR.13), and that is the one.
+
+    Raises TokenTooLong where the firmware is known to spoil long tokens, so that the session could never be ended.
+    """
+    known = firmware_of(context.stations[station_id])
+    if known is not None and known.states("tx.tag_chars_max") and len(command.id_token) > known.tx.tag_chars_max:
+        raise TokenTooLong(f"station {station_id} takes tokens of at most {known.tx.tag_chars_max} characters")
     if not command.id_token:
         command = replace(command, id_token=await _made_up(context, station_id), token_type=CENTRAL)
     asked = {"id_token": command.id_token, "evse_id": command.evse_id, "remote_start_id": command.remote_start_id}

@@ -16,7 +16,15 @@ from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
-from csms.model.errors import CallTimeout, CsmsError, StationOffline, StoreUnavailable, UnknownStation
+from csms.model.errors import (
+    CallRefused,
+    CallTimeout,
+    CsmsError,
+    PeerError,
+    StationOffline,
+    StoreUnavailable,
+    UnknownStation,
+)
 from csms.model.event import LimitsTouched, SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
@@ -221,7 +229,7 @@ class StationService:
         station.manners.connected(now)
         await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationConnected(station_id, link.protocol, now))
-        self._spawn(self._ask_for_boot(station_id, link))
+        self._spawn(self._ask_who_is_mute(station_id, link))
 
     async def disconnected(self, station_id: str, link: Link) -> None:
         """A connection is gone; the late end of a replaced one changes nothing (pain 2)."""
@@ -288,6 +296,9 @@ class StationService:
                 result = await performer(self._context, station_id, command, station.link.send)
         except CallTimeout:
             station.manners.unanswered += 1
+            raise
+        except (CallRefused, PeerError):
+            station.manners.unanswered = 0  # an answer all the same
             raise
         station.manners.unanswered = 0
         return result
@@ -364,14 +375,19 @@ class StationService:
         except StoreUnavailable as fault:
             log.warning("sign_of_life_not_stored", extra={"station": station_id, "fault": str(fault)})
 
-    async def _ask_for_boot(self, station_id: str, link: Link) -> None:
-        """Some stations never boot by themselves: go on as accepted and ask once (SR-07, RB-14)."""
+    async def _ask_who_is_mute(self, station_id: str, link: Link) -> None:
+        """Some stations never boot by themselves: go on as accepted and ask once (SR-07, RB-14). One that booted on an
+        earlier connection may have nothing to say on this one; what its connectors do is asked for (pain 6)."""
         await asyncio.sleep(self._context.clock.wall_s(self._context.settings.boot_grace_s))
         station = self._context.stations[station_id]
-        if station.booted or station.link is not link or station.boot_wish is not RegistrationStatus.ACCEPTED:
+        if station.link is not link:
             return
-        station.booted, station.registration = True, RegistrationStatus.ACCEPTED
-        await lifecycle.ask_for_boot(station, link)
+        if station.booted:
+            if lifecycle.is_mute(station):
+                await lifecycle.ask_for_states(station, link)
+        elif station.boot_wish is RegistrationStatus.ACCEPTED:
+            station.booted, station.registration = True, RegistrationStatus.ACCEPTED
+            await lifecycle.ask_once(station, link, lifecycle.BOOT)
 
 
 def _start(row: Any) -> Start:

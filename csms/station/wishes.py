@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from csms.model.device import folded
 from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC, VOLTAGE
 from csms.station.state import StationState
 from firmware_profiles import FirmwareProfile, find
@@ -87,7 +88,8 @@ def wishes(
     if known is None:
         return list(wished.values())
     for name, value in known.setup.keys.items():
-        wished[name] = Wish(name, value, "profile")
+        if folded(name) != folded(known.limits.static_key):  # that one belongs to the limit ladder
+            wished[name] = Wish(name, value, "profile")
     return [_own(known, wish) for wish in wished.values()]
 
 
