@@ -242,7 +242,7 @@ def _setting(text: Text, setting: str) -> tuple[str, str]:
 
 
 def _show_values(out: Output, station_id: str, values: dict[str, str | None]) -> None:
-    columns = [Column(station_id), Column(out.text("station.config.value"))]
+    columns = [Column(station_id), Column(out.text("station.config.value"), over=True)]
     rows = [[name, units.NOTHING if value is None else value] for name, value in sorted(values.items())]
     if rows:
         out.table(columns, rows)

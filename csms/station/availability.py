@@ -96,7 +96,9 @@ def _changed(context: StationContext, station_id: str, message: StatusReport, re
 
 
 def _apply(context: StationContext, station_id: str, message: StatusReport, received_at: datetime) -> None:
-    context.stations[station_id].manners.told_time(message.time, received_at)
+    manners = context.stations[station_id].manners
+    manners.told_time(message.time, received_at)
+    manners.states += 1
     evse = context.evse(station_id, message.evse_id)
     if evse is None:
         context.stations[station_id].status = message.status

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from csms.model.device import folded
 from csms.model.meter import ENERGY_REGISTER
@@ -47,7 +48,7 @@ async def diagnose(context: StationContext, station_id: str, limits: LimitFact |
         for flag in RESETS:
             flags.pop(flag, None)
     held = await reader.certificates(station_id=station_id)
-    versions = next((row.detail for row in notices if row.code == "other_version"), None)
+    versions = _other_version(station, notices)
     return examine(
         Facts(
             now=now,
@@ -70,6 +71,13 @@ async def diagnose(context: StationContext, station_id: str, limits: LimitFact |
             start_needed=known is not None and known.start.remote_start_needed,
         )
     )
+
+
+def _other_version(station: StationState, notices: Sequence[Notice]) -> dict[str, Any] | None:
+    """The newest word on it, unless the station has booted since: then it was mended."""
+    told = next((row for row in notices if row.code == "other_version"), None)
+    mended = told is not None and station.booted_at is not None and station.booted_at > told.received_at
+    return told.detail if told is not None and not mended else None
 
 
 def wished(context: StationContext, station: StationState) -> list[Wish]:

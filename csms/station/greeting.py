@@ -1,15 +1,13 @@
-"""What a station that has connected is asked for, because it does not tell it by itself (SR-07, RB-14)."""
+"""What a station that has connected is asked for, because it does not tell it by itself (SR-07, RB-14, pain 6)."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 
-from csms.model.command import Trigger
-from csms.model.errors import CsmsError, PeerError
+from msgspec.structs import replace
+
 from csms.model.station import RegistrationStatus
 from csms.station import lifecycle
-from csms.station.asking import ask
 from csms.station.context import StationContext
 from csms.station.ports import Link
 from csms.station.state import StationState
@@ -18,38 +16,30 @@ from csms.station.wishes import firmware_of
 MOMENT_S = 2.0
 """What comes by itself is there by then."""
 
-log = logging.getLogger(__name__)
-
 
 async def greet(context: StationContext, station_id: str, link: Link) -> None:
-    """Ask for what does not come."""
-    station = context.stations[station_id]
-    await _boot(context, station, link)
-    await _states(context, station, link)
+    """Once what comes by itself has come: ask who never boots for its boot, and who has nothing to say for its states.
 
-
-async def _boot(context: StationContext, station: StationState, link: Link) -> None:
-    """Some stations never boot by themselves: go on as accepted and ask once. Those that are known for it are asked
-    each time, and soon: they may have another firmware than the last time.
+    Makes that are known not to boot by themselves are asked each time, and soon: they may have another firmware now.
     """
-    known = firmware_of(station)
-    never = known is not None and known.boot.absent_on_connect
-    grace_s = context.settings.boot_grace_s
-    await asyncio.sleep(context.clock.wall_s(min(grace_s, MOMENT_S) if never else grace_s))
-    told = station.booted_here if never else station.booted
-    if told or station.link is not link or station.boot_wish is not RegistrationStatus.ACCEPTED:
+    station = context.stations[station_id]
+    known, grace_s = firmware_of(station), context.settings.boot_grace_s
+    never_boots = known is not None and known.boot.absent_on_connect
+    await asyncio.sleep(context.clock.wall_s(min(grace_s, MOMENT_S) if never_boots else grace_s))
+    if station.link is not link:
         return
-    station.booted, station.registration = True, RegistrationStatus.ACCEPTED
-    await lifecycle.ask_for_boot(context, station, link)
+    boots = station.booted_here if never_boots else station.booted
+    if not boots and station.boot_wish is RegistrationStatus.ACCEPTED:
+        station.booted, station.registration = True, RegistrationStatus.ACCEPTED
+        await lifecycle.ask_once(context, station, link, lifecycle.BOOT)
+    elif station.booted and lifecycle.is_mute(station):
+        await lifecycle.ask_for_states(context, station, link)
+    elif known is not None and known.status.only_one_connector_after_reconnect:
+        await _ask_for_the_others(context, station, link)
 
 
-async def _states(context: StationContext, station: StationState, link: Link) -> None:
-    """Some tell only of connector 1 when they come back."""
-    known = firmware_of(station)
-    if known is None or not known.status.only_one_connector_after_reconnect:
-        return
+async def _ask_for_the_others(context: StationContext, station: StationState, link: Link) -> None:
+    """It told of connector 1 alone."""
     for evse_id in sorted(number for number in station.evses if number > 1):
-        try:
-            await ask(context, station, link, Trigger("StatusNotification", evse_id))
-        except (CsmsError, PeerError) as fault:
-            log.info("state_not_triggered", extra={"station": station.station_id, "fault": str(fault)})
+        asked = replace(lifecycle.STATUS, evse_id=evse_id, connector_id=1)
+        await lifecycle.ask_once(context, station, link, asked)

@@ -16,7 +16,16 @@ from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
-from csms.model.errors import AnswerUnusual, CallTimeout, CsmsError, StationOffline, StoreUnavailable, UnknownStation
+from csms.model.errors import (
+    AnswerUnusual,
+    CallRefused,
+    CallTimeout,
+    CsmsError,
+    PeerError,
+    StationOffline,
+    StoreUnavailable,
+    UnknownStation,
+)
 from csms.model.event import LimitsTouched, SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
@@ -66,7 +75,7 @@ from csms.station import (
 )
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
-from csms.station.corrections import corrections
+from csms.station.corrections import corrections, not_ahead
 from csms.station.doctor import Finding, LimitFact
 from csms.station.ports import Link
 from csms.station.pricing import Pricing
@@ -307,6 +316,9 @@ class StationService:
         except CallTimeout:
             station.manners.unanswered += 1
             raise
+        except (CallRefused, PeerError):
+            station.manners.unanswered = 0  # an answer all the same
+            raise
         station.manners.unanswered = 0
         return result
 
@@ -388,9 +400,9 @@ def _start(row: Any) -> Start:
 
 
 def _put_right(station: StationState, message: Inbound, received_at: datetime) -> Inbound:
-    if station.corrections is None:
-        return message
-    return station.corrections.right(message, received_at, booted=station.booted_here)
+    if station.corrections is not None:
+        message = station.corrections.right(message, received_at, booted=station.booted_here)
+    return not_ahead(message, received_at)
 
 
 def _finish(work: Work, done: Callable[[Reply | CsmsError], None], fault: CsmsError | None) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from csms.model.device import folded
 from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC, VOLTAGE
 from csms.station.keys import may_read_all, own_name
 from csms.station.state import StationState
@@ -113,7 +114,7 @@ def wishes(
     if known.cfg.no_standard_keys:
         wished.clear()
     for name, value in known.setup.keys.items():
-        if name != limit_key(known):
+        if folded(name) != folded(limit_key(known)):
             wished[name] = Wish(name, value, "profile")
     return [_own(known, wish) for wish in wished.values()]
 

@@ -41,6 +41,9 @@ class TwinLink:
     answer: CommandResult | Exception = field(default_factory=lambda: CommandResult("Accepted"))
     asked: list[Command] = field(default_factory=list)
 
+    def written(self, command: Command) -> list[tuple[str, dict[str, Any]]]:
+        return [(type(command).__name__, {})]
+
     async def send(self, command: Command) -> CommandResult:
         self.asked.append(command)
         if isinstance(self.answer, Exception):

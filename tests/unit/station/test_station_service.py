@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,9 @@ class RecordingLink:
         self.protocol = Protocol.OCPP16
         self.sent: list[Command] = []
         self.asked = asyncio.Event()
+
+    def written(self, command: Command) -> list[tuple[str, dict[str, Any]]]:
+        return [(type(command).__name__, {})]
 
     async def send(self, command: Command) -> CommandResult:
         self.sent.append(command)
