@@ -7,6 +7,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import pytest
 from csms.console.config_diff import compare
 from csms.model.clock import ScaledClock
 from csms.model.station import CurrentKind
+from csms.station.doctor import Facts, examine
+from csms.station.manners import Manners
 from tests.support.console_api import in_thread
 from tests.support.field import POWER, evse, samples, state
 from tests.support.quirky import known_as
@@ -394,3 +397,11 @@ async def test_a_car_that_waits_for_a_remote_start_is_told_of(tmp_path: Path) ->
 async def _has(csms: Central, code: str) -> bool:
     await asyncio.sleep(0.2)
     return code in await findings(csms)
+
+
+def test_a_make_that_takes_long_to_connect_is_not_missed_before() -> None:
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    seen_at = now - timedelta(minutes=20)
+    facts = Facts(now, 300, False, booted_at=seen_at, seen_at=seen_at, connected_at=seen_at, manners=Manners())
+    assert [finding.code for finding in examine(facts)] == ["offline"]
+    assert examine(replace(facts, connect_wait_s=1800)) == []
