@@ -13,9 +13,6 @@ from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 SOURCE_CHARS_MAX = 200
-ANY, NOT_YET = "any station: ", "not used yet: "
-"""Begin `csms` of a field that the central system does not read: it reckons with that in every station, or not at
-all so far."""
 Sources = tuple[str, ...]
 Table = TypeVar("Table")
 Value = TypeVar("Value")

@@ -73,8 +73,7 @@ stack_level = { value = 0, source = "owner/repository#34" }
 
 ## Fields
 
-Units stand in the names. "csms" says what the central system uses a field for ("any station": it reckons with that
-whatever the profile says; "not used yet": so far only people read it); "simulator" is the module in
+Units stand in the names. "csms" says what the central system uses a field for; "simulator" is the module in
 `device_sim/` in which a simulated pile does it, and the only one. The neutral value holds when nothing is known.
 """
 

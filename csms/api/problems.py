@@ -18,6 +18,7 @@ from csms.model.errors import (
     ConnectionLost,
     CsmsError,
     LimitRefused,
+    NotForThisStation,
     NotInThisVersion,
     PeerError,
     StationBusy,
@@ -28,10 +29,8 @@ from csms.model.errors import (
     UnknownStation,
 )
 from csms.security.facts import CertificateUnreadable, FirmwareSignatureInvalid
-from csms.station.configuration import HarmfulHere
 from csms.station.cost import CostUnknown
 from csms.station.files import FirmwareExists, LinkBusy, NoFileServer, UnknownFirmware, UnknownLink
-from csms.station.remote_control import TokenTooLong
 from csms.station.reservation import UnknownReservation
 from csms.store.files import FileTooLarge, NoSpace
 from csms.wire.codec import CommandInvalid
@@ -45,11 +44,10 @@ STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     StationOffline: 409,
     StationNotAccepted: 409,
     NotInThisVersion: 409,
+    NotForThisStation: 409,
     TokenRefused: 409,
     UnknownReservation: 404,
     CostUnknown: 409,
-    HarmfulHere: 409,
-    TokenTooLong: 409,
     UnknownLink: 404,
     UnknownFirmware: 404,
     FirmwareExists: 409,

@@ -11,7 +11,7 @@ from csms.charging.floors import NOMINAL_V, FloorRule, assign_floors
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.planner import NeedsPolicy, Visit, visit
-from csms.charging.traits import forgets_offline, limits_of, outlet, pauses
+from csms.charging.traits import forgets_offline, limits_of, outlet, pauses, reaction_s
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, Stage
@@ -56,10 +56,10 @@ class Outlets:
             self._enrol(listed)
         for station in self._stations.values():
             known, away = firmware_of(station), not station.online
-            forgets, reaction_s = forgets_offline(known), (known.limits.reaction_s or 0.0) if known else 0.0
+            forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
             for evse in station.evses.values():
                 self._ledger.note_car(evse.ref, car_possible(station, evse))
-                self._ledger.note_station(evse.ref, now, away=away, forgets=forgets, reaction_s=reaction_s)
+                self._ledger.note_station(evse.ref, now, away=away, forgets=forgets, reaction_s=acts_after_s)
 
     def _enrol(self, listed: dict[EvseRef, _Known]) -> None:
         kept = {ref: self._ledger.account(ref).floor_w for ref in self._known if listed.get(ref) == self._known[ref]}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from csms.charging.discretise import Setpoint
 from csms.charging.journal import Sending
-from csms.charging.ladder import Role, Rung
+from csms.charging.ladder import Role, Rung, static_value
 from csms.charging.ladders import Ladders
 from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
@@ -22,9 +22,6 @@ from csms.model.command import Command, SetChargingProfile, SetVariables
 from csms.model.ids import EvseRef
 from csms.station.state import StationState
 from firmware_profiles import Limits
-
-PER_AMPERE = {"A": 1, "dA": 10, "mA": 1000}
-"""Units of configuration keys."""
 
 
 class Reach(NamedTuple):
@@ -183,8 +180,4 @@ def together(setpoints: Sequence[Setpoint]) -> Setpoint:
 
 def static(rung: Rung, setpoint: Setpoint, limits: Limits) -> SetVariables:
     """A limit as a configuration key, in whole units of the key, rounded down."""
-    if limits.static_unit == "W":
-        number = setpoint.value_w
-    else:
-        number = int(setpoint.limit_a * PER_AMPERE[limits.static_unit] + 1e-6)
-    return SetVariables({rung.static_key: str(number)})
+    return SetVariables({rung.static_key: str(static_value(limits, setpoint.limit_a, setpoint.value_w))})

@@ -16,6 +16,7 @@ from csms.model.ids import ConnectorRef
 from csms.model.inbound import Acknowledged, StatusReport
 from csms.model.station import ConnectorStatus
 from csms.station import operations
+from csms.station.asking import sender
 from csms.station.context import EVSE_ID_MAX, Handlers, Performers, Send, StationContext
 from csms.station.state import EvseState, StationState
 from csms.station.work import Work
@@ -177,7 +178,7 @@ async def reconcile(context: StationContext, now: datetime) -> None:
             continue
         command = ChangeAvailability(row.operative, row.evse_id, row.connector_id or None)
         try:
-            await _ask(context, row, command, station.link.send)
+            await _ask(context, row, command, sender(context, station, station.link))
         except (CsmsError, PeerError) as fault:
             log.info("availability_not_changed", extra={"station": row.station_id, "fault": str(fault)})
 

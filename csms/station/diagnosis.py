@@ -33,6 +33,9 @@ ROWS = 200
 
 SESSIONS = 20
 
+RESETS = ("register_reset", "stop_below_start")
+"""Flags of sessions that say nothing where the register is known to begin anew with each of them."""
+
 
 async def diagnose(context: StationContext, station_id: str, limits: LimitFact | None) -> list[Finding]:
     """What is wrong with a known station now."""
@@ -42,7 +45,8 @@ async def diagnose(context: StationContext, station_id: str, limits: LimitFact |
     flags = Counter(flag for row in await reader.sessions(SESSIONS, station_id) for flag in row.flags or ())
     known = firmware_of(station)
     if known is not None and known.meter.register_resets:
-        del flags["register_reset"]  # its way, and reckoned with
+        for flag in RESETS:
+            flags.pop(flag, None)
     held = await reader.certificates(station_id=station_id)
     versions = _other_version(station, notices)
     return examine(
@@ -63,6 +67,8 @@ async def diagnose(context: StationContext, station_id: str, limits: LimitFact |
             versions=(str(versions["agreed"]), str(versions["spoken"])) if versions else None,
             firmware=updates[0].status if updates else "",
             differs=await _differs(context, station),
+            connect_wait_s=known.setup.connect_wait_s if known is not None else 0.0,
+            start_needed=known is not None and known.start.remote_start_needed,
         )
     )
 

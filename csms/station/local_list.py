@@ -22,6 +22,7 @@ from csms.model.errors import CsmsError, PeerError
 from csms.model.inbound import AuthorizeReply
 from csms.model.local_list import GetLocalListVersion, ListEntry, ListVersion, SendLocalList, WriteLocalList
 from csms.model.session import AuthorizationStatus
+from csms.station.asking import sender
 from csms.station.authorization import listed
 from csms.station.context import Performers, Send, StationContext
 from csms.station.splitting import joined, limits, split
@@ -134,7 +135,7 @@ async def follow(context: StationContext, station_id: str) -> None:
         if station.link is None or not station.booted or row.version <= 0:
             return
         try:
-            await _bring_up(context, row, False, station.link.send)
+            await _bring_up(context, row, False, sender(context, station, station.link))
         except (CsmsError, PeerError) as fault:
             log.info("local_list_not_sent", extra={"station": station_id, "fault": str(fault)})
 

@@ -19,6 +19,7 @@ from csms.model.command import (
     SetChargingProfile,
     SetVariables,
 )
+from csms.model.device import folded
 from csms.model.event import OutsideLimitChanged, SessionNeedsChanged
 from csms.model.ids import EvseRef
 from csms.model.inbound import Acknowledged
@@ -35,7 +36,7 @@ from csms.model.smart_charging import (
 from csms.station import operations
 from csms.station.context import EVSE_ID_MAX, Handlers, Performers, Send, StationContext
 from csms.station.state import EvseState, OutsideLimit, StationState
-from csms.station.wishes import firmware_of
+from csms.station.wishes import firmware_of, limit_key
 from csms.store import changes
 from csms.store.change import Change
 from csms.store.station_tables import ExternalLimit, InstalledProfile
@@ -201,8 +202,8 @@ def touches_limits(station: StationState, command: Command) -> bool:
         case RawCall(action=action):
             return action in TOUCHING
         case SetVariables(values=values):
-            known = firmware_of(station)
-            return known is not None and known.limits.static_key in values
+            key = folded(limit_key(firmware_of(station)))
+            return bool(key) and key in map(folded, values)
     return False
 
 

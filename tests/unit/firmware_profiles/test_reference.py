@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from firmware_profiles import shipped
-from firmware_profiles.facts import ANY, NOT_YET, doc_of
+from firmware_profiles.facts import doc_of
 from firmware_profiles.limits import Limits
 from firmware_profiles.loader import TABLES
 from firmware_profiles.reference import PAGE, main, page, shown
@@ -51,15 +51,6 @@ def touched(path: Path) -> set[tuple[str, str]]:
 MODULES = {
     path.relative_to(ROOT / "device_sim").as_posix(): touched(path) for path in (ROOT / "device_sim").rglob("*.py")
 }
-
-
-CSMS = {name for path in (ROOT / "csms").rglob("*.py") for _, name in touched(path)}
-USED = [(table, name) for table, name, doc in FIELDS if doc.csms and not doc.csms.startswith((ANY, NOT_YET))]
-
-
-@pytest.mark.parametrize(("table", "name"), [pair for pair in USED if pair[0] != "match"])
-def test_the_central_system_uses_what_it_is_said_to_use(table: str, name: str) -> None:
-    assert name in CSMS, f"nothing reads {table}.{name}"
 
 
 @pytest.mark.parametrize(("table", "name", "module"), SIMULATED, ids=[f"{t}.{n}" for t, n, _ in SIMULATED])

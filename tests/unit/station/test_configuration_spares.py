@@ -5,37 +5,13 @@ from __future__ import annotations
 import pytest
 
 from csms.model.command import GetVariables, RemoteStart, Trigger
-from csms.model.device import GetBaseReport
+from csms.model.errors import NotForThisStation
 from csms.model.inbound import Boot
 from csms.model.station import StationIdentity
-from csms.station.configuration import HarmfulHere
-from csms.station.remote_control import TokenTooLong
 from tests.unit.station.test_station_service import STATION, RecordingLink
-
-REBOOTS = StationIdentity("ABB", "CDT_TACW22::NET_WIFI", "", "TAC3Z9119006710273::V1.8.21")
-NEWER = StationIdentity("ABB", "CDT_TACW22::NET_WIFI", "", "TAC3Z9119006710273::V1.8.32")
 
 WAKES = (Trigger("BootNotification"),)
 """A standing clock has no grace: who does not boot at once is asked to."""
-
-
-async def test_a_list_that_reboots_its_station_is_not_read(desk) -> None:
-    link = RecordingLink()
-    await desk.service.connected(STATION, link)
-    await desk.say(Boot(REBOOTS))
-    for command in (GetVariables(), GetVariables(("A", "metervaluessampleddata")), GetBaseReport()):
-        with pytest.raises(HarmfulHere, match="restarts over and over"):
-            await desk.service.command(STATION, command)
-    await desk.service.command(STATION, GetVariables(("HeartbeatInterval",)))
-    assert [sent for sent in link.sent if sent not in WAKES] == [GetVariables(("HeartbeatInterval",))]
-
-
-async def test_newer_firmware_is_asked_everything(desk) -> None:
-    link = RecordingLink()
-    await desk.service.connected(STATION, link)
-    await desk.say(Boot(NEWER))
-    await desk.service.command(STATION, GetVariables())
-    assert [sent for sent in link.sent if sent not in WAKES] == [GetVariables()]
 
 
 async def test_no_more_keys_at_once_than_the_make_can_take(desk) -> None:
@@ -51,6 +27,6 @@ async def test_a_token_that_the_make_would_spoil_starts_nothing(desk) -> None:
     link = RecordingLink()
     await desk.service.connected(STATION, link)
     await desk.say(Boot(StationIdentity("BS AC EV Charger", "BS-EV22", "", "448.3251.0Q03197")))
-    with pytest.raises(TokenTooLong, match="at most 18"):
+    with pytest.raises(NotForThisStation, match="18 characters at most"):
         await desk.service.command(STATION, RemoteStart("T" * 19))
     assert (await desk.service.command(STATION, RemoteStart("T" * 18))).accepted
