@@ -216,6 +216,7 @@ class Fleet:
             "energy_delivered_wh": round(self.energy_wh, 3),
             "sessions_planned": sum(len(visits) for visits in self.assignment.visits.values()),
             "peak_w": round(self.peak_w, 1),
+            "all_connected": at(max(booted)).isoformat() if (booted := self.stats.first_boot_s.values()) else None,
             "began": at(self._began_s).isoformat(),
             "ended": self.clock.now().isoformat(),
             "unacknowledged": sum(station.outgoing.durable_count for station in self.stations),

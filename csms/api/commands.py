@@ -23,6 +23,6 @@ def router(deps: ApiDeps) -> APIRouter:
         if kind is None:
             raise Refused(404, "unknown_command", f"there is no command {name}; /docs lists them")
         asked = read_command(kind, await request.body())
-        return result_view(station_id, name, await deps.stations.command(station_id, asked))
+        return result_view(station_id, name, await deps.stations.order(station_id, asked))
 
     return routes

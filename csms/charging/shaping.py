@@ -16,9 +16,9 @@ from csms.charging.outlets import Outlets
 from csms.charging.profiles import Lease, ProfileRules, connector, floor_profile, lease, limit_profile
 from csms.charging.rounds import Order, Situation, enter
 from csms.charging.settings import ChargingSettings
-from csms.charging.traits import limits_of, pauses, repeats, rules_for, stops_instead
+from csms.charging.traits import limits_of, pauses, repeats, rules_for
 from csms.model.charging_profile import ProfilePurpose
-from csms.model.command import Command, RemoteStop, SetChargingProfile, SetVariables
+from csms.model.command import Command, SetChargingProfile, SetVariables
 from csms.model.ids import EvseRef
 from csms.station.state import StationState
 from firmware_profiles import Limits
@@ -88,7 +88,7 @@ class Shaper:
         order = self._varied(order, situation)
         reach = self.reach(order.ref, rung)
         told, entries = self._shared(order, reach, situation)
-        sending = Sending(
+        return Sending(
             order.ref,
             self._limit_command(order, rung, told, reach, now),
             rung,
@@ -100,8 +100,6 @@ class Shaper:
             order.raises or len(entries) > 1,
             reach.each,
         )
-        stopping = isinstance(sending.command, RemoteStop)
-        return replace(sending, rung=None, refs=(order.ref,)) if stopping else sending
 
     def _varied(self, order: Order, situation: Situation) -> Order:
         """Some stations ignore a limit that they are told twice in one connection: they are told a step less."""
@@ -143,8 +141,6 @@ class Shaper:
 
     def _limit_command(self, order: Order, rung: Rung, told: Setpoint, reach: Reach, now: datetime) -> Command:
         ref, limits = order.ref, self._limits(order.ref)
-        if told.value_w == 0 and stops_instead(limits):
-            return RemoteStop(order.target.transaction_id)
         floors = [self._outlets.floor(other) for other in reach.refs]
         floor = min(floors, key=lambda one: one.value_w) if reach.each else together(floors)
         told = floor if told.value_w == 0 and not pauses(limits) else told

@@ -64,18 +64,14 @@ def outlet(rating: EvseRating, phases: int, floor_w: int, limits: Limits) -> Out
 
 
 def pauses(limits: Limits) -> bool:
-    """Whether a limit of 0 pauses the car; else 0 is never sent, and the floor is never 0 either."""
+    """Whether a limit of 0 pauses the car; else 0 is never sent, and the floor is never 0 either: no plan is worth a
+    session that ends or hangs."""
     return limits.zero_means == "pause"
 
 
 def repeats(limits: Limits) -> bool:
     """Whether the same limit may be told twice within a connection."""
     return limits.repeat_same != "harmful"
-
-
-def stops_instead(limits: Limits) -> bool:
-    """Whether 0 must be told as a remote stop."""
-    return limits.zero_means == "remote_stop"
 
 
 def forgets_offline(known: FirmwareProfile | None) -> bool:

@@ -103,8 +103,6 @@ class Watch:
     ) -> None:
         """What the sample says of the rung on which the limit was told."""
         ref, rung = event.evse, sending.rung
-        if rung is None:
-            return
         trial = self._trials.trial(ref, session.session_id, event.at)
         power_w = self._power_w(sending, measured)
         if measured.since < acts_at:

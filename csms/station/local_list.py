@@ -16,7 +16,7 @@ from typing import NamedTuple
 import orjson
 from msgspec import to_builtins
 
-from csms.model.authorization import NO_AUTHORIZATION
+from csms.model.authorization import MADE_UP, NO_AUTHORIZATION
 from csms.model.command import CommandResult
 from csms.model.errors import CsmsError, PeerError
 from csms.model.inbound import AuthorizeReply
@@ -210,7 +210,7 @@ async def _tokens(context: StationContext, chosen: Sequence[str] | None) -> list
         return list({token.id_token: token for token in found}.values())
     after = ""
     while page := await reader.token_page(after, TOKENS_AT_ONCE):
-        found += page
+        found += [token for token in page if not token.id_token.startswith(MADE_UP)]
         after = page[-1].id_token
     return found
 

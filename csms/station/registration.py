@@ -85,9 +85,9 @@ async def register(context: StationContext, registered: Registration) -> None:
     for evse_id, nameplate in registered.evses.items():
         known = live.evses.get(evse_id)
         if known is None:
-            live.evses[evse_id] = EvseState(EvseRef(registered.station_id, evse_id), nameplate)
+            live.evses[evse_id] = EvseState(EvseRef(registered.station_id, evse_id), nameplate, registered=True)
         else:
-            known.rating = nameplate
+            known.rating, known.registered = nameplate, True
     lifecycle.pursue(context, live)
 
 
@@ -131,7 +131,7 @@ async def restore(context: StationContext) -> None:
     for evse in await reader.evses():
         nameplate = rating(evse.kind, evse.phases, evse.current_max_a, evse.power_max_w)
         ref = EvseRef(evse.station_id, evse.evse_id)
-        context.stations[evse.station_id].evses[evse.evse_id] = EvseState(ref, nameplate)
+        context.stations[evse.station_id].evses[evse.evse_id] = EvseState(ref, nameplate, registered=True)
     for connector in await reader.connectors():
         evse_state = context.evse(connector.station_id, connector.evse_id)
         if evse_state is not None:

@@ -66,10 +66,14 @@ class OpenSession:
 
 @dataclass(slots=True)
 class EvseState:
-    """One EVSE: nameplate, connectors, the session that runs, what is wanted of it (`needs`, out of both words)."""
+    """One EVSE: nameplate, connectors, the session that runs, what is wanted of it (`needs`, out of both words).
+
+    `registered`: somebody said that there is one; others stations only mentioned.
+    """
 
     ref: EvseRef
     rating: EvseRating
+    registered: bool = False
     connectors: dict[int, ConnectorStatus] = field(default_factory=dict)
     session: OpenSession | None = None
     needs: Needs = field(default_factory=Needs)
