@@ -19,6 +19,7 @@ from csms.model.command import (
     SetChargingProfile,
     SetVariables,
 )
+from csms.model.device import folded
 from csms.model.event import OutsideLimitChanged, SessionNeedsChanged
 from csms.model.ids import EvseRef
 from csms.model.inbound import Acknowledged
@@ -32,6 +33,7 @@ from csms.model.smart_charging import (
     GetChargingProfiles,
     ProfilesReport,
 )
+from csms.model.v2x import SetV2xProfile
 from csms.station import operations
 from csms.station.context import EVSE_ID_MAX, Handlers, Performers, Send, StationContext
 from csms.station.state import EvseState, OutsideLimit, StationState
@@ -196,13 +198,13 @@ def _watts(unit: str, evse: EvseState) -> float:
 def touches_limits(station: StationState, command: Command) -> bool:
     """Whether a command may overrule or take away what limits the station."""
     match command:
-        case SetChargingProfile() | ClearChargingProfile():
+        case SetChargingProfile() | ClearChargingProfile() | SetV2xProfile():
             return True
         case RawCall(action=action):
             return action in TOUCHING
         case SetVariables(values=values):
             known = firmware_of(station)
-            return known is not None and known.limits.static_key in values
+            return known is not None and folded(known.limits.static_key) in map(folded, values)
     return False
 
 
