@@ -93,8 +93,9 @@ class Dispatcher:
     def station_up(self, station_id: str, restarted: bool) -> None:
         """A station connected or restarted: what it was told is told again (SR-09), once it has settled (SR-06). Only a
         configuration key stays in its flash memory."""
-        self._let_settle(station_id)
-        forgot = restarted or forgets_offline(firmware_of(self._stations.stations.get(station_id)))
+        known = firmware_of(self._stations.stations.get(station_id))
+        self._let_settle(station_id, known.setup.settle_s if known is not None else 0.0)
+        forgot = restarted or forgets_offline(known)
         rung = self._ladders.rung(station_id, Role.LIMIT)
         flash = rung is not None and rung.purpose is None
         for ref in self._outlets_of(station_id):
@@ -113,10 +114,9 @@ class Dispatcher:
             self._ledger.lose_profiles(ref)
         self.wake()
 
-    def _let_settle(self, station_id: str) -> None:
-        known = firmware_of(self._stations.stations.get(station_id))
-        settle_s = max(self._settings.settle_s, known.setup.settle_s if known is not None else 0.0)
-        self._quiet_until[station_id] = self._clock.now() + timedelta(seconds=settle_s)
+    def _let_settle(self, station_id: str, needs_s: float = 0.0) -> None:
+        quiet_s = max(self._settings.settle_s, needs_s)
+        self._quiet_until[station_id] = self._clock.now() + timedelta(seconds=quiet_s)
 
     def _outlets_of(self, station_id: str) -> list[EvseRef]:
         return [ref for ref in self._ledger.refs if ref.station_id == station_id]
