@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Styled
 
+from csms.texts.visible import visible
+
 GAP = "  "
 WIDTH_MIN = 6
 """A column is not shortened below this many cells."""
@@ -72,6 +74,6 @@ def _line(row: Sequence[Cell], columns: Sequence[Column], sizes: Sequence[int]) 
 
 def _cell(cell: Cell, column: Column, size: int) -> Styled:
     style = cell.style if isinstance(cell, Styled) else ""
-    words = shorten(str(cell), size)
+    words = shorten(visible(str(cell)), size)
     fill = " " * (size - cell_len(words))
     return Styled(fill + words if column.right else words + fill, style)
