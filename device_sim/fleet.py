@@ -14,7 +14,7 @@ import json
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -44,7 +44,7 @@ CLIENTS: dict[str, type[Station]] = {"ocpp1.6": Station16, "ocpp2.0.1": Station2
 class FleetSettings:
     """`hours`: how long to run; None until the last car has left (for ever if there is none).
 
-    `book`: where the firmware profiles of piles are looked up.
+    `book`: where the firmware profiles of piles are looked up. `api_headers`: how the driver's app shows who it is.
     """
 
     url: str = "ws://127.0.0.1:9000/ocpp"
@@ -57,6 +57,7 @@ class FleetSettings:
     trace_piles: bool = False
     summary: Path | None = None
     book: Book = field(default_factory=shipped_book)
+    api_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ class Fleet:
         """Run to the end of the timetable or until stopped. Raises OSError when trace or summary cannot be written."""
         self._began_s = self.clock.epoch_s()
         url, declared = self.settings.api_url, self.settings.declared
-        app = DriverApp(url, self.clock, declared, self.stats) if url else None
+        app = DriverApp(url, self.clock, declared, self.stats, self.settings.api_headers) if url else None
         self._build(app)
         trace = self.settings.trace.open("w", encoding="utf-8", buffering=1) if self.settings.trace else None
         links = [asyncio.create_task(self._link(number, station)) for number, station in enumerate(self.stations)]

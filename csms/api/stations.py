@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
+from csms.access.needs import technicians, viewers
+from csms.access.routing import Router
 from csms.api.ladders import StationDetail, limits_view
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
@@ -20,16 +22,17 @@ NOMINAL_VOLTAGE_V = 230
 PROFILES_SHOWN = 20
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(prefix="/stations", tags=["stations"])
+    routes = Router(prefix="/stations", tags=["stations"])
     _add_reads(routes, deps)
     _add_writes(routes, deps)
     return routes
 
 
-def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_reads(routes: Router, deps: ApiDeps) -> None:
     @routes.get("", summary="List stations")
+    @viewers
     async def list_stations(
         feeder_id: str | None = None,
         site_id: str | None = None,
@@ -53,6 +56,7 @@ def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
         return StationsOut(clock_time=deps.clock.now(), stations=kept)
 
     @routes.get("/{station_id}", summary="Show a station")
+    @viewers
     async def show_station(
         station_id: str, profiles: int = Query(default=PROFILES_SHOWN, ge=0, le=200)
     ) -> StationDetail:
@@ -60,8 +64,9 @@ def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
         return await _detail(deps, station_id, profiles)
 
 
-def _add_writes(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_writes(routes: Router, deps: ApiDeps) -> None:
     @routes.put("/{station_id}", summary="Register or change a station")
+    @technicians
     async def put_station(station_id: str, body: StationBody) -> StationDetail:
         """From now on the station may connect; a running session of a known station goes on."""
         _check_feeder(deps, body.feeder_id)
@@ -69,6 +74,7 @@ def _add_writes(routes: APIRouter, deps: ApiDeps) -> None:
         return await _detail(deps, station_id, PROFILES_SHOWN)
 
     @routes.put("/{station_id}/evses/{evse_id}/needs", status_code=204, summary="Say what the driver wants")
+    @technicians
     async def put_needs(station_id: str, evse_id: int, body: NeedsBody) -> Response:
         """Energy still wanted since plug-in and the time of leaving; the plan follows at once."""
         await deps.stations.set_needs(EvseRef(station_id, evse_id), body.energy_wh, body.departure)

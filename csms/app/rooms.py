@@ -16,6 +16,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from csms.access.audit import AuditLog
+from csms.access.guard import Guard, Rates
+from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.settings import FeederSettings, PartnerSettings, Settings, SettingsInvalid
@@ -72,11 +75,13 @@ class Rooms:
     gateway: Gateway
     api: FastAPI
     files: FileDesk
+    guard: Guard
     traces: Traces | None = None
     background: list[tuple[str, Work]] = field(default_factory=list)
 
     async def close(self) -> None:
         """After the gateway has stopped and no background work runs."""
+        await self.guard.close()
         await self.stations.close()
         await self.store.close()
         if self.traces is not None:
@@ -107,8 +112,10 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     note = traces.note if traces is not None else forget
     gateway = Gateway(_gateway(settings), clock, stations, tls=_tls(settings), note=note)
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
+    guard = await _guard(settings, clock, store, tree)
     api = create_api(
         ApiDeps(
+            guard=guard,
             clock=clock,
             stations=stations,
             reader=store.reader,
@@ -125,12 +132,34 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         )
     )
     background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
+    background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.charging.control:
         charging.listen()
         background += [("charging", charging.run)]
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
-    return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, files, traces, background)
+    return Rooms(
+        settings, clock, store, stations, limits, charging, province, gateway, api, files, guard, traces, background
+    )
+
+
+async def _guard(settings: Settings, clock: Clock, store: Store, tree: FeederTree) -> Guard:
+    """Tokens and audit log as they are in the store."""
+    tokens, audit = AccessTokens(clock, store), AuditLog(clock, store, settings.data_dir)
+    await tokens.refresh()
+    await audit.restore()
+
+    def covers(bound: Sequence[str], feeder_id: str) -> bool:
+        return feeder_id in tree and not set(bound).isdisjoint(tree.path(feeder_id))
+
+    section = settings.api
+    rates = Rates(
+        token_per_s=section.requests_per_s,
+        token_burst=section.requests_burst,
+        open_per_s=section.open_requests_per_s,
+        open_burst=section.open_requests_burst,
+    )
+    return Guard(clock, tokens, audit, covers=covers, rates=rates)
 
 
 def _file_limits(settings: Settings) -> FileLimits:

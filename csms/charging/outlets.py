@@ -14,7 +14,7 @@ from csms.charging.planner import NeedsPolicy, Visit, visit
 from csms.charging.traits import forgets_offline, limits_of, outlet, pauses, reaction_s
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
-from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, Stage
+from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, RegistrationStatus, Stage
 from csms.station.state import EvseState, OpenSession, StationState
 from csms.station.wishes import firmware_of
 from firmware_profiles import Limits
@@ -141,12 +141,14 @@ def _least_floor_w(evse: EvseState, limits: Limits) -> int:
 def car_possible(station: StationState, evse: EvseState) -> bool:
     """Whether a car may be plugged in.
 
-    A station that never connected is taken for not yet built, one that was rejected for not (or no more) there. A
-    connector that was only mentioned, by a number in some message, counts once it has told a status.
+    A station that never connected is taken for not yet built, one that was rejected for not (or no more) there, and so
+    is a stranger that nobody let in: anybody can make up an id and leave again. A connector that was only mentioned, by
+    a number in some message, counts once it has told a status.
     """
     if evse.session is not None:
         return True
-    gone = station.stage is Stage.REJECTED and not station.online
+    stranger = station.stage is Stage.SEEN and station.registration is not RegistrationStatus.ACCEPTED
+    gone = not station.online and (stranger or station.stage is Stage.REJECTED)
     if gone or not (evse.connectors or evse.registered):
         return False
     if not station.online:

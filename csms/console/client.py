@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +13,13 @@ from urllib.parse import quote
 
 import httpx
 
+from csms.security.credentials import api_token
+
 DEFAULT_URL = "http://127.0.0.1:8080"
 URL_VARIABLE = "CSMS_URL"
+CA_VARIABLE = "CSMS_CA_FILE"
+"""Certificates of authorities that the server's one is checked against, besides those of the system."""
+
 PREFIX = "/api/v1"
 TIMEOUT = httpx.Timeout(75.0, connect=5.0)
 PATIENCE = httpx.Timeout(135.0, connect=5.0)
@@ -48,11 +55,18 @@ class Refused(Exception):
 
 
 class ApiClient:
-    """One connection to the server; raises Unreachable and Refused."""
+    """One connection to the server; raises Unreachable and Refused.
+
+    The token comes from the environment or a file. Raises TokenFileUnusable.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._http = httpx.Client(trust_env=False, timeout=TIMEOUT, follow_redirects=False)
+        token = api_token(os.environ)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(
+            trust_env=False, timeout=TIMEOUT, follow_redirects=False, headers=headers, verify=_trust(url)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -131,6 +145,19 @@ class ApiClient:
         if answer.status_code >= 400:
             raise Refused(answer.status_code, _document(answer))
         return _decoded(answer, self._url) if answer.content else None
+
+
+def _trust(url: str) -> ssl.SSLContext | bool:
+    """Whose certificates are trusted; plain http needs none, and reading them takes a while."""
+    if not url.startswith("https://"):
+        return False
+    context = ssl.create_default_context()
+    if file := os.environ.get(CA_VARIABLE, ""):
+        try:
+            context.load_verify_locations(file)
+        except (OSError, ssl.SSLError) as fault:
+            raise Unreachable(url, f"{CA_VARIABLE}: {fault}") from None
+    return context
 
 
 def _pieces(content: BinaryIO) -> Iterator[bytes]:

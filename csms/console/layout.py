@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Styled
 
+from csms.texts.visible import visible
+
 GAP = "  "
 WIDTH_MIN = 6
 """A column is not shortened below this many cells."""
@@ -77,6 +79,7 @@ def _line(row: Sequence[Cell], columns: Sequence[Column], sizes: Sequence[int]) 
 
 def _cell(cell: Cell, column: Column, size: int) -> Styled:
     style = cell.style if isinstance(cell, Styled) else ""
-    words = str(cell) if column.over else shorten(str(cell), size)
+    words = visible(str(cell))
+    words = words if column.over else shorten(words, size)
     fill = " " * max(size - cell_len(words), 0)
     return Styled(fill + words if column.right else words + fill, style)

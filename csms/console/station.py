@@ -31,6 +31,7 @@ from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
 from csms.model.station import Stage
 from csms.texts import Text
+from csms.texts.visible import escaped
 
 PARTS = (
     doctor,
@@ -251,7 +252,7 @@ def _watch(text: Text, out: Output, read: Callable[[], dict[str, Any]], every_s:
         import json
 
         for _ in _looks(every_s, count):
-            typer.echo(json.dumps(read(), ensure_ascii=False))
+            typer.echo(escaped(json.dumps(read(), ensure_ascii=False)))
         return
     with Live(console=out.console, auto_refresh=False, transient=False) as live:
         for _ in _looks(every_s, count):

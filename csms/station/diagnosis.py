@@ -73,13 +73,6 @@ async def diagnose(context: StationContext, station_id: str, limits: LimitFact |
     )
 
 
-def _other_version(station: StationState, notices: Sequence[Notice]) -> dict[str, Any] | None:
-    """The newest word on it, unless the station has booted since: then it was mended."""
-    told = next((row for row in notices if row.code == "other_version"), None)
-    mended = told is not None and station.booted_at is not None and station.booted_at > told.received_at
-    return told.detail if told is not None and not mended else None
-
-
 def wished(context: StationContext, station: StationState) -> list[Wish]:
     """How a station should be configured."""
     house = context.settings
@@ -106,6 +99,13 @@ async def _notices(context: StationContext, station_id: str) -> list[Notice]:
     since = context.clock.now() - timedelta(seconds=NOTICES_S)
     rows = await context.store.reader.find(Notice, newest=ROWS, station_id=station_id)
     return [row for row in rows if row.received_at >= since]
+
+
+def _other_version(station: StationState, notices: Sequence[Notice]) -> dict[str, Any] | None:
+    """The newest word on it, unless the station has booted since: then it was mended."""
+    told = next((row for row in notices if row.code == "other_version"), None)
+    mended = told is not None and station.booted_at is not None and station.booted_at > told.received_at
+    return told.detail if told is not None and not mended else None
 
 
 async def _connectors(context: StationContext, station: StationState) -> tuple[ConnectorFact, ...]:

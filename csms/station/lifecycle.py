@@ -9,13 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from msgspec.structs import replace
-
 from csms.model.command import Command, RawCall, RemoteStart, RemoteStop, Trigger
 from csms.model.device import DeviceReport, GetBaseReport, GetReport
 from csms.model.errors import (
     CsmsError,
-    NotInThisVersion,
     PeerError,
     RpcErrorCode,
     StationNotAccepted,
@@ -39,7 +36,7 @@ WISHES: Mapping[Stage, RegistrationStatus] = {
 }
 """What the next boot is answered, by the stage: an approved station is held until it is set up (B02.FR.01)."""
 
-BOOT, STATUS = Trigger("BootNotification"), Trigger("StatusNotification")
+BOOT = Trigger("BootNotification")
 
 _REPORT, _OTHER, _ANYTHING = "report", "other", "anything"
 
@@ -115,33 +112,12 @@ def pursue(context: StationContext, station: StationState) -> None:
     """Have a connected station that waits boot again, now that it would be accepted."""
     waits = station.registration is not RegistrationStatus.ACCEPTED
     if waits and station.boot_wish is RegistrationStatus.ACCEPTED and station.link is not None:
-        context.spawn(ask_once(context, station, station.link, BOOT))
+        context.spawn(ask_for_boot(context, station, station.link))
 
 
-def is_mute(station: StationState) -> bool:
-    """Whether a station that booted before has told no state since it connected."""
-    if station.booted_at is None or station.connected_at is None or not station.evses:
-        return False
-    return station.booted_at < station.connected_at and not station.manners.states
-
-
-async def ask_for_states(context: StationContext, station: StationState, link: Link) -> None:
-    """Ask what the connectors do, one after the other where the station cannot be asked for all of them (F06.FR.13)."""
+async def ask_for_boot(context: StationContext, station: StationState, link: Link) -> None:
+    """Ask once; a station that cannot be asked boots when it pleases (B02.FR.08)."""
     try:
-        await ask_once(context, station, link, STATUS)
-    except NotInThisVersion:
-        for evse in list(station.evses.values()):
-            for connector_id in list(evse.connectors) or (1,):
-                asked = replace(STATUS, evse_id=evse.ref.evse_id, connector_id=connector_id)
-                await ask_once(context, station, link, asked)
-
-
-async def ask_once(context: StationContext, station: StationState, link: Link, asked: Trigger) -> None:
-    """Ask once; a station that cannot be asked says it when it pleases (B02.FR.08). Raises NotInThisVersion."""
-    try:
-        await ask(context, station, link, asked)
-    except NotInThisVersion:
-        raise
+        await ask(context, station, link, BOOT)
     except (CsmsError, PeerError) as fault:
-        facts = {"station": station.station_id, "message": asked.message, "fault": str(fault)}
-        log.info("message_not_triggered", extra=facts)
+        log.info("boot_not_triggered", extra={"station": station.station_id, "fault": str(fault)})

@@ -15,11 +15,12 @@ from functools import partial
 from typing import Any
 
 from csms.model.clock import Clock
-from csms.model.command import Command, CommandResult
+from csms.model.command import Command, CommandResult, RawCall, SetVariables
 from csms.model.errors import (
     AnswerUnusual,
     CallRefused,
     CallTimeout,
+    ConnectionLost,
     CsmsError,
     PeerError,
     StationOffline,
@@ -323,13 +324,23 @@ class StationService:
         return result
 
     async def order(self, station_id: str, command: Command) -> CommandResult:
-        """What a person asks of a station: as `command`; who keeps the limits hears of it when it touches them."""
+        """What a person asks of a station: as `command`; who keeps the limits hears of it when it touches them.
+
+        What certainly changed nothing (the station is away, or refuses) is no news: a limit that counts no more takes
+        room from everybody.
+        """
         try:
-            return await self.command(station_id, command)
-        finally:
-            station = self._context.stations.get(station_id)
-            if station is not None and smart_charging.touches_limits(station, command):
-                self._context.bus.publish(LimitsTouched(station_id, self._context.clock.now()))
+            result = await self.command(station_id, command)
+        except (CallTimeout, ConnectionLost, PeerError):
+            self._tell_touched(station_id, command)
+            raise
+        if result.accepted or isinstance(command, RawCall | SetVariables):
+            self._tell_touched(station_id, command)
+        return result
+
+    def _tell_touched(self, station_id: str, command: Command) -> None:
+        if smart_charging.touches_limits(self._context.stations[station_id], command):
+            self._context.bus.publish(LimitsTouched(station_id, self._context.clock.now()))
 
     async def diagnose(self, station_id: str, limits: LimitFact | None = None) -> list[Finding]:
         """What is wrong with a station. Raises UnknownStation."""

@@ -33,6 +33,7 @@ from csms.model.smart_charging import (
     GetChargingProfiles,
     ProfilesReport,
 )
+from csms.model.v2x import SetV2xProfile
 from csms.station import operations
 from csms.station.context import EVSE_ID_MAX, Handlers, Performers, Send, StationContext
 from csms.station.state import EvseState, OutsideLimit, StationState
@@ -197,7 +198,7 @@ def _watts(unit: str, evse: EvseState) -> float:
 def touches_limits(station: StationState, command: Command) -> bool:
     """Whether a command may overrule or take away what limits the station."""
     match command:
-        case SetChargingProfile() | ClearChargingProfile():
+        case SetChargingProfile() | ClearChargingProfile() | SetV2xProfile():
             return True
         case RawCall(action=action):
             return action in TOUCHING

@@ -43,15 +43,14 @@ _ITEMS: Mapping[type[Command], Sequence[str]] = {
 
 
 async def limits(context: StationContext, station_id: str, kind: type[Command]) -> Limits:
-    """What the station reported for this kind of message, or what is known of its firmware if that is less."""
+    """What the station reported for this kind of message."""
     items = _ITEMS[kind]
     sizes = [name.replace("ItemsPerMessage", "BytesPerMessage") for name in items if "ItemsPerMessage" in name]
     rows = await context.store.reader.variables(station_id, [folded(name) for name in (*items, *sizes)])
     values = {row.key: _number(row.value) for row in rows}
-    known = firmware_of(context.stations[station_id])
-    keys = known.cfg.max_keys_per_get if known is not None and kind is GetVariables else None
-    told = [most for most in (_first(values, items), keys) if most is not None]
-    return Limits(min(told, default=None), _first(values, sizes))
+    known = firmware_of(context.stations.get(station_id)) if kind is GetVariables else None
+    stated = known.cfg.max_keys_per_get if known is not None else None
+    return Limits(stated or _first(values, items), _first(values, sizes))
 
 
 def _first(values: Mapping[str, int | None], names: Iterable[str]) -> int | None:

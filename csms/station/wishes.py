@@ -114,7 +114,7 @@ def wishes(
     if known.cfg.no_standard_keys:
         wished.clear()
     for name, value in known.setup.keys.items():
-        if folded(name) != folded(limit_key(known)):
+        if folded(name) != folded(limit_key(known)):  # that one belongs to the limit ladder
             wished[name] = Wish(name, value, "profile")
     return [_own(known, wish) for wish in wished.values()]
 

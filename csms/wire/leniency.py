@@ -57,9 +57,9 @@ def in_call(action: str, keyword: str, path: Path, value: object) -> bool:
 
 def in_result(action: str, keyword: str, path: Path, value: object) -> bool:
     """What is let pass in answers of stations; an unknown status is shown as it came."""
-    opened = {"GetCompositeSchedule": _OPEN_SCHEDULES, "GetConfiguration": _OPEN_ANSWERS}.get(action, frozenset())
-    inside = bool(path) and path[0] in opened
-    return _harmless(keyword, path, value) or inside or (keyword == "enum" and isinstance(value, str))
+    schedule = action == "GetCompositeSchedule" and bool(path) and path[0] in _OPEN_SCHEDULES
+    key = action == "GetConfiguration" and len(path) > 1 and path[0] in _OPEN_ANSWERS
+    return _harmless(keyword, path, value) or schedule or key or (keyword == "enum" and isinstance(value, str))
 
 
 def without_nulls(payload: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Path]]:

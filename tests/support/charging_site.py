@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
@@ -72,9 +71,6 @@ class Pile:
     questions: list[Command] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
     at_once: int = 0
-
-    def written(self, command: Command) -> list[tuple[str, dict[str, Any]]]:
-        return [(type(command).__name__, {})]
 
     async def send(self, command: Command) -> CommandResult:
         """Take a profile, answer a question, as a pile does."""

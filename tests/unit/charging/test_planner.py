@@ -15,7 +15,7 @@ from csms.charging.outlets import car_possible, physical_w
 from csms.charging.planner import NeedsPolicy, Visit, asks, ev_session, problem, reserved_w, visit
 from csms.model.ids import EvseRef
 from csms.model.meter import CURRENT_IMPORT, Sample
-from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, Protocol, Stage
+from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, Protocol, RegistrationStatus, Stage
 from csms.station.ports import Link
 from csms.station.state import EvseState, Needs, OpenSession, StationState
 from optimizer import solve
@@ -170,6 +170,15 @@ def test_a_rejected_station_that_is_away_counts_while_its_session_runs_only() ->
     assert not car_possible(station, evse)
     evse.session = OpenSession(1, "1", A, 1, NOW)
     assert car_possible(station, evse)
+
+
+@pytest.mark.parametrize(
+    ("registration", "counts"), [(RegistrationStatus.PENDING, False), (RegistrationStatus.ACCEPTED, True)]
+)
+def test_a_stranger_that_nobody_let_in_is_gone_when_it_leaves(registration: RegistrationStatus, counts: bool) -> None:
+    evse = EvseState(A, AC3, registered=True)
+    station = StationState("A", "T", "", {1: evse}, None, last_seen_at=NOW, stage=Stage.SEEN, registration=registration)
+    assert car_possible(station, evse) is counts
 
 
 def test_the_physical_maximum_is_the_larger_nameplate_figure() -> None:

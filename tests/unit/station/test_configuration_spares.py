@@ -5,41 +5,13 @@ from __future__ import annotations
 import pytest
 
 from csms.model.command import GetVariables, RemoteStart, Trigger
-from csms.model.device import GetBaseReport
 from csms.model.errors import NotForThisStation
 from csms.model.inbound import Boot
 from csms.model.station import StationIdentity
 from tests.unit.station.test_station_service import STATION, RecordingLink
 
-REBOOTS = StationIdentity("ABB", "CDT_TACW22::NET_WIFI", "", "TAC3Z9119006710273::V1.8.21")
-NEWER = StationIdentity("ABB", "CDT_TACW22::NET_WIFI", "", "TAC3Z9119006710273::V1.8.32")
-
 WAKES = (Trigger("BootNotification"),)
 """A standing clock has no grace: who does not boot at once is asked to."""
-
-
-async def test_a_list_that_reboots_its_station_is_not_read(desk) -> None:
-    link = RecordingLink()
-    await desk.service.connected(STATION, link)
-    await desk.say(Boot(REBOOTS))
-    with pytest.raises(NotForThisStation, match="reboots when metervaluessampleddata is read"):
-        await desk.service.command(STATION, GetVariables(("A", "metervaluessampleddata")))
-    for command in (GetVariables(("HeartbeatInterval",)), GetVariables(), GetBaseReport()):
-        await desk.service.command(STATION, command)
-    asked = [sent for sent in link.sent if sent not in WAKES]
-    assert asked[0] == GetVariables(("HeartbeatInterval",))
-    assert asked[1] == asked[2]  # all there is, by name
-    assert "HeartbeatInterval" in asked[1].names
-    assert "MeterValuesSampledData" not in asked[1].names
-    assert len(asked) == 3
-
-
-async def test_newer_firmware_is_asked_everything(desk) -> None:
-    link = RecordingLink()
-    await desk.service.connected(STATION, link)
-    await desk.say(Boot(NEWER))
-    await desk.service.command(STATION, GetVariables())
-    assert [sent for sent in link.sent if sent not in WAKES] == [GetVariables()]
 
 
 async def test_no_more_keys_at_once_than_the_make_can_take(desk) -> None:

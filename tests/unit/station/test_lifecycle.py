@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -36,9 +35,6 @@ class Link:
     answer: Callable[[Command], CommandResult] = lambda command: CommandResult("Accepted")
     asked: list[Command] = field(default_factory=list)
     closed: int | None = None
-
-    def written(self, command: Command) -> list[tuple[str, dict[str, Any]]]:
-        return [(type(command).__name__, {})]
 
     async def send(self, command: Command) -> CommandResult:
         self.asked.append(command)

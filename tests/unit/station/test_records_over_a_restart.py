@@ -31,9 +31,6 @@ class Link:
         self.protocol = Protocol.OCPP201
         self.answers, self.sent = list(answers), list[Command]()
 
-    def written(self, command: Command) -> list[tuple[str, dict[str, Any]]]:
-        return [(type(command).__name__, {})]
-
     async def send(self, command: Command) -> CommandResult:
         if isinstance(command, Trigger):
             return CommandResult("Accepted")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -33,13 +34,13 @@ class RecordingLink:
         self.sent: list[Command] = []
         self.asked = asyncio.Event()
 
-    def written(self, command: Command) -> list[tuple[str, dict[str, Any]]]:
-        return [(type(command).__name__, {})]
-
     async def send(self, command: Command) -> CommandResult:
         self.sent.append(command)
         self.asked.set()
         return CommandResult("Accepted")
+
+    def written(self, command: Command) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        return ()
 
     async def close(self, code: int, reason: str) -> None:
         self.sent.clear()
