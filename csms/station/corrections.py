@@ -118,15 +118,17 @@ class Corrections:
 
 def not_ahead(message: Inbound, received_at: datetime) -> Inbound:
     """What is still measured in the future was measured when it came."""
-    changes: dict[str, object] = {}
     samples: tuple[Sample, ...] = getattr(message, "samples", ())
-    if any(not sample.trusted_time and sample.time > received_at for sample in samples):
-        changes["samples"] = tuple(
-            sample if sample.trusted_time else structs.replace(sample, time=received_at) for sample in samples
-        )
+    for sample in samples:  # a plain loop, because this is looked at in every message
+        if not sample.trusted_time and sample.time > received_at:
+            message = structs.replace(message, samples=tuple(_when_it_came(s, received_at) for s in samples))
+            break
     signed: tuple[SignedValue, ...] = getattr(message, "signed", ())
-    if any(value.time > received_at + _NOW for value in signed):
-        changes["signed"] = tuple(
-            structs.replace(value, time=received_at) if value.time > received_at + _NOW else value for value in signed
-        )
-    return structs.replace(message, **changes) if changes else message
+    if signed and max(value.time for value in signed) > received_at + _NOW:
+        came = (structs.replace(v, time=received_at) if v.time > received_at + _NOW else v for v in signed)
+        message = structs.replace(message, signed=tuple(came))
+    return message
+
+
+def _when_it_came(sample: Sample, received_at: datetime) -> Sample:
+    return sample if sample.trusted_time else structs.replace(sample, time=received_at)
