@@ -104,8 +104,8 @@ def _as_before(shown: Shown) -> Iterator[str]:
     pairs = list(catalogue.as_before())
     also = sum(any("/test_201_" in test for test in shown.get(old, ())) and new not in shown for old, new in pairs)
     yield (
-        f"{len(pairs)} of these have the words of 2.0.1. Of those that are not shown below, {also} are shown by scripts "
-        "of 2.0.1, and `make conformance-21` plays all of these scripts with stations that speak 2.1."
+        f"{len(pairs)} of these have the words of 2.0.1. Of those that are not shown below, {also} are shown by "
+        "scripts of 2.0.1, and `make conformance-21` plays all of these scripts with stations that speak 2.1."
     )
     yield ""
 
