@@ -20,6 +20,7 @@ from csms.api import (
     operations,
     overview,
     problems,
+    proof,
     security,
     sessions,
     station_records,
@@ -68,6 +69,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         frames,
         operations,
         firmware,
+        proof,
         security,
         v2x,
     ):

@@ -18,13 +18,17 @@ from csms.app.process import calm_garbage_collector, raise_file_limit
 from csms.app.rooms import Rooms, build_rooms
 from csms.app.settings import Settings, SettingsInvalid
 from csms.app.supervisor import Supervisor
+from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
+from csms.security.server_certificate import ROOT_FILE
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 READY_FILE = "serve.json"
-"""In the data folder while the server runs: process id and ports, for scripts that started it with port 0."""
+"""In the data folder while the server runs: process id and ports, for scripts that started it with port 0; `ocpp_port`
+is that of the lowest security profile.
+"""
 
 
 class CentralSystem:
@@ -38,6 +42,7 @@ class CentralSystem:
         self._rooms: Rooms | None = None
         self._http: HttpServer | None = None
         self.ocpp_port = 0
+        self.ocpp_ports: dict[int, int] = {}
         self.http_port = 0
 
     async def start(self) -> None:
@@ -62,8 +67,29 @@ class CentralSystem:
         self.http_port = await self._http.start()
         rooms.files.public_url = rooms.files.public_url or _web_address(self._settings.http_host, self.http_port)
         self.ocpp_port = await rooms.gateway.start()
+        self.ocpp_ports = {int(profile): port for profile, port in rooms.gateway.ports.items()}
         self._write_ready_file()
-        log.info("started", extra={"ocpp_port": self.ocpp_port, "http_port": self.http_port})
+        log.info("started", extra={"ocpp_ports": self.ocpp_ports, "http_port": self.http_port})
+        self._warn()
+
+    def _warn(self) -> None:
+        """Whoever reads the log should know how open the doors are."""
+        for profile in self.ocpp_ports:
+            if not SecurityProfile(profile).has_tls and self._settings.ocpp_host not in LOOPBACK:
+                log.warning(
+                    "stations_without_tls", extra={"security_profile": profile, "host": self._settings.ocpp_host}
+                )
+
+    def renew_certificates(self) -> None:
+        """Read certificates, keys, roots and revocation lists again, soon."""
+        if self._rooms is not None:
+            self._rooms.tls.due.set()
+
+    @property
+    def own_root(self) -> Path | None:
+        """The root that stations need when this server made its certificates itself."""
+        made = self._rooms is not None and self._rooms.tls.profiles and not self._settings.tls_certificate
+        return self._settings.data_dir / "pki" / ROOT_FILE if made else None
 
     async def stop(self) -> None:
         """Take no more, tell the stations (close code 1001), finish what was accepted, close the store."""
@@ -81,7 +107,8 @@ class CentralSystem:
         log.info("stopped")
 
     def _write_ready_file(self) -> None:
-        facts = {"pid": os.getpid(), "ocpp_port": self.ocpp_port, "http_port": self.http_port}
+        ports = {str(profile): port for profile, port in self.ocpp_ports.items()}
+        facts = {"pid": os.getpid(), "ocpp_port": self.ocpp_port, "ocpp_ports": ports, "http_port": self.http_port}
         path = self._settings.data_dir / READY_FILE
         draft = path.with_suffix(".tmp")
         draft.write_text(json.dumps(facts), encoding="utf-8")
@@ -116,6 +143,7 @@ async def serve(
     raise_file_limit()
     system = CentralSystem(settings, clock)
     await system.start()
+    loop.add_signal_handler(signal.SIGHUP, system.renew_certificates)
     calm_garbage_collector()
     try:
         if started is not None:

@@ -29,7 +29,7 @@ from csms.model.device import (
 )
 from csms.model.errors import CsmsError, PeerError
 from csms.model.inbound import Acknowledged
-from csms.station import lifecycle, operations, reports
+from csms.station import lifecycle, operations, proving, reports
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.splitting import joined, limits, split
 from csms.store import changes
@@ -55,7 +55,11 @@ log = logging.getLogger(__name__)
 
 
 async def set_variables(context: StationContext, station_id: str, command: SetVariables, send: Send) -> CommandResult:
-    """Set in as many messages as the station needs; what it took is what it has (B05)."""
+    """Set in as many messages as the station needs; what it took is what it has (B05).
+
+    Raises ProofRefused for a security profile that is lower, or that the station could not come back by (A05).
+    """
+    await proving.check_values(context, station_id, command.values)
     most = await limits(context, station_id, SetVariables)
     results = []
     for chunk in split(list(command.values.items()), most, lambda item: _size(*item)):

@@ -9,7 +9,7 @@ from csms.model.errors import StoreUnavailable
 from csms.model.event import StationBooted
 from csms.model.inbound import Boot, BootReply, Heartbeat, HeartbeatReply
 from csms.model.station import RegistrationStatus, StationIdentity
-from csms.station import configuration, local_list
+from csms.station import configuration, local_list, renewal
 from csms.station.context import Handlers, StationContext
 from csms.station.state import StationState
 from csms.station.work import Work
@@ -33,7 +33,7 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
     B02.FR.08).
     """
     station = context.stations[station_id]
-    identity, answer = message.identity, station.boot_wish
+    identity, answer = message.identity, renewal.answer_to_boot(station)
     booted = changes.station_booted(
         station_id,
         at=received_at,
@@ -62,6 +62,7 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
     station.solicited.clear()
     if changed and answer is not RegistrationStatus.REJECTED and context.settings.read_device_model:
         context.spawn(configuration.learn(context, station_id))
+    renewal.booted(context, station)
     if answer is not RegistrationStatus.ACCEPTED:
         return BootReply(answer, context.clock.now(), _AGAIN_S[answer])
     context.bus.publish(StationBooted(station_id, received_at))
