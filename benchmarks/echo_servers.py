@@ -29,7 +29,7 @@ from websockets.server import ServerProtocol
 
 from csms.gateway.listener import Listener
 from csms.gateway.server import Gateway, GatewaySettings
-from csms.gateway.socket import Ending, Limits, Refusal, Socket
+from csms.gateway.socket import Ending, Judged, Limits, Socket
 from csms.model.authentication import Attempt, Decided, SecurityProfile
 from csms.model.clock import ScaledClock
 from csms.model.inbound import HeartbeatReply, Inbound, Reply
@@ -86,10 +86,10 @@ class _Echo:
     def __init__(self, socket: Socket | None = None) -> None:
         self._socket = socket
 
-    def judge(self, request: Request, peer: str) -> Refusal | None:
-        return None
+    def judge(self, request: Request, socket: Socket, judged: Judged) -> None:
+        judged(None)
 
-    def select(self, offered: Sequence[str]) -> str | None:
+    def select(self, offered: Sequence[str], path: str) -> str | None:
         return None
 
     def broken(self, peer: str, path: str, fault: str) -> None:
@@ -134,6 +134,9 @@ class _Everybody:
 
     def admit(self, attempt: Attempt, decided: Decided) -> None:
         decided(None)
+
+    def version(self, station_id: str) -> None:
+        return None
 
     async def connected(self, station_id: str, link: Link) -> None:
         pass

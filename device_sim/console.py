@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +26,7 @@ from rich.table import Table
 
 from device_sim.assign import assign
 from device_sim.clock import SimClock, clock_from_environment
+from device_sim.credentials import FILE_VARIABLE, token_headers
 from device_sim.driver import Declared
 from device_sim.faults import parse_fault, plan_faults
 from device_sim.fleet import Fleet, FleetSettings
@@ -270,6 +272,10 @@ class _Run:
             plan_faults(faults, [pile.station_id for pile in piles], 0.0, 0.0, common.seed)
         except ValueError as fault:
             self._fail("bad_input", reason=str(fault))
+        try:
+            headers = token_headers(os.environ) if common.api_url else {}
+        except (OSError, ValueError) as fault:
+            self._fail("unreadable", file=os.environ.get(FILE_VARIABLE, ""), reason=str(fault))
         settings = FleetSettings(
             common.url,
             common.api_url,
@@ -281,6 +287,7 @@ class _Run:
             common.trace_piles,
             common.summary,
             self._book,
+            headers,
         )
         fleet = Fleet(settings, piles, assign(sessions, piles, common.seed), clock)
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

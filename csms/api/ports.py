@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
 from fastapi import APIRouter
 
+from csms.access.guard import Guard
 from csms.charging.status import LadderStatus
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
@@ -23,6 +24,7 @@ from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
 from csms.station.wishes import Wish
+from csms.store.access_tables import AuditRow
 from csms.store.samples import StoredSample
 from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
 from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
@@ -42,8 +44,8 @@ class StationsPort(Protocol):
         """Make a station known, or change it."""
         ...
 
-    async def command(self, station_id: str, command: Command) -> CommandResult:
-        """Ask a station; raises the errors of csms.model.errors."""
+    async def order(self, station_id: str, command: Command) -> CommandResult:
+        """Ask a station for a person; raises the errors of csms.model.errors."""
         ...
 
     async def diagnose(self, station_id: str, limits: LimitFact | None = None) -> list[Finding]:
@@ -171,6 +173,26 @@ class ReadPort(Protocol):
         """Security events of a station, newest first."""
         ...
 
+    async def audit_head(self) -> AuditRow | None:
+        """The newest record of the audit log."""
+        ...
+
+    async def audit_after(self, seq: int, limit: int) -> Sequence[AuditRow]:
+        """Records of the audit log after `seq`, in their order."""
+        ...
+
+    async def audit_page(
+        self,
+        limit: int,
+        *,
+        before_seq: int | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        target: str | None = None,
+    ) -> Sequence[AuditRow]:
+        """Records of the audit log, newest first."""
+        ...
+
     async def certificates(
         self, *, station_id: str | None = None, expires_before: datetime | None = None
     ) -> Sequence[InstalledCertificate]:
@@ -272,7 +294,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class ApiDeps:
-    """What `create_api` needs; rooms that are switched off stay None."""
+    """What `create_api` needs; rooms that are switched off stay None. Nobody serves without a guard."""
 
     clock: Clock
     stations: StationsPort
@@ -287,3 +309,4 @@ class ApiDeps:
     time_zone: tzinfo = UTC
     files: FileDesk | None = None
     ladders: LadderPort | None = None
+    guard: Guard = field(kw_only=True)

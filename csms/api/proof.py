@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from pydantic import Field, SecretStr
 
+from csms.access.needs import technicians, viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.schemas import Body, Out
 from csms.api.stations import known_station
@@ -48,16 +49,18 @@ class PasswordOut(Out):
     password: str | None
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(prefix="/stations/{station_id}", tags=["security"])
+    routes = Router(prefix="/stations/{station_id}", tags=["security"])
 
     @routes.get("/security", summary="How a station proves itself")
+    @viewers
     async def security(station_id: str) -> ProofOut:
         """Nothing secret."""
         return _proof(deps, station_id)
 
     @routes.put("/security", summary="Set how a station proves itself")
+    @technicians
     async def set_security(station_id: str, body: ProofBody) -> ProofOut:
         """Counts from its next connection on. The station itself is told nothing: see the command set_variables."""
         profile = None if body.security_profile is None else SecurityProfile(body.security_profile)
@@ -65,6 +68,7 @@ def router(deps: ApiDeps) -> APIRouter:
         return _proof(deps, station_id)
 
     @routes.put("/password", summary="Note the password that a station was given by hand")
+    @technicians.but(body=False)
     async def set_password(station_id: str, body: PasswordBody) -> PasswordOut:
         """For the first one; to change that of a station that is connected, use the command set_password."""
         given = body.password.get_secret_value() if body.password is not None else ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime
 
+from csms.access.needs import viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.schemas import Out
 from csms.api.stations import known_station
@@ -63,11 +65,12 @@ class CertificatesOut(Out):
     certificates: list[CertificateOut]
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(tags=["security"])
+    routes = Router(tags=["security"])
 
     @routes.get("/stations/{station_id}/security-events", summary="Security events of a station")
+    @viewers
     async def security_events(
         station_id: str,
         limit: int = Query(default=50, ge=1, le=1000),
@@ -79,6 +82,7 @@ def router(deps: ApiDeps) -> APIRouter:
         return await _events(deps, limit, station_id, critical, before_id)
 
     @routes.get("/security-events", summary="Security events of all stations")
+    @viewers
     async def all_security_events(
         limit: int = Query(default=50, ge=1, le=1000),
         critical: bool | None = None,
@@ -88,6 +92,7 @@ def router(deps: ApiDeps) -> APIRouter:
         return await _events(deps, limit, None, critical, before_id)
 
     @routes.get("/certificates", summary="Certificates in stations")
+    @viewers
     async def certificates(
         station_id: str | None = None,
         expiring_within_days: int | None = Query(default=None, ge=0, le=DAYS_MAX),

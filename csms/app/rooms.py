@@ -16,6 +16,9 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from csms.access.audit import AuditLog
+from csms.access.guard import Guard, Rates
+from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.settings import FeederSettings, PartnerSettings, Settings, SettingsInvalid
@@ -76,11 +79,13 @@ class Rooms:
     api: FastAPI
     files: FileDesk
     tls: ServerTls
+    guard: Guard
     traces: Traces | None = None
     background: list[tuple[str, Work]] = field(default_factory=list)
 
     async def close(self) -> None:
         """After the gateway has stopped and no background work runs."""
+        await self.guard.close()
         await self.stations.close()
         await self.store.close()
         if self.traces is not None:
@@ -113,8 +118,10 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     tls = ServerTls(settings, telling(metrics, stations))
     gateway = Gateway(_gateway(settings), clock, stations, tls=await tls.contexts(), note=note, metrics=metrics)
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
+    guard = await _guard(settings, clock, store, tree)
     api = create_api(
         ApiDeps(
+            guard=guard,
             clock=clock,
             stations=stations,
             reader=store.reader,
@@ -133,14 +140,47 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
+    background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.charging.control:
         charging.listen()
         background += [("charging", charging.run)]
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
     return Rooms(
-        settings, clock, store, stations, limits, charging, province, gateway, api, files, tls, traces, background
+        settings,
+        clock,
+        store,
+        stations,
+        limits,
+        charging,
+        province,
+        gateway,
+        api,
+        files,
+        tls,
+        guard,
+        traces,
+        background,
     )
+
+
+async def _guard(settings: Settings, clock: Clock, store: Store, tree: FeederTree) -> Guard:
+    """Tokens and audit log as they are in the store."""
+    tokens, audit = AccessTokens(clock, store), AuditLog(clock, store, settings.data_dir)
+    await tokens.refresh()
+    await audit.restore()
+
+    def covers(bound: Sequence[str], feeder_id: str) -> bool:
+        return feeder_id in tree and not set(bound).isdisjoint(tree.path(feeder_id))
+
+    section = settings.api
+    rates = Rates(
+        token_per_s=section.requests_per_s,
+        token_burst=section.requests_burst,
+        open_per_s=section.open_requests_per_s,
+        open_burst=section.open_requests_burst,
+    )
+    return Guard(clock, tokens, audit, covers=covers, rates=rates)
 
 
 def _file_limits(settings: Settings) -> FileLimits:
@@ -201,6 +241,7 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
         price_per_kwh=settings.price.electricity + settings.price.service if settings.price.shown else None,
         default_feeder=settings.feeders[0].id,
         default_site=settings.site.id,
+        zone=ZoneInfo(settings.station_time_zone or settings.time_zone),
     )
     service = StationService(clock, store, bus, house, outside)
     await service.restore()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import firmware_profiles
+from csms.access.first import LocalDesk
 from csms.app.folder import FolderLock
 from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
@@ -20,7 +21,9 @@ from csms.app.settings import Settings, SettingsInvalid
 from csms.app.supervisor import Supervisor
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
+from csms.security.credentials import write_token
 from csms.security.server_certificate import ROOT_FILE
+from csms.security.tls import KeyPair, server_context
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +34,16 @@ is that of the lowest security profile.
 """
 
 
-class CentralSystem:
-    """One running central system."""
+FIRST_TOKEN_FILE = "admin.token"
+"""In the data folder, 0600: the first administrator's token, where there was no terminal to tell it to."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+
+class CentralSystem:
+    """One running central system. `tell_token` is told the first administrator's token; None: it goes to a file."""
+
+    def __init__(self, settings: Settings, clock: Clock, tell_token: Callable[[str], None] | None = None) -> None:
         self._settings = settings
+        self._tell_token = tell_token or self._keep_token
         self._clock = clock
         self._supervisor = Supervisor(clock)
         self._lock = FolderLock(settings.data_dir)
@@ -61,11 +69,10 @@ class CentralSystem:
             rooms.traces.start()
         for name, work in rooms.background:
             self._supervisor.start(name, work)
-        if self._settings.http_host not in LOOPBACK:
-            log.warning("api_open_without_login", extra={"http_host": self._settings.http_host})
-        self._http = HttpServer(rooms.api, self._settings.http_host, self._settings.http_port)
+        await LocalDesk(rooms.guard.tokens, rooms.guard.audit, "csms serve").first(self._tell_token)
+        self._http = self._http_server(rooms)
         self.http_port = await self._http.start()
-        rooms.files.public_url = rooms.files.public_url or _web_address(self._settings.http_host, self.http_port)
+        rooms.files.public_url = rooms.files.public_url or self.web_address
         self.ocpp_port = await rooms.gateway.start()
         self.ocpp_ports = {int(profile): port for profile, port in rooms.gateway.ports.items()}
         self._write_ready_file()
@@ -91,6 +98,28 @@ class CentralSystem:
         made = self._rooms is not None and self._rooms.tls.profiles and not self._settings.tls_certificate
         return self._settings.data_dir / "pki" / ROOT_FILE if made else None
 
+    @property
+    def web_address(self) -> str:
+        """Where the API is, as a URL writes it: IPv6 in brackets."""
+        host = self._settings.http_host
+        scheme = "http" if self._settings.api.tls_certificate is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.http_port}"
+
+    def _http_server(self, rooms: Rooms) -> HttpServer:
+        section, host = self._settings.api, self._settings.http_host
+        tls = None
+        if section.tls_certificate is not None and section.tls_key is not None:
+            tls = server_context([KeyPair(section.tls_certificate, section.tls_key)])
+        elif host not in LOOPBACK and not section.trusted_proxies:
+            log.warning("api_without_tls", extra={"http_host": host})
+        proxies = section.trusted_proxies
+        return HttpServer(rooms.api, host, self._settings.http_port, tls=tls, trusted_proxies=proxies)
+
+    def _keep_token(self, token: str) -> None:
+        path = self._settings.data_dir / FIRST_TOKEN_FILE
+        write_token(path, token)
+        log.warning("first_token_written", extra={"file": str(path)})
+
     async def stop(self) -> None:
         """Take no more, tell the stations (close code 1001), finish what was accepted, close the store."""
         (self._settings.data_dir / READY_FILE).unlink(missing_ok=True)
@@ -115,11 +144,6 @@ class CentralSystem:
         draft.replace(path)
 
 
-def _web_address(host: str, port: int) -> str:
-    """As a URL writes it: IPv6 in brackets."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 def _use_profiles(own: Path) -> None:
     """From now on stations are known by these firmware profiles. Raises SettingsInvalid."""
     try:
@@ -132,8 +156,9 @@ async def serve(
     settings: Settings,
     clock: Clock,
     started: Callable[[CentralSystem], None] | None = None,
+    tell_token: Callable[[str], None] | None = None,
 ) -> None:
-    """Run until SIGINT or SIGTERM; `started` is told once everything listens."""
+    """Run until SIGINT or SIGTERM; `started` is told once everything listens, `tell_token` see `CentralSystem`."""
     set_up_logs(settings.log_level)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     stop = asyncio.Event()
@@ -141,7 +166,7 @@ async def serve(
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     raise_file_limit()
-    system = CentralSystem(settings, clock)
+    system = CentralSystem(settings, clock, tell_token)
     await system.start()
     loop.add_signal_handler(signal.SIGHUP, system.renew_certificates)
     calm_garbage_collector()

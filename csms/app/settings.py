@@ -189,6 +189,7 @@ class RetentionSection(_Section):
     state_days: int = Field(default=90, ge=0)
     file_days: int = Field(default=90, ge=0)
     security_event_days: int = Field(default=400, ge=0)
+    operation_days: int = Field(default=400, ge=0)
 
 
 class TracesSection(_Section):
@@ -202,6 +203,24 @@ class TracesSection(_Section):
     max_mb: int = Field(default=10_000, ge=100)
     id_tokens: Cards = Cards.LAST4
     folder: Path | None = None
+
+
+class ApiSection(_Section):
+    """The HTTP port: its certificate, proxies that may say whom they speak for, how often somebody may come."""
+
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: list[str] = []
+    requests_per_s: float = Field(default=100.0, gt=0)
+    requests_burst: int = Field(default=1000, ge=1)
+    open_requests_per_s: float = Field(default=50.0, gt=0)
+    open_requests_burst: int = Field(default=500, ge=1)
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> ApiSection:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        return self
 
 
 class Settings(BaseSettings):
@@ -251,6 +270,7 @@ class Settings(BaseSettings):
     files: FilesSection = FilesSection()
     certificates: CertificatesSection = CertificatesSection()
     traces: TracesSection = TracesSection()
+    api: ApiSection = ApiSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone", "station_time_zone")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,7 +65,8 @@ def _serve(text: Text, config: Path | None, given: dict[str, Any], as_json: bool
     from csms.app.server import serve
 
     try:
-        _run(serve(settings, clock, started=lambda system: _tell(text, out, system)))
+        told = None if as_json or not sys.stdout.isatty() else lambda token: _tell_token(text, out, token)
+        _run(serve(settings, clock, started=lambda system: _tell(text, out, system), tell_token=told))
     except (CsmsError, OSError) as fault:
         code = getattr(fault, "code", "os_error")
         fail(out, text("serve.failed", reason=str(fault)), FAILED, {"code": code, "detail": str(fault)})
@@ -78,6 +80,12 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         asyncio.run(work)
     else:
         uvloop.run(work)
+
+
+def _tell_token(text: Text, out: Output, token: str) -> None:
+    """To the person at the terminal alone: where output goes to a file the server keeps the token in one of its own."""
+    out.line(text("serve.first_token"))
+    out.line(f"  export CSMS_TOKEN={token}")
 
 
 def _tell(text: Text, out: Output, system: CentralSystem) -> None:

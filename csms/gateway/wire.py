@@ -19,6 +19,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 from csms.gateway.framing import HEADER_BYTES_MIN, PING, PONG_HEAD, TEXT_HEAD, apply_mask, bounds, is_utf8, text_frame
 from csms.gateway.socket import Ending, Owner, Phase, Refusal
@@ -232,7 +233,7 @@ class Wire(asyncio.Protocol):
             return
         head, end, rest = bytes(self._rest).partition(HEAD_END)
         self._rest = bytearray(rest) if rest else None
-        protocol = ServerProtocol(select_subprotocol=self._house.select, logger=library_log)
+        protocol = ServerProtocol(logger=library_log)
         protocol.receive_data(head + end)
         events = protocol.events_received()
         if events and isinstance(events[0], Request):
@@ -243,7 +244,11 @@ class Wire(asyncio.Protocol):
 
     def _ask_doorman(self, protocol: ServerProtocol, request: Request) -> None:
         self._phase = Phase.JUDGED
-        self._house.doorman.judge(request, self, partial(self._judged, protocol, request))
+        doorman = self._house.doorman
+        protocol.select_subprotocol = lambda subprotocols: _chosen(  # type: ignore[method-assign]
+            doorman.select(subprotocols, request.path)
+        )
+        doorman.judge(request, self, partial(self._judged, protocol, request))
         if self._phase is Phase.JUDGED:
             self._arm(self._house.limits.judge_s, self._too_late)
 
@@ -422,3 +427,7 @@ class Wire(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _chosen(name: str | None) -> Subprotocol | None:
+    return Subprotocol(name) if name is not None else None

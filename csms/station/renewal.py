@@ -11,6 +11,7 @@ from csms.model.command import Trigger
 from csms.model.errors import CsmsError, PeerError
 from csms.model.station import RegistrationStatus
 from csms.station import lifecycle
+from csms.station.asking import ask
 from csms.station.context import StationContext
 from csms.station.state import StationState
 
@@ -28,14 +29,14 @@ def answer_to_boot(station: StationState) -> RegistrationStatus:
 def booted(context: StationContext, station: StationState) -> None:
     """Have it renew its certificate; it boots anew when it comes back with the new one."""
     if station.proof.expired and station.registration is RegistrationStatus.PENDING:
-        context.spawn(_ask(station))
+        context.spawn(_ask(context, station))
 
 
-async def _ask(station: StationState) -> None:
+async def _ask(context: StationContext, station: StationState) -> None:
     if station.link is None:
         return
     try:
         lifecycle.check_command(station, SIGN)
-        await station.link.send(SIGN)
+        await ask(context, station, station.link, SIGN)
     except (CsmsError, PeerError) as fault:
         log.warning("renewal_not_triggered", extra={"station": station.station_id, "fault": str(fault)})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -16,7 +18,7 @@ from device_sim.quirks import behave_as
 from device_sim.sessions import Session, Visit
 from device_sim.station import Station
 from device_sim.stats import FleetStats
-from firmware_profiles import FirmwareProfile, load
+from firmware_profiles import Book, FirmwareProfile, load, shipped, use
 from tests.support.simulated import BEGIN, car
 
 BEGIN_S = BEGIN.timestamp()
@@ -145,3 +147,14 @@ def charging_profile(purpose: str = "TxDefaultProfile", limit: float = 10.0, **m
     if made["chargingProfileKind"] == "Absolute":
         made["chargingSchedule"]["startSchedule"] = BEGIN.isoformat()
     return made | ({"transactionId": more["transaction"]} if "transaction" in more else {})
+
+
+@contextmanager
+def known_as(**tables: dict[str, Any]) -> Iterator[FirmwareProfile]:
+    """Meanwhile stations of the vendor Maker have a firmware profile with these facts, beside the shipped ones."""
+    profile = facts(**tables)
+    use(Book(shipped(), [profile]))
+    try:
+        yield profile
+    finally:
+        use(None)

@@ -41,6 +41,7 @@ from csms.model.command import Command, CommandResult
 from csms.store import changes, migrate
 from csms.store.tables import IdToken, Notice, Session
 from tests.support import official
+from tests.support.access import bearer, token_for
 from tests.support.official import Payload
 
 WAIT_S = 30.0
@@ -503,7 +504,8 @@ async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) 
     faults, logger = _Faults(), logging.getLogger("csms")
     logger.addHandler(faults)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://csms") as http:
+        headers = bearer(await token_for(rooms.guard))
+        async with httpx.AsyncClient(transport=transport, base_url="http://csms", headers=headers) as http:
             running = faults.central = Central(rooms, port, http)
             yield running
             await asyncio.gather(*(station.close() for station in running.stations))

@@ -23,7 +23,7 @@ from csms.model.inbound import (
     SessionStartedReply,
 )
 from csms.model.session import AuthorizationStatus
-from csms.model.station import RegistrationStatus
+from csms.model.station import Protocol, RegistrationStatus
 from csms.station.ports import Link
 
 OPEN_PORT = {SecurityProfile.OPEN: 0}
@@ -56,6 +56,9 @@ class NotedStations:
 
     def admit(self, attempt: Attempt, decided: Decided) -> None:
         decided(None if attempt.station_id in self.known else Refused.UNKNOWN_STATION)
+
+    def version(self, station_id: str) -> Protocol | None:
+        return None
 
     async def connected(self, station_id: str, link: Link) -> None:
         if self.on_connect is not None:

@@ -19,6 +19,7 @@ from csms.app.http import HttpServer
 from csms.charging.feeder import Feeder, FeederTree
 from csms.grid.http import router as limit_router
 from csms.grid.service import LimitService
+from tests.support.access import token_for
 from tests.support.operations import Operations, TwinFeeders, operations, scene
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,9 +58,11 @@ class Served:
     limits: LimitService
     url: str
     cwd: Path
+    token: str
 
     async def csms(self, *arguments: str, **environ: str) -> Done:
-        return await run(*arguments, cwd=self.cwd, **({"CSMS_URL": self.url} | environ))
+        known = {"CSMS_URL": self.url, "CSMS_TOKEN": self.token}
+        return await run(*arguments, cwd=self.cwd, **(known | environ))
 
 
 @pytest.fixture
@@ -69,8 +72,11 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         tree = FeederTree([Feeder("site", 200_000, "", (60_000,), 5000), Feeder("north", 80_000, "site")])
         limits = LimitService(at.clock, at.store, tree, at.service.bus)
         routers = [limit_router(limits)]
-        deps = ApiDeps(at.clock, at.service, at.store.reader, TwinFeeders(), at.province, routers=routers)
+        deps = ApiDeps(
+            at.clock, at.service, at.store.reader, TwinFeeders(), at.province, routers=routers, guard=at.guard
+        )
+        token = await token_for(at.guard, name="console")
         server = HttpServer(create_api(deps), "127.0.0.1", 0)
         port = await server.start()
-        yield Served(at, limits, f"http://127.0.0.1:{port}", tmp_path)
+        yield Served(at, limits, f"http://127.0.0.1:{port}", tmp_path, token)
         await server.stop()
