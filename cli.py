@@ -85,7 +85,7 @@ def _group(text: Text, commands: Commands, path: str = "", **options: Any) -> ty
 
 def build(text: Text) -> typer.Typer:
     """The whole command."""
-    epilog = text("console.example", command="csms serve --accept-unknown")
+    epilog = text("console.example", command="csms serve")
     app = _group(text, COMMANDS, help=text("cli.help"), epilog=epilog)
 
     @app.callback()

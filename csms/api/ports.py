@@ -14,6 +14,7 @@ from fastapi import APIRouter
 
 from csms.access.guard import Guard
 from csms.charging.status import LadderStatus
+from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
@@ -61,6 +62,20 @@ class StationsPort(Protocol):
 
     async def delete_token(self, id_token: str) -> bool:
         """Take a token off; False when it was not listed."""
+        ...
+
+    async def demand(
+        self, station_id: str, profile: SecurityProfile | None = None, serial: str | None = None, lower: bool = False
+    ) -> None:
+        """Set how a station proves itself; raises UnknownStation, ProofRefused."""
+        ...
+
+    async def set_first_password(self, station_id: str, password: str = "") -> str:
+        """Note what a station was given by hand, or make one; raises UnknownStation."""
+        ...
+
+    def has_password(self, station_id: str) -> bool:
+        """Whether a password of the station is known."""
         ...
 
     def wishes(self, station_id: str) -> list[Wish]:
@@ -153,7 +168,7 @@ class ReadPort(Protocol):
         ...
 
     async def security_events(
-        self, limit: int, station_id: str, *, critical: bool | None = None, before_id: int | None = None
+        self, limit: int, station_id: str | None, *, critical: bool | None = None, before_id: int | None = None
     ) -> Sequence[SecurityEvent]:
         """Security events of a station, newest first."""
         ...

@@ -42,6 +42,7 @@ from csms.model.errors import (
 from csms.security.facts import CertificateUnreadable, FirmwareSignatureInvalid
 from csms.station.cost import CostUnknown
 from csms.station.files import FirmwareExists, LinkBusy, NoFileServer, UnknownFirmware, UnknownLink
+from csms.station.proving import ProofRefused
 from csms.station.reservation import UnknownReservation
 from csms.store.files import FileTooLarge, NoSpace
 from csms.wire.codec import CommandInvalid
@@ -67,6 +68,7 @@ STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     TokenRefused: 409,
     UnknownReservation: 404,
     CostUnknown: 409,
+    ProofRefused: 409,
     UnknownLink: 404,
     UnknownFirmware: 404,
     FirmwareExists: 409,

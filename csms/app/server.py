@@ -19,15 +19,19 @@ from csms.app.process import calm_garbage_collector, raise_file_limit
 from csms.app.rooms import Rooms, build_rooms
 from csms.app.settings import Settings, SettingsInvalid
 from csms.app.supervisor import Supervisor
+from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.security.credentials import write_token
-from csms.security.tls import server_context
+from csms.security.server_certificate import ROOT_FILE
+from csms.security.tls import KeyPair, server_context
 
 log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 READY_FILE = "serve.json"
-"""In the data folder while the server runs: process id and ports, for scripts that started it with port 0."""
+"""In the data folder while the server runs: process id and ports, for scripts that started it with port 0; `ocpp_port`
+is that of the lowest security profile.
+"""
 
 
 FIRST_TOKEN_FILE = "admin.token"
@@ -46,6 +50,7 @@ class CentralSystem:
         self._rooms: Rooms | None = None
         self._http: HttpServer | None = None
         self.ocpp_port = 0
+        self.ocpp_ports: dict[int, int] = {}
         self.http_port = 0
 
     async def start(self) -> None:
@@ -69,8 +74,29 @@ class CentralSystem:
         self.http_port = await self._http.start()
         rooms.files.public_url = rooms.files.public_url or self.web_address
         self.ocpp_port = await rooms.gateway.start()
+        self.ocpp_ports = {int(profile): port for profile, port in rooms.gateway.ports.items()}
         self._write_ready_file()
-        log.info("started", extra={"ocpp_port": self.ocpp_port, "http_port": self.http_port})
+        log.info("started", extra={"ocpp_ports": self.ocpp_ports, "http_port": self.http_port})
+        self._warn()
+
+    def _warn(self) -> None:
+        """Whoever reads the log should know how open the doors are."""
+        for profile in self.ocpp_ports:
+            if not SecurityProfile(profile).has_tls and self._settings.ocpp_host not in LOOPBACK:
+                log.warning(
+                    "stations_without_tls", extra={"security_profile": profile, "host": self._settings.ocpp_host}
+                )
+
+    def renew_certificates(self) -> None:
+        """Read certificates, keys, roots and revocation lists again, soon."""
+        if self._rooms is not None:
+            self._rooms.tls.due.set()
+
+    @property
+    def own_root(self) -> Path | None:
+        """The root that stations need when this server made its certificates itself."""
+        made = self._rooms is not None and self._rooms.tls.profiles and not self._settings.tls_certificate
+        return self._settings.data_dir / "pki" / ROOT_FILE if made else None
 
     @property
     def web_address(self) -> str:
@@ -83,7 +109,7 @@ class CentralSystem:
         section, host = self._settings.api, self._settings.http_host
         tls = None
         if section.tls_certificate is not None and section.tls_key is not None:
-            tls = server_context(section.tls_certificate, section.tls_key)
+            tls = server_context([KeyPair(section.tls_certificate, section.tls_key)])
         elif host not in LOOPBACK and not section.trusted_proxies:
             log.warning("api_without_tls", extra={"http_host": host})
         proxies = section.trusted_proxies
@@ -110,7 +136,8 @@ class CentralSystem:
         log.info("stopped")
 
     def _write_ready_file(self) -> None:
-        facts = {"pid": os.getpid(), "ocpp_port": self.ocpp_port, "http_port": self.http_port}
+        ports = {str(profile): port for profile, port in self.ocpp_ports.items()}
+        facts = {"pid": os.getpid(), "ocpp_port": self.ocpp_port, "ocpp_ports": ports, "http_port": self.http_port}
         path = self._settings.data_dir / READY_FILE
         draft = path.with_suffix(".tmp")
         draft.write_text(json.dumps(facts), encoding="utf-8")
@@ -141,6 +168,7 @@ async def serve(
     raise_file_limit()
     system = CentralSystem(settings, clock, tell_token)
     await system.start()
+    loop.add_signal_handler(signal.SIGHUP, system.renew_certificates)
     calm_garbage_collector()
     try:
         if started is not None:

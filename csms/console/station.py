@@ -22,6 +22,7 @@ from csms.console import (
     station_commands,
     station_display,
     station_files,
+    station_proof,
     station_reservations,
     station_security,
     units,
@@ -42,6 +43,7 @@ PARTS = (
     station_reservations,
     station_display,
     station_security,
+    station_proof,
 )
 """What is asked of stations, and what is known of that, by concern."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from csms.model.authentication import Attempt, Decided
 from csms.model.errors import CsmsError
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import Protocol as Version
@@ -22,8 +23,8 @@ def forget(station_id: str, kind: int, action: str, text: str | bytes, at_s: flo
 class StationPort(Protocol):
     """Takes messages of stations; knows who may connect."""
 
-    def admit(self, station_id: str) -> bool:
-        """Whether this station may connect."""
+    def admit(self, attempt: Attempt, decided: Decided) -> None:
+        """Whether a station is let in; `decided` is called at once, or later."""
         ...
 
     def version(self, station_id: str) -> Version | None:

@@ -29,7 +29,7 @@ from csms.model.device import (
 )
 from csms.model.errors import CsmsError, PeerError
 from csms.model.inbound import Acknowledged
-from csms.station import keys, lifecycle, operations, reports
+from csms.station import keys, lifecycle, operations, proving, reports
 from csms.station.asking import sender
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.splitting import joined, limits, split
@@ -61,7 +61,11 @@ log = logging.getLogger(__name__)
 
 
 async def set_variables(context: StationContext, station_id: str, command: SetVariables, send: Send) -> CommandResult:
-    """Set in as many messages as the station needs; what it took is what it has (B05)."""
+    """Set in as many messages as the station needs; what it took is what it has (B05).
+
+    Raises ProofRefused for a security profile that is lower, or that the station could not come back by (A05).
+    """
+    await proving.check_values(context, station_id, command.values)
     known = firmware_of(context.stations[station_id])
     most = await limits(context, station_id, SetVariables)
     own = [(keys.own_name(known, name), keys.own_value(known, name, value)) for name, value in command.values.items()]

@@ -20,6 +20,7 @@ from csms.model.errors import (
 )
 from csms.model.inbound import Boot, Heartbeat, Inbound, MeterReport, StatusReport, TransactionEvent
 from csms.model.station import RegistrationStatus, Stage
+from csms.station import proving
 from csms.station.asking import ask
 from csms.station.context import StationContext
 from csms.station.ports import Link
@@ -97,8 +98,9 @@ async def settle(
     never_booted = station.booted_at is None
     answered = wish if stage is Stage.REJECTED or never_booted else station.registration
     registered = station.registered or stage in (Stage.APPROVED, Stage.COMMISSIONED)
+    bound = proving.bind(context, station) if registered and station.stage is Stage.SEEN else []
     columns = {"stage": stage, "boot_wish": wish, "registration": answered, "registered": registered}
-    await context.store.writer.commit([changes.set_columns(Station, {"id": station_id}, **columns)])
+    await context.store.writer.commit([changes.set_columns(Station, {"id": station_id}, **columns), *bound])
     station.stage, station.boot_wish, station.registration, station.registered = stage, wish, answered, registered
     context.count_stranger(station)
     if stage is Stage.REJECTED and station.link is not None:

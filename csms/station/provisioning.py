@@ -9,7 +9,7 @@ from csms.model.errors import StoreUnavailable
 from csms.model.event import StationBooted
 from csms.model.inbound import Boot, BootReply, Heartbeat, HeartbeatReply
 from csms.model.station import RegistrationStatus, StationIdentity
-from csms.station import configuration, local_list, registration
+from csms.station import configuration, local_list, registration, renewal
 from csms.station.context import Handlers, StationContext
 from csms.station.corrections import corrections
 from csms.station.state import StationState
@@ -35,7 +35,7 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
     B02.FR.08).
     """
     station = context.stations[station_id]
-    identity, answer = message.identity, station.boot_wish
+    identity, answer = message.identity, renewal.answer_to_boot(station)
     booted = changes.station_booted(
         station_id,
         at=received_at,
@@ -69,6 +69,7 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
         context.spawn(configuration.set_again(context, station_id))
     if changed and answer is not RegistrationStatus.REJECTED and context.settings.read_device_model:
         context.spawn(configuration.learn(context, station_id))
+    renewal.booted(context, station)
     if answer is not RegistrationStatus.ACCEPTED:
         return BootReply(answer, context.clock.now(), _AGAIN_S[answer])
     context.bus.publish(StationBooted(station_id, received_at))

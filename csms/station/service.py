@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from csms.model.authentication import Attempt, Decided, SecurityProfile
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult, RawCall, SetVariables
 from csms.model.errors import (
@@ -41,6 +42,7 @@ from csms.model.inbound import (
 from csms.model.station import Protocol, RegistrationStatus, Stage
 from csms.station import (
     asking,
+    authentication,
     authorization,
     availability,
     battery_swap,
@@ -61,6 +63,7 @@ from csms.station import (
     logs,
     metering,
     monitoring,
+    proving,
     provisioning,
     registration,
     remote_control,
@@ -131,6 +134,7 @@ PERFORMERS: Performers = {
     **firmware.PERFORMERS,
     **logs.PERFORMERS,
     **security.PERFORMERS,
+    **proving.PERFORMERS,
     **certificates.PERFORMERS,
     **v2x.PERFORMERS,
     **der.PERFORMERS,
@@ -217,12 +221,30 @@ class StationService:
         local_list.tokens_changed(self._context)
         return was_listed
 
-    def admit(self, station_id: str) -> bool:
-        """Whether this station may connect: registered, or strangers are let in and are not too many already."""
-        context = self._context
-        if station_id in context.stations or not context.settings.accept_unknown:
-            return station_id in context.stations
-        return len(context.strangers) < context.settings.strangers_max
+    def admit(self, attempt: Attempt, decided: Decided) -> None:
+        """Whether a station is let in; told at once where nothing has to be computed, else later."""
+        authentication.judge(self._context, attempt, decided)
+
+    async def demand(
+        self, station_id: str, profile: SecurityProfile | None = None, serial: str | None = None, lower: bool = False
+    ) -> None:
+        """Set how a station proves itself. Raises UnknownStation, ProofRefused."""
+        await proving.demand(self._context, station_id, profile=profile, serial=serial, lower=lower)
+
+    async def set_first_password(self, station_id: str, password: str = "") -> str:
+        """Note the password that somebody gives a station by hand; a random one is made if none is given.
+
+        Raises UnknownStation.
+        """
+        return await proving.set_first_password(self._context, station_id, password)
+
+    def has_password(self, station_id: str) -> bool:
+        """Whether a password of the station is known."""
+        return self._context.credentials.knows(station_id)
+
+    def alarm(self, kind: str, station_id: str = "", info: str = "", address: str = "") -> None:
+        """Keep a security event of this server's own."""
+        self._context.alarms.raise_(kind, station_id, info, address)
 
     def version(self, station_id: str) -> Protocol | None:
         """The version that has to be spoken with this station, if there is no choice."""
@@ -383,6 +405,7 @@ class StationService:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._context.credentials.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

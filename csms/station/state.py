@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from csms.model.authentication import SecurityProfile
 from csms.model.charging_profile import CompositeSchedule
 from csms.model.cost import PersonalMessage
 from csms.model.ids import EvseRef
@@ -132,6 +133,16 @@ class OutsideLimit:
 
 
 @dataclass(slots=True)
+class Proof:
+    """How a station has to prove itself, as in `StationProof`. `expired`: it came with a certificate that has ended."""
+
+    profile: SecurityProfile = SecurityProfile.OPEN
+    serial: str = ""
+    claimed: str = ""
+    expired: bool = False
+
+
+@dataclass(slots=True)
 class StationState:
     """One station.
 
@@ -163,6 +174,7 @@ class StationState:
     aside: dict[str, OpenSession] = field(default_factory=dict)
     limits: dict[tuple[int, str], OutsideLimit] = field(default_factory=dict)
     manners: Manners = field(default_factory=Manners)
+    proof: Proof = field(default_factory=Proof)
     corrections: Corrections | None = None
     trigger_turn: datetime | None = None
     unlisted_rating: EvseRating | None = None

@@ -325,7 +325,9 @@ class InstalledCertificate(Row, table=True):
 
 
 class SecurityEvent(Row, table=True):
-    """A security event that a station told (A04). `time` is the station's own, `critical` as in the appendix."""
+    """A security event that a station told (A04), or that this server raised (`origin` csms; `station_id` empty when it
+    is about none). `time` is the station's own, `critical` as in the appendix.
+    """
 
     __tablename__ = "security_event"
 
@@ -336,6 +338,23 @@ class SecurityEvent(Row, table=True):
     kind: str
     info: str = ""
     critical: bool = False
+    origin: str = Field(default="station", sa_column_kwargs={"server_default": "station"})
+
+
+class StationProof(Row, table=True):
+    """How a station has to prove itself: `profile` is the lowest security profile that is let in, which rises by itself
+    (A05.FR.09); `serial` what its certificate must be made out to (A00.FR.405), empty: none is taken.
+
+    `claimed`: what the certificate of a stranger is made out to; it becomes the serial when somebody approves.
+    """
+
+    __tablename__ = "station_proof"
+
+    station_id: str = Field(primary_key=True)
+    profile: int = 0
+    serial: str = ""
+    claimed: str = ""
+    changed_at: datetime = Field(sa_type=Utc)
 
 
 class StationCredential(Row, table=True):

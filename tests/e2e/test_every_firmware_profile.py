@@ -32,6 +32,7 @@ SETTLE_S, STAY_S, ENERGY_WH = 160.0, 1_200.0, 1_500.0
 SETTINGS = """
 ocpp_host = "127.0.0.1"
 ocpp_port = 0
+security_profiles = [0]
 http_port = 0
 time_zone = "Asia/Shanghai"
 assume_ocpp16 = true

@@ -29,6 +29,7 @@ CAP_KW = 44.0
 SETTINGS = f"""
 ocpp_host = "127.0.0.1"
 ocpp_port = 0
+security_profiles = [0]
 http_port = 0
 time_zone = "Asia/Shanghai"
 

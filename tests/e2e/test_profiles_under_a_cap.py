@@ -30,6 +30,7 @@ FIRST_S, EVERY_S, STAY_S = 150.0, 15.0, 3_000.0
 SETTINGS = """
 ocpp_host = "127.0.0.1"
 ocpp_port = 0
+security_profiles = [0]
 http_port = 0
 time_zone = "Asia/Shanghai"
 assume_ocpp16 = true

@@ -28,6 +28,7 @@ TOKENS: dict[str, str] = {}
 SETTINGS = """
 ocpp_host = "127.0.0.1"
 ocpp_port = 0
+security_profiles = [0]
 http_port = 0
 time_zone = "Asia/Shanghai"
 
@@ -91,11 +92,16 @@ class Server:
                 raise RuntimeError("csms serve did not start:\n" + (self.folder / "serve.log").read_text()[-3000:])
             time.sleep(0.02)
         facts = json.loads(ready.read_text())
-        self.ocpp_url = f"ws://127.0.0.1:{facts['ocpp_port']}/ocpp"
+        self.ports = {int(profile): port for profile, port in facts["ocpp_ports"].items()}
+        self.ocpp_url = self.url(min(self.ports))
         self.api_url = f"http://127.0.0.1:{facts['http_port']}"
         self.token = TOKENS[self.api_url] = (self.folder / "admin.token").read_text().strip()
         headers = bearer(self.token)
         self.api = httpx.Client(base_url=self.api_url, trust_env=False, timeout=20, headers=headers)
+
+    def url(self, profile: int) -> str:
+        """Where stations of a security profile connect."""
+        return f"{'wss' if profile > 1 else 'ws'}://127.0.0.1:{self.ports[profile]}/ocpp"
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from csms.model.inbound import StatusReport
 from csms.model.station import ConnectorStatus, Stage
+from tests.support.station_port import let_in
 from tests.unit.console.conftest import run
 
 
@@ -93,7 +94,7 @@ async def test_station_add_lets_a_station_in(served) -> None:
     nameplate = ("--kind", "dc", "--phases", "3", "--current-a", "200", "--power-kw", "120", "--evses", "2")
     done = await served.csms("station", "add", "DC-1", *nameplate, "--feeder", "north")
     assert (done.code, done.out) == (0, "Station DC-1 is registered and may connect.\n"), done.err
-    assert served.at.service.admit("DC-1")
+    assert let_in(served.at.service, "DC-1")
     evses = served.at.service.stations["DC-1"].evses
     assert [(evse.rating.kind, evse.rating.power_max_w) for evse in evses.values()] == [("dc", 120_000)] * 2
     refused, odd = await asyncio.gather(
