@@ -141,9 +141,10 @@ class Fleet:
         return visit.session.departure_s > self._began_s
 
     def _end_s(self) -> float:
+        """Late in the day all cars of the timetable may have left already; that is as if there were none."""
         hours, last = self.settings.hours, self.assignment.end
-        end_s = math.inf if last is None else last.timestamp()
-        return end_s if hours is None else min(self._began_s + hours * 3600.0, max(end_s, self._began_s))
+        end_s = math.inf if last is None or last.timestamp() <= self._began_s else last.timestamp()
+        return end_s if hours is None else min(self._began_s + hours * 3600.0, end_s)
 
     async def _link(self, number: int, station: Station) -> None:
         await asyncio.sleep(number * STAGGER_WALL_S)
@@ -216,6 +217,7 @@ class Fleet:
             "energy_delivered_wh": round(self.energy_wh, 3),
             "sessions_planned": sum(len(visits) for visits in self.assignment.visits.values()),
             "peak_w": round(self.peak_w, 1),
+            "all_connected": at(max(booted)).isoformat() if (booted := self.stats.first_boot_s.values()) else None,
             "began": at(self._began_s).isoformat(),
             "ended": self.clock.now().isoformat(),
             "unacknowledged": sum(station.outgoing.durable_count for station in self.stations),

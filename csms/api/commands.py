@@ -40,6 +40,6 @@ def router(deps: ApiDeps) -> Router:
         if name in ADMINISTRATORS_ONLY and caller_of(request).role is not Role.ADMINISTRATOR:
             raise NotAuthorised("role", f"{name} needs the role administrator")
         asked = read_command(kind, await request.body())
-        return result_view(station_id, name, await deps.stations.command(station_id, asked))
+        return result_view(station_id, name, await deps.stations.order(station_id, asked))
 
     return routes

@@ -36,13 +36,16 @@ class DiagnosisOut(Out):
 
 
 class WishOut(Out):
-    """A setting by the station's own name. `words`: it is a list that must hold these; `fixed`: it never changes."""
+    """A setting by the station's own name. `words`: it is a list that must hold these; `fixed`: it never changes;
+    `one_by_one`: the list must not grow by more than a word at a time.
+    """
 
     name: str
     value: str
     of: Literal["house", "profile"]
     words: list[str]
     fixed: bool
+    one_by_one: bool
 
 
 def router(deps: ApiDeps) -> Router:

@@ -61,8 +61,12 @@ class LimitsOut(Out):
 
 
 class StationDetail(StationOut):
-    """One station with the charging profiles last sent to it, newest first, and how limits reach it."""
+    """One station with the charging profiles last sent to it, newest first, and how limits reach it.
 
+    `firmware_profile`: the name of what is known of its firmware; `generic` is neutral, empty before its first boot.
+    """
+
+    firmware_profile: str
     profiles: list[ProfileOut]
     limits: LimitsOut | None
 

@@ -43,8 +43,8 @@ class StationsPort(Protocol):
         """Make a station known, or change it."""
         ...
 
-    async def command(self, station_id: str, command: Command) -> CommandResult:
-        """Ask a station; raises the errors of csms.model.errors."""
+    async def order(self, station_id: str, command: Command) -> CommandResult:
+        """Ask a station for a person; raises the errors of csms.model.errors."""
         ...
 
     async def diagnose(self, station_id: str, limits: LimitFact | None = None) -> list[Finding]:

@@ -13,9 +13,10 @@ from csms.api.schemas import EvseBody, NeedsBody, StationBody, StationOut, Stati
 from csms.api.views import profile_view, station_fields, station_views
 from csms.model.errors import UnknownStation
 from csms.model.ids import EvseRef
-from csms.model.station import EvseRating
+from csms.model.station import EvseRating, Stage
 from csms.station.registration import Registration, rating
 from csms.station.state import StationState
+from csms.station.wishes import firmware_of
 
 NOMINAL_VOLTAGE_V = 230
 PROFILES_SHOWN = 20
@@ -41,8 +42,9 @@ def _add_reads(routes: Router, deps: ApiDeps) -> None:
         model: str = "",
         firmware: str = "",
         version: str | None = None,
+        stage: Stage | None = None,
     ) -> StationsOut:
-        """All stations, or those of a feeder or site, connected or not, with an EVSE in a state, of a make.
+        """All stations, or those of a feeder or site, connected or not, with an EVSE in a state, of a make, at a stage.
 
         `vendor` and `model` are parts of what the station says, `firmware` is its beginning; `version` is of OCPP.
         """
@@ -50,7 +52,7 @@ def _add_reads(routes: Router, deps: ApiDeps) -> None:
         views = station_views(wanted, await deps.reader.stations())
         if status is not None:
             views = [v for v in views if any(evse.status.lower() == status.lower() for evse in v.evses)]
-        kept = [v for v in views if _is_of(v, vendor, model, firmware, version)]
+        kept = [v for v in views if _is_of(v, vendor, model, firmware, version) and stage in (None, v.stage)]
         return StationsOut(clock_time=deps.clock.now(), stations=kept)
 
     @routes.get("/{station_id}", summary="Show a station")
@@ -94,7 +96,13 @@ async def _detail(deps: ApiDeps, station_id: str, profiles: int) -> StationDetai
     row = await deps.reader.station(station_id)
     sent = await deps.reader.profiles(station_id=station_id, limit=profiles) if profiles else []
     views = [profile_view(profile) for profile in sent]
-    return StationDetail(**station_fields(state, row), profiles=views, limits=limits_view(deps, station_id))
+    known = firmware_of(state)
+    return StationDetail(
+        **station_fields(state, row),
+        firmware_profile=known.name if known is not None else "",
+        profiles=views,
+        limits=limits_view(deps, station_id),
+    )
 
 
 def known_station(deps: ApiDeps, station_id: str) -> StationState:

@@ -205,6 +205,7 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
         price_per_kwh=settings.price.electricity + settings.price.service if settings.price.shown else None,
         default_feeder=settings.feeders[0].id,
         default_site=settings.site.id,
+        zone=ZoneInfo(settings.station_time_zone or settings.time_zone),
     )
     service = StationService(clock, store, bus, house, outside)
     await service.restore()

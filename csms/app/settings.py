@@ -150,6 +150,7 @@ class RetentionSection(_Section):
     state_days: int = Field(default=90, ge=0)
     file_days: int = Field(default=90, ge=0)
     security_event_days: int = Field(default=400, ge=0)
+    operation_days: int = Field(default=400, ge=0)
 
 
 class TracesSection(_Section):

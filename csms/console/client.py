@@ -22,7 +22,9 @@ CA_VARIABLE = "CSMS_CA_FILE"
 
 PREFIX = "/api/v1"
 TIMEOUT = httpx.Timeout(75.0, connect=5.0)
-"""A station may take 60 s to answer a command; the server answers in milliseconds otherwise."""
+PATIENCE = httpx.Timeout(135.0, connect=5.0)
+"""For commands: a station may take 60 s to answer, and be busy with another command before; the server answers in
+milliseconds otherwise."""
 PIECE_BYTES = 256 * 1024
 
 
@@ -36,11 +38,11 @@ def path_segment(words: str) -> str:
 
 
 class Unreachable(Exception):
-    """No server answers at the address."""
+    """No server answers at the address; `late`: it is there, but the answer did not come in time."""
 
-    def __init__(self, url: str, reason: str) -> None:
+    def __init__(self, url: str, reason: str, *, late: bool = False) -> None:
         super().__init__(f"{url}: {reason}")
-        self.url, self.reason = url, reason
+        self.url, self.reason, self.late = url, reason, late
 
 
 class Refused(Exception):
@@ -100,7 +102,7 @@ class ApiClient:
 
     def post(self, path: str, body: Any) -> Any:
         """Ask below `/api/v1`."""
-        return self.request("POST", PREFIX + path, json=body)
+        return self.request("POST", PREFIX + path, json=body, timeout=PATIENCE)
 
     def delete(self, path: str) -> Any:
         """Cancel below `/api/v1`."""
@@ -136,6 +138,8 @@ class ApiClient:
         """Any path; the decoded body, None for an empty one."""
         try:
             answer = self._http.request(method, self._url + path, **options)
+        except httpx.ReadTimeout as fault:
+            raise Unreachable(self._url, "the answer takes too long", late=True) from fault
         except (httpx.TransportError, httpx.InvalidURL) as fault:
             raise Unreachable(self._url, str(fault) or type(fault).__name__) from fault
         if answer.status_code >= 400:

@@ -10,10 +10,7 @@ import asyncio
 import logging
 import ssl
 from collections import deque
-from collections.abc import Callable, Sequence
-
-from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
+from collections.abc import Callable
 
 from csms.gateway.socket import Doorman, Limits
 from csms.gateway.wire import Wire
@@ -33,7 +30,6 @@ class Listener:
         self.doorman, self.limits, self.count = doorman, limits, count
         self.loop = asyncio.get_running_loop()
         self.time_s = self.loop.time
-        self.select = _selector(doorman)
         self._wires: set[Wire] = set()
         self._asking: deque[Wire] = deque()
         self._empty = asyncio.Event()
@@ -112,13 +108,3 @@ class Listener:
         except Exception:
             log.exception("handshake_failed", extra={"peer": wire.peer})
             wire.abort()
-
-
-def _selector(doorman: Doorman) -> Callable[[ServerProtocol, Sequence[Subprotocol]], Subprotocol | None]:
-    """A plain function, because the library binds it to each of its own objects."""
-
-    def select(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        chosen = doorman.select(offered)
-        return Subprotocol(chosen) if chosen is not None else None
-
-    return select

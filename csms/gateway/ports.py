@@ -8,6 +8,7 @@ from typing import Protocol
 
 from csms.model.errors import CsmsError
 from csms.model.inbound import Inbound, Reply
+from csms.model.station import Protocol as Version
 from csms.station.ports import Link
 
 Note = Callable[[str, int, str, str | bytes, float], None]
@@ -23,6 +24,10 @@ class StationPort(Protocol):
 
     def admit(self, station_id: str) -> bool:
         """Whether this station may connect."""
+        ...
+
+    def version(self, station_id: str) -> Version | None:
+        """The version that has to be spoken with it (a station that offers none speaks it too); None: any."""
         ...
 
     async def connected(self, station_id: str, link: Link) -> None:

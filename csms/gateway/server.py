@@ -163,8 +163,11 @@ class Gateway:
             station_id = station_id_from_path(path, self._settings.prefix)
             self._note_refusal(station_id or path[:100], "handshake_broken", peer, fault=fault[:200])
 
-    def select(self, offered: Sequence[str]) -> str | None:
+    def select(self, offered: Sequence[str], path: str) -> str | None:
         """None leads to a handshake without the header and a close at once (OCPP-J 1.6 3.1.2, 2.0.1 part 4 3.1.2)."""
+        needed = self._version(station_id_from_path(path, self._settings.prefix))
+        if needed is not None and needed.value in offered:
+            return needed.value
         protocol = choose_subprotocol(offered, self._codecs)
         return protocol.value if protocol else None
 
@@ -199,6 +202,13 @@ class Gateway:
     def _protocol(self, socket: Socket, request: Request) -> Protocol | None:
         if socket.subprotocol is not None:
             return Protocol(socket.subprotocol)
-        offered = request.headers.get_all("Sec-WebSocket-Protocol")
-        assumed = self._settings.assume_ocpp16 and Protocol.OCPP16 in self._codecs and not offered
-        return Protocol.OCPP16 if assumed else None
+        if request.headers.get_all("Sec-WebSocket-Protocol"):
+            return None
+        if self._settings.assume_ocpp16 and Protocol.OCPP16 in self._codecs:
+            return Protocol.OCPP16
+        return self._version(station_id_from_path(request.path, self._settings.prefix))
+
+    def _version(self, station_id: str | None) -> Protocol | None:
+        """What has to be spoken with a station, if it is spoken here."""
+        needed = self._stations.version(station_id) if station_id is not None else None
+        return needed if needed in self._codecs else None

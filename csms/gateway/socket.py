@@ -118,7 +118,7 @@ class Doorman(Protocol):
         """A handshake was none; `path` as far as it could be read."""
         ...
 
-    def select(self, offered: Sequence[str]) -> str | None:
+    def select(self, offered: Sequence[str], path: str) -> str | None:
         """The subprotocol of those offered; None completes the handshake without one."""
         ...
 

@@ -18,6 +18,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 from csms.gateway.framing import HEADER_BYTES_MIN, PING, PONG_HEAD, TEXT_HEAD, apply_mask, bounds, is_utf8, text_frame
 from csms.gateway.socket import Ending, Owner, Phase
@@ -229,7 +230,7 @@ class Wire(asyncio.Protocol):
             return
         head, end, rest = bytes(self._rest).partition(HEAD_END)
         self._rest = None
-        protocol = ServerProtocol(select_subprotocol=self._house.select, logger=library_log)
+        protocol = ServerProtocol(logger=library_log)
         protocol.receive_data(head + end)
         events = protocol.events_received()
         if events and isinstance(events[0], Request):
@@ -239,7 +240,11 @@ class Wire(asyncio.Protocol):
             self._flush(protocol)
 
     def _answer(self, protocol: ServerProtocol, request: Request, rest: bytes) -> None:
-        refusal = self._house.doorman.judge(request, self.peer)
+        doorman = self._house.doorman
+        protocol.select_subprotocol = lambda subprotocols: _chosen(  # type: ignore[method-assign]
+            doorman.select(subprotocols, request.path)
+        )
+        refusal = doorman.judge(request, self.peer)
         response = protocol.reject(refusal.status, refusal.text) if refusal else protocol.accept(request)
         protocol.send_response(response)
         if protocol.handshake_exc is not None:
@@ -400,3 +405,7 @@ class Wire(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _chosen(name: str | None) -> Subprotocol | None:
+    return Subprotocol(name) if name is not None else None

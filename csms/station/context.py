@@ -7,7 +7,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -45,6 +45,7 @@ class StationSettings:
     for all that they can tell (B07.FR.14).
     `plans`: whether somebody makes charging profiles here. `remote_wait_s`: how long a remote start or stop may take to
     come true. `price_per_kwh`: what drivers are told that a kWh costs, None for nothing.
+    `zone`: the local time of stations.
     """
 
     accept_unknown: bool = False
@@ -64,6 +65,7 @@ class StationSettings:
     plans: bool = True
     remote_wait_s: float = 300.0
     price_per_kwh: float | None = None
+    zone: tzinfo = UTC
 
 
 def _nobody_waits(work: Coroutine[Any, Any, None]) -> None:
@@ -125,7 +127,8 @@ class StationContext:
             return None
         station = self.stations[station_id]
         if evse_id not in station.evses:
-            station.evses[evse_id] = EvseState(EvseRef(station_id, evse_id), self.settings.default_rating)
+            rating = station.unlisted_rating or self.settings.default_rating
+            station.evses[evse_id] = EvseState(EvseRef(station_id, evse_id), rating)
         return station.evses[evse_id]
 
     def count_stranger(self, station: StationState) -> None:

@@ -11,9 +11,16 @@ from collections.abc import Mapping
 
 from csms.model.command import Command, RawCall, RemoteStart, RemoteStop, Trigger
 from csms.model.device import DeviceReport, GetBaseReport, GetReport
-from csms.model.errors import CsmsError, PeerError, RpcErrorCode, StationNotAccepted, UnknownStation
+from csms.model.errors import (
+    CsmsError,
+    PeerError,
+    RpcErrorCode,
+    StationNotAccepted,
+    UnknownStation,
+)
 from csms.model.inbound import Boot, Heartbeat, Inbound, MeterReport, StatusReport, TransactionEvent
 from csms.model.station import RegistrationStatus, Stage
+from csms.station.asking import ask
 from csms.station.context import StationContext
 from csms.station.ports import Link
 from csms.station.state import StationState
@@ -105,12 +112,12 @@ def pursue(context: StationContext, station: StationState) -> None:
     """Have a connected station that waits boot again, now that it would be accepted."""
     waits = station.registration is not RegistrationStatus.ACCEPTED
     if waits and station.boot_wish is RegistrationStatus.ACCEPTED and station.link is not None:
-        context.spawn(ask_for_boot(station, station.link))
+        context.spawn(ask_for_boot(context, station, station.link))
 
 
-async def ask_for_boot(station: StationState, link: Link) -> None:
+async def ask_for_boot(context: StationContext, station: StationState, link: Link) -> None:
     """Ask once; a station that cannot be asked boots when it pleases (B02.FR.08)."""
     try:
-        await link.send(BOOT)
+        await ask(context, station, link, BOOT)
     except (CsmsError, PeerError) as fault:
         log.info("boot_not_triggered", extra={"station": station.station_id, "fault": str(fault)})

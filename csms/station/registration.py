@@ -20,9 +20,14 @@ from csms.station import lifecycle, metering
 from csms.station.context import StationContext, StationSettings
 from csms.station.sessions import ASIDE, open_session
 from csms.station.state import EvseState, Needs, OpenSession, StationState
+from csms.station.wishes import firmware_of
 from csms.store import changes
+from csms.store.change import Change
 from csms.store.samples import StoredSample
 from csms.store.tables import Evse, Session, Station
+from firmware_profiles import FirmwareProfile
+
+VOLTAGE_V = 230.0
 
 CATCH_UP_ROWS = 1000
 """Samples read at a time; a minute of a session has some dozens."""
@@ -85,10 +90,36 @@ async def register(context: StationContext, registered: Registration) -> None:
     for evse_id, nameplate in registered.evses.items():
         known = live.evses.get(evse_id)
         if known is None:
-            live.evses[evse_id] = EvseState(EvseRef(registered.station_id, evse_id), nameplate)
+            live.evses[evse_id] = EvseState(EvseRef(registered.station_id, evse_id), nameplate, registered=True)
         else:
-            known.rating = nameplate
+            known.rating, known.registered = nameplate, True
     lifecycle.pursue(context, live)
+
+
+def nameplates_of_make(context: StationContext, station: StationState) -> list[Change]:
+    """It has told what it is: outlets that nobody registered count with what the make can give, if that is more.
+
+    Never with less: a firmware profile may be wrong about the one station, and a load must not be underrated.
+    """
+    rated = rating_of_make(firmware_of(station))
+    if rated is None or rated.power_max_w <= context.settings.default_rating.power_max_w:
+        station.unlisted_rating = None
+        return []
+    station.unlisted_rating = rated
+    if station.registered:
+        return []
+    weaker = [evse for evse in station.evses.values() if evse.rating.power_max_w < rated.power_max_w]
+    for evse in weaker:
+        evse.rating = rated
+    return [changes.put_evse(_evse_row(station.station_id, evse.ref.evse_id, rated)) for evse in weaker]
+
+
+def rating_of_make(known: FirmwareProfile | None) -> EvseRating | None:
+    """The nameplate of an outlet by the firmware profile; None where it does not say enough."""
+    if known is None or not known.hw.kind or known.hw.power_w_max is None:
+        return None
+    phases, power_w = known.hw.phases or 3, known.hw.power_w_max
+    return rating(known.hw.kind, phases, known.hw.current_a_max or power_w / phases / VOLTAGE_V, power_w)
 
 
 def _newcomer(context: StationContext, registered: Registration) -> StationState:
@@ -127,11 +158,12 @@ async def restore(context: StationContext) -> None:
         state.registration = RegistrationStatus(row.registration)
         state.booted = row.booted_at is not None and state.registration is RegistrationStatus.ACCEPTED
         context.stations[row.id] = state
+        nameplates_of_make(context, state)
         context.count_stranger(state)
     for evse in await reader.evses():
         nameplate = rating(evse.kind, evse.phases, evse.current_max_a, evse.power_max_w)
         ref = EvseRef(evse.station_id, evse.evse_id)
-        context.stations[evse.station_id].evses[evse.evse_id] = EvseState(ref, nameplate)
+        context.stations[evse.station_id].evses[evse.evse_id] = EvseState(ref, nameplate, registered=True)
     for connector in await reader.connectors():
         evse_state = context.evse(connector.station_id, connector.evse_id)
         if evse_state is not None:

@@ -23,6 +23,7 @@ from csms.security import passwords
 from csms.security.facts import facts, serial_of
 from csms.security.requests import RequestRefused, SigningRequest, check_subject, read_request
 from csms.station import operations
+from csms.station.asking import ask
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.store import changes
 from csms.store.station_tables import InstalledCertificate, Operation, SecurityEvent, StationCredential
@@ -137,10 +138,10 @@ async def _sign(
 
 
 async def _give(context: StationContext, station_id: str, command: SendCertificate) -> str:
-    link = context.stations[station_id].link
-    if link is None:
+    station = context.stations[station_id]
+    if station.link is None:
         return "not sent: the station is gone"
-    result = await link.send(command)
+    result = await ask(context, station, station.link, command)
     if result.accepted:
         told = facts(command.chain)
         row = InstalledCertificate(

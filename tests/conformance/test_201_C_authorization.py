@@ -108,6 +108,8 @@ async def test_a_start_button_needs_no_token(tmp_path: Path) -> None:
         await cp.event("Started", "tx", "CablePluggedIn", evse={"id": 1, "connectorId": 1})
         answer = await cp.event("Updated", "tx", "ChargingStateChanged", idToken=button)
         assert answer["idTokenInfo"]["status"] == "Accepted"
+        unread = {"idToken": "", "type": "ISO14443"}
+        assert (await cp.call("Authorize", {"idToken": unread}))["idTokenInfo"]["status"] == "Invalid"
 
 
 @pytest.mark.req("C01.FR.19", "C01.FR.20", "C01.FR.22")

@@ -49,6 +49,10 @@ class TwinLink:
             raise self.answer
         return self.answer
 
+    def written(self, command: Command) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Nothing is sent."""
+        return ()
+
     async def close(self, code: int, reason: str) -> None:
         """Nothing to close."""
 

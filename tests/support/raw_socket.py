@@ -142,7 +142,7 @@ class NotingHouse:
     def broken(self, peer: str, path: str, fault: str) -> None:
         self.broken_handshakes.append((path, fault))
 
-    def select(self, offered: Sequence[str]) -> str | None:
+    def select(self, offered: Sequence[str], path: str) -> str | None:
         return offered[0] if offered else None
 
     def opened(self, socket: Socket, request: Request) -> NotingOwner:

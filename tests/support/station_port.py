@@ -21,7 +21,7 @@ from csms.model.inbound import (
     SessionStartedReply,
 )
 from csms.model.session import AuthorizationStatus
-from csms.model.station import RegistrationStatus
+from csms.model.station import Protocol, RegistrationStatus
 from csms.station.ports import Link
 
 ACCEPTED = AuthorizeReply(AuthorizationStatus.ACCEPTED)
@@ -44,6 +44,9 @@ class NotedStations:
 
     def admit(self, station_id: str) -> bool:
         return station_id in self.known
+
+    def version(self, station_id: str) -> Protocol | None:
+        return None
 
     async def connected(self, station_id: str, link: Link) -> None:
         if self.on_connect is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,9 @@ class RecordingLink:
         self.sent.append(command)
         self.asked.set()
         return CommandResult("Accepted")
+
+    def written(self, command: Command) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        return ()
 
     async def close(self, code: int, reason: str) -> None:
         self.sent.clear()
