@@ -38,15 +38,15 @@ class Done:
         return json.loads(self.out)
 
 
-async def run(*arguments: str, cwd: Path, **environ: str) -> Done:
+async def run(*arguments: str, cwd: Path, typed: str = "", **environ: str) -> Done:
     plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     plain |= {"LANG": "C.UTF-8", "TZ": "UTC", "PYTHONWARNINGS": "error", "TERM": "dumb"} | environ
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(ROOT / "cli.py"), *arguments, env=plain, cwd=cwd,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(60):
-        out, err = await process.communicate()
+        out, err = await process.communicate(typed.encode())
     return Done(process.returncode or 0, out.decode(), err.decode())
 
 
@@ -60,9 +60,9 @@ class Served:
     cwd: Path
     token: str
 
-    async def csms(self, *arguments: str, **environ: str) -> Done:
+    async def csms(self, *arguments: str, typed: str = "", **environ: str) -> Done:
         known = {"CSMS_URL": self.url, "CSMS_TOKEN": self.token}
-        return await run(*arguments, cwd=self.cwd, **(known | environ))
+        return await run(*arguments, cwd=self.cwd, typed=typed, **(known | environ))
 
 
 @pytest.fixture
