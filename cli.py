@@ -22,7 +22,9 @@ COMMANDS: Commands = {
     "serve": "csms.console.serve",
     "demo": "device_sim.demo.console",
     "station": "csms.console.station",
+    "id-token": "csms.console.id_token",
     "token": "csms.console.token",
+    "audit": "csms.console.audit",
     "session": "csms.console.session",
     "limit": "csms.console.limit",
     "plan": "csms.console.plan",
@@ -83,7 +85,7 @@ def _group(text: Text, commands: Commands, path: str = "", **options: Any) -> ty
 
 def build(text: Text) -> typer.Typer:
     """The whole command."""
-    epilog = text("console.example", command="csms serve --accept-unknown")
+    epilog = text("console.example", command="csms serve")
     app = _group(text, COMMANDS, help=text("cli.help"), epilog=epilog)
 
     @app.callback()

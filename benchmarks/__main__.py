@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME ...] [--quick] [--json FILE]`: run all benchmarks or the named ones.
 
-Names: startup, optimiser, hot-path, or a part of the hot path: rates, answer-time, memory, storm, starts, growth, soak,
-traces.
+Names: startup, optimiser, hot-path, or a part of the hot path: rates, answer-time, memory, storm, reconnect, starts,
+growth, soak, traces.
 """
 
 from __future__ import annotations

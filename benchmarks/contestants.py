@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -13,7 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.certificates import self_signed
+from csms.model.clock import system_clock
+from csms.security import passwords
+from csms.store import changes
+from csms.store.engine import open_store
+from csms.store.station_tables import StationCredential, StationProof
+from csms.store.tables import Evse, Station
+from device_sim.load.plan import LoadPlan
 
 DEADLINE_S = 30.0
 OURS = {
@@ -27,35 +34,55 @@ OURS = {
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A running server; `ca` is the file that its certificate is checked with."""
+    """A running server; `ca` is the file that its certificate is checked with, `password` that of all stations."""
 
     name: str
     url: str
     pid: int
     ca: str = ""
+    password: str = ""
 
 
 @contextmanager
-def ours(folder: Path, *, tls: bool = False, database_url: str = "", traces: bool = True) -> Iterator[Contestant]:
-    """`csms serve` on a new data folder."""
+def ours(
+    folder: Path, *, profile: int = 0, stations: int = 0, database_url: str = "", traces: bool = True
+) -> Iterator[Contestant]:
+    """`csms serve` on a new data folder, for one security profile; `stations` are registered, with a password."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, **OURS, "CSMS_TRACES__ENABLED": str(traces)}
     if database_url:
         environment["CSMS_DATABASE_URL"] = database_url
-    if tls:
-        certificate, key = self_signed(folder)
-        environment |= {"CSMS_TLS_CERTIFICATE": str(certificate), "CSMS_TLS_KEY": str(key)}
+    password = asyncio.run(_register(folder, profile, stations)) if stations else ""
     arguments = ["serve", "--data-dir", str(folder), "--ocpp-port", "0", "--http-port", "0", "--accept-unknown"]
+    arguments += ["--security-profile", str(profile)]
     command = [sys.executable, "-c", "import cli; cli.main()", *arguments]
     with _running(command, environment) as process:
         ports = json.loads(_appears(process, folder / "serve.json"))
+        tls = profile > 1
         scheme = "wss" if tls else "ws"
         yield Contestant(
             "csms" if traces else "csms without traces",
             f"{scheme}://127.0.0.1:{ports['ocpp_port']}/ocpp",
             process.pid,
-            str(certificate) if tls else "",
+            str(folder / "pki" / "server-ca.pem") if tls else "",
+            password,
         )
+
+
+async def _register(folder: Path, profile: int, stations: int) -> str:
+    """As many as a load has, straight into the database; all have the password that is returned."""
+    clock, password = system_clock(), passwords.random_password()
+    store = await open_store(f"sqlite+aiosqlite:///{folder / 'csms.db'}", clock, upgrade=True)
+    kept = passwords.hashed(password.encode(), passwords.COST_OF_RANDOM)
+    rows = []
+    for name in (f"{LoadPlan.prefix}{number:05d}" for number in range(stations)):
+        credential = StationCredential(station_id=name, in_force=kept, status="InUse", changed_at=clock.now())
+        proof = StationProof(station_id=name, profile=profile, changed_at=clock.now())
+        rows += [changes.register_station(Station(id=name)), changes.put_evse(Evse(station_id=name, evse_id=1))]
+        rows += [changes.put_row(credential), changes.put_row(proof)]
+    await store.writer.commit(rows)
+    await store.close()
+    return password
 
 
 @contextmanager

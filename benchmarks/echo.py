@@ -15,7 +15,7 @@ from websockets.http11 import Request
 
 from csms.app.process import calm_garbage_collector, raise_file_limit
 from csms.gateway.listener import Listener
-from csms.gateway.socket import Ending, Limits, Refusal, Socket
+from csms.gateway.socket import Ending, Judged, Limits, Socket
 
 
 class Echo:
@@ -35,14 +35,14 @@ class Echo:
 class Open:
     """Lets everybody in."""
 
-    def judge(self, request: Request, peer: str) -> Refusal | None:
-        """No."""
-        return None
+    def judge(self, request: Request, socket: Socket, judged: Judged) -> None:
+        """Nobody is refused."""
+        judged(None)
 
     def broken(self, peer: str, path: str, fault: str) -> None:
         """Nobody asks."""
 
-    def select(self, offered: Sequence[str]) -> str | None:
+    def select(self, offered: Sequence[str], path: str) -> str | None:
         """Whatever comes first."""
         return offered[0] if offered else None
 

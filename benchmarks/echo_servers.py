@@ -29,7 +29,8 @@ from websockets.server import ServerProtocol
 
 from csms.gateway.listener import Listener
 from csms.gateway.server import Gateway, GatewaySettings
-from csms.gateway.socket import Ending, Limits, Refusal, Socket
+from csms.gateway.socket import Ending, Judged, Limits, Socket
+from csms.model.authentication import Attempt, Decided, SecurityProfile
 from csms.model.clock import ScaledClock
 from csms.model.inbound import HeartbeatReply, Inbound, Reply
 from csms.station.ports import Link
@@ -85,10 +86,10 @@ class _Echo:
     def __init__(self, socket: Socket | None = None) -> None:
         self._socket = socket
 
-    def judge(self, request: Request, peer: str) -> Refusal | None:
-        return None
+    def judge(self, request: Request, socket: Socket, judged: Judged) -> None:
+        judged(None)
 
-    def select(self, offered: Sequence[str]) -> str | None:
+    def select(self, offered: Sequence[str], path: str) -> str | None:
         return None
 
     def broken(self, peer: str, path: str, fault: str) -> None:
@@ -131,8 +132,11 @@ async def picows_native(tls: ssl.SSLContext | None) -> int:
 class _Everybody:
     """A station room that admits everybody and stores nothing."""
 
-    def admit(self, station_id: str) -> bool:
-        return True
+    def admit(self, attempt: Attempt, decided: Decided) -> None:
+        decided(None)
+
+    def version(self, station_id: str) -> None:
+        return None
 
     async def connected(self, station_id: str, link: Link) -> None:
         pass
@@ -146,7 +150,9 @@ class _Everybody:
 
 async def gateway(tls: ssl.SSLContext | None) -> int:
     """The gateway itself without a store behind it: for the memory of an idle station."""
-    one = Gateway(GatewaySettings(host=HOST, port=0, assume_ocpp16=True), ScaledClock(), _Everybody(), tls=tls)
+    profile = SecurityProfile.TLS_PASSWORD if tls else SecurityProfile.OPEN
+    settings = GatewaySettings(host=HOST, ports={profile: 0}, assume_ocpp16=True)
+    one = Gateway(settings, ScaledClock(), _Everybody(), tls={profile: tls} if tls else None)
     _KEPT.append(one)
     return await one.start()
 

@@ -47,16 +47,17 @@ class Effort:
     seconds: float = 5.0
     paced_seconds: float = 30.0
     storm: int = 10_000
+    reconnect: int = 2_000
     idle: int = 2_000
     readings: int = READINGS
 
 
-QUICK = Effort(rounds=1, seconds=2.0, paced_seconds=10.0, storm=1_000, idle=500, readings=60_000)
+QUICK = Effort(rounds=1, seconds=2.0, paced_seconds=10.0, storm=1_000, reconnect=500, idle=500, readings=60_000)
 
 
 def load(server: Contestant, processes: int = 1, **given: Any) -> LoadResult:
     """One load on a running server. RuntimeError when a call stayed without its answer: such figures mean nothing."""
-    plan = LoadPlan(server.url, ca=server.ca, **given)
+    plan = LoadPlan(server.url, ca=server.ca, password=server.password, **given)
     result = asyncio.run(run_load(plan, [server.pid], processes))
     if result.refused or result.errors or result.unanswered or result.lost:
         raise RuntimeError(f"{server.name}: {result}")
@@ -118,11 +119,12 @@ def answer_time(effort: Effort) -> list[Row]:
 def memory(effort: Effort) -> list[Row]:
     """Idle stations, with and without TLS."""
     rows = []
-    for tls, bar in ((False, 25), (True, 60)):
-        with tempfile.TemporaryDirectory() as folder, contestants.ours(Path(folder), tls=tls) as csms:
+    for name, profile, bar in (("no TLS", 0, 25), ("TLS", 2, 60)):
+        house = {"profile": profile, "stations": effort.idle if profile else 0}
+        with tempfile.TemporaryDirectory() as folder, contestants.ours(Path(folder), **house) as csms:
             result = load(csms, mode=Mode.IDLE, stations=effort.idle, seconds=2.0)
         kib = result.kib_per_station or float("nan")
-        rows.append(Row(f"memory per idle station, {'TLS' if tls else 'no TLS'}", kib, "KiB", f"<= {bar}", kib <= bar))
+        rows.append(Row(f"memory per idle station, {name}", kib, "KiB", f"<= {bar}", kib <= bar))
     return rows
 
 
@@ -138,6 +140,22 @@ def storm(effort: Effort) -> list[Row]:
         Row(f"{name}: CPU", cpu_s, "s", "<= 15", cpu_s <= 15),
         Row(f"{name}: resident memory", rss_mib, "MiB", "<= 500", rss_mib <= 500),
     ]
+
+
+def reconnect(effort: Effort) -> list[Row]:
+    """Everybody comes back and proves who it is: to a server that was just started, and to one that knows them."""
+    rows, unproven_s = [], 0.0
+    for name, profile, bar_s in (("no authentication", 0, 0), ("Basic", 1, 8), ("TLS and Basic", 2, 20)):
+        house = {"profile": profile, "stations": effort.reconnect}
+        with tempfile.TemporaryDirectory() as folder, contestants.ours(Path(folder), **house) as csms:
+            for when in ("after a restart", "again"):
+                result = load(csms, processes=2, mode=Mode.STORM, stations=effort.reconnect, at_once=1_000)
+                found = f"{effort.reconnect:,} stations come back {when}, {name}: wall"
+                met = result.connect_s <= bar_s and result.connected == effort.reconnect if bar_s else None
+                rows.append(Row(found, result.connect_s, "s", f"<= {bar_s}" if bar_s else "", met))
+        unproven_s = unproven_s or result.connect_s
+        rows.append(Row(f"{name}: against no authentication", result.connect_s / unproven_s, "x"))
+    return rows
 
 
 def starts(effort: Effort) -> list[Row]:
@@ -226,6 +244,7 @@ PARTS: dict[str, Callable[[Effort], list[Row]]] = {
     "answer-time": answer_time,
     "memory": memory,
     "storm": storm,
+    "reconnect": reconnect,
     "starts": starts,
     "growth": growth,
     "soak": soak,

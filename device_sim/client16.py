@@ -12,7 +12,7 @@ from device_sim.profiles_on_wire import PURPOSES, read_profile_16, schedule_json
 from device_sim.readings import sampled_16
 from device_sim.smart_charging import Profile, Purpose, composite_schedule
 from device_sim.station import Station, Transaction, written
-from device_sim.variables import KEYS_16
+from device_sim.variables import KEYS_16, PASSWORD_KEY
 
 STATUSES = {
     "available": "Available",
@@ -175,6 +175,10 @@ class Station16(Station):
             self.say_metered(self.transaction, self.pile.read(), "Trigger")
 
     def _change_configuration(self, payload: Payload) -> Payload:
+        if payload["key"] == PASSWORD_KEY:
+            key = bytes.fromhex(payload["value"])
+            self.after_reply(lambda: self.link.change_password(key))
+            return {"status": "Accepted"}
         setting = KEYS_16.get(payload["key"])
         if setting is None:
             return {"status": "NotSupported"}

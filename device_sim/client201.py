@@ -12,7 +12,7 @@ from device_sim.profiles_on_wire import PURPOSES, read_profile_201, schedule_jso
 from device_sim.readings import sampled_201
 from device_sim.smart_charging import Profile, Purpose, composite_schedule
 from device_sim.station import Station, Transaction, written
-from device_sim.variables import VARIABLES_201
+from device_sim.variables import PASSWORD_VARIABLE, VARIABLES_201
 
 STATUSES = {"available": "Available", "unavailable": "Unavailable"}  # everything else is Occupied
 STATES = {"charging": "Charging", "suspended_ev": "SuspendedEV", "suspended_evse": "SuspendedEVSE"}
@@ -208,7 +208,10 @@ class Station201(Station):
 
     def _set_variable(self, item: Payload) -> Payload:
         status, setting = self._lookup(item)
-        if setting is not None:
+        if (item["component"]["name"], item["variable"]["name"]) == PASSWORD_VARIABLE:
+            status, password = "Accepted", item["attributeValue"].encode()
+            self.after_reply(lambda: self.link.change_password(password))
+        elif setting is not None:
             status = "Accepted" if self.variables.change(setting, item["attributeValue"]) else "Rejected"
         return {"attributeStatus": status, "component": item["component"], "variable": item["variable"]}
 

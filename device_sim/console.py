@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -25,10 +26,12 @@ from rich.table import Table
 
 from device_sim.assign import assign
 from device_sim.clock import SimClock, clock_from_environment
+from device_sim.credentials import FILE_VARIABLE, token_headers
 from device_sim.driver import Declared
 from device_sim.faults import parse_fault, plan_faults
 from device_sim.fleet import Fleet, FleetSettings
 from device_sim.generate import generate_piles, generate_sessions
+from device_sim.link import tls_context
 from device_sim.load.console import add_command as add_load
 from device_sim.misbehaving.console import add_command as add_misbehave
 from device_sim.pile import PileSpec, read_piles
@@ -38,6 +41,7 @@ from firmware_profiles import book, shipped_book
 
 FAILED, USAGE = 1, 2
 URL = "ws://127.0.0.1:9000/ocpp"
+PASSWORD_VARIABLE = "CSMS_SIM_PASSWORD"
 PILES, PILES_MAX = 10, 2_000
 DAY_FORMAT = "%Y-%m-%d"
 SHOW_WALL_S = 0.5
@@ -51,6 +55,26 @@ class Version(StrEnum):
     OCPP16 = "1.6"
     OCPP201 = "2.0.1"
     OCPP21 = "2.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What all stations prove themselves with and whom they trust, where a file of piles says nothing else."""
+
+    password: str | None = None
+    ca: Path | None = None
+    certificates: Path | None = None
+
+    def given_to(self, pile: PileSpec) -> PileSpec:
+        """The pile with it; its certificate is that of the folder which has its name."""
+        pair = [self.certificates / f"{pile.station_id}.{end}" for end in ("pem", "key")] if self.certificates else []
+        return replace(
+            pile,
+            password=pile.password if pile.password is not None else self.password,
+            ca=pile.ca or str(self.ca or ""),
+            certificate=pile.certificate or (str(pair[0]) if pair else ""),
+            key=pile.key or (str(pair[1]) if pair else ""),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +99,7 @@ class Common:
     profile: str = ""
     profiles_folder: Path | None = None
     version: Version | None = None
+    proof: Proof = Proof()
 
 
 def build(text: Text) -> typer.Typer:
@@ -102,10 +127,13 @@ def build(text: Text) -> typer.Typer:
         profile: str = typer.Option("", "--profile", help=text("sim.fleet.profile")),
         profiles_folder: Path | None = typer.Option(None, "--profiles-folder", help=text("sim.fleet.profiles_folder")),
         version: Version | None = option["version"],
+        password: str | None = option["password"],
+        ca: Path | None = option["ca"],
+        certificates: Path | None = option["certificates"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet, profile, profiles_folder, version,
+            declared, quiet, profile, profiles_folder, version, Proof(password, ca, certificates),
         )  # fmt: skip
         _Run(text, common).fleet()
 
@@ -132,10 +160,13 @@ def build(text: Text) -> typer.Typer:
         declared: Declared = option["declared"],
         quiet: bool = option["quiet"],
         version: Version | None = option["version"],
+        password: str | None = option["password"],
+        ca: Path | None = option["ca"],
+        certificates: Path | None = option["certificates"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet, version=version,
+            declared, quiet, version=version, proof=Proof(password, ca, certificates),
         )  # fmt: skip
         _Run(text, common).replay(file, source_day, skip_bad_rows)
 
@@ -165,6 +196,9 @@ def _options(text: Text) -> dict[str, Any]:
         "declared": typer.Option(Declared.TRUE, "--declared", help=words("declared")),
         "quiet": typer.Option(False, "--quiet", help=words("quiet")),
         "version": typer.Option(None, "--version", help=words("version")),
+        "password": typer.Option(None, "--password", envvar=PASSWORD_VARIABLE, help=words("password")),
+        "ca": typer.Option(None, "--ca", exists=True, dir_okay=False, help=words("ca")),
+        "certificates": typer.Option(None, "--certificates", exists=True, file_okay=False, help=words("certificates")),
     }
 
 
@@ -215,9 +249,15 @@ class _Run:
             clock, zone = clock_from_environment(), ZoneInfo(common.zone)
             self._book = book(common.profiles_folder)
             spoken = f"ocpp{common.version.value}" if common.version else None
-            piles = self._piles(spoken)
+            piles = [common.proof.given_to(pile) for pile in self._piles(spoken)]
+            if common.url.startswith("wss:"):
+                tls_context(piles[0])
         except OSError as fault:
-            self._fail("unreadable", file=str(common.piles_file), reason=fault.strerror or str(fault))
+            self._fail(
+                "unreadable",
+                file=str(fault.filename or common.piles_file or common.proof.ca),
+                reason=fault.strerror or str(fault),
+            )
         except (ValueError, KeyError) as fault:
             self._fail("bad_input", reason=str(fault))
         return clock, zone, piles
@@ -232,6 +272,10 @@ class _Run:
             plan_faults(faults, [pile.station_id for pile in piles], 0.0, 0.0, common.seed)
         except ValueError as fault:
             self._fail("bad_input", reason=str(fault))
+        try:
+            headers = token_headers(os.environ) if common.api_url else {}
+        except (OSError, ValueError) as fault:
+            self._fail("unreadable", file=os.environ.get(FILE_VARIABLE, ""), reason=str(fault))
         settings = FleetSettings(
             common.url,
             common.api_url,
@@ -243,6 +287,7 @@ class _Run:
             common.trace_piles,
             common.summary,
             self._book,
+            headers,
         )
         fleet = Fleet(settings, piles, assign(sessions, piles, common.seed), clock)
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

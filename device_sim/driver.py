@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -51,11 +51,18 @@ def needs(session: Session, declared: Declared) -> tuple[datetime, float] | None
 class DriverApp:
     """Sends needs over HTTP in the background."""
 
-    def __init__(self, api_url: str, clock: SimClock, declared: Declared, stats: FleetStats) -> None:
+    def __init__(
+        self,
+        api_url: str,
+        clock: SimClock,
+        declared: Declared,
+        stats: FleetStats,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._clock, self._declared, self._stats = clock, declared, stats
         limits = httpx.Limits(max_connections=CONNECTIONS_MAX)
         self._http = httpx.AsyncClient(
-            base_url=api_url.rstrip("/"), timeout=TIMEOUT_WALL_S, trust_env=False, limits=limits
+            base_url=api_url.rstrip("/"), timeout=TIMEOUT_WALL_S, trust_env=False, limits=limits, headers=headers
         )
         self._running: set[asyncio.Task[None]] = set()
 

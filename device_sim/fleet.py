@@ -14,7 +14,7 @@ import json
 import math
 import random
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -44,7 +44,7 @@ CLIENTS: dict[str, type[Station]] = {"ocpp1.6": Station16, "ocpp2.0.1": Station2
 class FleetSettings:
     """`hours`: how long to run; None until the last car has left (for ever if there is none).
 
-    `book`: where the firmware profiles of piles are looked up.
+    `book`: where the firmware profiles of piles are looked up. `api_headers`: how the driver's app shows who it is.
     """
 
     url: str = "ws://127.0.0.1:9000/ocpp"
@@ -57,6 +57,7 @@ class FleetSettings:
     trace_piles: bool = False
     summary: Path | None = None
     book: Book = field(default_factory=shipped_book)
+    api_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ class Fleet:
         """Run to the end of the timetable or until stopped. Raises OSError when trace or summary cannot be written."""
         self._began_s = self.clock.epoch_s()
         url, declared = self.settings.api_url, self.settings.declared
-        app = DriverApp(url, self.clock, declared, self.stats) if url else None
+        app = DriverApp(url, self.clock, declared, self.stats, self.settings.api_headers) if url else None
         self._build(app)
         trace = self.settings.trace.open("w", encoding="utf-8", buffering=1) if self.settings.trace else None
         links = [asyncio.create_task(self._link(number, station)) for number, station in enumerate(self.stations)]
@@ -140,9 +141,10 @@ class Fleet:
         return visit.session.departure_s > self._began_s
 
     def _end_s(self) -> float:
+        """Late in the day all cars of the timetable may have left already; that is as if there were none."""
         hours, last = self.settings.hours, self.assignment.end
-        end_s = math.inf if last is None else last.timestamp()
-        return end_s if hours is None else min(self._began_s + hours * 3600.0, max(end_s, self._began_s))
+        end_s = math.inf if last is None or last.timestamp() <= self._began_s else last.timestamp()
+        return end_s if hours is None else min(self._began_s + hours * 3600.0, end_s)
 
     async def _link(self, number: int, station: Station) -> None:
         await asyncio.sleep(number * STAGGER_WALL_S)
@@ -215,6 +217,7 @@ class Fleet:
             "energy_delivered_wh": round(self.energy_wh, 3),
             "sessions_planned": sum(len(visits) for visits in self.assignment.visits.values()),
             "peak_w": round(self.peak_w, 1),
+            "all_connected": at(max(booted)).isoformat() if (booted := self.stats.first_boot_s.values()) else None,
             "began": at(self._began_s).isoformat(),
             "ended": self.clock.now().isoformat(),
             "unacknowledged": sum(station.outgoing.durable_count for station in self.stations),

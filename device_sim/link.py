@@ -11,7 +11,9 @@ import base64
 import contextlib
 import logging
 import random
+import ssl
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -108,6 +110,19 @@ class Awaited:
     reply: asyncio.Future[list[Any]]
 
 
+def tls_context(spec: PileSpec) -> ssl.SSLContext:
+    """The TLS of a station. Raises OSError for files that cannot be used."""
+    return _context(spec.ca, spec.certificate, spec.key)
+
+
+@cache
+def _context(ca: str, certificate: str, key: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca or None)
+    if certificate:
+        context.load_cert_chain(certificate, key or None)
+    return context
+
+
 class Link:
     """One station's connection; `run` lasts until `stop`."""
 
@@ -132,6 +147,7 @@ class Link:
         self._may_connect.set()
         self._stopped = False
         self.repeats_next = False
+        self._password = None if spec.password is None else manners.password(spec.password)
 
     @property
     def online(self) -> bool:
@@ -190,6 +206,7 @@ class Link:
                 close_timeout=2.0,
                 max_size=FRAME_BYTES_MAX,
                 proxy=None,
+                ssl=tls_context(self._spec) if self._url.startswith("wss:") else None,
                 user_agent_header=None,
             ) as socket:
                 made = True
@@ -198,11 +215,16 @@ class Link:
             log.debug("%s: %s", self._spec.station_id, fault)
         return made
 
+    def change_password(self, password: bytes) -> None:
+        """From now on it is this; a station that showed one comes back with it (A01)."""
+        had, self._password = self._password is not None, password
+        if had and self._socket is not None:
+            self._socket.transport.close()
+
     def _headers(self) -> dict[str, str]:
-        if self._spec.password is None:
+        if self._password is None:
             return {}
-        password = self._manners.password(self._spec.password)
-        credential = base64.b64encode(self._spec.station_id.encode() + b":" + password).decode()
+        credential = base64.b64encode(self._spec.station_id.encode() + b":" + self._password).decode()
         return {"Authorization": f"Basic {credential}"}
 
     async def _talk(self, socket: ClientConnection) -> None:

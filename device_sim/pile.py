@@ -28,7 +28,8 @@ PROTOCOLS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 @dataclass(frozen=True, slots=True)
 class PileSpec:
     """What stands on the type plate. `phases`, `max_current_a` per phase and `voltage_v` are those of the grid side;
-    `profile`: the firmware profile that it behaves as.
+    `profile`: the firmware profile that it behaves as. `ca`, `certificate` and `key` are PEM files: the root that it
+    trusts, and what it proves itself with (security profile 3).
     """
 
     station_id: str
@@ -40,6 +41,9 @@ class PileSpec:
     voltage_v: float = 230.0
     password: str | None = None
     profile: str = ""
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError naming the field that cannot be."""

@@ -102,6 +102,7 @@ class Speaker(ABC):
             self.boot_again_s = self.clock.epoch_s() + (interval_s or BOOT_RETRY_S)
             return
         self.stats.boots_accepted += 1
+        self.stats.first_boot_s.setdefault(self.spec.station_id, self.clock.epoch_s())
         self.behaviour.booted()
         if interval_s > 0:
             self.variables.heartbeat_s = interval_s

@@ -28,6 +28,8 @@ class FleetStats:
     connects: int = 0
     disconnects: int = 0
     boots_accepted: int = 0
+    first_boot_s: dict[str, float] = field(default_factory=dict)
+    """When each station was first accepted, Unix time."""
     profiles_received: int = 0
     profiles_accepted: int = 0
     needs_declared: int = 0

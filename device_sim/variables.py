@@ -42,6 +42,9 @@ VARIABLES_201: dict[tuple[str, str], tuple[str, str]] = {
     ("TxCtrlr", "TxStartPoint"): ("fixed", "PowerPathClosed"),
     ("TxCtrlr", "TxStopPoint"): ("fixed", "PowerPathClosed"),
 }
+PASSWORD_KEY = "AuthorizationKey"
+"""Hexadecimal digits; the station shows the bytes."""
+PASSWORD_VARIABLE = ("SecurityCtrlr", "BasicAuthPassword")
 WRITABLE = ("heartbeat", "meter")
 
 

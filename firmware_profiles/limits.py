@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from firmware_profiles.facts import fact
 
 PURPOSES = ("ChargingStationMaxProfile", "TxDefaultProfile", "TxProfile")
-LADDER = "limit ladder"
+LADDER = "charging/ladder.py"
+TRAITS = "charging/traits.py"
+SHAPING = "charging/shaping.py"
 OBEYING = "quirks/obeying.py"
 JUDGING = "quirks/judging.py"
 
@@ -23,19 +25,17 @@ class Limits:
         sim=JUDGING,
         one_of=PURPOSES,
     )
-    ignores_accepted: bool = fact(
-        False, "Charging profiles are accepted and not obeyed.", csms=LADDER + ": not controllable", sim=OBEYING
-    )
+    ignores_accepted: bool = fact(False, "Charging profiles are accepted and not obeyed.", csms=LADDER, sim=OBEYING)
     refusal: str = fact(
         "Rejected",
         "How a profile that does not work is answered: a status, or `error CODE` for a CALLERROR.",
-        csms="doctor",
+        csms="nothing: every refusal is a refusal",
         sim=JUDGING,
     )
     static_key: str = fact(
         "",
         "Configuration key that limits the load for good; kept in flash memory, so a last resort.",
-        csms=LADDER,
+        csms=LADDER + ", station/wishes.py",
         sim=OBEYING,
     )
     static_unit: str = fact("A", "Unit of that key.", csms=LADDER, sim=OBEYING, one_of=("A", "mA", "dA", "W"))
@@ -56,25 +56,29 @@ class Limits:
         sim=JUDGING,
         one_of=("station", "outlet"),
     )
-    station_only: bool = fact(False, "A limit on one outlet acts on all of them.", csms=LADDER)
-    profile_id_max: int | None = fact(None, "Largest id of a profile.", csms=LADDER, sim=JUDGING, least=1)
-    periods_max: int | None = fact(None, "Most periods in a schedule.", csms=LADDER, sim=JUDGING, least=1)
+    station_only: bool = fact(False, "A limit on one outlet acts on all of them.", csms=SHAPING)
+    profile_id_max: int | None = fact(None, "Largest id of a profile.", csms=TRAITS, sim=JUDGING, least=1)
+    periods_max: int | None = fact(None, "Most periods in a schedule.", csms=TRAITS, sim=JUDGING, least=1)
     profiles_max: int | None = fact(None, "Most profiles installed at a time.", csms=LADDER, sim=JUDGING, least=1)
     step_a: float = fact(
-        0.1, "Step of the current, A; what lies between is rounded down.", csms=LADDER, sim=OBEYING, least=0.001
+        0.1, "Step of the current, A; what lies between is rounded down.", csms=TRAITS, sim=OBEYING, least=0.001
     )
     steps_a: tuple[float, ...] = fact(
-        (), "The only currents there are, A; the next lower one is taken.", csms=LADDER, sim=OBEYING, least=0
+        (), "The only currents there are, A; the next lower one is taken.", csms=TRAITS, sim=OBEYING, least=0
     )
-    floor_a: float = fact(6.0, "Under this current it stops, A.", csms=LADDER, sim=OBEYING, least=0, most=500)
-    floor_w: int = fact(0, "Under this power it stops, W.", csms=LADDER, sim=OBEYING, least=0)
+    floor_a: float = fact(6.0, "Under this current it stops, A.", csms=TRAITS, sim=OBEYING, least=0, most=500)
+    floor_w: int = fact(0, "Under this power it stops, W.", csms=TRAITS, sim=OBEYING, least=0)
     one_phase_below_w: int | None = fact(
-        None, "Under this power it charges on one phase, W.", csms=LADDER, sim=OBEYING, least=0
+        None,
+        "Under this power it charges on one phase, W.",
+        csms="nothing: less is drawn than counted",
+        sim=OBEYING,
+        least=0,
     )
     raise_ignored_above_a: float | None = fact(
         None,
         "A limit above this current is accepted and counts as this current, A.",
-        csms=LADDER,
+        csms="nothing: less is drawn than counted",
         sim=OBEYING,
         least=0,
     )
@@ -82,35 +86,38 @@ class Limits:
         "pause",
         "What a limit of 0 does: pause; remote_stop (0 does nothing, a remote stop must be sent); hangs (the session "
         "never goes on).",
-        csms=LADDER,
+        csms=TRAITS,
         sim=OBEYING,
         one_of=("pause", "remote_stop", "hangs"),
     )
     first_after_pause_ignored: bool = fact(
-        False, "The first limit after a pause is accepted and forgotten.", csms=LADDER, sim=OBEYING
+        False, "The first limit after a pause is accepted and forgotten.", csms="charging/answers.py", sim=OBEYING
     )
     after_reconnect: str = fact(
         "lost",
         "Whether profiles are kept or lost when the connection was gone; lost is the safe thing to assume.",
-        csms=LADDER,
+        csms=TRAITS,
         sim=OBEYING + " (where the profile states it)",
         one_of=("kept", "lost"),
     )
     repeat_same: str = fact(
         "harmless",
         "harmful: a limit sent a second time is dropped.",
-        csms=LADDER,
+        csms=TRAITS,
         sim=OBEYING,
         one_of=("harmless", "harmful"),
     )
-    needs_number_phases: bool = fact(False, "Without numberPhases the phases are not what was meant.", csms=LADDER)
+    needs_number_phases: bool = fact(False, "Without numberPhases the phases are not what was meant.", csms=TRAITS)
     tx_profile_needs_transaction_id: bool = fact(
-        False, "A TxProfile without transactionId is refused.", csms=LADDER, sim=JUDGING
+        False,
+        "A TxProfile without transactionId is refused.",
+        csms="nothing: a TxProfile always names its transaction",
+        sim=JUDGING,
     )
     confirm_by: tuple[str, ...] = fact(
         ("offered", "power", "composite"),
         "What proves a limit, best first: offered (Current.Offered), power (metered), composite; empty: nothing does.",
-        csms=LADDER + ": confirmation",
+        csms=TRAITS,
         sim="quirks/measuring.py (Current.Offered misleads where it is not listed)",
         one_of=("offered", "power", "composite"),
     )
@@ -119,8 +126,8 @@ class Limits:
         "How GetCompositeSchedule is answered: true; rejected; empty (accepted, no periods); none (accepted, no "
         "schedule); unlimited (-1 when nothing limits); other_unit; impossible (start times that cannot be); "
         "not_executed (answered, nothing behind it); noisy (all digits of a binary fraction).",
-        csms=LADDER + ": confirmation",
+        csms=TRAITS,
         sim="quirks/composing.py",
         one_of=("true", "rejected", "empty", "none", "unlimited", "other_unit", "impossible", "not_executed", "noisy"),
     )
-    reaction_s: float | None = fact(None, "Until a limit acts, s.", csms=LADDER, sim=OBEYING, least=0, most=3600)
+    reaction_s: float | None = fact(None, "Until a limit acts, s.", csms=TRAITS, sim=OBEYING, least=0, most=3600)

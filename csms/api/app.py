@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 
+from csms.access.needs import open_to_all
+from csms.access.routing import Router, check_routes
 from csms.api import (
+    access_tokens,
+    audit,
     commands,
     description,
     device,
@@ -16,20 +20,22 @@ from csms.api import (
     files,
     firmware,
     frames,
+    id_tokens,
     ladders,
     operations,
     overview,
     problems,
+    proof,
     security,
     sessions,
     station_records,
     stations,
-    tokens,
     v2x,
 )
 from csms.api.body_limit import BodyLimit
 from csms.api.ports import ApiDeps
 from csms.api.schemas import Health
+from csms.api.security_headers import SecurityHeaders
 
 PREFIX = "/api/v1"
 DESCRIPTION = (
@@ -41,18 +47,25 @@ WHOLE_FILES = (re.compile(rf"{files.PATH}/upload/.+"), re.compile(rf"{PREFIX}/fi
 
 
 def create_api(deps: ApiDeps) -> FastAPI:
-    """The application over `deps`; it starts nothing and owns nothing."""
+    """The application over `deps`; it starts nothing and owns nothing.
+
+    Raises UndeclaredRoute for a route that does not say who may use it.
+    """
     app = FastAPI(
         title="csms",
         version=deps.version,
         description=DESCRIPTION,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         responses=description.PROBLEMS,
     )
+    app.state.guard = deps.guard
     app.add_middleware(BodyLimit, bounded_elsewhere=WHOLE_FILES)
+    app.add_middleware(SecurityHeaders)
     problems.install(app)
-    docs_page.install(app)
+    app.include_router(docs_page.router())
+    app.include_router(description.router())
     app.include_router(_health(deps))
     for room in (
         overview,
@@ -60,7 +73,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         ladders,
         diagnosis,
         device,
-        tokens,
+        id_tokens,
         commands,
         sessions,
         station_records,
@@ -68,21 +81,25 @@ def create_api(deps: ApiDeps) -> FastAPI:
         frames,
         operations,
         firmware,
+        proof,
         security,
         v2x,
+        access_tokens,
+        audit,
     ):
         app.include_router(room.router(deps), prefix=PREFIX)
     app.include_router(files.router(deps))
     for router in deps.routers:
         app.include_router(router)
-    description.install(app, PREFIX + commands.PATH)
+    description.install(app, PREFIX, PREFIX + commands.PATH, check_routes(app))
     return app
 
 
-def _health(deps: ApiDeps) -> APIRouter:
-    routes = APIRouter(tags=["server"])
+def _health(deps: ApiDeps) -> Router:
+    routes = Router(tags=["server"])
 
     @routes.get("/healthz", summary="Is the server alive?")
+    @open_to_all("a supervisor has no token, and learns nothing of stations or people")
     async def healthz() -> Health:
         """The process answers, 200 also while it is degraded: a restart would not help."""
         now = deps.condition()

@@ -6,12 +6,15 @@ a model for each of its errors, takes longer to put together than all the rest o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 
+from csms.access.needs import Need, open_to_all
+from csms.access.routing import GuardedRoute, Router
 from csms.api.command_results import CommandResultOut
 from csms.api.problems import MEDIA_TYPE
 from csms.api.schemas import Problem
@@ -40,22 +43,59 @@ COMMAND_PROBLEMS: Mapping[int, str] = {
 }
 
 
-def install(app: FastAPI, commands_path: str) -> None:
-    """Complete what `app` tells of itself; commands are served under `commands_path`."""
+SCHEME = "token"
+"""The name of our security scheme."""
+
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "csms_<public>_<secret>",
+    "description": "A token of this server (csms token create). x-roles says which roles an operation serves.",
+}
+
+
+def router() -> Router:
+    """Serves the description."""
+    routes = Router()
+
+    @routes.get("/openapi.json", include_in_schema=False)
+    @open_to_all("it tells what everybody can read in the source")
+    async def openapi(request: Request) -> JSONResponse:
+        return JSONResponse(request.app.openapi())
+
+    return routes
+
+
+def install(app: FastAPI, prefix: str, commands_path: str, routes: Iterable[GuardedRoute]) -> None:
+    """Complete what `app` tells of itself; commands are served under `commands_path`, which begins with `prefix`."""
     plain = app.openapi
+    needs = {(place + r.path, m.lower()): r.need for r in routes for m in r.methods or () for place in ("", prefix)}
+    of_commands = needs[f"{commands_path}/{{name}}", "post"]
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = plain()
-            document["paths"].update({f"{commands_path}/{name}": _command(name, COMMANDS[name]) for name in COMMANDS})
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for path, methods in document["paths"].items():
+                for method, operation in methods.items():
+                    operation.update(_security(needs[path, method]))
+            document["paths"].update(
+                {f"{commands_path}/{name}": _command(name, COMMANDS[name], of_commands) for name in COMMANDS}
+            )
+            components = document.setdefault("components", {})
+            components["securitySchemes"] = {SCHEME: BEARER}
+            schemas = components.setdefault("schemas", {})
             schemas.update({name: schema for name, schema in _components().items() if name not in schemas})
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _command(name: str, kind: type[Command]) -> dict[str, Any]:
+def _security(need: Need) -> dict[str, Any]:
+    """What an operation asks of its caller; `x-roles` for people."""
+    return {"security": []} if need.is_open else {"security": [{SCHEME: []}], "x-roles": sorted(need.roles)}
+
+
+def _command(name: str, kind: type[Command], need: Need) -> dict[str, Any]:
     """The path item of one command."""
     answered = {
         "description": "Successful Response",
@@ -72,6 +112,7 @@ def _command(name: str, kind: type[Command]) -> dict[str, Any]:
         "parameters": [station],
         "requestBody": body,
         "responses": {"200": answered, **refused},
+        **_security(need),
     }
     return {"post": operation}
 

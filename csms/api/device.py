@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
+from csms.access.needs import technicians, viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.schemas import Body, Out
 from csms.api.stations import known_station
@@ -128,17 +130,18 @@ class LocalListOut(Out):
     changed_at: datetime | None = None
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(tags=["device"])
+    routes = Router(tags=["device"])
     _add_registration(routes, deps)
     _add_configuration(routes, deps)
     _add_monitoring(routes, deps)
     return routes
 
 
-def _add_registration(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_registration(routes: Router, deps: ApiDeps) -> None:
     @routes.put(f"{STATION}/registration", summary="Approve, commission or reject a station")
+    @technicians
     async def put_registration(station_id: str, body: RegistrationBody) -> RegistrationOut:
         """Counts from the next boot on, which a station that waits is asked for at once; a rejection counts now."""
         wish = RegistrationStatus(body.boot) if body.boot else None
@@ -146,6 +149,7 @@ def _add_registration(routes: APIRouter, deps: ApiDeps) -> None:
         return _registration(deps, station_id)
 
     @routes.get(f"{STATION}/registration", summary="How far a station has come")
+    @viewers
     async def show_registration(station_id: str) -> RegistrationOut:
         """Its stage, what its last boot was answered and its next one will be."""
         return _registration(deps, station_id)
@@ -162,8 +166,9 @@ def _registration(deps: ApiDeps, station_id: str) -> RegistrationOut:
     )
 
 
-def _add_configuration(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_configuration(routes: Router, deps: ApiDeps) -> None:
     @routes.get(f"{STATION}/configuration", summary="What a station is configured to")
+    @viewers
     async def configuration(station_id: str, search: str = Query(default="", max_length=200)) -> ConfigurationOut:
         """Without asking the station; `search` picks names that contain it. Ask anew with `get_base_report`."""
         known_station(deps, station_id)
@@ -172,6 +177,7 @@ def _add_configuration(routes: APIRouter, deps: ApiDeps) -> None:
         return ConfigurationOut(station_id=station_id, clock_time=deps.clock.now(), variables=variables)
 
     @routes.get(f"{STATION}/local-list", summary="The local list of a station")
+    @viewers
     async def local_list(station_id: str) -> LocalListOut:
         """As the station acknowledged it last."""
         known_station(deps, station_id)
@@ -190,8 +196,9 @@ def _add_configuration(routes: APIRouter, deps: ApiDeps) -> None:
         )
 
 
-def _add_monitoring(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_monitoring(routes: Router, deps: ApiDeps) -> None:
     @routes.get(f"{STATION}/monitors", summary="The monitors of a station")
+    @viewers
     async def monitors(station_id: str) -> MonitorsOut:
         """Without asking the station; ask anew with `get_monitoring_report`."""
         known_station(deps, station_id)
@@ -200,6 +207,7 @@ def _add_monitoring(routes: APIRouter, deps: ApiDeps) -> None:
         return MonitorsOut(station_id=station_id, monitors=views)
 
     @routes.get("/events", summary="What happened at the stations")
+    @viewers
     async def events(
         station_id: str | None = None,
         alerts: bool = False,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fastapi import APIRouter
 from pydantic import AwareDatetime
 
+from csms.access.needs import viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.schemas import Out
 from csms.charging.ladder import State
@@ -35,20 +36,24 @@ class DiagnosisOut(Out):
 
 
 class WishOut(Out):
-    """A setting by the station's own name. `words`: it is a list that must hold these; `fixed`: it never changes."""
+    """A setting by the station's own name. `words`: it is a list that must hold these; `fixed`: it never changes;
+    `one_by_one`: the list must not grow by more than a word at a time.
+    """
 
     name: str
     value: str
     of: Literal["house", "profile"]
     words: list[str]
     fixed: bool
+    one_by_one: bool
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(prefix="/stations", tags=["stations"])
+    routes = Router(prefix="/stations", tags=["stations"])
 
     @routes.get("/{station_id}/diagnosis", summary="Find out what is wrong with a station")
+    @viewers
     async def diagnose(station_id: str, lang: Literal["en", "zh"] = "en") -> DiagnosisOut:
         """Looks at what the station said and did; it is asked nothing."""
         found = await deps.stations.diagnose(station_id, _limits(deps, station_id))
@@ -61,6 +66,7 @@ def router(deps: ApiDeps) -> APIRouter:
         )
 
     @routes.get("/{station_id}/wishes", summary="Show how a station should be configured")
+    @viewers
     async def show_wishes(station_id: str) -> list[WishOut]:
         """What the house wishes and its firmware profile recommends; get_variables tells what it is configured to."""
         return [WishOut.model_validate(wish, from_attributes=True) for wish in deps.stations.wishes(station_id)]

@@ -9,23 +9,28 @@ import logging
 from collections.abc import AsyncIterator
 from email.message import Message
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 
+from csms.access.needs import open_to_all
+from csms.access.routing import Router
 from csms.api.multipart import first_file
 from csms.api.ports import ApiDeps
 from csms.station.files import FileDesk, NoFileServer
 
 PATH = "/files"
 
+by_address = open_to_all("stations have no token of the API: the address holds a one-time token of its own")
+
 log = logging.getLogger(__name__)
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(prefix=PATH, tags=["files"], include_in_schema=False)
+    routes = Router(prefix=PATH, tags=["files"], include_in_schema=False)
 
+    @by_address
     async def upload(token: str, request: Request, name: str = "") -> Response:
         """PUT and POST alike (N01.FR.18), as a plain body or as a form with a file in it."""
         try:
@@ -36,6 +41,7 @@ def router(deps: ApiDeps) -> APIRouter:
             return Response(status_code=400)
         return Response(status_code=201)
 
+    @by_address
     async def fetch(token: str, request: Request, name: str = "") -> Response:
         """HEAD tells the size and uses nothing up; `name` is for stations that go by the end of an address."""
         download = await _desk(deps).fetch(token, look_only=request.method == "HEAD")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from pydantic import AwareDatetime, Field
 
+from csms.access.needs import technicians, viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.schemas import Body, Out
 from csms.model.files import NAME_LENGTH_MAX
@@ -40,26 +42,30 @@ class SignatureBody(Body):
     signature: str = Field(min_length=1, max_length=800)
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(prefix="/firmware", tags=["firmware"])
+    routes = Router(prefix="/firmware", tags=["firmware"])
 
     @routes.get("", summary="List firmware")
+    @viewers
     async def list_firmware() -> FirmwareListOut:
         """What stations can be updated with by name."""
         return FirmwareListOut(firmware=[firmware_view(row) for row in await _desk(deps).all_firmware()])
 
     @routes.put("/{name}", summary="Upload firmware")
+    @technicians.but(body=False)
     async def put_firmware(name: Name, request: Request) -> FirmwareOut:
         """The body is the file. A name is never given to another file: delete the old one first."""
         return firmware_view(await _desk(deps).put_firmware(name, request.stream()))
 
     @routes.put("/{name}/signature", summary="Give firmware its maker's signature")
+    @technicians
     async def put_signature(name: Name, body: SignatureBody) -> FirmwareOut:
         """Checked against the file and the certificate's validity before it is kept."""
         return firmware_view(await _desk(deps).sign_firmware(name, body.signing_certificate, body.signature))
 
     @routes.delete("/{name}", status_code=204, summary="Delete firmware")
+    @technicians
     async def delete_firmware(name: Name) -> Response:
         """Stations that were sent for it find nothing any more."""
         await _desk(deps).remove_firmware(name)

@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import orjson
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime
 
+from csms.access.needs import technicians
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps, TracesPort
 from csms.api.problems import Refused
 from csms.api.schemas import Out
@@ -88,16 +90,17 @@ Filter = Annotated[FrameFilter, Depends()]
 Actions = Annotated[list[str], Query(max_length=50)]
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(tags=["frames"])
+    routes = Router(tags=["frames"])
     _add_stored(routes, deps)
     _add_live(routes, deps)
     return routes
 
 
-def _add_stored(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_stored(routes: Router, deps: ApiDeps) -> None:
     @routes.get("/stations/{station_id}/frames", summary="Stored frames of a station")
+    @technicians
     async def list_frames(station_id: str, wanted: Filter) -> FramesOut:
         """What the station and this server said to each other, by time, action, direction, text (in any case of
         letters), or only what went wrong. A page may be short, even empty, while `next` says that the search goes on.
@@ -105,6 +108,7 @@ def _add_stored(routes: APIRouter, deps: ApiDeps) -> None:
         return await _page(deps, frozenset({station_id}), wanted.query)
 
     @routes.get("/frames", summary="Stored frames of all stations")
+    @technicians
     async def list_all_frames(
         wanted: Filter,
         station: Annotated[list[str], Query(max_length=50)] = [],  # noqa: B006 - FastAPI copies it
@@ -113,13 +117,14 @@ def _add_stored(routes: APIRouter, deps: ApiDeps) -> None:
         return await _page(deps, frozenset(station), wanted.query)
 
 
-def _add_live(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_live(routes: Router, deps: ApiDeps) -> None:
     @routes.get(
         "/stations/{station_id}/frames/live",
         summary="Frames of a station as they pass",
         responses=LIVE,
         response_class=StreamingResponse,
     )
+    @technicians
     async def live(station_id: str, action: Actions = []) -> StreamingResponse:  # noqa: B006 - FastAPI copies it
         """From now on, until the client leaves; also before the station is known here."""
         return _stream(deps, [station_id], action)
@@ -130,6 +135,7 @@ def _add_live(routes: APIRouter, deps: ApiDeps) -> None:
         responses=LIVE,
         response_class=StreamingResponse,
     )
+    @technicians
     async def live_all(action: Actions = []) -> StreamingResponse:  # noqa: B006 - FastAPI copies it
         """From now on, until the client leaves."""
         return _stream(deps, [], action)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
+from csms.access.needs import technicians, viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps, LadderPort
 from csms.api.problems import Refused
 from csms.api.schemas import Out, ProfileOut, StationOut
@@ -59,17 +61,22 @@ class LimitsOut(Out):
 
 
 class StationDetail(StationOut):
-    """One station with the charging profiles last sent to it, newest first, and how limits reach it."""
+    """One station with the charging profiles last sent to it, newest first, and how limits reach it.
 
+    `firmware_profile`: the name of what is known of its firmware; `generic` is neutral, empty before its first boot.
+    """
+
+    firmware_profile: str
     profiles: list[ProfileOut]
     limits: LimitsOut | None
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(prefix="/stations", tags=["stations"])
+    routes = Router(prefix="/stations", tags=["stations"])
 
     @routes.get("/{station_id}/limits", summary="Show how limits reach a station")
+    @viewers
     async def show_limits(station_id: str) -> LimitsOut:
         """The rung of the limit ladder that is used, whether it is known to act, and how the outlets count."""
         found = limits_view(deps, station_id)
@@ -78,6 +85,7 @@ def router(deps: ApiDeps) -> APIRouter:
         return found
 
     @routes.post("/{station_id}/limits/renegotiate", status_code=202, summary="Climb the limit ladder again")
+    @technicians
     async def renegotiate(station_id: str) -> Response:
         """Forget what the station refused and begin with the first form; until one is proven it counts in full."""
         _ladders(deps, station_id).climb_again(station_id)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import FileResponse
 from pydantic import AwareDatetime
 
+from csms.access.needs import technicians, viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.api.schemas import Out
@@ -50,11 +52,12 @@ class OperationsOut(Out):
     next_before_id: int | None
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(prefix="/operations", tags=["operations"])
+    routes = Router(prefix="/operations", tags=["operations"])
 
     @routes.get("", summary="List operations")
+    @viewers
     async def list_operations(
         limit: int = Query(default=50, ge=1, le=1000),
         station_id: str | None = None,
@@ -70,6 +73,7 @@ def router(deps: ApiDeps) -> APIRouter:
         return OperationsOut(clock_time=deps.clock.now(), operations=views, next_before_id=next_before_id)
 
     @routes.get("/{operation_id}", summary="Show an operation")
+    @viewers
     async def show_operation(operation_id: int) -> OperationOut:
         """One operation with all its steps."""
         row = await _known(deps, operation_id)
@@ -77,6 +81,7 @@ def router(deps: ApiDeps) -> APIRouter:
         return operation_view(row, files[0] if files else None)
 
     @routes.get("/{operation_id}/file", summary="The file that the station sent", response_class=FileResponse)
+    @technicians
     async def operation_file(operation_id: int) -> FileResponse:
         """As it came, byte for byte."""
         await _known(deps, operation_id)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from fastapi import APIRouter
-
+from csms.access.needs import viewers
+from csms.access.routing import Router
 from csms.api.feeders import feeder_views
 from csms.api.ports import ApiDeps, ReadPort
 from csms.api.schemas import Overview, PlanTotals, ProfileTotals, SessionTotals, StationTotals
@@ -21,11 +21,12 @@ STAY_MAX = timedelta(days=2)
 """A car that stays longer and leaves today is not looked for when the energy of today is added up."""
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The route over `deps`."""
-    routes = APIRouter(tags=["overview"])
+    routes = Router(tags=["overview"])
 
     @routes.get("/overview", summary="Everything at a glance")
+    @viewers
     async def overview() -> Overview:
         """Totals and live figures of this server."""
         return await build(deps)
@@ -55,6 +56,7 @@ async def build(deps: ApiDeps) -> Overview:
         gateway={
             **(deps.gateway.counters() if deps.gateway else {}),
             **(deps.traces.counters() if deps.traces else {}),
+            **deps.guard.counters(),
         },
     )
 

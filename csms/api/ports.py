@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
 
 from fastapi import APIRouter
 
+from csms.access.guard import Guard
 from csms.charging.status import LadderStatus
+from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
@@ -22,6 +24,7 @@ from csms.station.files import FileDesk
 from csms.station.registration import Registration
 from csms.station.state import StationState
 from csms.station.wishes import Wish
+from csms.store.access_tables import AuditRow
 from csms.store.samples import StoredSample
 from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
 from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
@@ -41,8 +44,8 @@ class StationsPort(Protocol):
         """Make a station known, or change it."""
         ...
 
-    async def command(self, station_id: str, command: Command) -> CommandResult:
-        """Ask a station; raises the errors of csms.model.errors."""
+    async def order(self, station_id: str, command: Command) -> CommandResult:
+        """Ask a station for a person; raises the errors of csms.model.errors."""
         ...
 
     async def diagnose(self, station_id: str, limits: LimitFact | None = None) -> list[Finding]:
@@ -59,6 +62,20 @@ class StationsPort(Protocol):
 
     async def delete_token(self, id_token: str) -> bool:
         """Take a token off; False when it was not listed."""
+        ...
+
+    async def demand(
+        self, station_id: str, profile: SecurityProfile | None = None, serial: str | None = None, lower: bool = False
+    ) -> None:
+        """Set how a station proves itself; raises UnknownStation, ProofRefused."""
+        ...
+
+    async def set_first_password(self, station_id: str, password: str = "") -> str:
+        """Note what a station was given by hand, or make one; raises UnknownStation."""
+        ...
+
+    def has_password(self, station_id: str) -> bool:
+        """Whether a password of the station is known."""
         ...
 
     def wishes(self, station_id: str) -> list[Wish]:
@@ -151,9 +168,29 @@ class ReadPort(Protocol):
         ...
 
     async def security_events(
-        self, limit: int, station_id: str, *, critical: bool | None = None, before_id: int | None = None
+        self, limit: int, station_id: str | None, *, critical: bool | None = None, before_id: int | None = None
     ) -> Sequence[SecurityEvent]:
         """Security events of a station, newest first."""
+        ...
+
+    async def audit_head(self) -> AuditRow | None:
+        """The newest record of the audit log."""
+        ...
+
+    async def audit_after(self, seq: int, limit: int) -> Sequence[AuditRow]:
+        """Records of the audit log after `seq`, in their order."""
+        ...
+
+    async def audit_page(
+        self,
+        limit: int,
+        *,
+        before_seq: int | None = None,
+        actor: str | None = None,
+        action: str | None = None,
+        target: str | None = None,
+    ) -> Sequence[AuditRow]:
+        """Records of the audit log, newest first."""
         ...
 
     async def certificates(
@@ -257,7 +294,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class ApiDeps:
-    """What `create_api` needs; rooms that are switched off stay None."""
+    """What `create_api` needs; rooms that are switched off stay None. Nobody serves without a guard."""
 
     clock: Clock
     stations: StationsPort
@@ -272,3 +309,4 @@ class ApiDeps:
     time_zone: tzinfo = UTC
     files: FileDesk | None = None
     ladders: LadderPort | None = None
+    guard: Guard = field(kw_only=True)

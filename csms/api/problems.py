@@ -12,12 +12,24 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from csms.model.access import (
+    AccessRefused,
+    AuditUnavailable,
+    LastAdministrator,
+    NotAuthorised,
+    RateLimited,
+    TokenExists,
+    TokenInvalid,
+    Unauthenticated,
+    UnknownAccessToken,
+)
 from csms.model.errors import (
     CallRefused,
     CallTimeout,
     ConnectionLost,
     CsmsError,
     LimitRefused,
+    NotForThisStation,
     NotInThisVersion,
     PeerError,
     StationBusy,
@@ -30,6 +42,7 @@ from csms.model.errors import (
 from csms.security.facts import CertificateUnreadable, FirmwareSignatureInvalid
 from csms.station.cost import CostUnknown
 from csms.station.files import FirmwareExists, LinkBusy, NoFileServer, UnknownFirmware, UnknownLink
+from csms.station.proving import ProofRefused
 from csms.station.reservation import UnknownReservation
 from csms.store.files import FileTooLarge, NoSpace
 from csms.wire.codec import CommandInvalid
@@ -39,13 +52,23 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
+    Unauthenticated: 401,
+    NotAuthorised: 403,
+    RateLimited: 429,
+    AuditUnavailable: 503,
+    TokenExists: 409,
+    LastAdministrator: 409,
+    UnknownAccessToken: 404,
+    TokenInvalid: 422,
     UnknownStation: 404,
     StationOffline: 409,
     StationNotAccepted: 409,
     NotInThisVersion: 409,
+    NotForThisStation: 409,
     TokenRefused: 409,
     UnknownReservation: 404,
     CostUnknown: 409,
+    ProofRefused: 409,
     UnknownLink: 404,
     UnknownFirmware: 404,
     FirmwareExists: 409,
@@ -109,7 +132,11 @@ async def _csms_error(request: Request, fault: Exception) -> JSONResponse:
         more["error_code"] = fault.error_code
     if isinstance(fault, LimitRefused):
         more["reason"] = fault.reason
-    return problem(status, fault.code, str(fault) or (type(fault).__doc__ or "").strip(), **more)
+    if isinstance(fault, AccessRefused):
+        more["reason"] = fault.reason
+    response = problem(status, fault.code, str(fault) or (type(fault).__doc__ or "").strip(), **more)
+    response.headers.update(fault.headers if isinstance(fault, AccessRefused) else {})
+    return response
 
 
 async def _peer_error(request: Request, fault: Exception) -> JSONResponse:

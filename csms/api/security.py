@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime
 
+from csms.access.needs import viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.schemas import Out
 from csms.api.stations import known_station
@@ -15,7 +17,10 @@ DAYS_MAX = 3650
 
 
 class SecurityEventOut(Out):
-    """One event; `time` is the station's own word, None when it could not be read."""
+    """One event; `time` is the station's own word, None when it could not be read.
+
+    `origin`: station, or csms for what this server noticed itself (then `station_id` may be empty).
+    """
 
     event_id: int
     station_id: str
@@ -24,6 +29,7 @@ class SecurityEventOut(Out):
     kind: str
     info: str
     critical: bool
+    origin: str
 
 
 class SecurityEventsOut(Out):
@@ -59,11 +65,12 @@ class CertificatesOut(Out):
     certificates: list[CertificateOut]
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(tags=["security"])
+    routes = Router(tags=["security"])
 
     @routes.get("/stations/{station_id}/security-events", summary="Security events of a station")
+    @viewers
     async def security_events(
         station_id: str,
         limit: int = Query(default=50, ge=1, le=1000),
@@ -72,12 +79,20 @@ def router(deps: ApiDeps) -> APIRouter:
     ) -> SecurityEventsOut:
         """Newest first; all, or those that are critical by OCPP's list."""
         known_station(deps, station_id)
-        rows = await deps.reader.security_events(limit, station_id, critical=critical, before_id=before_id)
-        events = [SecurityEventOut.model_validate({**row.model_dump(), "event_id": row.id}) for row in rows]
-        next_before_id = events[-1].event_id if len(events) == limit else None
-        return SecurityEventsOut(events=events, next_before_id=next_before_id)
+        return await _events(deps, limit, station_id, critical, before_id)
+
+    @routes.get("/security-events", summary="Security events of all stations")
+    @viewers
+    async def all_security_events(
+        limit: int = Query(default=50, ge=1, le=1000),
+        critical: bool | None = None,
+        before_id: int | None = Query(default=None, ge=1, lt=2**63),
+    ) -> SecurityEventsOut:
+        """Newest first, those that are about no station among them."""
+        return await _events(deps, limit, None, critical, before_id)
 
     @routes.get("/certificates", summary="Certificates in stations")
+    @viewers
     async def certificates(
         station_id: str | None = None,
         expiring_within_days: int | None = Query(default=None, ge=0, le=DAYS_MAX),
@@ -90,3 +105,12 @@ def router(deps: ApiDeps) -> APIRouter:
         return CertificatesOut(clock_time=now, certificates=views)
 
     return routes
+
+
+async def _events(
+    deps: ApiDeps, limit: int, station_id: str | None, critical: bool | None, before_id: int | None
+) -> SecurityEventsOut:
+    rows = await deps.reader.security_events(limit, station_id, critical=critical, before_id=before_id)
+    events = [SecurityEventOut.model_validate({**row.model_dump(), "event_id": row.id}) for row in rows]
+    next_before_id = events[-1].event_id if len(events) == limit else None
+    return SecurityEventsOut(events=events, next_before_id=next_before_id)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime
 
+from csms.access.needs import viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.api.schemas import SamplesOut, SessionOut, SessionsOut
@@ -18,11 +20,12 @@ SAMPLES_MAX = 10_000
 """Samples in one answer: a day of one session every 10 s, about 2 MB."""
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(prefix="/sessions", tags=["sessions"])
+    routes = Router(prefix="/sessions", tags=["sessions"])
 
     @routes.get("", summary="List sessions")
+    @viewers
     async def list_sessions(
         limit: int = Query(default=50, ge=1, le=1000),
         station_id: str | None = None,
@@ -36,6 +39,7 @@ def router(deps: ApiDeps) -> APIRouter:
         return SessionsOut(clock_time=deps.clock.now(), sessions=views, next_before_id=next_before_id)
 
     @routes.get("/{session_id}", summary="Show a session")
+    @viewers
     async def show_session(session_id: int) -> SessionOut:
         """One session."""
         row = await _known(deps, session_id)
@@ -45,8 +49,9 @@ def router(deps: ApiDeps) -> APIRouter:
     return routes
 
 
-def _add_samples(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_samples(routes: Router, deps: ApiDeps) -> None:
     @routes.get("/{session_id}/samples", summary="Metered values of a session")
+    @viewers
     async def session_samples(
         session_id: int,
         since: AwareDatetime | None = None,

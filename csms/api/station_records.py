@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime
 
+from csms.access.needs import viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.api.schemas import Out
@@ -129,9 +131,9 @@ def _views(kind: type[Row], rows: Any) -> list[Row]:
     return [kind.model_validate(row, from_attributes=True) for row in rows]
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(tags=["stations"])
+    routes = Router(tags=["stations"])
     _add_reservations(routes, deps)
     _add_displays_and_profiles(routes, deps)
     _add_states(routes, deps)
@@ -139,8 +141,9 @@ def router(deps: ApiDeps) -> APIRouter:
     return routes
 
 
-def _add_reservations(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_reservations(routes: Router, deps: ApiDeps) -> None:
     @routes.get("/reservations", summary="List reservations")
+    @viewers
     async def list_reservations(
         station_id: str | None = None,
         state: ReservationState | None = None,
@@ -154,8 +157,9 @@ def _add_reservations(routes: APIRouter, deps: ApiDeps) -> None:
         ]
 
 
-def _add_displays_and_profiles(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_displays_and_profiles(routes: Router, deps: ApiDeps) -> None:
     @routes.get("/stations/{station_id}/display-messages", summary="Messages on the display of a station")
+    @viewers
     async def display_messages(station_id: str, status: str | None = None) -> list[DisplayMessageOut]:
         """As sent, or as the station reported them; get_display_messages asks it."""
         known_station(deps, station_id)
@@ -163,6 +167,7 @@ def _add_displays_and_profiles(routes: APIRouter, deps: ApiDeps) -> None:
         return _views(DisplayMessageOut, rows)
 
     @routes.get("/stations/{station_id}/installed-profiles", summary="Charging profiles that a station keeps")
+    @viewers
     async def installed_profiles(station_id: str, evse_id: int | None = None) -> list[InstalledProfileOut]:
         """As it reported them last; get_charging_profiles asks it."""
         known_station(deps, station_id)
@@ -170,6 +175,7 @@ def _add_displays_and_profiles(routes: APIRouter, deps: ApiDeps) -> None:
         return _views(InstalledProfileOut, rows)
 
     @routes.get("/stations/{station_id}/outside-limits", summary="Limits that somebody else set on a station")
+    @viewers
     async def outside_limits(station_id: str, cleared: bool = False) -> list[OutsideLimitOut]:
         """Those that hold; with `cleared` the last ones that are gone, too."""
         known_station(deps, station_id)
@@ -177,14 +183,16 @@ def _add_displays_and_profiles(routes: APIRouter, deps: ApiDeps) -> None:
         return _views(OutsideLimitOut, [row for row in rows if cleared or row.cleared_at is None])
 
 
-def _add_states(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_states(routes: Router, deps: ApiDeps) -> None:
     @routes.get("/stations/{station_id}/availability", summary="What is wanted of a station")
+    @viewers
     async def wanted_availability(station_id: str) -> list[WantedAvailabilityOut]:
         """What operators made inoperative; a station that lost it is asked again."""
         known_station(deps, station_id)
         return _views(WantedAvailabilityOut, await deps.reader.find(WantedAvailability, station_id=station_id))
 
     @routes.get("/stations/{station_id}/state-changes", summary="States that a station's connectors were in")
+    @viewers
     async def state_changes(
         station_id: str, evse_id: int | None = None, limit: int = Query(default=100, ge=1, le=ROWS_MAX)
     ) -> list[StateChangeOut]:
@@ -194,14 +202,16 @@ def _add_states(routes: APIRouter, deps: ApiDeps) -> None:
         return _views(StateChangeOut, rows)
 
 
-def _add_of_session(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_of_session(routes: Router, deps: ApiDeps) -> None:
     @routes.get("/sessions/{session_id}/state-changes", tags=["sessions"], summary="Charging states of a session")
+    @viewers
     async def session_states(session_id: int) -> list[StateChangeOut]:
         """In the order in which they came in."""
         await _check_session(deps, session_id)
         return _views(StateChangeOut, await deps.reader.find(StateChange, session_id=session_id))
 
     @routes.get("/sessions/{session_id}/signed-values", tags=["sessions"], summary="Signed values of a session")
+    @viewers
     async def signed_values(session_id: int) -> list[SignedValueOut]:
         """As the meter signed them, with the key if the station told it: for whoever must prove the energy."""
         await _check_session(deps, session_id)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Query, Response
+from fastapi import Query, Response
 
+from csms.access.needs import technicians, viewers
+from csms.access.routing import Router
 from csms.api.ladders import StationDetail, limits_view
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
@@ -11,24 +13,26 @@ from csms.api.schemas import EvseBody, NeedsBody, StationBody, StationOut, Stati
 from csms.api.views import profile_view, station_fields, station_views
 from csms.model.errors import UnknownStation
 from csms.model.ids import EvseRef
-from csms.model.station import EvseRating
+from csms.model.station import EvseRating, Stage
 from csms.station.registration import Registration, rating
 from csms.station.state import StationState
+from csms.station.wishes import firmware_of
 
 NOMINAL_VOLTAGE_V = 230
 PROFILES_SHOWN = 20
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(prefix="/stations", tags=["stations"])
+    routes = Router(prefix="/stations", tags=["stations"])
     _add_reads(routes, deps)
     _add_writes(routes, deps)
     return routes
 
 
-def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_reads(routes: Router, deps: ApiDeps) -> None:
     @routes.get("", summary="List stations")
+    @viewers
     async def list_stations(
         feeder_id: str | None = None,
         site_id: str | None = None,
@@ -38,8 +42,9 @@ def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
         model: str = "",
         firmware: str = "",
         version: str | None = None,
+        stage: Stage | None = None,
     ) -> StationsOut:
-        """All stations, or those of a feeder or site, connected or not, with an EVSE in a state, of a make.
+        """All stations, or those of a feeder or site, connected or not, with an EVSE in a state, of a make, at a stage.
 
         `vendor` and `model` are parts of what the station says, `firmware` is its beginning; `version` is of OCPP.
         """
@@ -47,10 +52,11 @@ def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
         views = station_views(wanted, await deps.reader.stations())
         if status is not None:
             views = [v for v in views if any(evse.status.lower() == status.lower() for evse in v.evses)]
-        kept = [v for v in views if _is_of(v, vendor, model, firmware, version)]
+        kept = [v for v in views if _is_of(v, vendor, model, firmware, version) and stage in (None, v.stage)]
         return StationsOut(clock_time=deps.clock.now(), stations=kept)
 
     @routes.get("/{station_id}", summary="Show a station")
+    @viewers
     async def show_station(
         station_id: str, profiles: int = Query(default=PROFILES_SHOWN, ge=0, le=200)
     ) -> StationDetail:
@@ -58,8 +64,9 @@ def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
         return await _detail(deps, station_id, profiles)
 
 
-def _add_writes(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_writes(routes: Router, deps: ApiDeps) -> None:
     @routes.put("/{station_id}", summary="Register or change a station")
+    @technicians
     async def put_station(station_id: str, body: StationBody) -> StationDetail:
         """From now on the station may connect; a running session of a known station goes on."""
         _check_feeder(deps, body.feeder_id)
@@ -67,6 +74,7 @@ def _add_writes(routes: APIRouter, deps: ApiDeps) -> None:
         return await _detail(deps, station_id, PROFILES_SHOWN)
 
     @routes.put("/{station_id}/evses/{evse_id}/needs", status_code=204, summary="Say what the driver wants")
+    @technicians
     async def put_needs(station_id: str, evse_id: int, body: NeedsBody) -> Response:
         """Energy still wanted since plug-in and the time of leaving; the plan follows at once."""
         await deps.stations.set_needs(EvseRef(station_id, evse_id), body.energy_wh, body.departure)
@@ -88,7 +96,13 @@ async def _detail(deps: ApiDeps, station_id: str, profiles: int) -> StationDetai
     row = await deps.reader.station(station_id)
     sent = await deps.reader.profiles(station_id=station_id, limit=profiles) if profiles else []
     views = [profile_view(profile) for profile in sent]
-    return StationDetail(**station_fields(state, row), profiles=views, limits=limits_view(deps, station_id))
+    known = firmware_of(state)
+    return StationDetail(
+        **station_fields(state, row),
+        firmware_profile=known.name if known is not None else "",
+        profiles=views,
+        limits=limits_view(deps, station_id),
+    )
 
 
 def known_station(deps: ApiDeps, station_id: str) -> StationState:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, TypeVar
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
+from csms.access.needs import viewers
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.api.schemas import Out
@@ -141,17 +143,18 @@ class TermsOut(Out):
     limit: dict[str, Any]
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(tags=["OCPP 2.1"])
+    routes = Router(tags=["OCPP 2.1"])
     _add_der(routes, deps)
     _add_money(routes, deps)
     _add_streams(routes, deps)
     return routes
 
 
-def _add_der(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_der(routes: Router, deps: ApiDeps) -> None:
     @routes.get("/stations/{station_id}/der", summary="DER controls, dynamic schedules and V2X events")
+    @viewers
     async def show_der(station_id: str, newest: int = Query(default=NEWEST, ge=0, le=1000)) -> DerOut:
         """What the station holds and what it told last."""
         known_station(deps, station_id)
@@ -165,8 +168,9 @@ def _add_der(routes: APIRouter, deps: ApiDeps) -> None:
         )
 
 
-def _add_money(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_money(routes: Router, deps: ApiDeps) -> None:
     @routes.get("/stations/{station_id}/tariffs", summary="Default tariffs of a station")
+    @viewers
     async def show_tariffs(station_id: str) -> TariffsOut:
         """As the station accepted them."""
         known_station(deps, station_id)
@@ -174,6 +178,7 @@ def _add_money(routes: APIRouter, deps: ApiDeps) -> None:
         return TariffsOut(station_id=station_id, tariffs=_views(TariffOut, rows))
 
     @routes.get("/sessions/{session_id}/terms", summary="Tariff, cost, limits and modes of a session")
+    @viewers
     async def show_terms(session_id: int) -> TermsOut:
         """What a 2.1 station told of it."""
         row = await deps.reader.session(session_id)
@@ -184,8 +189,9 @@ def _add_money(routes: APIRouter, deps: ApiDeps) -> None:
         return TermsOut.model_validate(rows[0], from_attributes=True)
 
 
-def _add_streams(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_streams(routes: Router, deps: ApiDeps) -> None:
     @routes.get("/stations/{station_id}/event-streams", summary="Periodic event streams")
+    @viewers
     async def show_streams(station_id: str, newest: int = Query(default=NEWEST, ge=0, le=1000)) -> StreamsOut:
         """Open and closed ones, with the values that came last."""
         known_station(deps, station_id)
@@ -195,6 +201,7 @@ def _add_streams(routes: APIRouter, deps: ApiDeps) -> None:
         return StreamsOut(station_id=station_id, streams=_views(StreamOut, streams), batches=_views(BatchOut, batches))
 
     @routes.get("/stations/{station_id}/battery-swaps", summary="Battery swaps")
+    @viewers
     async def show_swaps(station_id: str, newest: int = Query(default=NEWEST, ge=1, le=1000)) -> SwapsOut:
         """Which batteries went in and out."""
         known_station(deps, station_id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+import ssl
+from collections.abc import Iterator, Sequence
 
 from fastapi import FastAPI
 from uvicorn import Config, Server
@@ -19,9 +20,20 @@ class _QuietServer(Server):
 
 
 class HttpServer:
-    """Serves `app` on `host:port`; port 0 takes a free one."""
+    """Serves `app` on `host:port`; port 0 takes a free one. `tls`: https instead of http.
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+    `trusted_proxies`: addresses that may say whom they speak for (X-Forwarded-For); nobody else is believed.
+    """
+
+    def __init__(
+        self,
+        app: FastAPI,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        trusted_proxies: Sequence[str] = (),
+    ) -> None:
         config = Config(
             app,
             host=host,
@@ -30,10 +42,15 @@ class HttpServer:
             lifespan="off",
             log_config=None,
             access_log=False,
+            server_header=False,
+            proxy_headers=bool(trusted_proxies),
+            forwarded_allow_ips=list(trusted_proxies),
             limit_concurrency=512,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=3,
         )
+        config.load()
+        config.ssl = tls
         self._server = _QuietServer(config)
         self._task: asyncio.Task[None] | None = None
 

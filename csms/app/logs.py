@@ -1,10 +1,14 @@
-"""Logs: one JSON line an event on standard error, with a stable event name and ids; never a payload, never a secret."""
+"""Logs: one JSON line an event on standard error, with a stable event name and ids; no payload, no secret, nothing that
+could steer the terminal of whoever reads it.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 from datetime import UTC, datetime
+
+from csms.texts.visible import escaped
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -23,7 +27,7 @@ class JsonLines(logging.Formatter):
         line.update({name: value for name, value in vars(record).items() if name not in _STANDARD})
         if record.exc_info:
             line["fault"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return escaped(json.dumps(line, ensure_ascii=False, default=str))
 
 
 def set_up_logs(level: str) -> None:

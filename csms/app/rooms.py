@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,26 @@ from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 
+from csms.access.audit import AuditLog
+from csms.access.guard import Guard, Rates
+from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.settings import FeederSettings, PartnerSettings, Settings, SettingsInvalid
 from csms.app.settings import StationSettings as ConfiguredStation
+from csms.app.tls import ServerTls, telling
 from csms.app.upkeep import Upkeep
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.planner import NeedsPolicy
 from csms.charging.profiles import ProfileRules
 from csms.charging.service import ChargingService
 from csms.charging.settings import ChargingSettings
+from csms.gateway.metrics import Metrics
 from csms.gateway.ports import forget
 from csms.gateway.server import Gateway, GatewaySettings
 from csms.grid import http as limit_routes
 from csms.grid.service import LimitService
+from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.model.station import Protocol, RegistrationStatus
 from csms.province.client import Partner
@@ -43,10 +49,10 @@ from csms.security.authority import LocalAuthority
 from csms.security.contract_check import ContractVerifier, read_roots
 from csms.security.contracts import ContractProvider
 from csms.security.ocsp import OcspClient
-from csms.security.tls import server_context
 from csms.station.bus import EventBus
 from csms.station.context import Outside, StationSettings
 from csms.station.files import MB, FileDesk, FileLimits
+from csms.station.proving import ProofRefused
 from csms.station.registration import Registration, rating
 from csms.station.service import StationService
 from csms.store import changes
@@ -72,11 +78,14 @@ class Rooms:
     gateway: Gateway
     api: FastAPI
     files: FileDesk
+    tls: ServerTls
+    guard: Guard
     traces: Traces | None = None
     background: list[tuple[str, Work]] = field(default_factory=list)
 
     async def close(self) -> None:
         """After the gateway has stopped and no background work runs."""
+        await self.guard.close()
         await self.stations.close()
         await self.store.close()
         if self.traces is not None:
@@ -105,10 +114,14 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     province, feed = await _province(settings, clock, store, bus, stations)
     traces = _traces(settings, clock)
     note = traces.note if traces is not None else forget
-    gateway = Gateway(_gateway(settings), clock, stations, tls=_tls(settings), note=note)
+    metrics = Metrics()
+    tls = ServerTls(settings, telling(metrics, stations))
+    gateway = Gateway(_gateway(settings), clock, stations, tls=await tls.contexts(), note=note, metrics=metrics)
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
+    guard = await _guard(settings, clock, store, tree)
     api = create_api(
         ApiDeps(
+            guard=guard,
             clock=clock,
             stations=stations,
             reader=store.reader,
@@ -125,12 +138,49 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         )
     )
     background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
+    if tls.profiles:
+        background.append(("certificates", partial(tls.watch, gateway)))
+    background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.charging.control:
         charging.listen()
         background += [("charging", charging.run)]
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
-    return Rooms(settings, clock, store, stations, limits, charging, province, gateway, api, files, traces, background)
+    return Rooms(
+        settings,
+        clock,
+        store,
+        stations,
+        limits,
+        charging,
+        province,
+        gateway,
+        api,
+        files,
+        tls,
+        guard,
+        traces,
+        background,
+    )
+
+
+async def _guard(settings: Settings, clock: Clock, store: Store, tree: FeederTree) -> Guard:
+    """Tokens and audit log as they are in the store."""
+    tokens, audit = AccessTokens(clock, store), AuditLog(clock, store, settings.data_dir)
+    await tokens.refresh()
+    await audit.restore()
+
+    def covers(bound: Sequence[str], feeder_id: str) -> bool:
+        return feeder_id in tree and not set(bound).isdisjoint(tree.path(feeder_id))
+
+    section = settings.api
+    rates = Rates(
+        token_per_s=section.requests_per_s,
+        token_burst=section.requests_burst,
+        open_per_s=section.open_requests_per_s,
+        open_burst=section.open_requests_burst,
+    )
+    return Guard(clock, tokens, audit, covers=covers, rates=rates)
 
 
 def _file_limits(settings: Settings) -> FileLimits:
@@ -146,6 +196,7 @@ def _outside(settings: Settings, clock: Clock, files: FileDesk) -> Outside:
         status_source=responders,
         contracts=ContractProvider(section.contract_url),
         contract_check=_contracts(section.contract_roots, responders, clock),
+        client_check=_client_check(settings, responders, clock),
         organization=section.organization,
     )
 
@@ -156,6 +207,18 @@ def _contracts(roots: Sequence[Path], responders: OcspClient, clock: Clock) -> C
         return ContractVerifier(responders.status, read_roots(roots), clock) if roots else None
     except (OSError, ValueError) as fault:
         raise SettingsInvalid(f"certificates.contract_roots: {fault}") from None
+
+
+def _client_check(settings: Settings, responders: OcspClient, clock: Clock) -> ContractVerifier | None:
+    """Nobody is asked about certificates of stations unless the settings say so. Raises SettingsInvalid."""
+    section = settings.certificates
+    if not section.check_status:
+        return None
+    if not section.client_roots:
+        raise SettingsInvalid(
+            "certificates.check_status needs client_roots: this server's own authority has no responder"
+        )
+    return _contracts(section.client_roots, responders, clock)
 
 
 async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBus, outside: Outside) -> StationService:
@@ -172,15 +235,29 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
         meter_interval_s=settings.meter_interval_s,
         boot_grace_s=settings.boot_grace_s,
         remote_wait_s=settings.remote_wait_s,
+        profiles=frozenset(map(SecurityProfile, settings.security_profiles)),
+        expired_accepted=frozenset(settings.certificates.expired_accepted),
         plans=settings.charging.control,
         price_per_kwh=settings.price.electricity + settings.price.service if settings.price.shown else None,
         default_feeder=settings.feeders[0].id,
         default_site=settings.site.id,
+        zone=ZoneInfo(settings.station_time_zone or settings.time_zone),
     )
     service = StationService(clock, store, bus, house, outside)
     await service.restore()
-    await asyncio.gather(*(service.register(_registration(station)) for station in settings.stations))
+    await asyncio.gather(*(_register(service, station) for station in settings.stations))
     return service
+
+
+async def _register(service: StationService, station: ConfiguredStation) -> None:
+    """What the settings say of its proof can only make that stronger. Raises SettingsInvalid."""
+    await service.register(_registration(station))
+    profile = max(service.stations[station.id].proof.profile, SecurityProfile(station.security_profile))
+    if station.serial or station.security_profile:
+        try:
+            await service.demand(station.id, profile, station.serial or None)
+        except ProofRefused as fault:
+            raise SettingsInvalid(f"stations: {fault}") from None
 
 
 def _registration(station: ConfiguredStation) -> Registration:
@@ -216,16 +293,10 @@ def _charging(settings: Settings) -> ChargingSettings:
     )
 
 
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return None
-    return server_context(settings.tls_certificate, settings.tls_key)
-
-
 def _gateway(settings: Settings) -> GatewaySettings:
     return GatewaySettings(
         host=settings.ocpp_host,
-        port=settings.ocpp_port,
+        ports={SecurityProfile(profile): port for profile, port in settings.station_ports.items()},
         versions=[Protocol(f"ocpp{version}") for version in settings.ocpp_versions],
         assume_ocpp16=settings.assume_ocpp16,
         call_timeout_s=settings.call_timeout_s,

@@ -6,19 +6,27 @@ write them; everything inside is W.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from csms.model.bounds import STRANGERS_MAX
 from csms.model.errors import CsmsError
 from csms.trace.redaction import Cards
 
+PORT_MAX = 65535
 SETTINGS_FILE = "csms.toml"
 FILE_VARIABLE = "CSMS_CONFIG"
 
@@ -27,6 +35,17 @@ class SettingsInvalid(CsmsError):
     """The settings cannot be used; the text names the file or variable and what is wrong."""
 
     code = "settings_invalid"
+
+
+def _several(value: object) -> object:
+    """One or several: a list, or in a variable also `a,b`."""
+    if not isinstance(value, str):
+        return value if isinstance(value, list | tuple) else [value]
+    return json.loads(value) if value.startswith("[") else [part.strip() for part in value.split(",") if part.strip()]
+
+
+Several = (NoDecode, BeforeValidator(_several))
+Profile = Annotated[int, Field(ge=0, le=3)]
 
 
 class _Section(BaseModel):
@@ -52,7 +71,10 @@ class FeederSettings(_Section):
 
 
 class StationSettings(_Section):
-    """A registered station; all its EVSEs have the same nameplate."""
+    """A registered station; all its EVSEs have the same nameplate. `serial`: what its certificate is made out to.
+
+    `security_profile`: the lowest that it may come by; higher ones that it has used count all the same.
+    """
 
     id: str
     feeder: str = ""
@@ -62,6 +84,8 @@ class StationSettings(_Section):
     current_max_a: float = 32.0
     power_max_kw: float = 22.0
     evses: int = Field(default=1, ge=1, le=256)
+    serial: str = Field(default="", max_length=64)
+    security_profile: Profile = 0
 
 
 class SiteSettings(_Section):
@@ -127,12 +151,27 @@ class CertificatesSection(_Section):
 
     `ocsp_responders`: hosts that stations may have asked; `contract_url`: the contract certificate provider.
     `contract_roots`: PEM files of the authorities whose charging contracts are accepted (C07).
+    `client_roots`: those whose certificates of stations are taken at security profile 3; none: this server's own.
+    `revoked`: their revocation lists; `check_status`: their OCSP responders are asked, too. `expired_accepted`: the
+    stations that are let in with a certificate that has ended, and held until they have renewed it.
     """
 
     organization: str = Field(default="", max_length=64)
     ocsp_responders: list[str] = []
     contract_roots: list[Path] = []
     contract_url: str = ""
+    client_roots: list[Path] = []
+    revoked: list[Path] = []
+    check_status: bool = False
+    expired_accepted: list[str] = []
+
+    @model_validator(mode="after")
+    def _organization_is_named(self) -> CertificatesSection:
+        if self.client_roots and not self.organization:
+            raise ValueError(
+                "client_roots need organization: an authority of others issues certificates to others, too"
+            )
+        return self
 
 
 class RetentionSection(_Section):
@@ -150,6 +189,7 @@ class RetentionSection(_Section):
     state_days: int = Field(default=90, ge=0)
     file_days: int = Field(default=90, ge=0)
     security_event_days: int = Field(default=400, ge=0)
+    operation_days: int = Field(default=400, ge=0)
 
 
 class TracesSection(_Section):
@@ -165,6 +205,24 @@ class TracesSection(_Section):
     folder: Path | None = None
 
 
+class ApiSection(_Section):
+    """The HTTP port: its certificate, proxies that may say whom they speak for, how often somebody may come."""
+
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: list[str] = []
+    requests_per_s: float = Field(default=100.0, gt=0)
+    requests_burst: int = Field(default=1000, ge=1)
+    open_requests_per_s: float = Field(default=50.0, gt=0)
+    open_requests_burst: int = Field(default=500, ge=1)
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> ApiSection:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything `csms serve` can be told."""
 
@@ -175,8 +233,11 @@ class Settings(BaseSettings):
     database_url: str = ""
     ocpp_host: str = "0.0.0.0"
     ocpp_port: int = Field(default=9000, ge=0, le=65535)
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
+    security_profiles: Annotated[list[Profile], *Several] = Field(default=[2, 3], min_length=1)
+    profile_ports: dict[Profile, Annotated[int, Field(ge=0, le=65535)]] = {}
+    tls_certificate: Annotated[list[Path], *Several] = []
+    tls_key: Annotated[list[Path], *Several] = []
+    tls_names: Annotated[list[str], *Several] = []
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8080, ge=0, le=65535)
     public_url: str = ""
@@ -209,6 +270,7 @@ class Settings(BaseSettings):
     files: FilesSection = FilesSection()
     certificates: CertificatesSection = CertificatesSection()
     traces: TracesSection = TracesSection()
+    api: ApiSection = ApiSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone", "station_time_zone")
@@ -229,9 +291,28 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> Settings:
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("tls_certificate and tls_key go together")
+        if len(self.tls_certificate) != len(self.tls_key):
+            raise ValueError("tls_certificate and tls_key go together, one key for each certificate")
         return self
+
+    @model_validator(mode="after")
+    def _ports_differ(self) -> Settings:
+        ports = self.station_ports
+        for profile, port in ports.items():
+            same = [other for other, its in ports.items() if its == port and port]
+            if len(same) > 1 and max(same) > 1:
+                raise ValueError(f"security profile {profile} needs a port of its own, {port} is that of {same}")
+            if port > PORT_MAX:
+                raise ValueError(f"the port of security profile {profile} would be {port}: ocpp_port is too high")
+        return self
+
+    @property
+    def station_ports(self) -> dict[int, int]:
+        """The port of each security profile that is served: as set, else `ocpp_port` and the number of the profile."""
+        return {
+            profile: self.profile_ports.get(profile, self.ocpp_port and self.ocpp_port + profile)
+            for profile in sorted(set(self.security_profiles))
+        }
 
     @model_validator(mode="after")
     def _names_fit(self) -> Settings:

@@ -145,4 +145,5 @@ def _keep(section: RetentionSection) -> KeepDays:
         states=section.state_days,
         files=section.file_days,
         security_events=section.security_event_days,
+        operations=section.operation_days,
     )

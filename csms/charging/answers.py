@@ -173,7 +173,7 @@ class Answers:
         """Ask for the composite schedule where it could prove what was just accepted."""
         rung, profile, station_id = sending.rung, sending.profile, sending.ref.station_id
         role = Role.FLOOR if sending.session_id is None else Role.LIMIT
-        if rung is None or profile is None or not self._ladders.wants_composite(station_id, rung, role):
+        if profile is None or not self._ladders.wants_composite(station_id, rung, role):
             return
         told = Told(profile.periods[0].limit, rung.unit, self._rated(sending, rung.unit), sending.setpoint.phases)
         if told.limit >= told.rated:
@@ -199,9 +199,6 @@ class Answers:
         self._counters.accepted += 1
         for ref, sequence in sending.entries:
             self._ledger.acknowledge(ref, sequence, at)
-        if sending.rung is None:
-            self._rest(sending.ref, self._settings.retry_s)
-            return
         self._unheard.discard((sending.ref.station_id, sending.rung))
         self._refusals.pop((sending.ref.station_id, sending.rung), None)
         if sending.session_id is None or sending.rung.lasting:
@@ -231,12 +228,12 @@ class Answers:
                 self.in_force[ref] = sending, at
 
     def _refused(self, sending: Sending, happening: Happening, status: str) -> None:
-        """The next rung, at once, unless the refusal may have another reason. A refused stop is repeated later."""
+        """The next rung, at once, unless the refusal may have another reason."""
         self._counters.refused += 1
         for ref, sequence in sending.entries:
             self._ledger.refuse(ref, sequence)
-        if sending.rung is None or self._session_changed(sending):
-            self._rest(sending.ref, self._settings.retry_s if sending.rung is None else 0.0)
+        if self._session_changed(sending):
+            self._rest(sending.ref, 0.0)
             return
         if self._taken_elsewhere(sending):
             self._rest(sending.ref, self._settings.retry_s)
@@ -273,8 +270,6 @@ class Answers:
         for _, sequence in sending.entries:
             self._ledger.lose(sequence)
         self._rest(sending.ref, self._settings.settle_s)
-        if sending.rung is None:
-            return
         key = sending.ref.station_id, sending.rung
         if not heard and key not in self._unheard:
             self._unheard.add(key)

@@ -93,16 +93,31 @@ class Dispatcher:
     def station_up(self, station_id: str, restarted: bool) -> None:
         """A station connected or restarted: what it was told is told again (SR-09), once it has settled (SR-06). Only a
         configuration key stays in its flash memory."""
-        self._quiet_until[station_id] = self._clock.now() + timedelta(seconds=self._settings.settle_s)
+        self._let_settle(station_id)
         forgot = restarted or forgets_offline(firmware_of(self._stations.stations.get(station_id)))
         rung = self._ladders.rung(station_id, Role.LIMIT)
         flash = rung is not None and rung.purpose is None
-        for ref in [ref for ref in self._ledger.refs if ref.station_id == station_id]:
+        for ref in self._outlets_of(station_id):
             if not flash:
                 self._answers.tell_again(ref)
             if forgot and not flash:
                 self._ledger.lose_profiles(ref)
         self.wake()
+
+    def overruled(self, station_id: str) -> None:
+        """A person told a station other limits, or took some away: nothing of ours counts there until it is told
+        again, which is when the person has been quiet for as long as a station needs to settle."""
+        self._let_settle(station_id)
+        for ref in self._outlets_of(station_id):
+            self._answers.tell_again(ref)
+            self._ledger.lose_profiles(ref)
+        self.wake()
+
+    def _let_settle(self, station_id: str) -> None:
+        self._quiet_until[station_id] = self._clock.now() + timedelta(seconds=self._settings.settle_s)
+
+    def _outlets_of(self, station_id: str) -> list[EvseRef]:
+        return [ref for ref in self._ledger.refs if ref.station_id == station_id]
 
     def session_over(self, ref: EvseRef) -> None:
         """The transaction and its profile are gone; a limit that outlives it goes down to the floor."""

@@ -33,14 +33,13 @@ PROFILES_READ = 10_000
 class Sending:
     """A limit or a floor on its way to an outlet.
 
-    `rung` None: no limit, but a stop in place of one. `setpoint` is what it means for all outlets of `refs` together,
-    or for each; `entries` are their numbers in the ledger, none for a floor below other limits. `session_id` None: a
-    floor.
+    `setpoint` is what it means for all outlets of `refs` together, or for each; `entries` are their numbers in the
+    ledger, none for a floor below other limits. `session_id` None: a floor.
     """
 
     ref: EvseRef
     command: Command
-    rung: Rung | None
+    rung: Rung
     setpoint: Setpoint
     sent_at: datetime
     refs: tuple[EvseRef, ...]
@@ -51,7 +50,7 @@ class Sending:
 
     @property
     def profile(self) -> ChargingProfile | None:
-        """The charging profile in it; None for a configuration key and for a stop."""
+        """The charging profile in it; None for a configuration key."""
         return self.command.profile if isinstance(self.command, SetChargingProfile) else None
 
     @property

@@ -18,6 +18,8 @@ from firmware_profiles.limits import PURPOSES, Limits
 PURPOSE_ORDER = (ProfilePurpose.TX, ProfilePurpose.TX_DEFAULT, ProfilePurpose.STATION_MAX)
 """The neutral order: a transaction's own profile leaves the lasting one below it as a floor."""
 STACK_LEVEL_MAX = 1000
+PER_AMPERE = {"A": 1, "dA": 10, "mA": 1000}
+"""Units of configuration keys."""
 
 
 class Role(StrEnum):
@@ -87,6 +89,11 @@ def static_rung(limits: Limits) -> tuple[Rung, ...]:
         return ()
     unit = RateUnit.W if limits.static_unit == "W" else RateUnit.A
     return (Rung(None, unit, station_wide=True, static_key=limits.static_key),)
+
+
+def static_value(limits: Limits, limit_a: float, limit_w: int) -> int:
+    """A limit in whole units of the configuration key, rounded down."""
+    return limit_w if limits.static_unit == "W" else int(limit_a * PER_AMPERE[limits.static_unit] + 1e-6)
 
 
 def limit_order(limits: Limits, declared: Declared, usual: RateUnit, floor: Track) -> tuple[Rung, ...]:

@@ -11,10 +11,10 @@ from csms.charging.floors import NOMINAL_V, FloorRule, assign_floors
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.planner import NeedsPolicy, Visit, visit
-from csms.charging.traits import forgets_offline, limits_of, outlet, pauses
+from csms.charging.traits import forgets_offline, limits_of, outlet, pauses, reaction_s
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
-from csms.model.station import ConnectorStatus, CurrentKind, EvseRating
+from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, RegistrationStatus, Stage
 from csms.station.state import EvseState, OpenSession, StationState
 from csms.station.wishes import firmware_of
 from firmware_profiles import Limits
@@ -56,10 +56,10 @@ class Outlets:
             self._enrol(listed)
         for station in self._stations.values():
             known, away = firmware_of(station), not station.online
-            forgets, reaction_s = forgets_offline(known), (known.limits.reaction_s or 0.0) if known else 0.0
+            forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
             for evse in station.evses.values():
                 self._ledger.note_car(evse.ref, car_possible(station, evse))
-                self._ledger.note_station(evse.ref, now, away=away, forgets=forgets, reaction_s=reaction_s)
+                self._ledger.note_station(evse.ref, now, away=away, forgets=forgets, reaction_s=acts_after_s)
 
     def _enrol(self, listed: dict[EvseRef, _Known]) -> None:
         kept = {ref: self._ledger.account(ref).floor_w for ref in self._known if listed.get(ref) == self._known[ref]}
@@ -139,9 +139,18 @@ def _least_floor_w(evse: EvseState, limits: Limits) -> int:
 
 
 def car_possible(station: StationState, evse: EvseState) -> bool:
-    """Whether a car may be plugged in. A station that never connected is taken for not yet built."""
+    """Whether a car may be plugged in.
+
+    A station that never connected is taken for not yet built, one that was rejected for not (or no more) there, and so
+    is a stranger that nobody let in: anybody can make up an id and leave again. A connector that was only mentioned, by
+    a number in some message, counts once it has told a status.
+    """
     if evse.session is not None:
         return True
+    stranger = station.stage is Stage.SEEN and station.registration is not RegistrationStatus.ACCEPTED
+    gone = not station.online and (stranger or station.stage is Stage.REJECTED)
+    if gone or not (evse.connectors or evse.registered):
+        return False
     if not station.online:
         return station.last_seen_at is not None
     return not evse.connectors or any(status not in WITHOUT_CAR for status in evse.connectors.values())

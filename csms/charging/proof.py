@@ -138,9 +138,13 @@ class Follower:
         return any(limit_w == told.value_w for limit_w, _ in self.points)
 
     def _came_down(self, told: Setpoint, power_w: float) -> bool:
-        """From above the limit to below it, and not to nothing: then the car may just have finished."""
+        """From above the limit to below it, by more than measuring error, and not to nothing: then the car may just
+        have finished.
+        """
         before_w, self.before_w = self.before_w, None
-        return before_w is not None and before_w > allowed_w(told) and power_w > max(ACTIVE_W, 0.3 * told.value_w)
+        if before_w is None or before_w <= max(allowed_w(told), power_w * KEPT_FACTOR):
+            return False
+        return power_w > max(ACTIVE_W, 0.3 * told.value_w)
 
 
 def _stays(lower: tuple[int, float], higher: tuple[int, float]) -> bool:

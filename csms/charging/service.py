@@ -34,6 +34,7 @@ from csms.model.event import (
     Event,
     LimitChanged,
     LimitControlChanged,
+    LimitsTouched,
     Metered,
     SessionClosed,
     SessionNeedsChanged,
@@ -191,6 +192,8 @@ class ChargingService:
                 self._dispatcher.station_up(station_id, restarted=False)
             case StationBooted(station_id=station_id):
                 self._dispatcher.station_up(station_id, restarted=True)
+            case LimitsTouched(station_id=station_id):
+                self._dispatcher.overruled(station_id)
             case StationDisconnected():
                 self.wake("station lost")
             case LimitControlChanged():

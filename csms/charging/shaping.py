@@ -9,22 +9,19 @@ from typing import NamedTuple
 
 from csms.charging.discretise import Setpoint
 from csms.charging.journal import Sending
-from csms.charging.ladder import Role, Rung
+from csms.charging.ladder import Role, Rung, static_value
 from csms.charging.ladders import Ladders
 from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
 from csms.charging.profiles import Lease, ProfileRules, connector, floor_profile, lease, limit_profile
 from csms.charging.rounds import Order, Situation, enter
 from csms.charging.settings import ChargingSettings
-from csms.charging.traits import limits_of, pauses, repeats, rules_for, stops_instead
+from csms.charging.traits import limits_of, pauses, repeats, rules_for
 from csms.model.charging_profile import ProfilePurpose
-from csms.model.command import Command, RemoteStop, SetChargingProfile, SetVariables
+from csms.model.command import Command, SetChargingProfile, SetVariables
 from csms.model.ids import EvseRef
 from csms.station.state import StationState
 from firmware_profiles import Limits
-
-PER_AMPERE = {"A": 1, "dA": 10, "mA": 1000}
-"""Units of configuration keys."""
 
 
 class Reach(NamedTuple):
@@ -88,7 +85,7 @@ class Shaper:
         order = self._varied(order, situation)
         reach = self.reach(order.ref, rung)
         told, entries = self._shared(order, reach, situation)
-        sending = Sending(
+        return Sending(
             order.ref,
             self._limit_command(order, rung, told, reach, now),
             rung,
@@ -100,8 +97,6 @@ class Shaper:
             order.raises or len(entries) > 1,
             reach.each,
         )
-        stopping = isinstance(sending.command, RemoteStop)
-        return replace(sending, rung=None, refs=(order.ref,)) if stopping else sending
 
     def _varied(self, order: Order, situation: Situation) -> Order:
         """Some stations ignore a limit that they are told twice in one connection: they are told a step less."""
@@ -143,8 +138,6 @@ class Shaper:
 
     def _limit_command(self, order: Order, rung: Rung, told: Setpoint, reach: Reach, now: datetime) -> Command:
         ref, limits = order.ref, self._limits(order.ref)
-        if told.value_w == 0 and stops_instead(limits):
-            return RemoteStop(order.target.transaction_id)
         floors = [self._outlets.floor(other) for other in reach.refs]
         floor = min(floors, key=lambda one: one.value_w) if reach.each else together(floors)
         told = floor if told.value_w == 0 and not pauses(limits) else told
@@ -187,8 +180,4 @@ def together(setpoints: Sequence[Setpoint]) -> Setpoint:
 
 def static(rung: Rung, setpoint: Setpoint, limits: Limits) -> SetVariables:
     """A limit as a configuration key, in whole units of the key, rounded down."""
-    if limits.static_unit == "W":
-        number = setpoint.value_w
-    else:
-        number = int(setpoint.limit_a * PER_AMPERE[limits.static_unit] + 1e-6)
-    return SetVariables({rung.static_key: str(number)})
+    return SetVariables({rung.static_key: str(static_value(limits, setpoint.limit_a, setpoint.value_w))})

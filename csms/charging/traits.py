@@ -1,17 +1,7 @@
-"""What a firmware profile knows of limits, and where each of its fields has its effect.
+"""What a firmware profile knows of limits, in the words of this room.
 
-    purposes, unit, unit_key_lies, kind, stack_level, connector, profiles_max, static_key,
-    ignores_accepted                                                                        csms.charging.ladder
-    static_unit, station_only                                                               csms.charging.shaping
-    step_a, steps_a, floor_a, floor_w                         `outlet` below, for csms.charging.discretise
-    reaction_s                                                csms.charging.ledger, csms.charging.watch
-    first_after_pause_ignored                                 csms.charging.answers: it is told twice
-    tx_profile_needs_transaction_id                           none: a TxProfile always names its transaction
-    raise_ignored_above_a, one_phase_below_w                  none: less is drawn than counted
-    refusal                                                   none: every refusal is a refusal
-    all others                                                the functions below
-
-A field that is not named in a firmware profile keeps its neutral value.
+Where each of its fields has its effect stands in `firmware_profiles.limits` and docs/reference/firmware-profiles.md; a
+field that a firmware profile does not state keeps its neutral value.
 """
 
 from __future__ import annotations
@@ -64,18 +54,19 @@ def outlet(rating: EvseRating, phases: int, floor_w: int, limits: Limits) -> Out
 
 
 def pauses(limits: Limits) -> bool:
-    """Whether a limit of 0 pauses the car; else 0 is never sent, and the floor is never 0 either."""
+    """Whether a limit of 0 pauses the car; else 0 is never sent, and the floor is never 0 either: no plan is worth a
+    session that ends or hangs."""
     return limits.zero_means == "pause"
+
+
+def reaction_s(limits: Limits) -> float:
+    """How long a limit may take to act beyond what is usual."""
+    return limits.reaction_s or 0.0
 
 
 def repeats(limits: Limits) -> bool:
     """Whether the same limit may be told twice within a connection."""
     return limits.repeat_same != "harmful"
-
-
-def stops_instead(limits: Limits) -> bool:
-    """Whether 0 must be told as a remote stop."""
-    return limits.zero_means == "remote_stop"
 
 
 def forgets_offline(known: FirmwareProfile | None) -> bool:

@@ -12,7 +12,7 @@ from csms.charging.learning import Cars
 from csms.charging.outlets import Outlets
 from csms.charging.proof import Verdict, allowed_w, by_offer
 from csms.charging.settings import ChargingSettings
-from csms.charging.traits import proofs
+from csms.charging.traits import proofs, reaction_s
 from csms.charging.trials import Trial, Trials
 from csms.model.event import Metered
 from csms.model.ids import EvseRef
@@ -58,7 +58,7 @@ class Watch:
             return None, False
         sending, since = told
         limits = self._outlets.limits(event.evse)
-        acts_at = since + timedelta(seconds=max(self._ramp_s, limits.reaction_s or 0.0))
+        acts_at = since + timedelta(seconds=max(self._ramp_s, reaction_s(limits)))
         self._judge(event, sending, measured, acts_at, evse.session, limits)
         if sending.session_id is None:
             return None, False
@@ -103,8 +103,6 @@ class Watch:
     ) -> None:
         """What the sample says of the rung on which the limit was told."""
         ref, rung = event.evse, sending.rung
-        if rung is None:
-            return
         trial = self._trials.trial(ref, session.session_id, event.at)
         power_w = self._power_w(sending, measured)
         if measured.since < acts_at:

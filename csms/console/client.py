@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -11,11 +13,18 @@ from urllib.parse import quote
 
 import httpx
 
+from csms.security.credentials import api_token
+
 DEFAULT_URL = "http://127.0.0.1:8080"
 URL_VARIABLE = "CSMS_URL"
+CA_VARIABLE = "CSMS_CA_FILE"
+"""Certificates of authorities that the server's one is checked against, besides those of the system."""
+
 PREFIX = "/api/v1"
 TIMEOUT = httpx.Timeout(75.0, connect=5.0)
-"""A station may take 60 s to answer a command; the server answers in milliseconds otherwise."""
+PATIENCE = httpx.Timeout(135.0, connect=5.0)
+"""For commands: a station may take 60 s to answer, and be busy with another command before; the server answers in
+milliseconds otherwise."""
 PIECE_BYTES = 256 * 1024
 
 
@@ -29,11 +38,11 @@ def path_segment(words: str) -> str:
 
 
 class Unreachable(Exception):
-    """No server answers at the address."""
+    """No server answers at the address; `late`: it is there, but the answer did not come in time."""
 
-    def __init__(self, url: str, reason: str) -> None:
+    def __init__(self, url: str, reason: str, *, late: bool = False) -> None:
         super().__init__(f"{url}: {reason}")
-        self.url, self.reason = url, reason
+        self.url, self.reason, self.late = url, reason, late
 
 
 class Refused(Exception):
@@ -46,11 +55,18 @@ class Refused(Exception):
 
 
 class ApiClient:
-    """One connection to the server; raises Unreachable and Refused."""
+    """One connection to the server; raises Unreachable and Refused.
+
+    The token comes from the environment or a file. Raises TokenFileUnusable.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
-        self._http = httpx.Client(trust_env=False, timeout=TIMEOUT, follow_redirects=False)
+        token = api_token(os.environ)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.Client(
+            trust_env=False, timeout=TIMEOUT, follow_redirects=False, headers=headers, verify=_trust(url)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +102,7 @@ class ApiClient:
 
     def post(self, path: str, body: Any) -> Any:
         """Ask below `/api/v1`."""
-        return self.request("POST", PREFIX + path, json=body)
+        return self.request("POST", PREFIX + path, json=body, timeout=PATIENCE)
 
     def delete(self, path: str) -> Any:
         """Cancel below `/api/v1`."""
@@ -122,11 +138,26 @@ class ApiClient:
         """Any path; the decoded body, None for an empty one."""
         try:
             answer = self._http.request(method, self._url + path, **options)
+        except httpx.ReadTimeout as fault:
+            raise Unreachable(self._url, "the answer takes too long", late=True) from fault
         except (httpx.TransportError, httpx.InvalidURL) as fault:
             raise Unreachable(self._url, str(fault) or type(fault).__name__) from fault
         if answer.status_code >= 400:
             raise Refused(answer.status_code, _document(answer))
         return _decoded(answer, self._url) if answer.content else None
+
+
+def _trust(url: str) -> ssl.SSLContext | bool:
+    """Whose certificates are trusted; plain http needs none, and reading them takes a while."""
+    if not url.startswith("https://"):
+        return False
+    context = ssl.create_default_context()
+    if file := os.environ.get(CA_VARIABLE, ""):
+        try:
+            context.load_verify_locations(file)
+        except (OSError, ssl.SSLError) as fault:
+            raise Unreachable(url, f"{CA_VARIABLE}: {fault}") from None
+    return context
 
 
 def _pieces(content: BinaryIO) -> Iterator[bytes]:

@@ -16,6 +16,7 @@ from csms.console.client import ApiClient, Refused
 from csms.console.layout import Column
 from csms.console.many import ask_all, chosen, exit_code, stations_argument
 from csms.console.work import FAILED, Output, example, json_option, url_option, work
+from csms.model.command import ACCEPTING
 from csms.texts import Text
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def compare(api: ApiClient, station_id: str, apply: bool) -> dict[str, Any]:
 def _wish(row: dict[str, Any]) -> Wish:
     from csms.station.wishes import Wish
 
-    return Wish(row["name"], row["value"], row["of"], tuple(row["words"]), row["fixed"])
+    return Wish(row["name"], row["value"], row["of"], tuple(row["words"]), row["fixed"], row["one_by_one"])
 
 
 def _read(api: ApiClient, path: str, names: list[str]) -> dict[str, str | None]:
@@ -84,11 +85,17 @@ def _setting(wish: Wish, now: str | None) -> dict[str, Any]:
 
 def _set(api: ApiClient, path: str, wish: Wish, now: str | None) -> dict[str, Any]:
     """One setting by itself, so that a refusal is about it alone; then what the station says it has."""
-    try:
-        answer = api.post(f"{path}/commands/set_variables", {"values": {wish.name: wish.to_set(now)}})
-    except Refused as fault:
-        return {"answer": fault.code}
-    status = next(iter((answer.get("values") or {}).values()), None) or answer["status"]
+    status = ""
+    for portion in wish.portions(now):
+        value = wish.to_set(now, portion)
+        try:
+            answer = api.post(f"{path}/commands/set_variables", {"values": {wish.name: value}})
+        except Refused as fault:
+            return {"answer": fault.code}
+        told = next(iter((answer.get("values") or {}).values()), None) or answer["status"]
+        if told in ACCEPTING:
+            now = value
+        status = status if status and told in ACCEPTING else told
     read = _read(api, path, [wish.name])[wish.name]
     return {"now": read, "answer": status, "state": SAME if wish.met(read) else DIFFERS}
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from csms.console.layout import Column
-from csms.console.work import FAILED, USAGE, Output, example, fail, group, json_option, output
+from csms.console.local import local_settings
+from csms.console.work import FAILED, example, group, json_option, output
 from csms.texts import Text
-
-if TYPE_CHECKING:
-    from csms.app.settings import Settings
 
 
 def build(text: Text) -> typer.Typer:
@@ -60,27 +55,11 @@ def build(text: Text) -> typer.Typer:
     return app
 
 
-@contextmanager
-def _settings(text: Text, out: Output, data_dir: Path | None, failed: str) -> Iterator[Settings]:
-    """The settings; what goes wrong with them or in the block becomes a sentence and an exit code."""
-    from csms.app.settings import SettingsInvalid, load_settings
-    from csms.model.errors import CsmsError
-
-    try:
-        yield load_settings(data_dir=data_dir)
-    except SettingsInvalid as fault:
-        fail(out, text("serve.bad_settings", reason=str(fault)), USAGE, {"code": fault.code, "detail": str(fault)})
-    except CsmsError as fault:
-        fail(out, text(failed, reason=str(fault)), FAILED, {"code": fault.code, "detail": str(fault)})
-    except OSError as fault:
-        fail(out, text(failed, reason=str(fault)), FAILED, {"code": "os_error", "detail": str(fault)})
-
-
 def _migrate(text: Text, data_dir: Path | None, dry_run: bool, as_json: bool) -> None:
     from csms.store import migrate
 
     out = output(text, as_json)
-    with _settings(text, out, data_dir, "db.failed") as settings:
+    with local_settings(text, out, data_dir, "db.failed") as settings:
         url = settings.store_url
         revisions = migrate.pending(url) if dry_run else migrate.upgrade(url)
     if as_json:
@@ -94,7 +73,10 @@ def _backup(text: Text, file: Path, force: bool, data_dir: Path | None, as_json:
     from csms.store.backup import backup
 
     out = output(text, as_json)
-    with _settings(text, out, data_dir, "db.backup.failed") as settings, out.console.status(text("db.backup.running")):
+    with (
+        local_settings(text, out, data_dir, "db.backup.failed") as settings,
+        out.console.status(text("db.backup.running")),
+    ):
         size = backup(settings.store_url, file, force=force)
     if as_json:
         out.document({"file": str(file), "bytes": size})
@@ -108,7 +90,7 @@ def _restore(text: Text, file: Path, upgrade: bool, data_dir: Path | None, as_js
     from csms.store.backup import restore
 
     out = output(text, as_json)
-    with _settings(text, out, data_dir, "db.restore.failed") as settings:
+    with local_settings(text, out, data_dir, "db.restore.failed") as settings:
         lock = FolderLock(settings.data_dir)
         lock.take()
         try:
@@ -128,7 +110,7 @@ def _verify(text: Text, file: Path | None, full: bool, data_dir: Path | None, as
     from csms.store.verify import verify
 
     out = output(text, as_json)
-    with _settings(text, out, data_dir, "db.verify.failed") as settings:
+    with local_settings(text, out, data_dir, "db.verify.failed") as settings:
         url = f"sqlite+aiosqlite:///{file.absolute()}" if file else settings.store_url
         checks = verify(url, full=full)
     good = all(check.ok is not False for check in checks)

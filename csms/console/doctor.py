@@ -61,7 +61,12 @@ def _show(text: Text, out: Output, outcomes: Sequence[Outcome]) -> None:
 
 def _show_one(text: Text, out: Output, outcome: Outcome) -> None:
     out.line(Styled(outcome.station_id, "bold"))
-    for finding in outcome.answer["findings"]:
+    show_findings(text, out, outcome.answer["findings"])
+
+
+def show_findings(text: Text, out: Output, findings: Sequence[dict[str, Any]]) -> None:
+    """What is wrong and what to do about it, two lines for each."""
+    for finding in findings:
         severity, code, facts = finding["severity"], finding["code"], finding["evidence"]
         place = f" {text('doctor.evse', evse=finding['evse_id'])}" if finding["evse_id"] is not None else ""
         head = Styled(f"  {text(f'doctor.severity.{severity}')}{place}  ", COLOURS[severity])

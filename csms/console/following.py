@@ -21,8 +21,14 @@ from csms.console.many import Outcome
 from csms.console.work import Output
 from csms.texts import Text
 
-DONE = frozenset({"Installed", "Published", "Uploaded", "Complete", "Received"})
+DONE = frozenset(
+    {"Installed", "Published", "Uploaded", "Complete", "Received", "Accepted", "Started", "Stopped", "Used"}
+    | {"certificate Accepted"}
+)
 """Last words of operations that went well."""
+
+OVER = frozenset({"Cancelled", "Expired", "superseded"})
+"""Last words of those that nobody wants any more."""
 
 LOOK_S = 1.0
 PAGE = 1000
@@ -154,7 +160,7 @@ def status(operation: Mapping[str, Any]) -> Cell:
     word = str(operation["status"])
     if operation["ended_at"] is None:
         return word
-    return Styled(word, units.GOOD if word in DONE else units.BAD)
+    return Styled(word, "" if word in OVER else units.GOOD if word in DONE else units.BAD)
 
 
 def _ended(text: Text, outcome: Outcome, operation: Operation | None) -> Outcome:

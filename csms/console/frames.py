@@ -15,6 +15,7 @@ from csms.console.client import ApiClient, path_segment
 from csms.console.frame_lines import FrameLines
 from csms.console.work import FAILED, UNREACHABLE, Output, example, fail, json_option, url_option, work
 from csms.texts import Text
+from csms.texts.visible import escaped
 
 PAGE = 500
 LAST = 50
@@ -123,7 +124,7 @@ def _export(api: ApiClient, out: Output, station_id: str | None, wanted: Mapping
     try:
         with file.open("w", encoding="utf-8") as lines:
             for frame in _frames(api, station_id, wanted, order="oldest"):
-                lines.write(json.dumps(frame, ensure_ascii=False) + "\n")
+                lines.write(escaped(json.dumps(frame, ensure_ascii=False)) + "\n")
                 count += 1
     except OSError as fault:
         words = out.text("frames.export_failed", file=file, reason=fault.strerror or str(fault))
@@ -156,7 +157,7 @@ def _path(station_id: str | None) -> str:
 def _shower(out: Output, *, stations: bool, full: bool) -> Any:
     """Shows one frame: a line for people, a line of JSON for machines."""
     if out.as_json:
-        return lambda frame: typer.echo(json.dumps(frame, ensure_ascii=False))
+        return lambda frame: typer.echo(escaped(json.dumps(frame, ensure_ascii=False)))
     lines = FrameLines(out.text, out.console.width, stations=stations, full=full)
     return lambda frame: out.line(lines.line(frame))
 

@@ -1,4 +1,5 @@
-"""Plain tables: they fit the width, columns are shortened in the middle, nothing is ever wrapped. Pure."""
+"""Plain tables: they fit the width, columns are shortened in the middle; only a last column of texts that people must
+read whole may run over it. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Styled
 
+from csms.texts.visible import visible
+
 GAP = "  "
 WIDTH_MIN = 6
 """A column is not shortened below this many cells."""
@@ -15,11 +18,13 @@ WIDTH_MIN = 6
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; `right` for numbers, `whole` when its cells may not be shortened."""
+    """A column; `right` for numbers, `whole` when its cells may not be shortened, `over` when they may also be longer
+    than there is room (the last one only)."""
 
     title: str
     right: bool = False
     whole: bool = False
+    over: bool = False
 
 
 Cell = str | Styled
@@ -49,6 +54,8 @@ def widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], width: int
     room = width - len(GAP) * (len(columns) - 1)
     while sum(needed) > room:
         flexible = [i for i, column in enumerate(columns) if not column.whole and needed[i] > WIDTH_MIN]
+        over = [i for i in flexible if columns[i].over]
+        flexible = over or flexible  # what may run over the edge leaves the room to the others
         if not flexible:
             break
         widest = max(flexible, key=lambda i: needed[i])
@@ -72,6 +79,7 @@ def _line(row: Sequence[Cell], columns: Sequence[Column], sizes: Sequence[int]) 
 
 def _cell(cell: Cell, column: Column, size: int) -> Styled:
     style = cell.style if isinstance(cell, Styled) else ""
-    words = shorten(str(cell), size)
-    fill = " " * (size - cell_len(words))
+    words = visible(str(cell))
+    words = words if column.over else shorten(words, size)
+    fill = " " * max(size - cell_len(words), 0)
     return Styled(fill + words if column.right else words + fill, style)

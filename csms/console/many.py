@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text as Styled
 
 from csms.console import units
-from csms.console.client import ApiClient, Refused
+from csms.console.client import ApiClient, Refused, Unreachable
 from csms.console.layout import Cell, Column
 from csms.console.work import FAILED, PARTLY, UNREACHABLE, Output
 from csms.texts import Text
@@ -25,7 +25,10 @@ from csms.texts import Text
 SIDE_BY_SIDE = 16
 """Stations asked at a time; each takes its commands one after the other anyway."""
 
-NOT_REACHED = frozenset({"station_offline", "call_timeout", "connection_lost"})
+NO_ANSWER = "no_answer"
+"""The status of a station about which the server said nothing: whether it was asked is unknown."""
+
+NOT_REACHED = frozenset({"station_offline", "call_timeout", "connection_lost", NO_ANSWER})
 
 Ask = Callable[[ApiClient, str], dict[str, Any]]
 """Ask one station; the answer as the API gives it. Raises Refused."""
@@ -83,16 +86,26 @@ def chosen(text: Text, api: ApiClient, wanted: str) -> list[str]:
 
 
 def ask_all(out: Output, api: ApiClient, stations: Sequence[str], ask: Ask) -> list[Outcome]:
-    """Ask all of them, a bar on the error stream while several are asked."""
+    """Ask all of them, a bar on the error stream while several are asked. What goes wrong with one is its own result;
+    Unreachable only when the server answers for none of them.
+    """
+    away: list[Unreachable] = []
+    outcomes = _asked(out, api, stations, ask, away)
+    if away and len(away) == len(stations):
+        raise away[0]
+    return outcomes
+
+
+def _asked(out: Output, api: ApiClient, stations: Sequence[str], ask: Ask, away: list[Unreachable]) -> list[Outcome]:
     if len(stations) == 1:
-        return [_ask(api, stations[0], ask)]
+        return [_ask(api, stations[0], ask, away)]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
         Progress(*columns, console=Console(stderr=True), transient=True, disable=out.as_json) as progress,
         ThreadPoolExecutor(SIDE_BY_SIDE) as pool,
     ):
         task = progress.add_task(out.text("many.asking"), total=len(stations))
-        work = {pool.submit(_ask, api, station, ask): station for station in stations}
+        work = {pool.submit(_ask, api, station, ask, away): station for station in stations}
         found: dict[str, Outcome] = {}
         for done in as_completed(work):
             found[work[done]] = done.result()
@@ -100,13 +113,27 @@ def ask_all(out: Output, api: ApiClient, stations: Sequence[str], ask: Ask) -> l
     return [found[station] for station in stations]
 
 
-def _ask(api: ApiClient, station_id: str, ask: Ask) -> Outcome:
+def _ask(api: ApiClient, station_id: str, ask: Ask, away: list[Unreachable]) -> Outcome:
     try:
         answer = ask(api, station_id)
+    except Unreachable as fault:
+        if not fault.late:
+            away.append(fault)
+        return Outcome(station_id, False, NO_ANSWER, fault.reason)
     except Refused as fault:
         return Outcome(station_id, False, fault.code, str(fault.document.get("detail", "")), fault.document)
     accepted = bool(answer.get("accepted", True))
     return Outcome(station_id, accepted, str(answer.get("status", "")), answer=answer)
+
+
+def report_faults(out: Output, outcomes: Sequence[Outcome]) -> None:
+    """A line for each station that was asked in vain, for people, and the exit code of all together."""
+    for outcome in () if out.as_json else outcomes:
+        if not outcome.ok:
+            out.line(Styled(f"{outcome.station_id}  {outcome.status}  {outcome.detail}".rstrip(), units.BAD))
+    code = exit_code(outcomes)
+    if code:
+        raise typer.Exit(code)
 
 
 def report(out: Output, outcomes: Sequence[Outcome]) -> None:
@@ -117,7 +144,7 @@ def report(out: Output, outcomes: Sequence[Outcome]) -> None:
         columns = [
             Column(out.text("many.column.station")),
             Column(out.text("many.column.result"), whole=True),
-            Column(out.text("many.column.detail")),
+            Column(out.text("many.column.detail"), over=True),
         ]
         out.table(columns, [_row(outcome) for outcome in outcomes])
         if len(outcomes) > 1:
@@ -126,6 +153,11 @@ def report(out: Output, outcomes: Sequence[Outcome]) -> None:
     code = exit_code(outcomes)
     if code:
         raise typer.Exit(code)
+
+
+def good_too(outcomes: Sequence[Outcome], *statuses: str) -> list[Outcome]:
+    """The outcomes; these statuses count as good: to have nothing to tell is no fault."""
+    return [replace(outcome, ok=outcome.ok or outcome.status in statuses) for outcome in outcomes]
 
 
 def exit_code(outcomes: Sequence[Outcome]) -> int:

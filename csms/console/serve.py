@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ def build(text: Text) -> typer.Typer:
         data_dir: Path | None = typer.Option(None, "--data-dir", help=text("serve.option.data_dir")),
         ocpp_port: int | None = typer.Option(None, "--ocpp-port", min=0, max=65535, help=text("serve.option.ocpp")),
         http_port: int | None = typer.Option(None, "--http-port", min=0, max=65535, help=text("serve.option.http")),
+        profiles: list[int] = typer.Option(
+            [], "--security-profile", min=0, max=3, help=text("serve.option.security_profile")
+        ),
         accept_unknown: bool | None = typer.Option(
             None, "--accept-unknown/--refuse-unknown", help=text("serve.option.accept_unknown")
         ),
@@ -38,6 +42,7 @@ def build(text: Text) -> typer.Typer:
             "data_dir": data_dir,
             "ocpp_port": ocpp_port,
             "http_port": http_port,
+            "security_profiles": profiles or None,
             "accept_unknown": accept_unknown,
         }
         _serve(text, config, given, as_json)
@@ -60,7 +65,8 @@ def _serve(text: Text, config: Path | None, given: dict[str, Any], as_json: bool
     from csms.app.server import serve
 
     try:
-        _run(serve(settings, clock, started=lambda system: _tell(text, out, system)))
+        told = None if as_json or not sys.stdout.isatty() else lambda token: _tell_token(text, out, token)
+        _run(serve(settings, clock, started=lambda system: _tell(text, out, system), tell_token=told))
     except (CsmsError, OSError) as fault:
         code = getattr(fault, "code", "os_error")
         fail(out, text("serve.failed", reason=str(fault)), FAILED, {"code": code, "detail": str(fault)})
@@ -76,10 +82,22 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         uvloop.run(work)
 
 
+def _tell_token(text: Text, out: Output, token: str) -> None:
+    """To the person at the terminal alone: where output goes to a file the server keeps the token in one of its own."""
+    out.line(text("serve.first_token"))
+    out.line(f"  export CSMS_TOKEN={token}")
+
+
 def _tell(text: Text, out: Output, system: CentralSystem) -> None:
     """Where it listens, for people or for the script that chose port 0."""
     if out.as_json:
-        document = {"ocpp_port": system.ocpp_port, "http_port": system.http_port, "pid": os.getpid()}
-        typer.echo(json.dumps(document))
-    else:
-        out.line(text("serve.started", ocpp=system.ocpp_port, http=system.http_port))
+        ports = {"ocpp_port": system.ocpp_port, "ocpp_ports": system.ocpp_ports, "http_port": system.http_port}
+        typer.echo(json.dumps({**ports, "pid": os.getpid()}))
+        return
+    for profile, port in system.ocpp_ports.items():
+        out.line(text(f"serve.profile_{profile}", port=port))
+    if system.own_root is not None:
+        out.line(text("serve.own_root", file=system.own_root))
+    if 0 not in system.ocpp_ports:
+        out.line(text("serve.nobody_unproven"))
+    out.line(text("serve.started", http=system.http_port))

@@ -22,6 +22,7 @@ from csms.console import (
     station_commands,
     station_display,
     station_files,
+    station_proof,
     station_reservations,
     station_security,
     units,
@@ -29,7 +30,9 @@ from csms.console import (
 from csms.console.client import path_segment
 from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
+from csms.model.station import Stage
 from csms.texts import Text
+from csms.texts.visible import escaped
 
 PARTS = (
     doctor,
@@ -40,6 +43,7 @@ PARTS = (
     station_reservations,
     station_display,
     station_security,
+    station_proof,
 )
 """What is asked of stations, and what is known of that, by concern."""
 
@@ -49,6 +53,10 @@ class Kind(StrEnum):
 
     AC = "ac"
     DC = "dc"
+
+
+NO_EVSE: dict[str, Any] = {"evse_id": 0, "status": "Unknown", "power_w": None, "session": None}
+"""Stands for the EVSEs of a station that has none yet."""
 
 
 def build(text: Text) -> typer.Typer:
@@ -73,6 +81,7 @@ def _add_list(app: typer.Typer, text: Text) -> None:
         model: str | None = typer.Option(None, "--model", help=text("station.option.model")),
         firmware: str | None = typer.Option(None, "--firmware", help=text("station.option.firmware")),
         version: str | None = typer.Option(None, "--version", help=text("station.option.version")),
+        stage: Stage | None = typer.Option(None, "--stage", help=text("station.option.stage")),
         online: bool | None = typer.Option(None, "--online/--offline", help=text("station.option.online")),
         watch: bool = typer.Option(False, "--watch", help=text("station.option.watch")),
         every_s: float = typer.Option(1.0, "--every", min=0.2, help=text("station.option.every")),
@@ -81,7 +90,7 @@ def _add_list(app: typer.Typer, text: Text) -> None:
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
-            kind = {"vendor": vendor, "model": model, "firmware": firmware, "version": version}
+            kind = {"vendor": vendor, "model": model, "firmware": firmware, "version": version, "stage": stage}
             read = partial(api.get, "/stations", feeder_id=feeder, site_id=site, status=status, online=online, **kind)
             if watch:
                 _watch(text, out, read, every_s, count)
@@ -105,17 +114,22 @@ def _stations(text: Text, answer: dict[str, Any]) -> tuple[list[Column], list[li
         Column(text("station.column.seen"), whole=True),
     ]
     rows = [
-        _evse_row(station, evse, answer["clock_time"]) for station in answer["stations"] for evse in station["evses"]
+        _evse_row(text, station, evse, answer["clock_time"])
+        for station in answer["stations"]
+        for evse in station["evses"] or (NO_EVSE,)
     ]
     return columns, rows
 
 
-def _evse_row(station: dict[str, Any], evse: dict[str, Any], now: str) -> list[Cell]:
+def _evse_row(text: Text, station: dict[str, Any], evse: dict[str, Any], now: str) -> list[Cell]:
     session = evse["session"] or {}
+    state = units.state(evse["status"] if station["online"] else "Offline")
+    if station["stage"] != Stage.COMMISSIONED:
+        state.append(f" ({_stage(text, station)})", "#d98c00")
     return [
         station["station_id"],
-        str(evse["evse_id"]),
-        units.state(evse["status"] if station["online"] else "Offline"),
+        str(evse["evse_id"] or units.NOTHING),
+        state,
         units.kilo(evse["power_w"]),
         units.kilo(session.get("energy_wh")),
         units.percent(session.get("soc_percent")),
@@ -126,6 +140,10 @@ def _evse_row(station: dict[str, Any], evse: dict[str, Any], now: str) -> list[C
     ]
 
 
+def _stage(text: Text, station: dict[str, Any]) -> str:
+    return text(f"station.stage.{station['stage']}")
+
+
 def _add_show(app: typer.Typer, text: Text) -> None:
     @app.command("show", help=text("station.show.help"), epilog=example(text, "csms station show CP-7"))
     def show(
@@ -134,21 +152,29 @@ def _add_show(app: typer.Typer, text: Text) -> None:
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
-            station = api.get(f"/stations/{path_segment(station_id)}")
+            path = f"/stations/{path_segment(station_id)}"
+            station, diagnosis = api.get(path), api.get(f"{path}/diagnosis")
             if as_json:
-                out.document(station)
+                out.document(station | {"findings": diagnosis["findings"]})
             else:
                 _show(text, out, station)
+                doctor.show_findings(text, out, diagnosis["findings"])
 
 
 def _show(text: Text, out: Output, station: dict[str, Any]) -> None:
     known = text("console.yes") if station["registered"] else text("station.stranger")
+    meter = f"{station['meter_type']} {station['meter_serial']}".strip()
     out.record(
         {
             text("station.column.station"): Styled(station["station_id"], "bold"),
             text("station.column.state"): units.state("Online" if station["online"] else "Offline"),
-            text("station.registered"): known,
-            text("station.column.model"): f"{station['vendor']} {station['model']} {station['firmware']}".strip(),
+            text("station.registered"): f"{known}, {_stage(text, station)}",
+            text("station.column.model"): f"{station['vendor']} {station['model']}".strip() or units.NOTHING,
+            text("station.serial"): station["serial"] or units.NOTHING,
+            text("station.firmware_version"): station["firmware"] or units.NOTHING,
+            text("station.firmware_profile"): station["firmware_profile"] or units.NOTHING,
+            text("station.meter"): meter or units.NOTHING,
+            text("station.sim_card"): station["iccid"] or units.NOTHING,
             text("station.column.protocol"): station["protocol"] or units.NOTHING,
             text("station.column.feeder"): station["feeder_id"] or units.NOTHING,
             text("station.site"): station["site_id"] or units.NOTHING,
@@ -228,7 +254,7 @@ def _watch(text: Text, out: Output, read: Callable[[], dict[str, Any]], every_s:
         import json
 
         for _ in _looks(every_s, count):
-            typer.echo(json.dumps(read(), ensure_ascii=False))
+            typer.echo(escaped(json.dumps(read(), ensure_ascii=False)))
         return
     with Live(console=out.console, auto_refresh=False, transient=False) as live:
         for _ in _looks(every_s, count):

@@ -114,7 +114,7 @@ def _start(app: typer.Typer, text: Text) -> None:
     @app.command("start", help=text("station.start.help"), epilog=shown)
     def start(
         stations: str = stations_argument(text),
-        token: str = typer.Option(..., "--token", help=text("station.start.token")),
+        token: str = typer.Option("", "--token", help=text("station.start.token")),
         evse: int | None = typer.Option(None, "--evse", min=1, help=text("station.option.evse")),
         url: str = url_option(text),
         as_json: bool = json_option(text),
@@ -242,7 +242,7 @@ def _setting(text: Text, setting: str) -> tuple[str, str]:
 
 
 def _show_values(out: Output, station_id: str, values: dict[str, str | None]) -> None:
-    columns = [Column(station_id), Column(out.text("station.config.value"))]
+    columns = [Column(station_id), Column(out.text("station.config.value"), over=True)]
     rows = [[name, units.NOTHING if value is None else value] for name, value in sorted(values.items())]
     if rows:
         out.table(columns, rows)

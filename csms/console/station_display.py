@@ -11,7 +11,7 @@ import typer
 from csms.console import units
 from csms.console.following import follow
 from csms.console.layout import Cell, Column
-from csms.console.many import ask_all, chosen, point_in_time, report, stations_argument
+from csms.console.many import ask_all, chosen, good_too, point_in_time, report, report_faults, stations_argument
 from csms.console.station_commands import command, run
 from csms.console.work import example, group, json_option, url_option, work
 from csms.texts import Text
@@ -82,7 +82,7 @@ def _list(app: typer.Typer, text: Text) -> None:
         with work(text, url, as_json) as (api, out):
             wanted = chosen(text, api, stations)
             asked = ask_all(out, api, wanted, command("get_display_messages", {})) if ask else []
-            follow(out, api, "get_display_messages", asked, ASKED_S)
+            asked = follow(out, api, "get_display_messages", asked, ASKED_S)
             found = [
                 {"station_id": station, **row}
                 for station in wanted
@@ -92,6 +92,7 @@ def _list(app: typer.Typer, text: Text) -> None:
                 out.document({"messages": found})
             else:
                 out.table(_columns(text), [_row(row) for row in found])
+            report_faults(out, good_too(asked, "Unknown"))
 
 
 def _clear(app: typer.Typer, text: Text) -> None:

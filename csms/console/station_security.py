@@ -12,7 +12,7 @@ from rich.text import Text as Styled
 from csms.console import units
 from csms.console.client import ApiClient, Refused
 from csms.console.layout import Cell, Column
-from csms.console.many import ask_all, chosen, stations_argument, stations_option
+from csms.console.many import ask_all, chosen, good_too, report_faults, stations_argument, stations_option
 from csms.console.station_commands import command, run
 from csms.console.work import example, group, json_option, url_option, work
 from csms.model.certificates import RootUse
@@ -44,15 +44,14 @@ def _list(app: typer.Typer, text: Text) -> None:
         with work(text, url, as_json) as (api, out):
             wanted = chosen(text, api, stations or "all")
             asked = ask_all(out, api, wanted, command("get_installed_certificates", {})) if ask else []
+            asked = good_too(asked, "NotFound")
             known = api.get("/certificates", expiring_within_days=expiring)["certificates"]
             found = [row for row in known if row["station_id"] in wanted]
             if as_json:
                 out.document({"certificates": found, "not_asked": [o.station_id for o in asked if not o.ok]})
-                return
-            out.table(_columns(text), [_row(row) for row in found])
-            for outcome in asked:
-                if not outcome.ok:
-                    out.line(Styled(f"{outcome.station_id} {outcome.status} {outcome.detail}", units.BAD))
+            else:
+                out.table(_columns(text), [_row(row) for row in found])
+            report_faults(out, asked)
 
 
 def _columns(text: Text) -> list[Column]:

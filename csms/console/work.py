@@ -17,7 +17,9 @@ from rich.text import Text as Styled
 
 from csms.console.client import DEFAULT_URL, URL_VARIABLE, ApiClient, Refused, Unreachable
 from csms.console.layout import Cell, Column, table
+from csms.security.credentials import TokenFileUnusable
 from csms.texts import Text
+from csms.texts.visible import escaped, visible_lines
 
 FAILED, USAGE, PARTLY, UNREACHABLE = 1, 2, 3, 4
 WIDTH_WITHOUT_TERMINAL = 100
@@ -57,10 +59,14 @@ class Output:
 
     def document(self, document: Any) -> None:
         """The answer as JSON."""
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        typer.echo(escaped(json.dumps(document, indent=2, ensure_ascii=False)))
 
     def line(self, words: str | Styled) -> None:
         """One line for people."""
+        if isinstance(words, Styled):
+            words.plain = visible_lines(words.plain)
+        else:
+            words = visible_lines(words)
         self.console.print(words, soft_wrap=True, highlight=False, markup=False)
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
@@ -99,14 +105,17 @@ def work(text: Text, url: str, as_json: bool) -> Iterator[tuple[ApiClient, Outpu
     except Unreachable as fault:
         words = text("console.unreachable", url=fault.url, reason=fault.reason)
         fail(out, words, UNREACHABLE, {"code": "unreachable", "detail": str(fault)})
+    except TokenFileUnusable as fault:
+        fail(out, text("access.token_file", reason=str(fault)), FAILED, {"code": "token_file", "detail": str(fault)})
     except Refused as fault:
-        fail(out, text("console.refused", reason=str(fault)), FAILED, fault.document)
+        key = {401: "access.unauthenticated", 403: "access.not_authorised"}.get(fault.status, "console.refused")
+        fail(out, text(key, reason=str(fault)), FAILED, fault.document)
 
 
 def fail(out: Output, words: str, exit_code: int, document: Mapping[str, Any] | None = None) -> NoReturn:
     """Say what went wrong on the error stream (as JSON with `--json`) and leave with `exit_code`."""
     if out.as_json:
-        typer.echo(json.dumps(document or {"code": "failed", "detail": words}, ensure_ascii=False), err=True)
+        typer.echo(escaped(json.dumps(document or {"code": "failed", "detail": words}, ensure_ascii=False)), err=True)
     else:
-        Console(stderr=True).print(Styled(words, "#d33f3f"), soft_wrap=True, highlight=False)
+        Console(stderr=True).print(Styled(visible_lines(words), "#d33f3f"), soft_wrap=True, highlight=False)
     raise typer.Exit(exit_code)

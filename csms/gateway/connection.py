@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -199,6 +199,10 @@ class Connection:
         finally:
             self._waiting -= 1
         return self._codec.decode_results(command, calls, answers)
+
+    def written(self, command: Command) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """See `Link.written`."""
+        return self._codec.encode_command(command)
 
     @property
     def busy(self) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Sequence
-
-from websockets.server import ServerProtocol
-from websockets.typing import Subprotocol
+from collections.abc import Callable
+from typing import Any
 
 from csms.gateway.socket import Doorman, Limits
 from csms.gateway.wire import Wire
@@ -33,11 +33,10 @@ class Listener:
         self.doorman, self.limits, self.count = doorman, limits, count
         self.loop = asyncio.get_running_loop()
         self.time_s = self.loop.time
-        self.select = _selector(doorman)
         self._wires: set[Wire] = set()
         self._asking: deque[Wire] = deque()
         self._empty = asyncio.Event()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self.port = 0
 
     def __len__(self) -> int:
@@ -46,27 +45,39 @@ class Listener:
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None) -> int:
         """Listen; returns the port. Raises OSError when it is taken."""
+        self._servers = [await self._listen(tls, host=host, port=port)]
+        self.port = int(self._servers[0].sockets[0].getsockname()[1])
+        return self.port
+
+    async def _listen(self, tls: ssl.SSLContext | None, **where: Any) -> asyncio.Server:
         times = (self.limits.handshake_s, self.limits.close_s) if tls else (None, None)
-        self._server = await self.loop.create_server(
+        return await self.loop.create_server(
             lambda: Wire(self),
-            host,
-            port,
+            **where,
             backlog=BACKLOG,
             ssl=tls,
             ssl_handshake_timeout=times[0],
             ssl_shutdown_timeout=times[1],
         )
-        self.port = int(self._server.sockets[0].getsockname()[1])
-        return self.port
+
+    async def change_tls(self, tls: ssl.SSLContext) -> None:
+        """From now on whoever comes is met with `tls`, on the same sockets, so that nobody is turned away meanwhile;
+        those who are there stay as they are.
+        """
+        old = self._servers
+        sockets = [socket.socket(fileno=os.dup(one.fileno())) for server in old for one in server.sockets]
+        self._servers = [await self._listen(tls, sock=one) for one in sockets]
+        for server in old:
+            server.close()
 
     def refuse(self) -> None:
         """Accept nobody any more; those who are there stay."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
 
     async def stop(self, code: int, reason: str) -> None:
         """Accept nobody any more, close every link and wait until the last one is gone."""
-        if self._server is None:
+        if not self._servers:
             return
         self.refuse()
         for wire in list(self._wires):
@@ -74,8 +85,9 @@ class Listener:
         while self._wires:
             self._empty.clear()
             await self._empty.wait()
-        await self._server.wait_closed()
-        self._server = None
+        for server in self._servers:
+            await server.wait_closed()
+        self._servers = []
 
     def came(self, wire: Wire) -> None:
         """A link is up."""
@@ -112,13 +124,3 @@ class Listener:
         except Exception:
             log.exception("handshake_failed", extra={"peer": wire.peer})
             wire.abort()
-
-
-def _selector(doorman: Doorman) -> Callable[[ServerProtocol, Sequence[Subprotocol]], Subprotocol | None]:
-    """A plain function, because the library binds it to each of its own objects."""
-
-    def select(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-        chosen = doorman.select(offered)
-        return Subprotocol(chosen) if chosen is not None else None
-
-    return select

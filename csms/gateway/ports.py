@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
+from csms.model.authentication import Attempt, Decided
 from csms.model.errors import CsmsError
 from csms.model.inbound import Inbound, Reply
+from csms.model.station import Protocol as Version
 from csms.station.ports import Link
 
 Note = Callable[[str, int, str, str | bytes, float], None]
@@ -21,8 +23,12 @@ def forget(station_id: str, kind: int, action: str, text: str | bytes, at_s: flo
 class StationPort(Protocol):
     """Takes messages of stations; knows who may connect."""
 
-    def admit(self, station_id: str) -> bool:
-        """Whether this station may connect."""
+    def admit(self, attempt: Attempt, decided: Decided) -> None:
+        """Whether a station is let in; `decided` is called at once, or later."""
+        ...
+
+    def version(self, station_id: str) -> Version | None:
+        """The version that has to be spoken with it (a station that offers none speaks it too); None: any."""
         ...
 
     async def connected(self, station_id: str, link: Link) -> None:

@@ -7,8 +7,8 @@ calls from the event loop, so that an idle connection needs no task and no queue
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import NamedTuple, Protocol
@@ -23,6 +23,7 @@ class Phase(Enum):
 
     ASKING = auto()
     WAITING = auto()
+    JUDGED = auto()
     OPEN = auto()
     CLOSING = auto()
     ENDING = auto()
@@ -105,20 +106,25 @@ class Refusal:
 
     status: HTTPStatus
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Judged = Callable[[Refusal | None], None]
+"""Hears once what becomes of a handshake; None admits it."""
 
 
 class Doorman(Protocol):
     """Who decides about handshakes. No call may wait."""
 
-    def judge(self, request: Request, peer: str) -> Refusal | None:
-        """None admits the request."""
+    def judge(self, request: Request, socket: Socket, judged: Judged) -> None:
+        """Call `judged` at once, or later where something has to be found out first."""
         ...
 
     def broken(self, peer: str, path: str, fault: str) -> None:
         """A handshake was none; `path` as far as it could be read."""
         ...
 
-    def select(self, offered: Sequence[str]) -> str | None:
+    def select(self, offered: Sequence[str], path: str) -> str | None:
         """The subprotocol of those offered; None completes the handshake without one."""
         ...
 
@@ -131,12 +137,14 @@ class Doorman(Protocol):
 class Limits:
     """Seconds are those of the wall. A silent peer is given up `ping_interval_s + ping_timeout_s` after its last byte.
 
-    `stall_s`: how long a peer may not read what we send; `buffered_bytes_max`: how much may wait for it meanwhile.
+    `judge_s`: how long finding out may take whether a handshake is admitted. `stall_s`: how long a peer may not read
+    what we send; `buffered_bytes_max`: how much may wait for it meanwhile.
     """
 
     ping_interval_s: float = 60.0
     ping_timeout_s: float = 60.0
     handshake_s: float = 10.0
+    judge_s: float = 30.0
     close_s: float = 5.0
     stall_s: float = 60.0
     message_bytes_max: int = FRAME_BYTES_MAX

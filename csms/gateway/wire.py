@@ -11,6 +11,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from websockets.exceptions import ConnectionClosedOK
@@ -18,9 +19,10 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
 
 from csms.gateway.framing import HEADER_BYTES_MIN, PING, PONG_HEAD, TEXT_HEAD, apply_mask, bounds, is_utf8, text_frame
-from csms.gateway.socket import Ending, Owner, Phase
+from csms.gateway.socket import Ending, Owner, Phase, Refusal
 from csms.model.errors import ConnectionLost
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ INTERNAL_ERROR = 1011
 
 
 OPEN, CLOSING = Phase.OPEN, Phase.CLOSING
+SHAKING = (Phase.ASKING, Phase.WAITING, Phase.JUDGED)
 
 
 class Wire(asyncio.Protocol):
@@ -121,7 +124,7 @@ class Wire(asyncio.Protocol):
 
     def close(self, code: int, reason: str) -> None:
         """See `Socket.close`; a link without a finished handshake is cut."""
-        if self._phase in (Phase.ASKING, Phase.WAITING):
+        if self._phase in SHAKING:
             self.abort()
         if self._phase is not OPEN:
             return
@@ -157,7 +160,7 @@ class Wire(asyncio.Protocol):
         self._heard_at_s = self._house.time_s()
         if self._phase is OPEN or self._phase is CLOSING:
             self._guarded_feed(data)
-        elif self._phase in (Phase.ASKING, Phase.WAITING):
+        elif self._phase in SHAKING:
             self._collect(data)
 
     def eof_received(self) -> bool:
@@ -185,7 +188,7 @@ class Wire(asyncio.Protocol):
         before, self._phase = self._phase, Phase.GONE
         self._disarm()
         self.resume_writing()
-        if before in (Phase.ASKING, Phase.WAITING):
+        if before in SHAKING:
             self._house.broken(self, "the peer left in the handshake")
         owner, self._owner = self._owner, None
         ending = self._ending()
@@ -208,7 +211,8 @@ class Wire(asyncio.Protocol):
     def _collect(self, data: bytes) -> None:
         """Wait for the whole head of the request; then the house decides when it is looked at."""
         self._rest = bytearray(data) if self._rest is None else self._rest + data
-        if len(self._rest) > HEAD_BYTES_MAX or not self._rest[:1].isupper():
+        no_request = self._phase is not Phase.JUDGED and not self._rest[:1].isupper()
+        if len(self._rest) > HEAD_BYTES_MAX or no_request:
             self._break("no HTTP request")
         elif self._phase is Phase.ASKING and HEAD_END in self._rest:
             self._phase = Phase.WAITING
@@ -228,19 +232,40 @@ class Wire(asyncio.Protocol):
         if self._phase is not Phase.WAITING or self._rest is None:
             return
         head, end, rest = bytes(self._rest).partition(HEAD_END)
-        self._rest = None
-        protocol = ServerProtocol(select_subprotocol=self._house.select, logger=library_log)
+        self._rest = bytearray(rest) if rest else None
+        protocol = ServerProtocol(logger=library_log)
         protocol.receive_data(head + end)
         events = protocol.events_received()
         if events and isinstance(events[0], Request):
-            self._answer(protocol, events[0], rest)
+            self._ask_doorman(protocol, events[0])
         else:
             self._house.broken(self, str(protocol.handshake_exc))
             self._flush(protocol)
 
-    def _answer(self, protocol: ServerProtocol, request: Request, rest: bytes) -> None:
-        refusal = self._house.doorman.judge(request, self.peer)
+    def _ask_doorman(self, protocol: ServerProtocol, request: Request) -> None:
+        self._phase = Phase.JUDGED
+        doorman = self._house.doorman
+        protocol.select_subprotocol = lambda subprotocols: _chosen(  # type: ignore[method-assign]
+            doorman.select(subprotocols, request.path)
+        )
+        doorman.judge(request, self, partial(self._judged, protocol, request))
+        if self._phase is Phase.JUDGED:
+            self._arm(self._house.limits.judge_s, self._too_late)
+
+    def _judged(self, protocol: ServerProtocol, request: Request, refusal: Refusal | None) -> None:
+        """Nobody hears it if the peer is gone, or too much time has passed."""
+        if self._phase is not Phase.JUDGED:
+            return
+        try:
+            self._answer(protocol, request, refusal)
+        except Exception:
+            log.exception("handshake_failed", extra={"peer": self.peer})
+            self.abort()
+
+    def _answer(self, protocol: ServerProtocol, request: Request, refusal: Refusal | None) -> None:
         response = protocol.reject(refusal.status, refusal.text) if refusal else protocol.accept(request)
+        if refusal is not None:
+            response.headers.update(refusal.headers)
         protocol.send_response(response)
         if protocol.handshake_exc is not None:
             self._house.broken(self, str(protocol.handshake_exc), request.path)
@@ -250,13 +275,15 @@ class Wire(asyncio.Protocol):
             self.subprotocol = protocol.subprotocol
         self._flush(protocol)
         if opened:
-            self._open(request, rest)
+            self._open(request)
 
-    def _open(self, request: Request, rest: bytes) -> None:
+    def _open(self, request: Request) -> None:
+        """What came behind the request is the beginning of what the station says."""
+        rest, self._rest = self._rest, None
         self._arm(self._house.limits.ping_interval_s, self._watch)
         self._owner = self._house.doorman.opened(self, request)
         if rest:
-            self._guarded_feed(rest)
+            self._guarded_feed(bytes(rest))
 
     def _guarded_feed(self, data: bytes) -> None:
         """A fault of ours ends this connection alone."""
@@ -400,3 +427,7 @@ class Wire(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _chosen(name: str | None) -> Subprotocol | None:
+    return Subprotocol(name) if name is not None else None

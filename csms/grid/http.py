@@ -4,51 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import Query, Request
 from fastapi.responses import JSONResponse
 
-from csms.grid.decide import Decision
+from csms.access.needs import Audited, feeder_operators, feeder_viewers
+from csms.access.routing import Router, caller_of
+from csms.grid.decide import Decision, refused
 from csms.grid.service import LimitService
 from csms.grid.statement import BODY_BYTES_MAX
+from csms.model.access import Role
 from csms.model.errors import StoreUnavailable
 from csms.model.limit import Limit
 
-SOURCE = "http"
-"""Identity of whoever calls, until callers authenticate."""
 PREFIX = "/api/v1/feeders/{feeder_id}"
 
 FeederState = Callable[[str], Mapping[str, Any]]
 """What charging knows of a feeder (planned, metered, upper bound), as plain values."""
 
-_STATUS = {"stale_version": 409, "unknown_feeder": 404, "unknown_limit": 404}
+_STATUS = {"stale_version": 409, "unknown_feeder": 404, "unknown_limit": 404, "not_authorised": 403}
+
+looking = feeder_viewers.but(feeder="feeder_id")
+limiting = feeder_operators.but(feeder="feeder_id", audited=Audited.OWED)
+"""A limit is held also while the audit log cannot be written: what was decided is stored beside the limit itself."""
+cancelling = feeder_operators.but(feeder="feeder_id")
+"""Cancelling lets the load rise again: first the record, then the deed."""
+
+Source = Annotated[str, Query(max_length=80)]
 
 
-def router(service: LimitService, state: FeederState | None = None) -> APIRouter:
+def router(service: LimitService, state: FeederState | None = None) -> Router:
     """The routes over `service`; `state` adds figures of charging to a feeder's state."""
-    routes = APIRouter(prefix=PREFIX, tags=["limits"])
+    routes = Router(prefix=PREFIX, tags=["limits"])
 
     @routes.put("/limits/{limit_id}", summary="Set a limit", status_code=202, openapi_extra=_BODY)
+    @limiting
     async def put_limit(feeder_id: str, limit_id: str, request: Request) -> JSONResponse:
-        """Cap a feeder. 202 means durable; the same id and version again gets the same answer."""
+        """Cap a feeder. 202 means durable; the same id and version again gets the same answer. Each grid operator has
+        limits of its own, technicians and administrators share those of the house; the lowest counts.
+        """
         raw = await _body(request)
         if raw is None:
             return problem(413, "body_too_large", f"a request body has at most {BODY_BYTES_MAX} bytes")
         try:
-            return _answer(service, await service.submit(raw, SOURCE, feeder_id, limit_id))
+            return _answer(service, await service.submit(raw, caller_of(request).source, feeder_id, limit_id))
         except StoreUnavailable:
             return problem(503, StoreUnavailable.code, "not stored and not in force; try again")
 
     @routes.delete("/limits/{limit_id}", summary="Cancel a limit", status_code=202)
-    async def delete_limit(feeder_id: str, limit_id: str) -> JSONResponse:
-        """The next lowest limit counts again, the contractual cap at the latest."""
+    @cancelling
+    async def delete_limit(feeder_id: str, limit_id: str, request: Request, source: Source = "") -> JSONResponse:
+        """The next lowest limit counts again, the contractual cap at the latest. `source`: of somebody else, which an
+        administrator may.
+        """
+        caller = caller_of(request)
+        if source not in ("", caller.source) and caller.role is not Role.ADMINISTRATOR:
+            return _answer(service, refused("not_authorised", "limits of others are cancelled by an administrator"))
         try:
-            return _answer(service, await service.cancel(SOURCE, feeder_id, limit_id))
+            return _answer(service, await service.cancel(source or caller.source, feeder_id, limit_id))
         except StoreUnavailable:
             return problem(503, StoreUnavailable.code, "not stored, the limit stays in force; try again")
 
     @routes.get("/limits", summary="List limits")
+    @looking
     async def list_limits(feeder_id: str) -> JSONResponse:
         """Limits in force or to come."""
         if feeder_id not in service.feeders:
@@ -57,6 +76,7 @@ def router(service: LimitService, state: FeederState | None = None) -> APIRouter
         return JSONResponse({"clock_time": service.now().isoformat(), "limits": limits})
 
     @routes.get("/state", summary="Show a feeder's cap")
+    @looking
     async def show_state(feeder_id: str) -> JSONResponse:
         """The cap in force, where it comes from, and what charging makes of it."""
         if feeder_id not in service.feeders:

@@ -9,8 +9,14 @@ from csms.model.command import Command
 NO_AUTHORIZATION = "NoAuthorization"
 """The type of what a start button sends (C02)."""
 
+CENTRAL = "Central"
+"""The type of what a central system makes up."""
+
+MADE_UP = "csms-"
+"""Begins the tokens that are made up for remote starts."""
+
 TOKEN_TYPES = (
-    "Central",
+    CENTRAL,
     "eMAID",
     "ISO14443",
     "ISO15693",

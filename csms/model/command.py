@@ -31,13 +31,13 @@ class Command(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RemoteStart(Command, frozen=True):
-    """Start a session; `evse_id` None lets the station choose. `id_token` <= 18 characters (field rule SR-04).
+    """Start a session; `evse_id` None lets the station choose. Without an `id_token` one is made up for it.
 
     `token_type` is an IdTokenEnumType of 2.0.1; Central stands for a token that the central system made up.
     `remote_start_id` 0: a new one, under which the start can be followed. A TxProfile names no transaction yet.
     """
 
-    id_token: Token
+    id_token: Annotated[str, Meta(max_length=36)] = ""
     evse_id: EvseNumber | None = None
     remote_start_id: Whole = 0
     profile: ChargingProfile | None = None

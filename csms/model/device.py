@@ -23,7 +23,10 @@ ATTRIBUTES = (ACTUAL, "Target", "MinSet", "MaxSet")
 SECRET = "(secret)"
 """Stands for a value that is never kept."""
 
-_SECRET_WORDS = ("password", "authorizationkey", "passphrase", "secret", "privatekey", "simpin", "vpnkey", "wifikey")
+_SECRET_WORDS = (
+    *("password", "authorizationkey", "passphrase", "secret", "privatekey", "simpin", "vpnkey", "wifikey"),
+    *("passwd", "passcode", "psk", "pwd", "sharedkey", "apikey", "accesstoken", "credential"),
+)
 _MEANINGFUL = re.compile(r"[%/@.#]")
 
 

@@ -79,6 +79,10 @@ class CallRefused(CsmsError):
         self.error_code = error_code
 
 
+class AnswerUnusual(CallTimeout):
+    """The station did not answer, as its firmware profile says of it; it may well have acted."""
+
+
 class ConnectionLost(CsmsError):
     """The connection closed before the station answered; whether it acted is unknown."""
 
@@ -95,6 +99,12 @@ class NotInThisVersion(CsmsError):
     """The station's OCPP version has no such command."""
 
     code = "not_in_this_version"
+
+
+class NotForThisStation(CsmsError):
+    """The firmware profile says that this does nothing or harm there; only a raw call is sent all the same."""
+
+    code = "not_for_this_station"
 
 
 class TokenRefused(CsmsError):

@@ -65,6 +65,13 @@ class OutsideLimitChanged(Struct, frozen=True):
     at: datetime
 
 
+class LimitsTouched(Struct, frozen=True):
+    """A person changed charging profiles of a station, or what stands for one: what it was told before may be gone."""
+
+    station_id: str
+    at: datetime
+
+
 class SessionNeedsChanged(Struct, frozen=True):
     """The driver or the car said (or changed) how much energy is wanted and when the car leaves."""
 
@@ -115,6 +122,7 @@ Event = (
     | SessionClosed
     | SessionNeedsChanged
     | OutsideLimitChanged
+    | LimitsTouched
     | PriorityChargingChanged
     | Metered
     | LimitChanged

@@ -55,10 +55,11 @@ class SendCertificate(Command, frozen=True):
 class SetPassword(Command, frozen=True):
     """Give the station another password for HTTP Basic (A01). Without one it gets a random one that nobody is told.
 
-    1.6 stations take at most 20 characters.
+    1.6 stations take at most 20 characters, or a key of 16 to 20 bytes in hexadecimal digits; 2.0.1 stations 40, newer
+    ones up to 64.
     """
 
-    password: Annotated[str, Meta(max_length=40, pattern=rf"^{END}|^[A-Za-z0-9*\-_=:+|@.]{{16,40}}{END}")] = ""
+    password: Annotated[str, Meta(max_length=64, pattern=rf"^{END}|^[A-Za-z0-9*\-_=:+|@.]{{16,64}}{END}")] = ""
 
     def __repr__(self) -> str:
         """Without the password: this may stand in a log (A01.FR.09)."""

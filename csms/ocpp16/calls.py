@@ -24,6 +24,9 @@ from csms.wire.reading import name, number, optional_name, optional_number, text
 from csms.wire.times import parse_time
 from csms.wire.translator import Payload
 
+TRANSACTION_ID_LENGTH_MAX = 36
+"""Of an id that came as a text, as long as those of 2.0.1."""
+
 
 def _boot(payload: Payload, received_at: datetime, zone: tzinfo) -> Boot:
     return Boot(
@@ -71,13 +74,13 @@ def _start(payload: Payload, received_at: datetime, zone: tzinfo) -> SessionStar
         id_token=text(payload, "idTag"),
         register_wh=parse_number(payload.get("meterStart")) or 0.0,
         time=parse_time(payload.get("timestamp"), zone),
-        reservation_id=optional_number(payload, "reservationId"),
+        reservation_id=optional_number(payload, "reservationId") or None,  # some write 0 for none
     )
 
 
 def _stop(payload: Payload, received_at: datetime, zone: tzinfo) -> SessionStopped:
     """Without a reason it was stopped locally (section 6.49); an unknown one becomes Other."""
-    reason = payload.get("reason", StopReason.LOCAL)
+    reason = payload.get("reason") or StopReason.LOCAL
     return SessionStopped(
         transaction_id=_transaction_id(payload),
         register_wh=parse_number(payload.get("meterStop")) or 0.0,
@@ -104,8 +107,10 @@ def _data_transfer(payload: Payload, received_at: datetime, zone: tzinfo) -> Dat
 
 
 def _transaction_id(payload: Payload) -> str:
-    """The station's number as text, whatever its size (RB-52); empty when absent."""
+    """The station's number as text, whatever its size (RB-52), also where it is one already; empty when absent."""
     value = payload.get("transactionId")
+    if isinstance(value, str):
+        return text(payload, "transactionId").strip()[:TRANSACTION_ID_LENGTH_MAX]
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else ""
 
 

@@ -124,7 +124,8 @@ def _trigger(command: Trigger) -> Calls:
         return [("TriggerMessage", {"requestedMessage": message, **connector})]
     if message in _EXTENDED_TRIGGERS:
         return [("ExtendedTriggerMessage", {"requestedMessage": _EXTENDED_TRIGGERS[message], **connector})]
-    raise NotInThisVersion(f"OCPP 1.6 stations cannot be asked for {message}")
+    known = ", ".join(sorted({*_TRIGGERS, *_EXTENDED_TRIGGERS.values()}))
+    raise NotInThisVersion(f"OCPP 1.6 stations cannot be asked for {message}, only for {known}")
 
 
 def _transaction_id(text: str) -> int:

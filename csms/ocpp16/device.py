@@ -64,10 +64,17 @@ def _configuration(asked: Sequence[str], answers: Sequence[Payload]) -> CommandR
 def _answers(by_name: Mapping[str, str], entries: Iterable[Mapping[str, Any]]) -> Iterable[VariableAnswer]:
     for entry in entries:
         key = text(entry, "key")
-        value = text(entry, "value") if isinstance(entry.get("value"), str) else None
+        value = _value(entry.get("value"))
         mutability = "ReadOnly" if entry.get("readonly") is True else "ReadWrite"
         if key:
             yield VariableAnswer(by_name.get(folded(key), key), _name(key), "Accepted", value, mutability)
+
+
+def _value(told: object) -> str | None:
+    """Values are texts; numbers and booleans are read as what they would be written as."""
+    if isinstance(told, bool):
+        return str(told).lower()
+    return str(told).replace("\0", "") if isinstance(told, str | int | float) else None
 
 
 def _name(key: str) -> VariableName:

@@ -13,6 +13,7 @@ from csms.model.security import (
     SignCertificateReply,
     SigningUse,
 )
+from csms.security.basic import canonical
 from csms.wire.block import Block, Calls
 from csms.wire.reading import text
 from csms.wire.times import parse_time
@@ -42,7 +43,7 @@ def _send(command: SendCertificate) -> Calls:
 
 def _password(command: SetPassword) -> Calls:
     """Written as hexadecimal digits; the station sends its bytes (A01)."""
-    key = command.password.encode()
+    key = canonical(command.password.encode())
     if len(key) > KEY_BYTES_MAX:
         raise NotInThisVersion(f"passwords of OCPP 1.6 stations have at most {KEY_BYTES_MAX} characters")
     return [("ChangeConfiguration", {"key": "AuthorizationKey", "value": key.hex()})]

@@ -80,7 +80,7 @@ def _transaction_event(payload: Payload, received_at: datetime, zone: tzinfo) ->
         offline=payload.get("offline") is True,
         samples=read_samples(payload, "meterValue", received_at, zone),
         signed=read_signed(payload, "meterValue", received_at, zone),
-        reservation_id=optional_number(payload, "reservationId"),
+        reservation_id=optional_number(payload, "reservationId") or None,  # some write 0 for none
         charging_s=optional_number(transaction, "timeSpentCharging"),
         cable_max_a=optional_number(payload, "cableMaxCurrent"),
         phases_used=optional_number(payload, "numberOfPhasesUsed"),

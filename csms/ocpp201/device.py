@@ -43,7 +43,7 @@ def _variables(entries: Iterable[Mapping[str, Any]]) -> Iterable[Variable]:
     for entry in entries:
         characteristics = _characteristics(section(entry, "variableCharacteristics"))
         for attribute in items(entry, "variableAttribute"):
-            name = variables.read(entry, attribute.get("type", ACTUAL))
+            name = variables.read(entry, attribute.get("type") or ACTUAL)
             value = text(attribute, "value") if isinstance(attribute.get("value"), str) else None
             if name.component and name.variable:
                 yield Variable(name, value, text(attribute, "mutability"), characteristics)
@@ -69,7 +69,9 @@ def _set(command: SetVariables) -> Calls:
 
 def _get(command: GetVariables) -> Calls:
     if not command.names:
-        raise NotInThisVersion("OCPP 2.0.1 stations are asked for named variables; get_base_report asks for all")
+        raise NotInThisVersion(
+            "OCPP 2.0.1 stations are asked for named ones; get_base_report (csms station report --ask) asks for all"
+        )
     return [("GetVariables", {"getVariableData": [variables.parse(name) for name in command.names]})]
 
 
@@ -95,7 +97,7 @@ def _answers(asked: Iterable[str], entries: Iterable[Mapping[str, Any]]) -> tupl
     by_name = {folded(str(_canonical(name))): name for name in asked}
     found = []
     for entry in entries:
-        name, status = variables.read(entry, entry.get("attributeType", ACTUAL)), text(entry, "attributeStatus")
+        name, status = variables.read(entry, entry.get("attributeType") or ACTUAL), text(entry, "attributeStatus")
         told = entry.get("attributeValue")
         value = text(entry, "attributeValue") if isinstance(told, str) and status == "Accepted" else None
         found.append(VariableAnswer(by_name.get(folded(str(name)), str(name)), name, status, value))
@@ -105,7 +107,7 @@ def _answers(asked: Iterable[str], entries: Iterable[Mapping[str, Any]]) -> tupl
 def _canonical(name: str) -> VariableName:
     """The name without anything that only looks different, such as `#Actual`."""
     parsed = variables.parse(name)
-    return variables.read(parsed, parsed.get("attributeType", ACTUAL))
+    return variables.read(parsed, parsed.get("attributeType") or ACTUAL)
 
 
 def _with_value(record: VariableAnswer, value: str | None) -> VariableAnswer:

@@ -58,7 +58,7 @@ def _transaction_event(payload: Any, received_at: datetime, zone: tzinfo) -> Tra
         remote_start_id=transaction.remoteStartId,
         offline=payload.offline is True,
         samples=samples,
-        reservation_id=payload.reservationId,
+        reservation_id=payload.reservationId or None,
         charging_s=transaction.timeSpentCharging,
         cable_max_a=payload.cableMaxCurrent,
         phases_used=payload.numberOfPhasesUsed,

@@ -1,12 +1,14 @@
 """The certificate authority of a house that has no other: made on first use, keys readable by the server alone.
 
-Stations' certificates and those for ISO 15118 have an authority each, so that neither can stand in for the other.
+Stations' certificates, those for ISO 15118 and the server's own have an authority each, so that none can stand in for
+another.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -22,11 +24,13 @@ from csms.model.security import SigningUse
 from csms.security.requests import SigningRequest
 
 ROOT_DAYS = 3650
-STATION_DAYS = 365
+LEAF_DAYS = 365
 EARLY = timedelta(hours=1)
 """Certificates are valid from a little earlier on: a station's clock may be behind (A02.FR.06, errata 2025-09)."""
 
+_NO_SIGNING = {"key_cert_sign": False, "crl_sign": False}
 _NO_USAGE = {
+    "digital_signature": False,
     "content_commitment": False,
     "key_encipherment": False,
     "data_encipherment": False,
@@ -58,6 +62,24 @@ class LocalAuthority:
     async def root_pem(self, use: SigningUse) -> str:
         """The root that stations and the server trust for this use."""
         return _pem((await self._root(use)).certificate)
+
+    def server_certificate(
+        self, key: CertificatePublicKeyTypes, subject: x509.Name, names: Sequence[x509.GeneralName]
+    ) -> x509.Certificate:
+        """A certificate of this server; not for the event loop. Raises OSError, ValueError."""
+        root = self._open("server")
+        usage = x509.KeyUsage(**_NO_USAGE | {"digital_signature": True, "key_encipherment": True}, **_NO_SIGNING)
+        return (
+            self._issued(key, root, subject, usage)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .sign(root.key, hashes.SHA256())
+        )
+
+    def root_file(self, name: str) -> Path:
+        """The root certificate for server, station or v2g; not for the event loop. Raises OSError, ValueError."""
+        self._open(name)
+        return self._folder / f"{name}-ca.pem"
 
     async def _root(self, use: SigningUse) -> _Root:
         name = "v2g" if use in (SigningUse.V2G, SigningUse.V2G_20) else "station"
@@ -96,7 +118,7 @@ class LocalAuthority:
                 x509.NameAttribute(NameOID.ORGANIZATION_NAME, self._organization),
             ]
         )
-        usage = x509.KeyUsage(digital_signature=False, key_cert_sign=True, crl_sign=True, **_NO_USAGE)
+        usage = x509.KeyUsage(key_cert_sign=True, crl_sign=True, **_NO_USAGE)
         return (
             self._builder(key.public_key(), ROOT_DAYS)
             .subject_name(subject)
@@ -109,20 +131,24 @@ class LocalAuthority:
 
     def _signed(self, request: SigningRequest, root: _Root) -> x509.Certificate:
         """Subject and key are the request's; everything else is ours (A00.FR.508 to 512)."""
-        usage = x509.KeyUsage(digital_signature=True, key_cert_sign=False, crl_sign=False, **_NO_USAGE)
+        usage = x509.KeyUsage(**_NO_USAGE | {"digital_signature": True}, **_NO_SIGNING)
         purposes = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
-        key = request.csr.public_key()
+        issued = self._issued(request.csr.public_key(), root, request.csr.subject, usage)
+        return issued.add_extension(purposes, critical=False).sign(root.key, hashes.SHA256())
+
+    def _issued(
+        self, key: CertificatePublicKeyTypes, root: _Root, subject: x509.Name, usage: x509.KeyUsage
+    ) -> x509.CertificateBuilder:
+        """What all certificates that are no roots have."""
         issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key())
         return (
-            self._builder(key, STATION_DAYS)
-            .subject_name(request.csr.subject)
+            self._builder(key, LEAF_DAYS)
+            .subject_name(subject)
             .issuer_name(root.certificate.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(usage, critical=True)
-            .add_extension(purposes, critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(issuer_key, critical=False)
-            .sign(root.key, hashes.SHA256())
         )
 
     def _builder(self, key: CertificatePublicKeyTypes, days: int) -> x509.CertificateBuilder:

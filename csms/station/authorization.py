@@ -65,10 +65,11 @@ async def judge(
 ) -> AuthorizeReply:
     """The listed state of a token at a station and EVSE; unlisted ones by the house rule.
 
-    Start buttons without a token are let through (C02.FR.02). Only who is `starting` a session can be one too many, or
-    hold a master pass (C16.FR.03).
+    Start buttons without a token are let through (C02.FR.02), and so is a 1.6 station that names none; a card without a
+    number is one that is not listed. Only who is `starting` a session can be one too many, or hold a master pass
+    (C16.FR.03).
     """
-    if not id_token or token_type == NO_AUTHORIZATION:
+    if token_type == NO_AUTHORIZATION or not (id_token or token_type):
         return AuthorizeReply(AuthorizationStatus.ACCEPTED)
     row = await context.tokens.find(id_token)
     if row is None or (row.token_type and token_type and row.token_type != token_type):

@@ -16,6 +16,7 @@ from csms.model.ids import ConnectorRef
 from csms.model.inbound import Acknowledged, StatusReport
 from csms.model.station import ConnectorStatus
 from csms.station import operations
+from csms.station.asking import sender
 from csms.station.context import EVSE_ID_MAX, Handlers, Performers, Send, StationContext
 from csms.station.state import EvseState, StationState
 from csms.station.work import Work
@@ -95,7 +96,9 @@ def _changed(context: StationContext, station_id: str, message: StatusReport, re
 
 
 def _apply(context: StationContext, station_id: str, message: StatusReport, received_at: datetime) -> None:
-    context.stations[station_id].manners.told_time(message.time, received_at)
+    manners = context.stations[station_id].manners
+    manners.told_time(message.time, received_at)
+    manners.states += 1
     evse = context.evse(station_id, message.evse_id)
     if evse is None:
         context.stations[station_id].status = message.status
@@ -175,7 +178,7 @@ async def reconcile(context: StationContext, now: datetime) -> None:
             continue
         command = ChangeAvailability(row.operative, row.evse_id, row.connector_id or None)
         try:
-            await _ask(context, row, command, station.link.send)
+            await _ask(context, row, command, sender(context, station, station.link))
         except (CsmsError, PeerError) as fault:
             log.info("availability_not_changed", extra={"station": row.station_id, "fault": str(fault)})
 

@@ -14,7 +14,7 @@ from datetime import datetime
 import orjson
 from msgspec import structs
 
-from csms.model.command import CommandResult, GetVariables, SetVariables
+from csms.model.command import Command, CommandResult, GetVariables, SetVariables
 from csms.model.device import (
     SECRET,
     Characteristics,
@@ -29,12 +29,15 @@ from csms.model.device import (
 )
 from csms.model.errors import CsmsError, PeerError
 from csms.model.inbound import Acknowledged
-from csms.station import lifecycle, operations, reports
+from csms.station import keys, lifecycle, operations, proving, reports
+from csms.station.asking import sender
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.splitting import joined, limits, split
+from csms.station.wishes import OCPP16, firmware_of, limit_key
 from csms.store import changes
 from csms.store.change import Change
 from csms.store.station_tables import VariableRow
+from firmware_profiles import FirmwareProfile
 
 BASE_REPORT, REPORT = "get_base_report", "get_report"
 
@@ -49,32 +52,43 @@ _SET = (*_TOLD, "reboot_required")
 SETTLE_S = 10.0
 """How long a station that booted is left alone."""
 
+SET_AGAIN_MAX = 100
+"""So many settings of a station that forgets them are looked after."""
+
 _SETTLED = ("Accepted", "RebootRequired")
 
 log = logging.getLogger(__name__)
 
 
 async def set_variables(context: StationContext, station_id: str, command: SetVariables, send: Send) -> CommandResult:
-    """Set in as many messages as the station needs; what it took is what it has (B05)."""
+    """Set in as many messages as the station needs; what it took is what it has (B05).
+
+    Raises ProofRefused for a security profile that is lower, or that the station could not come back by (A05).
+    """
+    await proving.check_values(context, station_id, command.values)
+    known = firmware_of(context.stations[station_id])
     most = await limits(context, station_id, SetVariables)
+    own = [(keys.own_name(known, name), keys.own_value(known, name, value)) for name, value in command.values.items()]
     results = []
-    for chunk in split(list(command.values.items()), most, lambda item: _size(*item)):
+    for chunk in split(own, most, lambda item: _size(*item)):
         results.append(await send(SetVariables(dict(chunk))))
         at = context.clock.now()
-        await context.store.writer.commit(list(_as_set(station_id, results[-1], at)))
-    return joined(results)
+        await context.store.writer.commit(list(_as_set(station_id, results[-1], at, known)))
+    return keys.as_asked(joined(results), list(command.values), [name for name, _ in own])
 
 
 async def get_variables(context: StationContext, station_id: str, command: GetVariables, send: Send) -> CommandResult:
     """Read in as many messages as the station needs, and keep what it tells (B06, TC_B_08)."""
+    station = context.stations[station_id]
+    own = keys.to_read(firmware_of(station), command.names, keys=station.protocol == OCPP16)
     most = await limits(context, station_id, GetVariables)
-    chunks = split(list(command.names), most, _size) or [[]]
+    chunks = split(own, most, _size) or [[]]
     results = []
     for chunk in chunks:
         results.append(await send(GetVariables(tuple(chunk))))
         at = context.clock.now()
         await context.store.writer.commit(list(_as_told(station_id, results[-1], at)))
-    return joined(results)
+    return keys.as_asked(joined(results), command.names, own)
 
 
 async def get_base_report(
@@ -82,7 +96,10 @@ async def get_base_report(
 ) -> CommandResult:
     """Ask for everything; a station that answers with it at once has no parts to follow (B07)."""
     operation = await operations.begin(context, station_id, BASE_REPORT, {"base": command.base})
-    asked = structs.replace(command, request_id=operation.id)
+    asked: Command = structs.replace(command, request_id=operation.id)
+    known, station = firmware_of(context.stations[station_id]), context.stations[station_id]
+    if station.protocol == OCPP16 and not keys.may_read_all(known):
+        asked = GetVariables(keys.to_read(known, (), keys=True))
     result = await operations.carry_out(context, operation, asked, send)
     if result.records:
         await context.store.writer.commit(list(_as_told(station_id, result, context.clock.now())))
@@ -98,9 +115,32 @@ async def learn(context: StationContext, station_id: str) -> None:
         return
     try:
         lifecycle.check_command(station, GetBaseReport())
-        await get_base_report(context, station_id, GetBaseReport(), station.link.send)
+        await get_base_report(context, station_id, GetBaseReport(), sender(context, station, station.link))
     except (CsmsError, PeerError) as fault:
         log.info("device_model_not_read", extra={"station": station_id, "fault": str(fault)})
+
+
+async def set_again(context: StationContext, station_id: str) -> None:
+    """A station that forgets its keys with a reboot has booted: what it was set to and is no more is set again.
+
+    Not the key of a limit: what is due now is told by the limit ladder.
+    """
+    rows = await context.store.reader.variables(station_id)
+    station = context.stations[station_id]
+    limit = folded(limit_key(firmware_of(station)))
+    kept = {row.name: row.value for row in rows if row.value not in (None, SECRET) and row.mutability != "ReadOnly"}
+    asked = [name for name in kept if folded(name) != limit][:SET_AGAIN_MAX]
+    await asyncio.sleep(context.clock.wall_s(SETTLE_S))
+    if station.link is None or not asked:
+        return
+    send = sender(context, station, station.link)
+    try:
+        told = (await send(GetVariables(tuple(asked)))).values
+        lost = {name: str(kept[name]) for name in asked if told.get(name) not in (None, kept[name])}
+        if lost:
+            await set_variables(context, station_id, SetVariables(lost), send)
+    except (CsmsError, PeerError) as fault:
+        log.info("keys_not_set_again", extra={"station": station_id, "fault": str(fault)})
 
 
 async def get_report(context: StationContext, station_id: str, command: GetReport, send: Send) -> CommandResult:
@@ -134,11 +174,13 @@ def restarted(station_id: str) -> Change:
     return changes.set_columns(VariableRow, waiting, reboot_required=False)
 
 
-def _as_set(station_id: str, result: CommandResult, at: datetime) -> Iterable[Change]:
+def _as_set(station_id: str, result: CommandResult, at: datetime, known: FirmwareProfile | None) -> Iterable[Change]:
+    """Some say that they must boot first and need not."""
+    at_once = known.cfg.reboot_required if known is not None else ()
     for record in _answers(result):
         if record.status in _SETTLED:
             row = _row(station_id, record.name, record.value, at)
-            row.reboot_required = record.status == "RebootRequired"
+            row.reboot_required = record.status == "RebootRequired" and record.asked not in at_once
             yield changes.put_columns(row, *_SET)
         elif record.unknown:
             yield _forgotten(station_id, record.name)

@@ -7,17 +7,20 @@ import itertools
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from weakref import WeakValueDictionary
 
+from csms.model.authentication import SecurityProfile
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, STRANGERS_MAX
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import CurrentKind, EvseRating, RegistrationStatus
+from csms.station.alarms import Alarms
 from csms.station.bus import EventBus
+from csms.station.credentials import CredentialBook
 from csms.station.files import FileDesk
 from csms.station.ports import CertificateAuthority, ContractCheck, ContractProvider, StatusSource
 from csms.station.pricing import EnergyPrice, Pricing
@@ -43,8 +46,11 @@ class StationSettings:
     time. Tokens of the group `master_pass_group` may end every session and start none (C16). `keep_local_lists`: lists
     that stations have follow the tokens by themselves. `read_device_model`: stations that are new or changed are asked
     for all that they can tell (B07.FR.14).
+    `profiles`: the security profiles that stations may come by. `expired_accepted`: stations that are let in, and held,
+    with a certificate that has ended (A00.FR.429).
     `plans`: whether somebody makes charging profiles here. `remote_wait_s`: how long a remote start or stop may take to
     come true. `price_per_kwh`: what drivers are told that a kWh costs, None for nothing.
+    `zone`: the local time of stations.
     """
 
     accept_unknown: bool = False
@@ -61,9 +67,12 @@ class StationSettings:
     default_feeder: str = ""
     default_site: str = ""
     default_rating: EvseRating = THREE_PHASE_32_A
+    profiles: frozenset[SecurityProfile] = frozenset(SecurityProfile)
+    expired_accepted: frozenset[str] = frozenset()
     plans: bool = True
     remote_wait_s: float = 300.0
     price_per_kwh: float | None = None
+    zone: tzinfo = UTC
 
 
 def _nobody_waits(work: Coroutine[Any, Any, None]) -> None:
@@ -75,7 +84,8 @@ def _nobody_waits(work: Coroutine[Any, Any, None]) -> None:
 class Outside:
     """Whom the blocks turn to beyond the store; what is None is not to be had here.
 
-    `organization` stands in certificates of stations (2.0.1 OrganizationName, 1.6 CpoName); empty: any may.
+    `client_check` knows whether a station's certificate is revoked. `organization` stands in certificates of stations
+    (2.0.1 OrganizationName, 1.6 CpoName); empty: any may.
     """
 
     files: FileDesk | None = None
@@ -83,6 +93,7 @@ class Outside:
     status_source: StatusSource | None = None
     contracts: ContractProvider | None = None
     contract_check: ContractCheck | None = None
+    client_check: ContractCheck | None = None
     organization: str = ""
 
 
@@ -90,7 +101,8 @@ class Outside:
 class StationContext:
     """Shared by the blocks of one `StationService`. `awaited`: remote starts and stops that nothing has followed yet;
     `held`: reservations that stations may hold; both by id. `wanted`: availability by station, EVSE and connector.
-    `spawn` starts work that goes on after an answer. `lists_due`: local lists follow the tokens soon.
+    `spawn` starts work that goes on after an answer. `lists_due`: local lists follow the tokens soon. `claims`: what
+    the certificates of strangers are made out to that are about to come in.
     """
 
     clock: Clock
@@ -114,10 +126,15 @@ class StationContext:
     tokens: TokenBook = field(init=False)
     list_turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     lists_due: bool = False
+    credentials: CredentialBook = field(init=False)
+    claims: dict[str, str] = field(default_factory=dict)
+    alarms: Alarms = field(init=False)
 
     def __post_init__(self) -> None:
         self.pricing = EnergyPrice(self.settings.price_per_kwh)
         self.tokens = TokenBook(self.clock, self.store.reader)
+        self.credentials = CredentialBook(self.clock)
+        self.alarms = Alarms(self.clock, self.store, self.spawn)
 
     def evse(self, station_id: str, evse_id: int) -> EvseState | None:
         """The live EVSE, made on first mention with the default nameplate; None for the station itself and garbage."""
@@ -125,7 +142,8 @@ class StationContext:
             return None
         station = self.stations[station_id]
         if evse_id not in station.evses:
-            station.evses[evse_id] = EvseState(EvseRef(station_id, evse_id), self.settings.default_rating)
+            rating = station.unlisted_rating or self.settings.default_rating
+            station.evses[evse_id] = EvseState(EvseRef(station_id, evse_id), rating)
         return station.evses[evse_id]
 
     def count_stranger(self, station: StationState) -> None:

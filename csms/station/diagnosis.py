@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from csms.model.device import folded
 from csms.model.meter import ENERGY_REGISTER
@@ -32,6 +33,9 @@ ROWS = 200
 
 SESSIONS = 20
 
+RESETS = ("register_reset", "stop_below_start")
+"""Flags of sessions that say nothing where the register is known to begin anew with each of them."""
+
 
 async def diagnose(context: StationContext, station_id: str, limits: LimitFact | None) -> list[Finding]:
     """What is wrong with a known station now."""
@@ -39,8 +43,12 @@ async def diagnose(context: StationContext, station_id: str, limits: LimitFact |
     notices = await _notices(context, station_id)
     updates = await reader.operations(1, station_id=station_id, kind=UPDATE)
     flags = Counter(flag for row in await reader.sessions(SESSIONS, station_id) for flag in row.flags or ())
+    known = firmware_of(station)
+    if known is not None and known.meter.register_resets:
+        for flag in RESETS:
+            flags.pop(flag, None)
     held = await reader.certificates(station_id=station_id)
-    versions = next((row.detail for row in notices if row.code == "other_version"), None)
+    versions = _other_version(station, notices)
     return examine(
         Facts(
             now=now,
@@ -59,6 +67,8 @@ async def diagnose(context: StationContext, station_id: str, limits: LimitFact |
             versions=(str(versions["agreed"]), str(versions["spoken"])) if versions else None,
             firmware=updates[0].status if updates else "",
             differs=await _differs(context, station),
+            connect_wait_s=known.setup.connect_wait_s if known is not None else 0.0,
+            start_needed=known is not None and known.start.remote_start_needed,
         )
     )
 
@@ -89,6 +99,13 @@ async def _notices(context: StationContext, station_id: str) -> list[Notice]:
     since = context.clock.now() - timedelta(seconds=NOTICES_S)
     rows = await context.store.reader.find(Notice, newest=ROWS, station_id=station_id)
     return [row for row in rows if row.received_at >= since]
+
+
+def _other_version(station: StationState, notices: Sequence[Notice]) -> dict[str, Any] | None:
+    """The newest word on it, unless the station has booted since: then it was mended."""
+    told = next((row for row in notices if row.code == "other_version"), None)
+    mended = told is not None and station.booted_at is not None and station.booted_at > told.received_at
+    return told.detail if told is not None and not mended else None
 
 
 async def _connectors(context: StationContext, station: StationState) -> tuple[ConnectorFact, ...]:

@@ -23,6 +23,7 @@ EAGER_SHARE = 0.5
 """Heartbeats that come in less than this share of the interval: it does not keep the interval."""
 CLOCK_OFF_S = 30.0
 METER_SILENT_S = 900.0
+START_NEEDED_S = 300.0
 STUCK_S = 3 * 3600.0
 FLAPPING_CONNECTS = 5
 FLAPPING_S = 3600.0
@@ -115,7 +116,8 @@ class Facts:
     """A station at the moment `now`. `happened`: how often each notice came lately; `flags`: of its last sessions.
 
     `versions`: agreed and spoken, when they differ; `firmware`: the last word about its last update;
-    `differs`: settings that are known to be other than they should be.
+    `differs`: settings that are known to be other than they should be. `connect_wait_s`: so long its make may take to
+    connect; `start_needed`: nothing begins there without a remote start.
     """
 
     now: datetime
@@ -134,6 +136,8 @@ class Facts:
     versions: tuple[str, str] | None = None
     firmware: str = ""
     differs: tuple[str, ...] = ()
+    connect_wait_s: float = 0.0
+    start_needed: bool = False
 
     def ago_s(self, moment: datetime) -> float:
         """Seconds since then."""
@@ -154,7 +158,7 @@ def examine(facts: Facts) -> list[Finding]:
 def _connection(facts: Facts) -> Iterator[Finding]:
     if facts.seen_at is None:
         yield Finding("never_connected", Severity.SERIOUS)
-    elif not facts.online and facts.ago_s(facts.seen_at) >= OFFLINE_S:
+    elif not facts.online and facts.ago_s(facts.seen_at) >= max(OFFLINE_S, facts.connect_wait_s):
         minutes = round(facts.ago_s(facts.seen_at) / 60)
         yield Finding("offline", Severity.SERIOUS, {"minutes": minutes})
     recent = [at for at in facts.manners.connects if facts.ago_s(at) <= FLAPPING_S]
@@ -204,6 +208,10 @@ def _connectors(facts: Facts) -> Iterator[Finding]:
         if at.status is ConnectorStatus.FAULTED:
             where |= {"error": at.error_code or "-", "info": at.info or "-"}
             yield Finding("connector_faulted", Severity.SERIOUS, where, at.evse_id)
+        elif facts.start_needed and at.status is ConnectorStatus.PREPARING and not at.in_session:
+            if facts.ago_s(at.since) >= START_NEEDED_S:
+                where |= {"minutes": round(facts.ago_s(at.since) / 60)}
+                yield Finding("remote_start_needed", Severity.WARNING, where, at.evse_id)
         elif at.status in _STUCK and not at.in_session and facts.ago_s(at.since) >= STUCK_S:
             where |= {"hours": round(facts.ago_s(at.since) / 3600)}
             yield Finding("connector_stuck", Severity.WARNING, where, at.evse_id)

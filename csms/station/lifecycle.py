@@ -11,9 +11,17 @@ from collections.abc import Mapping
 
 from csms.model.command import Command, RawCall, RemoteStart, RemoteStop, Trigger
 from csms.model.device import DeviceReport, GetBaseReport, GetReport
-from csms.model.errors import CsmsError, PeerError, RpcErrorCode, StationNotAccepted, UnknownStation
+from csms.model.errors import (
+    CsmsError,
+    PeerError,
+    RpcErrorCode,
+    StationNotAccepted,
+    UnknownStation,
+)
 from csms.model.inbound import Boot, Heartbeat, Inbound, MeterReport, StatusReport, TransactionEvent
 from csms.model.station import RegistrationStatus, Stage
+from csms.station import proving
+from csms.station.asking import ask
 from csms.station.context import StationContext
 from csms.station.ports import Link
 from csms.station.state import StationState
@@ -90,8 +98,9 @@ async def settle(
     never_booted = station.booted_at is None
     answered = wish if stage is Stage.REJECTED or never_booted else station.registration
     registered = station.registered or stage in (Stage.APPROVED, Stage.COMMISSIONED)
+    bound = proving.bind(context, station) if registered and station.stage is Stage.SEEN else []
     columns = {"stage": stage, "boot_wish": wish, "registration": answered, "registered": registered}
-    await context.store.writer.commit([changes.set_columns(Station, {"id": station_id}, **columns)])
+    await context.store.writer.commit([changes.set_columns(Station, {"id": station_id}, **columns), *bound])
     station.stage, station.boot_wish, station.registration, station.registered = stage, wish, answered, registered
     context.count_stranger(station)
     if stage is Stage.REJECTED and station.link is not None:
@@ -105,12 +114,12 @@ def pursue(context: StationContext, station: StationState) -> None:
     """Have a connected station that waits boot again, now that it would be accepted."""
     waits = station.registration is not RegistrationStatus.ACCEPTED
     if waits and station.boot_wish is RegistrationStatus.ACCEPTED and station.link is not None:
-        context.spawn(ask_for_boot(station, station.link))
+        context.spawn(ask_for_boot(context, station, station.link))
 
 
-async def ask_for_boot(station: StationState, link: Link) -> None:
+async def ask_for_boot(context: StationContext, station: StationState, link: Link) -> None:
     """Ask once; a station that cannot be asked boots when it pleases (B02.FR.08)."""
     try:
-        await link.send(BOOT)
+        await ask(context, station, link, BOOT)
     except (CsmsError, PeerError) as fault:
         log.info("boot_not_triggered", extra={"station": station.station_id, "fault": str(fault)})

@@ -16,12 +16,13 @@ from typing import NamedTuple
 import orjson
 from msgspec import to_builtins
 
-from csms.model.authorization import NO_AUTHORIZATION
+from csms.model.authorization import MADE_UP, NO_AUTHORIZATION
 from csms.model.command import CommandResult
 from csms.model.errors import CsmsError, PeerError
 from csms.model.inbound import AuthorizeReply
 from csms.model.local_list import GetLocalListVersion, ListEntry, ListVersion, SendLocalList, WriteLocalList
 from csms.model.session import AuthorizationStatus
+from csms.station.asking import sender
 from csms.station.authorization import listed
 from csms.station.context import Performers, Send, StationContext
 from csms.station.splitting import joined, limits, split
@@ -134,7 +135,7 @@ async def follow(context: StationContext, station_id: str) -> None:
         if station.link is None or not station.booted or row.version <= 0:
             return
         try:
-            await _bring_up(context, row, False, station.link.send)
+            await _bring_up(context, row, False, sender(context, station, station.link))
         except (CsmsError, PeerError) as fault:
             log.info("local_list_not_sent", extra={"station": station_id, "fault": str(fault)})
 
@@ -210,7 +211,7 @@ async def _tokens(context: StationContext, chosen: Sequence[str] | None) -> list
         return list({token.id_token: token for token in found}.values())
     after = ""
     while page := await reader.token_page(after, TOKENS_AT_ONCE):
-        found += page
+        found += [token for token in page if not token.id_token.startswith(MADE_UP)]
         after = page[-1].id_token
     return found
 

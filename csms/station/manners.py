@@ -15,12 +15,14 @@ LAGS_MIN = 3
 
 @dataclass(slots=True)
 class Manners:
-    """Since this process began. `unanswered`: commands in a row without an answer; `beats`: on this connection."""
+    """Since this process began. `unanswered`: commands in a row without an answer; `beats`, `states` (of connectors,
+    told): on this connection."""
 
     connects: list[datetime] = field(default_factory=list)
     unanswered: int = 0
     unreadable: int = 0
     beats: int = 0
+    states: int = 0
     first_beat_at: datetime | None = None
     last_beat_at: datetime | None = None
     lags_s: list[float] = field(default_factory=list)
@@ -29,7 +31,7 @@ class Manners:
         """A new connection."""
         self.connects.append(at)
         del self.connects[:-CONNECTS_KEPT]
-        self.beats, self.first_beat_at, self.last_beat_at = 0, None, None
+        self.beats, self.states, self.first_beat_at, self.last_beat_at = 0, 0, None, None
 
     def beat(self, at: datetime) -> None:
         """A heartbeat."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from csms.model.event import Metered
 from csms.model.inbound import Acknowledged, MeterReport
 from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC, VOLTAGE, Sample, SignedValue
-from csms.station.context import Handlers, StationContext
+from csms.station.context import EVSE_ID_MAX, Handlers, StationContext
 from csms.station.state import EvseState, OpenSession
 from csms.station.work import Work
 from csms.store import changes
@@ -56,14 +56,12 @@ async def report(context: StationContext, station_id: str, message: MeterReport,
 
 def plan(context: StationContext, station_id: str, message: MeterReport, received_at: datetime) -> Work | None:
     """What a report asks for; None when the transaction that it names has to be looked up."""
-    evse = context.evse(station_id, message.evse_id)
+    evse = context.stations[station_id].evses.get(message.evse_id)
     session = _session_of(evse, message)
     if session is None and message.transaction_id:
         return None
     samples, session_id = message.samples, session.session_id if session else None
-    batch = SampleBatch(
-        station_id, message.evse_id if evse else 0, received_at, samples, session_id, message.transaction_id
-    )
+    batch = SampleBatch(station_id, _number(message), received_at, samples, session_id, message.transaction_id)
     written = [changes.add_samples(batch)]
     if message.signed:
         written += signed_rows(station_id, batch.evse_id, message.signed, received_at, session_id, batch.transaction_id)
@@ -78,14 +76,20 @@ def plan(context: StationContext, station_id: str, message: MeterReport, receive
 async def _late(context: StationContext, station_id: str, message: MeterReport, received_at: datetime) -> Work:
     """A report that names a transaction which does not run: an ended one, or one that nobody knows."""
     ended = await context.store.reader.session_by_transaction(station_id, message.transaction_id)
-    evse = context.evse(station_id, message.evse_id)
+    evse = context.stations[station_id].evses.get(message.evse_id)
     samples, session_id = message.samples, ended.id if ended else None
-    batch = SampleBatch(
-        station_id, message.evse_id if evse else 0, received_at, samples, session_id, message.transaction_id
-    )
+    batch = SampleBatch(station_id, _number(message), received_at, samples, session_id, message.transaction_id)
     after = partial(publish, context, evse, session_id, samples, readings(samples), received_at) if evse else None
     signed = signed_rows(station_id, batch.evse_id, message.signed, received_at, session_id, batch.transaction_id)
     return Work([changes.add_samples(batch), *signed], _ACKNOWLEDGED, after)
+
+
+def _number(message: MeterReport) -> int:
+    """The EVSE that a report names; 0 for the station and for garbage.
+
+    A report alone makes no EVSE known: what says how it is, or that a session begins, does.
+    """
+    return message.evse_id if 1 <= message.evse_id <= EVSE_ID_MAX else 0
 
 
 def _session_of(evse: EvseState | None, message: MeterReport) -> OpenSession | None:

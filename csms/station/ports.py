@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from typing import Protocol as Interface
 
 from csms.model.authorization import ContractStatus
@@ -27,6 +28,10 @@ class Link(Interface):
 
         Raises CallTimeout, CallRefused, ConnectionLost, NotInThisVersion; PeerError for an answer that makes no sense.
         """
+        ...
+
+    def written(self, command: Command) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """The calls that a command becomes: action and payload. Raises NotInThisVersion, CommandInvalid."""
         ...
 
     async def close(self, code: int, reason: str) -> None:

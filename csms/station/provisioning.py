@@ -9,9 +9,11 @@ from csms.model.errors import StoreUnavailable
 from csms.model.event import StationBooted
 from csms.model.inbound import Boot, BootReply, Heartbeat, HeartbeatReply
 from csms.model.station import RegistrationStatus, StationIdentity
-from csms.station import configuration, local_list
+from csms.station import configuration, local_list, registration, renewal
 from csms.station.context import Handlers, StationContext
+from csms.station.corrections import corrections
 from csms.station.state import StationState
+from csms.station.wishes import firmware_of
 from csms.station.work import Work
 from csms.store import changes
 
@@ -33,7 +35,7 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
     B02.FR.08).
     """
     station = context.stations[station_id]
-    identity, answer = message.identity, station.boot_wish
+    identity, answer = message.identity, renewal.answer_to_boot(station)
     booted = changes.station_booted(
         station_id,
         at=received_at,
@@ -60,13 +62,29 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
     station.booted_at, station.identity = received_at, identity
     station.booted, station.registration = answer is RegistrationStatus.ACCEPTED, answer
     station.solicited.clear()
+    known = firmware_of(station)
+    station.corrections = corrections(known, context.settings.zone)
+    await _take_for_its_make(context, station)
+    if known is not None and known.cfg.keys_lost_on_reboot and answer is RegistrationStatus.ACCEPTED:
+        context.spawn(configuration.set_again(context, station_id))
     if changed and answer is not RegistrationStatus.REJECTED and context.settings.read_device_model:
         context.spawn(configuration.learn(context, station_id))
+    renewal.booted(context, station)
     if answer is not RegistrationStatus.ACCEPTED:
         return BootReply(answer, context.clock.now(), _AGAIN_S[answer])
     context.bus.publish(StationBooted(station_id, received_at))
     local_list.station_booted(context, station_id)
     return BootReply(RegistrationStatus.ACCEPTED, context.clock.now(), context.settings.heartbeat_s)
+
+
+async def _take_for_its_make(context: StationContext, station: StationState) -> None:
+    """What cannot be stored now counts all the same, and is found out again at the next boot."""
+    plates = registration.nameplates_of_make(context, station)
+    try:
+        if plates:
+            await context.store.writer.commit(plates)
+    except StoreUnavailable as fault:
+        log.warning("nameplates_not_stored", extra={"station": station.station_id, "fault": str(fault)})
 
 
 def _another_station(station: StationState, now: StationIdentity) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from csms.model.authentication import SecurityProfile
 from csms.model.ids import EvseRef, is_station_id
 from csms.model.meter import Sample
 from csms.model.smart_charging import EvNeeds
@@ -16,13 +17,18 @@ from csms.model.station import (
     Stage,
     StationIdentity,
 )
-from csms.station import lifecycle, metering
+from csms.station import lifecycle, metering, proving
 from csms.station.context import StationContext, StationSettings
 from csms.station.sessions import ASIDE, open_session
 from csms.station.state import EvseState, Needs, OpenSession, StationState
+from csms.station.wishes import firmware_of
 from csms.store import changes
+from csms.store.change import Change
 from csms.store.samples import StoredSample
 from csms.store.tables import Evse, Session, Station
+from firmware_profiles import FirmwareProfile
+
+VOLTAGE_V = 230.0
 
 CATCH_UP_ROWS = 1000
 """Samples read at a time; a minute of a session has some dozens."""
@@ -66,6 +72,7 @@ async def register(context: StationContext, registered: Registration) -> None:
     feeder_id = registered.feeder_id or context.settings.default_feeder
     site_id = registered.site_id or context.settings.default_site
     live = context.stations.get(registered.station_id) or _newcomer(context, registered)
+    proven = _proof(context, registered, live)
     if registered.registered and live.stage is Stage.SEEN:
         live.stage, live.boot_wish = Stage.COMMISSIONED, RegistrationStatus.ACCEPTED
     station = Station(
@@ -78,25 +85,68 @@ async def register(context: StationContext, registered: Registration) -> None:
         registration=live.registration,
     )
     rows = [_evse_row(registered.station_id, evse_id, nameplate) for evse_id, nameplate in registered.evses.items()]
-    await context.store.writer.commit([changes.register_station(station), *(changes.put_evse(row) for row in rows)])
+    nameplates = (changes.put_evse(row) for row in rows)
+    await context.store.writer.commit([changes.register_station(station), *nameplates, *proven])
     live = context.stations.setdefault(registered.station_id, live)
     live.feeder_id, live.site_id, live.registered = feeder_id, site_id, registered.registered
     context.count_stranger(live)
     for evse_id, nameplate in registered.evses.items():
         known = live.evses.get(evse_id)
         if known is None:
-            live.evses[evse_id] = EvseState(EvseRef(registered.station_id, evse_id), nameplate)
+            live.evses[evse_id] = EvseState(EvseRef(registered.station_id, evse_id), nameplate, registered=True)
         else:
-            known.rating = nameplate
+            known.rating, known.registered = nameplate, True
     lifecycle.pursue(context, live)
 
 
+def nameplates_of_make(context: StationContext, station: StationState) -> list[Change]:
+    """It has told what it is: outlets that nobody registered count with what the make can give, if that is more.
+
+    Never with less: a firmware profile may be wrong about the one station, and a load must not be underrated.
+    """
+    rated = rating_of_make(firmware_of(station))
+    if rated is None or rated.power_max_w <= context.settings.default_rating.power_max_w:
+        station.unlisted_rating = None
+        return []
+    station.unlisted_rating = rated
+    if station.registered:
+        return []
+    weaker = [evse for evse in station.evses.values() if evse.rating.power_max_w < rated.power_max_w]
+    for evse in weaker:
+        evse.rating = rated
+    return [changes.put_evse(_evse_row(station.station_id, evse.ref.evse_id, rated)) for evse in weaker]
+
+
+def rating_of_make(known: FirmwareProfile | None) -> EvseRating | None:
+    """The nameplate of an outlet by the firmware profile; None where it does not say enough."""
+    if known is None or not known.hw.kind or known.hw.power_w_max is None:
+        return None
+    phases, power_w = known.hw.phases or 3, known.hw.power_w_max
+    return rating(known.hw.kind, phases, known.hw.current_a_max or power_w / phases / VOLTAGE_V, power_w)
+
+
 def _newcomer(context: StationContext, registered: Registration) -> StationState:
-    """A station that nobody has met: whoever registers it wants it in service, a stranger has only been seen."""
+    """A station that nobody has met: whoever registers it wants it in service, a stranger has only been seen.
+
+    One that came with a certificate waits for approval, because that decides whose certificate it is.
+    """
     if registered.registered:
         return StationState(registered.station_id, "", "", {})
     wish = context.settings.unknown_boot
+    if registered.station_id in context.claims and wish is RegistrationStatus.ACCEPTED:
+        wish = RegistrationStatus.PENDING
     return StationState(registered.station_id, "", "", {}, stage=Stage.SEEN, boot_wish=wish, registration=wish)
+
+
+def _proof(context: StationContext, registered: Registration, live: StationState) -> list[Change]:
+    """Who registers a stranger approves what it told; a stranger's certificate is noted until then."""
+    claimed = context.claims.pop(registered.station_id, "")
+    if registered.registered:
+        return proving.bind(context, live) if live.stage is Stage.SEEN else []
+    if not claimed:
+        return []
+    live.proof.claimed, live.proof.profile = claimed, SecurityProfile.CERTIFICATE
+    return [proving.proof_row(context, live)]
 
 
 def _evse_row(station_id: str, evse_id: int, nameplate: EvseRating) -> Evse:
@@ -118,20 +168,23 @@ def _identity(row: Station) -> StationIdentity:
 async def restore(context: StationContext) -> None:
     """Bring the live state back from the store: nothing is connected yet, sessions go on where they were."""
     reader = context.store.reader
+    proofs = await proving.restore(context)
     for row in await reader.stations():
         state = StationState(row.id, row.feeder_id, row.site_id, {})
         state.booted_at, state.last_seen_at, state.registered = row.booted_at, row.last_seen_at, row.registered
         state.protocol = row.protocol
         state.identity = _identity(row)
+        state.proof = proofs.get(row.id, state.proof)
         state.stage, state.boot_wish = Stage(row.stage), RegistrationStatus(row.boot_wish)
         state.registration = RegistrationStatus(row.registration)
         state.booted = row.booted_at is not None and state.registration is RegistrationStatus.ACCEPTED
         context.stations[row.id] = state
+        nameplates_of_make(context, state)
         context.count_stranger(state)
     for evse in await reader.evses():
         nameplate = rating(evse.kind, evse.phases, evse.current_max_a, evse.power_max_w)
         ref = EvseRef(evse.station_id, evse.evse_id)
-        context.stations[evse.station_id].evses[evse.evse_id] = EvseState(ref, nameplate)
+        context.stations[evse.station_id].evses[evse.evse_id] = EvseState(ref, nameplate, registered=True)
     for connector in await reader.connectors():
         evse_state = context.evse(connector.station_id, connector.evse_id)
         if evse_state is not None:

@@ -6,23 +6,32 @@ begins or ends, and ends as `nothing_followed` when that does not come. The remo
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from csms.model.authorization import CENTRAL, MADE_UP
 from csms.model.bounds import CLOCK_SKEW_FLAG_S
 from csms.model.command import CommandResult, RemoteStart, RemoteStop
-from csms.model.errors import CsmsError, PeerError
+from csms.model.errors import CsmsError, NotForThisStation, PeerError
 from csms.station import operations
+from csms.station.authorization import put_token
 from csms.station.context import Performers, Send, StationContext
 from csms.station.state import Awaited, OpenSession
+from csms.station.wishes import firmware_of
 from csms.store import changes
 from csms.store.station_tables import Operation
-from csms.store.tables import Session
+from csms.store.tables import IdToken, Session
 from csms.wire.reading import text
+from firmware_profiles import FirmwareProfile
 
 START, STOP = "remote_start", "remote_stop"
 NOTHING_FOLLOWED = "nothing_followed"
+
+TOKEN_CHARS = 18
+
+MADE_UP_FOR = timedelta(days=1)
 
 _SKEW = timedelta(seconds=CLOCK_SKEW_FLAG_S)
 
@@ -44,6 +53,9 @@ def awaited(operation: Operation) -> Awaited:
 
 async def start(context: StationContext, station_id: str, command: RemoteStart, send: Send) -> CommandResult:
     """Ask for a session. When one runs already, the station may say which (F01.FR.13), and that is the one."""
+    chars_max = _as_it_takes_it(firmware_of(context.stations[station_id]), command)
+    if not command.id_token:
+        command = replace(command, id_token=await _made_up(context, station_id, chars_max), token_type=CENTRAL)
     asked = {"id_token": command.id_token, "evse_id": command.evse_id, "remote_start_id": command.remote_start_id}
     operation = await operations.begin(context, station_id, START, asked)
     result = await _ask(context, operation, replace(command, remote_start_id=awaited(operation).number), send)
@@ -55,6 +67,29 @@ async def start(context: StationContext, station_id: str, command: RemoteStart, 
         if session is not None:
             await _tie(context, waiting, session)
     return result
+
+
+def _as_it_takes_it(known: FirmwareProfile | None, command: RemoteStart) -> int:
+    """Raises NotForThisStation for a start that its make refuses; returns the longest token that it takes."""
+    if known is None:
+        return TOKEN_CHARS
+    if command.profile is not None and known.start.profile_in_remote_start != "ok":
+        how = known.start.profile_in_remote_start
+        raise NotForThisStation(f"{known.product} answers a start with a charging profile {how}; start it without one")
+    if not known.states("tx.tag_chars_max"):
+        return TOKEN_CHARS
+    if len(command.id_token) > known.tx.tag_chars_max:
+        raise NotForThisStation(f"{known.product} takes tokens of {known.tx.tag_chars_max} characters at most")
+    return min(TOKEN_CHARS, known.tx.tag_chars_max)
+
+
+async def _made_up(context: StationContext, station_id: str, chars_max: int) -> str:
+    """A token that nobody holds, good at this station for a day. Some stations take 18 characters at most (SR-04)."""
+    token = (MADE_UP + secrets.token_hex(6))[:chars_max]
+    until = context.clock.now() + MADE_UP_FOR
+    row = IdToken(id_token=token, token_type=CENTRAL, expires_at=until, allowed=[station_id])
+    await put_token(context, row)
+    return token
 
 
 async def stop(context: StationContext, station_id: str, command: RemoteStop, send: Send) -> CommandResult:

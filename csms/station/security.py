@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from datetime import datetime
 
@@ -23,7 +22,9 @@ from csms.security import passwords
 from csms.security.facts import facts, serial_of
 from csms.security.requests import RequestRefused, SigningRequest, check_subject, read_request
 from csms.station import operations
+from csms.station.asking import ask
 from csms.station.context import Handlers, Performers, Send, StationContext
+from csms.station.state import StationState
 from csms.store import changes
 from csms.store.station_tables import InstalledCertificate, Operation, SecurityEvent, StationCredential
 
@@ -100,15 +101,19 @@ async def sign_certificate(
 
 
 def _names(context: StationContext, station_id: str, request: SigningRequest, use: SigningUse) -> frozenset[str]:
-    """The common names that this station may have: its serial number, or its id when it never told one (A00.FR.511);
-    never the serial number of another station. For ISO 15118 it is the SECC's id, which only the station knows.
+    """The common names that this station may have: its serial number as it is registered, else as it told it, else its
+    id (A00.FR.511); never the serial number of another station. For ISO 15118 it is the SECC's id, which only the
+    station knows.
     """
-    own = context.stations[station_id].identity
-    serial = own.serial if own else ""
-    foreign = {s.identity.serial for name, s in context.stations.items() if name != station_id and s.identity}
+    serial = _serial(context.stations[station_id])
+    foreign = {_serial(station) for name, station in context.stations.items() if name != station_id} - {""}
     if use in (SigningUse.V2G, SigningUse.V2G_20) and request.common_name not in context.stations:
         return frozenset({request.common_name}) - foreign
     return frozenset({serial or station_id}) - foreign
+
+
+def _serial(station: StationState) -> str:
+    return station.proof.serial or (station.identity.serial if station.identity else "")
 
 
 async def _sign(
@@ -137,10 +142,10 @@ async def _sign(
 
 
 async def _give(context: StationContext, station_id: str, command: SendCertificate) -> str:
-    link = context.stations[station_id].link
-    if link is None:
+    station = context.stations[station_id]
+    if station.link is None:
         return "not sent: the station is gone"
-    result = await link.send(command)
+    result = await ask(context, station, station.link, command)
     if result.accepted:
         told = facts(command.chain)
         row = InstalledCertificate(
@@ -163,20 +168,21 @@ async def set_password(context: StationContext, station_id: str, command: SetPas
     Both are kept until the station has shown which one it uses; a refused one is forgotten.
     """
     password = command.password or passwords.random_password()
-    wanted = await asyncio.to_thread(passwords.hashed, password.encode())
-    known = await context.store.reader.find(StationCredential, station_id=station_id)
-    in_force = _in_force(known[0]) if known else ""
+    wanted = await context.credentials.hashed(password.encode(), random=not command.password)
+    known = context.credentials.of(station_id)
+    in_force = _in_force(known) if known else ""
     credential = StationCredential(
         station_id=station_id, in_force=in_force, wanted=wanted, status=operations.ASKED, changed_at=context.clock.now()
     )
     await context.store.writer.commit([changes.put_row(credential)])
+    context.credentials.put(credential)
     try:
         result = await send(replace(command, password=password))
     except (CsmsError, PeerError) as fault:
         status = operations.outcome(fault)
-        await _note_answer(context, station_id, status, keep=status == operations.UNANSWERED)
+        await _note_answer(context, credential, status, keep=status == operations.UNANSWERED)
         raise
-    await _note_answer(context, station_id, result.status, keep=result.accepted)
+    await _note_answer(context, credential, result.status, keep=result.accepted)
     return CommandResult(result.status)
 
 
@@ -185,10 +191,21 @@ def _in_force(known: StationCredential) -> str:
     return known.wanted if known.wanted and known.status in ACCEPTING else known.in_force
 
 
-async def _note_answer(context: StationContext, station_id: str, status: str, *, keep: bool) -> None:
-    forgotten = {} if keep else {"wanted": ""}
-    answer = {"status": status, "changed_at": context.clock.now(), **forgotten}
-    await context.store.writer.commit([changes.set_columns(StationCredential, {"station_id": station_id}, **answer)])
+async def _note_answer(context: StationContext, asked: StationCredential, status: str, *, keep: bool) -> None:
+    """Unless the station was quicker and has already come back with the new one."""
+    now = context.credentials.of(asked.station_id)
+    if now is None or now.wanted != asked.wanted:
+        return
+    wanted = asked.wanted if keep else ""
+    answered = StationCredential(
+        station_id=asked.station_id,
+        in_force=asked.in_force,
+        wanted=wanted,
+        status=status,
+        changed_at=context.clock.now(),
+    )
+    context.credentials.put(answered)
+    await context.store.writer.commit([changes.put_row(answered)])
 
 
 HANDLERS: Handlers = {SecurityEventReport: security_event, SignCertificate: sign_certificate}

@@ -14,10 +14,21 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from csms.model.authentication import Attempt, Decided, SecurityProfile
 from csms.model.clock import Clock
-from csms.model.command import Command, CommandResult
-from csms.model.errors import CallTimeout, CsmsError, StationOffline, StoreUnavailable, UnknownStation
-from csms.model.event import SessionNeedsChanged, StationConnected, StationDisconnected
+from csms.model.command import Command, CommandResult, RawCall, SetVariables
+from csms.model.errors import (
+    AnswerUnusual,
+    CallRefused,
+    CallTimeout,
+    ConnectionLost,
+    CsmsError,
+    PeerError,
+    StationOffline,
+    StoreUnavailable,
+    UnknownStation,
+)
+from csms.model.event import LimitsTouched, SessionNeedsChanged, StationConnected, StationDisconnected
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
     Extended,
@@ -28,8 +39,10 @@ from csms.model.inbound import (
     StatusReport,
     TransactionEvent,
 )
-from csms.model.station import RegistrationStatus, Stage
+from csms.model.station import Protocol, RegistrationStatus, Stage
 from csms.station import (
+    asking,
+    authentication,
     authorization,
     availability,
     battery_swap,
@@ -44,11 +57,13 @@ from csms.station import (
     driver_checks,
     event_streams,
     firmware,
+    greeting,
     lifecycle,
     local_list,
     logs,
     metering,
     monitoring,
+    proving,
     provisioning,
     registration,
     remote_control,
@@ -60,16 +75,18 @@ from csms.station import (
     transactions,
     upkeep,
     v2x,
+    versions,
 )
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
+from csms.station.corrections import corrections, not_ahead
 from csms.station.doctor import Finding, LimitFact
 from csms.station.ports import Link
 from csms.station.pricing import Pricing
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
 from csms.station.vendor_messages import VendorMessages
-from csms.station.wishes import Wish
+from csms.station.wishes import Wish, firmware_of
 from csms.station.work import Work
 from csms.store import changes
 from csms.store.engine import Store
@@ -117,6 +134,7 @@ PERFORMERS: Performers = {
     **firmware.PERFORMERS,
     **logs.PERFORMERS,
     **security.PERFORMERS,
+    **proving.PERFORMERS,
     **certificates.PERFORMERS,
     **v2x.PERFORMERS,
     **der.PERFORMERS,
@@ -203,12 +221,34 @@ class StationService:
         local_list.tokens_changed(self._context)
         return was_listed
 
-    def admit(self, station_id: str) -> bool:
-        """Whether this station may connect: registered, or strangers are let in and are not too many already."""
-        context = self._context
-        if station_id in context.stations or not context.settings.accept_unknown:
-            return station_id in context.stations
-        return len(context.strangers) < context.settings.strangers_max
+    def admit(self, attempt: Attempt, decided: Decided) -> None:
+        """Whether a station is let in; told at once where nothing has to be computed, else later."""
+        authentication.judge(self._context, attempt, decided)
+
+    async def demand(
+        self, station_id: str, profile: SecurityProfile | None = None, serial: str | None = None, lower: bool = False
+    ) -> None:
+        """Set how a station proves itself. Raises UnknownStation, ProofRefused."""
+        await proving.demand(self._context, station_id, profile=profile, serial=serial, lower=lower)
+
+    async def set_first_password(self, station_id: str, password: str = "") -> str:
+        """Note the password that somebody gives a station by hand; a random one is made if none is given.
+
+        Raises UnknownStation.
+        """
+        return await proving.set_first_password(self._context, station_id, password)
+
+    def has_password(self, station_id: str) -> bool:
+        """Whether a password of the station is known."""
+        return self._context.credentials.knows(station_id)
+
+    def alarm(self, kind: str, station_id: str = "", info: str = "", address: str = "") -> None:
+        """Keep a security event of this server's own."""
+        self._context.alarms.raise_(kind, station_id, info, address)
+
+    def version(self, station_id: str) -> Protocol | None:
+        """The version that has to be spoken with this station, if there is no choice."""
+        return versions.version(self._context, station_id)
 
     async def connected(self, station_id: str, link: Link) -> None:
         """A connection of the station is up; it replaces an older one."""
@@ -219,9 +259,10 @@ class StationService:
         now = self._context.clock.now()
         station.last_seen_at = station.connected_at = now
         station.manners.connected(now)
+        station.corrections = corrections(firmware_of(station), self._context.settings.zone)
         await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationConnected(station_id, link.protocol, now))
-        self._spawn(self._ask_for_boot(station_id, link))
+        self._spawn(greeting.greet(self._context, station_id, link))
 
     async def disconnected(self, station_id: str, link: Link) -> None:
         """A connection is gone; the late end of a replaced one changes nothing (pain 2)."""
@@ -247,6 +288,7 @@ class StationService:
                 extras += message.extras
                 message = message.message
             lifecycle.check_message(station, message)
+            message = _put_right(station, message, received_at)
             for extra in extras:
                 await HANDLERS[type(extra)](self._context, station_id, extra, received_at)
             return await HANDLERS[type(message)](self._context, station_id, message, received_at)
@@ -262,6 +304,7 @@ class StationService:
             return False
         if self._context.stations[station_id].registration is not RegistrationStatus.ACCEPTED:
             return False
+        message = _put_right(self._context.stations[station_id], message, received_at)
         work = planner(self._context, station_id, message, received_at)
         if work is None:
             return False
@@ -273,24 +316,53 @@ class StationService:
         return True
 
     async def command(self, station_id: str, command: Command) -> CommandResult:
-        """Ask a station. Raises UnknownStation, StationOffline, StationNotAccepted and what `Link.send` raises."""
+        """Ask a station. Raises UnknownStation, StationOffline, StationNotAccepted, NotForThisStation and what
+        `Link.send` raises.
+        """
         station = self._context.stations.get(station_id)
         if station is None:
             raise UnknownStation(f"no station {station_id!r} is registered")
         if station.link is None:
             raise StationOffline(f"station {station_id} is not connected")
+        known = firmware_of(station)
+        if known is not None:
+            asking.check(known, station.link, command)
         lifecycle.check_command(station, command)
-        performer = PERFORMERS.get(type(command))
+        performer, send = PERFORMERS.get(type(command)), asking.sender(self._context, station, station.link)
         try:
             if performer is None:
-                result = await station.link.send(command)
+                result = await send(command)
             else:
-                result = await performer(self._context, station_id, command, station.link.send)
+                result = await performer(self._context, station_id, command, send)
+        except AnswerUnusual:
+            raise
         except CallTimeout:
             station.manners.unanswered += 1
             raise
+        except (CallRefused, PeerError):
+            station.manners.unanswered = 0  # an answer all the same
+            raise
         station.manners.unanswered = 0
         return result
+
+    async def order(self, station_id: str, command: Command) -> CommandResult:
+        """What a person asks of a station: as `command`; who keeps the limits hears of it when it touches them.
+
+        What certainly changed nothing (the station is away, or refuses) is no news: a limit that counts no more takes
+        room from everybody.
+        """
+        try:
+            result = await self.command(station_id, command)
+        except (CallTimeout, ConnectionLost, PeerError):
+            self._tell_touched(station_id, command)
+            raise
+        if result.accepted or isinstance(command, RawCall | SetVariables):
+            self._tell_touched(station_id, command)
+        return result
+
+    def _tell_touched(self, station_id: str, command: Command) -> None:
+        if smart_charging.touches_limits(self._context.stations[station_id], command):
+            self._context.bus.publish(LimitsTouched(station_id, self._context.clock.now()))
 
     async def diagnose(self, station_id: str, limits: LimitFact | None = None) -> list[Finding]:
         """What is wrong with a station. Raises UnknownStation."""
@@ -333,6 +405,7 @@ class StationService:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._context.credentials.close()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -355,18 +428,15 @@ class StationService:
         except StoreUnavailable as fault:
             log.warning("sign_of_life_not_stored", extra={"station": station_id, "fault": str(fault)})
 
-    async def _ask_for_boot(self, station_id: str, link: Link) -> None:
-        """Some stations never boot by themselves: go on as accepted and ask once (SR-07, RB-14)."""
-        await asyncio.sleep(self._context.clock.wall_s(self._context.settings.boot_grace_s))
-        station = self._context.stations[station_id]
-        if station.booted or station.link is not link or station.boot_wish is not RegistrationStatus.ACCEPTED:
-            return
-        station.booted, station.registration = True, RegistrationStatus.ACCEPTED
-        await lifecycle.ask_for_boot(station, link)
-
 
 def _start(row: Any) -> Start:
     return Start(row.station_id, row.evse_id, row.id_token, row.started_at, row.start_register_wh)
+
+
+def _put_right(station: StationState, message: Inbound, received_at: datetime) -> Inbound:
+    if station.corrections is not None:
+        message = station.corrections.right(message, received_at, booted=station.booted_here)
+    return not_ahead(message, received_at)
 
 
 def _finish(work: Work, done: Callable[[Reply | CsmsError], None], fault: CsmsError | None) -> None:

@@ -11,7 +11,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from csms.model.charging_profile import CompositeSchedule, RateUnit
-from csms.model.command import CommandResult
+from csms.model.command import (
+    ClearChargingProfile,
+    Command,
+    CommandResult,
+    RawCall,
+    SetChargingProfile,
+    SetVariables,
+)
+from csms.model.device import folded
 from csms.model.event import OutsideLimitChanged, SessionNeedsChanged
 from csms.model.ids import EvseRef
 from csms.model.inbound import Acknowledged
@@ -25,9 +33,11 @@ from csms.model.smart_charging import (
     GetChargingProfiles,
     ProfilesReport,
 )
+from csms.model.v2x import SetV2xProfile
 from csms.station import operations
 from csms.station.context import EVSE_ID_MAX, Handlers, Performers, Send, StationContext
-from csms.station.state import EvseState, OutsideLimit
+from csms.station.state import EvseState, OutsideLimit, StationState
+from csms.station.wishes import firmware_of, limit_key
 from csms.store import changes
 from csms.store.change import Change
 from csms.store.station_tables import ExternalLimit, InstalledProfile
@@ -35,6 +45,8 @@ from csms.store.tables import ProfileRow
 from csms.wire.schedules import read_composite
 
 GET = "get_charging_profiles"
+TOUCHING = frozenset({"SetChargingProfile", "ClearChargingProfile"})
+"""Actions after which other profiles may rule."""
 NOMINAL_VOLTAGE_V = 230.0
 TOLERANCE = 1.01
 """A car rounds; what is within one percent of its limit is within it."""
@@ -181,6 +193,19 @@ def _exceeds(schedule: CompositeSchedule, profile: ProfileRow, evse: EvseState) 
 def _watts(unit: str, evse: EvseState) -> float:
     """One unit of a limit in W."""
     return 1.0 if unit == RateUnit.W else NOMINAL_VOLTAGE_V * evse.rating.phases
+
+
+def touches_limits(station: StationState, command: Command) -> bool:
+    """Whether a command may overrule or take away what limits the station."""
+    match command:
+        case SetChargingProfile() | ClearChargingProfile() | SetV2xProfile():
+            return True
+        case RawCall(action=action):
+            return action in TOUCHING
+        case SetVariables(values=values):
+            key = folded(limit_key(firmware_of(station)))
+            return bool(key) and key in map(folded, values)
+    return False
 
 
 async def restore(context: StationContext) -> None:

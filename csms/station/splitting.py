@@ -1,6 +1,7 @@
 """How much a station takes in one message, and one command as several that fit (B05.FR.11, B06.FR.05, N06.FR.04).
 
-The limits are variables that the station itself reported; without a word of it nothing is split.
+The limits are variables that the station itself reported, or facts of its firmware profile; without a word of either
+nothing is split.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from csms.model.device import GetReport, folded
 from csms.model.local_list import WriteLocalList
 from csms.model.monitoring import ClearVariableMonitoring, GetMonitoringReport, SetVariableMonitoring
 from csms.station.context import StationContext
+from csms.station.wishes import firmware_of
 from csms.wire.statuses import overall
 
 Item = TypeVar("Item")
@@ -46,7 +48,9 @@ async def limits(context: StationContext, station_id: str, kind: type[Command]) 
     sizes = [name.replace("ItemsPerMessage", "BytesPerMessage") for name in items if "ItemsPerMessage" in name]
     rows = await context.store.reader.variables(station_id, [folded(name) for name in (*items, *sizes)])
     values = {row.key: _number(row.value) for row in rows}
-    return Limits(_first(values, items), _first(values, sizes))
+    known = firmware_of(context.stations.get(station_id)) if kind is GetVariables else None
+    stated = known.cfg.max_keys_per_get if known is not None else None
+    return Limits(stated or _first(values, items), _first(values, sizes))
 
 
 def _first(values: Mapping[str, int | None], names: Iterable[str]) -> int | None:

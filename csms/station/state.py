@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from csms.model.authentication import SecurityProfile
 from csms.model.charging_profile import CompositeSchedule
 from csms.model.cost import PersonalMessage
 from csms.model.ids import EvseRef
 from csms.model.smart_charging import EvNeeds
 from csms.model.station import ConnectorStatus, EvseRating, RegistrationStatus, Stage, StationIdentity
+from csms.station.corrections import Corrections
 from csms.station.manners import Manners
 from csms.station.ports import Link
 from csms.station.sequence import EventSequence
@@ -66,10 +68,14 @@ class OpenSession:
 
 @dataclass(slots=True)
 class EvseState:
-    """One EVSE: nameplate, connectors, the session that runs, what is wanted of it (`needs`, out of both words)."""
+    """One EVSE: nameplate, connectors, the session that runs, what is wanted of it (`needs`, out of both words).
+
+    `registered`: somebody said that there is one; others stations only mentioned.
+    """
 
     ref: EvseRef
     rating: EvseRating
+    registered: bool = False
     connectors: dict[int, ConnectorStatus] = field(default_factory=dict)
     session: OpenSession | None = None
     needs: Needs = field(default_factory=Needs)
@@ -77,6 +83,7 @@ class EvseState:
     car: EvNeeds = field(default_factory=EvNeeds)
     power_w: float | None = None
     power_at: datetime | None = None
+    meter_asked_at: datetime | None = None
 
     def want(self, driver: Needs | None = None, car: EvNeeds | None = None) -> None:
         """Somebody said what is wanted: the driver's word goes before the car's, which knows less of the driver."""
@@ -126,13 +133,25 @@ class OutsideLimit:
 
 
 @dataclass(slots=True)
+class Proof:
+    """How a station has to prove itself, as in `StationProof`. `expired`: it came with a certificate that has ended."""
+
+    profile: SecurityProfile = SecurityProfile.OPEN
+    serial: str = ""
+    claimed: str = ""
+    expired: bool = False
+
+
+@dataclass(slots=True)
 class StationState:
     """One station.
 
     `booted`: a boot was accepted, or none will come (SR-07). `boot_wish` is what its next boot is answered,
     `registration` what its last one was; `solicited` is what it may say although it is not accepted (see `lifecycle`).
     `aside`: sessions that hold no EVSE now, by transaction (its EVSE is not known yet, or it began while the station
-    was offline); `limits`: by EVSE and source. `protocol`: what it spoke last.
+    was offline); `limits`: by EVSE and source. `protocol`: what it spoke last. `corrections`: what is put
+    right in its word; `trigger_turn`: when the next trigger may be sent to it;
+    `unlisted_rating`: what an outlet is taken for that nobody registered, None for the usual.
     """
 
     station_id: str
@@ -155,6 +174,10 @@ class StationState:
     aside: dict[str, OpenSession] = field(default_factory=dict)
     limits: dict[tuple[int, str], OutsideLimit] = field(default_factory=dict)
     manners: Manners = field(default_factory=Manners)
+    proof: Proof = field(default_factory=Proof)
+    corrections: Corrections | None = None
+    trigger_turn: datetime | None = None
+    unlisted_rating: EvseRating | None = None
 
     def holder(self, transaction_id: str) -> EvseState | None:
         """The EVSE on which the session that the station calls by this name runs."""
@@ -167,6 +190,11 @@ class StationState:
         """The session that the station calls by this name, while it runs, on an EVSE or aside."""
         evse = self.holder(transaction_id)
         return evse.session if evse is not None else self.aside.get(transaction_id)
+
+    @property
+    def booted_here(self) -> bool:
+        """Whether its boot was answered on this connection."""
+        return self.booted_at is not None and self.connected_at is not None and self.booted_at >= self.connected_at
 
     @property
     def online(self) -> bool:

@@ -47,9 +47,15 @@ def table_of(model: type[SQLModel]) -> Table:
     return table
 
 
+@cache
+def _columns(model: type[SQLModel]) -> tuple[str, ...]:
+    return tuple(column.name for column in table_of(model).columns)
+
+
 def row_of(model: SQLModel) -> dict[str, Any]:
     """The values of a model as a row; an id that the database shall give is left out."""
-    row = {column.name: getattr(model, column.name) for column in table_of(type(model)).columns}
+    held = model.__dict__
+    row = {name: held[name] for name in _columns(type(model))}
     if row.get("id", 0) is None:
         del row["id"]
     return row

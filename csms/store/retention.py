@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, func, text
 from sqlmodel import SQLModel, col, select
 
+from csms.model.authorization import MADE_UP
 from csms.store.catalogue import POINTS_PER_BANK
 from csms.store.change import RowChange, Statement
 from csms.store.changes import table_of
@@ -22,13 +23,14 @@ from csms.store.queries import Reader
 from csms.store.station_tables import (
     EventRow,
     FileLink,
+    Operation,
     ReceivedFile,
     SecurityEvent,
     StateChange,
     StreamBatch,
     V2xEvent,
 )
-from csms.store.tables import MeteringPoint, Notice, OutboxRow, PlanRow, ProfileRow, Rollup, Sample
+from csms.store.tables import IdToken, MeteringPoint, Notice, OutboxRow, PlanRow, ProfileRow, Rollup, Sample
 from csms.store.times import Moment, floored
 from csms.store.writer import Writer
 
@@ -67,7 +69,7 @@ _DROP_ROLLUPS = _windowed(f"DELETE {_OLD_ROLLUPS}")
 class KeepDays:
     """For how many days things are kept; 0: for ever. `rollups`: the quarter-hours; days stay for ever.
 
-    `files`: what stations sent; `links`: one-time addresses after their end.
+    `files`: what stations sent; `links`: one-time addresses after their end; `made_up_tokens`: those of remote starts.
     """
 
     samples: int = 400
@@ -82,7 +84,9 @@ class KeepDays:
     states: int = 90
     files: int = 90
     security_events: int = 400
+    operations: int = 400
     links: int = 1
+    made_up_tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,9 @@ class _Dated:
     only: ColumnElement[bool] | None = None
 
 
+_NEWEST_OPERATION = select(func.max(col(Operation.id))).scalar_subquery()
+"""It stays, because the next number follows on it and none is given twice."""
+
 _DATED: Mapping[str, _Dated] = {
     "plans": _Dated(PlanRow, PlanRow.made_at),
     "profiles": _Dated(ProfileRow, ProfileRow.sent_at),
@@ -104,14 +111,21 @@ _DATED: Mapping[str, _Dated] = {
     "states": _Dated(StateChange, StateChange.received_at, col(StateChange.session_id).is_(None)),
     "files": _Dated(ReceivedFile, ReceivedFile.received_at),
     "security_events": _Dated(SecurityEvent, SecurityEvent.received_at),
+    "operations": _Dated(Operation, Operation.ended_at, col(Operation.id) < _NEWEST_OPERATION),
     "links": _Dated(FileLink, FileLink.expires_at),
+    "made_up_tokens": _Dated(IdToken, IdToken.expires_at, col(IdToken.id_token).startswith(MADE_UP)),
     "outbox": _Dated(OutboxRow, OutboxRow.acked_at, col(OutboxRow.state) == "acked"),
 }
 
 
+def _key(model: type[SQLModel]) -> ColumnElement[Any]:
+    (column,) = table_of(model).primary_key.columns
+    return column
+
+
 def _drop_row(model: type[SQLModel]) -> Statement:
     table = table_of(model)
-    return Statement(lambda dialect: delete(table).where(table.c.id == bindparam("key_id")))
+    return Statement(lambda dialect: delete(table).where(_key(model) == bindparam("key_id")))
 
 
 _DROP_ROW = {name: _drop_row(kind.model) for name, kind in _DATED.items()}
@@ -163,7 +177,7 @@ class Retention:
 
     async def _rows(self, name: str, kind: _Dated, before: datetime) -> int:
         """The ids are looked up beside the writer, which is then only held up for rows that do go."""
-        gone, row_id = 0, table_of(kind.model).c.id
+        gone, row_id = 0, _key(kind.model)
         query = select(row_id).where(col(kind.at) < before).order_by(row_id).limit(ROWS_AT_ONCE)
         query = query if kind.only is None else query.where(kind.only)
         while ids := await self._reader.values(query):

@@ -44,10 +44,10 @@ class StationReading(Reading):
         return await self.rows(select(ReceivedFile).where(col(ReceivedFile.id).in_(operation_ids)))
 
     async def security_events(
-        self, limit: int, station_id: str, *, critical: bool | None = None, before_id: int | None = None
+        self, limit: int, station_id: str | None, *, critical: bool | None = None, before_id: int | None = None
     ) -> Sequence[SecurityEvent]:
-        """Security events of a station, all or those that are critical (or not)."""
-        given: list[Any] = [col(SecurityEvent.station_id) == station_id]
+        """Security events of a station, or of all and of none; all or those that are critical (or not)."""
+        given: list[Any] = [col(SecurityEvent.station_id) == station_id] if station_id is not None else []
         if critical is not None:
             given.append(col(SecurityEvent.critical).is_(critical))
         if before_id is not None:

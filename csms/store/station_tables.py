@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
+from csms.store.row import Row
 from csms.store.tables import BIG_ID
 from csms.store.times import Utc
 
 
-class Operation(SQLModel, table=True):
+class Operation(Row, table=True):
     """What a station was asked for and goes on after its answer: an update, an upload, a report.
 
     `id` is the request id that its later messages carry, 1..2^31-1, never used again. `kind` names the command.
@@ -31,7 +32,7 @@ class Operation(SQLModel, table=True):
     detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class VariableRow(SQLModel, table=True):
+class VariableRow(Row, table=True):
     """One attribute of a variable as a station told it last, or a configuration key of 1.6 (then without a component).
 
     `key` is the name without regard to case. A value that is a secret is never kept, see `csms.model.device`.
@@ -62,7 +63,7 @@ class VariableRow(SQLModel, table=True):
     reported_at: datetime = Field(sa_type=Utc)
 
 
-class MonitorRow(SQLModel, table=True):
+class MonitorRow(Row, table=True):
     """A monitor on a variable as the station told it last; `severity` 0 is the worst."""
 
     __tablename__ = "monitor"
@@ -77,7 +78,7 @@ class MonitorRow(SQLModel, table=True):
     reported_at: datetime = Field(sa_type=Utc)
 
 
-class EventRow(SQLModel, table=True):
+class EventRow(Row, table=True):
     """Something that happened to a variable. `open`: an alert that has not been cleared yet.
 
     `severity` is that of the monitor, None when it is not known.
@@ -104,7 +105,7 @@ class EventRow(SQLModel, table=True):
     origin: str = ""
 
 
-class LocalListRow(SQLModel, table=True):
+class LocalListRow(Row, table=True):
     """The local list of a station as it acknowledged it: `entries` hold by token its type and a digest of what is said.
 
     `version` 0: nothing is known of it, -1: the station has none. `chosen` None: all tokens; those that are `left_out`
@@ -122,7 +123,7 @@ class LocalListRow(SQLModel, table=True):
     changed_at: datetime = Field(sa_type=Utc)
 
 
-class Reservation(SQLModel, table=True):
+class Reservation(Row, table=True):
     """An outlet held free for a token. `id` is that of its operation, so it is never used again.
 
     `state` as in `ReservationState`; `answer` is the station's word on the last request about it. EVSE 0: any.
@@ -143,7 +144,7 @@ class Reservation(SQLModel, table=True):
     session_id: int | None = Field(default=None, sa_type=BigInteger)
 
 
-class DisplayMessage(SQLModel, table=True):
+class DisplayMessage(Row, table=True):
     """A message on the display of a station, as it was sent or as the station reported it.
 
     `status`: asked, Accepted, unanswered, a refusal of the station, Cleared, Over (its end or that of its session),
@@ -169,7 +170,7 @@ class DisplayMessage(SQLModel, table=True):
     reported_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
-class InstalledProfile(SQLModel, table=True):
+class InstalledProfile(Row, table=True):
     """A charging profile that a station said it keeps; `source` is who set it (CSO, EMS, SO, Other)."""
 
     __tablename__ = "installed_profile"
@@ -184,7 +185,7 @@ class InstalledProfile(SQLModel, table=True):
     reported_at: datetime = Field(sa_type=Utc)
 
 
-class ExternalLimit(SQLModel, table=True):
+class ExternalLimit(Row, table=True):
     """A limit that somebody else set on a station (EVSE 0) or an EVSE. `cleared_at` None: it holds."""
 
     __tablename__ = "external_limit"
@@ -198,7 +199,7 @@ class ExternalLimit(SQLModel, table=True):
     cleared_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
-class SignedValue(SQLModel, table=True):
+class SignedValue(Row, table=True):
     """A metered value as the meter signed it: evidence, kept as long as the session."""
 
     __tablename__ = "signed_value"
@@ -218,7 +219,7 @@ class SignedValue(SQLModel, table=True):
     data: str = Field(sa_column=Column(Text, nullable=False))
 
 
-class WantedAvailability(SQLModel, table=True):
+class WantedAvailability(Row, table=True):
     """What an operator wants of a station (EVSE 0), an EVSE (connector 0) or a connector, until the station does it.
 
     `answer` is the station's last word: Accepted, Scheduled, Rejected, or unanswered.
@@ -235,7 +236,7 @@ class WantedAvailability(SQLModel, table=True):
     sent_at: datetime = Field(sa_type=Utc)
 
 
-class StateChange(SQLModel, table=True):
+class StateChange(Row, table=True):
     """A connector (or a session: `session_id`) went into another state; repeated reports of the same leave no row."""
 
     __tablename__ = "state_change"
@@ -253,7 +254,7 @@ class StateChange(SQLModel, table=True):
     received_at: datetime = Field(sa_type=Utc)
 
 
-class FileLink(SQLModel, table=True):
+class FileLink(Row, table=True):
     """A one-time address under which a station may send or fetch one file.
 
     `id` is the SHA-256 of its token in hexadecimal: who reads the database cannot use the address. `file_name` is the
@@ -271,7 +272,7 @@ class FileLink(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=Utc)
 
 
-class ReceivedFile(SQLModel, table=True):
+class ReceivedFile(Row, table=True):
     """What a station sent for an operation; it lies in the data folder under the operation's number.
 
     `name` is the station's word for it, never used as a path.
@@ -287,7 +288,7 @@ class ReceivedFile(SQLModel, table=True):
     received_at: datetime = Field(sa_type=Utc)
 
 
-class FirmwareFile(SQLModel, table=True):
+class FirmwareFile(Row, table=True):
     """Firmware that stations may fetch from this server, with its maker's signature if it was given one."""
 
     __tablename__ = "firmware_file"
@@ -301,7 +302,7 @@ class FirmwareFile(SQLModel, table=True):
     signature: str = Field(default="", sa_column=Column(Text, nullable=False))
 
 
-class InstalledCertificate(SQLModel, table=True):
+class InstalledCertificate(Row, table=True):
     """A certificate in a station: as it told (`told_at`), as we installed or signed it (`given_at`), or both.
 
     `serial` is the number in one spelling; `serial_number` and the hashes are the station's own words. `expires_at` and
@@ -323,8 +324,10 @@ class InstalledCertificate(SQLModel, table=True):
     told_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
-class SecurityEvent(SQLModel, table=True):
-    """A security event that a station told (A04). `time` is the station's own, `critical` as in the appendix."""
+class SecurityEvent(Row, table=True):
+    """A security event that a station told (A04), or that this server raised (`origin` csms; `station_id` empty when it
+    is about none). `time` is the station's own, `critical` as in the appendix.
+    """
 
     __tablename__ = "security_event"
 
@@ -335,9 +338,26 @@ class SecurityEvent(SQLModel, table=True):
     kind: str
     info: str = ""
     critical: bool = False
+    origin: str = Field(default="station", sa_column_kwargs={"server_default": "station"})
 
 
-class StationCredential(SQLModel, table=True):
+class StationProof(Row, table=True):
+    """How a station has to prove itself: `profile` is the lowest security profile that is let in, which rises by itself
+    (A05.FR.09); `serial` what its certificate must be made out to (A00.FR.405), empty: none is taken.
+
+    `claimed`: what the certificate of a stranger is made out to; it becomes the serial when somebody approves.
+    """
+
+    __tablename__ = "station_proof"
+
+    station_id: str = Field(primary_key=True)
+    profile: int = 0
+    serial: str = ""
+    claimed: str = ""
+    changed_at: datetime = Field(sa_type=Utc)
+
+
+class StationCredential(Row, table=True):
     """The password of a station, as salted hashes: `in_force` before the last change, `wanted` since.
 
     `status` is what the station answered to the change, or asked, or unanswered: until it shows by its use of `wanted`
@@ -353,7 +373,7 @@ class StationCredential(SQLModel, table=True):
     changed_at: datetime = Field(sa_type=Utc)
 
 
-class DerControl(SQLModel, table=True):
+class DerControl(Row, table=True):
     """A DER control as a station holds it (2.1 block R), by what it accepted and what it reported.
 
     `active`: whether it says that a control for a time is in force; None: it said nothing. `setting`: as we set it, or
@@ -373,7 +393,7 @@ class DerControl(SQLModel, table=True):
     setting: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class V2xEvent(SQLModel, table=True):
+class V2xEvent(Row, table=True):
     """What a station told about power in both directions: alarms, controls that start and end, what a car can do.
 
     `kind`: alarm, alarm_ended, started, ended, needs, priority. `subject`: the control, its type or the transaction.
@@ -391,7 +411,7 @@ class V2xEvent(SQLModel, table=True):
     detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class DynamicSchedule(SQLModel, table=True):
+class DynamicSchedule(Row, table=True):
     """The figures of a dynamic charging profile as last set: what a station gets that asks for them (2.1 K28)."""
 
     __tablename__ = "dynamic_schedule"
@@ -404,7 +424,7 @@ class DynamicSchedule(SQLModel, table=True):
     figures: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class Tariff(SQLModel, table=True):
+class Tariff(Row, table=True):
     """A default tariff that a station accepted for an EVSE (0: all of them) (2.1 block I)."""
 
     station_id: str = Field(primary_key=True)
@@ -415,7 +435,7 @@ class Tariff(SQLModel, table=True):
     content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class TransactionTerms(SQLModel, table=True):
+class TransactionTerms(Row, table=True):
     """What is agreed for a transaction beyond its energy (2.1): tariff, cost so far, limits, modes of transfer.
 
     `cost` and `limit` as the station wrote them last; `priority` None: nobody spoke of it.
@@ -436,7 +456,7 @@ class TransactionTerms(SQLModel, table=True):
     limit: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class EventStream(SQLModel, table=True):
+class EventStream(Row, table=True):
     """A stream of values of one monitor (2.1 N11). `values`: how many came; `pending`: how many wait at the station."""
 
     __tablename__ = "event_stream"
@@ -453,7 +473,7 @@ class EventStream(SQLModel, table=True):
     pending: int = 0
 
 
-class StreamBatch(SQLModel, table=True):
+class StreamBatch(Row, table=True):
     """Values that came together on a stream: times as text and values."""
 
     __tablename__ = "stream_batch"
@@ -466,7 +486,7 @@ class StreamBatch(SQLModel, table=True):
     values: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
 
 
-class BatterySwap(SQLModel, table=True):
+class BatterySwap(Row, table=True):
     """Batteries that were put in or taken out (2.1 block S); `batteries` as the station wrote them."""
 
     __tablename__ = "battery_swap"
@@ -480,7 +500,7 @@ class BatterySwap(SQLModel, table=True):
     batteries: list[Any] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
 
 
-class LimitRung(SQLModel, table=True):
+class LimitRung(Row, table=True):
     """On which rung of the limit ladder a station stands, for its floor or for the limits of its sessions (`role`).
 
     `vendor`, `model`, `firmware`: what it was when that was found out; others of the same kind begin there. `state` and

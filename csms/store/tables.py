@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text, UniqueConstraint, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
+from csms.store.row import Row
 from csms.store.times import Moment, Utc
 
 BIG_ID = BigInteger().with_variant(Integer(), "sqlite")
@@ -22,7 +23,7 @@ ADDED_TEXT: dict[str, Any] = {"server_default": text("''")}
 """For columns that were added to a table with rows in it."""
 
 
-class Station(SQLModel, table=True):
+class Station(Row, table=True):
     """A charging station. `registered` False: it was let in by `accept_unknown`.
 
     `stage` as in `Stage`. `boot_wish` is what its next boot is answered, `registration` what its last one was, both as
@@ -50,7 +51,7 @@ class Station(SQLModel, table=True):
     meter_serial: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
 
 
-class Evse(SQLModel, table=True):
+class Evse(Row, table=True):
     """Nameplate of one EVSE, from configuration (or assumed for an unknown station)."""
 
     station_id: str = Field(primary_key=True, foreign_key="station.id")
@@ -61,7 +62,7 @@ class Evse(SQLModel, table=True):
     power_max_w: int = 22080
 
 
-class Connector(SQLModel, table=True):
+class Connector(Row, table=True):
     """Last state of one connector."""
 
     station_id: str = Field(primary_key=True, foreign_key="station.id")
@@ -74,7 +75,7 @@ class Connector(SQLModel, table=True):
     received_at: datetime = Field(sa_type=Utc)
 
 
-class Session(SQLModel, table=True):
+class Session(Row, table=True):
     """A charging session. `id` is also the transaction id issued to 1.6 stations.
 
     `transaction_id` is the station's word for it.
@@ -121,7 +122,7 @@ class Session(SQLModel, table=True):
     ev_schedule: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
 
 
-class MeteringPoint(SQLModel, table=True):
+class MeteringPoint(Row, table=True):
     """Where samples are metered: an EVSE (0: the station itself).
 
     `transaction_id` is empty but for samples that name a transaction which is not known: they stay apart under the
@@ -139,7 +140,7 @@ class MeteringPoint(SQLModel, table=True):
     transaction_id: str = ""
 
 
-class Quantity(SQLModel, table=True):
+class Quantity(Row, table=True):
     """What a sample is a value of, in its base unit."""
 
     __table_args__: ClassVar[Any] = (
@@ -154,7 +155,7 @@ class Quantity(SQLModel, table=True):
     unit: str = ""
 
 
-class Sample(SQLModel, table=True):
+class Sample(Row, table=True):
     """One metered value; equal ones sent twice (offline replays) are stored once.
 
     Rows lie in the order of their key (docs/decisions/0006): POINTS_PER_BANK metering points share a bank, in which
@@ -176,7 +177,7 @@ class Sample(SQLModel, table=True):
     received_at: datetime = Field(sa_type=Moment)
 
 
-class Rollup(SQLModel, table=True):
+class Rollup(Row, table=True):
     """Samples of one point and quantity within `grain_s` seconds from `begins_at`: 900, or 86400 for a UTC day."""
 
     __table_args__: ClassVar[Any] = ({"sqlite_with_rowid": False},)
@@ -195,7 +196,7 @@ class Rollup(SQLModel, table=True):
     last_at: datetime = Field(sa_type=Moment)
 
 
-class RollupDue(SQLModel, table=True):
+class RollupDue(Row, table=True):
     """A note that a bucket has to be computed (again). Written with the sample that makes it so."""
 
     __tablename__ = "rollup_due"
@@ -206,7 +207,7 @@ class RollupDue(SQLModel, table=True):
     point_id: int = Field(primary_key=True)
 
 
-class Tally(SQLModel, table=True):
+class Tally(Row, table=True):
     """Sums that are kept with each transaction, because counting the rows would take too long.
 
     `holder` is who adds up; the sum over all holders counts. `samples`: ever stored; `samples_deleted`: by retention,
@@ -218,7 +219,7 @@ class Tally(SQLModel, table=True):
     value: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
 
 
-class IdToken(SQLModel, table=True):
+class IdToken(Row, table=True):
     """A card or app token. `status` as in `AuthorizationStatus`, `token_type` as OCPP 2.0.1 has it (empty: any).
 
     `folded` is what it is found by: the case of letters does not count. `expires_at` ends the token,
@@ -240,7 +241,7 @@ class IdToken(SQLModel, table=True):
     allowed: list[str] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True)))
 
 
-class Notice(SQLModel, table=True):
+class Notice(Row, table=True):
     """What is worth keeping without a table of its own: orphan stops, vendor messages, deviations, security events."""
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
@@ -250,7 +251,7 @@ class Notice(SQLModel, table=True):
     detail: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class LimitRow(SQLModel, table=True):
+class LimitRow(Row, table=True):
     """A limit as acknowledged to its source; every version is kept, the highest one counts."""
 
     __tablename__ = "grid_limit"
@@ -268,7 +269,7 @@ class LimitRow(SQLModel, table=True):
     reason: str = ""
 
 
-class LimitDecision(SQLModel, table=True):
+class LimitDecision(Row, table=True):
     """Every statement of a limit source, accepted or refused, with what was decided."""
 
     __tablename__ = "grid_limit_decision"
@@ -284,7 +285,7 @@ class LimitDecision(SQLModel, table=True):
     code: str = ""
 
 
-class PlanRow(SQLModel, table=True):
+class PlanRow(Row, table=True):
     """A plan as adopted: what the optimiser wanted and how good it certifies to be."""
 
     __tablename__ = "plan"
@@ -301,7 +302,7 @@ class PlanRow(SQLModel, table=True):
     content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
-class ProfileRow(SQLModel, table=True):
+class ProfileRow(Row, table=True):
     """A charging profile sent to a station. `status`: sent, Accepted, Rejected, NotSupported, timeout, error.
 
     `seen_at`: when metering first showed that the EVSE keeps it.
@@ -323,7 +324,7 @@ class ProfileRow(SQLModel, table=True):
     seen_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
-class UpperBoundRow(SQLModel, table=True):
+class UpperBoundRow(Row, table=True):
     """Write-ahead row of the safety ledger: the most one EVSE may be drawing, durable before a frame goes out."""
 
     __tablename__ = "upper_bound"
@@ -335,7 +336,7 @@ class UpperBoundRow(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=Utc)
 
 
-class OutboxRow(SQLModel, table=True):
+class OutboxRow(Row, table=True):
     """A message for a partner platform. `state`: queued, sent, retry, acked, dead.
 
     Ids are never used again: a late answer to a message that was replaced must not hit its successor.
@@ -361,7 +362,7 @@ class OutboxRow(SQLModel, table=True):
     last_error: str = ""
 
 
-class ExternalId(SQLModel, table=True):
+class ExternalId(Row, table=True):
     """Our key to a platform's identifier: generated once, never recycled."""
 
     __tablename__ = "external_id"

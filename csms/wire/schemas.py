@@ -112,7 +112,11 @@ class Validator:
         validator = self._compiled.get(name) or self._compile(name)
         if validator.is_valid(payload):
             return ()
-        return tuple(_let_pass(action, validator.iter_errors(payload), tolerated))
+        nulls: list[leniency.Path] = []
+        if tolerated is not leniency.nothing:
+            payload, nulls = leniency.without_nulls(payload)
+        absent = (Deviation("null", _place(path)) for path in nulls)
+        return (*absent, *_let_pass(action, validator.iter_errors(payload), tolerated))
 
     def _compile(self, name: str) -> jsonschema_rs.Validator:
         validator = jsonschema_rs.Draft4Validator(self._schema(name), validate_formats=False)
@@ -134,7 +138,11 @@ def _let_pass(
             path = [*path, fault.kind.property]
         if not tolerated(action, keyword, path, fault.instance):
             raise _refusal(action, keyword, path, fault.message)
-        yield Deviation(keyword, "/".join(part if isinstance(part, str) else "*" for part in path))
+        yield Deviation(keyword, _place(path))
+
+
+def _place(path: leniency.Path) -> str:
+    return "/".join(part if isinstance(part, str) else "*" for part in path)
 
 
 def _keyword(fault: jsonschema_rs.ValidationError) -> str:

@@ -11,9 +11,10 @@ import httpx
 class Central:
     """A client of one central system and of the receiving platform beside it."""
 
-    def __init__(self, api_url: str, platform_url: str) -> None:
-        self.api_url = api_url
-        self._api = httpx.AsyncClient(base_url=api_url, trust_env=False, timeout=10.0)
+    def __init__(self, api_url: str, platform_url: str, token: str = "") -> None:
+        self.api_url, self.token = api_url, token
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._api = httpx.AsyncClient(base_url=api_url, trust_env=False, timeout=10.0, headers=headers)
         self._platform = httpx.AsyncClient(base_url=platform_url, trust_env=False, timeout=10.0)
 
     async def close(self) -> None:

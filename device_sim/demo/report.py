@@ -117,6 +117,7 @@ def build(figures: Figures) -> dict[str, Any]:
             "over_cap_s": round(trace.over_cap_s(), 1),
             "over_cap_after_first_minute_s": round(trace.over_cap_s(settled_s), 1),
             "last_over_cap_at_s": trace.last_over_cap_at_s(),
+            "all_connected_at_s": _seconds_since(figures.began, fleet["all_connected"]),
             "largest_overrun_w": round(trace.overrun_w()),
             "unmanaged_peak_w": round(figures.unmanaged_peak_w),
             "unmanaged_over_cap_s": round(figures.unmanaged_over_s),
@@ -157,6 +158,10 @@ def _rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("gap", f"{gap:.1e}" if gap is not None else "–"),
         ("province", " · ".join(f"{p['queued']} / {p['acked']} / {p['dead']}" for p in report["province"]) or "–"),
     ]
+
+
+def _seconds_since(began: datetime, then: str | None) -> float | None:
+    return None if then is None else max(0.0, (datetime.fromisoformat(then) - began).total_seconds())
 
 
 def _kwh(energy_wh: float) -> str:

@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 
 from device_sim.clock import SimClock
+from device_sim.credentials import read_token
 from device_sim.demo import site
 from device_sim.demo.central import Central
 from device_sim.demo.day import ZONE, Day, GridLimit, base_w, cap_w, prepare, write_sessions
@@ -34,6 +35,9 @@ READY_WALL_S = 40.0
 POLL_WALL_S = 0.25
 READY_POLL_WALL_S = 0.05
 DRAIN_WALL_S = 90.0
+TOKEN_FILE = "admin.token"
+"""Where the server writes its first administrator's token."""
+
 LIMIT_ID = "6f1c5d3e-0000-4000-8000-000000000001"
 
 
@@ -82,7 +86,11 @@ class Show:
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(name, self._stop.set)
         self._say_what_comes()
-        environment = {"CSMS_CLOCK": str(self._clock)}
+        environment = {
+            "CSMS_CLOCK": str(self._clock),
+            "CSMS_TOKEN_FILE": str(self._folder / TOKEN_FILE),
+            "CSMS_TOKEN": "",
+        }
         with Children(self._folder, environment) as children:
             central = await self._start(children)
             viewing = self._view(central)
@@ -112,7 +120,7 @@ class Show:
         ready = json.loads(await self._read_when_there(children, self._folder / "serve.json"))
         api_url = f"http://127.0.0.1:{ready['http_port']}"
         children.start("fleet", self._fleet(f"ws://127.0.0.1:{ready['ocpp_port']}/ocpp", api_url))
-        return Central(api_url, platform_url)
+        return Central(api_url, platform_url, read_token(self._folder / TOKEN_FILE))
 
     def _fleet(self, ocpp_url: str, api_url: str) -> list[str]:
         timetable = write_sessions(self._folder / "sessions.csv", self._day.sessions)
@@ -145,7 +153,7 @@ class Show:
         from monitor.dashboard.source import Source
 
         async def show() -> None:
-            source = Source(central.api_url)
+            source = Source(central.api_url, central.token)
             try:
                 await Screen(LiveView(self._text), source.read).run(self._console)
             finally:

@@ -71,6 +71,7 @@ def write_settings(
         f'data_dir = "{folder.as_posix()}"',
         'ocpp_host = "127.0.0.1"',
         "ocpp_port = 0",
+        "security_profiles = [0]",
         "http_port = 0",
         'log_level = "WARNING"',
         f'time_zone = "{zone}"',

@@ -47,6 +47,7 @@ def add_command(app: typer.Typer, text: Text) -> None:
         prefix: str = typer.Option("LOAD", "--prefix", help=words("prefix")),
         ca: Path | None = typer.Option(None, "--ca", exists=True, dir_okay=False, help=words("ca")),
         insecure: bool = typer.Option(False, "--insecure", help=words("insecure")),
+        password: str = typer.Option("", "--password", envvar="CSMS_SIM_PASSWORD", help=text("sim.option.password")),
         as_json: bool = typer.Option(False, "--json", help=text("sim.option.json")),
     ) -> None:
         try:
@@ -65,6 +66,7 @@ def add_command(app: typer.Typer, text: Text) -> None:
                 prefix=prefix,
                 ca=str(ca or ""),
                 insecure=insecure,
+                password=password,
             )
         except ValueError as fault:
             typer.echo(text("sim.load.refused", reason=str(fault)), err=True)

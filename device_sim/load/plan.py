@@ -31,6 +31,7 @@ class LoadPlan:
     """`at_once`: connections under way at a time. `in_flight`: calls under way at a time in the closed loop, for which
     the stations take turns; 0: one of each station. `inside`: meter values belong to a transaction. Seconds are of
     the wall; `warm_up_s` of them pass before anything counts. `ca`: file of the certificate that signed the server's.
+    `password`: of all stations.
     """
 
     url: str
@@ -48,6 +49,7 @@ class LoadPlan:
     prefix: str = "LOAD"
     ca: str = ""
     insecure: bool = False
+    password: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError for what cannot be run."""

@@ -23,11 +23,23 @@ _ZERO_MASK = b"\0\0\0\0"
 class LoadStation(asyncio.Protocol):
     """`heard(kind, frame)` is called for each answer; calls of the server are accepted."""
 
-    __slots__ = ("_buffer", "_client", "_opened", "_transport", "closed", "heard", "number", "sent_at_s", "transaction")
+    __slots__ = (
+        "_buffer",
+        "_client",
+        "_credentials",
+        "_opened",
+        "_transport",
+        "closed",
+        "heard",
+        "number",
+        "sent_at_s",
+        "transaction",
+    )
 
-    def __init__(self, url: str, ocpp: str, opened: asyncio.Future[bool]) -> None:
+    def __init__(self, url: str, ocpp: str, opened: asyncio.Future[bool], credentials: str = "") -> None:
         self._client: ClientProtocol | None = ClientProtocol(parse_uri(url), subprotocols=[SUBPROTOCOLS[ocpp]])  # type: ignore[list-item]
         self._opened = opened
+        self._credentials = credentials
         self._buffer = b""
         self._transport: asyncio.Transport
         self.heard: Callable[[bytes, bytes], None] | None = None
@@ -41,7 +53,10 @@ class LoadStation(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
         self._transport = transport  # type: ignore[assignment]
         assert self._client is not None
-        self._client.send_request(self._client.connect())
+        request = self._client.connect()
+        if self._credentials:
+            request.headers["Authorization"] = self._credentials
+        self._client.send_request(request)
         self._transport.writelines(self._client.data_to_send())
 
     def data_received(self, data: bytes) -> None:

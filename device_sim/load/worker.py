@@ -5,6 +5,7 @@ and answers each order with a line of JSON. Several of them share the stations.
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 import ssl
@@ -134,11 +135,18 @@ class Worker:
         try:
             async with asyncio.timeout(ANSWER_S):
                 _, station = await self._loop.create_connection(
-                    lambda: LoadStation(url, self._plan.ocpp, opened), host, port, ssl=self._tls()
+                    lambda: LoadStation(url, self._plan.ocpp, opened, self._credentials(name)),
+                    host,
+                    port,
+                    ssl=self._tls(),
                 )
                 return station if await opened else None
         except (OSError, TimeoutError):
             return None
+
+    def _credentials(self, name: str) -> str:
+        told = f"{name}:{self._plan.password}".encode()
+        return f"Basic {base64.b64encode(told).decode()}" if self._plan.password else ""
 
     def _tls(self) -> ssl.SSLContext | None:
         if not self._plan.url.startswith("wss:"):

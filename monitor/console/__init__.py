@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 
 import typer
 from rich.console import Console
 
+from csms.security.credentials import TokenFileUnusable, api_token
 from monitor.dashboard.history import History, Snapshot
 from monitor.dashboard.live import LiveView
 from monitor.dashboard.screen import Screen
-from monitor.dashboard.source import Source, SourceLost
+from monitor.dashboard.source import Source, SourceLost, SourceRefused
 
 Text = Callable[..., str]
 
@@ -39,7 +41,15 @@ def _add_live(app: typer.Typer, text: Text) -> None:
         if not url.startswith(("http://", "https://")):
             raise typer.BadParameter(text("console.bad_url", url=url), param_hint="--url")
         try:
-            asyncio.run(_once(text, url, as_json) if once or as_json else _live(text, url, every_s))
+            token = api_token(os.environ)
+            asyncio.run(_once(text, url, token, as_json) if once or as_json else _live(text, url, token, every_s))
+        except TokenFileUnusable as fault:
+            typer.echo(text("access.token_file", reason=str(fault)), err=True)
+            raise typer.Exit(1) from fault
+        except SourceRefused as fault:
+            words = text("access.unauthenticated", reason=str(fault))
+            typer.echo(json.dumps({"code": "unauthenticated", "detail": str(fault)}) if as_json else words, err=True)
+            raise typer.Exit(1) from fault
         except SourceLost as fault:
             words = text("console.unreachable", url=url, reason=str(fault))
             typer.echo(json.dumps({"code": "unreachable", "detail": str(fault)}) if as_json else words, err=True)
@@ -48,14 +58,14 @@ def _add_live(app: typer.Typer, text: Text) -> None:
             raise typer.Exit from None
 
 
-async def _once(text: Text, url: str, as_json: bool) -> None:
-    source = Source(url)
+async def _once(text: Text, url: str, token: str | None, as_json: bool) -> None:
+    source = Source(url, token)
     try:
         snapshot = await source.read()
     finally:
         await source.close()
     if as_json:
-        typer.echo(json.dumps(_document(snapshot), ensure_ascii=False))
+        typer.echo(json.dumps(_document(snapshot)))
         return
     history = History()
     history.add(snapshot)
@@ -68,9 +78,9 @@ def _document(snapshot: Snapshot) -> dict[str, object]:
     return {"overview": snapshot.overview, "stations": snapshot.stations, "sessions": snapshot.sessions}
 
 
-async def _live(text: Text, url: str, every_s: float) -> None:
+async def _live(text: Text, url: str, token: str | None, every_s: float) -> None:
     """A server that is not there at the start is a mistake in the address; one that goes later is waited for."""
-    source = Source(url)
+    source = Source(url, token)
     try:
         await source.read()
         await Screen(LiveView(text), source.read, every_s).run(Console())

@@ -17,12 +17,17 @@ class SourceLost(Exception):
     """The server does not answer, or not with what the API answers."""
 
 
+class SourceRefused(SourceLost):
+    """The server answers, but not to us: without a token, or with one that may not see this."""
+
+
 class Source:
     """One server. `await close()` at the end."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.AsyncClient(trust_env=False, timeout=TIMEOUT, follow_redirects=False)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx.AsyncClient(trust_env=False, timeout=TIMEOUT, follow_redirects=False, headers=headers)
 
     async def read(self) -> Snapshot:
         """One look; raises SourceLost with a reason for people."""
@@ -31,11 +36,13 @@ class Source:
             stations = await self._get("/stations")
             sessions = await self._get("/sessions", limit=SESSIONS_READ)
             return Snapshot(overview, stations["stations"], sessions["sessions"])
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as fault:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError, AttributeError) as fault:
             raise SourceLost(str(fault) or type(fault).__name__) from fault
 
     async def _get(self, path: str, **params: int) -> dict[str, Any]:
         answer = await self._http.get(self.url + PREFIX + path, params=params)
+        if answer.status_code in (401, 403):
+            raise SourceRefused(str(answer.json().get("detail", answer.status_code)))
         answer.raise_for_status()
         document: dict[str, Any] = answer.json()
         return document

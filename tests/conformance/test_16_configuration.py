@@ -108,10 +108,10 @@ async def test_a_key_is_changed(tmp_path: Path, status: str, kept: str | None) -
 async def test_tokens_that_may_not_charge(tmp_path: Path) -> None:
     async with central(tmp_path, unknown_tokens=False) as csms:
         cp = await csms.station("CP-1", "ocpp1.6")
-        await csms.api("PUT", "/api/v1/tokens/OLD", {"expires_at": "2020-01-01T00:00:00Z"})
-        await csms.api("PUT", "/api/v1/tokens/BAD", {"status": "Blocked"})
-        await csms.api("PUT", "/api/v1/tokens/POOR", {"status": "NoCredit"})
-        await csms.api("PUT", "/api/v1/tokens/FAR", {"allowed": ["CP-2"]})
+        await csms.api("PUT", "/api/v1/id-tokens/OLD", {"expires_at": "2020-01-01T00:00:00Z"})
+        await csms.api("PUT", "/api/v1/id-tokens/BAD", {"status": "Blocked"})
+        await csms.api("PUT", "/api/v1/id-tokens/POOR", {"status": "NoCredit"})
+        await csms.api("PUT", "/api/v1/id-tokens/FAR", {"allowed": ["CP-2"]})
         statuses = {name: await cp.authorize(name) for name in ("NOBODY", "OLD", "BAD", "POOR", "FAR")}
         assert statuses == {
             "NOBODY": "Invalid",
@@ -123,11 +123,12 @@ async def test_tokens_that_may_not_charge(tmp_path: Path) -> None:
         assert await csms.sessions() == []
 
 
+@pytest.mark.req("1.6:3.9", "1.6:3.10")
 async def test_a_token_says_its_parent_and_until_when_it_may_be_remembered(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp1.6", evses=2)
         facts = {"group_id": "FAMILY", "expires_at": "2030-01-01T00:00:00Z", "allowed": ["CP-1/1"]}
-        await csms.api("PUT", "/api/v1/tokens/CARD", facts)
+        await csms.api("PUT", "/api/v1/id-tokens/CARD", facts)
         info = {"status": "Accepted", "parentIdTag": "FAMILY", "expiryDate": "2030-01-01T00:00:00.000Z"}
         assert await cp.call("Authorize", {"idTag": "card"}) == {"idTagInfo": info}
         start = {"connectorId": 2, "idTag": "CARD", "meterStart": 0, "timestamp": cp.stamp()}
@@ -137,7 +138,7 @@ async def test_a_token_says_its_parent_and_until_when_it_may_be_remembered(tmp_p
 async def test_a_master_pass_starts_nothing(tmp_path: Path) -> None:
     async with central(tmp_path, master_pass_group="POLICE") as csms:
         cp = await csms.station("CP-1", "ocpp1.6")
-        await csms.api("PUT", "/api/v1/tokens/MASTER", {"group_id": "POLICE"})
+        await csms.api("PUT", "/api/v1/id-tokens/MASTER", {"group_id": "POLICE"})
         transaction_id = await cp.start(token="CARD")
         assert (await cp.stop(transaction_id, token="MASTER"))["idTagInfo"]["status"] == "Accepted"
         start = {"connectorId": 1, "idTag": "MASTER", "meterStart": 0, "timestamp": cp.stamp()}

@@ -20,7 +20,7 @@ Payload = dict[str, Any]
 
 async def listed(csms: Central, id_token: str, **facts: Any) -> Payload:
     """A token put on the list through the API."""
-    answer = await csms.api("PUT", f"/api/v1/tokens/{id_token}", facts)
+    answer = await csms.api("PUT", f"/api/v1/id-tokens/{id_token}", facts)
     assert answer.status_code == 200, answer.text
     told: Payload = answer.json()
     return told
@@ -108,6 +108,8 @@ async def test_a_start_button_needs_no_token(tmp_path: Path) -> None:
         await cp.event("Started", "tx", "CablePluggedIn", evse={"id": 1, "connectorId": 1})
         answer = await cp.event("Updated", "tx", "ChargingStateChanged", idToken=button)
         assert answer["idTokenInfo"]["status"] == "Accepted"
+        unread = {"idToken": "", "type": "ISO14443"}
+        assert (await cp.call("Authorize", {"idToken": unread}))["idTokenInfo"]["status"] == "Invalid"
 
 
 @pytest.mark.req("C01.FR.19", "C01.FR.20", "C01.FR.22")
@@ -134,7 +136,7 @@ async def test_what_a_driver_is_told_and_what_a_station_may_remember(tmp_path: P
         told = (await asked(cp, "card"))["idTokenInfo"]
         assert (told["language1"], told["language2"]) == ("zh-CN", "en")
         assert told["personalMessage"] == {"format": "UTF8", "content": "欢迎", "language": "zh-CN"}
-        odd = await csms.api("PUT", "/api/v1/tokens/CARD", {"languages": ["English!"]})
+        odd = await csms.api("PUT", "/api/v1/id-tokens/CARD", {"languages": ["English!"]})
         assert odd.json()["code"] == "invalid_request"
         assert told["cacheExpiryDateTime"] == cached.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -239,19 +241,19 @@ async def test_tokens_are_managed_through_the_api(tmp_path: Path) -> None:
         cp = await csms.station("CP-1", "ocpp2.0.1")
         for number in range(5):
             await listed(csms, f"T-{number}")
-        first = (await csms.api("GET", "/api/v1/tokens?limit=3")).json()
-        rest = (await csms.api("GET", f"/api/v1/tokens?limit=3&after={first['next_after']}")).json()
+        first = (await csms.api("GET", "/api/v1/id-tokens?limit=3")).json()
+        rest = (await csms.api("GET", f"/api/v1/id-tokens?limit=3&after={first['next_after']}")).json()
         found = [token["id_token"] for page in (first, rest) for token in page["tokens"]]
         assert (found, rest["next_after"]) == ([f"T-{number}" for number in range(5)], None)
         assert await cp.authorize("T-0") == "Accepted"
         assert (await listed(csms, "t-0", status="Blocked"))["id_token"] == "t-0"
         assert await cp.authorize("T-0") == "Blocked"
-        assert len((await csms.api("GET", "/api/v1/tokens")).json()["tokens"]) == 5
-        assert (await csms.api("GET", "/api/v1/tokens/T-0")).json()["status"] == "Blocked"
-        assert (await csms.api("DELETE", "/api/v1/tokens/T-0")).status_code == 204
+        assert len((await csms.api("GET", "/api/v1/id-tokens")).json()["tokens"]) == 5
+        assert (await csms.api("GET", "/api/v1/id-tokens/T-0")).json()["status"] == "Blocked"
+        assert (await csms.api("DELETE", "/api/v1/id-tokens/T-0")).status_code == 204
         assert await cp.authorize("T-0") == "Invalid"
         for method in ("GET", "DELETE"):
-            answer = await csms.api(method, "/api/v1/tokens/T-0")
+            answer = await csms.api(method, "/api/v1/id-tokens/T-0")
             assert (answer.status_code, answer.json()["code"]) == (404, "unknown_token")
-        bad = await csms.api("PUT", "/api/v1/tokens/X", {"status": "Perhaps"})
+        bad = await csms.api("PUT", "/api/v1/id-tokens/X", {"status": "Perhaps"})
         assert bad.status_code == 422

@@ -56,7 +56,7 @@ class Book:
 
 async def listed(csms: Central, *tokens: str, **facts: Any) -> None:
     for token in tokens:
-        answer = await csms.api("PUT", f"/api/v1/tokens/{token}", facts)
+        answer = await csms.api("PUT", f"/api/v1/id-tokens/{token}", facts)
         assert answer.status_code == 200, answer.text
 
 
@@ -78,14 +78,14 @@ async def test_first_the_whole_list_and_then_what_changed(tmp_path: Path, protoc
         told = await csms.operator("CP-1", "send_local_list")
         assert (told["status"], told["values"], book.last()) == ("Accepted", {"version": "2"}, ("Full", 3))
         await listed(csms, "B", status="Blocked")
-        await csms.api("DELETE", "/api/v1/tokens/C")
+        await csms.api("DELETE", "/api/v1/id-tokens/C")
         await listed(csms, "D")
         await csms.operator("CP-1", "send_local_list")
         assert book.last() == ("Differential", 3)
         assert (book.version, book.kept) == (3, {"A": "Accepted", "B": "Blocked", "D": "Accepted"})
         await csms.operator("CP-1", "send_local_list")
         assert len(book.sent) == 2, "nothing changed, so nothing is sent"
-        await csms.api("DELETE", "/api/v1/tokens/D")
+        await csms.api("DELETE", "/api/v1/id-tokens/D")
         await csms.operator("CP-1", "send_local_list")
         key = "idTagInfo" if book.old else "idTokenInfo"
         assert book.last() == ("Differential", 1)

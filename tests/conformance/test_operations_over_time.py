@@ -54,7 +54,7 @@ async def test_a_lost_answer_leaves_the_operation_open_for_what_the_station_says
 
 
 async def test_a_certificate_for_a_station_that_is_gone(tmp_path: Path) -> None:
-    async with central(tmp_path, call_timeout_s=0.3) as csms:
+    async with central(tmp_path, call_timeout_s=10.0) as csms:
         station = await csms.station("CS-1", V201)
 
         async def never(asked: Payload) -> Silence:

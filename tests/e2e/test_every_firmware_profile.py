@@ -23,6 +23,7 @@ from device_sim.pile import PileSpec
 from device_sim.quirks.hardware import pile_like
 from device_sim.sessions import Session, Visit
 from firmware_profiles import FirmwareProfile, shipped
+from tests.support.access import bearer
 from tests.support.running import Server
 from tests.support.simulated import BEGIN
 
@@ -31,6 +32,7 @@ SETTLE_S, STAY_S, ENERGY_WH = 160.0, 1_200.0, 1_500.0
 SETTINGS = """
 ocpp_host = "127.0.0.1"
 ocpp_port = 0
+security_profiles = [0]
 http_port = 0
 time_zone = "Asia/Shanghai"
 assume_ocpp16 = true
@@ -99,7 +101,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     try:
         begin_s = clock.epoch_s() - BEGIN.timestamp()
         visits = {spec.station_id: (visit(spec, n, begin_s),) for n, spec in enumerate(specs)}
-        settings = FleetSettings(server.ocpp_url, server.api_url)
+        settings = FleetSettings(server.ocpp_url, server.api_url, api_headers=bearer(server.token))
         fleet = Fleet(settings, specs, Assignment(visits, ()), clock)
         asyncio.run(_run(fleet, server))
         yield _collected(fleet, server)

@@ -29,6 +29,7 @@ CAP_KW = 44.0
 SETTINGS = f"""
 ocpp_host = "127.0.0.1"
 ocpp_port = 0
+security_profiles = [0]
 http_port = 0
 time_zone = "Asia/Shanghai"
 
@@ -121,8 +122,7 @@ def limits(server: Server, name: str) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.req("SR-08")
-@pytest.mark.req("RB-66")
+@pytest.mark.req("SR-08", "RB-66", "PAIN-24", "1.6:3.13.4", "K01.FR.08", "K03.FR.02")
 @pytest.mark.timeout(150)
 async def test_piles_of_every_kind_behind_a_cap(tmp_path: Path) -> None:
     clock = SimClock(SPEED, time.time(), BEGIN)
@@ -145,8 +145,7 @@ async def test_piles_of_every_kind_behind_a_cap(tmp_path: Path) -> None:
         server.stop()
 
 
-@pytest.mark.req("SR-08")
-@pytest.mark.req("RB-67")
+@pytest.mark.req("SR-08", "RB-67", "PAIN-25")
 @pytest.mark.timeout(150)
 async def test_those_that_cannot_be_limited_are_told_as_such_and_counted_in_full(tmp_path: Path) -> None:
     clock = SimClock(2 * SPEED, time.time(), BEGIN)

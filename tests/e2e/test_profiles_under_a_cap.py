@@ -21,6 +21,7 @@ from device_sim.pile import PileSpec
 from device_sim.quirks.hardware import pile_like
 from device_sim.sessions import Session, Visit
 from firmware_profiles import FirmwareProfile, shipped
+from tests.support.access import bearer
 from tests.support.running import Server
 from tests.support.simulated import BEGIN
 
@@ -29,6 +30,7 @@ FIRST_S, EVERY_S, STAY_S = 150.0, 15.0, 3_000.0
 SETTINGS = """
 ocpp_host = "127.0.0.1"
 ocpp_port = 0
+security_profiles = [0]
 http_port = 0
 time_zone = "Asia/Shanghai"
 assume_ocpp16 = true
@@ -107,7 +109,8 @@ def _visit(spec: PileSpec, number: int, begin_s: float) -> Visit:
 async def _run(server: Server, specs: list[PileSpec], clock: SimClock, found: Day) -> None:
     begin_s = clock.epoch_s() - BEGIN.timestamp()
     visits = {spec.station_id: (_visit(spec, n, begin_s),) for n, spec in enumerate(specs)}
-    fleet = Fleet(FleetSettings(server.ocpp_url, server.api_url), specs, Assignment(visits, ()), clock)
+    settings = FleetSettings(server.ocpp_url, server.api_url, api_headers=bearer(server.token))
+    fleet = Fleet(settings, specs, Assignment(visits, ()), clock)
     run = asyncio.create_task(fleet.run())
     end_s = clock.epoch_s() + FIRST_S + STAY_S
     while clock.epoch_s() < end_s and not run.done():

@@ -1,4 +1,4 @@
-"""The stations' port with TLS: a real server, a real handshake; no TLS and old TLS are turned away."""
+"""The stations' port with TLS: a real server, a real handshake; whoever speaks none is turned away."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from websockets.exceptions import InvalidMessage
 from websockets.typing import Subprotocol
 
 from tests.support.certificates import self_signed
+from tests.support.proof import basic, trusting
 from tests.support.running import SETTINGS, BareStation, csms, running
 
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
+WITH_TLS = SETTINGS.replace("security_profiles = [0]", "security_profiles = [2, 3]")
+VERSIONS = [Subprotocol("ocpp1.6")]
 
 
 @pytest.mark.req(
@@ -22,15 +25,32 @@ BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
 async def test_stations_connect_over_tls_and_only_so(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
     lines = f'tls_certificate = "{certificate.as_posix()}"\ntls_key = "{key.as_posix()}"\n'
-    with running(tmp_path / "run", settings=lines + SETTINGS) as server:
-        url = server.ocpp_url.replace("ws:", "wss:") + "/CP-1"
+    with running(tmp_path / "run", settings=lines + WITH_TLS) as server:
+        password = server.api.put("/api/v1/stations/CP-1/password", json={}).raise_for_status().json()["password"]
+        url, header = server.url(2) + "/CP-1", basic("CP-1", password)
         context = ssl.create_default_context(cafile=str(certificate))
-        versions = [Subprotocol("ocpp1.6")]
-        async with connect(url, subprotocols=versions, ssl=context, proxy=None) as socket:
+        async with connect(url, subprotocols=VERSIONS, ssl=context, proxy=None, additional_headers=header) as socket:
             assert (await BareStation(socket).call("BootNotification", BOOT))[2]["status"] == "Accepted"
         with pytest.raises((InvalidMessage, ConnectionError, EOFError)):
-            async with connect(server.ocpp_url + "/CP-1", subprotocols=versions, proxy=None):
+            async with connect(url.replace("wss:", "ws:"), subprotocols=VERSIONS, proxy=None):
                 pass
+
+
+async def test_without_certificates_the_server_makes_its_own(tmp_path: Path) -> None:
+    with running(tmp_path / "run", settings=WITH_TLS) as server:
+        password = server.api.put("/api/v1/stations/CP-1/password", json={}).raise_for_status().json()["password"]
+        for signature in ("ECDSA", "RSA"):
+            context = trusting(server.folder / "pki" / "server-ca.pem")
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(f"ECDHE-{signature}-AES128-GCM-SHA256")
+            async with connect(
+                server.url(2) + "/CP-1",
+                subprotocols=VERSIONS,
+                ssl=context,
+                proxy=None,
+                additional_headers=basic("CP-1", password),
+            ) as socket:
+                assert (await BareStation(socket).call("BootNotification", BOOT))[2]["status"] == "Accepted"
 
 
 def test_a_certificate_without_its_key_is_a_setting_that_cannot_be(tmp_path: Path) -> None:

@@ -127,7 +127,13 @@ async def said_again(export: Path, tmp_path: Path) -> None:
 
 
 async def watch(server: Server, *arguments: str) -> asyncio.subprocess.Process:
-    environment = {**os.environ, "CSMS_URL": server.api_url, "CSMS_LANG": "zh", "COLUMNS": "100"}
+    environment = {
+        **os.environ,
+        "CSMS_URL": server.api_url,
+        "CSMS_TOKEN": server.token,
+        "CSMS_LANG": "zh",
+        "COLUMNS": "100",
+    }
     command = (sys.executable, "-c", "import cli; cli.main()", "station", "watch", *arguments)
     return await asyncio.create_subprocess_exec(
         *command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL

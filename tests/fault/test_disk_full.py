@@ -203,7 +203,7 @@ async def test_a_full_disk_refuses_loudly_and_loses_nothing(disk: Disk, killed: 
         assert server.stop(signal.SIGTERM) == 0
         assert pile.answered <= disk.values()
         lines = (disk.folder / "serve.log").read_text(errors="replace")
-        assert lines.count("disk_full") == 1
+        assert lines.count('"event": "disk_full"') == 1
         assert killed or "store_works_again" in lines
     finally:
         server.stop(signal.SIGKILL)

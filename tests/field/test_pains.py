@@ -100,6 +100,28 @@ async def test_pain_06_without_a_boot_after_a_restart_of_ours_everything_goes_on
         assert (await csms.session("CP-1")).energy_wh == 1000
 
 
+@pytest.mark.req("PAIN-06")
+async def test_pain_06_a_station_that_only_comes_back_is_asked_for_its_states(tmp_path: Any) -> None:
+    async with central(tmp_path, boot_grace_s=0.5) as csms:
+        mute = await csms.station("CP-1", strict=False)
+        await mute.boot()
+        await mute.status(1, "Available")
+        talks = await csms.station("CP-2", strict=False)
+        await talks.boot()
+        for station in (mute, talks):
+            await station.connect()
+        await talks.status(1, "Available")
+        assert await mute.expected("TriggerMessage") == {"requestedMessage": "StatusNotification"}
+        await asyncio.sleep(0.5)
+        assert (len(mute.asked), talks.asked) == (1, [])
+        newer = await csms.station("CP-3", "ocpp2.0.1", strict=False)
+        await newer.boot()
+        await newer.status(1, "Available")
+        await newer.connect()
+        asked = await newer.expected("TriggerMessage")
+        assert asked == {"requestedMessage": "StatusNotification", "evse": {"id": 1, "connectorId": 1}}
+
+
 @pytest.mark.req("PAIN-07")
 async def test_pain_07_a_flapping_link_is_asked_once_when_it_has_settled(tmp_path: Any) -> None:
     async with central(tmp_path, boot_grace_s=0.6) as csms:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,22 @@ async def test_sr_03_transaction_ids_are_unique_over_stations_and_restarts(tmp_p
                 given += await asyncio.gather(*(start16(station) for station in stations))
     assert len(set(given)) == len(given) == 18
     assert all(0 < number < 2**31 for number in given)
+
+
+@pytest.mark.req("SR-04")
+async def test_sr_04_tokens_made_up_for_remote_starts_are_short_and_good_at_one_station(
+    tmp_path: Path,
+) -> None:
+    async with central(tmp_path, unknown_tokens=False) as csms:
+        cp, other = await csms.station("CP-1"), await csms.station("CP-2")
+        await csms.operator("CP-1", "remote_start")
+        token = (await cp.expected("RemoteStartTransaction"))["idTag"]
+        assert 0 < len(token) <= 18
+        assert (await cp.call("Authorize", {"idTag": token}))["idTagInfo"]["status"] == "Accepted"
+        assert (await other.call("Authorize", {"idTag": token}))["idTagInfo"]["status"] == "Blocked"
+        await cp.stop(await cp.start(token=token), token=token)
+        await csms.operator("CP-1", "send_local_list")
+        assert token not in str(await cp.expected("SendLocalList"))
 
 
 @pytest.mark.req("SR-05")

@@ -437,7 +437,7 @@ class Fleet:
 
     def add(self, station_id: str, manners: Manners, rating: EvseRating = AC22, evses: int = 1) -> Pile:
         """Register and connect a pile."""
-        refs = {number: EvseState(EvseRef(station_id, number), rating) for number in range(1, evses + 1)}
+        refs = {number: EvseState(EvseRef(station_id, number), rating, True) for number in range(1, evses + 1)}
         identity = StationIdentity("Sim", manners.name) if manners.known else manners.identity
         state = StationState(station_id, "T", "site", refs, booted=True, identity=identity)
         for evse in refs.values():

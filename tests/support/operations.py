@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from csms.access.guard import Guard
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.model.clock import Clock, ManualClock
@@ -29,6 +30,7 @@ from csms.station.service import StationService
 from csms.store import changes
 from csms.store.engine import Store, open_store
 from csms.store.tables import PlanRow, ProfileRow
+from tests.support.access import bearer, guard_over, token_for
 
 START = datetime.fromisoformat("2026-03-02T04:00:00+00:00")
 
@@ -46,6 +48,10 @@ class TwinLink:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def written(self, command: Command) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Nothing is sent."""
+        return ()
 
     async def close(self, code: int, reason: str) -> None:
         """Nothing to close."""
@@ -89,6 +95,7 @@ class Operations:
     app: FastAPI
     http: httpx.AsyncClient
     province: TwinProvince
+    guard: Guard
     links: dict[str, TwinLink] = field(default_factory=dict)
 
     async def station(self, station_id: str, *, online: bool = True, evses: int = 1, feeder_id: str = "site") -> None:
@@ -154,11 +161,13 @@ async def operations(folder: Path, clock: Clock | None = None) -> AsyncIterator[
     service = StationService(clock, store, EventBus(), StationSettings(boot_grace_s=3600))
     await service.restore()
     province = TwinProvince()
-    deps = ApiDeps(clock, service, store.reader, TwinFeeders(), province, TwinGateway(), version="1.2.3")
+    guard = guard_over(clock, store)
+    headers = bearer(await token_for(guard))
+    deps = ApiDeps(clock, service, store.reader, TwinFeeders(), province, TwinGateway(), version="1.2.3", guard=guard)
     app = create_api(deps)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://csms") as http:
-        yield Operations(service, store, clock, app, http, province)
+    async with httpx.AsyncClient(transport=transport, base_url="http://csms", headers=headers) as http:
+        yield Operations(service, store, clock, app, http, province, guard)
     await service.close()
     await store.close()
 

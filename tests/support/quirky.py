@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -16,15 +18,15 @@ from device_sim.quirks import behave_as
 from device_sim.sessions import Session, Visit
 from device_sim.station import Station
 from device_sim.stats import FleetStats
-from firmware_profiles import FirmwareProfile, load
+from firmware_profiles import Book, FirmwareProfile, load, shipped, use
 from tests.support.simulated import BEGIN, car
 
 BEGIN_S = BEGIN.timestamp()
 
 
-def facts(**tables: dict[str, Any]) -> FirmwareProfile:
+def facts(*, vendor: str = "Maker*", ids: str = "", **tables: dict[str, Any]) -> FirmwareProfile:
     """A profile of some maker with these facts: `facts(limits={"unit": "A"})`."""
-    lines = ['product = "Box"', 'sources = ["a test"]', "[match]", 'vendor = "Maker*"']
+    lines = ['product = "Box"', 'sources = ["a test"]', "[match]", f'vendor = "{vendor}"', f"id = {_toml(ids or [])}"]
     for table, values in tables.items():
         lines += [f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
     return load("box", "\n".join(lines))
@@ -145,3 +147,17 @@ def charging_profile(purpose: str = "TxDefaultProfile", limit: float = 10.0, **m
     if made["chargingProfileKind"] == "Absolute":
         made["chargingSchedule"]["startSchedule"] = BEGIN.isoformat()
     return made | ({"transactionId": more["transaction"]} if "transaction" in more else {})
+
+
+@contextmanager
+def known_as(**tables: Any) -> Iterator[FirmwareProfile]:
+    """Meanwhile stations of the vendor Odd have a firmware profile with these facts, beside the shipped ones.
+
+    `ids` are those by which it is found before the boot.
+    """
+    profile = facts(vendor="Odd", **tables)
+    use(Book(shipped(), [profile]))
+    try:
+        yield profile
+    finally:
+        use(None)

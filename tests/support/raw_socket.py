@@ -12,7 +12,7 @@ from websockets.http11 import Request
 from websockets.utils import apply_mask
 
 from csms.gateway.listener import Listener
-from csms.gateway.socket import Ending, Limits, Refusal, Socket
+from csms.gateway.socket import Ending, Judged, Limits, Refusal, Socket
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 REQUEST = (
@@ -117,6 +117,7 @@ class NotingHouse:
         self.counted: list[str] = []
         self.owners: list[NotingOwner] = []
         self.refusal: Refusal | None = None
+        self.judging: list[Judged] | None = None
         self.broken_handshakes: list[tuple[str, str]] = []
         self.peers: list[RawPeer] = []
         self.listener = Listener(self, limits, self.counted.append)
@@ -136,13 +137,16 @@ class NotingHouse:
             await peer.gone()
         await self.listener.stop(1001, "over")
 
-    def judge(self, request: Request, peer: str) -> Refusal | None:
-        return self.refusal
+    def judge(self, request: Request, socket: Socket, judged: Judged) -> None:
+        if self.judging is not None:
+            self.judging.append(judged)
+        else:
+            judged(self.refusal)
 
     def broken(self, peer: str, path: str, fault: str) -> None:
         self.broken_handshakes.append((path, fault))
 
-    def select(self, offered: Sequence[str]) -> str | None:
+    def select(self, offered: Sequence[str], path: str) -> str | None:
         return offered[0] if offered else None
 
     def opened(self, socket: Socket, request: Request) -> NotingOwner:

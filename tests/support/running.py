@@ -11,18 +11,25 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
+from csms.security.credentials import write_token
+from tests.support.access import bearer
+
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 30.0
+TOKENS: dict[str, str] = {}
+"""The administrator's token of each running server, by its address."""
 
 SETTINGS = """
 ocpp_host = "127.0.0.1"
 ocpp_port = 0
+security_profiles = [0]
 http_port = 0
 time_zone = "Asia/Shanghai"
 
@@ -44,11 +51,13 @@ power_max_kw = 22.08
 
 
 def csms(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a `csms` command to its end."""
+    """Run a `csms` command to its end; against a server of this process with its administrator's token."""
+    url = environment.get("CSMS_URL") or dict(pairwise(arguments)).get("--url", "")
+    known = {"CSMS_TOKEN": TOKENS[url]} if url in TOKENS else {}
     return subprocess.run(
         [sys.executable, "-c", "import cli; cli.main()", *arguments],
         cwd=ROOT,
-        env={**os.environ, "CSMS_LANG": "en", "COLUMNS": "100", **environment},
+        env={**os.environ, "CSMS_LANG": "en", "COLUMNS": "100", **known, **environment},
         capture_output=True,
         text=True,
         timeout=60,
@@ -67,6 +76,11 @@ class Server:
         self.file.write_text(head + settings + "".join(STATION.format(id=name, kind="ac") for name in stations))
         self.process: subprocess.Popen[bytes] | None = None
 
+    def start_with(self, token: str, **environment: str) -> None:
+        """Start on data that has an administrator already."""
+        write_token(self.folder / "admin.token", token)
+        self.start(**environment)
+
     def start(self, **environment: str) -> None:
         ready = self.folder / "serve.json"
         ready.unlink(missing_ok=True)
@@ -84,9 +98,16 @@ class Server:
                 raise RuntimeError("csms serve did not start:\n" + (self.folder / "serve.log").read_text()[-3000:])
             time.sleep(0.02)
         facts = json.loads(ready.read_text())
-        self.ocpp_url = f"ws://127.0.0.1:{facts['ocpp_port']}/ocpp"
+        self.ports = {int(profile): port for profile, port in facts["ocpp_ports"].items()}
+        self.ocpp_url = self.url(min(self.ports))
         self.api_url = f"http://127.0.0.1:{facts['http_port']}"
-        self.api = httpx.Client(base_url=self.api_url, trust_env=False, timeout=20)
+        self.token = TOKENS[self.api_url] = (self.folder / "admin.token").read_text().strip()
+        headers = bearer(self.token)
+        self.api = httpx.Client(base_url=self.api_url, trust_env=False, timeout=20, headers=headers)
+
+    def url(self, profile: int) -> str:
+        """Where stations of a security profile connect."""
+        return f"{'wss' if profile > 1 else 'ws'}://127.0.0.1:{self.ports[profile]}/ocpp"
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         assert self.process is not None

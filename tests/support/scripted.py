@@ -41,6 +41,7 @@ from csms.model.command import Command, CommandResult
 from csms.store import changes, migrate
 from csms.store.tables import IdToken, Notice, Session
 from tests.support import official
+from tests.support.access import bearer, token_for
 from tests.support.official import Payload
 
 WAIT_S = 30.0
@@ -90,9 +91,11 @@ class ScriptedStation:
         assert self._socket is not None, "the station is not connected"
         return self._socket
 
-    async def connect(self, *, ending: str = "", **options: Any) -> None:
-        """Open the websocket (again); raises what `websockets` raises when it is refused."""
-        url = f"{self.central.ocpp_url}/{self.station_id}{ending}"
+    async def connect(self, *, ending: str = "", profile: int | None = None, **options: Any) -> None:
+        """Open the websocket (again), by the port of a security profile (None: the lowest); raises what `websockets`
+        raises when it is refused.
+        """
+        url = f"{self.central.url(profile)}/{self.station_id}{ending}"
         usual: dict[str, Any] = {"subprotocols": [Subprotocol(self.protocol)], "compression": None, "proxy": None}
         self._socket = await connect(url, **(usual | options))
         self._spawn(self._read(self._socket))
@@ -352,9 +355,10 @@ class Central:
     def __init__(self, rooms: Rooms, port: int, http: httpx.AsyncClient) -> None:
         self.rooms, self.http = rooms, http
         self.clock: Clock = rooms.clock
-        self.port, self.ocpp_url = port, f"ws://127.0.0.1:{port}/ocpp"
+        self.port, self.ocpp_url = port, self.url()
         self.stations: list[ScriptedStation] = []
         self.violations: list[str] = []
+        self.expected_faults: set[str] = set()
 
     async def station(
         self,
@@ -380,6 +384,12 @@ class Central:
             await station.connect(**options)
             await self.until(lambda: self.rooms.stations.stations[station_id].link is not None)
         return station
+
+    def url(self, profile: int | None = None) -> str:
+        """Where stations of a security profile connect; None: of the lowest that is served."""
+        ports = {int(served): port for served, port in self.rooms.gateway.ports.items()}
+        profile = min(ports) if profile is None else profile
+        return f"{'wss' if profile > 1 else 'ws'}://127.0.0.1:{ports[profile]}/ocpp"
 
     async def command(self, station_id: str, command: Command) -> CommandResult:
         """Ask a station, past the API; raises what `StationService.command` raises."""
@@ -450,7 +460,7 @@ class _Faults(logging.Handler):
         self.central: Central | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self.central is not None:
+        if self.central is not None and record.getMessage() not in self.central.expected_faults:
             detail = record.__dict__.get("detail", "") or (record.exc_info[1] if record.exc_info else "")
             self.central.violations.append(f"logged: {record.getMessage()} {detail}")
 
@@ -477,6 +487,7 @@ async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) 
         "data_dir": folder,
         "ocpp_host": "127.0.0.1",
         "ocpp_port": 0,
+        "security_profiles": [0],
         "charging": {"control": False},
         "feeders": [FeederSettings(id="site", rating_kw=400.0)],
     }
@@ -493,7 +504,8 @@ async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) 
     faults, logger = _Faults(), logging.getLogger("csms")
     logger.addHandler(faults)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://csms") as http:
+        headers = bearer(await token_for(rooms.guard))
+        async with httpx.AsyncClient(transport=transport, base_url="http://csms", headers=headers) as http:
             running = faults.central = Central(rooms, port, http)
             yield running
             await asyncio.gather(*(station.close() for station in running.stations))

@@ -83,7 +83,8 @@ async def central(folder: Path, **settings: Any) -> AsyncIterator[Central]:
         url = f"http://127.0.0.1:{await server.start()}"
         inner.rooms.files.public_url = url
         try:
-            async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=WAIT_S) as http:
+            headers = inner.http.headers
+            async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=WAIT_S, headers=headers) as http:
                 yield Central(inner, http)
         finally:
             await server.stop()

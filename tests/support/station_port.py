@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
+from csms.gateway.ports import StationPort
+from csms.model.authentication import Attempt, Decided, Refused, SecurityProfile
 from csms.model.errors import CsmsError
 from csms.model.inbound import (
     Acknowledged,
@@ -21,10 +23,20 @@ from csms.model.inbound import (
     SessionStartedReply,
 )
 from csms.model.session import AuthorizationStatus
-from csms.model.station import RegistrationStatus
+from csms.model.station import Protocol, RegistrationStatus
 from csms.station.ports import Link
 
+OPEN_PORT = {SecurityProfile.OPEN: 0}
+"""Any, for stations that prove nothing."""
+
 ACCEPTED = AuthorizeReply(AuthorizationStatus.ACCEPTED)
+
+
+def let_in(stations: StationPort, station_id: str) -> bool:
+    """Whether a station may come that proves nothing."""
+    told: list[Refused | None] = []
+    stations.admit(Attempt(station_id, SecurityProfile.OPEN, "127.0.0.1:1"), told.append)
+    return told == [None]
 
 
 class NotedStations:
@@ -42,8 +54,11 @@ class NotedStations:
         self.on_connect: Exception | None = None
         self.take_soon: Callable[[Inbound], Reply | CsmsError] | None = None
 
-    def admit(self, station_id: str) -> bool:
-        return station_id in self.known
+    def admit(self, attempt: Attempt, decided: Decided) -> None:
+        decided(None if attempt.station_id in self.known else Refused.UNKNOWN_STATION)
+
+    def version(self, station_id: str) -> Protocol | None:
+        return None
 
     async def connected(self, station_id: str, link: Link) -> None:
         if self.on_connect is not None:

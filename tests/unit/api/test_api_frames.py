@@ -39,9 +39,13 @@ async def traces(at: Operations, tmp_path: Path) -> AsyncIterator[Traces]:
 @pytest.fixture
 async def http(at: Operations, traces: Traces) -> AsyncIterator[httpx.AsyncClient]:
     """Over a real port: streams must flow."""
-    server = HttpServer(create_api(ApiDeps(at.clock, at.service, at.store.reader, traces=traces)), "127.0.0.1", 0)
+    server = HttpServer(
+        create_api(ApiDeps(at.clock, at.service, at.store.reader, traces=traces, guard=at.guard)), "127.0.0.1", 0
+    )
     port = await server.start()
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
+    async with httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10, headers=at.http.headers
+    ) as client:
         yield client
     traces.hang_up()
     await server.stop()

@@ -139,8 +139,9 @@ async def test_the_province_room_fits_as_it_is(at) -> None:
     secrets = Secrets("for a test", b"1234567890abcdef", b"1234567890abcdef", b"for a test")
     partner = Partner("shandong", load_profile(shipped_profiles()[0]), "http://127.0.0.1:9", "123456789", secrets)
     service = ProvinceService(at.clock, MemoryOutbox(), IdTable(), [partner])
-    app = create_api(ApiDeps(at.clock, at.service, at.store.reader, province=service))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://csms") as http:
+    app = create_api(ApiDeps(at.clock, at.service, at.store.reader, province=service, guard=at.guard))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://csms", headers=at.http.headers) as http:
         (view,) = (await http.get("/api/v1/province")).json()["partners"]
     assert (view["partner"], view["queued"], view["token"]) == ("shandong", 0, "none")
     for forwarder in service.forwarder.partners.values():

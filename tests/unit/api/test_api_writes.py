@@ -15,6 +15,7 @@ from csms.model.errors import CallRefused, CallTimeout, ConnectionLost, NotInThi
 from csms.model.local_list import GetLocalListVersion, WriteLocalList
 from tests.support.command_bodies import GOOD, PROFILE
 from tests.support.operations import scene
+from tests.support.station_port import let_in
 
 NUMBERED = {"get_der_control", "request_battery_swap"}
 """Commands that get a request id on their way."""
@@ -25,7 +26,7 @@ async def test_a_station_can_be_registered_and_changed(at) -> None:
     answer = await at.http.put("/api/v1/stations/CP-9", json=body)
     assert answer.status_code == 200
     assert answer.json()["evses"][0]["power_max_w"] == 16 * 230
-    assert at.service.admit("CP-9")
+    assert let_in(at.service, "CP-9")
     assert (await at.store.reader.station("CP-9")).feeder_id == "north"
     await at.http.put("/api/v1/stations/CP-9", json={"feeder_id": "site"})
     assert at.service.stations["CP-9"].feeder_id == "site"

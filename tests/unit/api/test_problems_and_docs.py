@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import APIRouter
 
+from csms.access.needs import open_to_all
+from csms.access.routing import Router
 from csms.api.app import create_api
 from csms.api.body_limit import BODY_BYTES_MAX
 from csms.api.docs_page import PAGE
@@ -80,15 +81,16 @@ async def test_a_large_body_is_refused_announced_or_not(at) -> None:
     ],
 )
 async def test_faults_of_mounted_routers_are_problems_too(at: Operations, fault, status, code) -> None:
-    router = APIRouter()
+    router = Router()
 
     @router.get("/broken")
+    @open_to_all("a test")
     async def broken() -> None:
         raise fault
 
-    app = create_api(ApiDeps(at.clock, at.service, at.store.reader, routers=[router]))
+    app = create_api(ApiDeps(at.clock, at.service, at.store.reader, routers=[router], guard=at.guard))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://csms") as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://csms", headers=at.http.headers) as http:
         answer = await http.get("/broken")
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert "secret" not in answer.text

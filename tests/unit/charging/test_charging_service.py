@@ -16,7 +16,8 @@ from csms.charging.settings import ChargingSettings
 from csms.model.charging_profile import ProfilePurpose, RateUnit
 from csms.model.clock import ScaledClock
 from csms.model.errors import StoreUnavailable
-from csms.model.inbound import Boot
+from csms.model.inbound import Boot, MeterReport
+from csms.model.meter import POWER_IMPORT, Sample
 from csms.model.station import CurrentKind, EvseRating, StationIdentity
 from optimizer.problem import Plan, Problem
 from tests.support.charging_site import Car, Pile, Site, open_site
@@ -214,3 +215,13 @@ async def test_what_a_car_does_not_take_goes_to_others(tmp_path: Path) -> None:
         await site.plug_in(large, car(site, energy_wh=60_000, power_max_w=60_000))
         await until(lambda: large.car is not None and large.car.draw_w > 7_500, site, 2_400)
         assert site.over_s(START + timedelta(seconds=120)) == 0
+
+
+async def test_garbage_numbers_in_meter_values_take_no_room(tmp_path: Path) -> None:
+    async with open_site(tmp_path, fast_clock(), tree(), SETTINGS) as site:
+        first = pile(site, "P1")
+        await connect(site, first)
+        now = site.clock.now()
+        for number in (7, 99, 2**31 - 1):
+            await site.stations.receive("P1", MeterReport(number, (Sample(now, POWER_IMPORT, 5.0, "W"),)), now)
+        assert list(site.stations.stations["P1"].evses) == [1]

@@ -282,7 +282,7 @@ async def test_what_was_installed_on_a_lost_rung_is_taken_away() -> None:
     assert "TxDefaultProfile" in fleet.rung("P")
 
 
-async def test_zero_is_told_as_a_stop_where_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_zero_is_never_told_where_it_would_end_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
     stops = Manners("stops", zero_hangs=True, known=Limits(zero_means="remote_stop"))
     monkeypatch.setattr(wishes, "find", knowing([stops]))
     fleet = Fleet(1, 18_000, lowest_w=15_000)
@@ -293,7 +293,8 @@ async def test_zero_is_told_as_a_stop_where_it_must_be(monkeypatch: pytest.Monke
     assert session is not None
     pile.state.evses[1].needs.energy_wh = session.energy_wh
     await fleet.run(60)
-    assert [c for _, c, _ in pile.asked if isinstance(c, RemoteStop)]
+    assert not [c for _, c, _ in pile.asked if isinstance(c, RemoteStop)]
+    assert profiles(pile)[-1].periods[0].limit > 0
     assert not pile.hung
 
 

@@ -15,7 +15,7 @@ from csms.charging.outlets import car_possible, physical_w
 from csms.charging.planner import NeedsPolicy, Visit, asks, ev_session, problem, reserved_w, visit
 from csms.model.ids import EvseRef
 from csms.model.meter import CURRENT_IMPORT, Sample
-from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, Protocol
+from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, Protocol, RegistrationStatus, Stage
 from csms.station.ports import Link
 from csms.station.state import EvseState, Needs, OpenSession, StationState
 from optimizer import solve
@@ -147,11 +147,38 @@ def test_others_reserve_what_they_may_draw() -> None:
 def test_where_a_car_may_be(
     online: bool, seen_before: bool, status: ConnectorStatus | None, session: bool, possible: bool
 ) -> None:
-    evse = EvseState(A, AC1, {1: status} if status else {})
+    evse = EvseState(A, AC1, connectors={1: status} if status else {}, registered=True)
     evse.session = OpenSession(1, "1", A, 1, NOW) if session else None
     link: Link | None = TwinLink(Protocol.OCPP16) if online else None
     station = StationState("A", "T", "", {1: evse}, link, last_seen_at=NOW if seen_before else None)
     assert car_possible(station, evse) is possible
+
+
+def test_a_connector_that_was_only_mentioned_has_no_car() -> None:
+    evse, link = EvseState(A, AC1), TwinLink(Protocol.OCPP16)
+    station = StationState("A", "T", "", {1: evse}, link, last_seen_at=NOW)
+    assert not car_possible(station, evse)
+    station.link = None
+    assert not car_possible(station, evse)
+    evse.connectors[1] = ConnectorStatus.AVAILABLE
+    assert car_possible(station, evse)
+
+
+def test_a_rejected_station_that_is_away_counts_while_its_session_runs_only() -> None:
+    evse = EvseState(A, AC1, registered=True)
+    station = StationState("A", "T", "", {1: evse}, None, last_seen_at=NOW, stage=Stage.REJECTED)
+    assert not car_possible(station, evse)
+    evse.session = OpenSession(1, "1", A, 1, NOW)
+    assert car_possible(station, evse)
+
+
+@pytest.mark.parametrize(
+    ("registration", "counts"), [(RegistrationStatus.PENDING, False), (RegistrationStatus.ACCEPTED, True)]
+)
+def test_a_stranger_that_nobody_let_in_is_gone_when_it_leaves(registration: RegistrationStatus, counts: bool) -> None:
+    evse = EvseState(A, AC3, registered=True)
+    station = StationState("A", "T", "", {1: evse}, None, last_seen_at=NOW, stage=Stage.SEEN, registration=registration)
+    assert car_possible(station, evse) is counts
 
 
 def test_the_physical_maximum_is_the_larger_nameplate_figure() -> None:

@@ -16,7 +16,6 @@ from csms.charging.traits import (
     pauses,
     proofs,
     rules_for,
-    stops_instead,
 )
 from csms.model.station import CurrentKind, EvseRating, StationIdentity
 from csms.station.state import StationState
@@ -85,8 +84,7 @@ def test_a_minimum_in_watts_holds_for_dc_too() -> None:
 def test_what_zero_means() -> None:
     assert pauses(Limits())
     assert not pauses(Limits(zero_means="hangs"))
-    assert stops_instead(Limits(zero_means="remote_stop"))
-    assert not stops_instead(Limits(zero_means="hangs"))
+    assert not pauses(Limits(zero_means="remote_stop"))
 
 
 @pytest.mark.req("SR-10")

@@ -19,6 +19,7 @@ from csms.app.http import HttpServer
 from csms.charging.feeder import Feeder, FeederTree
 from csms.grid.http import router as limit_router
 from csms.grid.service import LimitService
+from tests.support.access import token_for
 from tests.support.operations import Operations, TwinFeeders, operations, scene
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,15 +38,15 @@ class Done:
         return json.loads(self.out)
 
 
-async def run(*arguments: str, cwd: Path, **environ: str) -> Done:
+async def run(*arguments: str, cwd: Path, typed: str = "", **environ: str) -> Done:
     plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     plain |= {"LANG": "C.UTF-8", "TZ": "UTC", "PYTHONWARNINGS": "error", "TERM": "dumb"} | environ
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(ROOT / "cli.py"), *arguments, env=plain, cwd=cwd,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(60):
-        out, err = await process.communicate()
+        out, err = await process.communicate(typed.encode())
     return Done(process.returncode or 0, out.decode(), err.decode())
 
 
@@ -57,9 +58,11 @@ class Served:
     limits: LimitService
     url: str
     cwd: Path
+    token: str
 
-    async def csms(self, *arguments: str, **environ: str) -> Done:
-        return await run(*arguments, cwd=self.cwd, **({"CSMS_URL": self.url} | environ))
+    async def csms(self, *arguments: str, typed: str = "", **environ: str) -> Done:
+        known = {"CSMS_URL": self.url, "CSMS_TOKEN": self.token}
+        return await run(*arguments, cwd=self.cwd, typed=typed, **(known | environ))
 
 
 @pytest.fixture
@@ -69,8 +72,11 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         tree = FeederTree([Feeder("site", 200_000, "", (60_000,), 5000), Feeder("north", 80_000, "site")])
         limits = LimitService(at.clock, at.store, tree, at.service.bus)
         routers = [limit_router(limits)]
-        deps = ApiDeps(at.clock, at.service, at.store.reader, TwinFeeders(), at.province, routers=routers)
+        deps = ApiDeps(
+            at.clock, at.service, at.store.reader, TwinFeeders(), at.province, routers=routers, guard=at.guard
+        )
+        token = await token_for(at.guard, name="console")
         server = HttpServer(create_api(deps), "127.0.0.1", 0)
         port = await server.start()
-        yield Served(at, limits, f"http://127.0.0.1:{port}", tmp_path)
+        yield Served(at, limits, f"http://127.0.0.1:{port}", tmp_path, token)
         await server.stop()

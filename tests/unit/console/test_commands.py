@@ -9,6 +9,9 @@ from datetime import timedelta
 import pytest
 from rich.cells import cell_len
 
+from csms.model.inbound import StatusReport
+from csms.model.station import ConnectorStatus, Stage
+from tests.support.station_port import let_in
 from tests.unit.console.conftest import run
 
 
@@ -39,11 +42,40 @@ async def test_station_show(served) -> None:
         served.csms("station", "show", "CP-0"),
         served.csms("station", "show", "CP-0", "--json"),
     )
-    for words in ("Acme Pile 22", "ocpp1.6", "AC 3~ 32.0 A 22.1 kW", "TxProfile", "11.0 kW", "1.5 kWh"):
+    for words in (
+        "Acme Pile 22",
+        "yes, commissioned",
+        "generic-ac-1.6",
+        "ocpp1.6",
+        "AC 3~ 32.0 A 22.1 kW",
+        "TxProfile",
+        "11.0 kW",
+        "1.5 kWh",
+    ):
         assert words in shown.out
     assert (unknown.code, unknown.out) == (1, "")
     assert "unknown_station" in unknown.err
     assert json.loads(unknown_json.err)["code"] == "unknown_station"
+
+
+async def test_station_show_says_what_is_wrong(served) -> None:
+    broken = StatusReport(1, 1, ConnectorStatus.FAULTED, "GroundFailure", "RCD 3")
+    await served.at.service.receive("CP-1", broken, served.at.clock.now())
+    shown, document = await asyncio.gather(
+        served.csms("station", "show", "CP-1"), served.csms("station", "show", "CP-1", "--json")
+    )
+    assert "GroundFailure (RCD 3)" in shown.out
+    assert "connector_faulted" in {finding["code"] for finding in document.document["findings"]}
+
+
+async def test_stations_by_their_stage(served) -> None:
+    await served.at.service.settle("CP-2", Stage.APPROVED)
+    approved, shown = await asyncio.gather(
+        served.csms("station", "list", "--stage", "approved", "--json"), served.csms("station", "list")
+    )
+    assert [station["station_id"] for station in approved.document["stations"]] == ["CP-2"]
+    assert "(approved)" in shown.out
+    assert "(commissioned)" not in shown.out
 
 
 async def test_station_list_watch_looks_as_often_as_told(served) -> None:
@@ -62,7 +94,7 @@ async def test_station_add_lets_a_station_in(served) -> None:
     nameplate = ("--kind", "dc", "--phases", "3", "--current-a", "200", "--power-kw", "120", "--evses", "2")
     done = await served.csms("station", "add", "DC-1", *nameplate, "--feeder", "north")
     assert (done.code, done.out) == (0, "Station DC-1 is registered and may connect.\n"), done.err
-    assert served.at.service.admit("DC-1")
+    assert let_in(served.at.service, "DC-1")
     evses = served.at.service.stations["DC-1"].evses
     assert [(evse.rating.kind, evse.rating.power_max_w) for evse in evses.values()] == [("dc", 120_000)] * 2
     refused, odd = await asyncio.gather(

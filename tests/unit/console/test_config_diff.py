@@ -108,3 +108,9 @@ def test_values_are_compared_by_what_they_mean() -> None:
 def test_a_shipped_profile_wishes_for_its_keys() -> None:
     known = find("", station_id="X")
     assert wishes(known, "ocpp1.6", dc=True, heartbeat_s=300, meter_interval_s=60)[2].words[-1] == "SoC"
+
+
+def test_the_key_of_the_limit_ladder_is_nobodys_wish() -> None:
+    found = wished(limits={"static_key": "GridCurrent"}, setup={"keys": {"gridcurrent": "400", "Other": "1"}})
+    assert "gridcurrent" not in found
+    assert found["Other"].of == "profile"

@@ -57,7 +57,12 @@ async def test_the_live_view_on_a_terminal(served) -> None:
     resize(master, 80, 24)
     before = termios.tcgetattr(slave)
     terminal = Terminal(master)
-    environ = os.environ | {"TERM": "xterm-256color", "CSMS_LANG": "en", "CSMS_URL": served.url}
+    environ = os.environ | {
+        "TERM": "xterm-256color",
+        "CSMS_LANG": "en",
+        "CSMS_URL": served.url,
+        "CSMS_TOKEN": served.token,
+    }
     for name in ("COLUMNS", "LINES"):
         environ.pop(name, None)
     command = (sys.executable, str(ROOT / "cli.py"), "monitor", "live", "--every", "0.2")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from csms.console.many import Outcome, exit_code
+from csms.console.client import Unreachable
+from csms.console.many import Outcome, ask_all, exit_code
+from csms.console.work import output
 from csms.model.command import (
     ChangeAvailability,
     CommandResult,
@@ -21,6 +24,7 @@ from csms.model.command import (
     UnlockConnector,
 )
 from csms.model.errors import CallTimeout
+from csms.texts import catalogue
 
 GOOD, BAD = Outcome("A", True, "Accepted"), Outcome("B", False, "Rejected")
 GONE = Outcome("C", False, "station_offline")
@@ -106,3 +110,27 @@ async def test_the_payload_of_a_call_is_shown_whole(served) -> None:
     )
     assert json.loads(shown.out[shown.out.index("{") : shown.out.index("}") + 1]) == {"listVersion": 3}
     assert document.document["results"][0]["answer"]["payload"] == {"listVersion": 3}
+
+
+def _asked(answers: dict[str, Any]) -> Any:
+    def ask(api: Any, station: str) -> dict[str, Any]:
+        if isinstance(answers[station], Exception):
+            raise answers[station]
+        return dict(answers[station])
+
+    return ask_all(output(catalogue("en"), True), None, list(answers), ask)  # type: ignore[arg-type]  # never used
+
+
+def test_a_station_that_takes_too_long_does_not_cost_the_results_of_the_others() -> None:
+    late = Unreachable("http://host", "the answer takes too long", late=True)
+    outcomes = _asked({"A": {"accepted": True, "status": "Accepted"}, "B": late})
+    assert [(outcome.ok, outcome.status) for outcome in outcomes] == [(True, "Accepted"), (False, "no_answer")]
+    assert exit_code(outcomes) == 3
+    assert exit_code(_asked({"B": late})) == 4
+
+
+def test_a_server_that_goes_away_meanwhile_loses_no_result() -> None:
+    gone = Unreachable("http://host", "connection refused")
+    assert [outcome.ok for outcome in _asked({"A": {"status": "Accepted"}, "B": gone})] == [True, False]
+    with pytest.raises(Unreachable):
+        _asked({"A": gone, "B": gone})

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from csms.console.station_files import saved_name
+from tests.support.access import token_of
 from tests.support.scripted_firmware import Central, central
 from tests.unit.console.conftest import Done, run
 
@@ -27,7 +28,9 @@ class Desk:
     stations: dict[str, Any]
 
     async def csms(self, *arguments: str) -> Done:
-        return await run("station", *arguments, cwd=self.cwd, CSMS_URL=str(self.at.http.base_url))
+        return await run(
+            "station", *arguments, cwd=self.cwd, CSMS_URL=str(self.at.http.base_url), CSMS_TOKEN=token_of(self.at.http)
+        )
 
 
 @pytest.fixture

@@ -108,3 +108,16 @@ async def test_wrong_usage_asks_nobody(served) -> None:
         done = await served.csms("station", *words)
         assert (done.code, bool(done.err)) == (2, True), words
     assert not served.at.links["CP-1"].asked
+
+
+async def test_asking_in_vain_is_told_by_the_exit_code(served) -> None:
+    served.at.links["CP-1"].answer = CommandResult("NotFound")
+    served.at.links["CP-2"].answer = CommandResult("Rejected")
+    assert (await served.csms("station", "certificate", "list", "CP-1", "--ask")).code == 0, "there are none"
+    partly = await served.csms("station", "certificate", "list", "CP-1,CP-2", "--ask")
+    assert (partly.code, "CP-2  Rejected" in partly.out) == (3, True)
+    gone = await served.csms("station", "certificate", "list", "CP-3", "--ask", "--json")
+    assert (gone.code, gone.document["not_asked"]) == (4, ["CP-3"])
+    served.at.links["CP-1"].answer = CommandResult("Unknown")
+    assert (await served.csms("station", "display", "list", "CP-1", "--ask")).code == 0
+    assert (await served.csms("station", "display", "list", "CP-3", "--ask")).code == 4

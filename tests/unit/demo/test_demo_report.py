@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from rich.console import Console
@@ -41,6 +41,7 @@ def figures(**more: object) -> Figures:
             "sessions_ended": 2,
             "turned_away": 1,
             "samples_acknowledged": 77,
+            "all_connected": (BEGAN + timedelta(seconds=5)).isoformat(),
         },
         "overview": {
             "sessions": {"open": 1, "ended": 2},

@@ -84,6 +84,7 @@ async def test_a_reset_on_idle_waits_for_the_car_to_leave() -> None:
         assert (await csms.command(ID, "Reset", {"type": "OnIdle"}))[2] == {"status": "Scheduled"}
         await csms.until(lambda: csms.actions().count("BootNotification") == 2)
         assert csms.of("BootNotification")[1]["reason"] == "ScheduledReset"
+        await csms.until(lambda: events(csms)[-1]["eventType"] == "Ended")
         assert events(csms)[-1]["transactionInfo"]["stoppedReason"] == "EVDisconnected"
 
 

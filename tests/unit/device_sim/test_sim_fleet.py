@@ -25,9 +25,9 @@ from tests.support.simulated import BEGIN, visit
 DAY = date(2026, 11, 24)
 
 
-def fleet(url: str, piles: int = 6, speed: float = 5_000.0, hour: int = 7, **settings: Any) -> Fleet:
+def fleet(url: str, piles: int = 6, speed: float = 5_000.0, hour: int = 7, day: int = 24, **settings: Any) -> Fleet:
     specs = generate_piles(piles)
-    clock = SimClock(speed, time.time(), datetime(2026, 11, 24, hour, tzinfo=UTC))
+    clock = SimClock(speed, time.time(), datetime(2026, 11, day, hour, tzinfo=UTC))
     plan = assign(generate_sessions(1, DAY, UTC, piles), specs, 1)
     return Fleet(FleetSettings(url=url, **settings), specs, plan, clock)
 
@@ -134,3 +134,12 @@ def test_what_is_declared() -> None:
     assert needs(session, Declared.NOTHING) is None
     assert needs(session, Declared.DRIVER) is None
     assert session.arrival > BEGIN
+
+
+async def test_late_in_the_day_the_stations_are_there_all_the_same() -> None:
+    async with CsmsStub() as csms:
+        running = fleet(csms.url, day=25, hour=20, hours=1.0)
+        assert running.assignment.end is not None
+        assert running.assignment.end < running.clock.now()
+        await running.run()
+    assert running.summary()["messages_sent"] > 0

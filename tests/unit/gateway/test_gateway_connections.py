@@ -28,7 +28,7 @@ from csms.model.errors import (
     StoreUnavailable,
 )
 from csms.model.inbound import Heartbeat, StatusReport
-from tests.support.station_port import NotedStations
+from tests.support.station_port import OPEN_PORT, NotedStations
 
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
 BOOT_201 = {"chargingStation": {"vendorName": "V", "model": "M"}, "reason": "PowerUp"}
@@ -52,7 +52,7 @@ class Site:
 
 async def open_site(**settings: Any) -> Site:
     stations = NotedStations({f"CP-{n}" for n in range(300)})
-    gateway = Gateway(GatewaySettings(host="127.0.0.1", port=0, **settings), ScaledClock(), stations)
+    gateway = Gateway(GatewaySettings(host="127.0.0.1", ports=OPEN_PORT, **settings), ScaledClock(), stations)
     return Site(gateway, stations, await gateway.start())
 
 

@@ -16,7 +16,7 @@ from csms.gateway.server import Gateway, GatewaySettings
 from csms.model.clock import ScaledClock
 from csms.model.errors import StoreUnavailable
 from csms.model.inbound import Acknowledged, MeterReport, StatusReport
-from tests.support.station_port import NotedStations
+from tests.support.station_port import OPEN_PORT, NotedStations
 
 STATUS = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
@@ -29,7 +29,7 @@ async def stations() -> NotedStations:
 
 @pytest.fixture
 async def socket(stations: NotedStations) -> AsyncIterator[ClientConnection]:
-    gateway = Gateway(GatewaySettings(host="127.0.0.1", port=0), ScaledClock(), stations)
+    gateway = Gateway(GatewaySettings(host="127.0.0.1", ports=OPEN_PORT), ScaledClock(), stations)
     port = await gateway.start()
     url = f"ws://127.0.0.1:{port}/ocpp/CP-1"
     async with connect(url, subprotocols=[Subprotocol("ocpp1.6")], proxy=None) as opened:

@@ -37,7 +37,7 @@ from tests.support.raw_socket import (
     raw_peer,
     until,
 )
-from tests.support.station_port import NotedStations
+from tests.support.station_port import OPEN_PORT, NotedStations
 
 Open = Callable[..., Awaitable[NotingHouse]]
 
@@ -378,7 +378,7 @@ async def test_a_half_open_station_is_offline() -> None:
     """Pain of the field: a modem that lost its network keeps its TCP link for hours."""
     stations = NotedStations({"CP-1"})
     limits = Limits(ping_interval_s=0.1, ping_timeout_s=0.1)
-    gateway = Gateway(GatewaySettings(host="127.0.0.1", port=0, limits=limits), ScaledClock(), stations)
+    gateway = Gateway(GatewaySettings(host="127.0.0.1", ports=OPEN_PORT, limits=limits), ScaledClock(), stations)
     peer = await raw_peer(await gateway.start())
     await stations.until(lambda: bool(stations.left))
     assert gateway.counters()["connections"] == 0
@@ -389,7 +389,7 @@ async def test_a_half_open_station_is_offline() -> None:
 
 async def test_a_station_that_floods_is_slowed_down_and_served_in_order() -> None:
     stations = NotedStations({"CP-1"})
-    gateway = Gateway(GatewaySettings(host="127.0.0.1", port=0), ScaledClock(), stations)
+    gateway = Gateway(GatewaySettings(host="127.0.0.1", ports=OPEN_PORT), ScaledClock(), stations)
     peer = await raw_peer(await gateway.start())
     gate = asyncio.Event()
     stations.before_answer = lambda *_: gate.wait()

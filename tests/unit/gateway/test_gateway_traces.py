@@ -21,7 +21,7 @@ from csms.model.errors import CallTimeout, CsmsError
 from csms.model.inbound import HeartbeatReply
 from csms.trace.notes import IN_CLEAN, OUT_CLEAN, Kind
 from tests.support.raw_socket import client_frame, raw_link, raw_peer
-from tests.support.station_port import NotedStations
+from tests.support.station_port import OPEN_PORT, NotedStations
 
 BEAT = '[2,"1","Heartbeat",{}]'
 BOOT = '[2,"b","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]'
@@ -64,7 +64,7 @@ class Site:
 @pytest.fixture
 async def site() -> AsyncIterator[Site]:
     made = Site()
-    settings = GatewaySettings(host="127.0.0.1", port=0, call_timeout_s=0.3)
+    settings = GatewaySettings(host="127.0.0.1", ports=OPEN_PORT, call_timeout_s=0.3)
     gateway = Gateway(settings, ScaledClock(), made.stations, note=made.note)
     made.port = await gateway.start()
     yield made

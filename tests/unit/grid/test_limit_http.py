@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from csms.api import problems
 from csms.charging.feeder import Feeder, FeederTree
 from csms.grid.http import router
 from csms.grid.service import LimitService
@@ -18,6 +19,7 @@ from csms.model.errors import StoreUnavailable
 from csms.model.event import Event, LimitChanged
 from csms.station.bus import EventBus
 from csms.store.engine import Store, open_store
+from tests.support.access import bearer, guard_over, token_for
 
 TREE = FeederTree([Feeder("T1", 400_000, base_load_w=(20_000,), lowest_cap_w=50_000)])
 URL = "/api/v1/feeders/T1/limits/L1"
@@ -33,7 +35,9 @@ class Desk:
         bus.subscribe(self.events.append)
         self.service = LimitService(clock, store, TREE, bus)
         app = FastAPI()
+        problems.install(app)
         app.include_router(router(self.service, lambda feeder_id: {"metered_w": 12_345}))
+        app.state.guard = self.guard = guard_over(clock, store)
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
 
 
@@ -42,6 +46,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     clock = ManualClock()
     store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", clock, upgrade=True)
     found = Desk(store, clock)
+    found.http.headers.update(bearer(await token_for(found.guard)))
     yield found
     await found.http.aclose()
     await store.close()
@@ -58,6 +63,9 @@ async def test_a_limit_is_durable_when_it_is_acknowledged(desk: Desk) -> None:
     assert [(row.accepted, row.code, len(row.raw_sha256)) for row in decisions] == [(True, "", 64)]
     assert desk.events == [LimitChanged("T1", desk.clock.now())]
     reborn = Desk(desk.store, desk.clock)
+    reborn.http.headers.update(desk.http.headers)
+    await reborn.guard.tokens.refresh()
+    await reborn.guard.audit.restore()
     await reborn.service.restore()
     assert reborn.service.cap_w("T1", desk.clock.now()) == 150_000
     repeated = await reborn.http.put(URL, json={"version": 1, "value_w": 150_000})
@@ -125,6 +133,7 @@ async def test_what_cannot_be_stored_is_not_acknowledged(desk: Desk, monkeypatch
     monkeypatch.setattr(desk.store.writer, "commit", down)
     answer = await desk.http.put(URL, json={"version": 1, "value_w": 150_000})
     assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
-    assert (await desk.http.delete(URL)).status_code == 503
+    cancelled = await desk.http.delete(URL)
+    assert (cancelled.status_code, cancelled.json()["code"]) == (503, "audit_unavailable")
     assert desk.service.cap_w("T1", desk.clock.now()) is None
     assert desk.events == []

@@ -188,3 +188,18 @@ def test_times_without_zone_follow_the_station() -> None:
     message = local.decode_call("StartTransaction", payload, NOW)
     assert isinstance(message, SessionStarted)
     assert message.time == NOW
+
+
+@pytest.mark.req("SR-01", "SR-02")
+def test_nothing_is_lost_by_how_a_number_is_written() -> None:
+    payload = '{"transactionId":"77","meterStop":5.5,"idTag":null,"reason":null,"timestamp":"2026-03-01T12:00:00Z"}'
+    assert read("StopTransaction", payload) == SessionStopped("77", 5.5, NOW, StopReason.LOCAL)
+    payload = (
+        '{"connectorId":1,"idTag":"T","meterStart":"1200.5","reservationId":null,"timestamp":"2026-03-01T12:00:00Z"}'
+    )
+    assert read("StartTransaction", payload) == SessionStarted(1, "T", 1200.5, NOW)
+
+
+def test_reservation_0_is_none() -> None:
+    payload = '{"connectorId":1,"idTag":"T","meterStart":0,"reservationId":0,"timestamp":"2026-03-01T12:00:00Z"}'
+    assert read("StartTransaction", payload) == SessionStarted(1, "T", 0.0, NOW)

@@ -225,6 +225,13 @@ def test_configuration() -> None:
     assert result(GetVariables(), {}).values == {}
 
 
+@pytest.mark.req("SR-02", "RB-33")
+def test_keys_that_are_written_badly() -> None:
+    told = [{"key": "A", "readonly": "false", "value": 3}, {"key": "B", "value": True}, {"key": "C", "value": None}]
+    answer = result(GetVariables(), {"configurationKey": told, "unknownKey": None})
+    assert answer.values == {"A": "3", "B": "true", "C": None}
+
+
 COMPOSITE = GetCompositeSchedule(1, 900)
 
 

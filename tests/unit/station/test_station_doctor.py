@@ -14,7 +14,7 @@ from csms.station.doctor import RULES
 from csms.store import changes
 from csms.store.station_tables import InstalledCertificate
 from csms.texts import LANGUAGES, catalogue
-from tests.support.scripted import Central, Silence, central
+from tests.support.scripted import CallError, Central, Silence, central
 from tests.support.shifted import ShiftedClock
 
 HOUR_S = 3600.0
@@ -203,6 +203,17 @@ async def test_commands_that_get_no_answer(ward16: Ward) -> None:
     assert (await ward16.diagnosis("SICK"))["findings"] == []
 
 
+async def test_an_error_is_an_answer_too(ward16: Ward) -> None:
+    for _ in range(2):
+        ward16.sick.answers("ClearCache", Silence())
+        for _ in range(2):
+            await ward16.csms.operator("SICK", "call", action="ClearCache", payload={})
+        ward16.sick.answers("ClearCache", CallError("NotSupported"))
+        told = await ward16.csms.operator("SICK", "call", action="ClearCache", payload={})
+        assert told["code"] == "call_refused"
+    assert (await ward16.diagnosis("SICK"))["findings"] == []
+
+
 async def test_transactions_that_nobody_knows(ward16: Ward) -> None:
     for number in (4711, 4712):
         await ward16.sick.stop(str(number))
@@ -236,6 +247,10 @@ async def test_a_station_that_speaks_another_version(ward: Ward) -> None:
     assert await odd.refused("BootNotification", {"chargePointVendor": "Maker", "chargePointModel": "One"})
     found = {finding["code"]: finding for finding in (await ward.diagnosis("ODD"))["findings"]}
     assert found["other_version"]["evidence"] == {"agreed": "ocpp2.0.1", "spoken": "ocpp1.6"}
+    await ward.later(60)
+    mended = await ward.csms.station("ODD", "ocpp1.6")
+    await mended.boot()
+    assert (await ward.diagnosis("ODD"))["findings"] == []
 
 
 async def test_frames_that_cannot_be_read(ward: Ward) -> None:

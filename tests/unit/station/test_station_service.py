@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,7 @@ from csms.station.registration import Registration, rating
 from csms.station.service import StationService
 from csms.store import changes
 from csms.store.tables import IdToken
+from tests.support.station_port import let_in
 
 STATION = "CP-1"
 
@@ -36,6 +39,9 @@ class RecordingLink:
         self.sent.append(command)
         self.asked.set()
         return CommandResult("Accepted")
+
+    def written(self, command: Command) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        return ()
 
     async def close(self, code: int, reason: str) -> None:
         self.sent.clear()
@@ -122,19 +128,19 @@ async def test_other_notifications_are_kept(desk) -> None:
 
 
 async def test_strangers_are_admitted_only_when_asked_for(desk) -> None:
-    assert desk.service.admit(STATION)
-    assert not desk.service.admit("STRANGER")
+    assert let_in(desk.service, STATION)
+    assert not let_in(desk.service, "STRANGER")
     settings = StationSettings(accept_unknown=True, strangers_max=1)
     open_house = StationService(desk.clock, desk.store, EventBus(), settings)
     await open_house.restore()
-    assert open_house.admit("STRANGER")
+    assert let_in(open_house, "STRANGER")
     await open_house.connected("STRANGER", RecordingLink())
     row = await desk.store.reader.station("STRANGER")
     assert not row.registered
-    assert not open_house.admit("ONE-TOO-MANY")
-    assert open_house.admit("STRANGER")
+    assert not let_in(open_house, "ONE-TOO-MANY")
+    assert let_in(open_house, "STRANGER")
     await open_house.register(Registration("STRANGER"))
-    assert open_house.admit("ONE-TOO-MANY"), "who is registered is no stranger any more"
+    assert let_in(open_house, "ONE-TOO-MANY"), "who is registered is no stranger any more"
     await open_house.close()
 
 

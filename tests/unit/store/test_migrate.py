@@ -19,7 +19,7 @@ from sqlmodel import SQLModel
 
 from csms.model.clock import system_clock
 from csms.model.errors import StoreUnavailable
-from csms.store import migrate, schema, station_tables, tables
+from csms.store import access_tables, migrate, schema, station_tables, tables
 from csms.store.engine import open_store
 from csms.store.migrations import HEAD
 from csms.store.samples import StoredSample
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[3]
 ALL = [step.revision for step in reversed(list(ScriptDirectory(str(migrate.FOLDER)).walk_revisions()))]
 OWN_TABLES = {
     model.__tablename__
-    for model in (*vars(tables).values(), *vars(station_tables).values())
+    for model in (*vars(tables).values(), *vars(station_tables).values(), *vars(access_tables).values())
     if isinstance(model, type) and issubclass(model, SQLModel) and model is not SQLModel
 }
 ELSEWHERE: dict[str, set[str]] = {"sqlite": {"ix_sample_time"}, "postgresql": set()}

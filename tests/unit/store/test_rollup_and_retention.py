@@ -16,7 +16,8 @@ from csms.store.outbox import SqlOutbox
 from csms.store.queries import Reader
 from csms.store.retention import KeepDays, Retention
 from csms.store.rollup import RolledUp, Rollups
-from csms.store.tables import OutboxRow, PlanRow, RollupDue, Session
+from csms.store.station_tables import Operation
+from csms.store.tables import IdToken, OutboxRow, PlanRow, RollupDue, Session
 from tests.support.samples import add_samples
 
 Maker = Callable[..., dict[str, Any]]
@@ -198,3 +199,15 @@ class _Entry:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._row, name)
+
+
+async def test_old_operations_go_but_for_the_newest_and_made_up_tokens_after_their_day(store: Store) -> None:
+    old = [
+        Operation(id=n, station_id="CP-1", kind="reset", begun_at=NOON, changed_at=NOON, ended_at=NOON) for n in (1, 2)
+    ]
+    tokens = [IdToken(id_token=name, expires_at=NOON) for name in ("csms-1", "CARD-1")]
+    await store.writer.commit([*map(changes.add_row, old), *map(changes.put_token, tokens)])
+    gone = await Retention(store.writer, store.reader, KeepDays(operations=5)).run(NOON + 11 * DAY)
+    assert (gone["operations"], gone["made_up_tokens"]) == (1, 1)
+    assert [row.id for row in await store.reader.find(Operation, newest=5)] == [2]
+    assert [row.id_token for row in await store.reader.token_page()] == ["CARD-1"]

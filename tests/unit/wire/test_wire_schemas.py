@@ -237,3 +237,38 @@ def test_every_schema_compiles(protocol: Protocol) -> None:
     assert len(names) == {Protocol.OCPP16: 78, Protocol.OCPP201: 128}.get(protocol, len(names))
     for name in names:
         validator._compile(name)
+
+
+@pytest.mark.req("SR-01", "SR-02")
+@pytest.mark.parametrize(
+    ("action", "payload", "odd"),
+    [
+        ("StopTransaction", {**STOP_16, "idTag": None, "reason": None}, {"idTag", "reason"}),
+        ("StatusNotification", {**STATUS_16, "info": None}, {"info"}),
+        ("MeterValues", {"connectorId": 1, "transactionId": None, "meterValue": []}, {"transactionId"}),
+    ],
+)
+def test_what_is_null_is_absent(action: str, payload: dict[str, Any], odd: set[str]) -> None:
+    assert code_of(V16, action, payload) is RpcErrorCode.TYPE_CONSTRAINT_VIOLATION
+    found = V16.check_call(action, payload, lenient=True)
+    assert {deviation.path for deviation in found if deviation.keyword == "null"} == odd
+
+
+def test_null_for_what_must_be_there_does_not_pass() -> None:
+    assert code_of(V16, "Authorize", {"idTag": None}, lenient=True) is RpcErrorCode.PROTOCOL_ERROR
+
+
+@pytest.mark.req("SR-01")
+@pytest.mark.parametrize("register", [10.5, "10", "10.5 Wh"])
+def test_a_stop_is_not_refused_for_how_its_numbers_are_written(register: object) -> None:
+    payload = {**STOP_16, "meterStop": register, "transactionId": "5"}
+    assert V16.check_call("StopTransaction", payload, lenient=True)
+    nested = {**STOP_16, "meterStop": {"value": 1}}
+    assert code_of(V16, "StopTransaction", nested, lenient=True) is RpcErrorCode.TYPE_CONSTRAINT_VIOLATION
+
+
+@pytest.mark.req("SR-02", "RB-33")
+def test_a_bad_key_does_not_cost_the_others() -> None:
+    keys = [{"key": "A", "readonly": "false", "value": 3}, {"key": "B", "value": None}, "C"]
+    assert V16.check_result("GetConfiguration", {"configurationKey": keys, "unknownKey": None}, lenient=True)
+    assert code_of(V201, "GetConfiguration", {}) is RpcErrorCode.NOT_IMPLEMENTED

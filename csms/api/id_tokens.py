@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import Path, Query, Response
 from pydantic import AwareDatetime, Field
 
+from csms.access.needs import technicians
+from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.api.schemas import Body, Out
@@ -61,16 +63,17 @@ class TokensOut(Out):
     next_after: str | None
 
 
-def router(deps: ApiDeps) -> APIRouter:
+def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = APIRouter(prefix="/tokens", tags=["tokens"])
+    routes = Router(prefix="/id-tokens", tags=["id tokens"])
     _add_reads(routes, deps)
     _add_writes(routes, deps)
     return routes
 
 
-def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_reads(routes: Router, deps: ApiDeps) -> None:
     @routes.get("", summary="List id tokens")
+    @technicians
     async def list_tokens(
         after: str = Query(default="", max_length=64), limit: int = Query(default=100, ge=1, le=1000)
     ) -> TokensOut:
@@ -81,6 +84,7 @@ def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
         return TokensOut(clock_time=deps.clock.now(), tokens=views, next_after=next_after)
 
     @routes.get("/{id_token}", summary="Show an id token")
+    @technicians
     async def show_token(id_token: TokenName) -> TokenOut:
         """One token; the case of its letters does not count."""
         row = await deps.reader.token(id_token)
@@ -89,8 +93,9 @@ def _add_reads(routes: APIRouter, deps: ApiDeps) -> None:
         return token_view(row)
 
 
-def _add_writes(routes: APIRouter, deps: ApiDeps) -> None:
+def _add_writes(routes: Router, deps: ApiDeps) -> None:
     @routes.put("/{id_token}", summary="List an id token or change it")
+    @technicians
     async def put_token(id_token: TokenName, body: TokenBody) -> TokenOut:
         """It counts at once; stations hear of it by what they ask, their cache and their local list."""
         row = IdToken(id_token=id_token, **body.model_dump())
@@ -98,6 +103,7 @@ def _add_writes(routes: APIRouter, deps: ApiDeps) -> None:
         return token_view(row)
 
     @routes.delete("/{id_token}", status_code=204, summary="Take an id token off")
+    @technicians
     async def delete_token(id_token: TokenName) -> Response:
         """From now on it is a token that is not listed."""
         if not await deps.stations.delete_token(id_token):

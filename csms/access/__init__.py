@@ -1,0 +1,1 @@
+"""Who may do what through the HTTP interface, and the record of what was done."""

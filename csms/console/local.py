@@ -1,0 +1,30 @@
+"""Settings for commands that work on the data itself, without a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from csms.console.work import FAILED, USAGE, Output, fail
+from csms.texts import Text
+
+if TYPE_CHECKING:
+    from csms.app.settings import Settings
+
+
+@contextmanager
+def local_settings(text: Text, out: Output, data_dir: Path | None, failed: str) -> Iterator[Settings]:
+    """The settings; what goes wrong with them or in the block becomes a sentence (text `failed`) and an exit code."""
+    from csms.app.settings import SettingsInvalid, load_settings
+    from csms.model.errors import CsmsError
+
+    try:
+        yield load_settings(data_dir=data_dir)
+    except SettingsInvalid as fault:
+        fail(out, text("serve.bad_settings", reason=str(fault)), USAGE, {"code": fault.code, "detail": str(fault)})
+    except CsmsError as fault:
+        fail(out, text(failed, reason=str(fault)), FAILED, {"code": fault.code, "detail": str(fault)})
+    except OSError as fault:
+        fail(out, text(failed, reason=str(fault)), FAILED, {"code": "os_error", "detail": str(fault)})

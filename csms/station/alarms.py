@@ -1,0 +1,73 @@
+"""Security events that this server raises itself, kept beside those that stations tell (A00.FR.323, A00.FR.408).
+
+A peer decides how often it knocks, so of one kind, station and address one event a minute is kept, with how many there
+were since the last.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from csms.model.clock import Clock
+from csms.model.errors import StoreUnavailable
+from csms.store import changes
+from csms.store.engine import Store
+from csms.store.station_tables import SecurityEvent
+
+FAILED_AUTHENTICATION = "FailedToAuthenticateAtCsms"
+INVALID_CERTIFICATE = "InvalidChargingStationCertificate"
+INVALID_TLS_VERSION = "InvalidTLSVersion"
+INVALID_CIPHER_SUITE = "InvalidTLSCipherSuite"
+PROFILE_DOWNGRADE = "SecurityProfileDowngrade"
+PROFILE_LOWERED = "SecurityProfileLowered"
+"""The first four are OCPP's names; for the others it has none."""
+
+CRITICAL = frozenset({INVALID_CERTIFICATE, INVALID_TLS_VERSION, INVALID_CIPHER_SUITE, PROFILE_DOWNGRADE})
+
+EVERY_S = 60.0
+REMEMBERED_MAX = 5_000
+INFO_LENGTH_MAX = 255
+
+log = logging.getLogger(__name__)
+
+
+class Alarms:
+    """Raises events from anywhere in the event loop; `station_id` empty: about no station that is known."""
+
+    def __init__(self, clock: Clock, store: Store, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        self._clock, self._store, self._spawn = clock, store, spawn
+        self._last: dict[tuple[str, str, str], tuple[float, int]] = {}
+
+    def raise_(self, kind: str, station_id: str = "", info: str = "", address: str = "") -> None:
+        """Keep it soon; `address` without its port is told in the event, too."""
+        now_s = self._clock.monotonic_s()
+        key = (kind, station_id, address)
+        last_s, unsaid = self._last.get(key, (now_s - EVERY_S, 0))
+        if now_s - last_s < EVERY_S:
+            self._last[key] = (last_s, unsaid + 1)
+            return
+        if len(self._last) >= REMEMBERED_MAX:
+            self._last.clear()
+        self._last[key] = (now_s, 0)
+        told = [info, f"from {address}" if address else "", f"{unsaid} more before" if unsaid else ""]
+        self._spawn(self._keep(kind, station_id, ", ".join(part for part in told if part)))
+
+    async def _keep(self, kind: str, station_id: str, info: str) -> None:
+        now = self._clock.now()
+        critical = kind in CRITICAL
+        log.warning("security_event", extra={"station": station_id, "kind": kind, "info": info, "origin": "csms"})
+        row = SecurityEvent(
+            station_id=station_id,
+            received_at=now,
+            time=now,
+            kind=kind,
+            info=info[:INFO_LENGTH_MAX],
+            critical=critical,
+            origin="csms",
+        )
+        try:
+            await self._store.writer.commit([changes.add_row(row)])
+        except StoreUnavailable as fault:
+            log.error("security_event_not_stored", extra={"station": station_id, "kind": kind, "fault": str(fault)})
