@@ -63,6 +63,14 @@ async def test_only_dynamic_profiles_can_be_pulled(tmp_path: Path) -> None:
         assert await cp.call("PullDynamicScheduleUpdate", {"chargingProfileId": 7}) == rejected
 
 
+async def test_nothing_is_kept_to_be_pulled_by_a_station_that_cannot(tmp_path: Path) -> None:
+    async with central(tmp_path) as csms:
+        await csms.station("CP-1", "ocpp2.0.1")
+        told = await csms.operator("CP-1", "update_dynamic_schedule", profile_id=7, figures={"limit": 9}, on_pull=True)
+        assert told["code"] == "not_in_this_version"
+        assert (await der(csms))["schedules"] == []
+
+
 async def test_an_update_is_sent_and_what_was_not_said_stays(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp2.1")

@@ -55,8 +55,8 @@ class Desk:
 
     async def raw(self, action: str) -> None:
         """All requests of an action with all answers to it, each at least once."""
-        requests = Variants(self.protocol, action).all()
-        answers = Variants(self.protocol, f"{action}Response").all()
+        requests = Variants(self.protocol, action).usual()
+        answers = Variants(self.protocol, f"{action}Response").usual()
         for number in range(max(len(requests), len(answers))):
             request, answer = requests[number % len(requests)], answers[number % len(answers)]
             self.cp.answers(action, answer.payload)
@@ -193,7 +193,7 @@ async def with_every_answer(desk: Desk, name: str, body: Payload) -> None:
     actions = list(dict.fromkeys(action for action, _ in desk.cp.asked))
     assert actions, name
     for action in actions:
-        for answer in Variants(desk.protocol, f"{action}Response").all():
+        for answer in Variants(desk.protocol, f"{action}Response").usual():
             desk.cp.answers(action, answer.payload)
             status, told = await desk.command(name, body)
             if status != 200 or not told["status"]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -29,8 +28,6 @@ from tests.support.scripted import CallError, Central, Station201, central
 from tests.support.variants import Payload, Variant, Variants, at_home
 
 OUTGOING = {Protocol.OCPP16: OUTGOING_16, Protocol.OCPP201: OUTGOING_201, Protocol.OCPP21: OUTGOING_21}
-FULL = "CSMS_COVERAGE" in os.environ
-"""Whether all variants go out with our ids too."""
 STATIONS = 6
 """Share the messages among them, so that the store has something to do meanwhile."""
 
@@ -132,11 +129,11 @@ async def said(speaker: Speaker, messages: Iterable[tuple[str, Variant]], *, kno
 
 
 def all_messages(protocol: Protocol, names: Sequence[str], *, known: bool) -> list[tuple[str, Variant]]:
-    """Every variant of these messages; with our ids fewer unless all are wanted, else some more drawn at random."""
+    """Every variant of these messages; with our ids the usual ones, else some drawn at random too."""
     messages = list[tuple[str, Variant]]()
     for name in names:
         variants = Variants(protocol, name)
-        made = [variant for variant in variants.all() if FULL or not (known and variant.rich)]
+        made = variants.usual() if known else variants.all()
         wrong = [fault for variant in made for fault in faults(protocol, name, variant.payload)]
         assert wrong == []
         messages += [(name, variant) for variant in (*made, *(() if known else variants.loose()))]

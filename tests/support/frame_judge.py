@@ -141,10 +141,11 @@ class Judge:
         return self._payload(unique_id, action, payload)
 
     def _payload(self, unique_id: Json, action: str, payload: dict[str, Any]) -> Due:
-        """Its faults that are not let pass decide; without one a result is due."""
+        """Its faults that are not let pass decide; without one a result is due. What is null is absent."""
+        meant = _without_nulls(payload) if any(faults(self.protocol, action, payload)) else payload
         codes = [
             RIGHT_CODES.get(keyword, OTHER_CODES)
-            for keyword, path, value in faults(self.protocol, action, payload)
+            for keyword, path, value in faults(self.protocol, action, meant)
             if not let_pass(action, keyword, path, value)
         ]
         if codes:
@@ -194,6 +195,12 @@ def faults(protocol: Protocol, action: str, payload: Json) -> Iterator[tuple[str
         yield keyword, path, fault.instance
 
 
+def _without_nulls(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {key: _without_nulls(below) for key, below in value.items() if below is not None}
+    return [_without_nulls(below) for below in value] if isinstance(value, list) else value
+
+
 def let_pass(action: str, keyword: str, path: Sequence[str | int], value: Json) -> bool:
     """Whether a fault of a message is no reason to refuse it (SR-01, SR-02)."""
     last = path[-1] if path else ""
@@ -203,6 +210,10 @@ def let_pass(action: str, keyword: str, path: Sequence[str | int], value: Json) 
         return True
     if keyword == "enum":
         return last in OPEN_WORDS or (action.endswith("StatusNotification") and action != "StatusNotification")
+    if path in (["meterStart"], ["meterStop"]) and isinstance(value, str | int | float):
+        return not isinstance(value, bool)
+    if path == ["transactionId"] and keyword == "integer" and isinstance(value, str):
+        return action in ("MeterValues", "StopTransaction")
     if last == "transactionId" or not path:
         return False
     whole = isinstance(value, float) and value.is_integer()

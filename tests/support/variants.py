@@ -5,6 +5,7 @@ bounds. Made of one whole message, so whatever its schema has is somewhere in th
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ Way = tuple[str, ...]
 
 LIST_MAX = 20
 """Lists with a higher bound are made of three elements instead: a thousand are a matter of frames, not of fields."""
+
+FULL = "CSMS_COVERAGE" in os.environ
+"""Whether to be thorough also where it costs more than it is likely to find: `make coverage`."""
 
 RANDOM = 10
 """Payloads drawn at random beside the systematic ones, with texts and numbers at their bounds."""
@@ -74,6 +78,10 @@ class Variants:
             assert len(text) < FRAME_BYTES_MAX - 200, variant.name
             found.setdefault(text, variant)
         return list(found.values())
+
+    def usual(self) -> list[Variant]:
+        """All of them by `make coverage`, else without the rich ones."""
+        return [variant for variant in self.all() if FULL or not variant.rich]
 
     def loose(self) -> list[Variant]:
         """Some at random, with times that are none and the signs that break things: still by the schema."""

@@ -14,6 +14,7 @@ from csms.model.command import Command, RawCall, Reset, Trigger
 from csms.model.commands import COMMANDS
 from csms.model.errors import NotInThisVersion
 from csms.model.local_list import SendLocalList
+from csms.model.v2x import UpdateDynamicSchedule
 from csms.ocpp201.translator import BLOCKS
 from csms.wire.codec import Codec, CommandInvalid
 from tests.support.structs import example
@@ -44,7 +45,8 @@ def made(name: str) -> tuple[Command, ...]:
 def test_whatever_the_type_allows_passes_the_strict_schema(name: str) -> None:
     assert len(made(name)) >= 10
     for command in made(name):
-        assert CODEC.encode_command(command), command
+        to_be_pulled = isinstance(command, UpdateDynamicSchedule) and command.on_pull
+        assert bool(CODEC.encode_command(command)) is not to_be_pulled, command
 
 
 @pytest.mark.parametrize("name", sorted(set(COMMANDS) - set(OF_21) - {"call"}))
