@@ -73,8 +73,9 @@ stack_level = { value = 0, source = "owner/repository#34" }
 
 ## Fields
 
-Units stand in the names. "csms" says what the central system uses a field for; "simulator" is the module in
-`device_sim/` in which a simulated pile does it, and the only one. The neutral value holds when nothing is known.
+Units stand in the names. "csms" is the module in `csms/` in which the central system reckons with a field, or why it
+need not ("nothing: all stations are treated so"); "simulator" is the module in `device_sim/` in which a simulated pile
+does it. Each field acts in one place only; tests see to it. The neutral value holds when nothing is known.
 """
 
 
@@ -96,9 +97,13 @@ def _field_row(kind: type, entry: Any) -> str:
     choice = f": {', '.join(f'`{word}`' for word in doc.one_of if word)}" if doc.one_of else ""
     bounds = _bounds(doc.least, doc.most)
     text = doc.text.replace("|", "\\|")
-    sim = f"`{doc.sim}`" if doc.sim and " " not in doc.sim else doc.sim
+    csms, sim = _module(doc.csms), _module(doc.sim)
     cells = (f"`{entry.name}`", type_words(kind, entry.name) + choice + bounds, shown(neutral_of(entry)), text)
-    return f"| {' | '.join((*cells, doc.csms, sim))} |"
+    return f"| {' | '.join((*cells, csms, sim))} |"
+
+
+def _module(text: str) -> str:
+    return f"`{text}`" if text and " " not in text else text
 
 
 def _bounds(least: float | None, most: float | None) -> str:

@@ -56,6 +56,7 @@ async def build(deps: ApiDeps) -> Overview:
         gateway={
             **(deps.gateway.counters() if deps.gateway else {}),
             **(deps.traces.counters() if deps.traces else {}),
+            **deps.guard.counters(),
         },
     )
 

@@ -19,7 +19,7 @@ class Sample(Struct, frozen=True, gc=False):
     """One metered value. Absent phase, context and location are empty strings so that equal samples compare equal.
 
     `time` is the station's own time as UTC; `trusted_time` is False when it could not be parsed or is far off, then
-    `time` holds the time of arrival. `unit` is a base unit.
+    `time` holds the time of arrival, at the latest once the station room has taken it in. `unit` is a base unit.
     """
 
     time: datetime

@@ -41,7 +41,8 @@ def _closed(payload: Payload, received_at: datetime, zone: tzinfo) -> StreamClos
 
 
 def _values(payload: Payload, received_at: datetime, zone: tzinfo) -> StreamValues:
-    base, _ = sample_time(payload.get("basetime"), received_at, zone)
+    told, trusted = sample_time(payload.get("basetime"), received_at, zone)
+    base = told if trusted else received_at
     return StreamValues(number(payload, "id"), optional_number(payload, "pending") or 0, tuple(_timed(payload, base)))
 
 

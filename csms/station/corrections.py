@@ -94,13 +94,16 @@ class Corrections:
         told: datetime | None = getattr(message, "time", None)
         samples: tuple[Sample, ...] = getattr(message, "samples", ())
         signed: tuple[SignedValue, ...] = getattr(message, "signed", ())
-        times = {s.time for s in samples} | {s.time for s in signed} | ({told} if told else set())
+        measured = {s.time for s in samples} | {s.time for s in signed}
+        measured.discard(received_at)  # it stands for a time that could not be read
+        times = measured | ({told} if told else set())
         if not times or self._is_honest(max(times), received_at, zone):
             return message
-        meant = {time: zone.meant(time) for time in times}
-        changes: dict[str, object] = {"time": meant[told]} if told else {}
+        meant = {time: zone.meant(time) for time in measured} | {received_at: received_at}
+        changes: dict[str, object] = {"time": zone.meant(told)} if told else {}
         if samples:
-            changes["samples"] = tuple(structs.replace(sample, time=meant[sample.time]) for sample in samples)
+            moved = (structs.replace(sample, time=meant[sample.time], trusted_time=True) for sample in samples)
+            changes["samples"] = tuple(moved)
         if signed:
             changes["signed"] = tuple(structs.replace(value, time=meant[value.time]) for value in signed)
         return structs.replace(message, **changes)
@@ -111,3 +114,21 @@ class Corrections:
         elif abs(zone.meant(newest) - received_at) <= _NOW:
             self.honest = False
         return self.honest
+
+
+def not_ahead(message: Inbound, received_at: datetime) -> Inbound:
+    """What is still measured in the future was measured when it came."""
+    samples: tuple[Sample, ...] = getattr(message, "samples", ())
+    for sample in samples:  # a plain loop, because this is looked at in every message
+        if not sample.trusted_time and sample.time > received_at:
+            message = structs.replace(message, samples=tuple(_when_it_came(s, received_at) for s in samples))
+            break
+    signed: tuple[SignedValue, ...] = getattr(message, "signed", ())
+    if signed and max(value.time for value in signed) > received_at + _NOW:
+        came = (structs.replace(v, time=received_at) if v.time > received_at + _NOW else v for v in signed)
+        message = structs.replace(message, signed=tuple(came))
+    return message
+
+
+def _when_it_came(sample: Sample, received_at: datetime) -> Sample:
+    return sample if sample.trusted_time else structs.replace(sample, time=received_at)

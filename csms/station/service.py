@@ -79,7 +79,7 @@ from csms.station import (
 )
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
-from csms.station.corrections import corrections
+from csms.station.corrections import corrections, not_ahead
 from csms.station.doctor import Finding, LimitFact
 from csms.station.ports import Link
 from csms.station.pricing import Pricing
@@ -434,9 +434,9 @@ def _start(row: Any) -> Start:
 
 
 def _put_right(station: StationState, message: Inbound, received_at: datetime) -> Inbound:
-    if station.corrections is None:
-        return message
-    return station.corrections.right(message, received_at, booted=station.booted_here)
+    if station.corrections is not None:
+        message = station.corrections.right(message, received_at, booted=station.booted_here)
+    return not_ahead(message, received_at)
 
 
 def _finish(work: Work, done: Callable[[Reply | CsmsError], None], fault: CsmsError | None) -> None:

@@ -33,6 +33,8 @@ FIRST_YEAR = 2010
 """Before OCPP existed: a clock that was never set (RB-35)."""
 
 _AHEAD_MAX = timedelta(seconds=CLOCK_SKEW_FLAG_S)
+ZONE_MAX = timedelta(hours=14)
+"""The local time that is farthest ahead of UTC."""
 _PHASES = frozenset({"L1", "L2", "L3", "N", "L1-N", "L2-N", "L3-N", "L1-L2", "L2-L3", "L3-L1"})
 _LOCATIONS = frozenset({"Body", "Cable", "EV", "Inlet", "Outlet"})
 
@@ -40,7 +42,8 @@ _LOCATIONS = frozenset({"Body", "Cable", "EV", "Inlet", "Outlet"})
 def read_samples(payload: Mapping[str, Any], key: str, received_at: datetime, zone: tzinfo = UTC) -> tuple[Sample, ...]:
     """The samples in the list of meter values under `key`, at most SAMPLED_VALUES_MAX of them.
 
-    A time that cannot be read, or that no set clock shows, becomes the time of arrival, marked as not trusted.
+    A time that cannot be read, or that no set clock shows, becomes the time of arrival, marked as not trusted; one that
+    lies ahead as local time would is kept, not trusted either.
     """
     return tuple(islice(_samples(reading.items(payload, key), received_at, zone), SAMPLED_VALUES_MAX))
 
@@ -55,11 +58,11 @@ def _samples(values: list[Mapping[str, Any]], received_at: datetime, zone: tzinf
 
 
 def sample_time(value: object, received_at: datetime, zone: tzinfo = UTC) -> tuple[datetime, bool]:
-    """The time of a meter value, and whether it is the station's own; `received_at` when that cannot be."""
+    """The time of a meter value, and whether it can be; `received_at` for one that no clock of any zone shows."""
     time = parse_time(value, zone)
-    if time is None or time.year < FIRST_YEAR or time - received_at > _AHEAD_MAX:
+    if time is None or time.year < FIRST_YEAR or time - received_at > ZONE_MAX:
         return received_at, False
-    return time, True
+    return time, time - received_at <= _AHEAD_MAX
 
 
 def read_signed(

@@ -123,6 +123,7 @@ async def test_tokens_that_may_not_charge(tmp_path: Path) -> None:
         assert await csms.sessions() == []
 
 
+@pytest.mark.req("1.6:3.9", "1.6:3.10")
 async def test_a_token_says_its_parent_and_until_when_it_may_be_remembered(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         cp = await csms.station("CP-1", "ocpp1.6", evses=2)

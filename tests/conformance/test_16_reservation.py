@@ -38,7 +38,7 @@ async def recorded(csms: Central, **given: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.octt("TC_046_CSMS")
-@pytest.mark.req("1.6:5.13", "1.6:4.8")
+@pytest.mark.req("1.6:5.13", "1.6:4.8", "1.6:3.11")
 async def test_a_reservation_is_used(csms: Central, cp: Station16) -> None:
     told = await reserve(csms)
     asked = await cp.expected("ReserveNow")

@@ -196,8 +196,9 @@ def tx_profile(cp: Station201, transaction_id: str) -> float | None:
     return None
 
 
-@pytest.mark.req("K15.FR.11", "K15.FR.12", "K16.FR.07", "K17.FR.12")
-async def test_a_car_that_means_to_draw_too_much_is_told_so(tmp_path: Path) -> None:
+@pytest.mark.octt("TC_K_55_CSMS")
+@pytest.mark.req("K15.FR.11", "K15.FR.12", "K15.FR.13", "K16.FR.07", "K16.FR.08", "K17.FR.12", "K17.FR.13")
+async def test_a_car_that_means_to_draw_too_much_is_told_so_and_told_its_limit_again(tmp_path: Path) -> None:
     async with central(tmp_path, charging={"control": True, "debounce_s": 0}) as csms:
         cp: Station201 = await csms.station("CP-1", "ocpp2.0.1")
         await cp.boot()
@@ -206,7 +207,9 @@ async def test_a_car_that_means_to_draw_too_much_is_told_so(tmp_path: Path) -> N
         allowed_w = await csms.until(lambda: tx_profile(cp, transaction_id))
         await csms.until(lambda: accepted(csms))
         base = {"timeBase": cp.stamp(), "evseId": 1}
+        cp.asked.clear()
         greedy = await cp.call("NotifyEVChargingSchedule", base | {"chargingSchedule": schedule(allowed_w * 2)})
+        allowed_w = await csms.until(lambda: tx_profile(cp, transaction_id), timeout_s=60)
         modest = await cp.call("NotifyEVChargingSchedule", base | {"chargingSchedule": schedule(allowed_w)})
         assert (greedy, modest) == ({"status": "Rejected"}, {"status": "Accepted"})
         row = await csms.session("CP-1")

@@ -119,7 +119,7 @@ async def test_the_station_answers_with_the_session_that_runs_already(csms: Cent
 
 @BOTH
 @pytest.mark.octt("TC_012_CSMS", "TC_E_21_CSMS")
-@pytest.mark.req("F03.FR.01", "OA-14")
+@pytest.mark.req("F03.FR.01", "F04.FR.01", "OA-14")
 async def test_a_remote_stop_is_followed_to_the_end(csms: Central, protocol: str) -> None:
     cp = await station(csms, protocol)
     transaction_id = await cp.start()

@@ -122,7 +122,7 @@ def limits(server: Server, name: str) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.req("SR-08", "RB-66", "PAIN-24")
+@pytest.mark.req("SR-08", "RB-66", "PAIN-24", "1.6:3.13.4", "K01.FR.08", "K03.FR.02")
 @pytest.mark.timeout(150)
 async def test_piles_of_every_kind_behind_a_cap(tmp_path: Path) -> None:
     clock = SimClock(SPEED, time.time(), BEGIN)

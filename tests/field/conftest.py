@@ -90,6 +90,8 @@ class _Lines(logging.Handler):
         self.lines: Counter[tuple[str, ...]] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.name.startswith("csms.access"):  # of operators and starts of the server, not of stations
+            return
         about = (str(record.__dict__.get(name, "")) for name in ("station", "who", "peer", "action", "code"))
         self.lines[record.name, record.getMessage(), *about] += 1
 

@@ -51,7 +51,7 @@ async def test_pain_24_a_profile_that_is_refused_is_told_in_another_form(tmp_pat
         assert unit(await station.expected("SetChargingProfile")) == "W", "what was learned is kept"
 
 
-@pytest.mark.req("PAIN-26", "SR-09")
+@pytest.mark.req("PAIN-26", "SR-09", "1.6:5.16.1")
 async def test_pain_26_floor_and_limit_are_told_again_after_a_lost_link_floor_first(tmp_path: Path) -> None:
     async with central(tmp_path, **CONTROLLED) as csms:
         station = await charging(csms)

@@ -409,6 +409,7 @@ PROFILES = st.builds(
 )
 
 
+@pytest.mark.req("K01.FR.19", "K01.FR.20")
 @pytest.mark.parametrize("protocol", list(CODECS))
 @given(PROFILES, st.integers(0, 9))
 def test_every_profile_passes_the_strict_schema(protocol: Protocol, profile: ChargingProfile, evse_id: int) -> None:
@@ -422,6 +423,7 @@ def test_every_profile_passes_the_strict_schema(protocol: Protocol, profile: Cha
     schedule = payload.get("csChargingProfiles", payload.get("chargingProfile"))["chargingSchedule"]
     periods = (schedule[0] if isinstance(schedule, list) else schedule)["chargingSchedulePeriod"]
     for period, wanted in zip(periods, profile.periods, strict=True):
+        assert "phaseToUse" not in period
         assert wanted.limit - 0.1 < period["limit"] <= wanted.limit + 1e-6
 
 

@@ -2,7 +2,8 @@
 
 The files in `tests/conformance/catalogue` hold ids and our own words only. A table is named `[who.block]` and maps ids
 to words, or `[who.numbers]` and maps the first part of ids to their numbers; `who` has to fulfil them: csms, both,
-station, operator (people, not software), or it is a note (a clarification that asks for nothing).
+station, operator (people, not software), or it is a note (a clarification that asks for nothing). `as_before` is no
+such table: it names requirements of 2.1 whose words are those of 2.0.1.
 """
 
 from __future__ import annotations
@@ -79,9 +80,21 @@ def load() -> dict[str, Entry]:
     return entries
 
 
+AS_BEFORE = "as_before"
+
+
+def as_before() -> Iterator[tuple[str, str]]:
+    """Requirements of 2.1 with the words of 2.0.1: the id there, and here."""
+    content = tomllib.loads((FOLDER / "ocpp21.toml").read_text("utf-8"))
+    for key, numbers in content[AS_BEFORE]["numbers"].items():
+        for number in numbers.split():
+            yield f"{key}.{number}", f"{content['prefix']}{key}.{number}"
+
+
 def _file(path: Path) -> Iterator[Entry]:
     content: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
     part, prefix = content.pop("title"), content.pop("prefix")
+    content.pop(AS_BEFORE, None)
     for who, tables in content.items():
         for block, table in tables.items():
             for key, value in table.items():

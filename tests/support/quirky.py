@@ -24,9 +24,9 @@ from tests.support.simulated import BEGIN, car
 BEGIN_S = BEGIN.timestamp()
 
 
-def facts(**tables: dict[str, Any]) -> FirmwareProfile:
+def facts(*, vendor: str = "Maker*", ids: str = "", **tables: dict[str, Any]) -> FirmwareProfile:
     """A profile of some maker with these facts: `facts(limits={"unit": "A"})`."""
-    lines = ['product = "Box"', 'sources = ["a test"]', "[match]", 'vendor = "Maker*"']
+    lines = ['product = "Box"', 'sources = ["a test"]', "[match]", f'vendor = "{vendor}"', f"id = {_toml(ids or [])}"]
     for table, values in tables.items():
         lines += [f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
     return load("box", "\n".join(lines))
@@ -150,9 +150,12 @@ def charging_profile(purpose: str = "TxDefaultProfile", limit: float = 10.0, **m
 
 
 @contextmanager
-def known_as(**tables: dict[str, Any]) -> Iterator[FirmwareProfile]:
-    """Meanwhile stations of the vendor Maker have a firmware profile with these facts, beside the shipped ones."""
-    profile = facts(**tables)
+def known_as(**tables: Any) -> Iterator[FirmwareProfile]:
+    """Meanwhile stations of the vendor Odd have a firmware profile with these facts, beside the shipped ones.
+
+    `ids` are those by which it is found before the boot.
+    """
+    profile = facts(vendor="Odd", **tables)
     use(Book(shipped(), [profile]))
     try:
         yield profile

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
+from csms.security.credentials import write_token
 from tests.support.access import bearer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,11 @@ class Server:
         head = f'data_dir = "{folder.as_posix()}"\n'
         self.file.write_text(head + settings + "".join(STATION.format(id=name, kind="ac") for name in stations))
         self.process: subprocess.Popen[bytes] | None = None
+
+    def start_with(self, token: str, **environment: str) -> None:
+        """Start on data that has an administrator already."""
+        write_token(self.folder / "admin.token", token)
+        self.start(**environment)
 
     def start(self, **environment: str) -> None:
         ready = self.folder / "serve.json"

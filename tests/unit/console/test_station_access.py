@@ -29,11 +29,11 @@ async def test_what_a_station_told_is_shown_without_asking(served) -> None:
 
 
 async def test_tokens(served) -> None:
-    put = await served.csms("token", "put", "CARD-9", "--group", "family", "--allowed", "CP-1", "--expires", "+1d")
+    put = await served.csms("id-token", "put", "CARD-9", "--group", "family", "--allowed", "CP-1", "--expires", "+1d")
     assert put.code == 0, put.out + put.err
-    listed = await served.csms("token", "list", "--json")
+    listed = await served.csms("id-token", "list", "--json")
     told = {row["id_token"]: row for row in listed.document["tokens"]}["CARD-9"]
     assert (told["group_id"], told["allowed"], told["status"]) == ("family", ["CP-1"], "Accepted")
-    assert "CARD-9" in (await served.csms("token", "list")).out
-    assert (await served.csms("token", "delete", "CARD-9")).code == 0
-    assert (await served.csms("token", "delete", "CARD-9")).code == 1
+    assert "CARD-9" in (await served.csms("id-token", "list")).out
+    assert (await served.csms("id-token", "delete", "CARD-9")).code == 0
+    assert (await served.csms("id-token", "delete", "CARD-9")).code == 1

@@ -12,7 +12,7 @@ from csms.model.inbound import Authorize, Heartbeat, MeterReport, SessionStopped
 from csms.model.meter import CURRENT_IMPORT, POWER_IMPORT, Sample, SignedValue
 from csms.model.session import StopReason
 from csms.model.station import ConnectorStatus
-from csms.station.corrections import Corrections, corrections
+from csms.station.corrections import Corrections, corrections, not_ahead
 from tests.support.quirky import facts
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -110,3 +110,27 @@ def test_a_token_loses_what_it_never_had() -> None:
     made = of(tx={"garbage_on_full_length_tag": True})
     assert made.right(Authorize("ABCDEFGHIJ0123456789\x01\x7f"), NOW, booted=True) == Authorize("ABCDEFGHIJ0123456789")
     assert made.right(Authorize("A B"), NOW, booted=True) == Authorize("A B")
+
+
+@pytest.mark.req("RB-39", "HP-D7")
+def test_what_was_measured_in_the_future_was_measured_when_it_came() -> None:
+    late = Sample(NOW - HOUR, CURRENT_IMPORT, 1, "A")
+    ahead = Sample(NOW + HOUR, CURRENT_IMPORT, 2, "A", trusted_time=False)
+    report = MeterReport(1, (late, ahead), signed=(SignedValue(NOW + HOUR, "x"), SignedValue(NOW, "y")))
+    kept = not_ahead(report, NOW)
+    assert isinstance(kept, MeterReport)
+    assert [sample.time for sample in kept.samples] == [NOW - HOUR, NOW]
+    assert [value.time for value in kept.signed] == [NOW, NOW]
+    assert not_ahead(MeterReport(1, (late,)), NOW) == MeterReport(1, (late,))
+
+
+@pytest.mark.req("RB-39")
+def test_a_time_that_could_not_be_read_proves_nothing() -> None:
+    made = of(time={"local_labelled_z": True})
+    lost = Sample(NOW, CURRENT_IMPORT, 1, "A", trusted_time=False)
+    assert made.right(MeterReport(1, (lost,)), NOW, booted=True) == MeterReport(1, (lost,))
+    assert not made.honest
+    kept = Sample(NOW + EIGHT - HOUR, CURRENT_IMPORT, 1, "A", trusted_time=False)
+    right = made.right(MeterReport(1, (kept, lost)), NOW, booted=True)
+    assert isinstance(right, MeterReport)
+    assert [sample.time for sample in right.samples] == [NOW - HOUR, NOW]

@@ -14,5 +14,5 @@ def test_what_is_not_given_has_its_default_and_lists_are_not_shared() -> None:
 
 
 def test_a_misspelt_column_is_told() -> None:
-    with pytest.raises(TypeError, match="no detial"):
-        Notice(station_id="A", detial={})  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="no no_such"):
+        Notice(station_id="A", no_such={})  # type: ignore[call-arg]

@@ -130,10 +130,16 @@ def test_unknown_words_are_stored_in_bounds() -> None:
 
 
 @pytest.mark.req("HP-D7", "RB-35")
-@pytest.mark.parametrize("timestamp", ["yesterday", None, "1970-01-01T00:26:17Z", "2026-03-01T20:00:00Z", 5])
+@pytest.mark.parametrize("timestamp", ["yesterday", None, "1970-01-01T00:26:17Z", "2026-03-02T20:00:00Z", 5])
 def test_a_time_that_cannot_be_is_the_time_of_arrival(timestamp: object) -> None:
     (sample,) = read({"value": "1"}, timestamp=timestamp)
     assert (sample.time, sample.trusted_time) == (NOW, False)
+
+
+@pytest.mark.req("RB-39")
+def test_what_may_be_local_time_is_kept_and_not_trusted() -> None:
+    (sample,) = read({"value": "1"}, timestamp="2026-03-01T20:00:00Z")
+    assert (sample.time, sample.trusted_time) == (datetime(2026, 3, 1, 20, tzinfo=UTC), False)
 
 
 @pytest.mark.req("RB-36", "RB-60")
