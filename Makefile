@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check bench equivalence kill conformance-21 conformance-page clean
+.PHONY: setup demo test check bench equivalence kill coverage conformance-21 conformance-page clean
 
 setup: $(STAMP)
 
@@ -34,6 +34,10 @@ equivalence: $(STAMP)
 
 kill: $(STAMP)
 	CSMS_KILL_RUNS=50 $(BIN)/python -m pytest -n 2 --dist load -q --timeout 1200 tests/fault/test_store_kill.py $(ARGS)
+
+# Everything that can be said and asked, in every way; 10,000 damaged messages of each version: some minutes.
+coverage: $(STAMP)
+	CSMS_COVERAGE=10000 $(BIN)/python -m pytest -n 2 --dist load -q tests/conformance/test_every_request.py tests/conformance/test_every_command.py tests/conformance/test_mutated_frames.py tests/conformance/test_mutated_answers.py $(ARGS)
 
 # The scripts of 2.0.1 once more, with stations that speak 2.1: some eight minutes.
 conformance-21: $(STAMP)

@@ -87,6 +87,9 @@ def _set_profile(command: SetV2xProfile) -> Calls:
 
 
 def _update(command: UpdateDynamicSchedule) -> Calls:
+    """No call for what the station asks for by itself (K28)."""
+    if command.on_pull:
+        return []
     figures = written(command.figures, FIGURES)
     return [("UpdateDynamicSchedule", {"chargingProfileId": command.profile_id, "scheduleUpdate": figures})]
 

@@ -138,6 +138,7 @@ async def update_schedule(
     """Also an update whose answer was lost is what the station gets that asks: the newest figures count."""
     keep = await _updated(context, station_id, command)
     if command.on_pull:
+        await send(command)  # nothing is said, but a station of a version that cannot ask is refused
         await context.store.writer.commit([keep])
         return CommandResult(KEPT_FOR_PULL)
     try:

@@ -10,7 +10,7 @@ from enum import StrEnum
 import orjson
 
 from csms.model.bounds import ANSWERED_IDS_KEPT, CALL_TIMEOUT_S
-from csms.wire.frames import Call, Error, FrameError, Result
+from csms.wire.frames import Call, Error, FrameError, NumericId, Result
 
 _TIME_TELLERS = frozenset({"BootNotification", "Heartbeat"})
 """Their answers carry the time of day, and doing them twice does no harm: a repeat is answered anew (RB-19)."""
@@ -127,5 +127,7 @@ class AnsweredCalls:
 
 
 def _fingerprint(call: Call) -> bytes:
-    data = orjson.dumps([call.action, call.payload], option=orjson.OPT_SORT_KEYS)
+    """7 and "7" are two ids, and their answers are not the same."""
+    numeric = isinstance(call.unique_id, NumericId)
+    data = orjson.dumps([numeric, call.action, call.payload], option=orjson.OPT_SORT_KEYS)
     return hashlib.blake2b(data, digest_size=16).digest()

@@ -28,8 +28,6 @@ from csms.model.station import Protocol
 CALL, RESULT, ERROR, RESULT_ERROR, SEND = 2, 3, 4, 5, 6
 NOT_READ = 0
 """Stands for the type of a frame whose own type is unknown or cannot be read."""
-UNREADABLE_ID = "-1"
-"""The id of an answer to a frame whose own id cannot be read (OCPP-J 2.0.1 part 4, 4.2.3)."""
 
 _CODES_16: Mapping[RpcErrorCode, str] = {
     RpcErrorCode.FORMAT_VIOLATION: "FormationViolation",
@@ -46,6 +44,16 @@ class NumericId(str):
     """A message id that the peer wrote as a JSON number."""
 
     __slots__ = ()
+
+
+class NoId(str):
+    """Stands for a message id that cannot be read; another one may read the same."""
+
+    __slots__ = ()
+
+
+UNREADABLE_ID = NoId("-1")
+"""The id of an answer to a frame whose own id cannot be read (OCPP-J 2.0.1 part 4, 4.2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +131,9 @@ def decode(text: str | bytes, protocol: Protocol = Protocol.OCPP201) -> Frame:
     if not isinstance(items, list) or not items:
         raise FrameError(RpcErrorCode.RPC_FRAMEWORK_ERROR, "a frame is a JSON array with 3 to 5 elements")
     readers = _READERS_21 if protocol is Protocol.OCPP21 else _READERS
-    message_type = next((known for known in readers if known == items[0]), NOT_READ)
+    message_type = items[0] if type(items[0]) is int and items[0] in readers else NOT_READ
     unique_id = _unique_id(items, message_type)
-    if message_type == NOT_READ or not isinstance(items[0], int):
+    if message_type == NOT_READ:
         *others, last = map(str, readers)
         text = f"message types are {', '.join(others)} and {last}"
         raise FrameError(RpcErrorCode.MESSAGE_TYPE_NOT_SUPPORTED, text, unique_id)
@@ -284,11 +292,12 @@ def answer_to_bad_frame(protocol: Protocol, fault: FrameError) -> str | None:
     when the id could be read (HP-D5). A broken CALLRESULT is refused in 2.1 alone; what else needs no answer when it is
     whole gets none when it is broken.
     """
-    if fault.message_type == RESULT and fault.unique_id != UNREADABLE_ID:
+    unread = isinstance(fault.unique_id, NoId)
+    if fault.message_type == RESULT and not unread:
         return refuse_answer(protocol, fault.unique_id, fault)
     if fault.message_type not in (CALL, NOT_READ):
         return None
-    if protocol is Protocol.OCPP16 and fault.unique_id == UNREADABLE_ID:
+    if protocol is Protocol.OCPP16 and unread:
         return None
     return encode_refusal(protocol, fault.unique_id, fault)
 

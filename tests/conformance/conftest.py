@@ -19,6 +19,7 @@ VOLUME = 300
 """Damaged messages of each request unless CSMS_EQUIVALENCE says otherwise: some ten seconds of one core in all."""
 
 ROWS: list[Row] = []
+COVERAGE: list[str] = []
 
 
 @pytest.fixture
@@ -63,6 +64,15 @@ def stock_on_the_spot(monkeypatch: pytest.MonkeyPatch) -> None:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" and report.passed:
         ROWS.extend(row for name, row in report.user_properties if name == "equivalence" and isinstance(row, dict))
+        COVERAGE.extend(str(line) for name, line in report.user_properties if name == "coverage")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What damaged messages came to, where all of them were sent."""
+    if COVERAGE and "CSMS_COVERAGE" in os.environ:
+        terminalreporter.section("damaged messages")
+        for line in COVERAGE:
+            terminalreporter.write_line(line)
 
 
 def pytest_sessionfinish() -> None:

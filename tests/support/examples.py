@@ -24,6 +24,8 @@ TIMES = (
     "2026-03-01T11:59:00.1234567-05:30",
 )
 ODD_TIMES = (*TIMES, "2026-03-01T11:59:00", "2026-03-01 11:59:00", "2026-03-01T19:59:00+0800", "yesterday", "")
+SENDS = ("NotifyPeriodicEventStream",)
+"""What a station says without waiting for an answer, from 2.1 on."""
 OPEN_TEXT_MAX = 60
 """How long texts without a bound become."""
 LONG_TEXT_MAX = 6000
@@ -38,10 +40,10 @@ def actions(protocol: Protocol) -> list[str]:
 
 @cache
 def schema_of(protocol: Protocol, action: str) -> Schema:
-    """The schema of a request."""
-    name = f"{action}.json" if protocol is Protocol.OCPP16 else f"{action}Request.json"
-    text = (resources.files("ocpp") / FOLDERS[protocol] / "schemas" / name).read_text("utf-8-sig")
-    schema: Schema = json.loads(text)
+    """The schema of a request, of an answer (`ResetResponse`), or of what nobody answers (2.1)."""
+    folder = resources.files("ocpp") / FOLDERS[protocol] / "schemas"
+    plain = protocol is Protocol.OCPP16 or action.endswith("Response") or action in SENDS
+    schema: Schema = json.loads((folder / f"{action if plain else f'{action}Request'}.json").read_text("utf-8-sig"))
     return schema
 
 
@@ -53,7 +55,7 @@ def resolved(schema: Schema, root: Schema) -> Schema:
 
 
 class Examples:
-    """Valid payloads of one request; `ordinary` keeps to what stations write on a good day."""
+    """Valid payloads of one request or answer; `ordinary` keeps to what stations write on a good day."""
 
     def __init__(self, protocol: Protocol, action: str, rng: Random, *, ordinary: bool = False) -> None:
         self.root = schema_of(protocol, action)
@@ -118,6 +120,8 @@ class Examples:
         rng = self._rng
         if schema.get("format") == "date-time":
             return rng.choice(TIMES if self._ordinary else ODD_TIMES)
+        if schema.get("format") == "uri" and self._ordinary:
+            return f"https://files.example/{rng.randint(1, 99)}"
         if name == "value" and (self._ordinary or rng.random() < 0.7):
             return rng.choice(("0", "17", "230.5", "5712345", "-3.25", "1e3"))
         most = min(schema.get("maxLength", OPEN_TEXT_MAX), LONG_TEXT_MAX)

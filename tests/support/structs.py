@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from copy import deepcopy
 from datetime import UTC, datetime
 from functools import cache
 from random import Random
@@ -21,6 +23,95 @@ CANDIDATES = ("23:30", "2026-03-01", "Daily", "https://example.org/a", "01234567
 def example(kind: type[Struct], rng: Random) -> Struct:
     """A value of `kind`; raises ValueError where its fields do not go together."""
     return msgspec.convert(_struct(_known(kind), rng), kind, strict=False)
+
+
+TRIES = 20_000
+
+
+def bodies(
+    kind: type[Struct], rng: Random, seeds: Sequence[dict[str, Any]] = ()
+) -> tuple[list[dict[str, Any]], set[str]]:
+    """JSON objects that are values of `kind`, as few as show each optional field in and out, and each choice; and what
+    none of many tries has shown, because fields that are optional by type may have to go together. `seeds`: some that
+    do.
+    """
+    known, found = _known(kind), list(seeds)
+    missing = set(_features(known)).difference(*(_shown(known, seed) for seed in seeds))
+    for number in range(TRIES):
+        if found and not missing:
+            break
+        fields = _nudged(known, deepcopy(rng.choice(found)), rng) if found and number % 2 else _struct(known, rng)
+        shown = missing.intersection(_shown(known, fields))
+        if shown or not found:
+            with suppress(msgspec.ValidationError):
+                msgspec.convert(fields, kind, strict=False)
+                found.append(fields)
+                missing -= shown
+    return msgspec.to_builtins(found), missing
+
+
+def _nudged(kind: Any, value: Any, rng: Random) -> Any:
+    """A value with one place in it drawn again: what goes together stays together."""
+    if isinstance(kind, inspect.StructType) and isinstance(value, dict):
+        field = rng.choice(kind.fields)
+        if field.name in value and rng.random() < 0.6:
+            value[field.name] = _nudged(field.type, value[field.name], rng)
+        elif field.name in value and not field.required and rng.random() < 0.5:
+            del value[field.name]
+        else:
+            value[field.name] = _value(field.type, rng)
+        return value
+    if isinstance(kind, inspect.UnionType) and isinstance(value, dict | list):
+        return _nudged(next(t for t in kind.types if not isinstance(t, inspect.NoneType)), value, rng)
+    if isinstance(kind, inspect.VarTupleType) and value:
+        place = rng.randrange(len(value))
+        value[place] = _nudged(kind.item_type, value[place], rng)
+        return value
+    return _value(kind, rng)
+
+
+def _features(kind: Any, way: str = "") -> Iterator[str]:
+    """Everything that a value of a type can show."""
+    if isinstance(kind, inspect.StructType):
+        for field in kind.fields:
+            if not field.required:
+                yield from (f"{way}{field.name} in", f"{way}{field.name} out")
+            yield from _features(field.type, f"{way}{field.name}/")
+    elif isinstance(kind, inspect.UnionType):
+        for member in kind.types:
+            yield from _features(member, way)
+    elif isinstance(kind, inspect.VarTupleType):
+        yield from _features(kind.item_type, way)
+    else:
+        yield from (f"{way}={choice}" for choice in _choices(kind))
+
+
+def _shown(kind: Any, value: Any, way: str = "") -> Iterator[str]:
+    """What a value shows of its type."""
+    if isinstance(kind, inspect.StructType) and isinstance(value, Mapping):
+        for field in kind.fields:
+            there = field.name in value
+            if not field.required:
+                yield f"{way}{field.name} {'in' if there else 'out'}"
+            if there:
+                yield from _shown(field.type, value[field.name], f"{way}{field.name}/")
+    elif isinstance(kind, inspect.UnionType):
+        for member in kind.types:
+            yield from _shown(member, value, way)
+    elif isinstance(kind, inspect.VarTupleType) and isinstance(value, list):
+        for item in value:
+            yield from _shown(kind.item_type, item, way)
+    elif any(choice == value for choice in _choices(kind)):
+        yield f"{way}={value}"
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    """What a value can be, when that is a handful."""
+    if isinstance(kind, inspect.EnumType):
+        return tuple(kind.cls)
+    if isinstance(kind, inspect.LiteralType):
+        return tuple(kind.values)
+    return (True, False) if isinstance(kind, inspect.BoolType) else ()
 
 
 @cache

@@ -7,7 +7,7 @@ import pytest
 from csms.model.bounds import ANSWERED_IDS_KEPT
 from csms.model.errors import RpcErrorCode
 from csms.wire.calls import AnsweredCalls, Match, Outcome, PendingCalls
-from csms.wire.frames import RESULT, Call, Error, FrameError, Result
+from csms.wire.frames import RESULT, Call, Error, FrameError, NumericId, Result
 
 
 def test_an_answer_ends_the_call() -> None:
@@ -103,6 +103,13 @@ def test_the_same_id_with_another_content_is_new() -> None:
     answered.remember(Call("1", "StatusNotification", charging), "second")
     assert answered.recall(Call("1", "StatusNotification", available)) is None
     assert answered.recall(Call("1", "MeterValues", charging)) is None
+
+
+def test_a_number_and_its_text_are_two_ids() -> None:
+    answered = AnsweredCalls()
+    answered.remember(Call(NumericId("7"), "LogStatusNotification", {}), "[3,7,{}]")
+    assert answered.recall(Call("7", "LogStatusNotification", {})) is None
+    assert answered.recall(Call(NumericId("7"), "LogStatusNotification", {})) == "[3,7,{}]"
 
 
 @pytest.mark.req("RB-19")

@@ -130,6 +130,18 @@ def test_calls_of_the_wrong_length_are_answered_by_their_id(text: str) -> None:
     assert json.loads(answer_to_bad_frame(Protocol.OCPP201, fault) or "")[:3] == [4, "1", "RpcFrameworkError"]
 
 
+@pytest.mark.parametrize("text", ['[2,"-1","Heartbeat"]', '[2,-1,"Heartbeat"]', '[7,"-1",{}]'])
+def test_minus_one_is_an_id_like_any_other(text: str) -> None:
+    answer = json.loads(answer_to_bad_frame(Protocol.OCPP16, refused(text)) or "null")
+    assert answer[:2] == [4, json.loads(text)[1]]
+
+
+def test_an_answer_is_one_by_a_whole_number_alone() -> None:
+    fault = refused("[3.0,null,{}]")
+    assert not fault.is_reply
+    assert json.loads(answer_to_bad_frame(Protocol.OCPP201, fault) or "")[:2] == [4, "-1"]
+
+
 @pytest.mark.req("2.0.1J:4.1.5")
 @pytest.mark.parametrize("payload", ["[]", '"x"', "1", "false"])
 def test_a_payload_is_an_object(payload: str) -> None:
