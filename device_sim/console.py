@@ -37,11 +37,11 @@ from device_sim.misbehaving.console import add_command as add_misbehave
 from device_sim.pile import PileSpec, read_piles
 from device_sim.quirks.hardware import check_profiles, piles_like
 from device_sim.sessions import Session, busiest_day, read_sessions, shift_to
+from device_sim.shared_password import shared_password
 from firmware_profiles import book, shipped_book
 
 FAILED, USAGE = 1, 2
 URL = "ws://127.0.0.1:9000/ocpp"
-PASSWORD_VARIABLE = "CSMS_SIM_PASSWORD"
 PILES, PILES_MAX = 10, 2_000
 DAY_FORMAT = "%Y-%m-%d"
 SHOW_WALL_S = 0.5
@@ -127,13 +127,13 @@ def build(text: Text) -> typer.Typer:
         profile: str = typer.Option("", "--profile", help=text("sim.fleet.profile")),
         profiles_folder: Path | None = typer.Option(None, "--profiles-folder", help=text("sim.fleet.profiles_folder")),
         version: Version | None = option["version"],
-        password: str | None = option["password"],
+        password_file: Path | None = option["password_file"],
         ca: Path | None = option["ca"],
         certificates: Path | None = option["certificates"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet, profile, profiles_folder, version, Proof(password, ca, certificates),
+            declared, quiet, profile, profiles_folder, version, Proof(shared_password(password_file), ca, certificates),
         )  # fmt: skip
         _Run(text, common).fleet()
 
@@ -160,13 +160,13 @@ def build(text: Text) -> typer.Typer:
         declared: Declared = option["declared"],
         quiet: bool = option["quiet"],
         version: Version | None = option["version"],
-        password: str | None = option["password"],
+        password_file: Path | None = option["password_file"],
         ca: Path | None = option["ca"],
         certificates: Path | None = option["certificates"],
     ) -> None:
         common = Common(
             url, api_url, piles, piles_file, seed, day, zone, hours, fault, trace, trace_piles, summary, as_json,
-            declared, quiet, version=version, proof=Proof(password, ca, certificates),
+            declared, quiet, version=version, proof=Proof(shared_password(password_file), ca, certificates),
         )  # fmt: skip
         _Run(text, common).replay(file, source_day, skip_bad_rows)
 
@@ -196,7 +196,9 @@ def _options(text: Text) -> dict[str, Any]:
         "declared": typer.Option(Declared.TRUE, "--declared", help=words("declared")),
         "quiet": typer.Option(False, "--quiet", help=words("quiet")),
         "version": typer.Option(None, "--version", help=words("version")),
-        "password": typer.Option(None, "--password", envvar=PASSWORD_VARIABLE, help=words("password")),
+        "password_file": typer.Option(
+            None, "--password-file", exists=True, dir_okay=False, help=words("password_file")
+        ),
         "ca": typer.Option(None, "--ca", exists=True, dir_okay=False, help=words("ca")),
         "certificates": typer.Option(None, "--certificates", exists=True, file_okay=False, help=words("certificates")),
     }

@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 ROLL_UP_S = 60.0
 CLEAR_OUT_S = 3600.0
+AFTER_START_S = 60.0
 """Of the clock."""
 
 PAUSE_S_MIN = 1.0
@@ -107,6 +108,8 @@ class Upkeep:
             await self._pause(ROLL_UP_S)
 
     async def _clear_out(self) -> None:
+        """Not at once: all stations come back when a server starts."""
+        await self._pause(AFTER_START_S)
         while True:
             await _unless_out(self.clear_out())
             await self._pause(CLEAR_OUT_S)

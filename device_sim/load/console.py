@@ -16,6 +16,7 @@ from rich.table import Table
 
 from device_sim.load.plan import LoadPlan, LoadResult, Message, Mode
 from device_sim.load.run import WorkerFailed, run
+from device_sim.shared_password import shared_password
 
 FAILED, USAGE = 1, 2
 PROCESSES_MAX = 64
@@ -47,7 +48,9 @@ def add_command(app: typer.Typer, text: Text) -> None:
         prefix: str = typer.Option("LOAD", "--prefix", help=words("prefix")),
         ca: Path | None = typer.Option(None, "--ca", exists=True, dir_okay=False, help=words("ca")),
         insecure: bool = typer.Option(False, "--insecure", help=words("insecure")),
-        password: str = typer.Option("", "--password", envvar="CSMS_SIM_PASSWORD", help=text("sim.option.password")),
+        password_file: Path | None = typer.Option(
+            None, "--password-file", exists=True, dir_okay=False, help=text("sim.option.password_file")
+        ),
         as_json: bool = typer.Option(False, "--json", help=text("sim.option.json")),
     ) -> None:
         try:
@@ -66,7 +69,7 @@ def add_command(app: typer.Typer, text: Text) -> None:
                 prefix=prefix,
                 ca=str(ca or ""),
                 insecure=insecure,
-                password=password,
+                password=shared_password(password_file) or "",
             )
         except ValueError as fault:
             typer.echo(text("sim.load.refused", reason=str(fault)), err=True)

@@ -227,8 +227,10 @@ async def test_a_refused_password_changes_nothing(tmp_path: Path) -> None:
 
 async def test_a_security_profile_is_raised(tmp_path: Path) -> None:
     """The command part of TC_083."""
-    async with central(tmp_path) as csms:
+    async with central(tmp_path, security_profiles=[0, 1]) as csms:
         station = await csms.station("CP-1")
-        told = await csms.operator("CP-1", "set_variables", values={"SecurityProfile": "2"})
+        await csms.operator("CP-1", "set_password")
+        await station.expected("ChangeConfiguration")
+        told = await csms.operator("CP-1", "set_variables", values={"SecurityProfile": "1"})
         assert told["values"] == {"SecurityProfile": "Accepted"}
-        assert await station.expected("ChangeConfiguration") == {"key": "SecurityProfile", "value": "2"}
+        assert await station.expected("ChangeConfiguration") == {"key": "SecurityProfile", "value": "1"}

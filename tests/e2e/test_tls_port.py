@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import ssl
+import time
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,22 @@ async def test_stations_connect_over_tls_and_only_so(tmp_path: Path) -> None:
         with pytest.raises((InvalidMessage, ConnectionError, EOFError)):
             async with connect(url.replace("wss:", "ws:"), subprotocols=VERSIONS, proxy=None):
                 pass
+
+
+def test_new_certificates_count_after_sighup(tmp_path: Path) -> None:
+    certificate, key = self_signed(tmp_path)
+    lines = f'tls_certificate = "{certificate.as_posix()}"\ntls_key = "{key.as_posix()}"\n'
+    with running(tmp_path / "run", settings=lines + WITH_TLS) as server:
+        address = ("127.0.0.1", server.ports[2])
+        assert ssl.get_server_certificate(address).strip() == certificate.read_text().strip()
+        self_signed(tmp_path)
+        assert server.process is not None
+        server.process.send_signal(signal.SIGHUP)
+        new = certificate.read_text().strip()
+        until_s = time.monotonic() + 20
+        while ssl.get_server_certificate(address).strip() != new and time.monotonic() < until_s:
+            time.sleep(0.1)
+        assert ssl.get_server_certificate(address).strip() == new
 
 
 async def test_without_certificates_the_server_makes_its_own(tmp_path: Path) -> None:

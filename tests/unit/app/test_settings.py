@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,3 +61,40 @@ def test_what_cannot_be_is_named(tmp_path: Path, text: str, says: str) -> None:
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match="no such file"):
         load_settings(tmp_path / "missing.toml")
+
+
+@pytest.mark.req("A00.FR.006", "1.6S:A00.FR.006")
+def test_every_security_profile_has_a_port_of_its_own() -> None:
+    assert load_settings().station_ports == {2: 9002, 3: 9003}
+    assert load_settings(ocpp_port=0, security_profiles=[0, 3]).station_ports == {0: 0, 3: 0}
+    assert load_settings(profile_ports={"2": 443}).station_ports == {2: 443, 3: 9003}
+    shared = load_settings(security_profiles=[0, 1], profile_ports={"0": 9000, "1": 9000})
+    assert shared.station_ports == {0: 9000, 1: 9000}, "a 1.6 station that is raised comes back to the same address"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"security_profiles": []}, "security_profiles"),
+        ({"security_profiles": [4]}, "security_profiles"),
+        ({"profile_ports": {"2": 9000, "3": 9000}}, "port of its own"),
+        ({"security_profiles": [1, 2], "profile_ports": {"1": 9000, "2": 9000}}, "port of its own"),
+        ({"ocpp_port": 65534}, "too high"),
+        ({"tls_certificate": ["a.pem", "b.pem"], "tls_key": ["a.key"]}, "tls_key"),
+        ({"certificates": {"client_roots": ["root.pem"]}}, "organization"),
+    ],
+)
+def test_what_cannot_be_served_is_named(given: dict[str, Any], named: str) -> None:
+    with pytest.raises(SettingsInvalid, match=named):
+        load_settings(**given)
+
+
+def test_certificates_may_be_one_or_several(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "csms.toml").write_text('tls_certificate = "a.pem"\ntls_key = "a.key"\n')
+    monkeypatch.setenv("CSMS_CONFIG", str(tmp_path / "csms.toml"))
+    assert load_settings().tls_certificate == [Path("a.pem")]
+    monkeypatch.setenv("CSMS_TLS_CERTIFICATE", "rsa.pem, ecdsa.pem")
+    monkeypatch.setenv("CSMS_TLS_KEY", '["rsa.key", "ecdsa.key"]')
+    settings = load_settings()
+    assert settings.tls_certificate == [Path("rsa.pem"), Path("ecdsa.pem")]
+    assert settings.tls_key == [Path("rsa.key"), Path("ecdsa.key")]
