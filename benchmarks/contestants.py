@@ -75,7 +75,7 @@ async def _register(folder: Path, profile: int, stations: int) -> str:
     store = await open_store(f"sqlite+aiosqlite:///{folder / 'csms.db'}", clock, upgrade=True)
     kept = passwords.hashed(password.encode(), passwords.COST_OF_RANDOM)
     rows = []
-    for name in (f"{LoadPlan.prefix}{number:05d}" for number in range(stations)):
+    for name in map(LoadPlan("ws://").name, range(stations)):
         credential = StationCredential(station_id=name, in_force=kept, status="InUse", changed_at=clock.now())
         proof = StationProof(station_id=name, profile=profile, changed_at=clock.now())
         rows += [changes.register_station(Station(id=name)), changes.put_evse(Evse(station_id=name, evse_id=1))]

@@ -64,6 +64,10 @@ class LoadPlan:
         if self.in_flight < 0 or (self.in_flight and self.mode is not Mode.CLOSED):
             raise ValueError("in-flight belongs to the closed loop and is 0 or more")
 
+    def name(self, number: int) -> str:
+        """The id of a station."""
+        return f"{self.prefix}{number:05d}"
+
     def share(self, part: int, parts: int) -> LoadPlan:
         """What the `part`-th of `parts` processes does."""
         begin, end = (self.stations * n // parts for n in (part, part + 1))

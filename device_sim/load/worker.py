@@ -120,7 +120,7 @@ class Worker:
     async def _join(self, number: int, gate: asyncio.Semaphore) -> LoadStation | None:
         async with gate:
             for attempt in range(TRIES):
-                station = await self._open(f"{self._plan.prefix}{number:05d}")
+                station = await self._open(self._plan.name(number))
                 if station is not None and await self._introduce(station):
                     return station
                 await asyncio.sleep(0.2 * 2**attempt)
