@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from fastapi import Request
 from pydantic import Field, SecretStr
 
 from csms.access.needs import technicians, viewers
-from csms.access.routing import Router
+from csms.access.routing import Router, caller_of
 from csms.api.ports import ApiDeps
 from csms.api.schemas import Body, Out
 from csms.api.stations import known_station
+from csms.model.access import NotAuthorised, Role
 from csms.model.authentication import SecurityProfile
 
 PASSWORD_LENGTH_MIN, PASSWORD_LENGTH_MAX = 16, 64
@@ -61,8 +63,12 @@ def router(deps: ApiDeps) -> Router:
 
     @routes.put("/security", summary="Set how a station proves itself")
     @technicians
-    async def set_security(station_id: str, body: ProofBody) -> ProofOut:
-        """Counts from its next connection on. The station itself is told nothing: see the command set_variables."""
+    async def set_security(station_id: str, body: ProofBody, request: Request) -> ProofOut:
+        """Counts from its next connection on; `lower` needs the role administrator. The station itself is told
+        nothing: see the command set_variables.
+        """
+        if body.lower and caller_of(request).role is not Role.ADMINISTRATOR:
+            raise NotAuthorised("role", "lower needs the role administrator")
         profile = None if body.security_profile is None else SecurityProfile(body.security_profile)
         await deps.stations.demand(station_id, profile, body.serial, body.lower)
         return _proof(deps, station_id)

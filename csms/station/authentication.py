@@ -181,7 +181,7 @@ def _raised(context: StationContext, station: StationState, profile: SecurityPro
         return []
     log.info("security_profile_raised", extra={"station": station.station_id, "profile": int(profile)})
     station.proof.profile = profile
-    return [proving.proof_row(context, station)]
+    return [proving.proof_row(context, station.station_id, station.proof)]
 
 
 async def _store(context: StationContext, station_id: str, noted: list[Change]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from csms.model.authentication import SecurityProfile
@@ -67,13 +68,16 @@ async def demand(
         raise ProofRefused(f"this server has no port for security profile {int(profile)} or a higher one")
     if serial:
         _check_serial(context, station_id, serial)
-    lowered = profile is not None and profile < station.proof.profile
-    proof = station.proof
-    proof.profile = proof.profile if profile is None else profile
-    proof.serial = proof.serial if serial is None else serial
-    await context.store.writer.commit([proof_row(context, station)])
-    if lowered:
-        context.alarms.raise_(alarms.PROFILE_LOWERED, station_id, f"to {int(proof.profile)} by an operator")
+    before = station.proof
+    wanted = replace(
+        before,
+        profile=before.profile if profile is None else profile,
+        serial=before.serial if serial is None else serial,
+    )
+    await context.store.writer.commit([proof_row(context, station_id, wanted)])
+    station.proof = wanted
+    if wanted.profile < before.profile:
+        context.alarms.raise_(alarms.PROFILE_LOWERED, station_id, f"to {int(wanted.profile)} by an operator")
     return station
 
 
@@ -88,8 +92,9 @@ async def set_first_password(context: StationContext, station_id: str, password:
     kept = await context.credentials.hashed(made.encode(), random=not password)
     row = StationCredential(station_id=station_id, in_force=kept, status=IN_USE, changed_at=context.clock.now())
     asked = min(SecurityProfile.PASSWORD, max(context.settings.profiles))
-    station.proof.profile = max(station.proof.profile, asked)
-    await context.store.writer.commit([changes.put_row(row), proof_row(context, station)])
+    wanted = replace(station.proof, profile=max(station.proof.profile, asked))
+    await context.store.writer.commit([changes.put_row(row), proof_row(context, station_id, wanted)])
+    station.proof = wanted
     context.credentials.put(row)
     return made
 
@@ -103,7 +108,7 @@ def bind(context: StationContext, station: StationState) -> list[Change]:
     if told and not station.proof.serial and not holder(context.stations, told):
         log.info("serial_bound", extra={"station": station.station_id, "serial": told})
         station.proof.serial = told
-        return [proof_row(context, station)]
+        return [proof_row(context, station.station_id, station.proof)]
     return []
 
 
@@ -112,12 +117,11 @@ def holder(stations: Mapping[str, StationState], serial: str) -> str:
     return next((name for name, station in stations.items() if serial and station.proof.serial == serial), "")
 
 
-def proof_row(context: StationContext, station: StationState) -> Change:
-    """How a station has to prove itself, as it is in memory now."""
-    proof = station.proof
+def proof_row(context: StationContext, station_id: str, proof: Proof) -> Change:
+    """How a station has to prove itself."""
     return changes.put_row(
         StationProof(
-            station_id=station.station_id,
+            station_id=station_id,
             profile=int(proof.profile),
             serial=proof.serial,
             claimed=proof.claimed,

@@ -146,7 +146,7 @@ def _proof(context: StationContext, registered: Registration, live: StationState
     if not claimed:
         return []
     live.proof.claimed, live.proof.profile = claimed, SecurityProfile.CERTIFICATE
-    return [proving.proof_row(context, live)]
+    return [proving.proof_row(context, live.station_id, live.proof)]
 
 
 def _evse_row(station_id: str, evse_id: int, nameplate: EvseRating) -> Evse:

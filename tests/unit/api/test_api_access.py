@@ -390,3 +390,13 @@ async def test_a_cancelled_request_is_recorded_later(at: Operations) -> None:
     last = await at.store.reader.audit_head()
     assert last is not None
     assert orjson.loads(last.text)["result"] == {"code": "cancelled"}
+
+
+async def test_a_security_profile_is_lowered_by_administrators_alone(at: Operations) -> None:
+    await at.station("CP-1")
+    body = {"security_profile": 0, "lower": True}
+    async with client(at, await with_role(at, Role.TECHNICIAN)) as http:
+        assert refused(await http.put("/api/v1/stations/CP-1/security", json=body)) == (403, "not_authorised", "role")
+        assert (await http.put("/api/v1/stations/CP-1/security", json={"serial": "SN-1"})).status_code == 200
+    async with client(at, await with_role(at, Role.ADMINISTRATOR)) as http:
+        assert (await http.put("/api/v1/stations/CP-1/security", json=body)).status_code == 200

@@ -186,3 +186,21 @@ async def test_events_of_one_kind_are_kept_once_a_minute_with_how_many_there_wer
         "wrong_password at security profile 1, from 10.0.0.7",
     ]
     assert {event.origin for event in events} == {"csms"}
+
+
+async def test_what_an_operator_asks_for_counts_only_when_it_is_stored(
+    open_house: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house()
+
+    async def away(changes: Sequence[Any]) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(house.store.writer, "commit", away)
+    with pytest.raises(StoreUnavailable):
+        await house.service.set_first_password("CP-1")
+    with pytest.raises(StoreUnavailable):
+        await house.service.demand("CP-1", SecurityProfile.TLS_PASSWORD, "SN-1")
+    proof = house.context.stations["CP-1"].proof
+    assert (proof.profile, proof.serial) == (SecurityProfile.OPEN, "")
+    assert not house.context.credentials.knows("CP-1")
