@@ -25,6 +25,7 @@ from csms.model.errors import ChangeRefused, StoreUnavailable
 from csms.store import changes
 from csms.store.access_tables import AuditRow
 from csms.store.change import Change
+from csms.store.writer import settle
 
 HEAD_FILE = "audit.head"
 OWED_MAX = 10_000
@@ -176,12 +177,12 @@ class AuditLog:
             await self._append([entry for entry, _ in batch])
         except Exception as fault:
             for _, told in batch:
-                _settle(told, fault)
+                settle(told, fault)
             if not isinstance(fault, StoreUnavailable):
                 raise
         else:
             for _, told in batch:
-                _settle(told, None)
+                settle(told, None)
 
     async def _append(self, entries: Sequence[AuditEntry]) -> None:
         for attempt in range(ATTEMPTS_MAX):
@@ -244,12 +245,3 @@ def row_of(record: AuditRecord) -> AuditRow:
 def record_of(row: AuditRow) -> AuditRecord:
     """A record from the store."""
     return AuditRecord(row.seq, row.at, row.kind, row.action, row.actor, row.target, row.text, row.prev_hash, row.hash)
-
-
-def _settle(told: asyncio.Future[None], fault: Exception | None) -> None:
-    if told.done():
-        return
-    if fault is None:
-        told.set_result(None)
-    else:
-        told.set_exception(fault)

@@ -26,7 +26,7 @@ from csms.model.access import (
 )
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
-from csms.security.access_tokens import NewToken, id_of, matches, new_token
+from csms.security.access_tokens import id_of, matches, new_token
 from csms.store import changes
 from csms.store.access_tables import AccessToken
 from csms.store.change import Change
@@ -160,7 +160,7 @@ class AccessTokens:
                 raise TokenInvalid("it would have expired already")
             if len(self._rows) >= TOKENS_MAX:
                 raise TokenInvalid(f"there are {TOKENS_MAX} tokens already")
-            return await self._add(new_token(), name, role, bound_to, expires_at, created_by)
+            return await self._add(self._made(name, role, bound_to, expires_at, created_by))
 
     async def rotate(self, name: str, grace: timedelta, *, created_by: str) -> Made:
         """Another token of the same name; the old ones are good for `grace` more. Raises UnknownAccessToken."""
@@ -175,7 +175,7 @@ class AccessTokens:
                 if row.expires_at is None or row.expires_at > until
             ]
             role, bound_to = Role(newest.role), newest.bound_to
-            return await self._add(new_token(), name, role, bound_to, newest.expires_at, created_by, endings)
+            return await self._add(self._made(name, role, bound_to, newest.expires_at, created_by), endings)
 
     async def revoke(self, name: str) -> list[AccessToken]:
         """End all tokens of a name, or the one with this id. Raises UnknownAccessToken, LastAdministrator."""
@@ -199,7 +199,7 @@ class AccessTokens:
         taken = {row.name for row in self._rows.values()}
         names = (FIRST_NAME if number == 1 else f"{FIRST_NAME}-{number}" for number in range(1, len(taken) + 2))
         name = next(name for name in names if name not in taken)
-        made = self._made(new_token(), name, Role.ADMINISTRATOR, (), None, created_by)
+        made = self._made(name, Role.ADMINISTRATOR, (), None, created_by)
         return made, changes.add_row(made.row)
 
     async def put(self, change: Change) -> None:
@@ -223,29 +223,14 @@ class AccessTokens:
             except StoreUnavailable as fault:
                 log.debug("token_use_not_kept", extra={"code": fault.code})
 
-    async def _add(
-        self,
-        new: NewToken,
-        name: str,
-        role: Role,
-        bound_to: Sequence[str],
-        expires_at: datetime | None,
-        created_by: str,
-        more: Sequence[Change] = (),
-    ) -> Made:
-        made = self._made(new, name, role, bound_to, expires_at, created_by)
+    async def _add(self, made: Made, more: Sequence[Change] = ()) -> Made:
         await self._commit([changes.add_row(made.row), *more])
         return made
 
     def _made(
-        self,
-        new: NewToken,
-        name: str,
-        role: Role,
-        bound_to: Sequence[str],
-        expires_at: datetime | None,
-        created_by: str,
+        self, name: str, role: Role, bound_to: Sequence[str], expires_at: datetime | None, created_by: str
     ) -> Made:
+        new = new_token()
         row = AccessToken(
             id=new.token_id,
             name=name,

@@ -108,7 +108,7 @@ class Writer:
         else:
             await self._room()
         told = self._loop.create_future()
-        self._put(_Call(wanted, lambda fault: _settle(told, fault)))
+        self._put(_Call(wanted, lambda fault: settle(told, fault)))
         await told
 
     async def probe(self) -> None:
@@ -220,7 +220,8 @@ class Writer:
         await self._write(batch[half:])
 
 
-def _settle(told: asyncio.Future[None], fault: StoreUnavailable | None) -> None:
+def settle(told: asyncio.Future[None], fault: Exception | None) -> None:
+    """Tell who waits how it ended, unless nobody waits any more."""
     if told.done():
         return
     if fault is None:
