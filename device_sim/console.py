@@ -106,7 +106,14 @@ def build(text: Text) -> typer.Typer:
     """The command group, its words taken from the catalogue."""
     app = typer.Typer(help=text("sim.help"), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     option = _options(text)
+    for mount in (_fleet, _replay):
+        mount(app, text, option)
+    add_load(app, text)
+    add_misbehave(app, text)
+    return app
 
+
+def _fleet(app: typer.Typer, text: Text, option: dict[str, Any]) -> None:
     @app.command("fleet", help=text("sim.fleet.help"), epilog=text("sim.fleet.example"))
     def fleet(
         url: str = option["url"],
@@ -137,6 +144,8 @@ def build(text: Text) -> typer.Typer:
         )  # fmt: skip
         _Run(text, common).fleet()
 
+
+def _replay(app: typer.Typer, text: Text, option: dict[str, Any]) -> None:
     @app.command("replay", help=text("sim.replay.help"), epilog=text("sim.replay.example"))
     def replay(
         file: Path = typer.Argument(..., help=text("sim.replay.file")),
@@ -169,10 +178,6 @@ def build(text: Text) -> typer.Typer:
             declared, quiet, version=version, proof=Proof(shared_password(password_file), ca, certificates),
         )  # fmt: skip
         _Run(text, common).replay(file, source_day, skip_bad_rows)
-
-    add_load(app, text)
-    add_misbehave(app, text)
-    return app
 
 
 def _options(text: Text) -> dict[str, Any]:

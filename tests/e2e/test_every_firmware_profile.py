@@ -24,6 +24,7 @@ from device_sim.quirks.hardware import pile_like
 from device_sim.sessions import Session, Visit
 from firmware_profiles import FirmwareProfile, shipped
 from tests.support.access import bearer
+from tests.support.quirky import registered
 from tests.support.running import Server
 from tests.support.simulated import BEGIN
 
@@ -41,16 +42,6 @@ assume_ocpp16 = true
 id = "T1"
 rating_kw = 10000.0
 """
-STATION = """
-[[stations]]
-id = "{id}"
-feeder = "T1"
-kind = "{kind}"
-phases = {phases}
-current_max_a = {current_a}
-power_max_kw = {power_kw}
-evses = {evses}
-"""
 CANNOT_CONNECT = {p.name for p in shipped() if p.rpc.empty_station_id}
 PROFILES = pytest.mark.parametrize("profile", shipped(), ids=lambda profile: profile.name)
 
@@ -67,17 +58,6 @@ class Day:
     log: list[dict[str, Any]] = field(default_factory=list)
     call_errors: dict[str, int] = field(default_factory=dict)
     began: int = 0
-
-
-def registered(profile: FirmwareProfile, spec: PileSpec) -> str:
-    return STATION.format(
-        id=spec.station_id,
-        kind=spec.kind,
-        phases=spec.phases,
-        current_a=spec.max_current_a,
-        power_kw=spec.max_power_w / 1000,
-        evses=profile.hw.connectors,
-    )
 
 
 def visit(spec: PileSpec, number: int, begin_s: float) -> Visit:

@@ -22,6 +22,7 @@ from device_sim.quirks.hardware import pile_like
 from device_sim.sessions import Session, Visit
 from firmware_profiles import FirmwareProfile, shipped
 from tests.support.access import bearer
+from tests.support.quirky import registered
 from tests.support.running import Server
 from tests.support.simulated import BEGIN
 
@@ -39,16 +40,6 @@ assume_ocpp16 = true
 id = "T1"
 rating_kw = {cap_kw}
 lowest_cap_kw = {cap_kw}
-"""
-STATION = """
-[[stations]]
-id = "{id}"
-feeder = "T1"
-kind = "{kind}"
-phases = {phases}
-current_max_a = {current_a}
-power_max_kw = {power_kw}
-evses = {evses}
 """
 CONNECTABLE = [profile for profile in shipped() if not profile.rpc.empty_station_id]
 PROFILES = pytest.mark.parametrize("profile", CONNECTABLE, ids=lambda profile: profile.name)
@@ -68,17 +59,6 @@ class Day:
     limits: dict[str, dict[str, Any]] = field(default_factory=dict)
     feeder: dict[str, Any] = field(default_factory=dict)
     loads_w: list[float] = field(default_factory=list)
-
-
-def registered(profile: FirmwareProfile, spec: PileSpec) -> str:
-    return STATION.format(
-        id=spec.station_id,
-        kind=spec.kind,
-        phases=spec.phases,
-        current_a=spec.max_current_a,
-        power_kw=spec.max_power_w / 1000,
-        evses=profile.hw.connectors,
-    )
 
 
 @pytest.fixture(scope="module")

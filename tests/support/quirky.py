@@ -22,6 +22,16 @@ from firmware_profiles import Book, FirmwareProfile, load, shipped, use
 from tests.support.simulated import BEGIN, car
 
 BEGIN_S = BEGIN.timestamp()
+STATION = """
+[[stations]]
+id = "{id}"
+feeder = "T1"
+kind = "{kind}"
+phases = {phases}
+current_max_a = {current_a}
+power_max_kw = {power_kw}
+evses = {evses}
+"""
 
 
 def facts(*, vendor: str = "Maker*", ids: str = "", **tables: dict[str, Any]) -> FirmwareProfile:
@@ -30,6 +40,18 @@ def facts(*, vendor: str = "Maker*", ids: str = "", **tables: dict[str, Any]) ->
     for table, values in tables.items():
         lines += [f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
     return load("box", "\n".join(lines))
+
+
+def registered(profile: FirmwareProfile, spec: PileSpec) -> str:
+    """Its block in csms.toml, below feeder T1."""
+    return STATION.format(
+        id=spec.station_id,
+        kind=spec.kind,
+        phases=spec.phases,
+        current_a=spec.max_current_a,
+        power_kw=spec.max_power_w / 1000,
+        evses=profile.hw.connectors,
+    )
 
 
 def _toml(value: Any) -> str:
