@@ -14,7 +14,10 @@ from pathlib import Path
 from firmware_profiles.loader import GENERIC, FirmwareProfile, ProfileInvalid, folder, load_all, parse_all
 from firmware_profiles.matching import Seen, Specificity, ties
 
-STATIONS_REMEMBERED = 4096
+STATIONS_REMEMBERED = 65_536
+"""More than one process serves: whoever looks at all of its stations in turn would otherwise never find any of them
+remembered. Ids that strangers make up push others out, and cost no more than that.
+"""
 
 
 class Book:
@@ -29,6 +32,7 @@ class Book:
         names = {profile.name for profile in own}
         self.own = tuple(own)
         self.profiles = (*own, *(profile for profile in shipped_ones if profile.name not in names))
+        self._by_id = tuple(profile for profile in self.profiles if profile.rule.before_boot)
         self.find = lru_cache(STATIONS_REMEMBERED)(self._find)
 
     def named(self, name: str) -> FirmwareProfile | None:
@@ -38,7 +42,7 @@ class Book:
     def fitting(self, seen: Seen) -> list[FirmwareProfile]:
         """Every profile that is about this station, the one that says most first."""
         ranked: list[tuple[Specificity, FirmwareProfile]] = []
-        for profile in self.profiles:
+        for profile in self._by_id if seen.vendor is None else self.profiles:
             rank = profile.rule.specificity(seen)
             if rank is not None:
                 ranked.append((rank, profile))

@@ -78,6 +78,11 @@ class Rule:
         """Whether the id counts after the boot too."""
         return not self.vendor and not self.model
 
+    @property
+    def before_boot(self) -> bool:
+        """Whether it can be about a station that has not booted yet."""
+        return bool(self.id) or not self._asks_boot
+
     def specificity(self, seen: Seen) -> Specificity | None:
         """How much it says of this station; None if it is not about it."""
         where = _same(self.match.protocol, seen.protocol), _same(self.match.kind, seen.kind)
@@ -91,7 +96,7 @@ class Rule:
 
     def _of_boot(self, seen: Seen) -> tuple[Rank, Rank, Rank, Rank] | None:
         if seen.vendor is None:
-            return (Rank(),) * 4 if self.id or not self._asks_boot else None
+            return (Rank(),) * 4 if self.before_boot else None
         ranks = (
             best(self.vendor, seen.vendor),
             best(self.model, seen.model),
@@ -129,7 +134,7 @@ class Rule:
         return self._may_tie_after(other) or self._may_tie_before(other)
 
     def _may_tie_before(self, other: Rule) -> bool:
-        heard = [bool(rule.id) or not rule._asks_boot for rule in (self, other)]
+        heard = [rule.before_boot for rule in (self, other)]
         return all(heard) and may_tie(self.id, other.id)
 
     def _may_tie_after(self, other: Rule) -> bool:
