@@ -103,9 +103,9 @@ class AccessTokens:
         rows = await self._store.reader.access_tokens()
         self._rows = {row.id: row for row in rows}
 
-    @property
-    def listed(self) -> list[AccessToken]:
-        """All tokens, oldest first."""
+    async def listed(self) -> list[AccessToken]:
+        """All tokens, oldest first, with what other processes changed; what is known when the database is away."""
+        await self._refresh_if_possible()
         for token_id, used_at in self._used.items():
             if token_id in self._rows:
                 self._rows[token_id].last_used_at = used_at
@@ -132,11 +132,14 @@ class AccessTokens:
     async def _row(self, token_id: str) -> AccessToken | None:
         age_s = self._clock.wall_s(self._clock.monotonic_s() - self._read_at_s)
         if age_s > REFRESH_S or (token_id not in self._rows and age_s > 1.0):
-            try:
-                await self.refresh()
-            except StoreUnavailable:
-                log.debug("access_tokens_not_read")  # the database is out of reach: what is known counts on
+            await self._refresh_if_possible()
         return self._rows.get(token_id)
+
+    async def _refresh_if_possible(self) -> None:
+        try:
+            await self.refresh()
+        except StoreUnavailable:
+            log.debug("access_tokens_not_read")  # the database is out of reach: what is known counts on
 
     async def create(
         self,

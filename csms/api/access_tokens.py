@@ -87,7 +87,7 @@ def _add_reads(routes: Router, deps: ApiDeps) -> None:
     @administrators
     async def list_access_tokens() -> AccessTokensOut:
         """Valid, expired and revoked ones; no secret is kept, so none is shown."""
-        views = [_view(deps, row) for row in deps.guard.tokens.listed]
+        views = [_view(deps, row) for row in await deps.guard.tokens.listed()]
         return AccessTokensOut(clock_time=deps.clock.now(), tokens=views)
 
     @routes.get("/self", summary="Who am I?")
@@ -124,7 +124,7 @@ def _add_writes(routes: Router, deps: ApiDeps) -> None:
     async def revoke_access_token(name: Name) -> AccessTokensOut:
         """All tokens of a name, or the one with this id; at once here, within seconds on other servers."""
         revoked = {row.id for row in await tokens.revoke(name)}
-        views = [_view(deps, row) for row in tokens.listed if row.id in revoked]
+        views = [_view(deps, row) for row in await tokens.listed() if row.id in revoked]
         return AccessTokensOut(clock_time=deps.clock.now(), tokens=views)
 
 

@@ -231,7 +231,7 @@ async def test_a_token_lives_and_ends(store: Store, clock: ManualClock) -> None:
         await tokens.authenticate(f"Bearer {made.text}", "")
     assert refusal.value.reason == "expired"
     again = await tokens_of(store, clock)
-    assert {row.name for row in again.listed} == {"north", "boss"}
+    assert {row.name for row in await again.listed()} == {"north", "boss"}
 
 
 async def test_a_rotated_token_is_good_for_the_grace(store: Store, clock: ManualClock) -> None:
@@ -300,4 +300,4 @@ async def test_a_token_that_could_not_be_told_is_not_made(store: Store, clock: M
     with pytest.raises(OSError, match="no space"):
         await desk.first(fail)
     await tokens.refresh()
-    assert tokens.listed == []
+    assert await tokens.listed() == []

@@ -27,7 +27,8 @@ from tests.support.running import Server
 from tests.support.simulated import BEGIN
 
 SPEED = 50.0
-FIRST_S, EVERY_S, STAY_S = 150.0, 15.0, 3_000.0
+FIRST_S, EVERY_S, LOOKED_AFTER_S = 150.0, 15.0, 3_000.0
+STAY_S = 2 * LOOKED_AFTER_S
 SETTINGS = """
 ocpp_host = "127.0.0.1"
 ocpp_port = 0
@@ -92,7 +93,7 @@ async def _run(server: Server, specs: list[PileSpec], clock: SimClock, found: Da
     settings = FleetSettings(server.ocpp_url, server.api_url, api_headers=bearer(server.token))
     fleet = Fleet(settings, specs, Assignment(visits, ()), clock)
     run = asyncio.create_task(fleet.run())
-    end_s = clock.epoch_s() + FIRST_S + STAY_S
+    end_s = clock.epoch_s() + FIRST_S + LOOKED_AFTER_S
     while clock.epoch_s() < end_s and not run.done():
         await asyncio.sleep(0.1)
         found.loads_w.append(sum(station.pile.power_w for station in fleet.stations))
