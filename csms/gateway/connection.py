@@ -358,7 +358,7 @@ class Connection:
         except Exception:
             log.exception("disconnect_not_stored", extra={"station": self.station_id})
 
-    async def _handle(self, call: Call | HotCall) -> str:
+    async def _handle(self, call: Call | HotCall) -> bytes:
         """The frame that answers a call; only what was carried out or is the peer's fault is kept for repeats."""
         try:
             message, received_at = self._read(call)
@@ -417,11 +417,11 @@ class Connection:
             with suppress(CsmsError):  # the refusal is due all the same
                 await self._stations.receive(self.station_id, notice, self._clock.now())
 
-    def _known(self, call: Call | HotCall) -> str | None:
+    def _known(self, call: Call | HotCall) -> bytes | None:
         """The answer to a repeat. A frequent call is carried out again: its effect is the same."""
         return self._answered.recall(call) if self._answered is not None and isinstance(call, Call) else None
 
-    def _own_fault(self, call: Call | HotCall, fault: Exception) -> str:
+    def _own_fault(self, call: Call | HotCall, fault: Exception) -> bytes:
         """Nothing was acknowledged: the station sends the message again, and it is then handled as new."""
         self._log_own_fault(call, fault)
         refusal = PeerError(RpcErrorCode.INTERNAL_ERROR, "the message could not be stored; send it again")
@@ -436,7 +436,7 @@ class Connection:
         level = logging.DEBUG if outage else logging.ERROR  # the store tells of an outage once, not for every message
         log.log(level, "message_failed", extra=facts, exc_info=trace)
 
-    def _reply(self, text: str, action: str = "", kind: int = Kind.OUT) -> None:
+    def _reply(self, text: bytes, action: str = "", kind: int = Kind.OUT) -> None:
         try:
             self._socket.send(text)
         except ConnectionLost:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -28,7 +28,7 @@ _SILENT = frozenset(
 )
 
 
-class HotCall(NamedTuple):
+class HotCall(msgspec.Struct, frozen=True, gc=False):
     """A request as `csms.wire.codec.Decoded` has it, without deviations."""
 
     unique_id: str
