@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import orjson
@@ -27,12 +27,12 @@ from csms.model.device import (
     folded,
     is_secret,
 )
-from csms.model.errors import CsmsError, PeerError
+from csms.model.errors import CallRefused, CallTimeout, ConnectionLost, CsmsError, PeerError
 from csms.model.inbound import Acknowledged
 from csms.station import keys, lifecycle, operations, proving, reports
 from csms.station.asking import sender
 from csms.station.context import Handlers, Performers, Send, StationContext
-from csms.station.splitting import joined, limits, split
+from csms.station.splitting import Limits, joined, limits, split
 from csms.station.wishes import OCPP16, firmware_of, limit_key
 from csms.store import changes
 from csms.store.change import Change
@@ -63,18 +63,43 @@ log = logging.getLogger(__name__)
 async def set_variables(context: StationContext, station_id: str, command: SetVariables, send: Send) -> CommandResult:
     """Set in as many messages as the station needs; what it took is what it has (B05).
 
+    What became of some is told even when the station refuses the next or falls silent; then the rest is not asked for.
     Raises ProofRefused for a security profile that is lower, or that the station could not come back by (A05).
     """
     await proving.check_values(context, station_id, command.values)
     known = firmware_of(context.stations[station_id])
-    most = await limits(context, station_id, SetVariables)
+    most = await _most(context, station_id, command)
     own = [(keys.own_name(known, name), keys.own_value(known, name, value)) for name, value in command.values.items()]
-    results = []
-    for chunk in split(own, most, lambda item: _size(*item)):
-        results.append(await send(SetVariables(dict(chunk))))
+    results, done = list[CommandResult](), 0
+    chunks = split(own, most, lambda item: _size(*item))
+    for chunk in chunks:
+        try:
+            results.append(await send(SetVariables(dict(chunk))))
+        except CallRefused as fault:
+            if len(chunks) == 1:
+                raise
+            results.append(_failed(chunk, fault))
+        except (CallTimeout, ConnectionLost) as fault:
+            if not results:
+                raise
+            results.append(_failed(own[done:], fault))
+            break
+        done += len(chunk)
         at = context.clock.now()
         await context.store.writer.commit(list(_as_set(station_id, results[-1], at, known)))
     return keys.as_asked(joined(results), list(command.values), [name for name, _ in own])
+
+
+def _failed(items: Sequence[tuple[str, str]], fault: CsmsError) -> CommandResult:
+    return CommandResult(fault.code, values={name: fault.code for name, _ in items})
+
+
+async def _most(context: StationContext, station_id: str, command: SetVariables) -> Limits:
+    """A version that has a message for each variable gets one at a time, so that each answer is known when it comes."""
+    link = context.stations[station_id].link
+    if link is not None and len(command.values) > 1 and len(link.written(command)) == len(command.values):
+        return Limits(items=1)
+    return await limits(context, station_id, SetVariables)
 
 
 async def get_variables(context: StationContext, station_id: str, command: GetVariables, send: Send) -> CommandResult:

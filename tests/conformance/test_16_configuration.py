@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from csms.store.station_tables import Operation
-from tests.support.scripted import Central, central
+from tests.support.scripted import CallError, Central, Silence, central
 
 pytestmark = pytest.mark.conformance
 
@@ -102,6 +102,27 @@ async def test_a_key_is_changed(tmp_path: Path, status: str, kept: str | None) -
         entry = (await configuration(csms)).get("HeartbeatInterval")
         assert (entry and entry["value"]) == kept
         assert (entry or {}).get("reboot_required", False) is (status == "RebootRequired")
+
+
+async def test_of_several_keys_what_was_answered_is_told_when_the_station_falls_silent(tmp_path: Path) -> None:
+    def answer(payload: Payload) -> Any:
+        said = {"A": {"status": "Accepted"}, "B": CallError("InternalError"), "C": {"status": "Rejected"}}
+        return said.get(payload["key"], Silence())
+
+    async with central(tmp_path, call_timeout_s=1.0) as csms:
+        cp = await csms.station("CP-1", "ocpp1.6")
+        cp.answers("ChangeConfiguration", answer)
+        told = await csms.operator("CP-1", "set_variables", values=dict.fromkeys("ABCDE", "1"))
+        assert told["values"] == {
+            "A": "Accepted",
+            "B": "call_refused",
+            "C": "Rejected",
+            "D": "call_timeout",
+            "E": "call_timeout",
+        }
+        assert not told["accepted"]
+        assert [payload["key"] for action, payload in cp.asked if action == "ChangeConfiguration"] == list("ABCD")
+        assert (await configuration(csms))["A"]["value"] == "1"
 
 
 @pytest.mark.octt("TC_023_1_CSMS", "TC_023_2_CSMS", "TC_023_3_CSMS")
