@@ -39,7 +39,7 @@ async def started(
     row = sessions.new_row(context, station_id, message.evse_id, "", message.id_token, at, received_at)
     number = context.outside.numbers.number(row.id)
     row.transaction_id = str(number)
-    row.start_register_wh, row.last_register_wh = message.register_wh, message.register_wh
+    row.start_register_wh = row.last_register_wh = metering.believable(message.register_wh)
     context.stations[station_id].manners.told_time(message.time, received_at)
     row.flags = context.clock_flags(message.time, received_at) + metering.start_flags(message.register_wh)
     await begin(context, row, Told(authorization.group_id, None, message.reservation_id), received_at)
