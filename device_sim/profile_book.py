@@ -4,9 +4,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from device_sim.smart_charging import Kind, Profile, Purpose
+from device_sim.smart_charging import FOREVER, Kind, Profile, Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,10 @@ class ProfileBook:
         for number in gone:
             del self.installed[number]
         return len(gone)
+
+    def forget_ends(self) -> None:
+        """From now on all of them are valid until they are replaced."""
+        self.installed = {number: replace(p, valid_to_s=FOREVER) for number, p in self.installed.items()}
 
     def end_transaction(self) -> int:
         """Drop the profiles of the transaction that ended; how many."""

@@ -60,11 +60,26 @@ class Limits:
     profile_id_max: int | None = fact(None, "Largest id of a profile.", csms=TRAITS, sim=JUDGING, least=1)
     periods_max: int | None = fact(None, "Most periods in a schedule.", csms=TRAITS, sim=JUDGING, least=1)
     profiles_max: int | None = fact(None, "Most profiles installed at a time.", csms=LADDER, sim=JUDGING, least=1)
+    valid_to: str | None = fact(
+        None,
+        "What becomes of validTo: honoured (the profile ends then); ignored; refused (such a profile is not taken).",
+        csms=TRAITS,
+        sim=JUDGING,
+        one_of=("honoured", "ignored", "refused"),
+    )
     step_a: float = fact(
-        0.1, "Step of the current, A; what lies between is rounded down.", csms=TRAITS, sim=OBEYING, least=0.001
+        0.1,
+        "Step of the current, A; what lies between is rounded down.",
+        csms=TRAITS,
+        sim=OBEYING,
+        least=0.001,
     )
     steps_a: tuple[float, ...] = fact(
-        (), "The only currents there are, A; the next lower one is taken.", csms=TRAITS, sim=OBEYING, least=0
+        (),
+        "The only currents there are, A; the next lower one is taken.",
+        csms=TRAITS,
+        sim=OBEYING,
+        least=0,
     )
     floor_a: float = fact(6.0, "Under this current it stops, A.", csms=TRAITS, sim=OBEYING, least=0, most=500)
     floor_w: int = fact(0, "Under this power it stops, W.", csms=TRAITS, sim=OBEYING, least=0)

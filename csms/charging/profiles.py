@@ -35,13 +35,14 @@ class ProfileRules:
     """What the station can take beside its rung.
 
     `periods_max` and `profile_id_max`: the largest. Not `renews`: the same limit must not be told twice, so it has no
-    end. `dc_phases`: numberPhases also for DC.
+    end. `dc_phases`: numberPhases also for DC. `valid_to`: honoured, ignored, refused, or None for not known.
     """
 
     periods_max: int = 2
     profile_id_max: int | None = None
     renews: bool = True
     dc_phases: bool = False
+    valid_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,15 @@ def usual_unit(kind: str) -> RateUnit:
 def lease(rung: Rung, rules: ProfileRules, lease_s: float, session_age_s: float) -> Lease:
     """When a limit told on this rung ends whatever the station makes of it.
 
-    One period has no end but validTo, which many stations ignore. A relative schedule counts from the beginning of the
-    transaction or from its arrival, as the station likes: the later one is counted.
+    One period has no end but validTo, which only counts where it is known to be honoured. A relative schedule counts
+    from the beginning of the transaction or from its arrival, as the station likes: the later one is counted.
     """
     if rung.purpose is None or not rules.renews:
         return Lease(None, renewed=False)
-    if rules.periods_max == 1:
+    if rules.periods_max == 1 and (rung.lasting or rules.valid_to != "honoured"):
         return Lease(None, renewed=not rung.lasting)
+    if rules.periods_max == 1:
+        return Lease(lease_s)
     return Lease(lease_s + session_age_s if rung.kind is ProfileKind.RELATIVE else lease_s)
 
 
@@ -88,7 +91,7 @@ def limit_profile(
     steps = [(0, setpoint)]
     if rules.renews:
         steps.append((begun_s + int(lease_s), floor))
-    single = rules.periods_max == 1 and rules.renews and not rung.lasting
+    ends = rules.periods_max == 1 and rules.renews and not rung.lasting and rules.valid_to != "refused"
     return ChargingProfile(
         profile_id=profile_id(rung, evse_id, rules),
         stack_level=rung.stack_level,
@@ -97,7 +100,7 @@ def limit_profile(
         unit=rung.unit,
         periods=_periods(steps, rung.unit, rules),
         start=start,
-        valid_to=whole_second(now) + timedelta(seconds=int(lease_s)) if single else None,
+        valid_to=whole_second(now) + timedelta(seconds=int(lease_s)) if ends else None,
         transaction_id=transaction_id if rung.purpose is ProfilePurpose.TX else None,
     )
 

@@ -178,6 +178,8 @@ class ChargingService:
 
     def _heard(self, event: Event) -> None:
         match event:
+            case Metered():  # first, for nearly all are
+                self._metered(event)
             case SessionOpened(evse=evse):
                 self._answers.session_begins(evse)
                 self.wake("arrival")
@@ -201,8 +203,6 @@ class ChargingService:
             case LimitChanged():
                 self._dispatcher.wake()
                 self.wake("limit")
-            case Metered():
-                self._metered(event)
             case _:
                 self._dispatcher.wake()
 

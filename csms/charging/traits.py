@@ -37,6 +37,7 @@ def rules_for(limits: Limits, declared: Declared, house: ProfileRules) -> Profil
         profile_id_max=limits.profile_id_max,
         renews=repeats(limits),
         dc_phases=limits.needs_number_phases,
+        valid_to=limits.valid_to,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -81,17 +81,19 @@ def subject_of(station: dict[str, Any]) -> Subject:
 def probed(api: Any, subject: Subject, *, reconnect: bool, say: Callable[[str], None]) -> Found:
     """Try it; afterwards the server is told to begin the limit ladder of the station anew."""
     path = _path(subject.station_id)
-    start = (datetime.fromisoformat(api.get("/stations")["clock_time"]) - timedelta(seconds=5)).isoformat()
 
     def ask(name: str, body: dict[str, Any]) -> dict[str, Any]:
         return dict(api.post(f"{path}/commands/{name}", body))
+
+    def now() -> datetime:
+        return datetime.fromisoformat(api.clock_time())
 
     def restart() -> None:
         before = api.get(path)["booted_at"]
         ask("reset", {"hard": False})
         _await_boot(api, path, before)
 
-    prober = Prober(subject, ask, start, _word, say)
+    prober = Prober(subject, ask, now, _word, say)
     try:
         return prober.run(restart if reconnect else None)
     finally:

@@ -1,8 +1,9 @@
 """Finds out by trying which charging profiles a station takes, and writes it as a firmware profile.
 
-Nothing that is sent limits anybody: every limit is the outlet's rating. Each profile that is taken is removed at once,
-and in the end all that were sent are removed again, whatever happened. What cannot be seen without a car that charges
-(steps of the current, the smallest current, whether a limit acts) is not claimed.
+Nothing that is sent limits anybody by more than an ampere: every limit is the outlet's rating, or a little below it
+where the station must be able to tell the difference. Each profile that is taken is removed at once, and in the end all
+that were sent are removed again, whatever happened. Steps of the current and ends by validTo are read off the composite
+schedule; what only a charging car shows (the smallest current, whether a limit acts) is not claimed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
@@ -24,11 +26,22 @@ PERIODS_MAX = 24
 
 PERIOD_S = 60
 COMPOSITE_S = 900
+BACKDATED_S = 5
+"""Absolute schedules have begun already, also by a clock that is a little behind."""
+
+VALID_S, VALID_BAND_S = 300, 120
+"""How long a profile with an end is valid, and how far off its end may be told: clocks differ."""
+
+FRACTION_A = 0.1
+STEPS_A = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+"""Steps that are looked for, finest first."""
+
+NOISE_A = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One way to tell a limit."""
+    """One way to tell a limit: `below_a` the rating; `ends`: with a validTo."""
 
     purpose: str = TX_DEFAULT
     evse_id: int = 1
@@ -37,6 +50,8 @@ class Form:
     stack_level: int = 0
     periods: int = 1
     profile_id: int = SMALL_ID
+    below_a: float = 0.0
+    ends: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +69,10 @@ class Subject:
     power_max_w: int
     transaction_id: str = ""
 
-    def limit(self, unit: str) -> float:
-        """The rating, so that nobody is limited."""
-        return self.current_max_a if unit == "A" else float(self.power_max_w)
+    def limit(self, unit: str, below_a: float) -> float:
+        """The rating, so that nobody is limited, or so many amperes less."""
+        part = (self.current_max_a - below_a) / self.current_max_a
+        return round(self.current_max_a - below_a, 1) if unit == "A" else float(round(self.power_max_w * part))
 
 
 @dataclass(slots=True)
@@ -69,17 +85,17 @@ class Found:
 
 
 class Prober:
-    """One probe of one station. `refused` turns what `ask` raises into a word; `start`: begin of absolute schedules."""
+    """One probe of one station. `refused` turns what `ask` raises into a word; `now`: the server's time."""
 
     def __init__(
         self,
         subject: Subject,
         ask: Ask,
-        start: str,
+        now: Callable[[], datetime],
         refused: Callable[[Exception], str | None],
         say: Callable[[str], None],
     ) -> None:
-        self._subject, self._ask, self._start, self._refused, self._say = subject, ask, start, refused, say
+        self._subject, self._ask, self._now, self._refused, self._say = subject, ask, now, refused, say
         self._sent: set[int] = set()
         self._levels: tuple[int, ...] = (0, 1)
         self._told_units: set[str] = set()
@@ -95,6 +111,8 @@ class Prober:
                 return self.found
             self._vary(base)
             self._composite(base)
+            self._step(base)
+            self._end(base)
             if reconnect is not None:
                 self._survives(base, reconnect)
         finally:
@@ -115,7 +133,7 @@ class Prober:
 
     def _set(self, form: Form) -> bool:
         self._sent.add(form.profile_id)
-        limit = self._subject.limit(form.unit)
+        limit, now = self._subject.limit(form.unit, form.below_a), self._now()
         profile = {
             "profile_id": form.profile_id,
             "stack_level": form.stack_level,
@@ -124,11 +142,14 @@ class Prober:
             "unit": form.unit,
             "periods": [{"start_s": number * PERIOD_S, "limit": limit} for number in range(form.periods)],
         }
-        profile |= {"start": self._start} if form.kind == "Absolute" else {}
+        begun = now - timedelta(seconds=BACKDATED_S)
+        profile |= {"start": begun.isoformat()} if form.kind == "Absolute" else {}
+        profile |= {"valid_to": (now + timedelta(seconds=VALID_S)).isoformat()} if form.ends else {}
         profile |= {"transaction_id": self._subject.transaction_id} if form.purpose == TX else {}
         answer = self._command("set_charging_profile", {"evse_id": form.evse_id, "profile": profile})
         shape = f"{form.unit} {form.kind} level {form.stack_level}, {form.periods} periods, id {form.profile_id}"
         told = f"{form.purpose} on {form.evse_id}, {shape}"
+        told += f", {form.below_a:g} A less" * (form.below_a > 0) + ", validTo" * form.ends
         self.found.log.append((told, str(answer["status"])))
         self._say(f"{told}: {answer['status']}")
         return bool(answer["accepted"])
@@ -240,11 +261,57 @@ class Prober:
         return low
 
     def _composite(self, base: Form) -> None:
-        with self._installed(base) as taken:
-            body = {"evse_id": base.evse_id, "duration_s": COMPOSITE_S, "unit": base.unit}
-            answer = self._command("get_composite_schedule", body) if taken else {}
-        if answer:
+        answer = self._planned(base)
+        if answer is not None:
             self.found.limits["composite"] = composite_form(answer, base.unit)
+
+    def _planned(self, form: Form) -> dict[str, Any] | None:
+        """What the station says that it will do of this form; None when it does not take it."""
+        with self._installed(form) as taken:
+            body = {"evse_id": form.evse_id, "duration_s": COMPOSITE_S, "unit": form.unit}
+            return self._command("get_composite_schedule", body) if taken else None
+
+    @property
+    def _tells(self) -> bool:
+        return self.found.limits.get("composite") in ("true", "unlimited")
+
+    def _step(self, base: Form) -> None:
+        """A tenth of an ampere less: what becomes of it shows the step."""
+        form = replace(base, unit="A", below_a=FRACTION_A)
+        if self.found.limits.get("unit") == "W":
+            return
+        if not self._tells:
+            self.found.notes.append("The step of the current was not seen: its composite schedules do not tell.")
+            return
+        answer = self._planned(form)
+        if answer is None:
+            self.found.limits["step_a"] = 1.0
+            self.found.notes.append("It refuses fractions of an ampere.")
+            return
+        told_a, shown_a = self._subject.limit("A", FRACTION_A), _first_limit(answer)
+        step_a = None if shown_a is None else step_between(told_a, shown_a)
+        if step_a is None:
+            self.found.notes.append(f"The step of the current was not seen: {told_a:g} A was shown as {shown_a}.")
+        elif step_a != STEPS_A[0]:
+            self.found.limits["step_a"] = step_a
+
+    def _end(self, base: Form) -> None:
+        """A profile that ends within what the composite schedule shows."""
+        form = replace(base, below_a=1.0, ends=True)
+        if not self._tells:
+            if not self._takes(form):
+                self.found.limits["valid_to"] = "refused"
+            self.found.notes.append("Whether validTo ends a profile was not seen: its composite schedules do not tell.")
+            return
+        answer = self._planned(form)
+        if answer is None:
+            self.found.limits["valid_to"] = "refused"
+            return
+        periods = (answer.get("composite") or {}).get("periods") or []
+        limit = self._subject.limit(form.unit, form.below_a)
+        later = [p for p in periods if abs(p["start_s"] - VALID_S) <= VALID_BAND_S]
+        freed = any(p["limit"] is None or p["limit"] > limit + NOISE_A for p in later)
+        self.found.limits["valid_to"] = "honoured" if freed else "ignored"
 
     def _survives(self, base: Form, reconnect: Callable[[], None]) -> None:
         """Whether it is still there after a restart: who is asked to remove it says so."""
@@ -252,6 +319,17 @@ class Prober:
             return
         reconnect()
         self.found.limits["after_reconnect"] = "kept" if self._clear(base) else "lost"
+
+
+def step_between(told_a: float, shown_a: float) -> float | None:
+    """The finest step that makes `shown_a` of `told_a` by rounding down; None when none does."""
+    steps = (step for step in STEPS_A if abs((told_a + NOISE_A) // step * step - shown_a) < NOISE_A)
+    return next(steps, None)
+
+
+def _first_limit(answer: dict[str, Any]) -> float | None:
+    periods = (answer.get("composite") or {}).get("periods") or []
+    return periods[0]["limit"] if periods else None
 
 
 def composite_form(answer: dict[str, Any], unit: str) -> str:

@@ -428,7 +428,7 @@ class Connection:
         except Exception:
             log.exception("disconnect_not_stored", extra={"station": self.station_id})
 
-    async def _handle(self, call: Call | HotCall) -> str:
+    async def _handle(self, call: Call | HotCall) -> bytes:
         """The frame that answers a call; only what was carried out or is the peer's fault is kept for repeats."""
         if call.action == AUTHORIZE:
             await self._authorize_in_turn()
@@ -501,7 +501,7 @@ class Connection:
             with suppress(CsmsError):  # the refusal is due all the same
                 await self._stations.receive(self.station_id, notice, self._clock.now())
 
-    def _known(self, call: Call | HotCall) -> str | None:
+    def _known(self, call: Call | HotCall) -> bytes | None:
         """The answer to a repeat. A frequent call is carried out again: its effect is the same."""
         if self._answered is None or not isinstance(call, Call):
             return None
@@ -512,7 +512,7 @@ class Connection:
             return self._refuse_reused(call)
         return known
 
-    def _refuse_reused(self, call: Call) -> str:
+    def _refuse_reused(self, call: Call) -> bytes:
         """Ids are unique (OCPP-J 4.1.4 of 1.6, 4.1.4 of 2.0.1): nothing is done, somebody may be replaying."""
         self._metrics.add("message_ids_reused")
         self._metrics.call(call.action, "refused")
@@ -521,7 +521,7 @@ class Connection:
         fault = PeerError(RpcErrorCode.RPC_FRAMEWORK_ERROR, "the message id was used before")
         return encode_refusal(self.protocol, call.unique_id, fault)
 
-    def _own_fault(self, call: Call | HotCall, fault: Exception) -> str:
+    def _own_fault(self, call: Call | HotCall, fault: Exception) -> bytes:
         """Nothing was acknowledged: the station sends the message again, and it is then handled as new."""
         self._log_own_fault(call, fault)
         refusal = PeerError(RpcErrorCode.INTERNAL_ERROR, "the message could not be stored; send it again")
@@ -536,7 +536,7 @@ class Connection:
         level = logging.DEBUG if outage else logging.ERROR  # the store tells of an outage once, not for every message
         log.log(level, "message_failed", extra=facts, exc_info=trace)
 
-    def _reply(self, text: str, action: str = "", kind: int = Kind.OUT) -> None:
+    def _reply(self, text: bytes, action: str = "", kind: int = Kind.OUT) -> None:
         try:
             self._socket.send(text)
         except ConnectionLost:

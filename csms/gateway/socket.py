@@ -72,7 +72,7 @@ class Socket(Protocol):
         """The TLS session, for the certificate of the peer; None without TLS."""
         ...
 
-    def send(self, text: str | bytes) -> None:
+    def send(self, text: bytes) -> None:
         """Put a text message into the buffer. Raises ConnectionLost when the socket is not open any more."""
         ...
 

@@ -100,11 +100,11 @@ class Wire(asyncio.Protocol):
         """See `Socket`, as for what follows."""
         return cast("ssl.SSLObject | None", self._transport.get_extra_info("ssl_object"))
 
-    def send(self, text: str | bytes) -> None:
+    def send(self, text: bytes) -> None:
         """See `Socket.send`."""
         if self._phase is not OPEN:
             raise ConnectionLost("the connection is closed")
-        self._write(text_frame(text.encode() if isinstance(text, str) else text))
+        self._write(text_frame(text))
 
     async def drain(self) -> None:
         """See `Socket.drain`."""

@@ -15,6 +15,10 @@ Priority = Literal["AlwaysFront", "InFront", "NormalCycle"]
 ShownWhile = Literal["Charging", "Faulted", "Idle", "Unavailable"]
 TextFormat = Literal["ASCII", "HTML", "URI", "UTF8"]
 
+SHOWN = "Accepted"
+SHOWING = ("asked", "unanswered", SHOWN)
+"""Statuses of messages that may be on the display."""
+
 
 class SetDisplayMessage(Command, frozen=True):
     """Show a text. `message_id` 0 makes a new message; that of one which is shown replaces it (O06).

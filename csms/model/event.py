@@ -88,7 +88,7 @@ class PriorityChargingChanged(Struct, frozen=True):
     at: datetime
 
 
-class Metered(Struct, frozen=True):
+class Metered(Struct, frozen=True, gc=False):
     """Samples of one EVSE were stored."""
 
     evse: EvseRef

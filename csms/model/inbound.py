@@ -17,11 +17,11 @@ from csms.model.session import AuthorizationStatus, ChargingState, StopReason
 from csms.model.station import ConnectorStatus, RegistrationStatus, StationIdentity
 
 
-class Inbound(Struct, frozen=True):
+class Inbound(Struct, frozen=True, gc=False):
     """Base of what a station says."""
 
 
-class Reply(Struct, frozen=True):
+class Reply(Struct, frozen=True, gc=False):
     """Base of what it is answered."""
 
 

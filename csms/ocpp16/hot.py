@@ -10,7 +10,7 @@ from csms.model.bounds import SAMPLED_VALUES_MAX
 from csms.model.inbound import Heartbeat, MeterReport, StatusReport
 from csms.model.meter import Sample
 from csms.model.station import ConnectorStatus
-from csms.wire.meter_values import form, parse_number, sample_time
+from csms.wire.meter_values import form, read_number, sample_time
 from csms.wire.times import parse_time
 from csms.wire.typed import Translate
 
@@ -42,7 +42,7 @@ def _meter_values(payload: Any, received_at: datetime, zone: tzinfo) -> MeterRep
         for sampled in value.sampledValue:
             if sampled.format == "SignedData":
                 return None
-            number = parse_number(sampled.value)
+            number = read_number(sampled.value)
             if number is None:
                 continue
             words = form(sampled.measurand, sampled.phase, sampled.context, sampled.location, sampled.unit)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from csms.model.command import CommandResult
 from csms.model.display import (
+    SHOWN,
     ClearDisplayMessage,
     DisplayMessagesReport,
     GetDisplayMessages,
@@ -24,7 +25,7 @@ from csms.store import changes
 from csms.store.change import Change
 from csms.store.station_tables import DisplayMessage, Operation
 
-SHOWN, CLEARED, OVER, MISSING, REPLACED = "Accepted", "Cleared", "Over", "Missing", "Replaced"
+CLEARED, OVER, MISSING, REPLACED = "Cleared", "Over", "Missing", "Replaced"
 ALWAYS_FRONT = "AlwaysFront"
 SET, GET = "set_display_message", "get_display_messages"
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from csms.model.bounds import METER_REGISTER_WH_MAX
 from csms.model.event import Metered
@@ -37,7 +38,7 @@ _INSIDE = frozenset({"Inlet", "EV", "Body", "Cable", "Upstream"})
 _ACKNOWLEDGED = Acknowledged()
 
 
-class Reading(NamedTuple):
+class Reading(Struct, frozen=True, gc=False):
     """What one point in time says in sum; None where the station told nothing."""
 
     time: datetime
@@ -113,15 +114,11 @@ def apply_to_session(session: OpenSession, found: Sequence[Reading], received_at
 
 def due_progress(session: OpenSession, received_at: datetime, *, now: bool) -> list[Change]:
     """The progress when its time has come, or `now` that something odd must not be forgotten."""
-    if not now and not _is_due(session.saved_at, received_at):
+    saved_at = session.saved_at  # a clock that was set back would take that long again, so it is due then too
+    if not now and saved_at is not None and saved_at <= received_at < saved_at + PROGRESS_EVERY:
         return []
     session.saved_at = received_at
     return [progress(session)]
-
-
-def _is_due(saved_at: datetime | None, now: datetime) -> bool:
-    """Also when the clock was set back: it would take that long again."""
-    return saved_at is None or not saved_at <= now < saved_at + PROGRESS_EVERY
 
 
 def advance(session: OpenSession, found: Sequence[Reading], *, live: bool = True) -> None:
@@ -219,7 +216,7 @@ def readings(samples: Sequence[Sample]) -> Sequence[Reading]:
     """
     if not samples:
         return ()
-    time, told = samples[0].time, dict[str, float]()
+    time, told = samples[0].time, {}
     for sample in samples:
         measurand = sample.measurand
         odd = sample.phase or measurand in told or (sample.location in _INSIDE and measurand != SOC)

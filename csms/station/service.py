@@ -306,16 +306,17 @@ class StationService:
         """Handle a frequent message without a task: `done` is called once it is durable, with what `receive` would
         have returned or raised. False, and nothing was done, when this message cannot be handled like that now.
         """
-        writer, turn, planner = self._context.store.writer, self._turns.get(station_id), PLANNERS.get(type(message))
+        context, turn, planner = self._context, self._turns.get(station_id), PLANNERS.get(type(message))
+        writer, station = context.store.writer, context.stations[station_id]
         if planner is None or (turn is not None and turn.locked()) or not writer.has_room:
             return False
-        if self._context.stations[station_id].registration is not RegistrationStatus.ACCEPTED:
+        if station.registration is not RegistrationStatus.ACCEPTED:
             return False
-        message = _put_right(self._context.stations[station_id], message, received_at)
-        work = planner(self._context, station_id, message, received_at)
+        message = _put_right(station, message, received_at)
+        work = planner(context, station_id, message, received_at)
         if work is None:
             return False
-        self._context.stations[station_id].last_seen_at = received_at
+        station.last_seen_at = received_at
         if work.changes:
             writer.submit(work.changes, partial(_finish, work, done))
         else:

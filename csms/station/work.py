@@ -6,13 +6,14 @@ Frequent messages are worked through like this, without a task of their own (`St
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from csms.model.inbound import Reply
 from csms.store.change import Change
 
 
-class Work(NamedTuple):
+class Work(Struct, frozen=True):
     """`after` brings the live state up and tells the listeners; it runs once, when `changes` are durable."""
 
     changes: Sequence[Change]

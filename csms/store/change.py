@@ -34,14 +34,14 @@ class Statement:
         return _built(self, dialect)
 
 
-class RowChange(Struct, frozen=True):
+class RowChange(Struct, frozen=True, gc=False):
     """One statement with its rows. Made by `changes` and `outbox`; opaque to everybody else."""
 
     statement: Statement
     rows: Sequence[Row]
 
 
-class SampleBatch(Struct, frozen=True):
+class SampleBatch(Struct, frozen=True, gc=False):
     """Samples of one EVSE that came in one message.
 
     `transaction_id`: the station's word for a transaction that is not known; empty when `session_id` tells it.
@@ -55,7 +55,7 @@ class SampleBatch(Struct, frozen=True):
     transaction_id: str = ""
 
 
-class SampleChange(Struct, frozen=True):
+class SampleChange(Struct, frozen=True, gc=False):
     """Store samples; those that are there already (same EVSE, time and quantity) are left as they are."""
 
     rows: Sequence[SampleBatch]

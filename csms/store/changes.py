@@ -136,7 +136,7 @@ def update_session(session_id: int, **values: Any) -> Change:
 
 def add_samples(*batches: SampleBatch) -> Change:
     """Store metered values; those that are there already (same EVSE, time and quantity) are left as they are."""
-    return SampleChange(tuple(batch for batch in batches if batch.samples))
+    return SampleChange([batch for batch in batches if batch.samples])
 
 
 def put_token(token: IdToken) -> Change:

@@ -58,10 +58,12 @@ class DueNotes:
             for batch in change.rows:
                 key = point_key(batch)
                 begins_at, ends_at = self._known.get(key, _NEVER)
+                seen: datetime | None = None  # samples of one moment share the object
                 for sample in batch.samples:
-                    if not begins_at <= sample.time < ends_at:
+                    if sample.time is not seen and not begins_at <= sample.time < ends_at:
                         begins_at, ends_at = _quarter(sample.time)
                         found[key, begins_at] = None
+                    seen = sample.time
         return list(found)
 
     def noted(self, notes: Iterable[Note]) -> None:

@@ -11,21 +11,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, text
+from sqlalchemy import ColumnElement, bindparam, func, text
+from sqlalchemy import select as sql_select
 from sqlmodel import SQLModel, col, select
 
 from csms.model.authorization import MADE_UP
+from csms.model.display import SHOWING
+from csms.model.reservation import HOLDING
 from csms.store.catalogue import POINTS_PER_BANK
-from csms.store.change import RowChange, Statement
+from csms.store.change import KEY_PREFIX, RowChange, Statement, delete_where
 from csms.store.changes import table_of
 from csms.store.due import QUARTER_S
 from csms.store.queries import Reader
 from csms.store.station_tables import (
+    DisplayMessage,
     EventRow,
     FileLink,
     Operation,
     ReceivedFile,
+    Reservation,
     SecurityEvent,
+    SignedValue,
     StateChange,
     StreamBatch,
     V2xEvent,
@@ -69,7 +75,8 @@ _DROP_ROLLUPS = _windowed(f"DELETE {_OLD_ROLLUPS}")
 class KeepDays:
     """For how many days things are kept; 0: for ever. `rollups`: the quarter-hours; days stay for ever.
 
-    `files`: what stations sent; `links`: one-time addresses after their end; `made_up_tokens`: those of remote starts.
+    `files`: what stations sent; `links`: one-time addresses after their end; `made_up_tokens`: those of remote starts;
+    `operations` also for reservations and display messages that are over, `samples` for signed values of no session.
     """
 
     samples: int = 400
@@ -91,11 +98,13 @@ class KeepDays:
 
 @dataclass(frozen=True, slots=True)
 class _Dated:
-    """A table whose rows are deleted one by one: its id, its age, and which rows may go at all."""
+    """A table whose rows are deleted one by one: their age, which of them may go at all, and for how long they are kept
+    if not for a time of their own."""
 
     model: type[SQLModel]
     at: Any
     only: ColumnElement[bool] | None = None
+    kept_as: str = ""
 
 
 _NEWEST_OPERATION = select(func.max(col(Operation.id))).scalar_subquery()
@@ -112,23 +121,29 @@ _DATED: Mapping[str, _Dated] = {
     "files": _Dated(ReceivedFile, ReceivedFile.received_at),
     "security_events": _Dated(SecurityEvent, SecurityEvent.received_at),
     "operations": _Dated(Operation, Operation.ended_at, col(Operation.id) < _NEWEST_OPERATION),
+    "reservations": _Dated(
+        Reservation, Reservation.changed_at, col(Reservation.state).not_in(HOLDING), kept_as="operations"
+    ),
+    "display_messages": _Dated(
+        DisplayMessage,
+        func.coalesce(DisplayMessage.reported_at, DisplayMessage.sent_at),
+        col(DisplayMessage.status).not_in(SHOWING),
+        kept_as="operations",
+    ),
+    "signed_values": _Dated(
+        SignedValue, SignedValue.received_at, col(SignedValue.session_id).is_(None), kept_as="samples"
+    ),
     "links": _Dated(FileLink, FileLink.expires_at),
     "made_up_tokens": _Dated(IdToken, IdToken.expires_at, col(IdToken.id_token).startswith(MADE_UP)),
     "outbox": _Dated(OutboxRow, OutboxRow.acked_at, col(OutboxRow.state) == "acked"),
 }
 
 
-def _key(model: type[SQLModel]) -> ColumnElement[Any]:
-    (column,) = table_of(model).primary_key.columns
-    return column
+def _keys(model: type[SQLModel]) -> list[str]:
+    return [column.name for column in table_of(model).primary_key.columns]
 
 
-def _drop_row(model: type[SQLModel]) -> Statement:
-    table = table_of(model)
-    return Statement(lambda dialect: delete(table).where(_key(model) == bindparam("key_id")))
-
-
-_DROP_ROW = {name: _drop_row(kind.model) for name, kind in _DATED.items()}
+_DROP_ROW = {name: delete_where(table_of(kind.model), _keys(kind.model)) for name, kind in _DATED.items()}
 
 
 class Retention:
@@ -147,7 +162,7 @@ class Retention:
         if self._keep.rollups:
             gone["rollups"] = await self._rollups(floored(now - timedelta(days=self._keep.rollups), QUARTER_S))
         for name, kind in _DATED.items():
-            days = int(getattr(self._keep, name))
+            days = int(getattr(self._keep, kind.kept_as or name))
             if days:
                 gone[name] = await self._rows(name, kind, now - timedelta(days=days))
         return gone
@@ -177,13 +192,19 @@ class Retention:
 
     async def _rows(self, name: str, kind: _Dated, before: datetime) -> int:
         """The ids are looked up beside the writer, which is then only held up for rows that do go."""
-        gone, row_id = 0, _key(kind.model)
-        query = select(row_id).where(col(kind.at) < before).order_by(row_id).limit(ROWS_AT_ONCE)
+        gone, names = 0, _keys(kind.model)
+        columns = [table_of(kind.model).columns[name] for name in names]
+        query = sql_select(*columns).where(kind.at < before).order_by(*columns).limit(ROWS_AT_ONCE)
         query = query if kind.only is None else query.where(kind.only)
-        while ids := await self._reader.values(query):
-            await self._writer.commit([RowChange(_DROP_ROW[name], [{"key_id": number} for number in ids])])
-            gone += len(ids)
+        while keys := await self._found(query):
+            rows = [{KEY_PREFIX + name: value for name, value in zip(names, key, strict=True)} for key in keys]
+            await self._writer.commit([RowChange(_DROP_ROW[name], rows)])
+            gone += len(keys)
         return gone
+
+    async def _found(self, query: Any) -> Sequence[Any]:
+        async with self._reader.connection() as connection:
+            return (await connection.execute(query)).all()
 
     async def _points(self, oldest: Any, until: datetime) -> list[tuple[int, datetime]]:
         """Points with something old, and the quarter-hour of the oldest; one seek for each point."""

@@ -200,7 +200,7 @@ class ExternalLimit(Row, table=True):
 
 
 class SignedValue(Row, table=True):
-    """A metered value as the meter signed it: evidence, kept as long as the session."""
+    """A metered value as the meter signed it: evidence, kept as long as its session, else as long as samples."""
 
     __tablename__ = "signed_value"
 

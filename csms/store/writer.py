@@ -123,17 +123,17 @@ class Writer:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self._leave()
+                self._free(1)
             raise
 
-    def _leave(self) -> None:
-        """A place is free: it goes to whoever waits longest."""
-        while self._waiting:
+    def _free(self, places: int) -> None:
+        """They go to those who wait longest."""
+        while places and self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-                return
-        self._open -= 1
+                places -= 1
+        self._open -= places
         if self._closing:
             self._wake.set()
 
@@ -141,8 +141,9 @@ class Writer:
         if self._ended:
             self._decide([call], lambda: StoreUnavailable("the writer has ended"))
         else:
+            if not self._queue:
+                self._wake.set()
             self._queue.append(call)
-            self._wake.set()
 
     def _decide(self, calls: Sequence[_Call], refusal: Callable[[], StoreUnavailable] | None = None) -> None:
         """What became of `calls`; they are told soon and in order, so that the next transaction can start first."""
@@ -151,8 +152,8 @@ class Writer:
         self._loop.call_soon(self._tell, calls, refusal)
 
     def _tell(self, calls: Sequence[_Call], refusal: Callable[[], StoreUnavailable] | None) -> None:
+        self._free(len(calls))
         for call in calls:
-            self._leave()
             try:
                 call.done(refusal() if refusal is not None else None)
             except Exception:

@@ -108,9 +108,9 @@ class AnsweredCalls:
 
     def __init__(self, kept: int = ANSWERED_IDS_KEPT) -> None:
         self._kept = kept
-        self._answers: OrderedDict[str, tuple[bytes, str]] = OrderedDict()
+        self._answers: OrderedDict[str, tuple[bytes, bytes]] = OrderedDict()
 
-    def recall(self, call: Call) -> str | None:
+    def recall(self, call: Call) -> bytes | None:
         """The frame that answered this very message before; None if it is new."""
         kept = self._answers.get(call.unique_id)
         return kept[1] if kept is not None and kept[0] == _fingerprint(call) else None
@@ -120,7 +120,7 @@ class AnsweredCalls:
         kept = self._answers.get(call.unique_id)
         return kept is not None and kept[0] != _fingerprint(call)
 
-    def remember(self, call: Call, answer: str) -> None:
+    def remember(self, call: Call, answer: bytes) -> None:
         """Keep the frame that answered `call`; the oldest one goes."""
         if call.action in _TIME_TELLERS:
             self._answers.pop(call.unique_id, None)

@@ -64,7 +64,7 @@ class Codec:
         deviations = self._validator.check_send(send.action, send.payload, lenient=True)
         return Decoded(self._translator.decode_send(send.action, send.payload, received_at), deviations)
 
-    def refusal_of(self, call: Call, answer: Payload) -> str | None:
+    def refusal_of(self, call: Call, answer: Payload) -> bytes | None:
         """The frame that tells a station of its answer that cannot be used; None when it can, or before 2.1."""
         if self.protocol is not Protocol.OCPP21:
             return None
@@ -92,7 +92,7 @@ class Codec:
             raise PeerError(RpcErrorCode.INTERNAL_ERROR, fault.description) from fault
         return payload
 
-    def answer(self, unique_id: str, action: str, reply: Reply) -> str:
+    def answer(self, unique_id: str, action: str, reply: Reply) -> bytes:
         """The frame that answers a call; raises as `encode_reply` does."""
         if type(reply) is not Acknowledged:
             return encode_result(Result(unique_id, self.encode_reply(action, reply)))

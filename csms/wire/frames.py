@@ -276,55 +276,55 @@ _READERS: Mapping[int, Callable[[str, list[Any]], Frame]] = {CALL: _call, RESULT
 _READERS_21 = {**_READERS, RESULT_ERROR: _result_error, SEND: _send}
 
 
-def encode_call(call: Call) -> str:
+def encode_call(call: Call) -> bytes:
     """The text of a request."""
     return _write([CALL, _written_id(call.unique_id), call.action, call.payload])
 
 
-def encode_result(result: Result) -> str:
+def encode_result(result: Result) -> bytes:
     """The text of an answer."""
     return _write([RESULT, _written_id(result.unique_id), result.payload])
 
 
-def encode_written_result(unique_id: str, payload: bytes) -> str:
-    """The text of an answer whose payload is JSON already."""
-    return _write([RESULT, _written_id(unique_id), orjson.Fragment(payload)])
+def encode_written_result(unique_id: str, payload: bytes) -> bytes:
+    """The text of an answer whose payload is JSON already, as it goes out."""
+    return b"[%d,%b,%b]" % (RESULT, orjson.dumps(_written_id(unique_id)), payload)
 
 
-def encode_send(send: Send) -> str:
+def encode_send(send: Send) -> bytes:
     """The text of a message that is not answered."""
     return _write([SEND, _written_id(send.unique_id), send.action, send.payload])
 
 
-def encode_error(error: Error) -> str:
+def encode_error(error: Error) -> bytes:
     """The text of a refusal; the description is cut to its 255 characters."""
     return _write_refusal(ERROR, error)
 
 
-def encode_result_error(error: ResultError) -> str:
+def encode_result_error(error: ResultError) -> bytes:
     """The text of the refusal of an answer, cut like that of a request."""
     return _write_refusal(RESULT_ERROR, error)
 
 
-def _write_refusal(message_type: int, error: Error | ResultError) -> str:
+def _write_refusal(message_type: int, error: Error | ResultError) -> bytes:
     description = error.description[:ERROR_DESCRIPTION_LENGTH_MAX]
     return _write([message_type, _written_id(error.unique_id), error.code, description, error.details])
 
 
-def encode_refusal(protocol: Protocol, unique_id: str, fault: PeerError) -> str:
+def encode_refusal(protocol: Protocol, unique_id: str, fault: PeerError) -> bytes:
     """The CALLERROR for what a peer did wrong, with the error code as the version spells it."""
     code = _CODES_16.get(fault.code, fault.code.value) if protocol is Protocol.OCPP16 else fault.code.value
     return encode_error(Error(unique_id, code, fault.description, fault.details))
 
 
-def refuse_answer(protocol: Protocol, unique_id: str, fault: PeerError) -> str | None:
+def refuse_answer(protocol: Protocol, unique_id: str, fault: PeerError) -> bytes | None:
     """The CALLRESULTERROR for an answer that cannot be used; None before 2.1, which has no word for it."""
     if protocol is not Protocol.OCPP21:
         return None
     return encode_result_error(ResultError(unique_id, fault.code.value, fault.description, fault.details))
 
 
-def answer_to_bad_frame(protocol: Protocol, fault: FrameError) -> str | None:
+def answer_to_bad_frame(protocol: Protocol, fault: FrameError) -> bytes | None:
     """What to answer to a frame that could not be read; None: count it and stay silent.
 
     2.0.1 and later always answer, with id "-1" if need be (part 4, 4.2.3 and 4.4). 1.6 knows no such id: it answers
@@ -345,5 +345,5 @@ def _written_id(unique_id: str) -> str | int:
     return int(unique_id) if isinstance(unique_id, NumericId) else unique_id
 
 
-def _write(items: list[Any]) -> str:
-    return orjson.dumps(items).decode()
+def _write(items: list[Any]) -> bytes:
+    return orjson.dumps(items)

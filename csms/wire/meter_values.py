@@ -5,12 +5,13 @@ One bad value is dropped and the others are kept; nothing here raises. Signed da
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from math import isfinite
+from typing import Any
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, METER_REGISTER_WH_MAX, SAMPLED_VALUES_MAX
 from csms.model.meter import ENERGY_REGISTER, Sample, SignedValue
@@ -32,6 +33,7 @@ FORMS_KEPT_MAX = 4096
 FIRST_YEAR = 2010
 """Before OCPP existed: a clock that was never set (RB-35)."""
 
+_LEAST = -METER_REGISTER_WH_MAX
 _AHEAD_MAX = timedelta(seconds=CLOCK_SKEW_FLAG_S)
 ZONE_MAX = timedelta(hours=14)
 """The local time that is farthest ahead of UTC."""
@@ -60,9 +62,12 @@ def _samples(values: list[Mapping[str, Any]], received_at: datetime, zone: tzinf
 def sample_time(value: object, received_at: datetime, zone: tzinfo = UTC) -> tuple[datetime, bool]:
     """The time of a meter value, and whether it can be; `received_at` for one that no clock of any zone shows."""
     time = parse_time(value, zone)
-    if time is None or time.year < FIRST_YEAR or time - received_at > ZONE_MAX:
+    if time is None or time.year < FIRST_YEAR:
         return received_at, False
-    return time, time - received_at <= _AHEAD_MAX
+    if time <= received_at:
+        return time, True
+    ahead = time - received_at
+    return (time, ahead <= _AHEAD_MAX) if ahead <= ZONE_MAX else (received_at, False)
 
 
 def read_signed(
@@ -108,7 +113,8 @@ def _sample(sampled: Mapping[str, Any], time: datetime, trusted: bool) -> Sample
     return form(*words, unit[:WORD_LENGTH_MAX]).sample(time, value, trusted)
 
 
-class Form(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Form:
     """How values under one set of words are read: the words in order, and the way to the base unit."""
 
     measurand: str
@@ -122,7 +128,7 @@ class Form(NamedTuple):
     def sample(self, time: datetime, value: float, trusted: bool) -> Sample | None:
         """The value in its base unit; None when no meter shows so much."""
         value = value * self.factor + self.offset
-        if not -METER_REGISTER_WH_MAX <= value <= METER_REGISTER_WH_MAX:
+        if not _LEAST <= value <= METER_REGISTER_WH_MAX:
             return None
         return Sample(time, self.measurand, value, self.unit, self.phase, self.context, self.location, trusted)
 
@@ -164,23 +170,23 @@ def scaled(value: object, multiplier: int | None) -> float | None:
 def parse_number(value: object) -> float | None:
     """A finite number, given as one or as text; None for anything else."""
     if isinstance(value, str):
-        number = _read_number(value)
-    elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e300:
+        return read_number(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e300:
         number = float(value)
-    else:
-        return None
-    return number if math.isfinite(number) else None
+        return number if isfinite(number) else None
+    return None
 
 
-def _read_number(text: str) -> float:
-    """NaN for what is no number as JSON and people write them: Python alone would also take 1_000 and Arabic digits."""
+def read_number(text: str) -> float | None:
+    """A finite number as JSON and people write them; Python alone would also take 1_000 and Arabic digits."""
     text = text.strip()
-    if len(text) > NAME_LENGTH_MAX or "_" in text or not text.isascii():
-        return math.nan
+    if "_" in text or len(text) > NAME_LENGTH_MAX or not text.isascii():
+        return None
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        return math.nan
+        return None
+    return number if isfinite(number) else None
 
 
 def _split(measurand: str) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -23,14 +23,12 @@ Translate = Callable[[Any, datetime, tzinfo], Inbound | None]
 """A typed payload, its time of arrival and the station's local time, as a message; None: let it go the general way."""
 
 _ENVELOPE = msgspec.json.Decoder(tuple[int, str, str, msgspec.Raw])
-_ENCODE = msgspec.json.Encoder().encode
-_ENVELOPE_QUOTES = 4
 _SILENT = frozenset(
     {"$schema", "$id", "title", "description", "comment", "javaType", "default", "format", "definitions"}
 )
 
 
-class HotCall(NamedTuple):
+class HotCall(msgspec.Struct, frozen=True, gc=False):
     """A request as `csms.wire.codec.Decoded` has it, without deviations."""
 
     unique_id: str
@@ -72,9 +70,6 @@ class TypedReader:
             if kind != CALL or entry is None or len(unique_id) > UNIQUE_ID_LENGTH_MAX:
                 return None
             payload = entry.decode(raw)
-            quotes = data.count(b'"') if isinstance(data, bytes) else data.count('"')
-            if quotes != _ENCODE(payload).count(b'"') + _ENVELOPE_QUOTES:
-                return None  # a name stands twice, or something is written in an unusual way
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
         message = entry.translate(payload, received_at, self._zone)
@@ -120,9 +115,7 @@ def _object(schema: Mapping[str, Any], definitions: Mapping[str, Any], name: str
                 raise
             continue
         fields.append((key, kind) if key in required else (key, kind, _absent(value, definitions)))
-    return msgspec.defstruct(
-        name, fields, kw_only=True, forbid_unknown_fields=True, frozen=True, gc=False, omit_defaults=True
-    )
+    return msgspec.defstruct(name, fields, kw_only=True, forbid_unknown_fields=True, frozen=True, gc=False)
 
 
 def _absent(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Any:

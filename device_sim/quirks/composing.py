@@ -7,6 +7,7 @@ from typing import Any
 
 from device_sim.behaviour import Quirk
 from device_sim.outgoing import Payload
+from device_sim.quirks.obeying import stepped
 from firmware_profiles import FirmwareProfile
 
 IMPOSSIBLE_S = 1_006_632_455
@@ -18,18 +19,27 @@ class Composing(Quirk):
     """Changes a true answer into the one that the profile knows."""
 
     def __init__(self, profile: FirmwareProfile) -> None:
-        self._how = profile.limits.composite
+        self._limits, self._how = profile.limits, profile.limits.composite
 
     def answered(self, action: str, payload: Payload, answer: Payload) -> Payload:
         """The schedule stands under `chargingSchedule` (1.6) or `schedule` (2.0.1)."""
-        if action != "GetCompositeSchedule" or self._how == "true" or answer.get("status") != "Accepted":
+        if action != "GetCompositeSchedule" or answer.get("status") != "Accepted":
             return answer
         if self._how == "rejected":
             return {"status": "Rejected"}
         name = "chargingSchedule" if "chargingSchedule" in answer else "schedule"
         if self._how in ("none", "not_executed"):
             return {"status": "Accepted"}
-        return answer | {name: CHANGES[self._how](self, dict(answer[name]))}
+        return answer | {name: CHANGES[self._how](self, self._true(dict(answer[name])))}
+
+    def _true(self, schedule: Schedule) -> Schedule:
+        """What it will do, in its own steps."""
+        if schedule["chargingRateUnit"] != "A":
+            return schedule
+        rated_a = self.station.spec.supply.current_max_a
+        return _changed(
+            schedule, lambda period: period | {"limit": stepped(self._limits, float(period["limit"]), rated_a)}
+        )
 
     def _empty(self, schedule: Schedule) -> Schedule:
         schedule.pop("startSchedule", None)
@@ -63,6 +73,7 @@ def _changed(schedule: Schedule, change: Callable[[Schedule], Schedule]) -> Sche
 
 
 CHANGES: dict[str, Callable[[Composing, Schedule], Schedule]] = {
+    "true": lambda composing, schedule: schedule,
     "empty": Composing._empty,
     "unlimited": Composing._unlimited,
     "other_unit": Composing._other_unit,

@@ -1,4 +1,4 @@
-"""Which charging profiles it takes at all."""
+"""Which charging profiles it takes at all, and what it drops of them."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Asked:
     number: int
     connector: int
     has_transaction_id: bool
+    has_end: bool
 
 
 def asked(payload: Payload) -> Asked:
@@ -50,6 +51,7 @@ def _asked(profile: Mapping[str, Any], schedule: Mapping[str, Any], number: int,
         int(number),
         int(connector),
         profile.get("transactionId") is not None,
+        profile.get("validTo") is not None,
     )
 
 
@@ -61,6 +63,7 @@ REFUSED_IF: tuple[Rule, ...] = (
         limits.kind is not None and asked.kind in ("Absolute", "Relative") and asked.kind != limits.kind
     ),
     lambda limits, asked: limits.stack_level not in (None, asked.stack_level),
+    lambda limits, asked: limits.valid_to == "refused" and asked.has_end,
     lambda limits, asked: limits.connector == "station" and asked.connector != 0,
     lambda limits, asked: limits.connector == "outlet" and asked.connector == 0,
     lambda limits, asked: limits.profile_id_max is not None and asked.number > limits.profile_id_max,
@@ -92,3 +95,9 @@ class Judging(Quirk):
         if not any(refused(self._limits, wish) for refused in REFUSED_IF):
             return None
         return refusal(self._limits.refusal, STATUSES_16 if "csChargingProfiles" in payload else STATUSES_201)
+
+    def answered(self, action: str, payload: Payload, answer: Payload) -> Payload:
+        """What it takes may lose its end."""
+        if action == "SetChargingProfile" and self._limits.valid_to == "ignored":
+            self.station.book.forget_ends()
+        return answer

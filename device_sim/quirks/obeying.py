@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING
 from device_sim.behaviour import Quirk
 from device_sim.outgoing import Payload
 from device_sim.smart_charging import Limit
-from firmware_profiles import FirmwareProfile
+from firmware_profiles import FirmwareProfile, Limits
 
 if TYPE_CHECKING:
     from device_sim.station import Station
 
 PARTS = {"A": 1.0, "mA": 1000.0, "dA": 10.0}
 EPSILON_A = 1e-6
+
+
+def stepped(limits: Limits, current_a: float, rated_a: float) -> float:
+    """The current that the hardware makes of a limit."""
+    if limits.steps_a:
+        return max((step for step in limits.steps_a if step <= current_a + EPSILON_A), default=0.0)
+    if current_a >= rated_a:
+        return current_a
+    return min(current_a, (current_a + EPSILON_A) // limits.step_a * limits.step_a)
 
 
 class Obeying(Quirk):
@@ -45,7 +54,9 @@ class Obeying(Quirk):
         if ceiling_a is not None and current_a < rated_a:
             current_a = min(current_a, ceiling_a)
         current_a = self._zero(current_a)
-        return self._phased(replace(told, current_a=self._floored(self._stepped(current_a), told.phases)))
+        return self._phased(
+            replace(told, current_a=self._floored(stepped(self._limits, current_a, rated_a), told.phases))
+        )
 
     def _zero(self, current_a: float) -> float:
         began_s = self.station.pile.tx_start_s
@@ -57,14 +68,6 @@ class Obeying(Quirk):
         if self._limits.zero_means == "hangs":
             self._hangs_since_s = began_s
         return 0.0
-
-    def _stepped(self, current_a: float) -> float:
-        if self._limits.steps_a:
-            return max((step for step in self._limits.steps_a if step <= current_a + EPSILON_A), default=0.0)
-        if current_a >= self.station.spec.supply.current_max_a:
-            return current_a
-        steps = (current_a + EPSILON_A) // self._limits.step_a
-        return min(current_a, steps * self._limits.step_a)
 
     def _floored(self, current_a: float, phases: int) -> float:
         power_w = current_a * phases * self.station.spec.voltage_v

@@ -54,7 +54,7 @@ FRAMES = (
 )
 
 
-def written(frame: Frame) -> str:
+def written(frame: Frame) -> bytes:
     match frame:
         case Call():
             return encode_call(frame)
@@ -106,7 +106,7 @@ def test_any_array_of_a_known_type(message_type: int, rest: list[Any]) -> None:
 @pytest.mark.req("RB-26")
 @given(FRAMES, st.data())
 def test_cut_and_damaged_frames(frame: Frame, data: st.DataObject) -> None:
-    raw = bytearray(written(frame).encode())
+    raw = bytearray(written(frame))
     at = data.draw(st.integers(0, len(raw) - 1))
     read(bytes(raw[:at]))
     raw[at] = data.draw(st.integers(0, 255))

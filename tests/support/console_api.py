@@ -22,6 +22,9 @@ class LoopApi:
     def post(self, path: str, body: Any) -> Any:
         return self._request("POST", path, body)
 
+    def clock_time(self) -> str:
+        return self._csms.clock.now().isoformat()
+
     def _request(self, method: str, path: str, body: Any) -> Any:
         asked = asyncio.run_coroutine_threadsafe(self._csms.api(method, PREFIX + path, body), self._loop)
         answer = asked.result()

@@ -61,6 +61,18 @@ def test_a_station_with_one_period_gets_an_end_instead_and_is_counted_without_on
     assert lease(TX, rules, 900, 0) == Lease(None, renewed=True)
 
 
+@pytest.mark.req("K01.FR.37")
+def test_an_end_by_valid_to_counts_where_it_is_known_to_be_honoured() -> None:
+    honoured = ProfileRules(periods_max=1, valid_to="honoured")
+    assert limit(rules=honoured).valid_to is not None
+    assert lease(TX, honoured, 900, 0) == Lease(900)
+    assert lease(LASTING, honoured, 900, 0) == Lease(None, renewed=False)
+    refused = ProfileRules(periods_max=1, valid_to="refused")
+    assert limit(rules=refused).valid_to is None
+    assert lease(TX, refused, 900, 0) == Lease(None, renewed=True)
+    assert lease(TX, ProfileRules(periods_max=1, valid_to="ignored"), 900, 0) == Lease(None, renewed=True)
+
+
 def test_a_lasting_profile_of_one_period_never_ends_because_nothing_lies_below_it() -> None:
     rules = ProfileRules(periods_max=1)
     profile = limit(LASTING, rules=rules)

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from csms.console.firmware_probe import probed, profile_text, subject_of
-from csms.console.probing import PERIODS_MAX, Found, Subject, composite_form
+from csms.console.probing import PERIODS_MAX, Found, Subject, composite_form, step_between
+from csms.model.clock import parse_clock
+from device_sim.clock import SimClock
 from device_sim.fleet import CLIENTS
 from device_sim.quirks import behave_as
 from device_sim.quirks.hardware import pile_like
@@ -43,12 +45,14 @@ MAKES = (
     "wallbox-pulsar-plus",
     "warp2-charger-pro",
 )
-SETTINGS: dict[str, Any] = {"call_timeout_s": 5.0, "boot_grace_s": 1.0, "assume_ocpp16": True}
+SPEED = 30.0
+SETTINGS: dict[str, Any] = {"call_timeout_s": 5.0 * SPEED, "boot_grace_s": SPEED, "assume_ocpp16": True}
 NAMED = ("unit", "kind", "stack_level", "connector")
+TRUTHFUL = ("true", "unlimited")
 
 
 @asynccontextmanager
-async def pile(csms: Central, profile: FirmwareProfile) -> AsyncIterator[dict[str, Any]]:
+async def pile(csms: Central, profile: FirmwareProfile, clock: SimClock) -> AsyncIterator[dict[str, Any]]:
     """A simulated pile of that make, booted; the station as the API shows it."""
     spec = pile_like(profile, "PILE")
     plate = {"evse_id": 1, "kind": spec.kind, "phases": spec.phases, "current_max_a": spec.max_current_a}
@@ -56,7 +60,7 @@ async def pile(csms: Central, profile: FirmwareProfile) -> AsyncIterator[dict[st
         "PUT", "/api/v1/stations/PILE", {"evses": [plate | {"power_max_w": round(spec.max_power_w)}]}
     )
     assert answer.status_code == 200, answer.text
-    clock, rng = fast_clock(60.0), random.Random(1)
+    rng = random.Random(1)
     station = CLIENTS[spec.protocol](spec, (), csms.ocpp_url, clock, FleetStats(), rng, behave_as(profile))
     tasks = [asyncio.create_task(station.link.run()), asyncio.create_task(_tick(station))]
     try:
@@ -78,7 +82,11 @@ async def _tick(station: Station) -> None:
 
 
 async def probe(tmp_path: Path, profile: FirmwareProfile, *, reconnect: bool = False) -> tuple[Subject, Found]:
-    async with central(tmp_path, **SETTINGS) as csms, pile(csms, profile) as shown:
+    clock = fast_clock(SPEED)
+    async with (
+        central(tmp_path, clock=parse_clock(str(clock)), **SETTINGS) as csms,
+        pile(csms, profile, clock) as shown,
+    ):
         subject = subject_of(shown)
         found = await in_thread(csms, lambda api: probed(api, subject, reconnect=reconnect, say=lambda told: None))
     return subject, found
@@ -93,6 +101,9 @@ async def test_it_finds_what_the_profile_says(tmp_path: Path, name: str) -> None
         field: getattr(profile.limits, field) for field in NAMED
     }, found.log
     assert found.limits.get("periods_max", PERIODS_MAX) == (profile.limits.periods_max or SIM_PERIODS)
+    if found.limits["composite"] in TRUTHFUL:
+        assert found.limits["valid_to"] == "honoured"
+        assert "step_a" not in found.limits, "the simulated pile has steps of 0.1 A"
     written = load("mine", profile_text(subject, found, "2026-11-26"))
     assert (written.grade, written.sources) == ("verified", ("probe 2026-11-26",))
     seen = Seen(subject.vendor, subject.model, subject.firmware, "PILE", subject.protocol, subject.kind)
@@ -104,6 +115,24 @@ async def test_ids_that_are_too_large(tmp_path: Path) -> None:
     assert found.limits["profile_id_max"] == 32_767
 
 
+@pytest.mark.parametrize("step_a", [0.1, 0.5, 1.0, 2.0])
+async def test_the_step_of_the_current(tmp_path: Path, step_a: float) -> None:
+    _, found = await probe(tmp_path, facts(limits={"step_a": step_a}))
+    assert found.limits.get("step_a", 0.1) == step_a
+
+
+@pytest.mark.parametrize("how", ["honoured", "ignored", "refused"])
+async def test_what_becomes_of_an_end(tmp_path: Path, how: str) -> None:
+    _, found = await probe(tmp_path, facts(limits={"valid_to": how}))
+    assert found.limits["valid_to"] == how
+
+
+def test_steps() -> None:
+    assert [step_between(31.9, shown) for shown in (31.9, 31.8, 31.5, 31.0, 30.0, 28.0)] == [0.1, 0.2, 0.5, 1, 2, 4]
+    assert step_between(31.9, 32.0) is None
+    assert step_between(31.9, 29.3) is None
+
+
 async def test_no_profile_at_all(tmp_path: Path) -> None:
     _, found = await probe(tmp_path, facts(limits={"purposes": []}))
     assert found.limits == {"purposes": []}
@@ -113,6 +142,8 @@ async def test_no_profile_at_all(tmp_path: Path) -> None:
 async def test_how_composite_schedules_are_answered(tmp_path: Path, how: str) -> None:
     _, found = await probe(tmp_path, facts(limits={"composite": how}))
     assert found.limits["composite"] == how
+    assert not found.limits.keys() & {"step_a", "valid_to"}, "nothing is claimed that was not seen"
+    assert sum("was not seen" in note for note in found.notes) == 2
 
 
 @pytest.mark.parametrize("kept", ["kept", "lost"])

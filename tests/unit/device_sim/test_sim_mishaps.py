@@ -32,7 +32,7 @@ def told(csms: CsmsStub, spec: PileSpec) -> list[Any]:
 async def test_a_dropped_connection_comes_back_without_a_boot_and_loses_nothing(spec: PileSpec) -> None:
     async with CsmsStub() as csms, running(csms.url, spec, [visit(5.0, 2_400.0, 30_000.0)]) as station:
         for drops in range(1, 4):
-            await csms.until(lambda: station.link.online and station.transaction is not None)
+            await csms.until(lambda: station.link.online and station.outgoing.accepted and bool(station.transaction))
             station.link.abort()
             await csms.until(lambda wanted=drops + 1: csms.connections[spec.station_id] >= wanted)
         await csms.until(lambda: ended(csms) and not station.outgoing)
@@ -81,7 +81,7 @@ async def test_an_error_answer_is_tried_again_later_in_order() -> None:
 
 async def test_a_whole_session_offline_is_told_afterwards() -> None:
     async with CsmsStub() as csms, running(csms.url, AC_SPEC, [visit(60.0, 900.0, 2_000.0)]) as station:
-        await csms.until(lambda: "BootNotification" in csms.actions())
+        await csms.until(lambda: station.outgoing.accepted)
         station.link.hold(True)
         while station.stats.sessions_ended == 0:
             await station.clock.sleep(10.0)

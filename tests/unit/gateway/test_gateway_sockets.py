@@ -150,7 +150,7 @@ async def test_the_largest_message_passes(listen: Open) -> None:
 @pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536, 70000])
 async def test_texts_of_every_length_class_arrive(listen: Open, size: int) -> None:
     _, peer, owner = await pair(listen)
-    owner.socket.send("y" * size)
+    owner.socket.send(b"y" * size)
     assert await peer.frame() == (TEXT, b"y" * size)
 
 
@@ -168,7 +168,7 @@ async def test_we_close_and_what_comes_after_is_not_delivered(listen: Open) -> N
     _, peer, owner = await pair(listen)
     owner.socket.close(1000, "r" * 200)
     with pytest.raises(ConnectionLost):
-        owner.socket.send("too late")
+        owner.socket.send(b"too late")
     assert await peer.frame() == (CLOSE, b"\x03\xe8" + b"r" * 123)
     peer.send(client_frame(TEXT, b"too late"), client_frame(CLOSE, b"\x03\xe8"))
     assert await peer.end() == b""
@@ -213,7 +213,7 @@ async def test_a_peer_that_never_reads_is_cut_by_its_pile(listen: Open) -> None:
 
     async def pour() -> None:
         while True:
-            owner.socket.send("x" * 60_000)
+            owner.socket.send(b"x" * 60_000)
             await asyncio.sleep(0)
 
     with pytest.raises(ConnectionLost):
@@ -228,7 +228,7 @@ async def test_a_peer_that_stops_reading_is_cut_in_time_and_nobody_waits_for_eve
 
     async def pour() -> None:
         while True:
-            owner.socket.send("x" * 60_000)
+            owner.socket.send(b"x" * 60_000)
             await owner.socket.drain()
 
     with pytest.raises(ConnectionLost):
@@ -244,7 +244,7 @@ async def test_draining_waits_until_the_peer_reads(listen: Open) -> None:
     async def pour() -> None:
         nonlocal sent
         for _ in range(400):
-            owner.socket.send("x" * 60_000)
+            owner.socket.send(b"x" * 60_000)
             sent += 1
             await owner.socket.drain()
 
@@ -364,7 +364,7 @@ async def test_tls_with_the_certificate_of_the_peer(listen: Open, tls: tuple[ssl
     assert owner.socket.ssl_object.getpeercert()["subject"] == ((("commonName", "localhost"),),)
     peer.send(client_frame(TEXT, b"x" * 50_000))
     await until(lambda: owner.messages)
-    owner.socket.send("z" * 50_000)
+    owner.socket.send(b"z" * 50_000)
     assert await peer.frame() == (TEXT, b"z" * 50_000)
     owner.socket.close(1000, "bye")
     assert await peer.closing_code() == 1000

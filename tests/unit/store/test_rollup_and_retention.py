@@ -16,7 +16,7 @@ from csms.store.outbox import SqlOutbox
 from csms.store.queries import Reader
 from csms.store.retention import KeepDays, Retention
 from csms.store.rollup import RolledUp, Rollups
-from csms.store.station_tables import Operation
+from csms.store.station_tables import DisplayMessage, Operation, Reservation, SignedValue
 from csms.store.tables import IdToken, OutboxRow, PlanRow, RollupDue, Session
 from tests.support.samples import add_samples
 
@@ -211,3 +211,28 @@ async def test_old_operations_go_but_for_the_newest_and_made_up_tokens_after_the
     assert (gone["operations"], gone["made_up_tokens"]) == (1, 1)
     assert [row.id for row in await store.reader.find(Operation, newest=5)] == [2]
     assert [row.id_token for row in await store.reader.token_page()] == ["CARD-1"]
+
+
+async def test_what_is_over_goes_with_its_operations_and_what_may_still_hold_stays(store: Store) -> None:
+    times = {"expires_at": NOON, "made_at": NOON, "changed_at": NOON}
+    held = [
+        Reservation(id=n, station_id="CP-1", id_token="A", state=s, **times) for n, s in ((1, "Accepted"), (2, "Used"))
+    ]
+    shown = [
+        DisplayMessage(station_id="CP-1", message_id=number, status=status, content="x", sent_at=NOON)
+        for number, status in ((1, "Accepted"), (2, "Cleared"), (3, "Over"))
+    ]
+    signed = [
+        SignedValue(
+            station_id="CP-1", evse_id=1, session_id=session, time=NOON, received_at=NOON, public_key="", data="OCMF"
+        )
+        for session in (None, 7)
+    ]
+    await store.writer.commit(
+        [*map(changes.add_row, held), *map(changes.add_row, shown), *map(changes.add_row, signed)]
+    )
+    gone = await Retention(store.writer, store.reader, KeepDays(operations=5, samples=5)).run(NOON + 11 * DAY)
+    assert (gone["reservations"], gone["display_messages"], gone["signed_values"]) == (1, 2, 1)
+    assert [row.id for row in await store.reader.find(Reservation)] == [1]
+    assert [row.message_id for row in await store.reader.find(DisplayMessage)] == [1]
+    assert [row.session_id for row in await store.reader.find(SignedValue)] == [7]

@@ -39,9 +39,9 @@ def test_the_three_frames() -> None:
 
 
 def test_frames_are_written_without_blanks() -> None:
-    assert encode_call(Call("1", "Reset", {"type": "Soft"})) == '[2,"1","Reset",{"type":"Soft"}]'
-    assert encode_result(Result("1", {})) == '[3,"1",{}]'
-    assert encode_error(Error("1", "GenericError", "x", {})) == '[4,"1","GenericError","x",{}]'
+    assert encode_call(Call("1", "Reset", {"type": "Soft"})) == b'[2,"1","Reset",{"type":"Soft"}]'
+    assert encode_result(Result("1", {})) == b'[3,"1",{}]'
+    assert encode_error(Error("1", "GenericError", "x", {})) == b'[4,"1","GenericError","x",{}]'
 
 
 @pytest.mark.req("RB-27")
@@ -119,27 +119,27 @@ def test_unknown_message_types(message_type: str) -> None:
     fault = refused(f'[{message_type},"77",{{}}]')
     assert (fault.unique_id, fault.code) == ("77", RpcErrorCode.MESSAGE_TYPE_NOT_SUPPORTED)
     answer = answer_to_bad_frame(Protocol.OCPP201, fault)
-    assert answer == '[4,"77","MessageTypeNotSupported","message types are 2, 3 and 4",{}]'
-    assert json.loads(answer_to_bad_frame(Protocol.OCPP16, fault) or "")[2] == "GenericError"
+    assert answer == b'[4,"77","MessageTypeNotSupported","message types are 2, 3 and 4",{}]'
+    assert json.loads(answer_to_bad_frame(Protocol.OCPP16, fault) or b"")[2] == "GenericError"
 
 
 @pytest.mark.parametrize("text", ['[2,"1","Heartbeat"]', '[2,"1","Heartbeat",{},{}]', '[2,"1"]'])
 def test_calls_of_the_wrong_length_are_answered_by_their_id(text: str) -> None:
     fault = refused(text)
-    assert json.loads(answer_to_bad_frame(Protocol.OCPP16, fault) or "")[:3] == [4, "1", "FormationViolation"]
-    assert json.loads(answer_to_bad_frame(Protocol.OCPP201, fault) or "")[:3] == [4, "1", "RpcFrameworkError"]
+    assert json.loads(answer_to_bad_frame(Protocol.OCPP16, fault) or b"")[:3] == [4, "1", "FormationViolation"]
+    assert json.loads(answer_to_bad_frame(Protocol.OCPP201, fault) or b"")[:3] == [4, "1", "RpcFrameworkError"]
 
 
 @pytest.mark.parametrize("text", ['[2,"-1","Heartbeat"]', '[2,-1,"Heartbeat"]', '[7,"-1",{}]'])
 def test_minus_one_is_an_id_like_any_other(text: str) -> None:
-    answer = json.loads(answer_to_bad_frame(Protocol.OCPP16, refused(text)) or "null")
+    answer = json.loads(answer_to_bad_frame(Protocol.OCPP16, refused(text)) or b"null")
     assert answer[:2] == [4, json.loads(text)[1]]
 
 
 def test_an_answer_is_one_by_a_whole_number_alone() -> None:
     fault = refused("[3.0,null,{}]")
     assert not fault.is_reply
-    assert json.loads(answer_to_bad_frame(Protocol.OCPP201, fault) or "")[:2] == [4, "-1"]
+    assert json.loads(answer_to_bad_frame(Protocol.OCPP201, fault) or b"")[:2] == [4, "-1"]
 
 
 @pytest.mark.req("2.0.1J:4.1.5")
@@ -159,9 +159,9 @@ def test_a_broken_answer_is_never_answered(text: str) -> None:
 def test_a_numeric_id_is_echoed_as_a_number() -> None:
     call = decode('[2,288254727,"Heartbeat",{}]')
     assert call.unique_id == "288254727"
-    assert encode_result(Result(call.unique_id, {})) == "[3,288254727,{}]"
+    assert encode_result(Result(call.unique_id, {})) == b"[3,288254727,{}]"
     fault = refused('[2,42,"Heartbeat"]')
-    assert (answer_to_bad_frame(Protocol.OCPP201, fault) or "").startswith("[4,42,")
+    assert (answer_to_bad_frame(Protocol.OCPP201, fault) or b"").startswith(b"[4,42,")
 
 
 @pytest.mark.req("HP-D6", "1.6J:4.1.4", "2.0.1J:4.1.4")
@@ -217,5 +217,5 @@ def test_long_descriptions_are_cut_both_ways() -> None:
 )
 def test_error_codes_are_spelt_by_version(code: RpcErrorCode, in_16: str, in_201: str) -> None:
     fault = PeerError(code, "text", {"key": "value"})
-    assert encode_refusal(Protocol.OCPP16, "9", fault) == f'[4,"9","{in_16}","text",{{"key":"value"}}]'
-    assert encode_refusal(Protocol.OCPP201, "9", fault) == f'[4,"9","{in_201}","text",{{"key":"value"}}]'
+    assert encode_refusal(Protocol.OCPP16, "9", fault) == f'[4,"9","{in_16}","text",{{"key":"value"}}]'.encode()
+    assert encode_refusal(Protocol.OCPP201, "9", fault) == f'[4,"9","{in_201}","text",{{"key":"value"}}]'.encode()

@@ -34,15 +34,15 @@ def test_a_message_without_an_answer_is_read_and_written() -> None:
     text = '[6,"19223201","NotifyPeriodicEventStream",{"id":123}]'
     send = Send("19223201", "NotifyPeriodicEventStream", {"id": 123})
     assert decode(text, V21) == send
-    assert encode_send(send) == text
+    assert encode_send(send) == text.encode()
 
 
 def test_the_refusal_of_an_answer_is_read_and_written() -> None:
     text = '[5,"1","FormatViolation","no such tariff",{"tariff":"T"}]'
     refusal = ResultError("1", "FormatViolation", "no such tariff", {"tariff": "T"})
     assert decode(text, V21) == refusal
-    assert encode_result_error(refusal) == text
-    assert encode_result_error(ResultError("1", "GenericError", "x" * 300)).count("x") == 255
+    assert encode_result_error(refusal) == text.encode()
+    assert encode_result_error(ResultError("1", "GenericError", "x" * 300)).count(b"x") == 255
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_broken_answer_is_refused_in_2_1_alone(text: str) -> None:
     assert (fault.message_type, fault.is_reply) == (RESULT, True)
     answer = answer_to_bad_frame(V21, fault)
     assert answer is not None
-    assert answer.startswith('[5,"1","')
+    assert answer.startswith(b'[5,"1","')
     assert answer_to_bad_frame(Protocol.OCPP201, refused(text, Protocol.OCPP201)) is None
 
 
@@ -95,7 +95,7 @@ def test_a_broken_answer_without_an_id_refuses_nothing() -> None:
 
 def test_an_answer_is_refused_in_the_words_of_2_1() -> None:
     fault = PeerError(RpcErrorCode.TYPE_CONSTRAINT_VIOLATION, "status: 7 is no text")
-    assert refuse_answer(V21, "9", fault) == '[5,"9","TypeConstraintViolation","status: 7 is no text",{}]'
+    assert refuse_answer(V21, "9", fault) == b'[5,"9","TypeConstraintViolation","status: 7 is no text",{}]'
     assert refuse_answer(Protocol.OCPP201, "9", fault) is None
 
 
