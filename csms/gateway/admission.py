@@ -218,10 +218,13 @@ class Allowance:
 
     def hold_s(self, now_s: float, limits: AdmissionLimits) -> float:
         """`left` is used up: what has come in meanwhile is granted; else the seconds to read nothing more."""
-        earned = int(min((now_s - self.granted_at_s) * limits.messages_per_s, limits.messages_burst))
-        if earned > 0:
-            self.left += earned
+        earned = int((now_s - self.granted_at_s) * limits.messages_per_s)
+        if earned >= limits.messages_burst:
+            self.left += limits.messages_burst
             self.granted_at_s = now_s
+        else:
+            self.left += earned
+            self.granted_at_s += earned / limits.messages_per_s
         if self.left >= 0:
             return 0.0
         if now_s - self.slowed_at_s > PAUSE_S:
@@ -231,7 +234,7 @@ class Allowance:
 
     def in_excess(self, limits: AdmissionLimits) -> bool:
         """Whether it has been slowed for too long; then that begins anew."""
-        if self.slowed_at_s - self.slow_since_s < limits.excess_s:
+        if not self.slowed_at_s - self.slow_since_s >= limits.excess_s:  # also when it never was
             return False
         self.slow_since_s = self.slowed_at_s
         return True

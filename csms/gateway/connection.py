@@ -10,17 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from csms.gateway.admission import AdmissionLimits, Allowance, Attempts
-from csms.gateway.metrics import Metrics
-from csms.gateway.ports import Note, StationPort, forget
+from csms.gateway.shared import Shared
 from csms.gateway.socket import Ending, Socket
-from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.errors import (
     CallRefused,
@@ -35,7 +32,6 @@ from csms.model.errors import (
 )
 from csms.model.inbound import Inbound, Notice, Reply
 from csms.model.station import Protocol
-from csms.security.buckets import Buckets
 from csms.station import alarms
 from csms.trace.notes import IN_CLEAN, OUT_CLEAN, Kind, event_text
 from csms.wire.calls import AnsweredCalls, Match, Outcome, PendingCalls
@@ -70,48 +66,6 @@ AUTHORIZE = "Authorize"
 LOOK_S = 1.0
 """How often whoever waits for something looks whether the connection is still there."""
 UNASKED = Outcome(Match.UNKNOWN)
-
-
-class Shared:
-    """What all connections of a gateway have in common; `tasks` are the ones at work now."""
-
-    def __init__(
-        self,
-        stations: StationPort,
-        clock: Clock,
-        metrics: Metrics,
-        new_id: Callable[[], str],
-        call_timeout_s: float,
-        left: Callable[[Connection], None],
-        version_of: Callable[[Call], Protocol | None],
-        note: Note = forget,
-        limits: AdmissionLimits | None = None,
-    ) -> None:
-        self.limits = limits or AdmissionLimits()
-        self.attempts = Attempts(self.limits)
-        self.authorizations = Buckets(self.limits.authorize_per_s, self.limits.authorize_burst)
-        self.allowances: dict[str, Allowance] = {}
-        self.stations, self.clock, self.metrics = stations, clock, metrics
-        self.new_id, self.call_timeout_s, self.left, self.version_of = new_id, call_timeout_s, left, version_of
-        self.note = note
-        self.tasks: set[asyncio.Task[None]] = set()
-
-    def time_s(self) -> float:
-        """Seconds of the wall that never step."""
-        return asyncio.get_running_loop().time()
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Work that the gateway waits for before it stops."""
-        task = asyncio.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    def allowance(self, station_id: str) -> Allowance:
-        """What a station may send; there are as many as stations that were ever let in."""
-        known = self.allowances.get(station_id)
-        if known is None:
-            known = self.allowances[station_id] = Allowance(self.limits.messages_burst, self.time_s())
-        return known
 
 
 class Connection:

@@ -18,8 +18,9 @@ from msgspec import structs
 from websockets.http11 import Request
 
 from csms.gateway.admission import Verdict, address_behind, address_of
-from csms.gateway.connection import Connection, Shared
+from csms.gateway.connection import Connection
 from csms.gateway.registry import Registry
+from csms.gateway.shared import Shared
 from csms.gateway.socket import Judged, Refusal, Socket
 from csms.model.authentication import Attempt, Refused, SecurityProfile
 from csms.model.ids import is_station_id

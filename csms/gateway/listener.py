@@ -7,6 +7,7 @@ sockets, so that a storm of them delays the stations that are connected by milli
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import socket
@@ -107,7 +108,7 @@ class Listener:
     async def _accept(self, listening: socket.socket) -> None:
         """Until cancelled; closed only then, or the loop would still watch a number that is another file by now."""
         with listening:
-            while True:
+            for number in itertools.count(1):
                 try:
                     link, address = await self.loop.sock_accept(listening)
                 except OSError as fault:
@@ -115,7 +116,8 @@ class Listener:
                     await asyncio.sleep(ACCEPT_AGAIN_S)
                 else:
                     self._spawn(self._secure(link, f"{address[0]}:{address[1]}"))
-                    await asyncio.sleep(0)
+                    if number % HANDSHAKES_AT_ONCE == 0:
+                        await asyncio.sleep(0)
 
     async def _secure(self, link: socket.socket, peer: str) -> None:
         """The TLS handshake of one link; with its end a `Wire` takes over."""

@@ -15,12 +15,12 @@ from datetime import UTC, tzinfo
 
 from csms import ocpp16, ocpp21, ocpp201
 from csms.gateway.admission import AdmissionLimits, Arrivals, address_of
-from csms.gateway.connection import Shared
 from csms.gateway.door import Door
 from csms.gateway.listener import Listener
 from csms.gateway.metrics import Metrics
 from csms.gateway.ports import Note, StationPort, forget
 from csms.gateway.registry import Registry
+from csms.gateway.shared import Shared
 from csms.gateway.socket import Limits
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock

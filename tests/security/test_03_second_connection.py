@@ -31,7 +31,6 @@ async def intruder(site: Site, profile: int) -> Any:
     return other
 
 
-@pytest.mark.req("1.6J:3.1", "PAIN-01")
 @pytest.mark.parametrize("profile", [0, 1, 2])
 async def test_a_pile_that_is_there_cannot_be_hijacked(open_site: OpenSite, profile: int) -> None:
     async with open_site(security_profiles=[0, 1, 2]) as site:

@@ -44,7 +44,7 @@ async def csms(tmp_path: Path) -> AsyncIterator[Central]:
         yield running
 
 
-@pytest.mark.req("RB-35", "RB-39")
+@pytest.mark.req("RB-35")
 @pytest.mark.parametrize("protocol", ["ocpp1.6", "ocpp2.0.1"])
 @pytest.mark.parametrize("off_s", [-50 * 365 * 86400, 20 * 365 * 86400, 86400])
 async def test_a_pile_whose_clock_is_far_off_gets_the_time_and_an_order_that_is_right(
