@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from csms.model.device import is_secret
-from csms.trace.sensitive import HIDDEN, KEY, NAME, clean_urls, wordy
+from csms.trace.sensitive import HIDDEN, KEY, KEY_CODE, NAME, clean_urls, wordy
 
 TEXT_LENGTH_MAX = 120
 ITEMS_MAX = 50
@@ -59,9 +59,11 @@ def _object(value: Mapping[str, Any], parent: str, depth: int) -> dict[str, Any]
     if isinstance(value.get("action"), str) and isinstance(value.get("payload"), dict):
         return {"action": plain(value["action"]), "payload": [plain(key) for key in list(value["payload"])[:ITEMS_MAX]]}
     hides = any(_is_secret(key, parent) for key in value)
+    typed = str(value.get("token_type", "")).casefold() == KEY_CODE
     kept: dict[str, Any] = {}
     for key, item in list(value.items())[:ITEMS_MAX]:
-        hidden = item not in (None, "") and (_is_secret(key, parent) or (hides and isinstance(item, str)))
+        secret = _is_secret(key, parent) or (typed and key in _CARDS) or (hides and isinstance(item, str))
+        hidden = item not in (None, "") and secret
         kept[plain(key)] = HIDDEN if hidden else _value(item, key, depth - 1)
     if len(kept) < len(value):
         kept["…"] = len(value)

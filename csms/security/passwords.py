@@ -11,9 +11,9 @@ LENGTH = 20
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _BLOCK, _LANES = 8, 1
-COST, COST_OF_RANDOM = 2**14, 2**10
-"""A password that somebody thought of is worth 50 ms to whoever tries others; one of 120 random bits cannot be guessed,
-and 3 ms let two thousand stations come back within seconds of a restart.
+COST, COST_OF_RANDOM = 2**14, 2**6
+"""A password that somebody thought of is worth 50 ms to whoever tries others; one of 120 random bits cannot be guessed
+at any price, so two thousand stations can come back within seconds of a restart.
 """
 _SALT_BYTES = 16
 

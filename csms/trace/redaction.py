@@ -4,7 +4,7 @@ A frame without any word that could announce a secret is left as it is; that is 
 and written anew, so what is left of them is what was understood:
 
     a value whose name says password, secret, key ...            hidden, also as a configuration key or a variable
-    cards and customers (idTag, idToken, customerIdentifier)      shortened or hashed, as set
+    cards and customers (idTag, idToken, customerIdentifier)      shortened or hashed, as set; key codes hidden
     addresses                                                     without user, password, query and tokens in the path
     configuration, device model, network profiles, file transfer, and whatever speaks of passwords or secrets
                                                                   besides: any text that reads like a key is hidden
@@ -27,6 +27,7 @@ import orjson
 from csms.trace.sensitive import (
     HIDDEN,
     KEY,
+    KEY_CODE,
     NAME,
     SURE,
     clean_path,
@@ -170,12 +171,16 @@ class _Walk:
         return self._card(str(value)) if key in _CARDS and isinstance(value, int | float) else value
 
     def _object(self, value: dict[str, Any], parent: str) -> dict[str, Any]:
-        hides = _names_a_secret(value)
+        hides, typed = _names_a_secret(value), _is_key_code(value)
         network = parent == "vpn" or ("key" in value and not {"value", "readonly"} & value.keys())
         out: dict[str, Any] = {}
         for key, item in value.items():
             low = key.lower()
-            if _is_secret_key(key) or (network and low == "key" and not isinstance(item, list)):
+            if (
+                _is_secret_key(key)
+                or (network and low == "key" and not isinstance(item, list))
+                or (typed and low in _CARDS)
+            ):
                 item = _hidden(item)
             elif hides and low not in _NAMES and low not in ("component", "variable"):
                 item = self._value(item, low) if low in _TOLD else _hidden(item)
@@ -206,6 +211,11 @@ class _Walk:
         except orjson.JSONDecodeError:
             return plain_text(text) if self._strict or any(marker in text.lower() for marker in MARKERS) else text
         return orjson.dumps(self._value(value, "")).decode()
+
+
+def _is_key_code(value: Mapping[str, Any]) -> bool:
+    """Somebody typed it, like a password: no part of it may be kept (2.0.1 C04.FR.04)."""
+    return str(value.get("type", "")).casefold() == KEY_CODE
 
 
 def _read(text: str) -> list[Any]:

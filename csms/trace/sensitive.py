@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 
 HIDDEN = "***"
+KEY_CODE = "keycode"
+"""The type of an id token that a driver types in, in lower case."""
 PLAIN_LENGTH, LONG = 12, 20
 """Texts shorter than the one are not judged by their form, those longer than the other more strictly."""
 

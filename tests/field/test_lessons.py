@@ -5,20 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from csms.model.errors import StoreUnavailable
+from csms.security import passwords
 from device_sim.clock import SimClock
 from device_sim.misbehaving.peer import Peer
 from device_sim.misbehaving.pile import boot, meter16, sample, start16, values
+from tests.support.proof import basic
 from tests.support.scripted import CallError, Central, Station16, central
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.conformance]
 
 CARS = 500
 CALLERS = 400
+V16 = [Subprotocol("ocpp1.6")]
 
 
 @pytest.mark.req("LOAD-01")
@@ -57,6 +63,38 @@ async def test_load_02_a_fault_of_ours_refuses_nobody(
         "StartTransaction", {"connectorId": 7, "idTag": "CARD", "meterStart": 0, "timestamp": cp16.stamp()}
     )
     assert answer["idTagInfo"]["status"] == "Accepted"
+
+
+@pytest.mark.req("LOAD-03")
+async def test_load_03_a_storm_of_stations_with_passwords_costs_one_slow_hash_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come, are cut off and come back, twice: what was verified is remembered by a fast keyed digest."""
+    names, hashes, slow = [f"CP-{number}" for number in range(30)], list[bytes](), passwords._scrypt
+
+    def counted(password: bytes, salt: bytes, cost: int) -> bytes:
+        hashes.append(password)
+        return slow(password, salt, cost)
+
+    async with central(tmp_path, security_profiles=[1], accept_unknown=True) as csms:
+        headers = {}
+        for name in names:
+            await csms.api("PUT", f"/api/v1/stations/{name}", {})
+            password = await csms.rooms.stations.set_first_password(name)
+            headers[name] = basic(name, password)
+        monkeypatch.setattr(passwords, "_scrypt", counted)
+        for _ in range(3):
+            links = await asyncio.gather(
+                *(
+                    connect(f"{csms.url(1)}/{name}", additional_headers=headers[name], subprotocols=V16)
+                    for name in names
+                )
+            )
+            assert len(csms.rooms.gateway.connections()) == len(names)
+            for link in links:
+                link.transport.abort()
+            await csms.until(lambda: not csms.rooms.gateway.connections())
+    assert len(hashes) == len(names)
 
 
 @pytest.mark.req("LOAD-04")

@@ -134,11 +134,18 @@ def test_addresses_of_files(url, kept) -> None:
     assert clean_urls(f"see {url} there") == f"see {kept} there"
 
 
+@pytest.mark.req("C04.FR.04")
+def test_of_a_key_code_nothing_is_kept() -> None:
+    typed = {"idToken": {"idToken": "1234567890", "type": "KeyCode"}}
+    for action in ("Authorize", "TransactionEvent", "RequestStartTransaction"):
+        assert call(action, typed) == {"idToken": {"idToken": "***", "type": "KeyCode"}}
+
+
 def test_cards_keep_their_last_four() -> None:
     assert call("Authorize", {"idTag": "04A1B2C3D4"}) == {"idTag": "***C3D4"}
     assert call("Authorize", {"idTag": "1234567"}) == {"idTag": "***"}
-    token = {"idToken": {"idToken": "04A1B2C3D4", "type": "KeyCode"}, "seqNo": 3}
-    assert call("TransactionEvent", token)["idToken"] == {"idToken": "***C3D4", "type": "KeyCode"}
+    token = {"idToken": {"idToken": "04A1B2C3D4", "type": "ISO14443"}, "seqNo": 3}
+    assert call("TransactionEvent", token)["idToken"] == {"idToken": "***C3D4", "type": "ISO14443"}
     answer = {"idTagInfo": {"status": "Accepted", "parentIdTag": "FLEET-0001"}}
     assert result("Authorize", answer)["idTagInfo"]["parentIdTag"] == "***0001"
     many = {"localAuthorizationList": [{"idTag": "04A1B2C3D4"}, {"idTag": "04A1B2C3D5"}], "listVersion": 1}
