@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check bench equivalence kill coverage conformance-21 conformance-page clean
+.PHONY: setup demo test check bench equivalence kill coverage fuzz conformance-21 conformance-page clean
 
 setup: $(STAMP)
 
@@ -38,6 +38,10 @@ kill: $(STAMP)
 # Everything that can be said and asked, in every way; 10,000 damaged messages of each version: some minutes.
 coverage: $(STAMP)
 	CSMS_COVERAGE=10000 $(BIN)/python -m pytest -n 2 --dist load -q tests/conformance/test_every_request.py tests/conformance/test_every_command.py tests/conformance/test_mutated_frames.py tests/conformance/test_mutated_answers.py $(ARGS)
+
+# Whatever bytes come in from outside, 60,000 times: some minutes. CSMS_FUZZ_SEED=2 makes other ones.
+fuzz: $(STAMP)
+	CSMS_FUZZ=60000 $(BIN)/python -m pytest -q -rP --timeout 1200 tests/fuzz $(ARGS)
 
 # The scripts of 2.0.1 once more, with stations that speak 2.1: some eight minutes.
 conformance-21: $(STAMP)

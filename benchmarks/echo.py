@@ -16,6 +16,7 @@ from websockets.http11 import Request
 from csms.app.process import calm_garbage_collector, raise_file_limit
 from csms.gateway.listener import Listener
 from csms.gateway.socket import Ending, Judged, Limits, Socket
+from csms.security.tls import TlsFault
 
 
 class Echo:
@@ -38,6 +39,9 @@ class Open:
     def judge(self, request: Request, socket: Socket, judged: Judged) -> None:
         """Nobody is refused."""
         judged(None)
+
+    def insecure(self, peer: str, fault: TlsFault, words: str) -> None:
+        """Nobody asks."""
 
     def broken(self, peer: str, path: str, fault: str) -> None:
         """Nobody asks."""

@@ -33,6 +33,7 @@ from csms.gateway.socket import Ending, Judged, Limits, Socket
 from csms.model.authentication import Attempt, Decided, SecurityProfile
 from csms.model.clock import ScaledClock
 from csms.model.inbound import HeartbeatReply, Inbound, Reply
+from csms.security.tls import TlsFault
 from csms.station.ports import Link
 
 HOST = "127.0.0.1"
@@ -91,6 +92,9 @@ class _Echo:
 
     def select(self, offered: Sequence[str], path: str) -> str | None:
         return None
+
+    def insecure(self, peer: str, fault: TlsFault, words: str) -> None:
+        """Nobody asks."""
 
     def broken(self, peer: str, path: str, fault: str) -> None:
         return None

@@ -254,6 +254,10 @@ class GatewayPort(Protocol):
         """Counters by stable name (frames_in, call_errors_out, handshakes_refused, ...)."""
         ...
 
+    def forgive(self, station_id: str) -> None:
+        """What a station failed to prove so far counts no more."""
+        ...
+
 
 class TracesPort(Protocol):
     """The traces of this server (csms.trace.service.Traces)."""

@@ -79,6 +79,8 @@ def router(deps: ApiDeps) -> Router:
         """For the first one; to change that of a station that is connected, use the command set_password."""
         given = body.password.get_secret_value() if body.password is not None else ""
         made = await deps.stations.set_first_password(station_id, given)
+        if deps.gateway is not None:
+            deps.gateway.forgive(station_id)
         return PasswordOut(station_id=station_id, password=None if given else made)
 
     return routes

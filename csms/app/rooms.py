@@ -21,18 +21,20 @@ from csms.access.guard import Guard, Rates
 from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
-from csms.app.settings import FeederSettings, PartnerSettings, Settings, SettingsInvalid
+from csms.app.settings import AdmissionSection, FeederSettings, PartnerSettings, Settings, SettingsInvalid
 from csms.app.settings import StationSettings as ConfiguredStation
-from csms.app.tls import ServerTls, telling
+from csms.app.tls import ServerTls
 from csms.app.upkeep import Upkeep
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.planner import NeedsPolicy
 from csms.charging.profiles import ProfileRules
 from csms.charging.service import ChargingService
 from csms.charging.settings import ChargingSettings
+from csms.gateway.admission import AdmissionLimits
 from csms.gateway.metrics import Metrics
 from csms.gateway.ports import forget
 from csms.gateway.server import Gateway, GatewaySettings
+from csms.gateway.socket import Limits
 from csms.grid import http as limit_routes
 from csms.grid.service import LimitService
 from csms.model.authentication import SecurityProfile
@@ -48,6 +50,7 @@ from csms.province.service import ProvinceService
 from csms.security.authority import LocalAuthority
 from csms.security.contract_check import ContractVerifier, read_roots
 from csms.security.contracts import ContractProvider
+from csms.security.numbers import Scrambler, kept_key
 from csms.security.ocsp import OcspClient
 from csms.station.bus import EventBus
 from csms.station.context import Outside, StationSettings
@@ -62,6 +65,8 @@ from csms.trace.service import Traces, TraceSettings
 from optimizer import solve
 
 Work = Callable[[], Awaitable[None]]
+
+TRANSACTION_KEY_FILE = "transactions.key"
 
 
 @dataclass(slots=True)
@@ -115,7 +120,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     traces = _traces(settings, clock)
     note = traces.note if traces is not None else forget
     metrics = Metrics()
-    tls = ServerTls(settings, telling(metrics, stations))
+    tls = ServerTls(settings)
     gateway = Gateway(_gateway(settings), clock, stations, tls=await tls.contexts(), note=note, metrics=metrics)
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
     guard = await _guard(settings, clock, store, tree)
@@ -198,6 +203,7 @@ def _outside(settings: Settings, clock: Clock, files: FileDesk) -> Outside:
         contract_check=_contracts(section.contract_roots, responders, clock),
         client_check=_client_check(settings, responders, clock),
         organization=section.organization,
+        numbers=Scrambler(kept_key(settings.data_dir / TRANSACTION_KEY_FILE)),
     )
 
 
@@ -300,8 +306,37 @@ def _gateway(settings: Settings) -> GatewaySettings:
         versions=[Protocol(f"ocpp{version}") for version in settings.ocpp_versions],
         assume_ocpp16=settings.assume_ocpp16,
         call_timeout_s=settings.call_timeout_s,
-        ping_interval_s=settings.ping_interval_s,
         zone=ZoneInfo(settings.station_time_zone or settings.time_zone),
+        limits=Limits(
+            ping_interval_s=settings.ping_interval_s,
+            ping_timeout_s=settings.ping_interval_s,
+            handshake_s=settings.admission.handshake_s,
+            message_bytes_max=settings.admission.frame_bytes_max,
+        ),
+        admission=_admission(settings.admission),
+    )
+
+
+def _admission(section: AdmissionSection) -> AdmissionLimits:
+    return AdmissionLimits(
+        trusted_proxies=frozenset(section.trusted_proxies),
+        failures_free=section.failures_free,
+        failures_wait_s=section.failures_wait_s,
+        failures_wait_max_s=section.failures_wait_max_s,
+        address_failures_per_s=section.address_failures_per_s,
+        address_failures_burst=section.address_failures_burst,
+        addresses_max=section.addresses_max,
+        handshakes_max=section.handshakes_max,
+        handshakes_per_address_max=section.handshakes_per_address_max,
+        duplicate_ping_s=section.duplicate_ping_s,
+        messages_per_s=section.messages_per_s,
+        messages_burst=section.messages_burst,
+        excess_s=section.excess_s,
+        authorize_per_s=section.authorize_per_s,
+        authorize_burst=section.authorize_burst,
+        message_ids_kept=section.message_ids_kept,
+        refuse_reused_ids=section.reused_message_ids == "refuse",
+        commands_waiting_max=section.commands_waiting_max,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,7 +23,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from csms.model.bounds import STRANGERS_MAX
+from csms.model.bounds import ANSWERED_IDS_KEPT, CALLS_QUEUED_MAX, FRAME_BYTES_MAX, STRANGERS_MAX
 from csms.model.errors import CsmsError
 from csms.trace.redaction import Cards
 
@@ -223,6 +224,40 @@ class ApiSection(_Section):
         return self
 
 
+class AdmissionSection(_Section):
+    """How often stations may come and how much they may say; docs/reference/limits.md tells what happens beyond.
+
+    `trusted_proxies`: addresses of proxies whose `X-Forwarded-For` is believed. `reused_message_ids`: what happens to a
+    message with the id of another one.
+    """
+
+    trusted_proxies: list[str] = []
+    failures_free: int = Field(default=5, ge=1)
+    failures_wait_s: float = Field(default=1.0, gt=0)
+    failures_wait_max_s: float = Field(default=300.0, gt=0)
+    address_failures_per_s: float = Field(default=0.5, gt=0)
+    address_failures_burst: int = Field(default=50, ge=1)
+    addresses_max: int = Field(default=10_000, ge=100)
+    handshakes_max: int = Field(default=10_000, ge=1)
+    handshakes_per_address_max: int = Field(default=4_000, ge=1)
+    handshake_s: float = Field(default=10.0, gt=0)
+    duplicate_ping_s: float = Field(default=5.0, gt=0, le=20)
+    frame_bytes_max: int = Field(default=FRAME_BYTES_MAX, ge=1024, le=FRAME_BYTES_MAX)
+    messages_per_s: float = Field(default=100.0, gt=0)
+    messages_burst: int = Field(default=30_000, ge=1)
+    excess_s: float = Field(default=3600.0, ge=0)
+    authorize_per_s: float = Field(default=1.0, gt=0)
+    authorize_burst: int = Field(default=120, ge=1)
+    message_ids_kept: int = Field(default=ANSWERED_IDS_KEPT, ge=1, le=10_000)
+    reused_message_ids: Literal["refuse", "accept"] = "refuse"
+    commands_waiting_max: int = Field(default=CALLS_QUEUED_MAX, ge=1)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, value: list[str]) -> list[str]:
+        return [str(ip_address(one)) for one in value]
+
+
 class Settings(BaseSettings):
     """Everything `csms serve` can be told."""
 
@@ -271,6 +306,7 @@ class Settings(BaseSettings):
     certificates: CertificatesSection = CertificatesSection()
     traces: TracesSection = TracesSection()
     api: ApiSection = ApiSection()
+    admission: AdmissionSection = AdmissionSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone", "station_time_zone")

@@ -6,21 +6,17 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from csms.app.settings import Settings
-from csms.gateway.metrics import Metrics
 from csms.gateway.server import Gateway
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import system_clock
 from csms.model.errors import CsmsError
 from csms.security.authority import LocalAuthority
 from csms.security.server_certificate import own_pairs
-from csms.security.tls import CertificateUnusable, ClientTrust, KeyPair, TlsFault, Told, server_context
-from csms.station import alarms
-from csms.station.service import StationService
+from csms.security.tls import CertificateUnusable, ClientTrust, KeyPair, server_context
 
 LOOK_S = 30.0
 """Of the wall."""
@@ -29,18 +25,12 @@ RENEW_S = 12 * 3600.0
 
 log = logging.getLogger(__name__)
 
-_EVENTS: Mapping[TlsFault, str] = {
-    TlsFault.VERSION: alarms.INVALID_TLS_VERSION,
-    TlsFault.CIPHER_SUITE: alarms.INVALID_CIPHER_SUITE,
-    TlsFault.CLIENT_CERTIFICATE: alarms.INVALID_CERTIFICATE,
-}
-
 
 class ServerTls:
     """Contexts by security profile; none when no profile with TLS is served."""
 
-    def __init__(self, settings: Settings, told: Told) -> None:
-        self._settings, self._told = settings, told
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self.profiles = [profile for profile in map(SecurityProfile, settings.station_ports) if profile.has_tls]
         self._folder = settings.data_dir / "pki"
         self._seen: object = None
@@ -60,7 +50,7 @@ class ServerTls:
     def _contexts(self) -> dict[SecurityProfile, ssl.SSLContext]:
         pairs, trust = self._pairs(), self._trust()
         return {
-            profile: server_context(pairs, trust if profile is SecurityProfile.CERTIFICATE else None, self._told)
+            profile: server_context(pairs, trust if profile is SecurityProfile.CERTIFICATE else None)
             for profile in self.profiles
         }
 
@@ -120,14 +110,3 @@ def _state(file: Path) -> tuple[int, int]:
     except OSError:
         return (0, 0)
     return (found.st_mtime_ns, found.st_size)
-
-
-def telling(metrics: Metrics, stations: StationService) -> Told:
-    """Failed TLS handshakes are counted; those that mean an attack or a wrong setting are kept as events."""
-
-    def told(fault: TlsFault, words: str) -> None:
-        metrics.add(f"handshakes_tls_{fault}")
-        if fault in _EVENTS:
-            stations.alarm(_EVENTS[fault], info=words.lower().replace("_", " "))
-
-    return told

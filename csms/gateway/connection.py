@@ -10,17 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from csms.gateway.metrics import Metrics
-from csms.gateway.ports import Note, StationPort, forget
+from csms.gateway.shared import Shared
 from csms.gateway.socket import Ending, Socket
-from csms.model.bounds import CALLS_QUEUED_MAX
-from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.errors import (
     CallRefused,
@@ -35,6 +32,7 @@ from csms.model.errors import (
 )
 from csms.model.inbound import Inbound, Notice, Reply
 from csms.model.station import Protocol
+from csms.station import alarms
 from csms.trace.notes import IN_CLEAN, OUT_CLEAN, Kind, event_text
 from csms.wire.calls import AnsweredCalls, Match, Outcome, PendingCalls
 from csms.wire.codec import Codec, Decoded
@@ -62,34 +60,19 @@ REFUSALS_TOLD_MAX = 16
 """Actions whose refusal is told of once for each connection; a peer can invent more."""
 
 INTERNAL_ERROR = 1011
+POLICY_VIOLATION = 1008
 BOOT = "BootNotification"
+AUTHORIZE = "Authorize"
+LOOK_S = 1.0
+"""How often whoever waits for something looks whether the connection is still there."""
 UNASKED = Outcome(Match.UNKNOWN)
-
-
-class Shared:
-    """What all connections of a gateway have in common; `tasks` are the ones at work now."""
-
-    def __init__(
-        self,
-        stations: StationPort,
-        clock: Clock,
-        metrics: Metrics,
-        new_id: Callable[[], str],
-        call_timeout_s: float,
-        left: Callable[[Connection], None],
-        version_of: Callable[[Call], Protocol | None],
-        note: Note = forget,
-    ) -> None:
-        self.stations, self.clock, self.metrics = stations, clock, metrics
-        self.new_id, self.call_timeout_s, self.left, self.version_of = new_id, call_timeout_s, left, version_of
-        self.note = note
-        self.tasks: set[asyncio.Task[None]] = set()
 
 
 class Connection:
     """A `Link` to one station and the `Owner` of its socket; `start` it once."""
 
     __slots__ = (
+        "_allowance",
         "_answer",
         "_answered",
         "_at_once",
@@ -97,11 +80,13 @@ class Connection:
         "_codec",
         "_gone",
         "_greeted",
+        "_held",
         "_inbox",
         "_lost",
         "_metrics",
         "_note",
         "_pending",
+        "_probe",
         "_refused",
         "_shared",
         "_socket",
@@ -109,13 +94,14 @@ class Connection:
         "_task",
         "_turn",
         "_waiting",
+        "address",
         "last_frame_at",
         "since",
         "station_id",
     )
 
-    def __init__(self, socket: Socket, station_id: str, codec: Codec, shared: Shared) -> None:
-        self.station_id = station_id
+    def __init__(self, socket: Socket, station_id: str, codec: Codec, shared: Shared, address: str = "") -> None:
+        self.station_id, self.address = station_id, address
         self.since = shared.clock.now()
         self.last_frame_at = self.since
         self._socket, self._codec, self._shared = socket, codec, shared
@@ -129,7 +115,9 @@ class Connection:
         self._waiting = self._at_once = 0
         self._task: asyncio.Task[None] | None = None
         self._refused: set[str] | None = None
-        self._lost = self._gone = self._greeted = False
+        self._probe: asyncio.Task[bool] | None = None
+        self._allowance = shared.allowance(station_id)
+        self._lost = self._gone = self._greeted = self._held = False
 
     @property
     def protocol(self) -> Protocol:
@@ -152,6 +140,9 @@ class Connection:
         at_s = self._clock.unix_s()
         self.last_frame_at = datetime.fromtimestamp(at_s, UTC)
         self._metrics.add("frames_in")
+        self._allowance.left -= 1
+        if self._allowance.left < 0:
+            self._slow_down()
         hot = self._codec.decode_hot(data, self.last_frame_at)
         if hot is not None:
             self._note(self.station_id, IN_CLEAN, hot.action, data, at_s)
@@ -188,7 +179,8 @@ class Connection:
     async def send(self, command: Command) -> CommandResult:
         """See `Link.send`. Also raises CommandInvalid, and StationBusy when too many commands wait already."""
         calls = self._codec.encode_command(command)
-        if self._waiting >= CALLS_QUEUED_MAX:
+        if self._waiting >= self._shared.limits.commands_waiting_max:
+            self._metrics.add("commands_refused_busy")
             raise StationBusy(f"{self._waiting} commands wait for station {self.station_id}")
         self._waiting += 1
         if self._turn is None:
@@ -211,7 +203,16 @@ class Connection:
 
     def hold(self) -> None:
         """Read nothing more until the connection is closed."""
+        self._held = True
         self._socket.pause_reading()
+
+    async def answers(self, within_s: float) -> bool:
+        """Ping the station: whether it is there, as far as its socket can tell."""
+        if self._lost:
+            return False
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._socket.answers(within_s))
+        return await asyncio.shield(self._probe) and not self._lost
 
     async def close(self, code: int, reason: str) -> None:
         """End the connection and wait for its end, some seconds at most if the peer does not answer."""
@@ -260,6 +261,28 @@ class Connection:
             self._metrics.add("answers_refused")
             self._reply(refusal)
         return answer
+
+    def _slow_down(self) -> None:
+        """It sends faster than it may: read slower; a station that does not stop for long is sent away."""
+        shared, allowance = self._shared, self._allowance
+        wait_s = allowance.hold_s(shared.time_s(), shared.limits)
+        if wait_s <= 0 or self._held:
+            return
+        self._metrics.add("stations_slowed")
+        if allowance.in_excess(shared.limits):
+            self._metrics.add("stations_sent_away")
+            log.warning("message_flood", extra={"station": self.station_id, "peer": self.peer})
+            self._stations.alarm(alarms.FLOOD, self.station_id, "too many messages for too long", self.address)
+            self.shut(POLICY_VIOLATION, "too many messages")
+            return
+        self._held = True
+        self._socket.pause_reading()
+        asyncio.get_running_loop().call_later(wait_s, self._go_on)
+
+    def _go_on(self) -> None:
+        self._held = False
+        if self._inbox is None or len(self._inbox) < MESSAGES_WAITING_MAX:
+            self._socket.resume_reading()
 
     def _refuse_frame(self, fault: FrameError) -> None:
         self._metrics.add("frames_bad")
@@ -347,7 +370,8 @@ class Connection:
                 self._reply(self._known(call) or await self._handle(call), call.action)
             await self._socket.drain()
             if len(self._inbox) == MESSAGES_WAITING_MAX // 2:
-                self._socket.resume_reading()
+                if not self._held:
+                    self._socket.resume_reading()
                 await asyncio.sleep(0)  # a flood of calls that need no store must not keep the others waiting
         self._inbox = None
 
@@ -360,6 +384,8 @@ class Connection:
 
     async def _handle(self, call: Call | HotCall) -> bytes:
         """The frame that answers a call; only what was carried out or is the peer's fault is kept for repeats."""
+        if call.action == AUTHORIZE:
+            await self._authorize_in_turn()
         try:
             message, received_at = self._read(call)
             reply = await self._stations.receive(self.station_id, message, received_at)
@@ -375,9 +401,21 @@ class Connection:
             return self._own_fault(call, fault)
         if isinstance(call, Call):
             if self._answered is None:
-                self._answered = AnsweredCalls()
+                self._answered = AnsweredCalls(self._shared.limits.message_ids_kept)
             self._answered.remember(call, answer)
         return answer
+
+    async def _authorize_in_turn(self) -> None:
+        """Cards are tried out slowly; whoever tries is told nothing but what every card is told, only later."""
+        shared = self._shared
+        wait_s = shared.authorizations.take(self.station_id, shared.time_s())
+        if wait_s <= 0:
+            return
+        self._metrics.add("authorizations_slowed")
+        self._stations.alarm(alarms.AUTHORIZE_FLOOD, self.station_id, "too many cards", self.address)
+        while wait_s > 0 and not self._lost:
+            await asyncio.sleep(min(wait_s, LOOK_S))
+            wait_s = shared.authorizations.take(self.station_id, shared.time_s())
 
     async def _hear(self, send: Send) -> None:
         """A message without an answer: whatever is wrong with it is counted, and nobody is told (N15.FR.02)."""
@@ -419,7 +457,23 @@ class Connection:
 
     def _known(self, call: Call | HotCall) -> bytes | None:
         """The answer to a repeat. A frequent call is carried out again: its effect is the same."""
-        return self._answered.recall(call) if self._answered is not None and isinstance(call, Call) else None
+        if self._answered is None or not isinstance(call, Call):
+            return None
+        known = self._answered.recall(call)
+        if known is not None:
+            self._metrics.add("messages_repeated")
+        elif self._shared.limits.refuse_reused_ids and self._answered.is_reused(call):
+            return self._refuse_reused(call)
+        return known
+
+    def _refuse_reused(self, call: Call) -> bytes:
+        """Ids are unique (OCPP-J 4.1.4 of 1.6, 4.1.4 of 2.0.1): nothing is done, somebody may be replaying."""
+        self._metrics.add("message_ids_reused")
+        self._metrics.call(call.action, "refused")
+        info = f"id {call.unique_id!r} of another message used for {call.action}"
+        self._stations.alarm(alarms.REPLAY, self.station_id, info, self.address)
+        fault = PeerError(RpcErrorCode.RPC_FRAMEWORK_ERROR, "the message id was used before")
+        return encode_refusal(self.protocol, call.unique_id, fault)
 
     def _own_fault(self, call: Call | HotCall, fault: Exception) -> bytes:
         """Nothing was acknowledged: the station sends the message again, and it is then handled as new."""

@@ -5,23 +5,29 @@ What is told to a peer that is refused: on the open port what to do about it; on
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol as Interface
 
+from msgspec import structs
 from websockets.http11 import Request
 
-from csms.gateway.connection import Connection, Shared
+from csms.gateway.admission import Verdict, address_behind, address_of
+from csms.gateway.connection import Connection
 from csms.gateway.registry import Registry
+from csms.gateway.shared import Shared
 from csms.gateway.socket import Judged, Refusal, Socket
 from csms.model.authentication import Attempt, Refused, SecurityProfile
 from csms.model.ids import is_station_id
 from csms.model.station import Protocol
 from csms.security.basic import read_basic
-from csms.security.tls import peer_certificate
+from csms.security.tls import TlsFault, peer_certificate, shown_certificate
+from csms.station import alarms
 from csms.trace.notes import Kind, event_text
 from csms.wire.codec import Codec
 from csms.wire.handshake import choose_subprotocol, station_id_from_path
@@ -38,6 +44,8 @@ _BY_PROFILE: Mapping[SecurityProfile, Refusal] = {
     SecurityProfile.TLS_PASSWORD: Refusal(HTTPStatus.UNAUTHORIZED, "station id and password do not fit\n", CHALLENGE),
     SecurityProfile.CERTIFICATE: Refusal(HTTPStatus.FORBIDDEN, "station id and certificate do not fit\n"),
 }
+_TOO_OFTEN = "station id and proof did not fit too often; try again later\n"
+_PRESENT = Refusal(HTTPStatus.CONFLICT, "the station is connected from another address\n", RETRY)
 _UNDECIDED = Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "this cannot be decided now; connect again\n", RETRY)
 
 
@@ -73,22 +81,104 @@ class Door:
             judged(self._refuse(socket.peer, Refusal(HTTPStatus.NOT_FOUND, text), "no_station_id", request.path[:100]))
             return
         attempt = self._attempt(station_id, request, socket)
-        self.shared.stations.admit(attempt, partial(self._decided, attempt, judged))
+        if attempt.profile is SecurityProfile.CERTIFICATE:
+            self._try(attempt, _who(station_id, socket), socket, judged)
+        elif attempt.password is not None:
+            self._try(attempt, station_id, socket, judged)
+        else:  # nothing is shown, so nothing is computed and nothing can be guessed
+            self.shared.stations.admit(attempt, partial(self._decided, attempt, judged))
 
     def _attempt(self, station_id: str, request: Request, socket: Socket) -> Attempt:
         """A port for two profiles takes whoever shows a password for one of the higher."""
         headers = request.headers.get_all("Authorization")
         profile = max(self.profiles) if headers else min(self.profiles)
-        if profile is SecurityProfile.OPEN:
-            return Attempt(station_id, profile, socket.peer)
-        if profile is SecurityProfile.CERTIFICATE:
-            return Attempt(station_id, profile, socket.peer, certificate=peer_certificate(socket.ssl_object))
+        peer = self._peer(request, socket)
+        if profile in (SecurityProfile.OPEN, SecurityProfile.CERTIFICATE):
+            return Attempt(station_id, profile, peer)
         told = read_basic(headers)
         password = told.password if told is not None and told.user == station_id.encode() else None
-        return Attempt(station_id, profile, socket.peer, password)
+        return Attempt(station_id, profile, peer, password)
+
+    def _peer(self, request: Request, socket: Socket) -> str:
+        """Whom a trusted proxy speaks for, else who is there."""
+        trusted = self.shared.limits.trusted_proxies
+        if not trusted:
+            return socket.peer
+        address = address_behind(socket.peer, request.headers.get_all("X-Forwarded-For"), trusted)
+        return socket.peer if address == address_of(socket.peer) else f"{address}:0"
+
+    def _try(self, attempt: Attempt, who: str, socket: Socket, judged: Judged) -> None:
+        """Nothing is computed for a pair of address and id that has to wait."""
+        attempts, address, now_s = self.shared.attempts, address_of(attempt.peer), self.shared.time_s()
+        verdict, wait_s = attempts.judge(address, who, now_s)
+        if verdict is not Verdict.GO and not self.shared.stations.remembers(attempt):
+            if verdict is Verdict.WAIT:
+                judged(self._throttle(attempt, address, wait_s))
+                return
+            attempt = structs.replace(attempt, spare=True)
+        attempts.began(address, who, now_s)
+        if attempt.profile is SecurityProfile.CERTIFICATE:
+            attempt = structs.replace(attempt, certificate=peer_certificate(socket.ssl_object))
+        self.shared.stations.admit(attempt, partial(self._proved, attempt, who, judged))
+
+    def _throttle(self, attempt: Attempt, address: str, wait_s: float) -> Refusal:
+        self.shared.stations.alarm(alarms.THROTTLED, attempt.station_id, "too many failures", address)
+        refusal = Refusal(HTTPStatus.TOO_MANY_REQUESTS, _TOO_OFTEN, {"Retry-After": str(math.ceil(wait_s))})
+        return self._refuse(attempt.peer, refusal, "throttled", attempt.station_id)
+
+    def _proved(self, attempt: Attempt, who: str, judged: Judged, why: Refused | None) -> None:
+        """Count what came of a proof."""
+        attempts, address = self.shared.attempts, address_of(attempt.peer)
+        if why is None:
+            attempts.succeeded(address, who)
+        elif why is Refused.UNDECIDED:
+            attempts.undecided(address, who)
+        else:
+            attempts.failed(address, self.shared.time_s())
+        self._decided(attempt, judged, why)
 
     def _decided(self, attempt: Attempt, judged: Judged, why: Refused | None) -> None:
-        judged(None if why is None else self._refuse(attempt.peer, _refusal(attempt, why), why, attempt.station_id))
+        if why is not None:
+            judged(self._refuse(attempt.peer, _refusal(attempt, why), why, attempt.station_id))
+            return
+        present = self.registry.get(attempt.station_id)
+        if present is None or self._gives_way(present, attempt):
+            judged(None)
+        else:
+            self.shared.spawn(self._contest(present, attempt, judged))
+
+    def _gives_way(self, present: Connection, attempt: Attempt) -> bool:
+        """A station that comes back from where it was has lost its connection, whatever TCP knows of that; and a
+        certificate proves more than an address does.
+        """
+        same = present.address == address_of(attempt.peer)
+        return same or attempt.profile is SecurityProfile.CERTIFICATE
+
+    async def _contest(self, present: Connection | None, attempt: Attempt, judged: Judged) -> None:
+        """Somebody else has this id, and proved it: a newcomer is let in only if that one is dead."""
+        while present is not None:
+            if await present.answers(self.shared.limits.duplicate_ping_s):
+                judged(self._present(present, attempt))
+                return
+            found = self.registry.get(attempt.station_id)
+            if found is present or (found is not None and self._gives_way(found, attempt)):
+                break
+            present = found
+        self.shared.metrics.add("duplicates_replaced")
+        judged(None)
+
+    def _present(self, present: Connection, attempt: Attempt) -> Refusal:
+        info = f"refused while it is connected from {present.address}"
+        self.shared.stations.alarm(alarms.DUPLICATE, attempt.station_id, info, address_of(attempt.peer))
+        return self._refuse(attempt.peer, _PRESENT, "duplicate", attempt.station_id)
+
+    def insecure(self, peer: str, fault: TlsFault, words: str) -> None:
+        """See `Doorman.insecure`."""
+        self.shared.metrics.add(f"handshakes_tls_{fault}")
+        log.info("tls_handshake_failed", extra={"code": fault.value, "peer": peer, "words": words})
+        if fault in _TLS_EVENTS:
+            info = words.lower().replace("_", " ")
+            self.shared.stations.alarm(_TLS_EVENTS[fault], info=info, address=address_of(peer))
 
     def _refuse(self, peer: str, refusal: Refusal, code: str, who: str) -> Refusal:
         self.shared.metrics.add(f"handshakes_{code}")
@@ -123,7 +213,8 @@ class Door:
         if protocol is None or station_id is None:
             self._send_away(socket, request, station_id)
             return None
-        connection = Connection(socket, station_id, self.codecs[protocol], self.shared)
+        address = address_of(self._peer(request, socket))
+        connection = Connection(socket, station_id, self.codecs[protocol], self.shared, address)
         self.registry.put(connection)
         self.shared.metrics.add("connections_accepted")
         connection.start()
@@ -153,6 +244,18 @@ class Door:
         """What has to be spoken with a station, if it is spoken here."""
         needed = self.shared.stations.version(station_id) if station_id is not None else None
         return needed if needed in self.codecs else None
+
+
+def _who(station_id: str, socket: Socket) -> str:
+    """Whose failures count together: those of this certificate, so that no other one locks a station's own out."""
+    return f"{station_id}\n{hashlib.sha256(shown_certificate(socket.ssl_object)).hexdigest()}"
+
+
+_TLS_EVENTS: Mapping[TlsFault, str] = {
+    TlsFault.VERSION: alarms.INVALID_TLS_VERSION,
+    TlsFault.CIPHER_SUITE: alarms.INVALID_CIPHER_SUITE,
+    TlsFault.CLIENT_CERTIFICATE: alarms.INVALID_CERTIFICATE,
+}
 
 
 def _refusal(attempt: Attempt, why: Refused) -> Refusal:

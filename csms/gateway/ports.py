@@ -27,6 +27,14 @@ class StationPort(Protocol):
         """Whether a station is let in; `decided` is called at once, or later."""
         ...
 
+    def remembers(self, attempt: Attempt) -> bool:
+        """Whether it shows what was verified lately, so that letting it in costs nothing."""
+        ...
+
+    def alarm(self, kind: str, station_id: str = "", info: str = "", address: str = "") -> None:
+        """Keep a security event; `station_id` may be of no station that is known."""
+        ...
+
     def version(self, station_id: str) -> Version | None:
         """The version that has to be spoken with it (a station that offers none speaks it too); None: any."""
         ...

@@ -16,6 +16,10 @@ class Registry:
     def __len__(self) -> int:
         return len(self._connections)
 
+    def get(self, station_id: str) -> Connection | None:
+        """The connection of a station, if it has one."""
+        return self._connections.get(station_id)
+
     def all(self) -> list[Connection]:
         """Every live connection."""
         return list(self._connections.values())

@@ -14,17 +14,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from csms import ocpp16, ocpp21, ocpp201
-from csms.gateway.connection import Shared
+from csms.gateway.admission import AdmissionLimits, Arrivals, address_of
 from csms.gateway.door import Door
 from csms.gateway.listener import Listener
 from csms.gateway.metrics import Metrics
 from csms.gateway.ports import Note, StationPort, forget
 from csms.gateway.registry import Registry
+from csms.gateway.shared import Shared
 from csms.gateway.socket import Limits
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.model.errors import PeerError
 from csms.model.station import Protocol
+from csms.station import alarms
 from csms.wire.codec import Codec
 from csms.wire.frames import Call
 
@@ -38,7 +40,7 @@ class GatewaySettings:
     """`ports` by security profile; profiles that share one come by the same door. `versions` are spoken.
     `assume_ocpp16`: a station that offers no subprotocol speaks 1.6. `zone`: the local time of stations that write
     times without one (SR-05). `limits`: of each link, keep-alives among them; None for the usual ones with
-    `ping_interval_s` (seconds of the wall) before a ping and as long after it.
+    `ping_interval_s` (seconds of the wall) before a ping and as long after it. `admission`: how often and how many.
     """
 
     host: str = "0.0.0.0"
@@ -50,6 +52,7 @@ class GatewaySettings:
     ping_interval_s: float = 60.0
     zone: tzinfo = UTC
     limits: Limits | None = None
+    admission: AdmissionLimits = field(default_factory=AdmissionLimits)
 
     def link_limits(self) -> Limits:
         """The limits of each link."""
@@ -77,13 +80,19 @@ class Gateway:
         self._listeners: dict[SecurityProfile, Listener] = {}
         self.metrics = metrics or Metrics()
         left, version_of = self._registry.drop, self._version_of
-        self._shared = Shared(stations, clock, self.metrics, new_id, settings.call_timeout_s, left, version_of, note)
+        limits = settings.admission
+        self._shared = Shared(
+            stations, clock, self.metrics, new_id, settings.call_timeout_s, left, version_of, note, limits
+        )
+        self._arrivals = Arrivals(limits, self._shared.time_s, self._crowded)
 
     async def start(self) -> int:
         """Listen; returns the port of the lowest profile. Raises OSError when one is taken; then nobody listens."""
         try:
             for profiles, port in self._doors():
-                listener = Listener(self._door(profiles), self._settings.link_limits(), self.metrics.add)
+                listener = Listener(
+                    self._door(profiles), self._settings.link_limits(), self.metrics.add, self._arrivals
+                )
                 await listener.start(self._settings.host, port, self._tls.get(profiles[0]))
                 self._listeners |= dict.fromkeys(profiles, listener)
         except BaseException:
@@ -110,7 +119,7 @@ class Gateway:
         """Certificates have changed: they count for those who come from now on."""
         self._tls = dict(tls)
         for profile, context in tls.items():
-            await self._listeners[profile].change_tls(context)
+            self._listeners[profile].change_tls(context)
 
     async def stop(self, reason: str) -> None:
         """Accept nobody any more, answer what was read, then close all connections with 1001.
@@ -142,7 +151,12 @@ class Gateway:
 
     def counters(self) -> Mapping[str, int]:
         """Totals by stable name, and the connections there are now."""
-        return {**self.metrics.totals, "connections": len(self._registry)}
+        now = {"connections": len(self._registry), "handshakes_in_progress": len(self._arrivals)}
+        return {**self.metrics.totals, **now}
+
+    def forgive(self, station_id: str) -> None:
+        """What a station failed to prove so far counts no more: it was given something new to prove itself with."""
+        self._shared.attempts.forgive(station_id)
 
     def connections(self) -> list[dict[str, object]]:
         """A line for each connection: station, version, since when, address, last frame."""
@@ -156,6 +170,10 @@ class Gateway:
             }
             for connection in self._registry.all()
         ]
+
+    def _crowded(self, peer: str) -> None:
+        self.metrics.add("handshakes_crowded")
+        self._shared.stations.alarm(alarms.CROWDED, info="too many handshakes", address=address_of(peer))
 
     def _version_of(self, call: Call) -> Protocol | None:
         """The version in which a call can be read; None when there is none."""

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from websockets.http11 import Request
 
 from csms.model.bounds import FRAME_BYTES_MAX
+from csms.security.tls import TlsFault
 
 
 class Phase(Enum):
@@ -87,6 +88,10 @@ class Socket(Protocol):
         """Deliver again, what waits first; calls `received` before it returns."""
         ...
 
+    async def answers(self, within_s: float) -> bool:
+        """Ping the peer: whether anything comes from it within so many seconds of the wall."""
+        ...
+
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake; the link is cut some seconds later if the peer does not answer."""
         ...
@@ -122,6 +127,10 @@ class Doorman(Protocol):
 
     def broken(self, peer: str, path: str, fault: str) -> None:
         """A handshake was none; `path` as far as it could be read."""
+        ...
+
+    def insecure(self, peer: str, fault: TlsFault, words: str) -> None:
+        """A TLS handshake failed: why, and in OpenSSL's words."""
         ...
 
     def select(self, offered: Sequence[str], path: str) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import ssl
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +27,7 @@ from csms.gateway.socket import Ending, Owner, Phase, Refusal
 from csms.model.errors import ConnectionLost
 
 if TYPE_CHECKING:
+    from csms.gateway.admission import Arrival
     from csms.gateway.listener import Listener
 
 log = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ HEAD_END = b"\r\n\r\n"
 HIGH_WATER_BYTES = 64 * 1024
 REASON_BYTES_MAX = 123
 PINGS_MIN = 2
+LOOK_S = 0.02
 INVALID_DATA = 1007
 INTERNAL_ERROR = 1011
 
@@ -50,6 +53,7 @@ class Wire(asyncio.Protocol):
     """Fits `csms.gateway.socket.Socket`."""
 
     __slots__ = (
+        "_arrival",
         "_asked",
         "_asked_at_s",
         "_flowing",
@@ -72,8 +76,9 @@ class Wire(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, house: Listener) -> None:
-        self._house = house
+    def __init__(self, house: Listener, arrival: Arrival | None = None) -> None:
+        """`arrival`: of a link that has come through TLS."""
+        self._house, self._arrival = house, arrival
         self._phase = Phase.ASKING
         self._owner: Owner | None = None
         self._rest: bytearray | None = None
@@ -122,6 +127,18 @@ class Wire(asyncio.Protocol):
         if not self._held and not self._transport.is_closing():
             self._transport.resume_reading()
 
+    async def answers(self, within_s: float) -> bool:
+        """See `Socket.answers`. One whose messages wait to be read is there; ask once at a time."""
+        self._heard_at_s = mark = math.nextafter(self._heard_at_s, -math.inf)
+        until_s = self._house.time_s() + within_s
+        if self._phase is OPEN:
+            self._write(PING)
+        while self._phase is OPEN and not self._held and self._heard_at_s == mark:
+            if self._house.time_s() >= until_s:
+                return False
+            await asyncio.sleep(LOOK_S)
+        return self._phase is OPEN
+
     def close(self, code: int, reason: str) -> None:
         """See `Socket.close`; a link without a finished handshake is cut."""
         if self._phase in SHAKING:
@@ -153,6 +170,12 @@ class Wire(asyncio.Protocol):
         address = transport.get_extra_info("peername")
         self.peer = f"{address[0]}:{address[1]}" if address else ""
         self._house.came(self)
+        self._arrival = self._arrival or self._house.arrivals.begin(self.peer, self._make_room)
+        if self._arrival is None:
+            self._phase = Phase.ENDING
+            self.abort()
+            return
+        self._arrival.drop = self._make_room
         self._arm(self._house.limits.handshake_s, self._too_late)
 
     def data_received(self, data: bytes) -> None:
@@ -193,6 +216,7 @@ class Wire(asyncio.Protocol):
         owner, self._owner = self._owner, None
         ending = self._ending()
         self._rest = self._parts = self._rare = None
+        self._settled()
         self._house.went(self)
         if self._gone is not None:
             self._gone.set()
@@ -216,7 +240,19 @@ class Wire(asyncio.Protocol):
             self._break("no HTTP request")
         elif self._phase is Phase.ASKING and HEAD_END in self._rest:
             self._phase = Phase.WAITING
+            if self._arrival is not None:
+                self._arrival.asked = True
             self._house.asks(self)
+
+    def _make_room(self) -> None:
+        self._phase = Phase.ENDING
+        self.abort()
+
+    def _settled(self) -> None:
+        """The handshake is done, one way or the other."""
+        if self._arrival is not None:
+            self._house.arrivals.end(self._arrival)
+            self._arrival = None
 
     def _too_late(self) -> None:
         self._break("no complete request in time")
@@ -281,6 +317,7 @@ class Wire(asyncio.Protocol):
         """What came behind the request is the beginning of what the station says."""
         rest, self._rest = self._rest, None
         self._arm(self._house.limits.ping_interval_s, self._watch)
+        self._settled()
         self._owner = self._house.doorman.opened(self, request)
         if rest:
             self._guarded_feed(bytes(rest))

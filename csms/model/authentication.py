@@ -36,7 +36,8 @@ class PeerCertificate(Struct, frozen=True):
 class Attempt(Struct, frozen=True):
     """A handshake that asks to be let in as `station_id`.
 
-    `password`: what it says beside this id as user; None without such a header, or one that cannot be read.
+    `password`: what it says beside this id as user; None without such a header, or one that cannot be read. `spare`:
+    nothing is computed for an id that nobody has, because many such have come from there.
     """
 
     station_id: str
@@ -44,6 +45,7 @@ class Attempt(Struct, frozen=True):
     peer: str
     password: bytes | None = None
     certificate: PeerCertificate | None = None
+    spare: bool = False
 
     def __repr__(self) -> str:
         """Without the password: this may stand in a log."""

@@ -7,6 +7,7 @@ attacker with many names cannot fill the memory.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 NAMES_MAX = 10_000
@@ -44,6 +45,14 @@ class Buckets:
         level.left -= 1
         return 0.0
 
+    def wait_s(self, name: str, now_s: float) -> float:
+        """What `take` would say, without taking."""
+        level = self._levels.get(name)
+        if level is None:
+            return 0.0
+        left = min(self._burst, level.left + max(now_s - level.at_s, 0.0) * self._per_s)
+        return max((1 - left) / self._per_s, 0.0)
+
 
 @dataclass(slots=True)
 class _Failures:
@@ -70,6 +79,11 @@ class Failures:
         known = self._known.get(name)
         return max(known.free_at_s - now_s, 0.0) if known else 0.0
 
+    def count(self, name: str, now_s: float) -> int:
+        """How often it has failed, as far as that still counts."""
+        known = self._known.get(name)
+        return known.count if known is not None and now_s - known.free_at_s <= self.QUIET_S else 0
+
     def failed(self, name: str, now_s: float) -> None:
         """It failed once more."""
         known = self._known.get(name)
@@ -86,3 +100,16 @@ class Failures:
     def succeeded(self, name: str) -> None:
         """It proved to be somebody."""
         self._known.pop(name, None)
+
+    def take_back(self, name: str) -> None:
+        """The last failure was none."""
+        known = self._known.get(name)
+        if known is not None:
+            known.count -= 1
+            if known.count <= 0:
+                del self._known[name]
+
+    def forget(self, which: Callable[[str], bool]) -> None:
+        """Forget some names."""
+        for name in [name for name in self._known if which(name)]:
+            del self._known[name]

@@ -76,15 +76,8 @@ _FAULTS = {
 }
 """By the names that OpenSSL gives to reasons; the alerts are what the station said of our certificate."""
 
-Told = Callable[[TlsFault, str], None]
-"""Hears of a TLS handshake that failed: why, and in OpenSSL's words."""
 
-
-def nobody(fault: TlsFault, words: str) -> None:
-    """A `Told` that is not interested."""
-
-
-def server_context(pairs: Sequence[KeyPair], clients: ClientTrust | None = None, told: Told = nobody) -> ssl.SSLContext:
+def server_context(pairs: Sequence[KeyPair], clients: ClientTrust | None = None) -> ssl.SSLContext:
     """TLS 1.2 and newer (A00.FR.313), with an RSA and an ECDSA certificate, if both are given, for the four suites of
     A00.FR.318; with `clients` none gets in without a certificate. Raises CertificateUnusable.
     """
@@ -92,7 +85,6 @@ def server_context(pairs: Sequence[KeyPair], clients: ClientTrust | None = None,
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_ciphers(CIPHERS)
-    context.sslobject_class = _telling(told)
     for pair in pairs:
         _load(context.load_cert_chain, pair.certificate, pair.key)
     if clients is not None:
@@ -121,26 +113,20 @@ def _load(load: Callable[..., None], *files: Path) -> None:
         raise CertificateUnusable(f"certificate {names} cannot be used: {fault}") from fault
 
 
-def _telling(told: Told) -> type[ssl.SSLObject]:
-    """The event loops say nothing of a TLS handshake that fails, so the object that fails has to."""
+def fault_of(fault: ssl.SSLError) -> tuple[TlsFault, str]:
+    """What a TLS handshake failed for, and how OpenSSL says it."""
+    words = getattr(fault, "verify_message", "") or fault.reason or ""
+    return _FAULTS.get(fault.reason or "", TlsFault.OTHER), words[:100]
 
-    class Telling(ssl.SSLObject):
-        def do_handshake(self) -> None:
-            try:
-                super().do_handshake()
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
-                raise
-            except ssl.SSLError as fault:
-                words = getattr(fault, "verify_message", "") or fault.reason or ""
-                told(_FAULTS.get(fault.reason or "", TlsFault.OTHER), words[:100])
-                raise
 
-    return Telling
+def shown_certificate(session: ssl.SSLObject | None) -> bytes:
+    """The certificate that the other end showed, as it was sent; empty without one."""
+    return (session.getpeercert(binary_form=True) if session is not None else None) or b""
 
 
 def peer_certificate(session: ssl.SSLObject | None) -> PeerCertificate | None:
     """The certificate that the other end showed; None without one. A name that stands in it twice counts as none."""
-    raw = session.getpeercert(binary_form=True) if session is not None else None
+    raw = shown_certificate(session)
     if session is None or not raw:
         return None
     leaf = x509.load_der_x509_certificate(raw)

@@ -22,9 +22,17 @@ INVALID_TLS_VERSION = "InvalidTLSVersion"
 INVALID_CIPHER_SUITE = "InvalidTLSCipherSuite"
 PROFILE_DOWNGRADE = "SecurityProfileDowngrade"
 PROFILE_LOWERED = "SecurityProfileLowered"
-"""The first four are OCPP's names; for the others it has none."""
+REPLAY = "AttemptedReplayAttacks"
+THROTTLED = "AuthenticationThrottled"
+DUPLICATE = "DuplicateIdentity"
+CROWDED = "HandshakesCrowded"
+FLOOD = "MessageFlood"
+AUTHORIZE_FLOOD = "AuthorizeFlood"
+"""The first four and REPLAY are OCPP's names; for the others it has none."""
 
-CRITICAL = frozenset({INVALID_CERTIFICATE, INVALID_TLS_VERSION, INVALID_CIPHER_SUITE, PROFILE_DOWNGRADE})
+CRITICAL = frozenset(
+    {INVALID_CERTIFICATE, INVALID_TLS_VERSION, INVALID_CIPHER_SUITE, PROFILE_DOWNGRADE, DUPLICATE, FLOOD}
+)
 
 EVERY_S = 60.0
 REMEMBERED_MAX = 5_000

@@ -42,6 +42,11 @@ def judge(context: StationContext, attempt: Attempt, decided: Decided) -> None:
         context.spawn(_in_time(context, attempt, decided, REFUSED_AFTER_S))
 
 
+def remembers(context: StationContext, attempt: Attempt) -> bool:
+    """Whether it shows a password that was verified lately: such a station is not kept waiting for what others do."""
+    return attempt.password is not None and context.credentials.is_remembered(attempt.station_id, attempt.password)
+
+
 def admits_unproven(context: StationContext, station_id: str) -> bool:
     """Whether it may come by the open port: it is known and nothing better was ever asked of it or shown by it; or
     strangers are let in and are not too many already."""
@@ -90,6 +95,8 @@ async def _by_password(context: StationContext, attempt: Attempt) -> Refused | N
     """A00.FR.207, A00.FR.324."""
     assert attempt.password is not None
     book, station_id = context.credentials, attempt.station_id
+    if attempt.spare and station_id not in context.stations:
+        return Refused.UNKNOWN_STATION
     found = await book.matching(station_id, attempt.password)
     station, row = context.stations.get(station_id), book.of(station_id)
     if station is None:

@@ -18,6 +18,7 @@ from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import CurrentKind, EvseRating, RegistrationStatus
+from csms.security.numbers import Scrambler
 from csms.station.alarms import Alarms
 from csms.station.bus import EventBus
 from csms.station.credentials import CredentialBook
@@ -85,7 +86,7 @@ class Outside:
     """Whom the blocks turn to beyond the store; what is None is not to be had here.
 
     `client_check` knows whether a station's certificate is revoked. `organization` stands in certificates of stations
-    (2.0.1 OrganizationName, 1.6 CpoName); empty: any may.
+    (2.0.1 OrganizationName, 1.6 CpoName); empty: any may. `numbers` makes transaction ids of 1.6.
     """
 
     files: FileDesk | None = None
@@ -95,6 +96,7 @@ class Outside:
     contract_check: ContractCheck | None = None
     client_check: ContractCheck | None = None
     organization: str = ""
+    numbers: Scrambler = field(default_factory=Scrambler)
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from functools import partial
 
 from msgspec import Struct
 
+from csms.model.bounds import METER_REGISTER_WH_MAX
 from csms.model.event import Metered
 from csms.model.inbound import Acknowledged, MeterReport
 from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC, VOLTAGE, Sample, SignedValue
@@ -169,7 +170,13 @@ def _take_register(session: OpenSession, reading: Reading) -> None:
 
 def start_flags(register_wh: float) -> list[str]:
     """`start_register_odd` for a register that no meter shows (RB-49); its energy is not to be trusted."""
-    return ["start_register_odd"] if register_wh < 0 or register_wh in NO_REGISTERS_WH else []
+    odd = register_wh < 0 or register_wh in NO_REGISTERS_WH or believable(register_wh) is None
+    return ["start_register_odd"] if odd else []
+
+
+def believable(register_wh: float) -> float | None:
+    """A register, unless it is beyond what any meter counts to: nothing is reckoned with that."""
+    return register_wh if abs(register_wh) <= METER_REGISTER_WH_MAX else None
 
 
 def end_register(session: OpenSession, register_wh: float) -> float | None:
@@ -180,7 +187,7 @@ def end_register(session: OpenSession, register_wh: float) -> float | None:
     if register_wh < start_wh:
         session.flag("stop_below_start")
         return None
-    if register_wh - start_wh < session.energy_wh - REGISTER_NOISE_WH:
+    if believable(register_wh) is None or register_wh - start_wh < session.energy_wh - REGISTER_NOISE_WH:
         session.flag("stop_register_odd")
         return None
     return register_wh

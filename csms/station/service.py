@@ -83,6 +83,7 @@ from csms.station.corrections import corrections, not_ahead
 from csms.station.doctor import Finding, LimitFact
 from csms.station.ports import Link
 from csms.station.pricing import Pricing
+from csms.station.sessions import number_of
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
 from csms.station.vendor_messages import VendorMessages
@@ -188,7 +189,7 @@ class StationService:
         self._context.operation_ids = itertools.count(operations[0].id + 1 if operations else 1)
         rows = await self._context.store.reader.recent_starts(STARTS_RESTORED)
         complete = len(rows) < STARTS_RESTORED
-        self._context.starts.restore([(_start(row), row.id, row.received_at) for row in rows], complete)
+        self._context.starts.restore([(_start(row), number_of(row), row.received_at) for row in rows], complete)
         named = [(Transaction(row.station_id, row.transaction_id), row.id, row.received_at) for row in rows]
         self._context.transactions.restore(named, complete)
         for block in (reservation, remote_control, availability, smart_charging):
@@ -225,6 +226,10 @@ class StationService:
         """Whether a station is let in; told at once where nothing has to be computed, else later."""
         authentication.judge(self._context, attempt, decided)
 
+    def remembers(self, attempt: Attempt) -> bool:
+        """Whether the attempt shows a password that was verified lately."""
+        return authentication.remembers(self._context, attempt)
+
     async def demand(
         self, station_id: str, profile: SecurityProfile | None = None, serial: str | None = None, lower: bool = False
     ) -> None:
@@ -243,7 +248,9 @@ class StationService:
         return self._context.credentials.knows(station_id)
 
     def alarm(self, kind: str, station_id: str = "", info: str = "", address: str = "") -> None:
-        """Keep a security event of this server's own."""
+        """Keep a security event of this server's own; an id that no station has is told in its words."""
+        if station_id and station_id not in self._context.stations:
+            station_id, info = "", f"{info} as {station_id}".strip()
         self._context.alarms.raise_(kind, station_id, info, address)
 
     def version(self, station_id: str) -> Protocol | None:

@@ -52,6 +52,11 @@ def new_row(
     )
 
 
+def number_of(row: Session) -> int:
+    """The transaction id that a 1.6 station was given."""
+    return int(row.transaction_id) if row.transaction_id.isdecimal() else row.id
+
+
 def open_session(row: Session, *, certain: bool = True) -> OpenSession:
     """The live form of a stored session; `certain` False: events may have come that it does not tell of."""
     return OpenSession(

@@ -35,7 +35,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class RecentSessions(Generic[Key]):
-    """Session ids by key, the newest STARTS_KEPT."""
+    """What sessions are called, by key, the newest STARTS_KEPT: the id of the session, or of its transaction."""
 
     def __init__(self, kept: int = STARTS_KEPT) -> None:
         self._kept = kept

@@ -29,7 +29,7 @@ _SKEW = timedelta(seconds=CLOCK_SKEW_FLAG_S)
 async def started(
     context: StationContext, station_id: str, message: SessionStarted, received_at: datetime
 ) -> SessionStartedReply:
-    """1.6 StartTransaction: issue an id, unique for ever; the same start again gets the same id (pain 10)."""
+    """1.6 StartTransaction: issue an id, unique for ever and not guessable; the same start gets it again (pain 10)."""
     authorization = await judge(context, message.id_token, station_id, evse_id=message.evse_id, starting=True)
     at = context.event_time(message.time, received_at)
     start = Start(station_id, message.evse_id, message.id_token, at, message.register_wh)
@@ -37,23 +37,24 @@ async def started(
     if repeated is not None:
         return SessionStartedReply(repeated, authorization)
     row = sessions.new_row(context, station_id, message.evse_id, "", message.id_token, at, received_at)
-    row.transaction_id = str(row.id)
-    row.start_register_wh, row.last_register_wh = message.register_wh, message.register_wh
+    number = context.outside.numbers.number(row.id)
+    row.transaction_id = str(number)
+    row.start_register_wh = row.last_register_wh = metering.believable(message.register_wh)
     context.stations[station_id].manners.told_time(message.time, received_at)
     row.flags = context.clock_flags(message.time, received_at) + metering.start_flags(message.register_wh)
     await begin(context, row, Told(authorization.group_id, None, message.reservation_id), received_at)
-    context.starts.add(start, row.id, received_at)
-    return SessionStartedReply(row.id, authorization)
+    context.starts.add(start, number, received_at)
+    return SessionStartedReply(number, authorization)
 
 
 async def _same_start(context: StationContext, start: Start, received_at: datetime) -> int | None:
-    """The session that this very start opened before."""
+    """The transaction id that this very start was given before."""
     known = context.starts.find(start)
     if known is not None or (context.fresh(start.at, received_at) and context.starts.covers(start.at)):
         return known
     for row in await context.store.reader.sessions(limit=RECENT_SESSIONS, station_id=start.station_id):
         if Start(row.station_id, row.evse_id, row.id_token, row.started_at, row.start_register_wh) == start:
-            return row.id
+            return sessions.number_of(row)
     return None
 
 

@@ -76,7 +76,7 @@ class Connector(Row, table=True):
 
 
 class Session(Row, table=True):
-    """A charging session. `id` is also the transaction id issued to 1.6 stations.
+    """A charging session; to stations it is known by `transaction_id` alone.
 
     `transaction_id` is the station's word for it.
     `status` is open, aside (it runs, or ran while the station was offline, but holds no EVSE now) or ended.

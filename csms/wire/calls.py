@@ -103,7 +103,7 @@ class PendingCalls:
 class AnsweredCalls:
     """Our last answers on this connection, so that a repeated message has no second effect (RB-16, SR-11).
 
-    The same id with another action or payload is a new message: some stations count from 1 again, or use one id.
+    The same id with another action or payload on one connection is a fault of the station, or somebody who replays.
     """
 
     def __init__(self, kept: int = ANSWERED_IDS_KEPT) -> None:
@@ -114,6 +114,11 @@ class AnsweredCalls:
         """The frame that answered this very message before; None if it is new."""
         kept = self._answers.get(call.unique_id)
         return kept[1] if kept is not None and kept[0] == _fingerprint(call) else None
+
+    def is_reused(self, call: Call) -> bool:
+        """Whether its id was another message's before."""
+        kept = self._answers.get(call.unique_id)
+        return kept is not None and kept[0] != _fingerprint(call)
 
     def remember(self, call: Call, answer: bytes) -> None:
         """Keep the frame that answered `call`; the oldest one goes."""

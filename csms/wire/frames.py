@@ -9,6 +9,7 @@ written as a number again, so that the peer finds its own id in the answer.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -135,8 +136,10 @@ def decode(text: str | bytes, protocol: Protocol = Protocol.OCPP201) -> Frame:
     unique_id = _unique_id(items, message_type)
     if message_type == NOT_READ:
         *others, last = map(str, readers)
-        text = f"message types are {', '.join(others)} and {last}"
-        raise FrameError(RpcErrorCode.MESSAGE_TYPE_NOT_SUPPORTED, text, unique_id)
+        words = f"message types are {', '.join(others)} and {last}"
+        raise FrameError(RpcErrorCode.MESSAGE_TYPE_NOT_SUPPORTED, words, unique_id)
+    if _has_name_twice(text, items):
+        raise FrameError(RpcErrorCode.FORMAT_VIOLATION, "a name stands twice in an object", unique_id, message_type)
     return readers[message_type](unique_id, items)
 
 
@@ -152,6 +155,42 @@ def _parse(text: str | bytes) -> object:
     if brackets > JSON_DEPTH_MAX and _deeper_than(value, JSON_DEPTH_MAX):
         raise FrameError(RpcErrorCode.RPC_FRAMEWORK_ERROR, f"a frame is nested at most {JSON_DEPTH_MAX} deep")
     return value
+
+
+def _has_name_twice(text: str | bytes, value: object) -> bool:
+    """Whether two readers could take an object for different ones. Where nothing is lost, every quotation mark belongs
+    to a name or a text that was read; only if one does not, it is looked for how that comes.
+    """
+    data = text if isinstance(text, bytes) else text.encode()
+    if data.count(b'"') == 2 * _texts(value):
+        return False
+    try:
+        json.loads(data, object_pairs_hook=_object)
+    except _NameTwice:
+        return True
+    except (ValueError, RecursionError):  # not what the other reader could not read, too
+        return False
+    return False
+
+
+class _NameTwice(Exception):
+    """A name stands twice in an object."""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _NameTwice
+    return found
+
+
+def _texts(value: object) -> int:
+    """How many names and texts there are."""
+    if isinstance(value, str):
+        return 1
+    if isinstance(value, dict):
+        return len(value) + sum(map(_texts, value.values()))
+    return sum(map(_texts, value)) if isinstance(value, list) else 0
 
 
 def _deeper_than(value: object, levels: int) -> bool:

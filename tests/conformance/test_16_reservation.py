@@ -49,8 +49,10 @@ async def test_a_reservation_is_used(csms: Central, cp: Station16) -> None:
     await cp.status(1, "Preparing")
     transaction_id = await cp.start(token=TAG, reservationId=asked["reservationId"])
     (row,) = await recorded(csms)
-    assert (row["state"], row["session_id"]) == ("Used", int(transaction_id))
-    assert (await csms.session("CP-1")).reservation_id == asked["reservationId"]
+    session = await csms.session("CP-1")
+    assert session.transaction_id == transaction_id
+    assert (row["state"], row["session_id"]) == ("Used", session.id)
+    assert session.reservation_id == asked["reservationId"]
 
 
 @pytest.mark.req("1.6:5.13")

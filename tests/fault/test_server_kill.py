@@ -84,7 +84,8 @@ async def test_nothing_that_was_answered_is_lost_and_the_session_goes_on(tmp_pat
         assert (await pile.call("MeterValues", values(transaction_id, 200_000)))[0] == 3
         stop = {"transactionId": transaction_id, "meterStop": 200_000, "timestamp": now(), "idTag": "T"}
         assert (await pile.call("StopTransaction", stop))[0] == 3
-    session = server.api.get(f"/api/v1/sessions/{transaction_id}").json()
+    ((session_id,),) = rows(server, f"select id from session where transaction_id = '{transaction_id}'")
+    session = server.api.get(f"/api/v1/sessions/{session_id}").json()
     assert (session["status"], session["energy_wh"]) == ("ended", 200_000)
     assert server.stop() == 0
 

@@ -197,9 +197,9 @@ async def test_pain_13_a_nameless_stop_ends_only_the_session_that_it_must_be(csm
     mine = await start16(station, connectorId=1, idTag="MINE", meterStart=1000)
     await start16(station, connectorId=2, idTag="YOURS", meterStart=1000)
     await stop16(station, -1, 1800, idTag="MINE")
-    rows = {row.id: row for row in await csms.sessions(station.station_id)}
+    rows = {int(row.transaction_id): row for row in await csms.sessions(station.station_id)}
     assert (rows[mine].status, rows[mine].energy_wh) == ("ended", 800)
-    assert [row.status for row in rows.values() if row.id != mine] == ["open"]
+    assert [row.status for number, row in rows.items() if number != mine] == ["open"]
     await stop16(station, 0, 1500, idTag="NOBODY")
     assert await codes(csms, station) == ["orphan_stop"]
 

@@ -13,7 +13,6 @@ import pytest
 
 from csms.app.settings import Settings
 from csms.app.tls import ServerTls
-from csms.security.tls import nobody
 from tests.support.proof import OPERATOR, Operator, Site
 from tests.support.scripted import central
 
@@ -24,7 +23,7 @@ OpenSite = Callable[..., AbstractAsyncContextManager[Site]]
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the server's own keys and certificates, which take long to make."""
     folder = tmp_path_factory.mktemp("keys")
-    asyncio.run(ServerTls(Settings(data_dir=folder), nobody).contexts())
+    asyncio.run(ServerTls(Settings(data_dir=folder)).contexts())
     return folder / "pki"
 
 

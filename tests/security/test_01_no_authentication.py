@@ -85,14 +85,15 @@ async def test_what_was_refused_is_counted_and_kept_as_an_event(site: Site) -> N
 
 
 async def test_passwords_that_are_tried_one_after_another_leave_one_event_a_minute(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    open_site: OpenSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("csms.station.authentication.REFUSED_AFTER_S", 0.0)
-    cp = await site.station("CP-1")
-    for number in range(20):
-        assert await status(cp.connect(**site.proof(1, "CP-1", f"wrong-password-{number:03}"))) == 401
-    assert len(await site.events("FailedToAuthenticateAtCsms")) == 1
-    assert site.csms.rooms.gateway.counters()["handshakes_wrong_password"] == 20
+    async with open_site(admission={"failures_free": 100}) as site:
+        cp = await site.station("CP-1")
+        for number in range(20):
+            assert await status(cp.connect(**site.proof(1, "CP-1", f"wrong-password-{number:03}"))) == 401
+        assert len(await site.events("FailedToAuthenticateAtCsms")) == 1
+        assert site.csms.rooms.gateway.counters()["handshakes_wrong_password"] == 20
 
 
 async def test_a_server_as_it_comes_speaks_tls_only_and_refuses_whoever_has_no_password(tmp_path: Path) -> None:

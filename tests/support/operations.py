@@ -81,6 +81,9 @@ class TwinProvince:
 class TwinGateway:
     """Counters of a listener."""
 
+    def forgive(self, station_id: str) -> None:
+        pass
+
     def counters(self) -> Mapping[str, int]:
         return {"frames_in": 12, "call_errors_out": 1}
 

@@ -13,6 +13,7 @@ from websockets.utils import apply_mask
 
 from csms.gateway.listener import Listener
 from csms.gateway.socket import Ending, Judged, Limits, Refusal, Socket
+from csms.security.tls import TlsFault
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 REQUEST = (
@@ -120,6 +121,7 @@ class NotingHouse:
         self.judging: list[Judged] | None = None
         self.broken_handshakes: list[tuple[str, str]] = []
         self.peers: list[RawPeer] = []
+        self.faults: list[TlsFault] = []
         self.listener = Listener(self, limits, self.counted.append)
 
     async def link(self) -> RawPeer:
@@ -145,6 +147,9 @@ class NotingHouse:
 
     def broken(self, peer: str, path: str, fault: str) -> None:
         self.broken_handshakes.append((path, fault))
+
+    def insecure(self, peer: str, fault: TlsFault, words: str) -> None:
+        self.faults.append(fault)
 
     def select(self, offered: Sequence[str], path: str) -> str | None:
         return offered[0] if offered else None

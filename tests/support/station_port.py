@@ -48,6 +48,7 @@ class NotedStations:
         self.came: list[str] = []
         self.left: list[str] = []
         self.bad_frames: list[str] = []
+        self.alarms: list[tuple[str, str, str]] = []
         self.heard: list[tuple[str, Inbound]] = []
         self.changed = asyncio.Event()
         self.before_answer: Callable[[str, Inbound], object] | None = None
@@ -56,6 +57,12 @@ class NotedStations:
 
     def admit(self, attempt: Attempt, decided: Decided) -> None:
         decided(None if attempt.station_id in self.known else Refused.UNKNOWN_STATION)
+
+    def remembers(self, attempt: Attempt) -> bool:
+        return False
+
+    def alarm(self, kind: str, station_id: str = "", info: str = "", address: str = "") -> None:
+        self.alarms.append((kind, station_id, address))
 
     def version(self, station_id: str) -> Protocol | None:
         return None

@@ -15,8 +15,9 @@ from csms.model.inbound import Inbound, SessionStarted, SessionStopped, StatusRe
 from csms.model.meter import ENERGY_REGISTER, Sample
 from csms.model.session import StopReason
 from csms.model.station import ConnectorStatus
+from csms.security.numbers import Scrambler
 from csms.station.bus import EventBus
-from csms.station.context import StationSettings
+from csms.station.context import Outside, StationSettings
 from csms.station.registration import Registration, rating
 from csms.station.service import StationService
 from csms.store.engine import Store, open_store
@@ -25,8 +26,17 @@ from csms.store.migrate import upgrade
 STATION = "CP-1"
 
 
+class Counted(Scrambler):
+    """Transactions have the numbers of their sessions, which makes tests short."""
+
+    def number(self, count: int) -> int:
+        return count
+
+
 class Desk:
     """A station service with one registered station of two EVSEs and everything it told."""
+
+    outside = Outside(numbers=Counted())
 
     def __init__(self, service: StationService, store: Store, clock: ManualClock, events: list[Event]) -> None:
         self.service, self.store, self.clock, self.events = service, store, clock, events
@@ -72,7 +82,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     store = await open_store(url, clock)
     bus, events = EventBus(), []
     bus.subscribe(events.append)
-    service = StationService(clock, store, bus, StationSettings())
+    service = StationService(clock, store, bus, StationSettings(), Desk.outside)
     await service.restore()
     two = {1: rating("ac", 3, 32.0, 22_080), 2: rating("ac", 3, 32.0, 22_080)}
     await service.register(Registration(STATION, "T1", "site", two))

@@ -97,7 +97,7 @@ async def test_a_thousand_starts_at_once_get_different_positive_ids(desk) -> Non
 @pytest.mark.req("SR-03")
 async def test_ids_go_on_after_a_restart_and_open_sessions_are_known(desk) -> None:
     before = await desk.start()
-    again = StationService(desk.clock, desk.store, EventBus(), StationSettings())
+    again = StationService(desk.clock, desk.store, EventBus(), StationSettings(), desk.outside)
     await again.restore()
     assert again.stations[STATION].evses[1].session.session_id == before
     reply = await again.receive(STATION, SessionStarted(2, "X", 0, desk.now), desk.now)
@@ -115,7 +115,7 @@ async def test_progress_is_stored_now_and_then_and_the_samples_bring_the_rest_ba
     assert (await desk.store.reader.session(session_id)).energy_wh == 10, (
         "the first report is stored, then one a minute"
     )
-    again = StationService(desk.clock, desk.store, EventBus(), StationSettings())
+    again = StationService(desk.clock, desk.store, EventBus(), StationSettings(), desk.outside)
     await again.restore()
     session = again.stations[STATION].evses[1].session
     assert (session.energy_wh, session.last_sample_at) == (70, desk.now)
