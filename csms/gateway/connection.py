@@ -16,25 +16,23 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from csms.gateway.asking import Asking
 from csms.gateway.shared import Shared
 from csms.gateway.socket import Ending, Socket
 from csms.model.command import Command, CommandResult
 from csms.model.errors import (
-    CallRefused,
-    CallTimeout,
     ChangeRefused,
     ConnectionLost,
     CsmsError,
     PeerError,
     RpcErrorCode,
-    StationBusy,
     StoreUnavailable,
 )
 from csms.model.inbound import Inbound, Notice, Reply
 from csms.model.station import Protocol
 from csms.station import alarms
 from csms.trace.notes import IN_CLEAN, OUT_CLEAN, Kind, event_text
-from csms.wire.calls import AnsweredCalls, Match, Outcome, PendingCalls
+from csms.wire.calls import AnsweredCalls
 from csms.wire.codec import Codec, Decoded
 from csms.wire.frames import (
     Call,
@@ -45,7 +43,6 @@ from csms.wire.frames import (
     Send,
     answer_to_bad_frame,
     decode,
-    encode_call,
     encode_refusal,
 )
 from csms.wire.typed import HotCall
@@ -65,7 +62,6 @@ BOOT = "BootNotification"
 AUTHORIZE = "Authorize"
 LOOK_S = 1.0
 """How often whoever waits for something looks whether the connection is still there."""
-UNASKED = Outcome(Match.UNKNOWN)
 
 
 class Connection:
@@ -73,8 +69,8 @@ class Connection:
 
     __slots__ = (
         "_allowance",
-        "_answer",
         "_answered",
+        "_asking",
         "_at_once",
         "_clock",
         "_codec",
@@ -85,15 +81,12 @@ class Connection:
         "_lost",
         "_metrics",
         "_note",
-        "_pending",
         "_probe",
         "_refused",
         "_shared",
         "_socket",
         "_stations",
         "_task",
-        "_turn",
-        "_waiting",
         "address",
         "last_frame_at",
         "since",
@@ -107,12 +100,10 @@ class Connection:
         self._socket, self._codec, self._shared = socket, codec, shared
         self._stations, self._clock, self._metrics = shared.stations, shared.clock, shared.metrics
         self._note = shared.note
-        self._pending: PendingCalls | None = None
+        self._asking: Asking | None = None
         self._answered: AnsweredCalls | None = None
-        self._answer: asyncio.Future[dict[str, Any]] | None = None
-        self._turn: asyncio.Lock | None = None
         self._inbox: deque[Call | HotCall | Send] | None = None
-        self._waiting = self._at_once = 0
+        self._at_once = 0
         self._task: asyncio.Task[None] | None = None
         self._refused: set[str] | None = None
         self._probe: asyncio.Task[bool] | None = None
@@ -162,7 +153,7 @@ class Connection:
             self._note(self.station_id, Kind.IN, "", data, at_s)
             self._answer_refused(frame)
         else:
-            action = self._resolve(frame)
+            action = self._answered_by(frame)
             self._note(self.station_id, Kind.IN, action, data, at_s)
 
     def closed(self, ending: Ending) -> None:
@@ -178,19 +169,11 @@ class Connection:
 
     async def send(self, command: Command) -> CommandResult:
         """See `Link.send`. Also raises CommandInvalid, and StationBusy when too many commands wait already."""
-        calls = self._codec.encode_command(command)
-        if self._waiting >= self._shared.limits.commands_waiting_max:
-            self._metrics.add("commands_refused_busy")
-            raise StationBusy(f"{self._waiting} commands wait for station {self.station_id}")
-        self._waiting += 1
-        if self._turn is None:
-            self._turn = asyncio.Lock()
-        try:
-            async with self._turn:
-                answers = [await self._call(action, payload) for action, payload in calls]
-        finally:
-            self._waiting -= 1
-        return self._codec.decode_results(command, calls, answers)
+        if self._asking is None:
+            self._asking = Asking(self.station_id, self._socket, self._codec, self._shared)
+        if self._lost:
+            self._asking.lose()
+        return await self._asking.send(command)
 
     def written(self, command: Command) -> Sequence[tuple[str, Mapping[str, Any]]]:
         """See `Link.written`."""
@@ -227,40 +210,8 @@ class Connection:
     def lose(self) -> None:
         """From now on no answer can come."""
         self._lost = True
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(ConnectionLost("the connection closed before the station answered"))
-        if self._pending is not None:
-            self._pending.close()
-
-    async def _call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
-        if self._lost:
-            raise ConnectionLost("the connection is closed")
-        timeout_s = self._shared.call_timeout_s
-        call = Call(self._shared.new_id(), action, payload)
-        if self._pending is None:
-            self._pending = PendingCalls(timeout_s)
-        self._pending.start(call.unique_id, action, self._clock.monotonic_s())
-        self._answer = asyncio.get_running_loop().create_future()
-        self._metrics.add("commands_sent")
-        try:
-            async with asyncio.timeout(self._clock.wall_s(timeout_s)):
-                text = encode_call(call)
-                self._socket.send(text)
-                self._note(self.station_id, Kind.OUT, action, text, self._clock.unix_s())
-                await self._socket.drain()
-                answer = await self._answer
-        except TimeoutError:
-            self._metrics.add("command_timeouts")
-            self._note(self.station_id, Kind.SILENT, action, event_text(waited_s=timeout_s), self._clock.unix_s())
-            raise CallTimeout(f"no answer to {action} within {timeout_s:g} s") from None
-        finally:
-            self._answer = None
-            self._pending.abandon()
-        refusal = self._codec.refusal_of(call, answer)
-        if refusal is not None:
-            self._metrics.add("answers_refused")
-            self._reply(refusal)
-        return answer
+        if self._asking is not None:
+            self._asking.lose()
 
     def _slow_down(self) -> None:
         """It sends faster than it may: read slower; a station that does not stop for long is sent away."""
@@ -288,7 +239,7 @@ class Connection:
         self._metrics.add("frames_bad")
         self._stations.misheard(self.station_id)
         if fault.is_reply:
-            self._resolve(fault)
+            self._answered_by(fault)
         answer = answer_to_bad_frame(self.protocol, fault)
         if answer is not None:
             self._reply(answer)
@@ -299,14 +250,12 @@ class Connection:
         facts = {"station": self.station_id, "id": refusal.unique_id, "code": refusal.code}
         log.warning("answer_refused_by_station: %s", refusal.description, extra=facts)
 
-    def _resolve(self, answer: Result | Error | FrameError) -> str:
-        """Hand an answer to whoever waits for it; the action of the call that it answers, "" when nobody asked."""
-        outcome = self._pending.resolve(answer) if self._pending is not None else UNASKED
-        if outcome.match is not Match.ANSWERED:
-            self._metrics.add("answers_late" if outcome.match is Match.LATE else "answers_unasked")
-        elif self._answer is not None and not self._answer.done():
-            _settle(self._answer, answer)
-        return outcome.call.action if outcome.call is not None else ""
+    def _answered_by(self, answer: Result | Error | FrameError) -> str:
+        """The action of the call that it answers; "" when nobody asked."""
+        if self._asking is not None:
+            return self._asking.resolve(answer)
+        self._metrics.add("answers_unasked")
+        return ""
 
     def _taken(self, call: HotCall) -> bool:
         """Whether a frequent call could be handled right away: when no other waits or is at work."""
@@ -497,12 +446,3 @@ class Connection:
             self._metrics.add("answers_undelivered")
             return
         self._note(self.station_id, kind, action, text, self._clock.unix_s())
-
-
-def _settle(waiting: asyncio.Future[dict[str, Any]], answer: Result | Error | FrameError) -> None:
-    if isinstance(answer, Result):
-        waiting.set_result(answer.payload)
-    elif isinstance(answer, Error):
-        waiting.set_exception(CallRefused(answer.code, answer.description))
-    else:
-        waiting.set_exception(PeerError(answer.code, answer.description))
