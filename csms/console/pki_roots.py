@@ -1,4 +1,4 @@
-"""`csms pki export-root|install-root|roots|propose-root|approve-root|withdraw-root`: roots that stations may be given."""
+"""`csms pki export-root|install-root|roots|propose-root|approve-root|withdraw-root`: what stations may trust."""
 
 from __future__ import annotations
 
