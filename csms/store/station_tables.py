@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Text, text
 from sqlmodel import Field
 
 from csms.store.row import Row
@@ -340,7 +340,7 @@ class SecurityEvent(Row, table=True):
     info: str = ""
     critical: bool = False
     origin: str = Field(default="station", sa_column_kwargs={"server_default": "station"})
-    raw: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    raw: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=text("''")))
 
 
 class Alert(Row, table=True):

@@ -176,7 +176,7 @@ SECURITY_LOG: dict[str, Callable[[dict[str, Any]], tuple[str, int]]] = {
 
 
 @pytest.mark.req("N01.FR.01", "N01.FR.07", "1.6S:N01.FR.01")
-@pytest.mark.octt("TC_079_CSMS", "TC_N_25_CSMS")
+@pytest.mark.octt("TC_079_CSMS", "TC_N_35_CSMS")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_the_security_log_of_a_station_is_fetched(tmp_path: Path, protocol: str) -> None:
     async with central(tmp_path) as csms:

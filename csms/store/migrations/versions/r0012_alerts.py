@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("approved_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("fingerprint"),
     )
-    op.add_column("security_event", sa.Column("raw", sa.Text(), nullable=False, server_default=""))
+    op.add_column("security_event", sa.Column("raw", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.add_column("installed_certificate", sa.Column("begins_at", TIME, nullable=True))
 
 
