@@ -156,7 +156,7 @@ def _written(text: Text, out: Output, station: str, made: _Made, files: tuple[Pa
     if out.as_json:
         out.document(document)
         return
-    until = units.local_time(document["expires_at"])
+    until = units.local_time(told.expires_at.isoformat())
     out.line(text("pki.issued", station=station, serial=told.subject, until=until))
     for file in written:
         out.line(f"  {file}")

@@ -25,6 +25,9 @@ from csms.model.security import SigningUse
 from csms.security.facts import CertificateUnreadable, issued_by, read_chain
 from csms.security.requests import SigningRequest
 
+PROGRAMS_MAX = 4
+"""At a time: a whole fleet may have been commissioned on one day."""
+
 OUTPUT_BYTES_MAX = 64 * 1024
 CHAIN_LENGTH_MAX = 10_000
 """OCPP, certificateChain."""
@@ -45,13 +48,16 @@ class CommandAuthority:
 
     def __init__(self, command: Sequence[str], clock: Clock, timeout_s: float = 60.0) -> None:
         self._command, self._clock, self._timeout_s = tuple(command), clock, timeout_s
+        self._turns = asyncio.Semaphore(PROGRAMS_MAX)
 
     async def sign(self, request: SigningRequest, use: SigningUse) -> str:
         """The chain, PEM, leaf first and without a root. Raises AuthorityFailed."""
         asked = request.csr.public_bytes(Encoding.PEM)
         environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
         environment |= {"CSMS_CERTIFICATE_USE": use.value, "CSMS_COMMON_NAME": request.common_name}
-        return self._checked(await self._run(asked, environment), request)
+        async with self._turns:
+            said = await self._run(asked, environment)
+        return self._checked(said, request)
 
     async def _run(self, asked: bytes, environment: dict[str, str]) -> bytes:
         pipe = asyncio.subprocess.PIPE

@@ -38,7 +38,10 @@ def answer_to_boot(station: StationState) -> RegistrationStatus:
 
 
 def booted(context: StationContext, station: StationState) -> None:
-    """Have it renew its certificate; it boots anew when it comes back with the new one."""
+    """Have it renew its certificate; it boots anew when it comes back with the new one. One whose certificate has not
+    ended yet is looked at soon.
+    """
+    context.renewals.look_soon()
     if station.proof.expired and station.registration is RegistrationStatus.PENDING:
         context.spawn(_ask(context, station))
 

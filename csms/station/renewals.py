@@ -10,6 +10,8 @@ WAIT_MAX = timedelta(days=1)
 UNABLE_WAIT = timedelta(days=7)
 """A station that does not know the trigger is asked again after a while: it may have another firmware by then."""
 
+LOOK_EVERY = timedelta(minutes=1)
+
 UNABLE = frozenset({"NotImplemented", "NotSupported", "not_in_this_version", "call_refused", "not_for_this_station"})
 
 
@@ -41,6 +43,18 @@ class Renewals:
     def __init__(self) -> None:
         self._asked: dict[str, Asked] = {}
         self._told: dict[str, datetime] = {}
+        self._looked_at: datetime | None = None
+
+    def look_soon(self) -> None:
+        """Something may be due that was not before: a station has come."""
+        self._looked_at = None
+
+    def is_turn(self, now: datetime) -> bool:
+        """Whether all certificates are to be looked at (again)."""
+        if self._looked_at is not None and now - self._looked_at < LOOK_EVERY:
+            return False
+        self._looked_at = now
+        return True
 
     def of(self, station_id: str) -> Asked | None:
         """The last time that this station was asked; None since its last new certificate."""

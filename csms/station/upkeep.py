@@ -24,7 +24,8 @@ async def look(context: StationContext) -> None:
     await display.expire(context, now)
     await availability.reconcile(context, now)
     meter_calls.look(context, now)
-    await renewal.look(context, now)
+    if context.renewals.is_turn(now):
+        await renewal.look(context, now)
 
 
 async def run(context: StationContext) -> None:
