@@ -199,6 +199,12 @@ def _file_limits(settings: Settings) -> FileLimits:
     return FileLimits(settings.files.upload_max_mb * MB, settings.files.firmware_max_mb * MB)
 
 
+def _takes_own(settings: Settings) -> bool:
+    """Whether stations are let in with certificates of the built-in authority."""
+    roots = settings.certificates.client_roots
+    return not roots or bool(fingerprints(roots) & fingerprints([settings.data_dir / "pki" / "station-ca.pem"]))
+
+
 def _makers(settings: Settings) -> Sequence[Certificate]:
     """Raises SettingsInvalid."""
     try:
@@ -216,6 +222,7 @@ def _outside(
     return Outside(
         files=files,
         authority=CommandAuthority(command, clock, section.authority_timeout_s) if command else own,
+        signs_stations=bool(command) or _takes_own(settings),
         revocations=own.revocations,
         known_roots=partial(fingerprints, [settings.data_dir / "pki" / ROOT_FILE, *section.allowed_roots]),
         makers=makers,

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from weakref import WeakValueDictionary
 
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError, StoreUnavailable
@@ -37,7 +38,7 @@ class Alerts:
 
     def __init__(self, clock: Clock, store: Store) -> None:
         self._clock, self._store = clock, store
-        self._turn = asyncio.Lock()
+        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
         self._listeners: set[asyncio.Queue[Alert]] = set()
 
     @property
@@ -59,7 +60,7 @@ class Alerts:
         """Open an alert, or count one that is open; `about` is committed with it. Raises StoreUnavailable."""
         now, told = self._clock.now(), info[:INFO_LENGTH_MAX]
         reader, writer = self._store.reader, self._store.writer
-        async with self._turn:
+        async with self._turn(kind, station_id):
             known = await reader.open_alert(kind, station_id)
             if known is None:
                 row = Alert(kind=kind, station_id=station_id, opened_at=now, last_at=now, info=told)
@@ -75,23 +76,29 @@ class Alerts:
 
     async def acknowledge(self, alert_id: int, by: str, note: str = "") -> Alert:
         """Somebody has seen to it; who did so first stays. Raises UnknownAlert, StoreUnavailable."""
-        async with self._turn:
-            found = await self._store.reader.find(Alert, id=alert_id)
-            if not found:
-                raise UnknownAlert(f"there is no alert {alert_id}")
-            if found[0].acknowledged_at is not None:
-                return found[0]
-            return await self._close(found[0], by, note)
+        found = await self._store.reader.find(Alert, id=alert_id)
+        if not found:
+            raise UnknownAlert(f"there is no alert {alert_id}")
+        async with self._turn(found[0].kind, found[0].station_id):
+            (now,) = await self._store.reader.find(Alert, id=alert_id)
+            return now if now.acknowledged_at is not None else await self._close(now, by, note)
 
     async def over(self, kind: str, station_id: str, note: str) -> None:
         """What an open alert was about is over by itself. Says nothing when the store is away: it is only tidying."""
         try:
-            async with self._turn:
+            async with self._turn(kind, station_id):
                 known = await self._store.reader.open_alert(kind, station_id)
                 if known is not None:
                     await self._close(known, OURSELVES, note)
         except StoreUnavailable as fault:
             log.debug("alert_not_closed", extra={"kind": kind, "station": station_id, "fault": str(fault)})
+
+    def _turn(self, kind: str, station_id: str) -> asyncio.Lock:
+        """One at a time for one matter; a thousand stations that boot at once do not wait for each other."""
+        lock = self._turns.get((kind, station_id))
+        if lock is None:
+            lock = self._turns[kind, station_id] = asyncio.Lock()
+        return lock
 
     def _publish(self, alert: Alert) -> None:
         for queue in self._listeners:

@@ -102,11 +102,13 @@ class Outside:
 
     `client_check` knows whether a station's certificate is revoked, `revocations` is our own list of those that are.
     `organization` stands in certificates of stations (2.0.1 OrganizationName, 1.6 CpoName); empty: any may.
+    `signs_stations`: whether stations are let in with the certificates that `authority` signs.
     `known_roots`: fingerprints of the roots of the house. `makers`: below whose roots firmware is signed; none: any.
     """
 
     files: FileDesk | None = None
     authority: CertificateAuthority | None = None
+    signs_stations: bool = True
     status_source: StatusSource | None = None
     contracts: ContractProvider | None = None
     contract_check: ContractCheck | None = None

@@ -198,11 +198,15 @@ class FileDesk:
         return row.model_copy(update=signed)
 
     async def check_signature(self, name: str, certificate: str, signature: str) -> None:
-        """Raises FirmwareSignatureInvalid, CertificateUnreadable (A00.FR.706). A file is read once for each signature,
-        and again when it has changed: a thousand stations may be updated with it.
+        """Raises FirmwareSignatureInvalid, CertificateUnreadable, UnknownFirmware (A00.FR.706).
+
+        A file is read once for each signature, and again when it has changed: a thousand stations may get it.
         """
         path, now = self._firmware.path(name), self._clock.now()
-        found = await asyncio.to_thread(path.stat)
+        try:
+            found = await asyncio.to_thread(path.stat)
+        except FileNotFoundError:
+            raise UnknownFirmware(f"the file of firmware {name} is not here") from None
         seen = (found.st_mtime_ns, found.st_size, certificate, signature)
         if self._verified.get(name) == seen:
             check_signer(certificate, self._makers, now)

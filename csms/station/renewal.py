@@ -66,7 +66,8 @@ def _due(context: StationContext, station_id: str, now: datetime) -> InstalledCe
     """The certificate that the station uses, if it is to be renewed and no new one waits to be used."""
     ahead = timedelta(days=context.settings.renew_days)
     held = context.own_certificates.in_use(station_id)
-    if not ahead or held is None or not is_due(held, now, ahead):
+    can = context.outside.authority is not None and context.outside.signs_stations
+    if not can or not ahead or held is None or not is_due(held, now, ahead):
         return None
     waiting = context.own_certificates.waiting(station_id)
     return None if waiting is not None and not is_due(waiting, now, ahead) else held

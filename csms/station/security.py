@@ -83,6 +83,17 @@ async def security_event(
     return Acknowledged()
 
 
+def _check_authority(context: StationContext, use: SigningUse) -> None:
+    """A certificate that nobody here takes would lock its station out. Raises RequestRefused."""
+    if context.outside.authority is None:
+        raise RequestRefused("there is no certificate authority")
+    if use not in (SigningUse.V2G, SigningUse.V2G_20) and not context.outside.signs_stations:
+        raise RequestRefused(
+            "certificates of stations are signed by an authority of others (certificates.client_roots), and no program "
+            "that asks it is configured (certificates.authority_command)"
+        )
+
+
 def _raw(message: SecurityEventReport) -> str:
     """The message, JSON; a text that no database takes stands as it is escaped."""
     return json.dumps(message.raw, ensure_ascii=True, default=str)[:RAW_LENGTH_MAX] if message.raw else ""
@@ -101,8 +112,7 @@ async def sign_certificate(
         return SignCertificateReply(accepted=False)
     operation = await operations.begin(context, station_id, SIGNING, {"use": message.use.value or "everything"})
     try:
-        if context.outside.authority is None:
-            raise RequestRefused("there is no certificate authority")
+        _check_authority(context, message.use)
         request = read_request(message.request_pem)
         check_subject(request, _names(context, station_id, request, message.use), context.outside.organization)
     except RequestRefused as fault:
@@ -193,6 +203,7 @@ async def issue(context: StationContext, station_id: str, request_pem: str) -> s
     station = context.stations.get(station_id)
     if station is None:
         raise UnknownStation(f"no station {station_id!r} is registered")
+    _check_authority(context, SigningUse.STATION)
     if not station.proof.serial or context.outside.authority is None:
         raise RequestRefused(f"no serial number is registered for station {station_id}: csms station security --serial")
     request = read_request(request_pem)

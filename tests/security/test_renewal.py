@@ -128,16 +128,30 @@ async def used(site: Site, spec: PileSpec, old: str) -> dict[str, Any] | None:
 
 @pytest.mark.parametrize("spec", SPECS[:2], ids=lambda spec: spec.protocol)
 async def test_the_house_renews_a_certificate_by_its_own_authority(
-    open_site: OpenSite, operator: Operator, keys: Path, spec: PileSpec
+    open_site: OpenSite, keys: Path, spec: PileSpec
 ) -> None:
     """Moving from an authority of others to the built-in one: both are trusted meanwhile."""
-    roots = [operator.root_file, keys / "station-ca.pem"]
-    async with open_site(certificates={"client_roots": roots}) as site:
+    async with open_site() as site:
         mine = await prepared(site, spec)
         old = number(mine.certificate)
         async with running(site.csms.url(3), mine):
             assert (await site.csms.until(lambda: used(site, spec, old)))["state"] == "good"
         assert read(mine.certificate).issuer == read(keys / "station-ca.pem").subject
+
+
+async def test_no_station_gets_a_certificate_that_nobody_here_takes(open_site: OpenSite, operator: Operator) -> None:
+    """With an authority of others and no way to ask it, a certificate of ours would lock the station out."""
+    async with open_site(certificates={"client_roots": [operator.root_file]}) as site:
+        pair = site.operator.issue("SN-1", **ENDING)
+        cp = await site.station("CP-1", serial="SN-1", security_profile=3)
+        await cp.connect(profile=3, ssl=site.tls(pair))
+        await cp.boot()
+        assert await cp.call("SignCertificate", {"csr": signing_request("SN-1")}) == {"status": "Rejected"}
+        answer = await site.csms.api("POST", "/api/v1/stations/CP-1/certificate", {"request": signing_request("SN-1")})
+        assert "authority_command" in answer.json()["detail"]
+        context = site.csms.rooms.stations._context
+        await renewal.look(context, context.clock.now())
+        assert context.renewals.of("CP-1") is None
 
 
 async def test_a_certificate_that_has_time_is_left_alone(open_site: OpenSite) -> None:
