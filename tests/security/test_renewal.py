@@ -190,10 +190,16 @@ async def test_who_does_not_renew_is_asked_ever_more_seldom_and_told_to_a_person
         again_row = await site.csms.until(lambda: answered(site, 2))
         later = datetime.fromisoformat(again_row["again_at"]) - datetime.fromisoformat(again_row["asked_at"])
         assert later == (wait if answer["status"] == "NotImplemented" else wait * 2)
-        (alert,) = (await site.csms.api("GET", "/api/v1/alerts?open=true&station_id=CP-1")).json()["alerts"]
+        (alert,) = await site.csms.until(lambda: open_alerts(site))
         assert (alert["kind"], alert["count"]) == (renewal.EXPIRING, 1 if wait < timedelta(days=1) else 2)
         await cp.connect(profile=3, ssl=site.tls(site.operator.issue("SN-1", days=300)))
         await site.csms.until(lambda: closed(site))
+
+
+async def open_alerts(site: Site) -> list[dict[str, Any]]:
+    told = (await site.csms.api("GET", "/api/v1/alerts?open=true&station_id=CP-1")).json()["alerts"]
+    found: list[dict[str, Any]] = told
+    return found
 
 
 async def answered(site: Site, times: int = 1) -> dict[str, Any] | None:
