@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check bench equivalence kill coverage fuzz conformance-21 conformance-page clean
+.PHONY: setup demo test check audit bench equivalence kill coverage fuzz conformance-21 conformance-page clean
 
 setup: $(STAMP)
 
@@ -27,6 +27,12 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/codespell csms device_sim optimizer monitor firmware_profiles tests docs benchmarks README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md
 	$(BIN)/python -m pytest -q tests/architecture
+
+# What else looks for weaknesses: bandit over the product, pip-audit over what is installed with it (needs a network).
+audit: $(STAMP)
+	$(BIN)/ruff check --select S .
+	$(BIN)/bandit -q -c pyproject.toml -r csms device_sim optimizer monitor firmware_profiles cli.py
+	$(BIN)/python -m tests.support.audit
 
 # The long form of two proofs that `make test` does in short: some ten minutes each.
 equivalence: $(STAMP)

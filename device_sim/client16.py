@@ -47,6 +47,8 @@ class Station16(Station):
             "ChangeAvailability": self._change_availability,
             "UnlockConnector": self._unlock,
             "ClearCache": lambda payload: {"status": "Accepted"},
+            "ExtendedTriggerMessage": self._trigger,
+            "CertificateSigned": self.certificate_signed,
         }
 
     def rules(self) -> Rules:
@@ -129,6 +131,10 @@ class Station16(Station):
             samples=len(value["sampledValue"]),
         )
 
+    def say_signing_request(self, request: str) -> None:
+        """SignCertificate.req of the security extension."""
+        self.say("SignCertificate", lambda: {"csr": request})
+
     def transaction_name(self) -> str | None:
         """The central system's number; empty while it is not known."""
         return None if self.transaction is None else str(self.transaction.remote_id)
@@ -162,6 +168,8 @@ class Station16(Station):
             "StatusNotification": lambda: self._show(self._status, always=True),
             "MeterValues": self._meter_now,
         }
+        if self.renewal.can:
+            actions["SignChargePointCertificate"] = self.ask_for_certificate
         if wanted not in actions:
             return {"status": "NotImplemented"}
         if wanted == "MeterValues" and tx is None:

@@ -49,6 +49,7 @@ class Station201(Station):
             "ChangeAvailability": self._change_availability,
             "UnlockConnector": self._unlock,
             "ClearCache": lambda payload: {"status": "Accepted"},
+            "CertificateSigned": self.certificate_signed,
         }
 
     def rules(self) -> Rules:
@@ -159,6 +160,10 @@ class Station201(Station):
         info = {"stoppedReason": stopped, "chargingState": state}
         self._event(tx, "Ended", trigger, reading, "Transaction.End", info=info)
 
+    def say_signing_request(self, request: str) -> None:
+        """SignCertificateRequest."""
+        self.say("SignCertificate", lambda: {"csr": request, "certificateType": "ChargingStationCertificate"})
+
     # -- inward ------------------------------------------------------------------------------------------------------
 
     def _request_start(self, payload: Payload) -> Payload:
@@ -188,6 +193,8 @@ class Station201(Station):
             "TransactionEvent": self._meter_now,
             "BootNotification": self.boot,
         }
+        if self.renewal.can:
+            actions["SignChargingStationCertificate"] = self.ask_for_certificate
         if wanted not in actions:
             return {"status": "NotImplemented"}
         needs_transaction = wanted in ("MeterValues", "TransactionEvent") and self.transaction is None

@@ -61,6 +61,11 @@ def at(epoch_s: float) -> datetime:
     return EPOCH + timedelta(seconds=epoch_s)
 
 
+def wall_now() -> datetime:
+    """The moment of the machine's clock, by which TLS judges certificates."""
+    return at(time.time())
+
+
 def parse_clock(text: str) -> SimClock:
     """Read `speed=288,wall=1764000000.0,time=2026-11-24T00:00:00+08:00`. Raises ValueError saying what is wrong."""
     fields = dict(part.split("=", 1) for part in text.split(",") if "=" in part)

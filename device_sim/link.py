@@ -14,6 +14,7 @@ import random
 import ssl
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -112,11 +113,13 @@ class Awaited:
 
 def tls_context(spec: PileSpec) -> ssl.SSLContext:
     """The TLS of a station. Raises OSError for files that cannot be used."""
-    return _context(spec.ca, spec.certificate, spec.key)
+    changed_ns = Path(spec.certificate).stat().st_mtime_ns if spec.certificate else 0
+    return _context(spec.ca, spec.certificate, spec.key, changed_ns)
 
 
 @cache
-def _context(ca: str, certificate: str, key: str) -> ssl.SSLContext:
+def _context(ca: str, certificate: str, key: str, changed_ns: int) -> ssl.SSLContext:
+    """`changed_ns`: when the certificate was renewed last."""
     context = ssl.create_default_context(cafile=ca or None)
     if certificate:
         context.load_cert_chain(certificate, key or None)
@@ -219,6 +222,11 @@ class Link:
         """From now on it is this; a station that showed one comes back with it (A01)."""
         had, self._password = self._password is not None, password
         if had and self._socket is not None:
+            self._socket.transport.close()
+
+    def change_certificate(self) -> None:
+        """There is a new one: a station that shows one comes back with it (A02.FR.08)."""
+        if self._spec.certificate and self._socket is not None:
             self._socket.transport.close()
 
     def _headers(self) -> dict[str, str]:

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from device_sim.behaviour import Behaviour
-from device_sim.clock import SimClock, at
+from device_sim.clock import SimClock, at, wall_now
+from device_sim.outgoing import Payload
 from device_sim.pile import Pile, PileSpec, Reading
 from device_sim.profile_book import ProfileBook, Rules
+from device_sim.renewal import Renewal
 from device_sim.sessions import Visit
 from device_sim.smart_charging import Profile
 from device_sim.speaker import NEVER_S, Speaker
@@ -85,7 +87,25 @@ class Station(Speaker):
         self._reset_when_idle = False
         self._back_s = NEVER_S
         self._status = ""
+        self.renewal = Renewal(spec.certificate, spec.key)
         self.behaviour.attach(self)
+
+    # -- its own certificate -----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def say_signing_request(self, request: str) -> None:
+        """SignCertificate with a request in PEM form."""
+
+    def ask_for_certificate(self) -> None:
+        """A new key, and a request for a certificate of it (A02.FR.02, A02.FR.03)."""
+        self.say_signing_request(self.renewal.request())
+
+    def certificate_signed(self, payload: Payload) -> Payload:
+        """CertificateSigned: take it and come back with it, or refuse it (A02.FR.06 to A02.FR.08)."""
+        taken = self.renewal.can and self.renewal.take(payload["certificateChain"], wall_now())
+        if taken:
+            self.after_reply(self.link.change_certificate)
+        return {"status": "Accepted" if taken else "Rejected"}
 
     # -- what the versions say ---------------------------------------------------------------------------------------
 

@@ -165,6 +165,10 @@ class AccessTokens:
                 raise TokenInvalid(f"there are {TOKENS_MAX} tokens already")
             return await self._add(self._made(name, role, bound_to, expires_at, created_by))
 
+    def since(self, name: str) -> datetime | None:
+        """Since when somebody of this name has had a token; None for a name that nobody has."""
+        return min((row.created_at for row in self._rows.values() if row.name == name), default=None)
+
     async def rotate(self, name: str, grace: timedelta, *, created_by: str) -> Made:
         """Another token of the same name; the old ones are good for `grace` more. Raises UnknownAccessToken."""
         async with self._turn:

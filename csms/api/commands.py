@@ -15,10 +15,9 @@ from csms.model.commands import COMMANDS
 
 PATH = "/stations/{station_id}/commands"
 
-ADMINISTRATORS_ONLY = frozenset(
-    {"set_password", "install_certificate", "delete_certificate", "set_network_profile", "call"}
-)
-"""What decides whom a station trusts and where it connects to, and the raw call, which can do all of it."""
+ADMINISTRATORS_ONLY = frozenset({"install_certificate", "delete_certificate", "set_network_profile", "call"})
+"""What decides whom a station trusts and where it connects to, and the raw call, which can do nearly all of it. What a
+station proves itself by (password, certificate) is the work of those who commission it."""
 
 SECRET_BODIES = frozenset({"set_password", "set_network_profile"})
 """Their bodies are not recorded: a secret under a mistyped name would look like a word."""

@@ -19,14 +19,20 @@ from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.model.station import RegistrationStatus, Stage
+from csms.security.inventory import Kept
+from csms.security.revocation import Revoked
+from csms.station.alerts import Alerts
 from csms.station.doctor import Finding, LimitFact
 from csms.station.files import FileDesk
+from csms.station.own_certificates import OwnCertificates
 from csms.station.registration import Registration
+from csms.station.renewals import Renewals
+from csms.station.roots import Roots
 from csms.station.state import StationState
 from csms.station.wishes import Wish
 from csms.store.access_tables import AuditRow
 from csms.store.samples import StoredSample
-from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
+from csms.store.station_tables import Alert, InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
 from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
 from csms.trace.live import Listener
 from csms.trace.reading import Page, Query
@@ -72,6 +78,34 @@ class StationsPort(Protocol):
 
     async def set_first_password(self, station_id: str, password: str = "") -> str:
         """Note what a station was given by hand, or make one; raises UnknownStation."""
+        ...
+
+    async def issue_certificate(self, station_id: str, request_pem: str) -> str:
+        """The first certificate of a station; raises UnknownStation, RequestRefused, AuthorityFailed."""
+        ...
+
+    def certificate_revoked(self, number: int) -> list[str]:
+        """Send away who came in with it."""
+        ...
+
+    @property
+    def own_certificates(self) -> OwnCertificates:
+        """What stations prove themselves with."""
+        ...
+
+    @property
+    def renewals(self) -> Renewals:
+        """Whom we asked to renew its certificate."""
+        ...
+
+    @property
+    def alerts(self) -> Alerts:
+        """What a person should look at."""
+        ...
+
+    @property
+    def roots(self) -> Roots:
+        """Which roots stations may be given."""
         ...
 
     def has_password(self, station_id: str) -> bool:
@@ -145,6 +179,22 @@ class ReadPort(Protocol):
 
     async def counts(self) -> Mapping[str, Any]:
         """Totals over all tables."""
+        ...
+
+    async def alerts(
+        self,
+        limit: int,
+        *,
+        station_id: str | None = None,
+        kind: str | None = None,
+        is_open: bool | None = None,
+        before_id: int | None = None,
+    ) -> Sequence[Alert]:
+        """Alerts, newest first."""
+        ...
+
+    async def open_alerts(self) -> Mapping[str, int]:
+        """How many are open, by kind."""
         ...
 
     async def operation(self, operation_id: int) -> Operation | None:
@@ -239,6 +289,45 @@ class LadderPort(Protocol):
         ...
 
 
+class PkiPort(Protocol):
+    """The certificates of this server and of its authority (csms.app.pki.Pki)."""
+
+    @property
+    def authority(self) -> str:
+        """Who signs for stations: `built-in`, or the program of the settings."""
+        ...
+
+    @property
+    def organization(self) -> str:
+        """What stands in certificates of stations; empty: anything may."""
+        ...
+
+    @property
+    def renew_days(self) -> int:
+        """So long before their end certificates of stations are renewed."""
+        ...
+
+    async def kept(self) -> list[Kept]:
+        """The certificates that this server lives by."""
+        ...
+
+    async def root(self, name: str) -> str | None:
+        """A root of the built-in authority, PEM; None for a name that it has not."""
+        ...
+
+    async def revoke(self, number: int, reason: str) -> None:
+        """Put a certificate on the revocation list; raises OSError, ValueError."""
+        ...
+
+    async def revoked(self) -> list[Revoked]:
+        """The list."""
+        ...
+
+    async def revocation_list(self) -> str:
+        """The list as others read it (CRL, PEM)."""
+        ...
+
+
 class ProvincePort(Protocol):
     """The provincial platforms (csms.province.service.ProvinceService)."""
 
@@ -313,4 +402,5 @@ class ApiDeps:
     time_zone: tzinfo = UTC
     files: FileDesk | None = None
     ladders: LadderPort | None = None
+    pki: PkiPort | None = None
     guard: Guard = field(kw_only=True)

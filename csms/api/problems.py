@@ -39,11 +39,17 @@ from csms.model.errors import (
     TokenRefused,
     UnknownStation,
 )
+from csms.security.authority_command import AuthorityFailed
 from csms.security.facts import CertificateUnreadable, FirmwareSignatureInvalid
+from csms.security.requests import RequestRefused
+from csms.station.alerts import UnknownAlert
 from csms.station.cost import CostUnknown
 from csms.station.files import FirmwareExists, LinkBusy, NoFileServer, UnknownFirmware, UnknownLink
+from csms.station.firmware import FirmwareUnsigned
 from csms.station.proving import ProofRefused
+from csms.station.raw_calls import RawCallRefused
 from csms.station.reservation import UnknownReservation
+from csms.station.roots import RootNotAllowed, SamePerson, UnknownRoot
 from csms.store.files import FileTooLarge, NoSpace
 from csms.wire.codec import CommandInvalid
 
@@ -78,6 +84,14 @@ STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     CommandInvalid: 422,
     CertificateUnreadable: 422,
     FirmwareSignatureInvalid: 422,
+    FirmwareUnsigned: 409,
+    RequestRefused: 422,
+    AuthorityFailed: 502,
+    RootNotAllowed: 409,
+    UnknownRoot: 404,
+    SamePerson: 403,
+    RawCallRefused: 409,
+    UnknownAlert: 404,
     NoFileServer: 422,
     StationBusy: 429,
     CallRefused: 502,

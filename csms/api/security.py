@@ -19,7 +19,8 @@ DAYS_MAX = 3650
 class SecurityEventOut(Out):
     """One event; `time` is the station's own word, None when it could not be read.
 
-    `origin`: station, or csms for what this server noticed itself (then `station_id` may be empty).
+    `origin`: station, or csms for what this server noticed itself (then `station_id` may be empty). `raw`: the message
+    as it came, JSON.
     """
 
     event_id: int
@@ -30,6 +31,7 @@ class SecurityEventOut(Out):
     info: str
     critical: bool
     origin: str
+    raw: str
 
 
 class SecurityEventsOut(Out):
@@ -53,6 +55,7 @@ class CertificateOut(Out):
     issuer_name_hash: str
     issuer_key_hash: str
     subject: str
+    begins_at: AwareDatetime | None
     expires_at: AwareDatetime | None
     given_at: AwareDatetime | None
     told_at: AwareDatetime | None

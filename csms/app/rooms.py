@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from cryptography.x509 import Certificate
 from fastapi import FastAPI
 
 from csms.access.audit import AuditLog
@@ -21,10 +22,12 @@ from csms.access.guard import Guard, Rates
 from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
+from csms.app.pki import Pki
 from csms.app.settings import AdmissionSection, FeederSettings, PartnerSettings, Settings, SettingsInvalid
 from csms.app.settings import StationSettings as ConfiguredStation
 from csms.app.tls import ServerTls
 from csms.app.upkeep import Upkeep
+from csms.app.webhook import Webhook
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.planner import NeedsPolicy
 from csms.charging.profiles import ProfileRules
@@ -48,10 +51,13 @@ from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
 from csms.security.authority import LocalAuthority
+from csms.security.authority_command import CommandAuthority
 from csms.security.contract_check import ContractVerifier, read_roots
 from csms.security.contracts import ContractProvider
+from csms.security.inventory import fingerprints
 from csms.security.numbers import Scrambler, kept_key
 from csms.security.ocsp import OcspClient
+from csms.security.server_certificate import ROOT_FILE
 from csms.station.bus import EventBus
 from csms.station.context import Outside, StationSettings
 from csms.station.files import MB, FileDesk, FileLimits
@@ -109,9 +115,11 @@ async def build_rooms(settings: Settings, clock: Clock) -> Rooms:
 
 async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     bus = EventBus()
-    files = FileDesk(settings.data_dir / "files", clock, store, _file_limits(settings))
+    makers = _makers(settings)
+    files = FileDesk(settings.data_dir / "files", clock, store, _file_limits(settings), makers)
     files.public_url = settings.public_url
-    stations = await _stations(settings, clock, store, bus, _outside(settings, clock, files))
+    own = LocalAuthority(settings.data_dir / "pki", clock, settings.certificates.organization)
+    stations = await _stations(settings, clock, store, bus, _outside(settings, clock, files, own, makers))
     tree = FeederTree([_feeder(feeder) for feeder in settings.feeders], ZoneInfo(settings.time_zone))
     limits = LimitService(clock, store, tree, bus)
     await limits.restore()
@@ -140,12 +148,16 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             version=version("csms"),
             time_zone=ZoneInfo(settings.time_zone),
             files=files,
+            pki=Pki(settings, own),
         )
     )
     background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
+    if settings.alerts.webhook:
+        token = settings.alerts.webhook_token.get_secret_value()
+        background.append(("alerts", Webhook(settings.alerts.webhook, token, stations.alerts).run))
     if settings.charging.control:
         charging.listen()
         background += [("charging", charging.run)]
@@ -192,12 +204,33 @@ def _file_limits(settings: Settings) -> FileLimits:
     return FileLimits(settings.files.upload_max_mb * MB, settings.files.firmware_max_mb * MB)
 
 
-def _outside(settings: Settings, clock: Clock, files: FileDesk) -> Outside:
+def _takes_own(settings: Settings) -> bool:
+    """Whether stations are let in with certificates of the built-in authority."""
+    roots = settings.certificates.client_roots
+    return not roots or bool(fingerprints(roots) & fingerprints([settings.data_dir / "pki" / "station-ca.pem"]))
+
+
+def _makers(settings: Settings) -> Sequence[Certificate]:
+    """Raises SettingsInvalid."""
+    try:
+        return read_roots(settings.firmware.maker_roots)
+    except (OSError, ValueError) as fault:
+        raise SettingsInvalid(f"firmware.maker_roots: {fault}") from None
+
+
+def _outside(
+    settings: Settings, clock: Clock, files: FileDesk, own: LocalAuthority, makers: Sequence[Certificate]
+) -> Outside:
     section = settings.certificates
     responders = OcspClient(section.ocsp_responders)
+    command = section.authority_command
     return Outside(
         files=files,
-        authority=LocalAuthority(settings.data_dir / "pki", clock, section.organization),
+        authority=CommandAuthority(command, clock, section.authority_timeout_s) if command else own,
+        signs_stations=bool(command) or _takes_own(settings),
+        revocations=own.revocations,
+        known_roots=partial(fingerprints, [settings.data_dir / "pki" / ROOT_FILE, *section.allowed_roots]),
+        makers=makers,
         status_source=responders,
         contracts=ContractProvider(section.contract_url),
         contract_check=_contracts(section.contract_roots, responders, clock),
@@ -243,6 +276,8 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
         remote_wait_s=settings.remote_wait_s,
         profiles=frozenset(map(SecurityProfile, settings.security_profiles)),
         expired_accepted=frozenset(settings.certificates.expired_accepted),
+        renew_days=settings.certificates.renew_days,
+        unsigned_for=tuple(settings.firmware.unsigned_for),
         plans=settings.charging.control,
         price_per_kwh=settings.price.electricity + settings.price.service if settings.price.shown else None,
         default_feeder=settings.feeders[0].id,

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -155,6 +164,9 @@ class CertificatesSection(_Section):
     `client_roots`: those whose certificates of stations are taken at security profile 3; none: this server's own.
     `revoked`: their revocation lists; `check_status`: their OCSP responders are asked, too. `expired_accepted`: the
     stations that are let in with a certificate that has ended, and held until they have renewed it.
+    `authority_command`: a program that signs in place of the built-in authority: request in, chain out, both PEM.
+    `renew_days`: so long before its end a station is asked to renew its certificate; 0: it never is.
+    `allowed_roots`: PEM files of roots that stations may be given without a second person.
     """
 
     organization: str = Field(default="", max_length=64)
@@ -165,6 +177,16 @@ class CertificatesSection(_Section):
     revoked: list[Path] = []
     check_status: bool = False
     expired_accepted: list[str] = []
+    authority_command: list[str] = []
+    authority_timeout_s: float = Field(default=60.0, gt=0)
+    renew_days: int = Field(default=45, ge=0)
+    allowed_roots: list[Path] = []
+
+    @model_validator(mode="after")
+    def _authority_is_trusted(self) -> CertificatesSection:
+        if self.authority_command and not self.client_roots:
+            raise ValueError("authority_command needs client_roots: the root below which that authority signs")
+        return self
 
     @model_validator(mode="after")
     def _organization_is_named(self) -> CertificatesSection:
@@ -173,6 +195,29 @@ class CertificatesSection(_Section):
                 "client_roots need organization: an authority of others issues certificates to others, too"
             )
         return self
+
+
+class FirmwareSection(_Section):
+    """Which firmware stations may be given. `unsigned_for`: ids (or patterns, `*` for all) of those that may be given
+    firmware without its maker's signature. `maker_roots`: PEM files; signing certificates must be issued below one.
+    """
+
+    unsigned_for: list[str] = []
+    maker_roots: list[Path] = []
+
+
+class AlertsSection(_Section):
+    """Who else is told of an alert. `webhook`: where each one is posted to as JSON, with `webhook_token` as bearer."""
+
+    webhook: str = ""
+    webhook_token: SecretStr = SecretStr("")
+
+    @field_validator("webhook")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("webhook begins with http:// or https://")
+        return value
 
 
 class RetentionSection(_Section):
@@ -190,6 +235,7 @@ class RetentionSection(_Section):
     state_days: int = Field(default=90, ge=0)
     file_days: int = Field(default=90, ge=0)
     security_event_days: int = Field(default=400, ge=0)
+    alert_days: int = Field(default=400, ge=0)
     operation_days: int = Field(default=400, ge=0)
 
 
@@ -304,6 +350,8 @@ class Settings(BaseSettings):
     retention: RetentionSection = RetentionSection()
     files: FilesSection = FilesSection()
     certificates: CertificatesSection = CertificatesSection()
+    firmware: FirmwareSection = FirmwareSection()
+    alerts: AlertsSection = AlertsSection()
     traces: TracesSection = TracesSection()
     api: ApiSection = ApiSection()
     admission: AdmissionSection = AdmissionSection()

@@ -70,7 +70,12 @@ class ServerTls:
     @property
     def names(self) -> list[str]:
         """What certificates of this server's own are made out to."""
-        return self._settings.tls_names or [socket.gethostname() or "localhost", "localhost", "127.0.0.1"]
+        return self._settings.tls_names or self.own_names()
+
+    @staticmethod
+    def own_names() -> list[str]:
+        """Those of a server that was given none."""
+        return [socket.gethostname() or "localhost", "localhost", "127.0.0.1"]
 
     async def watch(self, gateway: Gateway) -> None:
         """Renew the gateway's certificates when somebody says so, a file has changed, or once in a while: those that

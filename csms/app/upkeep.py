@@ -148,5 +148,6 @@ def _keep(section: RetentionSection) -> KeepDays:
         states=section.state_days,
         files=section.file_days,
         security_events=section.security_event_days,
+        alerts=section.alert_days,
         operations=section.operation_days,
     )

@@ -79,6 +79,16 @@ class ApiClient:
         given = {name: _plain(value) for name, value in params.items() if value is not None}
         return self.request("GET", PREFIX + path, params=given)
 
+    def text(self, path: str) -> str:
+        """Read what is no JSON below `/api/v1`."""
+        try:
+            answer = self._http.get(self._url + PREFIX + path)
+        except (httpx.TransportError, httpx.InvalidURL) as fault:
+            raise Unreachable(self._url, str(fault) or type(fault).__name__) from fault
+        if answer.status_code >= 400:
+            raise Refused(answer.status_code, _document(answer))
+        return answer.text
+
     def events(self, path: str, **params: Any) -> Iterator[tuple[str, Any]]:
         """Server-sent events below `/api/v1`, name and decoded data, until the server or the caller ends it."""
         name = ""

@@ -41,17 +41,24 @@ def _list(app: typer.Typer, text: Text) -> None:
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        with work(text, url, as_json) as (api, out):
-            wanted = chosen(text, api, stations or "all")
-            asked = ask_all(out, api, wanted, command("get_installed_certificates", {})) if ask else []
-            asked = good_too(asked, "NotFound")
-            known = api.get("/certificates", expiring_within_days=expiring)["certificates"]
-            found = [row for row in known if row["station_id"] in wanted]
-            if as_json:
-                out.document({"certificates": found, "not_asked": [o.station_id for o in asked if not o.ok]})
-            else:
-                out.table(_columns(text), [_row(row) for row in found])
-            report_faults(out, asked)
+        show_installed(text, url, as_json, stations or "all", ask=ask, expiring=expiring)
+
+
+def show_installed(
+    text: Text, url: str, as_json: bool, stations: str, *, ask: bool, expiring: int | None = None
+) -> None:
+    """What is known of certificates in stations; `ask` the stations first."""
+    with work(text, url, as_json) as (api, out):
+        wanted = chosen(text, api, stations)
+        asked = ask_all(out, api, wanted, command("get_installed_certificates", {})) if ask else []
+        asked = good_too(asked, "NotFound")
+        known = api.get("/certificates", expiring_within_days=expiring)["certificates"]
+        found = [row for row in known if row["station_id"] in wanted]
+        if as_json:
+            out.document({"certificates": found, "not_asked": [o.station_id for o in asked if not o.ok]})
+        else:
+            out.table(_columns(text), [_row(row) for row in found])
+        report_faults(out, asked)
 
 
 def _columns(text: Text) -> list[Column]:
@@ -91,7 +98,12 @@ def _delete(app: typer.Typer, text: Text) -> None:
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        run(text, url, as_json, stations, lambda api, station: _delete_at(text, api, station, serial))
+        delete_by_serial(text, url, as_json, stations, serial)
+
+
+def delete_by_serial(text: Text, url: str, as_json: bool, stations: str, serial: str) -> None:
+    """Delete a certificate in stations."""
+    run(text, url, as_json, stations, lambda api, station: _delete_at(text, api, station, serial))
 
 
 def _delete_at(text: Text, api: ApiClient, station: str, serial: str) -> dict[str, Any]:

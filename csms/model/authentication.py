@@ -24,13 +24,17 @@ class SecurityProfile(IntEnum):
 
 
 class PeerCertificate(Struct, frozen=True):
-    """What the certificate of a TLS client says; its path to a trusted root has been checked."""
+    """What the certificate of a TLS client says; its path to a trusted root has been checked. Validity: of the path.
+
+    `number`: its serial number; 0: not known.
+    """
 
     common_name: str
     organization: str
     not_before: datetime
     not_after: datetime
     pem: str = ""
+    number: int = 0
 
 
 class Attempt(Struct, frozen=True):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
@@ -37,11 +38,12 @@ class SignCertificateReply(Reply, frozen=True):
 
 
 class SecurityEventReport(Inbound, frozen=True):
-    """Something that concerns the station's security (A04). `time` is the station's word."""
+    """Something that concerns the station's security (A04). `time` is the station's word, `raw` all of its message."""
 
     kind: str
     time: datetime | None
     info: str = ""
+    raw: Mapping[str, Any] = {}
 
 
 class SendCertificate(Command, frozen=True):

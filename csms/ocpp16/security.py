@@ -34,7 +34,7 @@ def _signing(reply: SignCertificateReply) -> Payload:
 
 def _event(payload: Payload, received_at: datetime, zone: tzinfo) -> SecurityEventReport:
     time = parse_time(payload.get("timestamp"), zone)
-    return SecurityEventReport(text(payload, "type"), time, text(payload, "techInfo"))
+    return SecurityEventReport(text(payload, "type"), time, text(payload, "techInfo"), payload)
 
 
 def _send(command: SendCertificate) -> Calls:

@@ -7,7 +7,6 @@ another.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,8 +20,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from csms.model.clock import Clock
 from csms.model.security import SigningUse
+from csms.security.files import is_private, write_whole
 from csms.security.requests import SigningRequest
+from csms.security.revocation import RevocationList
 
+NAMES = ("server", "station", "v2g")
 ROOT_DAYS = 3650
 LEAF_DAYS = 365
 EARLY = timedelta(hours=1)
@@ -53,6 +55,7 @@ class LocalAuthority:
         self._folder, self._clock, self._organization = folder, clock, organization or "csms"
         self._roots: dict[str, _Root] = {}
         self._making = asyncio.Lock()
+        self.revocations = RevocationList(folder / "station-ca.crl.pem")
 
     async def sign(self, request: SigningRequest, use: SigningUse) -> str:
         """The certificate, PEM. Roots sign directly, so nothing lies between. Raises OSError, ValueError."""
@@ -76,13 +79,27 @@ class LocalAuthority:
             .sign(root.key, hashes.SHA256())
         )
 
+    def sign_now(self, request: SigningRequest, use: SigningUse = SigningUse.STATION) -> str:
+        """As `sign`, where no event loop runs. Raises OSError, ValueError."""
+        return _pem(self._signed(request, self._open(_name(use))))
+
+    def revoke(self, number: int, reason: str = "unspecified") -> None:
+        """From now on this certificate counts no more; not for the event loop. Raises OSError, ValueError."""
+        root = self._open("station")
+        self.revocations.revoke(number, reason, self._clock.now(), root.key, root.certificate)
+
+    def revocation_list(self) -> str:
+        """The revocation list with today's date, PEM; not for the event loop. Raises OSError, ValueError."""
+        root = self._open("station")
+        return self.revocations.renew(self._clock.now(), root.key, root.certificate)
+
     def root_file(self, name: str) -> Path:
         """The root certificate for server, station or v2g; not for the event loop. Raises OSError, ValueError."""
         self._open(name)
         return self._folder / f"{name}-ca.pem"
 
     async def _root(self, use: SigningUse) -> _Root:
-        name = "v2g" if use in (SigningUse.V2G, SigningUse.V2G_20) else "station"
+        name = _name(use)
         async with self._making:
             if name not in self._roots:
                 self._roots[name] = await asyncio.to_thread(self._open, name)
@@ -92,6 +109,8 @@ class LocalAuthority:
         key_file, root_file = self._folder / f"{name}-ca.key", self._folder / f"{name}-ca.pem"
         if not root_file.exists():
             self._make(name, key_file, root_file)
+        if not is_private(key_file):
+            raise PermissionError(f"{key_file} can be read by others; run: chmod 600 {key_file}")
         key = serialization.load_pem_private_key(key_file.read_bytes(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise ValueError(f"{key_file} holds no elliptic key")
@@ -104,12 +123,8 @@ class LocalAuthority:
         secret = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        key_file.unlink(missing_ok=True)
-        _write(key_file, secret, 0o600)
-        draft = root_file.with_suffix(".tmp")
-        draft.unlink(missing_ok=True)
-        _write(draft, _pem(self._root_certificate(name, key)).encode(), 0o644)
-        draft.replace(root_file)
+        write_whole(key_file, secret, 0o600)
+        write_whole(root_file, _pem(self._root_certificate(name, key)).encode(), 0o644)
 
     def _root_certificate(self, name: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
         subject = x509.Name(
@@ -162,14 +177,9 @@ class LocalAuthority:
         )
 
 
+def _name(use: SigningUse) -> str:
+    return "v2g" if use in (SigningUse.V2G, SigningUse.V2G_20) else "station"
+
+
 def _pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """A new file that never had another mode, on the disk when this returns."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)

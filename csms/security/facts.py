@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 from cryptography import x509
@@ -35,11 +37,13 @@ class FirmwareSignatureInvalid(CsmsError):
 
 @dataclass(frozen=True, slots=True)
 class CertificateFacts:
-    """Subject, end of validity and name (hashed with SHA-256) of a certificate."""
+    """Subject, validity, name (hashed with SHA-256) and fingerprint (SHA-256 of all of it) of a certificate."""
 
     subject: str
+    begins_at: datetime
     expires_at: datetime
     hash: CertificateHash
+    fingerprint: str
 
 
 def facts(pem: str) -> CertificateFacts:
@@ -54,7 +58,13 @@ def facts(pem: str) -> CertificateFacts:
         _sha256(_key_bits(certificate.public_key())),
         f"{certificate.serial_number:x}",
     )
-    return CertificateFacts(certificate.subject.rfc4514_string(), certificate.not_valid_after_utc, named)
+    return CertificateFacts(
+        certificate.subject.rfc4514_string(),
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        named,
+        certificate.fingerprint(hashes.SHA256()).hex(),
+    )
 
 
 def serial_of(written: str) -> str:
@@ -62,14 +72,60 @@ def serial_of(written: str) -> str:
     return written.strip().lower().removeprefix("0x").lstrip("0") or "0"
 
 
-def check_firmware(file: Path, certificate_pem: str, signature: str, now: datetime) -> None:
+def check_signer(certificate_pem: str, makers: Sequence[x509.Certificate], now: datetime) -> x509.Certificate:
+    """Whether a certificate may sign firmware: valid now and, if `makers` are known, issued below one of them.
+
+    What lies between it and the maker's root follows it in `certificate_pem`. Raises FirmwareSignatureInvalid,
+    CertificateUnreadable.
+    """
+    chain = read_chain(certificate_pem)
+    if any(not one.not_valid_before_utc <= now <= one.not_valid_after_utc for one in chain):
+        raise FirmwareSignatureInvalid("the signing certificate is not valid now")
+    if makers and not _issued_below(chain, makers):
+        raise FirmwareSignatureInvalid("the signing certificate is not issued by a maker that is known here")
+    return chain[0]
+
+
+def _issued_below(chain: Sequence[x509.Certificate], makers: Sequence[x509.Certificate]) -> bool:
+    """Each by the next one, which is an authority, and the last by a root (or it is the root itself)."""
+    for below, above in pairwise(chain):
+        if not _is_authority(above) or not issued_by(below, above):
+            return False
+    return any(chain[-1] == maker or issued_by(chain[-1], maker) for maker in makers)
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def issued_by(below: x509.Certificate, above: x509.Certificate) -> bool:
+    """Whether `above` signed `below`."""
+    try:
+        below.verify_directly_issued_by(above)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def read_chain(pem: str) -> list[x509.Certificate]:
+    """All certificates in `pem`, at least one. Raises CertificateUnreadable."""
+    try:
+        return x509.load_pem_x509_certificates(pem.encode())
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise CertificateUnreadable("not a certificate in PEM form") from error
+
+
+def check_firmware(
+    file: Path, certificate_pem: str, signature: str, now: datetime, makers: Sequence[x509.Certificate] = ()
+) -> None:
     """Whether a file is what its maker signed (A00.FR.706; RSA-PSS or ECDSA over SHA-256).
 
     Raises FirmwareSignatureInvalid, CertificateUnreadable; OSError.
     """
-    certificate = _read(certificate_pem)
-    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
-        raise FirmwareSignatureInvalid("the signing certificate is not valid now")
+    certificate = check_signer(certificate_pem, makers, now)
     try:
         raw = base64.b64decode(signature, validate=True)
         _verify(certificate, raw, _digest(file))

@@ -1,4 +1,4 @@
-"""Certificate signing requests of stations: read, and checked before any authority sees them (A02, A03). Pure.
+"""Certificate signing requests of stations: read, and checked before any authority sees them (A02, A03).
 
 Checked: the signature, the key (A00.FR.501 to 503), the organisation (A00.FR.509), the common name (A00.FR.511), and
 that it asks for nothing that a station's certificate must not have.
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from csms.model.errors import CsmsError
@@ -37,6 +39,16 @@ class SigningRequest:
     csr: x509.CertificateSigningRequest
     common_name: str
     organization: str
+
+
+def new_request(common_name: str, organization: str) -> tuple[str, bytes]:
+    """A request for a new elliptic key, and the key, both PEM: for a station that makes none itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    parts = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
+    parts.append(x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization or "csms"))
+    signed = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(parts)).sign(key, hashes.SHA256())
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return signed.public_bytes(Encoding.PEM).decode(), secret
 
 
 def read_request(pem: str) -> SigningRequest:

@@ -6,7 +6,6 @@ Stations have to be given the root, `server-ca.pem`, as the one of their central
 from __future__ import annotations
 
 import ipaddress
-import os
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from csms.model.clock import Clock
 from csms.security.authority import LocalAuthority
+from csms.security.files import write_whole
 from csms.security.requests import RSA_BITS_MIN
 from csms.security.tls import KeyPair
 
@@ -60,8 +60,8 @@ def _make(pair: KeyPair, authority: LocalAuthority, key: Key, names: Sequence[st
     certificate = authority.server_certificate(key.public_key(), subject, _alternatives(names))
     pair.certificate.unlink(missing_ok=True)
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    _write(pair.key, secret, 0o600)
-    _write(pair.certificate, certificate.public_bytes(Encoding.PEM), 0o644)
+    write_whole(pair.key, secret, 0o600)
+    write_whole(pair.certificate, certificate.public_bytes(Encoding.PEM), 0o644)
 
 
 def _alternatives(names: Sequence[str]) -> list[x509.GeneralName]:
@@ -73,15 +73,3 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    """A whole file or none, never readable by more people than it ends up to be."""
-    draft = path.with_suffix(path.suffix + ".tmp")
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    draft.replace(path)

@@ -137,6 +137,7 @@ def peer_certificate(session: ssl.SSLObject | None) -> PeerCertificate | None:
         not_before=max(one.not_valid_before_utc for one in path),
         not_after=min(one.not_valid_after_utc for one in path),
         pem="".join(one.public_bytes(Encoding.PEM).decode() for one in path),
+        number=leaf.serial_number,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
+from csms.station.alerts import Alerts
 from csms.store import changes
 from csms.store.engine import Store
 from csms.store.station_tables import SecurityEvent
@@ -28,11 +29,27 @@ DUPLICATE = "DuplicateIdentity"
 CROWDED = "HandshakesCrowded"
 FLOOD = "MessageFlood"
 AUTHORIZE_FLOOD = "AuthorizeFlood"
+REQUEST_REFUSED = "SigningRequestRefused"
+REQUESTS_THROTTLED = "SigningRequestsThrottled"
+ROOT_REFUSED = "RootNotAllowed"
+FIRMWARE_REFUSED = "FirmwareNotAllowed"
 """The first four and REPLAY are OCPP's names; for the others it has none."""
 
 CRITICAL = frozenset(
-    {INVALID_CERTIFICATE, INVALID_TLS_VERSION, INVALID_CIPHER_SUITE, PROFILE_DOWNGRADE, DUPLICATE, FLOOD}
+    {
+        INVALID_CERTIFICATE,
+        INVALID_TLS_VERSION,
+        INVALID_CIPHER_SUITE,
+        PROFILE_DOWNGRADE,
+        DUPLICATE,
+        FLOOD,
+        REQUEST_REFUSED,
+        REQUESTS_THROTTLED,
+        ROOT_REFUSED,
+        FIRMWARE_REFUSED,
+    }
 )
+"""These open an alert."""
 
 EVERY_S = 60.0
 REMEMBERED_MAX = 5_000
@@ -44,8 +61,10 @@ log = logging.getLogger(__name__)
 class Alarms:
     """Raises events from anywhere in the event loop; `station_id` empty: about no station that is known."""
 
-    def __init__(self, clock: Clock, store: Store, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
-        self._clock, self._store, self._spawn = clock, store, spawn
+    def __init__(
+        self, clock: Clock, store: Store, spawn: Callable[[Coroutine[Any, Any, None]], None], alerts: Alerts
+    ) -> None:
+        self._clock, self._store, self._spawn, self._alerts = clock, store, spawn, alerts
         self._last: dict[tuple[str, str, str], tuple[float, int]] = {}
 
     def raise_(self, kind: str, station_id: str = "", info: str = "", address: str = "") -> None:
@@ -76,6 +95,9 @@ class Alarms:
             origin="csms",
         )
         try:
-            await self._store.writer.commit([changes.add_row(row)])
+            if critical:
+                await self._alerts.raise_(kind, station_id, info, [changes.add_row(row)])
+            else:
+                await self._store.writer.commit([changes.add_row(row)])
         except StoreUnavailable as fault:
             log.error("security_event_not_stored", extra={"station": station_id, "kind": kind, "fault": str(fault)})

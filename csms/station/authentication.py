@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from csms.model.authentication import Attempt, Decided, PeerCertificate, Refused, SecurityProfile
 from csms.model.authorization import ContractStatus
 from csms.model.errors import CsmsError, StoreUnavailable
-from csms.station import alarms, proving
+from csms.station import alarms, proving, renewal
 from csms.station.context import StationContext
 from csms.station.state import StationState
 from csms.store import changes
@@ -142,8 +142,12 @@ async def _by_certificate(context: StationContext, attempt: Attempt) -> Refused 
 async def _welcome(
     context: StationContext, station: StationState, attempt: Attempt, certificate: PeerCertificate
 ) -> Refused | None:
-    station.proof.expired = certificate.not_after < context.clock.now()
-    await _store(context, attempt.station_id, _raised(context, station, attempt.profile))
+    now = context.clock.now()
+    station.proof.expired = certificate.not_after < now
+    shown = context.own_certificates.shown(station.station_id, certificate, now)
+    await _store(context, attempt.station_id, [*_raised(context, station, attempt.profile), *shown])
+    if shown:
+        context.spawn(renewal.used(context, station.station_id))
     return None
 
 
@@ -169,6 +173,8 @@ async def _status(context: StationContext, attempt: Attempt, certificate: PeerCe
     may_be_old = attempt.station_id in context.settings.expired_accepted
     if certificate.not_before > now or (certificate.not_after < now and not may_be_old):
         return Refused.CERTIFICATE_EXPIRED
+    if _is_revoked(context, certificate):
+        return Refused.CERTIFICATE_REVOKED
     check = context.outside.client_check
     if check is None:
         return None
@@ -180,6 +186,12 @@ async def _status(context: StationContext, attempt: Attempt, certificate: PeerCe
     if status in (ContractStatus.ACCEPTED, ContractStatus.CERTIFICATE_EXPIRED):
         return None
     return Refused.CERTIFICATE_REVOKED
+
+
+def _is_revoked(context: StationContext, certificate: PeerCertificate) -> bool:
+    """By our own list. Raises OSError, ValueError: a list that cannot be read lets nobody in."""
+    known = context.outside.revocations
+    return known is not None and known.holds(certificate.number)
 
 
 def _raised(context: StationContext, station: StationState, profile: SecurityProfile) -> list[Change]:

@@ -23,7 +23,9 @@ from csms.model.security import SigningUse
 from csms.security.contracts import ProviderUnavailable
 from csms.security.facts import facts, serial_of
 from csms.security.ocsp import StatusUnavailable
+from csms.station import alarms
 from csms.station.context import Handlers, Performers, Send, StationContext
+from csms.station.roots import RootNotAllowed
 from csms.store import changes
 from csms.store.station_tables import InstalledCertificate
 
@@ -59,7 +61,12 @@ async def contract_certificate(
 
 
 async def install(context: StationContext, station_id: str, command: InstallCertificate, send: Send) -> CommandResult:
-    """Install a root; what is no certificate is not even sent. Raises CertificateUnreadable (M05)."""
+    """Install a root that stations may have (M05). Raises CertificateUnreadable, RootNotAllowed before it is sent."""
+    try:
+        await context.roots.check(command.certificate)
+    except RootNotAllowed as fault:
+        context.alarms.raise_(alarms.ROOT_REFUSED, station_id, str(fault).partition(" is not")[0])
+        raise
     told = facts(command.certificate)
     result = await send(command)
     if result.accepted:
@@ -72,6 +79,7 @@ async def install(context: StationContext, station_id: str, command: InstallCert
             issuer_key_hash=told.hash.issuer_key_hash,
             serial_number=told.hash.serial_number,
             subject=told.subject,
+            begins_at=told.begins_at,
             expires_at=told.expires_at,
             given_at=context.clock.now(),
         )
@@ -93,11 +101,8 @@ async def look(
     gone = [key for key in before if key[0] in asked and key not in found and key[0] != SigningUse.STATION]
     for key, row in found.items():
         if key in before:
-            row.subject, row.expires_at, row.given_at = (
-                before[key].subject,
-                before[key].expires_at,
-                before[key].given_at,
-            )
+            for name in ("subject", "begins_at", "expires_at", "given_at"):
+                setattr(row, name, getattr(before[key], name))
     await context.store.writer.commit(
         [
             *(changes.delete_rows(InstalledCertificate, station_id=station_id, use=u, serial=s) for u, s in gone),

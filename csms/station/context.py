@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 from weakref import WeakValueDictionary
+
+from cryptography.x509 import Certificate
 
 from csms.model.authentication import SecurityProfile
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, STRANGERS_MAX
@@ -18,13 +20,19 @@ from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
 from csms.model.inbound import Inbound, Reply
 from csms.model.station import CurrentKind, EvseRating, RegistrationStatus
+from csms.security.buckets import Buckets
 from csms.security.numbers import Scrambler
+from csms.security.revocation import RevocationList
 from csms.station.alarms import Alarms
+from csms.station.alerts import Alerts
 from csms.station.bus import EventBus
 from csms.station.credentials import CredentialBook
 from csms.station.files import FileDesk
+from csms.station.own_certificates import OwnCertificates
 from csms.station.ports import CertificateAuthority, ContractCheck, ContractProvider, StatusSource
 from csms.station.pricing import EnergyPrice, Pricing
+from csms.station.renewals import Renewals
+from csms.station.roots import Known, Roots
 from csms.station.starts import RecentSessions, Start, Transaction
 from csms.station.state import Awaited, EvseState, StationState
 from csms.station.tokens import TokenBook
@@ -34,6 +42,10 @@ from csms.store.station_tables import Reservation, WantedAvailability
 
 EVSE_ID_MAX = 256
 """A station with more outlets does not exist; larger numbers are garbage (lbbrhzn/ocpp#1997) and cost no memory."""
+
+SIGNINGS_AT_ONCE, SIGNINGS_PER_S = 10, 1 / 600.0
+"""Signing requests of one station: it asks again after CertSigningWaitMinimum, doubled each time (A02.FR.18), so a
+station with manners stays far below."""
 
 THREE_PHASE_32_A = EvseRating(CurrentKind.AC, 3, 32.0, 22_080)
 """What an outlet of a stranger is taken for: the largest usual AC outlet, so that its load is never underrated."""
@@ -49,6 +61,8 @@ class StationSettings:
     for all that they can tell (B07.FR.14).
     `profiles`: the security profiles that stations may come by. `expired_accepted`: stations that are let in, and held,
     with a certificate that has ended (A00.FR.429).
+    `renew_days`: so long before its end a station is asked to renew its certificate; 0: never. `unsigned_for`: patterns
+    of the ids of stations that may be given firmware without its maker's signature.
     `plans`: whether somebody makes charging profiles here. `remote_wait_s`: how long a remote start or stop may take to
     come true. `price_per_kwh`: what drivers are told that a kWh costs, None for nothing.
     `zone`: the local time of stations.
@@ -70,6 +84,8 @@ class StationSettings:
     default_rating: EvseRating = THREE_PHASE_32_A
     profiles: frozenset[SecurityProfile] = frozenset(SecurityProfile)
     expired_accepted: frozenset[str] = frozenset()
+    renew_days: int = 45
+    unsigned_for: tuple[str, ...] = ()
     plans: bool = True
     remote_wait_s: float = 300.0
     price_per_kwh: float | None = None
@@ -85,18 +101,25 @@ def _nobody_waits(work: Coroutine[Any, Any, None]) -> None:
 class Outside:
     """Whom the blocks turn to beyond the store; what is None is not to be had here.
 
-    `client_check` knows whether a station's certificate is revoked. `organization` stands in certificates of stations
-    (2.0.1 OrganizationName, 1.6 CpoName); empty: any may. `numbers` makes transaction ids of 1.6.
+    `client_check` knows whether a station's certificate is revoked, `revocations` is our own list of those that are.
+    `organization` stands in certificates of stations (2.0.1 OrganizationName, 1.6 CpoName); empty: any may.
+    `numbers` makes transaction ids of 1.6.
+    `signs_stations`: whether stations are let in with the certificates that `authority` signs.
+    `known_roots`: fingerprints of the roots of the house. `makers`: below whose roots firmware is signed; none: any.
     """
 
     files: FileDesk | None = None
     authority: CertificateAuthority | None = None
+    signs_stations: bool = True
     status_source: StatusSource | None = None
     contracts: ContractProvider | None = None
     contract_check: ContractCheck | None = None
     client_check: ContractCheck | None = None
+    revocations: RevocationList | None = None
     organization: str = ""
     numbers: Scrambler = field(default_factory=Scrambler)
+    known_roots: Known = frozenset
+    makers: Sequence[Certificate] = ()
 
 
 @dataclass(slots=True)
@@ -104,7 +127,8 @@ class StationContext:
     """Shared by the blocks of one `StationService`. `awaited`: remote starts and stops that nothing has followed yet;
     `held`: reservations that stations may hold; both by id. `wanted`: availability by station, EVSE and connector.
     `spawn` starts work that goes on after an answer. `lists_due`: local lists follow the tokens soon. `claims`: what
-    the certificates of strangers are made out to that are about to come in.
+    the certificates of strangers are made out to that are about to come in. `signing_requests`: how often stations ask
+    for certificates.
     """
 
     clock: Clock
@@ -130,13 +154,20 @@ class StationContext:
     lists_due: bool = False
     credentials: CredentialBook = field(init=False)
     claims: dict[str, str] = field(default_factory=dict)
+    own_certificates: OwnCertificates = field(default_factory=OwnCertificates)
+    renewals: Renewals = field(default_factory=Renewals)
+    signing_requests: Buckets = field(default_factory=lambda: Buckets(SIGNINGS_PER_S, SIGNINGS_AT_ONCE))
+    alerts: Alerts = field(init=False)
     alarms: Alarms = field(init=False)
+    roots: Roots = field(init=False)
 
     def __post_init__(self) -> None:
         self.pricing = EnergyPrice(self.settings.price_per_kwh)
         self.tokens = TokenBook(self.clock, self.store.reader)
         self.credentials = CredentialBook(self.clock)
-        self.alarms = Alarms(self.clock, self.store, self.spawn)
+        self.alerts = Alerts(self.clock, self.store)
+        self.alarms = Alarms(self.clock, self.store, self.spawn, self.alerts)
+        self.roots = Roots(self.clock, self.store, self.outside.known_roots)
 
     def evse(self, station_id: str, evse_id: int) -> EvseState | None:
         """The live EVSE, made on first mention with the default nameplate; None for the station itself and garbage."""

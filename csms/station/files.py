@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cryptography.x509 import Certificate
+
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError
-from csms.security.facts import check_firmware
+from csms.security.facts import check_firmware, check_signer
 from csms.store import changes
 from csms.store.change import Change
 from csms.store.engine import Store
@@ -83,10 +85,20 @@ class Download:
 
 
 class FileDesk:
-    """`public_url` is where stations reach the HTTP port; it may be set after the port is known."""
+    """`public_url` is where stations reach the HTTP port; it may be set after the port is known. `makers`: roots below
+    which firmware is signed; none: any certificate may have signed it."""
 
-    def __init__(self, folder: Path, clock: Clock, store: Store, limits: FileLimits | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock,
+        store: Store,
+        limits: FileLimits | None = None,
+        makers: Sequence[Certificate] = (),
+    ) -> None:
         self.public_url = ""
+        self._makers = makers
+        self._verified: dict[str, tuple[int, int, str, str]] = {}
         self._clock, self._store, self._limits = clock, store, limits or FileLimits()
         self._received = FileFolder(folder / "received")
         self._firmware = FileFolder(folder / "firmware")
@@ -186,9 +198,21 @@ class FileDesk:
         return row.model_copy(update=signed)
 
     async def check_signature(self, name: str, certificate: str, signature: str) -> None:
-        """Raises FirmwareSignatureInvalid, CertificateUnreadable (A00.FR.706)."""
+        """Raises FirmwareSignatureInvalid, CertificateUnreadable, UnknownFirmware (A00.FR.706).
+
+        A file is read once for each signature, and again when it has changed: a thousand stations may get it.
+        """
         path, now = self._firmware.path(name), self._clock.now()
-        await asyncio.to_thread(check_firmware, path, certificate, signature, now)
+        try:
+            found = await asyncio.to_thread(path.stat)
+        except FileNotFoundError:
+            raise UnknownFirmware(f"the file of firmware {name} is not here") from None
+        seen = (found.st_mtime_ns, found.st_size, certificate, signature)
+        if self._verified.get(name) == seen:
+            check_signer(certificate, self._makers, now)
+            return
+        await asyncio.to_thread(check_firmware, path, certificate, signature, now, self._makers)
+        self._verified[name] = seen
 
     async def firmware(self, name: str) -> FirmwareFile:
         """One firmware. Raises UnknownFirmware."""

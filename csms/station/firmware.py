@@ -9,19 +9,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any
 
 from msgspec.structs import replace
 
 from csms.model.command import CommandResult
+from csms.model.errors import CsmsError
 from csms.model.files import without_secrets
 from csms.model.firmware import FirmwareStatus, PublishFirmware, PublishFirmwareStatus, UpdateFirmware
 from csms.model.inbound import Acknowledged
-from csms.station import operations
+from csms.security.facts import FirmwareSignatureInvalid, check_signer
+from csms.station import alarms, operations
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.files import FileDesk, NoFileServer
 from csms.store import changes
 from csms.store.station_tables import FirmwareFile, Operation
+
+
+class FirmwareUnsigned(CsmsError):
+    """This station is given no firmware without its maker's signature."""
+
+    code = "firmware_unsigned"
+
 
 UPDATE, PUBLISH = "update_firmware", "publish_firmware"
 """Kinds of operations: the names of their commands."""
@@ -72,9 +82,16 @@ async def publish_status(
 
 
 async def update(context: StationContext, station_id: str, command: UpdateFirmware, send: Send) -> CommandResult:
-    """Order an update. Raises UnknownFirmware, FirmwareSignatureInvalid before anything is asked of the station."""
+    """Order an update. Raises UnknownFirmware, FirmwareSignatureInvalid, FirmwareUnsigned before anything is asked of
+    the station.
+    """
     source = await _source(context, command.firmware)
-    signed = await _signed(source, command)
+    try:
+        signed = await _signed(context, source, command)
+        _check_signed(context, station_id, signed)
+    except (FirmwareSignatureInvalid, FirmwareUnsigned) as fault:
+        context.alarms.raise_(alarms.FIRMWARE_REFUSED, station_id, str(fault))
+        raise
     begins_at = signed.retrieve_at or context.clock.now()
     operation = await operations.begin(context, station_id, UPDATE, _asked(signed, source, begins_at))
     transfers = 1 + (command.retries or 0)
@@ -115,15 +132,36 @@ async def _source(context: StationContext, name: str) -> _OwnFile | None:
     return _OwnFile(desk, await desk.firmware(name))
 
 
-async def _signed(source: _OwnFile | None, command: UpdateFirmware) -> UpdateFirmware:
-    """An own file brings its signature along; one that is given for it is checked first (L01.FR.11, A00.FR.706)."""
+async def _signed(context: StationContext, source: _OwnFile | None, command: UpdateFirmware) -> UpdateFirmware:
+    """An own file brings its signature along. It is checked once more, for the certificate may have ended or its maker
+    may count no longer; so is one that is given (L01.FR.11, A00.FR.706). Of a file that lies elsewhere only the
+    certificate can be checked: the signature is checked by the station.
+    """
     if source is None:
+        if command.signature:
+            check_signer(command.signing_certificate, context.outside.makers, context.clock.now())
         return command
     row = source.row
+    if not command.signature:
+        command = replace(command, signing_certificate=row.signing_certificate, signature=row.signature)
     if command.signature:
         await source.desk.check_signature(row.name, command.signing_certificate, command.signature)
-        return command
-    return replace(command, signing_certificate=row.signing_certificate, signature=row.signature)
+    return command
+
+
+def may_be_unsigned(context: StationContext, station_id: str) -> bool:
+    """Whether the house lets this station have firmware without its maker's signature."""
+    return any(fnmatchcase(station_id, pattern) for pattern in context.settings.unsigned_for)
+
+
+def _check_signed(context: StationContext, station_id: str, command: UpdateFirmware) -> None:
+    """Raises FirmwareUnsigned."""
+    if not command.signature and not may_be_unsigned(context, station_id):
+        what = command.firmware or without_secrets(command.location)
+        raise FirmwareUnsigned(
+            f"{what} has no signature of its maker: give it one (csms station firmware upload --certificate "
+            "--signature), or name the station in the setting firmware.unsigned_for"
+        )
 
 
 async def _location(

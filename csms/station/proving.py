@@ -12,7 +12,7 @@ from csms.model.command import ACCEPTING, CommandResult
 from csms.model.device import SetNetworkProfile, folded
 from csms.model.errors import CsmsError, UnknownStation
 from csms.security import passwords
-from csms.station import alarms
+from csms.station import alarms, own_certificates
 from csms.station.context import Performers, Send, StationContext
 from csms.station.state import Proof, StationState
 from csms.store import changes
@@ -39,8 +39,9 @@ class ProofRefused(CsmsError):
 
 
 async def restore(context: StationContext) -> dict[str, Proof]:
-    """What is stored: passwords for the book, the rest by station."""
+    """What is stored: passwords and certificates for their books, the rest by station."""
     reader = context.store.reader
+    context.own_certificates.restore(await reader.find(InstalledCertificate, use=own_certificates.USE))
     context.credentials.restore(await reader.find(StationCredential))
     rows = await reader.find(StationProof)
     return {row.station_id: Proof(SecurityProfile(row.profile), row.serial, row.claimed) for row in rows}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import datetime
 
 from msgspec.structs import replace
 
 from csms.model.command import ACCEPTING, CommandResult
-from csms.model.errors import CsmsError, PeerError
+from csms.model.errors import CsmsError, PeerError, UnknownStation
 from csms.model.inbound import Acknowledged
 from csms.model.security import (
     SecurityEventReport,
@@ -21,11 +22,12 @@ from csms.model.security import (
 from csms.security import passwords
 from csms.security.facts import facts, serial_of
 from csms.security.requests import RequestRefused, SigningRequest, check_subject, read_request
-from csms.station import operations
+from csms.station import alarms, operations
 from csms.station.asking import ask
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.state import StationState
 from csms.store import changes
+from csms.store.change import Change
 from csms.store.station_tables import InstalledCertificate, Operation, SecurityEvent, StationCredential
 
 log = logging.getLogger(__name__)
@@ -33,7 +35,7 @@ log = logging.getLogger(__name__)
 SIGNING = "sign_certificate"
 """The kind of the operation that begins with a station's request and ends with its answer to the certificate."""
 
-KIND_LENGTH_MAX, INFO_LENGTH_MAX = 50, 255
+KIND_LENGTH_MAX, INFO_LENGTH_MAX, RAW_LENGTH_MAX = 50, 255, 10_000
 
 CRITICAL = frozenset(
     {
@@ -62,7 +64,7 @@ CRITICAL = frozenset(
 async def security_event(
     context: StationContext, station_id: str, message: SecurityEventReport, received_at: datetime
 ) -> Acknowledged:
-    """Keep it, known or not (A04.FR.03)."""
+    """Keep it as it came, known or not (A04.FR.03); a critical one opens an alert."""
     critical = message.kind in CRITICAL
     row = SecurityEvent(
         station_id=station_id,
@@ -71,11 +73,30 @@ async def security_event(
         kind=message.kind[:KIND_LENGTH_MAX],
         info=message.info[:INFO_LENGTH_MAX],
         critical=critical,
+        raw=_raw(message),
     )
-    await context.store.writer.commit([changes.add_row(row)])
-    if critical:
-        log.warning("security_event", extra={"station": station_id, "kind": row.kind})
+    if not critical:
+        await context.store.writer.commit([changes.add_row(row)])
+        return Acknowledged()
+    await context.alerts.raise_(row.kind, station_id, row.info, [changes.add_row(row)])
+    log.warning("security_event", extra={"station": station_id, "kind": row.kind})
     return Acknowledged()
+
+
+def _check_authority(context: StationContext, use: SigningUse) -> None:
+    """A certificate that nobody here takes would lock its station out. Raises RequestRefused."""
+    if context.outside.authority is None:
+        raise RequestRefused("there is no certificate authority")
+    if use not in (SigningUse.V2G, SigningUse.V2G_20) and not context.outside.signs_stations:
+        raise RequestRefused(
+            "certificates of stations are signed by an authority of others (certificates.client_roots), and no program "
+            "that asks it is configured (certificates.authority_command)"
+        )
+
+
+def _raw(message: SecurityEventReport) -> str:
+    """The message, JSON; a text that no database takes stands as it is escaped."""
+    return json.dumps(message.raw, ensure_ascii=True, default=str)[:RAW_LENGTH_MAX] if message.raw else ""
 
 
 async def sign_certificate(
@@ -83,16 +104,20 @@ async def sign_certificate(
 ) -> SignCertificateReply:
     """Accept a request that fits the station and have it signed (A02.FR.11); any other is refused (A02.FR.12).
 
-    A station that gets no certificate asks again by itself (A02.FR.17), so nothing is lost with a restart of ours.
+    A station that gets no certificate asks again by itself (A02.FR.17), so nothing is lost with a restart of ours. One
+    that asks all the time is refused before anything is reckoned or kept.
     """
+    if context.signing_requests.take(station_id, context.clock.monotonic_s()) > 0:
+        context.alarms.raise_(alarms.REQUESTS_THROTTLED, station_id, "too many signing requests")
+        return SignCertificateReply(accepted=False)
     operation = await operations.begin(context, station_id, SIGNING, {"use": message.use.value or "everything"})
     try:
-        if context.outside.authority is None:
-            raise RequestRefused("there is no certificate authority")
+        _check_authority(context, message.use)
         request = read_request(message.request_pem)
         check_subject(request, _names(context, station_id, request, message.use), context.outside.organization)
     except RequestRefused as fault:
         log.warning("signing_request_refused", extra={"station": station_id, "fault": str(fault)})
+        context.alarms.raise_(alarms.REQUEST_REFUSED, station_id, str(fault))
         await operations.answered(context, operation, "Rejected", ended=True, fault=str(fault))
         return SignCertificateReply(accepted=False)
     await operations.answered(context, operation, "Accepted", ended=False, subject=request.csr.subject.rfc4514_string())
@@ -147,19 +172,46 @@ async def _give(context: StationContext, station_id: str, command: SendCertifica
         return "not sent: the station is gone"
     result = await ask(context, station, station.link, command)
     if result.accepted:
-        told = facts(command.chain)
-        row = InstalledCertificate(
-            station_id=station_id,
-            use=command.use.value or SigningUse.STATION.value,
-            serial=serial_of(told.hash.serial_number),
-            serial_number=told.hash.serial_number,
-            subject=told.subject,
-            expires_at=told.expires_at,
-            given_at=context.clock.now(),
-        )
-        older = changes.delete_rows(InstalledCertificate, station_id=station_id, use=row.use, subject=row.subject)
-        await context.store.writer.commit([older, changes.put_row(row)])
+        await context.store.writer.commit(_noted(context, station_id, command))
     return result.status
+
+
+def _noted(context: StationContext, station_id: str, command: SendCertificate) -> list[Change]:
+    if command.use in (SigningUse.STATION, SigningUse.EVERYTHING):
+        return context.own_certificates.given(station_id, command.chain, context.clock.now())
+    told = facts(command.chain)
+    row = InstalledCertificate(
+        station_id=station_id,
+        use=command.use.value,
+        serial=serial_of(told.hash.serial_number),
+        serial_number=told.hash.serial_number,
+        subject=told.subject,
+        begins_at=told.begins_at,
+        expires_at=told.expires_at,
+        given_at=context.clock.now(),
+    )
+    older = changes.delete_rows(InstalledCertificate, station_id=station_id, use=row.use, subject=row.subject)
+    return [older, changes.put_row(row)]
+
+
+async def issue(context: StationContext, station_id: str, request_pem: str) -> str:
+    """The first certificate of a station that is being commissioned, for a key that somebody made for it: the chain.
+
+    Its name is the serial number that is registered for the station, nothing that the station said. Raises
+    UnknownStation, RequestRefused, AuthorityFailed, OSError, ValueError.
+    """
+    station = context.stations.get(station_id)
+    if station is None:
+        raise UnknownStation(f"no station {station_id!r} is registered")
+    _check_authority(context, SigningUse.STATION)
+    if not station.proof.serial or context.outside.authority is None:
+        raise RequestRefused(f"no serial number is registered for station {station_id}: csms station security --serial")
+    request = read_request(request_pem)
+    check_subject(request, {station.proof.serial}, context.outside.organization)
+    chain = await context.outside.authority.sign(request, SigningUse.STATION)
+    await context.store.writer.commit(context.own_certificates.given(station_id, chain, context.clock.now()))
+    log.info("certificate_issued", extra={"station": station_id, "serial": station.proof.serial})
+    return chain
 
 
 async def set_password(context: StationContext, station_id: str, command: SetPassword, send: Send) -> CommandResult:

@@ -65,6 +65,7 @@ from csms.station import (
     monitoring,
     proving,
     provisioning,
+    raw_calls,
     registration,
     remote_control,
     reservation,
@@ -77,12 +78,16 @@ from csms.station import (
     v2x,
     versions,
 )
+from csms.station.alerts import Alerts
 from csms.station.bus import EventBus
 from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
 from csms.station.corrections import corrections, not_ahead
 from csms.station.doctor import Finding, LimitFact
+from csms.station.own_certificates import OwnCertificates
 from csms.station.ports import Link
 from csms.station.pricing import Pricing
+from csms.station.renewals import Renewals
+from csms.station.roots import Roots
 from csms.station.sessions import number_of
 from csms.station.starts import Start, Transaction
 from csms.station.state import Needs, StationState
@@ -137,6 +142,7 @@ PERFORMERS: Performers = {
     **security.PERFORMERS,
     **proving.PERFORMERS,
     **certificates.PERFORMERS,
+    **raw_calls.PERFORMERS,
     **v2x.PERFORMERS,
     **der.PERFORMERS,
     **tariffs.PERFORMERS,
@@ -242,6 +248,45 @@ class StationService:
         Raises UnknownStation.
         """
         return await proving.set_first_password(self._context, station_id, password)
+
+    async def issue_certificate(self, station_id: str, request_pem: str) -> str:
+        """The first certificate of a station, for a key that somebody made for it.
+
+        Raises UnknownStation, RequestRefused, AuthorityFailed.
+        """
+        return await security.issue(self._context, station_id, request_pem)
+
+    @property
+    def own_certificates(self) -> OwnCertificates:
+        """What stations prove themselves with."""
+        return self._context.own_certificates
+
+    @property
+    def renewals(self) -> Renewals:
+        """Whom we asked to renew its certificate."""
+        return self._context.renewals
+
+    @property
+    def alerts(self) -> Alerts:
+        """What a person should look at."""
+        return self._context.alerts
+
+    @property
+    def roots(self) -> Roots:
+        """Which roots stations may be given."""
+        return self._context.roots
+
+    def certificate_revoked(self, number: int) -> list[str]:
+        """Send the stations away that came in with this certificate; which they are."""
+        serial = f"{number:x}"
+        gone = []
+        for station_id, station in self._context.stations.items():
+            held = self._context.own_certificates.in_use(station_id)
+            by_certificate = station.proof.profile is SecurityProfile.CERTIFICATE
+            if held is not None and held.serial == serial and by_certificate and station.link is not None:
+                self._spawn(station.link.close(lifecycle.POLICY_VIOLATION, "this certificate is revoked"))
+                gone.append(station_id)
+        return gone
 
     def has_password(self, station_id: str) -> bool:
         """Whether a password of the station is known."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 from csms.model.errors import StoreUnavailable
-from csms.station import availability, display, meter_calls, remote_control, reservation
+from csms.station import availability, display, meter_calls, remote_control, renewal, reservation
 from csms.station.context import StationContext
 
 EVERY_S = 5.0
@@ -24,6 +24,8 @@ async def look(context: StationContext) -> None:
     await display.expire(context, now)
     await availability.reconcile(context, now)
     meter_calls.look(context, now)
+    if context.renewals.is_turn(now):
+        await renewal.look(context, now)
 
 
 async def run(context: StationContext) -> None:

@@ -24,6 +24,7 @@ from csms.store.changes import table_of
 from csms.store.due import QUARTER_S
 from csms.store.queries import Reader
 from csms.store.station_tables import (
+    Alert,
     DisplayMessage,
     EventRow,
     FileLink,
@@ -91,6 +92,7 @@ class KeepDays:
     states: int = 90
     files: int = 90
     security_events: int = 400
+    alerts: int = 400
     operations: int = 400
     links: int = 1
     made_up_tokens: int = 1
@@ -119,6 +121,7 @@ _DATED: Mapping[str, _Dated] = {
     "events": _Dated(EventRow, EventRow.received_at),
     "states": _Dated(StateChange, StateChange.received_at, col(StateChange.session_id).is_(None)),
     "files": _Dated(ReceivedFile, ReceivedFile.received_at),
+    "alerts": _Dated(Alert, Alert.acknowledged_at),
     "security_events": _Dated(SecurityEvent, SecurityEvent.received_at),
     "operations": _Dated(Operation, Operation.ended_at, col(Operation.id) < _NEWEST_OPERATION),
     "reservations": _Dated(

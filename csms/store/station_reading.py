@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import func
+from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
 from csms.store.reading import Reading
-from csms.store.station_tables import InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
+from csms.store.station_tables import (
+    Alert,
+    InstalledCertificate,
+    Operation,
+    ReceivedFile,
+    SecurityEvent,
+    VariableRow,
+)
 
 
 class StationReading(Reading):
@@ -53,6 +62,40 @@ class StationReading(Reading):
         if before_id is not None:
             given.append(col(SecurityEvent.id) < before_id)
         return await self.rows(select(SecurityEvent).where(*given).order_by(col(SecurityEvent.id).desc()).limit(limit))
+
+    async def open_alert(self, kind: str, station_id: str) -> Alert | None:
+        """The alert about this matter that nobody has acknowledged."""
+        query = select(Alert).where(
+            col(Alert.kind) == kind, col(Alert.station_id) == station_id, col(Alert.acknowledged_at).is_(None)
+        )
+        return await self.first(query.order_by(col(Alert.id)))
+
+    async def alerts(
+        self,
+        limit: int,
+        *,
+        station_id: str | None = None,
+        kind: str | None = None,
+        is_open: bool | None = None,
+        before_id: int | None = None,
+    ) -> Sequence[Alert]:
+        """Alerts that are open, or acknowledged, or both."""
+        given: list[Any] = [
+            *([col(Alert.station_id) == station_id] if station_id is not None else []),
+            *([col(Alert.kind) == kind] if kind is not None else []),
+            *([col(Alert.id) < before_id] if before_id is not None else []),
+        ]
+        if is_open is not None:
+            closed_at = col(Alert.acknowledged_at)
+            given.append(closed_at.is_(None) if is_open else closed_at.is_not(None))
+        return await self.rows(select(Alert).where(*given).order_by(col(Alert.id).desc()).limit(limit))
+
+    async def open_alerts(self) -> dict[str, int]:
+        """How many alerts are open, by kind."""
+        query = select_columns(col(Alert.kind), func.count()).where(col(Alert.acknowledged_at).is_(None))
+        async with self.connection() as connection:
+            rows = (await connection.execute(query.group_by(col(Alert.kind)))).all()
+        return {str(kind): int(count) for kind, count in rows}
 
     async def certificates(
         self, *, station_id: str | None = None, expires_before: datetime | None = None

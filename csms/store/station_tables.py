@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Text, text
 from sqlmodel import Field
 
 from csms.store.row import Row
@@ -305,8 +305,8 @@ class FirmwareFile(Row, table=True):
 class InstalledCertificate(Row, table=True):
     """A certificate in a station: as it told (`told_at`), as we installed or signed it (`given_at`), or both.
 
-    `serial` is the number in one spelling; `serial_number` and the hashes are the station's own words. `expires_at` and
-    `subject` are known of certificates that went through our hands.
+    `serial` is the number in one spelling; `serial_number` and the hashes are the station's own words. `begins_at`,
+    `expires_at` and `subject` are known of certificates that went through our hands, or that it proved itself with.
     """
 
     __tablename__ = "installed_certificate"
@@ -319,6 +319,7 @@ class InstalledCertificate(Row, table=True):
     issuer_key_hash: str = ""
     serial_number: str = ""
     subject: str = ""
+    begins_at: datetime | None = Field(default=None, sa_type=Utc)
     expires_at: datetime | None = Field(default=None, sa_type=Utc)
     given_at: datetime | None = Field(default=None, sa_type=Utc)
     told_at: datetime | None = Field(default=None, sa_type=Utc)
@@ -326,7 +327,7 @@ class InstalledCertificate(Row, table=True):
 
 class SecurityEvent(Row, table=True):
     """A security event that a station told (A04), or that this server raised (`origin` csms; `station_id` empty when it
-    is about none). `time` is the station's own, `critical` as in the appendix.
+    is about none). `time` is the station's own, `critical` as in the appendix, `raw` the message as it came (JSON).
     """
 
     __tablename__ = "security_event"
@@ -339,6 +340,43 @@ class SecurityEvent(Row, table=True):
     info: str = ""
     critical: bool = False
     origin: str = Field(default="station", sa_column_kwargs={"server_default": "station"})
+    raw: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=text("''")))
+
+
+class Alert(Row, table=True):
+    """A matter that a person should look at: a kind and a station, or none. What happens again while it is open is
+    counted (`count`, `last_at`, `info` of the last time); acknowledged, it is closed, and the next time opens another.
+    """
+
+    __table_args__: ClassVar[Any] = (Index("ix_alert_matter", "kind", "station_id", "acknowledged_at"),)
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
+    kind: str
+    station_id: str = ""
+    opened_at: datetime = Field(sa_type=Utc)
+    last_at: datetime = Field(sa_type=Utc)
+    count: int = 1
+    info: str = ""
+    acknowledged_at: datetime | None = Field(default=None, sa_type=Utc)
+    acknowledged_by: str = ""
+    note: str = ""
+
+
+class RootApproval(Row, table=True):
+    """A root certificate that somebody wants to give to stations; it may be once another person has agreed.
+
+    `fingerprint`: SHA-256 of its DER form, hexadecimal.
+    """
+
+    __tablename__ = "root_approval"
+
+    fingerprint: str = Field(primary_key=True, max_length=64)
+    subject: str
+    expires_at: datetime = Field(sa_type=Utc)
+    proposed_by: str
+    proposed_at: datetime = Field(sa_type=Utc)
+    approved_by: str = ""
+    approved_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
 class StationProof(Row, table=True):

@@ -10,7 +10,7 @@ from cryptography import x509
 from csms.security.passwords import matches
 from csms.store.station_tables import StationCredential
 from tests.support.scripted_firmware import Central, central
-from tests.support.signing import certificate, pem, rsa_key, signing_request
+from tests.support.signing import allowing, certificate, pem, rsa_key, signing_request
 
 pytestmark = pytest.mark.conformance
 
@@ -108,7 +108,7 @@ async def test_no_station_gets_a_certificate_in_the_name_of_another(tmp_path: Pa
 )
 async def test_a_root_is_installed(tmp_path: Path, use: str, written: str) -> None:
     root = certificate(rsa_key(), "Root")
-    async with central(tmp_path) as csms:
+    async with central(tmp_path, certificates=allowing(tmp_path, pem(root))) as csms:
         station = await csms.station("CP-1")
         told = await csms.operator("CP-1", "install_certificate", use=use, certificate=pem(root))
         assert told["status"] == "Accepted"
@@ -128,7 +128,7 @@ async def test_a_root_is_installed(tmp_path: Path, use: str, written: str) -> No
 
 async def test_roots_that_are_not_installed(tmp_path: Path) -> None:
     root = pem(certificate(rsa_key(), "Root"))
-    async with central(tmp_path) as csms:
+    async with central(tmp_path, certificates=allowing(tmp_path, root)) as csms:
         station = await csms.station("CP-1")
         station.answers("InstallCertificate", {"status": "Rejected"})
         told = await csms.operator("CP-1", "install_certificate", use="CSMSRootCertificate", certificate=root)

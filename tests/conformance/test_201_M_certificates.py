@@ -13,7 +13,7 @@ from cryptography.x509 import ocsp
 
 from tests.support.responders import answering, contract_answer, ocsp_answer
 from tests.support.scripted_firmware import central
-from tests.support.signing import certificate, pem
+from tests.support.signing import allowing, certificate, pem
 
 pytestmark = pytest.mark.conformance
 
@@ -32,7 +32,7 @@ def name_of(serial_number: str = "0A1B", algorithm: str = "SHA256") -> dict[str,
 @pytest.mark.octt("TC_M_01_CSMS", "TC_M_02_CSMS", "TC_M_03_CSMS", "TC_M_04_CSMS")
 @pytest.mark.parametrize("use", USES)
 async def test_a_root_is_installed(tmp_path: Path, use: str) -> None:
-    async with central(tmp_path) as csms:
+    async with central(tmp_path, certificates=allowing(tmp_path, pem(ROOT))) as csms:
         station = await csms.station("CS-1", V201)
         told = await csms.operator("CS-1", "install_certificate", use=use, certificate=pem(ROOT))
         assert told["status"] == "Accepted"
@@ -47,7 +47,7 @@ async def test_a_root_is_installed(tmp_path: Path, use: str) -> None:
 @pytest.mark.octt("TC_M_05_CSMS")
 @pytest.mark.parametrize("status", ["Failed", "Rejected"])
 async def test_a_root_is_not_installed(tmp_path: Path, status: str) -> None:
-    async with central(tmp_path) as csms:
+    async with central(tmp_path, certificates=allowing(tmp_path, pem(ROOT))) as csms:
         station = await csms.station("CS-1", V201)
         station.answers("InstallCertificate", {"status": status})
         told = await csms.operator("CS-1", "install_certificate", use=USES[0], certificate=pem(ROOT))

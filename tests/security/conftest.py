@@ -39,7 +39,8 @@ def open_site(tmp_path: Path, operator: Operator, keys: Path) -> OpenSite:
 
     @asynccontextmanager
     async def opened(**settings: Any) -> AsyncIterator[Site]:
-        certificates = {"client_roots": [operator.root_file], "organization": OPERATOR}
+        roots = [operator.root_file, keys / "station-ca.pem"]
+        certificates = {"client_roots": roots, "organization": OPERATOR}
         certificates |= settings.pop("certificates", {})
         chosen: dict[str, Any] = {"security_profiles": [1, 2, 3], "certificates": certificates}
         folder = tmp_path / "data"

@@ -16,15 +16,16 @@ import httpx
 import pytest
 
 from tests.support.access import bearer
-from tests.support.running import BareStation, Server, running, station
+from tests.support.running import SETTINGS, BareStation, Server, running, station
 
+UNSIGNED = '\n[firmware]\nunsigned_for = ["CP-*"]\n'
 BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
 FIRMWARE = b"\x7fELF" + bytes(range(256)) * 40
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("run")) as started:
+    with running(tmp_path_factory.mktemp("run"), settings=SETTINGS + UNSIGNED) as started:
         answer = started.api.put("/api/v1/firmware/pile-2.bin", content=FIRMWARE)
         assert answer.status_code == 200, answer.text
         yield started

@@ -481,7 +481,7 @@ async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) 
     """A central system with everything but the HTTP port; `settings` are those of csms.toml.
 
     Charging is only listened to (`charging={"control": True}` turns the planner on), so that scripts are asked nothing
-    but what the test asks them.
+    but what the test asks them. Firmware may be unsigned: most cases of the conformance test are.
     """
     chosen: dict[str, Any] = {
         "data_dir": folder,
@@ -489,6 +489,7 @@ async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) 
         "ocpp_port": 0,
         "security_profiles": [0],
         "charging": {"control": False},
+        "firmware": {"unsigned_for": ["*"]},
         "feeders": [FeederSettings(id="site", rating_kw=400.0)],
     }
     wanted = Settings(**(chosen | settings))

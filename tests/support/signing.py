@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -48,6 +49,15 @@ def certificate(
 def pem(made: x509.Certificate) -> str:
     """As OCPP carries it."""
     return made.public_bytes(PEM).decode()
+
+
+def allowing(folder: Path, *roots: str) -> dict[str, list[Path]]:
+    """The settings (certificates) of a house that knows these roots, PEM."""
+    files = []
+    for number, root in enumerate(roots):
+        files.append(folder / f"known-root-{number}.pem")
+        files[-1].write_text(root)
+    return {"allowed_roots": files}
 
 
 class Maker:
