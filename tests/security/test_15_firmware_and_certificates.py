@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from csms.app.settings import Settings, SettingsInvalid
 from csms.app.tls import ServerTls
-from csms.security.tls import CertificateUnusable, nobody
+from csms.security.tls import CertificateUnusable
 from tests.security.conftest import OpenSite
 from tests.support.access import bearer, token_for
 from tests.support.proof import OPERATOR, Operator, Site, status
@@ -254,7 +254,7 @@ def test_keys_are_for_the_server_alone(keys: Path, tmp_path: Path) -> None:
         (folder / file.name).write_bytes(file.read_bytes())
         (folder / file.name).chmod(0o644)
     with pytest.raises(CertificateUnusable, match="chmod 600"):
-        asyncio.run(ServerTls(Settings(data_dir=tmp_path), nobody).contexts())
+        asyncio.run(ServerTls(Settings(data_dir=tmp_path)).contexts())
 
 
 def test_an_outside_authority_needs_its_root() -> None:
