@@ -80,7 +80,7 @@ async def test_a_named_station_may_have_unsigned_firmware(open_site: OpenSite) -
         assert untouched(new)
 
 
-@pytest.mark.req("L01.FR.11", "A00.FR.706", "1.6S:L01.FR.11")
+@pytest.mark.req("L01.FR.11", "1.6S:L01.FR.11")
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_signature_and_signer_are_checked_before_a_station_hears_of_it(
     open_site: OpenSite, tmp_path: Path, protocol: str
