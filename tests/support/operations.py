@@ -23,15 +23,18 @@ from csms.model.inbound import Boot, MeterReport, SessionStarted, SessionStopped
 from csms.model.meter import ENERGY_REGISTER, POWER_IMPORT, Sample
 from csms.model.session import StopReason
 from csms.model.station import ConnectorStatus, Protocol, StationIdentity
+from csms.security.facts import facts
 from csms.station.bus import EventBus
-from csms.station.context import StationSettings
+from csms.station.context import Outside, StationSettings
 from csms.station.registration import Registration, rating
 from csms.station.service import StationService
 from csms.store import changes
 from csms.store.engine import Store, open_store
 from csms.store.tables import PlanRow, ProfileRow
 from tests.support.access import bearer, guard_over, token_for
+from tests.support.command_bodies import GOOD
 
+OUTSIDE = Outside(known_roots=lambda: frozenset({facts(GOOD["install_certificate"]["certificate"]).fingerprint}))
 START = datetime.fromisoformat("2026-03-02T04:00:00+00:00")
 
 
@@ -100,6 +103,8 @@ class Operations:
     province: TwinProvince
     guard: Guard
     links: dict[str, TwinLink] = field(default_factory=dict)
+    transactions: dict[int, str] = field(default_factory=dict)
+    """What the station calls a session."""
 
     async def station(self, station_id: str, *, online: bool = True, evses: int = 1, feeder_id: str = "site") -> None:
         nameplate = rating("ac", 3, 32.0, 22_080)
@@ -119,15 +124,18 @@ class Operations:
         begun = SessionStarted(evse_id, "CARD", 1000.0, self.clock.now())
         reply = await self.service.receive(station_id, begun, self.clock.now())
         await self.status(station_id, ConnectorStatus.CHARGING, evse_id)
-        return int(reply.transaction_id)
+        session = self.service.stations[station_id].evses[evse_id].session
+        assert session is not None
+        self.transactions[session.session_id] = str(reply.transaction_id)
+        return session.session_id
 
     async def meter(self, station_id: str, session_id: int, register_wh: float, power_w: float) -> None:
         at = self.clock.now()
         samples = (Sample(at, ENERGY_REGISTER, register_wh, "Wh"), Sample(at, POWER_IMPORT, power_w, "W"))
-        await self.service.receive(station_id, MeterReport(1, samples, str(session_id)), at)
+        await self.service.receive(station_id, MeterReport(1, samples, self.transactions[session_id]), at)
 
     async def stop(self, station_id: str, session_id: int, register_wh: float) -> None:
-        ended = SessionStopped(str(session_id), register_wh, self.clock.now(), StopReason.LOCAL)
+        ended = SessionStopped(self.transactions[session_id], register_wh, self.clock.now(), StopReason.LOCAL)
         await self.service.receive(station_id, ended, self.clock.now())
 
     async def plan(self, feeder_id: str) -> None:
@@ -161,7 +169,7 @@ async def operations(folder: Path, clock: Clock | None = None) -> AsyncIterator[
     """Open everything, close everything."""
     clock = clock or ManualClock(START)
     store = await open_store(f"sqlite+aiosqlite:///{folder / 'csms.db'}", clock, upgrade=True)
-    service = StationService(clock, store, EventBus(), StationSettings(boot_grace_s=3600))
+    service = StationService(clock, store, EventBus(), StationSettings(boot_grace_s=3600, unsigned_for=("*",)), OUTSIDE)
     await service.restore()
     province = TwinProvince()
     guard = guard_over(clock, store)

@@ -47,7 +47,6 @@ def test_exit_codes(outcomes, code) -> None:
         (("trigger", "CP-1", "MeterValues", "--evse", "1"), Trigger("MeterValues", 1)),
         (("start", "CP-1", "--token", "CARD", "--evse", "1"), RemoteStart("CARD", 1, 1)),
         (("stop", "CP-1", "--transaction", "77"), RemoteStop("77")),
-        (("stop", "CP-1"), RemoteStop("2")),
         (("call", "CP-1", "ClearCache"), RawCall("ClearCache", {})),
         (("data", "CP-1", "--vendor", "acme", "--data", "x"), SendData("acme", "", "x")),
         (("config", "get", "CP-1", "HeartbeatInterval"), GetVariables(("HeartbeatInterval",))),
@@ -59,6 +58,13 @@ async def test_each_command_reaches_the_station(served, words, asked) -> None:
     assert done.code == 0, done.err
     assert served.at.links["CP-1"].asked[-1] == asked
     assert "Accepted" in done.out
+
+
+async def test_what_runs_is_stopped(served) -> None:
+    done = await served.csms("station", "stop", "CP-1")
+    assert done.code == 0, done.err
+    session = served.at.service.stations["CP-1"].evses[1].session
+    assert served.at.links["CP-1"].asked[-1] == RemoteStop(session.transaction_id)
 
 
 async def test_limits_by_hand(served) -> None:
