@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from optimizer.chart import WIDTH_MAX, chart
-from optimizer.interior_point import solve
 from optimizer.json_format import plan_document, problem_document, read_problem
 from optimizer.problem import EvSession, Plan, Problem
+from optimizer.solver import solve
 
 FAILED, USAGE = 1, 2
 FILE_BYTES_MAX = 64 * 1024 * 1024  # a month of five-minute slots with a thousand sessions is far below

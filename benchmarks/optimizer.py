@@ -1,0 +1,162 @@
+"""The optimiser beside the solvers that people use for the same problem: one thread, the same instances, one run.
+
+Every row runs in a process of its own with one BLAS thread; CPU seconds count, and for the rivals only their set-up
+and solving. `python -m benchmarks optimizer` prints every figure with its bar. Rivals: `pip install .[bench]`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from benchmarks.optimizer_rivals import Case, timed
+from optimizer import valley
+
+SLOTS, SLOT_H = 96, 0.25
+ONE_THREAD = {
+    name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+}
+PACKAGES = {"PIQP": "piqp", "Clarabel": "clarabel", "OSQP": "osqp", "cvxpy": "cvxpy"}
+Row = dict[str, Any]
+
+
+def run(quick: bool = False) -> list[Row]:
+    """All rows; `quick` leaves out what takes minutes in a rival."""
+    names = [name for name in ROWS if not quick or name not in SLOW]
+    return [row for name in names for row in in_child(name)]
+
+
+def in_child(name: str) -> list[Row]:
+    """One row, measured in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.optimizer", name],
+        env=os.environ | ONE_THREAD,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    rows: list[Row] = json.loads(done.stdout)
+    return rows
+
+
+def figure(name: str, value: float | str | None, unit: str = "", bar: str = "", met: bool | None = None) -> Row:
+    """One line of the table."""
+    return {"figure": name, "value": value, "unit": unit, "bar": bar, "met": met}
+
+
+def day(count: int, seed: int = 0) -> Case:
+    """A day of quarter-hours: random stays (32 slots on average), an evening peak, an evening cap that binds."""
+    rng = np.random.default_rng(seed)
+    arrive = rng.integers(0, SLOTS - 8, count)
+    stay = np.clip(np.round(rng.exponential(28, count) + 8), 4, SLOTS).astype(np.int64)
+    depart = np.minimum(arrive + stay, SLOTS)
+    power = rng.choice([3700.0, 7000.0, 11000.0, 22000.0], count)
+    energy = rng.uniform(0.1, 0.8, count) * power * (depart - arrive) * SLOT_H
+    hour = np.arange(SLOTS) * SLOT_H
+    evening, morning = np.exp(-(((hour - 19) / 2.5) ** 2)), np.exp(-(((hour - 9) / 2) ** 2))
+    base = count * 1000.0 * (1 + 0.8 * evening + 0.3 * morning)
+    mean = energy.sum() / (SLOTS * SLOT_H)
+    cap = np.full(SLOTS, base.max() + 2.5 * mean)
+    cap[68:80] = base[68:80] + 0.5 * mean
+    return Case(base, energy, power, arrive, depart, cap, SLOT_H)
+
+
+def ours(case: Case, times: int) -> tuple[float, valley.Filled]:
+    """Median CPU seconds and the plan."""
+    spent = []
+    for _ in range(times):
+        began = time.process_time()
+        plan = valley.fill(**case.arguments())
+        spent.append(time.process_time() - began)
+    return statistics.median(spent), plan
+
+
+def proof(label: str, case: Case, plan: valley.Filled) -> Iterable[Row]:
+    """What every plan must keep."""
+    load = plan.power_w.sum(axis=0) + case.base_load_w
+    over = float(np.max(load / case.cap_w - 1.0))
+    missed = float(np.max(np.abs(plan.power_w.sum(axis=1) * case.slot_h / case.energy_wh - 1.0)))
+    slot = np.arange(len(load))
+    inside = (slot >= case.arrive[:, None]) & (slot < case.depart[:, None])
+    outside = float(np.abs(plan.power_w).sum() - np.abs(plan.power_w[inside]).sum())
+    yield figure(f"{label}: certified gap", plan.gap, "", "<= 1e-6", -1e-9 <= plan.gap <= 1e-6)
+    yield figure(f"{label}: over the cap, relative", max(over, 0.0), "", "<= 1e-9", over <= 1e-9)
+    yield figure(f"{label}: energy missed, relative", missed, "", "<= 1e-9", missed <= 1e-9)
+    yield figure(f"{label}: energy outside the windows", outside, "W", "0", outside == 0)
+
+
+def against(label: str, case: Case, spent: float, value: float, bars: dict[str, float], times: int) -> Iterable[Row]:
+    """Ratios to the rivals; a rival that is not installed is named."""
+    for name, bar in bars.items():
+        if find_spec(PACKAGES[name]) is None:
+            yield figure(f"{label}: {name}", "not installed")
+            continue
+        runs = [timed(name, case) for _ in range(times)]
+        theirs, objective = statistics.median(run[0] for run in runs), runs[0][1]
+        yield figure(f"{label}: {name}", theirs, "CPU s")
+        yield figure(f"{label}: faster than {name}", theirs / spent, "x", f">= {bar:g}x", theirs >= bar * spent)
+        if name in ("PIQP", "Clarabel"):
+            off = abs(objective - value) / objective
+            yield figure(f"{label}: objective beside {name}, relative", off, "", "<= 1e-6", off <= 1e-6)
+
+
+def fleet(count: int, bars: dict[str, float], times: tuple[int, int]) -> list[Row]:
+    """One size of fleet; `times` ours and the rivals are run."""
+    label, case = f"N = {count:,}", day(count)
+    valley.fill(**day(50).arguments())
+    spent, plan = ours(case, times[0])
+    rows = [figure(f"{label}: ours ({plan.method})", spent, "CPU s"), *proof(label, case, plan)]
+    return [*rows, *against(label, case, spent, plan.objective, bars, times[1])]
+
+
+def fleet_10_000() -> list[Row]:
+    """With the peak of memory, in sizes of the plan."""
+    rows = fleet(10_000, {"PIQP": 8.0, "Clarabel": 30.0}, (3, 1))
+    case = day(10_000)
+    tracemalloc.start()
+    plan = valley.fill(**case.arguments())
+    peak = tracemalloc.get_traced_memory()[1] / plan.power_w.nbytes
+    tracemalloc.stop()
+    return [*rows, figure("N = 10,000: peak of memory", peak, "plans", "<= 3", peak <= 3.0)]
+
+
+def fleet_100_000() -> list[Row]:
+    """No rival finishes; the yardstick is filling an array of the plan's size."""
+    count = 100_000
+    case, label = day(count), "N = 100,000"
+    spent, plan = ours(case, 3)
+    array = np.zeros((count, SLOTS))
+    fills = []
+    for number in range(5):
+        began = time.process_time()
+        array.fill(float(number))
+        fills.append(time.process_time() - began)
+    ratio = spent / statistics.median(fills)
+    return [
+        figure(f"{label}: ours ({plan.method})", spent, "CPU s"),
+        *proof(label, case, plan),
+        figure(f"{label}: fills of an N x T array", ratio, "", "<= 150", ratio <= 150),
+    ]
+
+
+ROWS: dict[str, Callable[[], list[Row]]] = {
+    "100": lambda: fleet(100, {"PIQP": 1.5, "cvxpy": 30.0, "OSQP": 1.0}, (15, 7)),
+    "1000": lambda: fleet(1000, {"PIQP": 3.0, "Clarabel": 10.0, "cvxpy": 120.0}, (9, 3)),
+    "10000": fleet_10_000,
+    "100000": fleet_100_000,
+}
+SLOW = frozenset({"10000"})
+
+
+if __name__ == "__main__":
+    print(json.dumps(ROWS[sys.argv[1]]()))  # noqa: T201  # the parent process reads it

@@ -1,0 +1,131 @@
+"""Valley filling with plain arrays: the least ½ Σ L² of a load under a cap, for any number of cars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from optimizer.arrays import FloatArray, IntArray
+from optimizer.certificate import relative_gap
+from optimizer.instance import make_instance
+from optimizer.repair import keep_caps
+from optimizer.slot_cost import Quadratic, SlotCost
+from optimizer.solver import MethodName, solve_instance
+
+MAGNITUDE_MAX = 1e15
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Filled:
+    """A feasible plan `power_w` [N, T] with its proof.
+
+    `objective`, `lower_bound`: the slot cost of the load in kWh per slot (½ Σ L² unless another cost was given) plus
+    the price of unserved energy; `gap` = (objective − lower_bound) / max(1, |objective|). `unserved_wh` [N]: what no
+    plan can serve, because the window is too short or the cap too low; the solver never answers "infeasible".
+    `slot_price` [T] proves the bound (`optimizer.certificate`).
+    """
+
+    power_w: FloatArray
+    objective: float
+    lower_bound: float
+    gap: float
+    unserved_wh: FloatArray
+    slot_price: FloatArray
+    method: str
+    rounds: int
+
+
+def fill(
+    base_load_w: ArrayLike,
+    energy_wh: ArrayLike,
+    power_max_w: ArrayLike,
+    arrive: ArrayLike,
+    depart: ArrayLike,
+    cap_w: ArrayLike,
+    slot_h: float,
+    *,
+    cost: SlotCost | None = None,
+    priority: ArrayLike | None = None,
+    method: MethodName | None = None,
+) -> Filled:
+    """The plan that fills the valleys of `base_load_w` [T], total load at most `cap_w` [T] (infinite for no cap).
+
+    Car i [N] wants `energy_wh`, draws at most `power_max_w` and may charge in the slots [arrive, depart). Where the
+    cap is too low for all, higher `priority` is served first. `cost` replaces ½ L² (L in kWh per slot). `method`
+    forces one; by default the number of cars decides. Raises ValueError for shapes or numbers that make no sense.
+    """
+    base, cap = _amounts("base_load_w", base_load_w, signed=True), _amounts("cap_w", cap_w, signed=True, infinite=True)
+    energy, power = _amounts("energy_wh", energy_wh), _amounts("power_max_w", power_max_w)
+    first, last = _slots("arrive", arrive), _slots("depart", depart)
+    classes = None if priority is None else _slots("priority", priority)
+    _check(base, cap, energy, power, first, last, classes, slot_h)
+    unit = slot_h / 1000.0
+    instance = make_instance(
+        base * unit,
+        cost or Quadratic(np.ones(len(base)), np.zeros(len(base))),
+        first,
+        last,
+        power * unit,
+        energy / 1000.0,
+        cap[None] * unit,
+        classes,
+    )
+    answer = solve_instance(instance, method)
+    table = answer.energy
+    table /= unit
+    keep_caps(instance, table, cap[None], base[None])
+    served_wh = table.sum(axis=1) * slot_h
+    objective = instance.objective(table.sum(axis=0) * unit, served_wh / 1000.0)
+    return Filled(
+        power_w=table,
+        objective=objective,
+        lower_bound=answer.lower_bound,
+        gap=relative_gap(objective, answer.lower_bound),
+        unserved_wh=np.maximum(energy - served_wh, 0.0),
+        slot_price=answer.price[0],
+        method=answer.method,
+        rounds=answer.rounds,
+    )
+
+
+def _amounts(name: str, values: ArrayLike, signed: bool = False, infinite: bool = False) -> FloatArray:
+    array = np.asarray(values, dtype=np.float64)
+    known = array[~np.isposinf(array)] if infinite else array
+    low = -MAGNITUDE_MAX if signed else 0.0
+    if array.ndim != 1 or not ((known >= low) & (known <= MAGNITUDE_MAX)).all():
+        raise ValueError(f"{name}: a row of numbers between {low:g} and {MAGNITUDE_MAX:g} expected")
+    return array
+
+
+def _slots(name: str, values: ArrayLike) -> IntArray:
+    array = np.asarray(values)
+    whole = array.astype(np.int64) if array.size else np.zeros(0, dtype=np.int64)
+    if array.ndim != 1 or (whole != array).any():
+        raise ValueError(f"{name}: a row of whole numbers expected")
+    return whole
+
+
+def _check(
+    base: FloatArray,
+    cap: FloatArray,
+    energy: FloatArray,
+    power: FloatArray,
+    first: IntArray,
+    last: IntArray,
+    classes: IntArray | None,
+    slot_h: float,
+) -> None:
+    if not 0.0 < slot_h <= 8760.0:
+        raise ValueError(f"slot_h: hours per slot must lie above 0 and within a year, got {slot_h}")
+    if len(cap) != len(base) or len(base) == 0:
+        raise ValueError(f"cap_w: {len(cap)} values for {len(base)} slots")
+    cars = [power, first, last] if classes is None else [power, first, last, classes]
+    if any(len(values) != len(energy) for values in cars):
+        raise ValueError("energy_wh, power_max_w, arrive, depart and priority: one value per car expected")
+    bad = np.flatnonzero((first < 0) | (first >= last) | (last > len(base)))
+    if len(bad):
+        raise ValueError(
+            f"car {bad[0]}: 0 <= arrive < depart <= {len(base)} expected, got {first[bad[0]]}, {last[bad[0]]}"
+        )
