@@ -59,22 +59,21 @@ def _car_bound(instance: Instance, price: FloatArray) -> float:
 
 
 def _cheapest(instance: Instance, price: FloatArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Per car the sum of its `count` lowest prices, and the next one; unserved energy is one more offer, any amount.
+    """Per car the sum of its `count` lowest offers, and the next one; behind all slots stands the unserved price.
 
     Cars with the same node, window and unserved price share one sorted list.
     """
     slots = instance.slots
-    dear, group = np.unique(instance.unserved, return_inverse=True)
+    _, group = np.unique(instance.unserved, return_inverse=True)
     key = ((group * instance.nodes + instance.node) * (slots + 1) + instance.arrive) * (slots + 1) + instance.depart
     _, example, row = np.unique(key, return_index=True, return_inverse=True)
     order = np.argsort(price, axis=1, kind="stable")
-    node = instance.node[example]
-    inside = (order[node] >= instance.arrive[example, None]) & (order[node] < instance.depart[example, None])
-    offers = np.minimum(np.take_along_axis(price, order, axis=1)[node], instance.unserved[example, None])
-    # Behind each list stands the unserved price, so that there always is a next one.
-    offers = np.concatenate([offers, dear[group[example], None]], axis=1)
-    inside = np.concatenate([inside, np.ones((len(example), 1), dtype=np.bool_)], axis=1)
-    lists, length = offers[inside], inside.sum(axis=1)
-    total = np.append(0.0, np.cumsum(lists))
-    first = (np.cumsum(length) - length)[row]
-    return total[first + count] - total[first], lists[first + count]
+    node, unserved = instance.node[example], instance.unserved[example]
+    place = order[node]
+    lists, rank = np.nonzero((place >= instance.arrive[example, None]) & (place < instance.depart[example, None]))
+    offers = np.minimum(np.take_along_axis(price, order, axis=1)[node[lists], rank], unserved[lists])
+    total = np.append(0.0, np.cumsum(offers))
+    length = instance.depart - instance.arrive
+    first = (np.cumsum(length[example]) - length[example])[row]
+    following = offers[np.minimum(first + count, len(offers) - 1)]
+    return total[first + count] - total[first], np.where(count < length, following, instance.unserved)

@@ -67,10 +67,7 @@ class Instance:
 
     def up_the_tree(self, own: FloatArray) -> FloatArray:
         """Sums [K, T] of each node's own values and of everything below it."""
-        total = own.copy()
-        for node in range(self.nodes - 1, 0, -1):
-            total[self.parent[node]] += total[node]
-        return total
+        return up_the_tree(self.parent, own)
 
     def own(self, table: FloatArray) -> FloatArray:
         """Column sums [K, T] of a table [N, T] by the node the cars hang on."""
@@ -92,6 +89,16 @@ class Instance:
         """Cost of the load with `charging` [T] on top of the base, plus the price of what is not served."""
         missing = np.maximum(self.energy - served, 0.0)
         return float(self.cost.value(self.base + charging).sum()) + float(self.unserved @ missing)
+
+
+def up_the_tree(parent: IntArray, own: FloatArray) -> FloatArray:
+    """Sums of each node's own values [K, …] and of everything below it; parents come first."""
+    if len(parent) == 1:
+        return own
+    total = own.copy()
+    for node in range(len(parent) - 1, 0, -1):
+        total[parent[node]] += total[node]
+    return total
 
 
 def _present(

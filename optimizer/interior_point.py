@@ -8,176 +8,71 @@ not served, at a price above any slot: a strictly interior point always exists, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
 from scipy.linalg import LinAlgError
 from scipy.linalg.blas import dsyrk
 
-from optimizer.arrays import FloatArray, IntArray
+from optimizer.arrays import FloatArray
+from optimizer.entries import Caps, Entries, make_entries
 from optimizer.instance import Instance, default_price, price_scale, usable_room
 from optimizer.network import Network
-from optimizer.slot_cost import Scaled, SlotCost
+from optimizer.repair import repair
+from optimizer.slot_cost import Scaled
 
 ITERATIONS_MAX = 60
 PROXIMAL = 1e-9
 TO_BOUNDARY = 0.995
 STEP_MIN = 1e-10
-GAP_AIM = 5e-7
-SLACK_AIM = 1e-10
+GAP_AIM = 9e-7
+SLACK_AIM = 1e-7
 FIRST_FILL = 0.9
 FIRST_SLACK = 0.1
 FREE_ROOM = 1.2
-TABLE_CARS = 128
+PRICE_LIMIT = 10.0
+"""Prices of a stalled point beyond this multiple of the dearest possible are cut: they would only hurt the bound."""
+FIRST_MU = 0.1
+FLOOR = 0.01
 CURVATURE_MIN = 1e-9
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Table:
-    """A few cars of one node as a dense table over the slots they share; the same entries are filled in every time."""
-
-    node: int
-    cars: slice
-    columns: slice
-    entries: IntArray
-    places: IntArray
-    values: FloatArray
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Entries:
-    """The cars' slots with room in a row, car after car (node after node), each car's unserved energy last; scaled.
-
-    `terminal` = node·T + slot, the unserved energy all at K·T; `extra` price of an entry besides that of its terminal.
-    """
-
-    cars: IntArray
-    car: IntArray
-    terminal: IntArray
-    starts: IntArray
-    lasts: IntArray
-    upper: FloatArray
-    extra: FloatArray
-    energy: FloatArray
-    nodes: int
-    slots: int
-    tables: tuple[Table, ...]
-
-    def per_car(self, values: FloatArray) -> FloatArray:
-        """Sums per car."""
-        return np.asarray(np.add.reduceat(values, self.starts))
-
-    def per_terminal(self, values: FloatArray) -> FloatArray:
-        """Sums per node and slot [K, T], the unserved energy left out."""
-        size = self.nodes * self.slots
-        sums = np.bincount(self.terminal, values, size + 1)[:size]
-        return np.asarray(sums.reshape(self.nodes, self.slots), dtype=np.float64)
-
-    def at_entries(self, values: FloatArray) -> FloatArray:
-        """A value [K, T] at the entries, 0 at the unserved energy."""
-        return np.append(values.ravel(), 0.0).take(self.terminal)
-
-
-def make_entries(instance: Instance, room: FloatArray, unit: float, money: float) -> Entries | None:
-    """Cars that want something and have a slot with room; None when there is none."""
-    open_at = room > 0
-    for below in range(1, instance.nodes):
-        open_at[below] &= open_at[instance.parent[below]]
-    live = instance.window() & open_at[instance.node]
-    cars = np.flatnonzero((instance.energy > 0) & live.any(axis=1))
-    if len(cars) == 0:
-        return None
-    cars = cars[np.lexsort((instance.arrive[cars], instance.node[cars]))]
-    present = np.column_stack([live[cars], np.ones(len(cars), dtype=np.bool_)])
-    car, slot = np.nonzero(present)
-    starts = np.flatnonzero(np.diff(car, prepend=-1)).astype(np.int64)
-    lasts = np.append(starts[1:], len(car)) - 1
-    node, energy = instance.node[cars], instance.energy[cars] / unit
-    terminal = node[car] * instance.slots + slot
-    terminal[lasts] = instance.nodes * instance.slots
-    upper = (instance.rate[cars] / unit)[car]
-    upper[lasts] = 2.0 * energy
-    extra = np.zeros(len(car))
-    extra[lasts] = instance.unserved[cars] / money
-    tables = tuple(_tables(node, car, slot, starts, lasts))
-    return Entries(cars, car, terminal, starts, lasts, upper, extra, energy, instance.nodes, instance.slots, tables)
-
-
-def _tables(node: IntArray, car: IntArray, slot: IntArray, starts: IntArray, lasts: IntArray) -> Iterator[Table]:
-    borders = np.flatnonzero(np.diff(node, prepend=-1, append=-1))
-    for left, right in pairwise(borders):
-        for first in range(int(left), int(right), TABLE_CARS):
-            last = min(first + TABLE_CARS, int(right))
-            entries = np.arange(starts[first], lasts[last - 1])
-            entries = entries[np.isin(entries, lasts, invert=True)]
-            low, high = int(slot[entries].min()), int(slot[entries].max()) + 1
-            places = (car[entries] - first) * (high - low) + slot[entries] - low
-            values = np.zeros((last - first, high - low))
-            yield Table(int(node[first]), slice(first, last), slice(low, high), entries, places, values)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Caps:
-    """Tree, rooms and slot cost in the same scale."""
-
-    parent: IntArray
-    room: FloatArray
-    cost: SlotCost
-    base: FloatArray
-
-    def flow(self, own: FloatArray) -> FloatArray:
-        """Energy under each node."""
-        total = own.copy()
-        for node in range(len(self.parent) - 1, 0, -1):
-            total[self.parent[node]] += total[node]
-        return total
+Direction: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 
 
 @dataclass(eq=False, slots=True)
 class _Point:
-    """Energies x, what is left to their limits, duals of both; prices of cars; slacks and prices of caps; node
-    prices.
+    """`space` [2, entries]: energies, and what is left to their limits; `dual` of both; slacks and prices of the caps
+    and prices at the nodes [K, T].
     """
 
-    x: FloatArray
-    left: FloatArray
-    low: FloatArray
-    high: FloatArray
+    space: FloatArray
+    dual: FloatArray
     slack: FloatArray
     cap_price: FloatArray
     price: FloatArray
 
 
 def _start(e: Entries, caps: Caps) -> _Point:
-    """Every car spread evenly over its window, a tenth unserved."""
-    length = np.diff(np.append(e.starts, len(e.car))) - 1
+    """Every car spread evenly over its window, a tenth unserved; duals that agree with the prices."""
+    length = e.lasts - e.starts
     rate = e.upper[e.starts]
     share = FIRST_FILL * e.energy / (rate * length)
     x = share[e.car] * e.upper
     x[e.lasts] = e.energy - share * rate * length
-    own = e.per_terminal(x)
-    flow = caps.flow(own)
+    flow = caps.flow(e.per_terminal(x))
     slack = np.maximum(caps.room - flow, FIRST_SLACK * caps.room)
     level = float(np.mean(np.minimum(x, e.upper - x)))
-    mu = 0.1 * level
+    mu = FIRST_MU * level
     cap_price = mu / slack
     price = cap_price.copy()
     price[0] += caps.cost.price(caps.base + flow[0])
     for node in range(1, e.nodes):
         price[node] += price[caps.parent[node]]
     offer = e.at_entries(price)
-    usual = (e.per_car(offer) / length)[e.car]
-    slope = offer + e.extra - usual
-    floor = 0.1 * mu / level + mu / e.upper
-    return _Point(
-        x, e.upper - x, np.maximum(slope, 0.0) + floor, np.maximum(-slope, 0.0) + floor, slack, cap_price, price
-    )
-
-
-Direction: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
+    slope = offer + e.extra - (e.per_car(offer) / length)[e.car]
+    dual = np.maximum(np.stack([slope, -slope]), 0.0) + (FLOOR + mu / e.upper)
+    return _Point(np.stack([x, e.upper - x]), dual, slack, cap_price, price)
 
 
 class _Newton:
@@ -185,131 +80,128 @@ class _Newton:
 
     def __init__(self, e: Entries, caps: Caps, p: _Point) -> None:
         self.e, self.caps, self.p = e, caps, p
-        self.per_x, self.per_left = 1.0 / p.x, 1.0 / p.left
-        self.low_stiff, self.high_stiff = p.low * self.per_x, p.high * self.per_left
-        self.give = self.low_stiff + self.high_stiff
-        self.give += PROXIMAL
-        np.reciprocal(self.give, out=self.give)
-        self.car_give = 1.0 / e.per_car(self.give)
-        flow = caps.flow(e.per_terminal(p.x))
-        self.load = load = caps.base + flow[0]
+        flow = caps.flow(e.per_terminal(p.space[0]))
+        self.load = caps.base + flow[0]
         self.slack_miss = caps.room - flow - p.slack
-        self.price_miss = caps.cost.price(load) + p.cap_price[0] - p.price[0]
+        self.total = float(np.vdot(p.space, p.dual) + np.vdot(p.slack, p.cap_price))
+
+    def good_enough(self) -> bool:
+        """Whether complementarity and cap misses are small against the cost and the rooms."""
+        cost = abs(float(self.caps.cost.value(self.load).sum()) + float(self.e.extra @ self.p.space[0]))
+        return self.total <= GAP_AIM * cost and bool((np.abs(self.slack_miss) <= SLACK_AIM * self.caps.room).all())
+
+    def factorise(self) -> None:
+        """Eliminates the cars."""
+        e, p = self.e, self.p
+        self.per = 1.0 / p.space
+        give = (p.dual * self.per).sum(axis=0)
+        give += PROXIMAL
+        self.give = np.reciprocal(give, out=give)
+        self.car_give = 1.0 / e.per_car(give)
+        self.price_miss = self.caps.cost.price(self.load) + p.cap_price[0] - p.price[0]
         self.cap_stiff = p.cap_price / p.slack
         stiff = self.cap_stiff.copy()
-        stiff[0] += np.maximum(caps.cost.curvature(load), CURVATURE_MIN)
-        coupling, ground = self._conductances()
-        self.network = Network(caps.parent, coupling, ground, 1.0 / stiff)
+        stiff[0] += np.maximum(self.caps.cost.curvature(self.load), CURVATURE_MIN)
+        self.network = Network(self.caps.parent, *self._conductances(), 1.0 / stiff)
 
     def _conductances(self) -> tuple[FloatArray, FloatArray]:
         """Between the slots of each node, and to ground."""
         e = self.e
-        rows = self.give * np.sqrt(self.car_give)[e.car]
-        unserved = rows[e.lasts]
-        coupling = np.zeros((e.nodes, e.slots, e.slots))
-        ground = np.zeros((e.nodes, e.slots))
+        rows = np.sqrt(self.car_give)[e.car]
+        rows *= self.give
+        coupling, ground = np.zeros((e.nodes, e.slots, e.slots)), np.zeros((e.nodes, e.slots))
         for table in e.tables:
             table.values.ravel()[table.places] = rows[table.entries]
-            coupling[table.node, table.columns, table.columns] += dsyrk(1.0, table.values.T)
-            ground[table.node, table.columns] += unserved[table.cars] @ table.values
+            product = dsyrk(1.0, table.values.T)
+            coupling[table.node, table.columns, table.columns] += product[:-1, :-1]
+            ground[table.node, table.columns] += product[:-1, -1]
         return coupling, ground
 
     def direction(self, pull: FloatArray, cap_pull: FloatArray) -> Direction:
         """Steps of x, slacks, cap prices and node prices; `pull` and `cap_pull` are what the complementarity wants."""
         e, give = self.e, self.give
-        moved = give * pull
-        moved -= give * (e.per_car(moved) * self.car_give)[e.car]
-        lift = cap_pull - self.cap_stiff * self.slack_miss
-        cap_lift = lift.copy()
+        pull *= give
+        pull -= give * (e.per_car(pull) * self.car_give)[e.car]
+        cap_lift = cap_pull - self.cap_stiff * self.slack_miss
+        lift = cap_lift.copy()
         lift[0] += self.price_miss
-        price = self.network.solve(e.per_terminal(moved), lift)
+        price = self.network.solve(e.per_terminal(pull), lift)
         offer = e.at_entries(price)
         offer -= (e.per_car(give * offer) * self.car_give)[e.car]
         offer *= give
-        moved -= offer
-        flow = self.caps.flow(e.per_terminal(moved))
-        return moved, self.slack_miss - flow, cap_lift + self.cap_stiff * flow, price
-
-    def good_enough(self) -> bool:
-        """Whether complementarity and cap misses are small against the cost and the rooms."""
-        p, e = self.p, self.e
-        cost = abs(float(self.caps.cost.value(self.load).sum()) + float(e.extra @ p.x))
-        total = self.mean() * (2 * len(p.x) + p.slack.size)
-        miss = float(np.max(np.abs(self.slack_miss) / self.caps.room))
-        return total <= GAP_AIM * cost and miss <= SLACK_AIM
-
-    def mean(self) -> float:
-        """Mean complementarity product."""
-        p = self.p
-        total = p.x @ p.low + p.left @ p.high + p.slack.ravel() @ p.cap_price.ravel()
-        return float(total) / (2 * len(p.x) + p.slack.size)
+        pull -= offer
+        flow = self.caps.flow(e.per_terminal(pull))
+        return pull, self.slack_miss - flow, cap_lift + self.cap_stiff * flow, price
 
     def next_point(self) -> tuple[_Point, float]:
-        p, mu = self.p, self.mean()
-        x, slack, cap_price, _ = self.direction(p.high - p.low, -p.cap_price)
-        to_low, to_high = x * self.per_x, x * self.per_left
-        np.negative(to_high, out=to_high)
-        reach = max(
-            -float(to_low.min()), -float(to_high.min()), 1.0 + float(to_low.max()), 1.0 + float(to_high.max()),
-            float((-slack / p.slack).max()), float((-cap_price / p.cap_price).max()),
-        )  # fmt: skip
-        step = 1.0 / max(1.0, reach)
-        low_turn, high_turn = to_low * (1.0 + to_low), to_high * (1.0 + to_high)
-        low_turn *= p.low
-        high_turn *= p.high
-        bent = p.x @ low_turn + p.left @ high_turn
-        caps_after = float(((p.slack + step * slack) * (p.cap_price + step * cap_price)).sum())
-        total = p.x @ p.low + p.left @ p.high
-        count = 2 * len(p.x) + p.slack.size
-        after = ((1.0 - step) * total - step * step * bent + caps_after) / count
-        aim = (max(float(after), 0.0) / mu) ** 3 * mu
-        return self._correct(aim, low_turn, high_turn, slack * cap_price)
-
-    def _correct(
-        self, aim: float, low_turn: FloatArray, high_turn: FloatArray, cap_turn: FloatArray
-    ) -> tuple[_Point, float]:
+        """Predictor, then corrector."""
         p = self.p
-        low = low_turn - p.low
-        low += aim * self.per_x
-        high = high_turn - p.high
-        high += aim * self.per_left
-        x, slack, cap_price, price = self.direction(low - high, (aim - cap_turn) / p.slack - p.cap_price)
-        low -= self.low_stiff * x
-        high += self.high_stiff * x
-        reach = max(
-            -float((x * self.per_x).min()), float((x * self.per_left).max()),
-            -float((low / p.low).min()), -float((high / p.high).min()),
-            float((-slack / p.slack).max()), float((-cap_price / p.cap_price).max()),
-        )  # fmt: skip
+        x, slack, cap_price, _ = self.direction(p.dual[1] - p.dual[0], -p.cap_price)
+        turn = self._relative(x)
+        reach = max(-float(turn.min()), 1.0 + float(turn.max()), _reach(slack, p.slack), _reach(cap_price, p.cap_price))
+        step = 1.0 / max(1.0, reach)
+        turn += turn * turn
+        turn *= p.dual
+        bent = float(np.vdot(p.space, turn))
+        caps_before = float(np.vdot(p.slack, p.cap_price))
+        caps_after = float(np.vdot(p.slack + step * slack, p.cap_price + step * cap_price))
+        after = (1.0 - step) * (self.total - caps_before) - step * step * bent + caps_after
+        count = turn.size + p.slack.size
+        aim = (max(after, 0.0) / self.total) ** 3 * self.total / count
+        return self._correct(aim, turn, slack * cap_price)
+
+    def _relative(self, x: FloatArray) -> FloatArray:
+        """Steps of both spaces relative to them."""
+        relative = self.per * x
+        np.negative(relative[1], out=relative[1])
+        return relative
+
+    def _correct(self, aim: float, turn: FloatArray, cap_turn: FloatArray) -> tuple[_Point, float]:
+        p = self.p
+        turn -= p.dual
+        turn += aim * self.per
+        x, slack, cap_price, price = self.direction(turn[0] - turn[1], (aim - cap_turn) / p.slack - p.cap_price)
+        move = self._relative(x)
+        turn -= p.dual * move
+        reach = max(-float(move.min()), _reach(turn, p.dual), _reach(slack, p.slack), _reach(cap_price, p.cap_price))
         step = min(1.0, TO_BOUNDARY / max(reach, TO_BOUNDARY))
-        x *= step
-        low *= step
-        high *= step
-        following = _Point(
-            p.x + x, p.left - x, p.low + low, p.high + high,
-            p.slack + step * slack, p.cap_price + step * cap_price, p.price + step * price,
-        )  # fmt: skip
+        move *= step
+        move += 1.0
+        move *= p.space
+        turn *= step
+        turn += p.dual
+        following = _Point(move, turn, p.slack + step * slack, p.cap_price + step * cap_price, p.price + step * price)
         return following, step
 
 
+def _reach(change: FloatArray, value: FloatArray) -> float:
+    """How often the change fits before a value becomes 0, inverted."""
+    return -float((change / value).min())
+
+
 def solve(instance: Instance) -> tuple[FloatArray, FloatArray, int]:
-    """Energy per car and slot [N, T], price per node and slot [K, T] and the number of iterations."""
-    most = instance.attainable()
+    """Energy per car and slot [N, T], within every limit, price per node and slot [K, T], number of iterations."""
     unit = float(np.max(instance.rate, initial=0.0)) or 1.0
     room, money = usable_room(instance), price_scale(instance)
-    e = make_entries(instance, room, unit, money)
-    price = default_price(instance, room)
-    energy = np.zeros((len(instance.rate), instance.slots))
+    e, price = make_entries(instance, room, unit, money), default_price(instance, room)
     if e is None:
-        return energy, price, 0
-    scaled = np.where(room > 0, np.minimum(room, FREE_ROOM * most), 0.0) / unit
-    scaled = np.where(scaled > 0, scaled, 1.0)
-    caps = Caps(instance.parent, scaled, Scaled(instance.cost, unit, money), instance.base / unit)
+        return np.zeros((len(instance.rate), instance.slots)), price, 0
+    room /= unit
+    caps = Caps(
+        instance.parent, _finite(instance, room, unit), Scaled(instance.cost, unit, money), instance.base / unit
+    )
     with np.errstate(all="ignore"):
         point, iterations = _iterate(e, caps)
-    slots = np.delete(np.arange(len(e.car)), e.lasts)
-    energy[e.cars[e.car[slots]], e.terminal[slots] % e.slots] = point.x[slots] * unit
-    return energy, _with_closed(price, point.price * money, e), iterations
+        found = np.clip(np.nan_to_num(point.price), -PRICE_LIMIT, PRICE_LIMIT * max(1.0, float(e.extra.max())))
+        energy = repair(e, instance.parent, room, point.space[0], found)
+    energy *= unit
+    return e.table(energy, len(instance.rate)), _with_closed(price, found * money, e), iterations
+
+
+def _finite(instance: Instance, room: FloatArray, unit: float) -> FloatArray:
+    """Rooms no larger than what can be used, and never 0, so that slacks are well scaled."""
+    room = np.minimum(room, FREE_ROOM / unit * instance.attainable())
+    return np.where(room > 0, room, 1.0)
 
 
 def _with_closed(price: FloatArray, found: FloatArray, e: Entries) -> FloatArray:
@@ -327,10 +219,11 @@ def _iterate(e: Entries, caps: Caps) -> tuple[_Point, int]:
             newton = _Newton(e, caps, p)
             if newton.good_enough():
                 return p, iteration
+            newton.factorise()
             following, step = newton.next_point()
         except (LinAlgError, FloatingPointError, ValueError):
             return p, iteration
-        if step < STEP_MIN or not np.isfinite(following.x).all():
+        if step < STEP_MIN or not np.isfinite(following.space).all():
             return p, iteration
         p = following
     return p, ITERATIONS_MAX

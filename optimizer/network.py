@@ -18,7 +18,8 @@ from optimizer.arrays import FloatArray, IntArray
 class Network:
     """One factorisation; `solve` may be asked for several right sides.
 
-    `coupling` [K, T, T]: conductances between the slots of a node (>= 0, diagonals ignored), upper triangles filled;
+    `coupling` [K, T, T]: conductances between the slots of a node (>= 0, diagonals ignored), upper triangles filled,
+    overwritten;
     `ground` [K, T] to ground at each node; `edge` [K, T] to the parent, the root's to ground.
     """
 
@@ -33,10 +34,11 @@ class Network:
             between[diagonal, diagonal] = 0.0
             total = between.sum(axis=0) + between.sum(axis=1) + ground[node] + edge[node]
             scale = 1.0 / np.sqrt(total)
-            matrix = between * (-scale)
-            matrix *= scale[:, None]
-            matrix[diagonal, diagonal] = 1.0
-            factor, fault = dpotrf(matrix, lower=0, overwrite_a=1)
+            between *= -scale
+            between *= scale[:, None]
+            between[diagonal, diagonal] = 1.0
+            # The transpose of a C-ordered upper triangle is the lower one of a Fortran-ordered matrix: no copy.
+            factor, fault = dpotrf(between.T, lower=1, overwrite_a=1, clean=0)
             if fault:
                 raise LinAlgError("the network is not positive definite")
             self.factors.append((factor, scale))
@@ -48,13 +50,13 @@ class Network:
         self, node: int, factor: FloatArray, scale: FloatArray, coupling: FloatArray, ground: FloatArray
     ) -> None:
         """What a node and everything below it look like from its parent."""
-        inverse, fault = dpotri(factor, lower=0)
+        inverse, fault = dpotri(factor, lower=1)
         if fault:
             raise LinAlgError("the network is singular")
         side = scale * self.edge[node]
         above = self.parent[node]
-        coupling[above] += np.triu(inverse * side * side[:, None], 1)
-        ground[above] += self.edge[node] * scale * dpotrs(factor, scale * ground[node], lower=0)[0]
+        coupling[above] += np.triu(inverse.T * side * side[:, None], 1)
+        ground[above] += self.edge[node] * scale * dpotrs(factor, scale * ground[node], lower=1)[0]
 
     def solve(self, inflow: FloatArray, lift: FloatArray) -> FloatArray:
         """Potentials [K, T] for the current `inflow` into every terminal and the potential `lift` that each edge adds
@@ -74,4 +76,4 @@ class Network:
 
     def _inverse(self, node: int, values: FloatArray) -> FloatArray:
         factor, scale = self.factors[node]
-        return np.asarray(scale * dpotrs(factor, scale * values, lower=0)[0])
+        return np.asarray(scale * dpotrs(factor, scale * values, lower=1)[0])

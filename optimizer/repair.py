@@ -1,29 +1,34 @@
-"""From a nearly feasible table to a feasible one: cut what exceeds a limit, give back what is missing.
+"""From a nearly feasible plan to a feasible one: cut what exceeds a limit, give back what is missing.
 
 The order matters: box, then each car's energy, then the caps from the leaves to the root (all three only reduce);
 missing energy is spread over the slots that are neither empty nor full, and the rest goes to the cheapest slots that
-have room. So every table that leaves here keeps every limit.
+have room. So every plan that leaves here keeps every limit.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from optimizer.arrays import FloatArray
-from optimizer.instance import Instance
+from optimizer.arrays import FloatArray, IntArray
+from optimizer.entries import Entries
+from optimizer.instance import Instance, up_the_tree
 
 SPREAD_ROUNDS = 3
 MISSING_MIN = 1e-12
 
 
-def repair(instance: Instance, room: FloatArray, energy: FloatArray, price: FloatArray) -> FloatArray:
-    """The table [N, T] within every limit, caps at `room` [K, T]; `price` [K, T] says where missing energy goes."""
-    window = instance.window()
-    energy = np.where(window, np.clip(np.nan_to_num(energy), 0.0, instance.rate[:, None]), 0.0)
-    energy *= _ratio(instance.energy, instance.served(energy))[:, None]
-    energy = _cut(instance, room, energy)
-    energy = _spread(instance, room, energy)
-    return _cut(instance, room, _top_up(instance, room, energy, price))
+def repair(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray, price: FloatArray) -> FloatArray:
+    """The entries within every limit, caps at `room` [K, T]; `price` [K, T] says where missing energy goes."""
+    energy = np.clip(np.nan_to_num(energy), 0.0, e.upper)
+    energy[e.lasts] = 0.0
+    served = e.per_car(energy)
+    if (served > e.energy).any():
+        energy *= _ratio(e.energy, served)[e.car]
+    _cut(e, parent, room, energy)
+    _spread(e, parent, room, energy)
+    _top_up(e, parent, room, energy, price)
+    _cut(e, parent, room, energy)
+    return energy
 
 
 def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
@@ -31,55 +36,65 @@ def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
     return np.divide(part, whole, out=np.ones_like(whole), where=whole > part)
 
 
-def _shares(instance: Instance, limit: FloatArray, own: FloatArray) -> FloatArray:
+def _shares(parent: IntArray, limit: FloatArray, own: FloatArray) -> FloatArray:
     """Factors [K, T] for the cars at each node that bring every node below its limit."""
     factor, total = np.ones_like(own), own.copy()
-    for node in range(instance.nodes - 1, -1, -1):
+    for node in range(len(parent) - 1, -1, -1):
         factor[node] = _ratio(limit[node], total[node])
         if node:
-            total[instance.parent[node]] += total[node] * factor[node]
-    for node in range(1, instance.nodes):
-        factor[node] *= factor[instance.parent[node]]
+            total[parent[node]] += total[node] * factor[node]
+    for node in range(1, len(parent)):
+        factor[node] *= factor[parent[node]]
     return factor
 
 
-def _cut(instance: Instance, room: FloatArray, energy: FloatArray) -> FloatArray:
-    factor = _shares(instance, room, instance.own(energy))
-    return energy if (factor == 1.0).all() else energy * factor[instance.node]
+def _cut(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray) -> None:
+    factor = _shares(parent, room, e.per_terminal(energy))
+    if (factor < 1.0).any():
+        energy *= e.at_entries(factor)
 
 
-def _spread(instance: Instance, room: FloatArray, energy: FloatArray) -> FloatArray:
+def _spread(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray) -> None:
     """Adds missing energy over the slots where a car is strictly between nothing and its limit."""
     for _ in range(SPREAD_ROUNDS):
-        missing = instance.energy - instance.served(energy)
-        if not (missing > MISSING_MIN * instance.energy).any():
+        missing = e.energy - e.per_car(energy)
+        if not (missing > MISSING_MIN * e.energy).any():
             break
-        space = np.minimum(energy, instance.rate[:, None] - energy)
-        offered = space.sum(axis=1)
+        space = np.minimum(energy, e.upper - energy)
+        offered = e.per_car(space)
         share = np.divide(np.maximum(missing, 0.0), offered, out=np.zeros_like(missing), where=offered > 0)
-        space *= np.minimum(share, 1.0)[:, None]
-        left = np.maximum(room - instance.flow(energy), 0.0)
-        energy = energy + space * _shares(instance, left, instance.own(space))[instance.node]
-    return energy
+        space *= np.minimum(share, 1.0)[e.car]
+        own = e.per_terminal(energy)
+        left = np.maximum(room - up_the_tree(parent, own), 0.0)
+        space *= e.at_entries(_shares(parent, left, e.per_terminal(space)))
+        energy += space
 
 
-def _top_up(instance: Instance, room: FloatArray, energy: FloatArray, price: FloatArray) -> FloatArray:
+def _top_up(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray, price: FloatArray) -> None:
     """Gives each car what it still misses in its cheapest slots with room; dearest unserved price first."""
-    missing = np.maximum(instance.energy - instance.served(energy), 0.0)
-    short = np.flatnonzero(missing > MISSING_MIN * instance.energy)
+    missing = np.maximum(e.energy - e.per_car(energy), 0.0)
+    short = np.flatnonzero(missing > MISSING_MIN * e.energy)
     if len(short) == 0:
-        return energy
-    left = np.maximum(room - instance.flow(energy), 0.0)
-    for car in short[np.argsort(-instance.unserved[short], kind="stable")]:
-        path = instance.path(int(instance.node[car]))
-        slots = np.arange(instance.arrive[car], instance.depart[car])
-        slots = slots[np.argsort(price[instance.node[car], slots], kind="stable")]
-        fits = np.minimum(instance.rate[car] - energy[car, slots], left[path][:, slots].min(axis=0))
+        return
+    left = np.maximum(room - up_the_tree(parent, e.per_terminal(energy)), 0.0)
+    for car in short[np.argsort(-e.extra[e.lasts[short]], kind="stable")]:
+        own = np.arange(e.starts[car], e.lasts[car])
+        node, slots = np.divmod(e.terminal[own], e.slots)
+        cheapest = np.argsort(price[node, slots], kind="stable")
+        own, slots, path = own[cheapest], slots[cheapest], np.array(_path(parent, int(node[0])))
+        fits = np.minimum(e.upper[own] - energy[own], left[np.ix_(path, slots)].min(axis=0))
         fits = np.maximum(fits, 0.0)
         given = np.clip(missing[car] - (np.cumsum(fits) - fits), 0.0, fits)
-        energy[car, slots] += given
+        energy[own] += given
         left[np.ix_(path, slots)] -= given
-    return energy
+
+
+def _path(parent: IntArray, node: int) -> list[int]:
+    """The node and everything above it."""
+    found = [node]
+    while found[-1]:
+        found.append(int(parent[found[-1]]))
+    return found
 
 
 def keep_caps(instance: Instance, power: FloatArray, cap: FloatArray, below: FloatArray) -> None:

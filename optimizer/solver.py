@@ -18,7 +18,7 @@ from optimizer.certificate import lower_bound, relative_gap
 from optimizer.demand import Demand
 from optimizer.instance import Instance, default_price, price_scale, usable_room
 from optimizer.problem import CapSoft, Plan, Problem, Shortfall
-from optimizer.repair import keep_caps, repair
+from optimizer.repair import keep_caps
 from optimizer.slot_cost import Scaled
 
 MethodName: TypeAlias = Literal["levels", "interior point"]
@@ -28,8 +28,6 @@ LEVELS_FROM = 3000
 GAP_TARGET = 1e-6
 SHORTFALL_MIN = 1e-4
 """Missing energy below this part of a session's wish is rounding, not a shortfall."""
-PRICE_LIMIT = 10.0
-"""Prices of a stalled method beyond this multiple of the dearest possible are cut: they would only hurt the bound."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,6 +38,7 @@ class Answer:
     price: FloatArray
     method: str
     rounds: int
+    objective: float
     lower_bound: float
     gap: float
 
@@ -52,6 +51,11 @@ def solve_instance(instance: Instance, method: MethodName | None = None) -> Answ
         other = by_levels(instance)
         answer = other if other.gap < answer.gap else answer
     return answer
+
+
+def by_interior_point(instance: Instance) -> Answer:
+    """For a tree of caps, and the fastest for few cars (`optimizer.interior_point`)."""
+    return _proven(instance, *interior_point.solve(instance), method="interior point")
 
 
 def by_levels(instance: Instance) -> Answer:
@@ -71,20 +75,11 @@ def by_levels(instance: Instance) -> Answer:
         fleet = _aggregate(instance, unit, classes)
         demand = Demand(demand.cost, demand.base, reach, dear / money, fleet.class_energy)
         found = levels.fill(fleet, demand)
+    if not found.settled:
+        return by_interior_point(instance)
     energy = np.zeros((len(instance.rate), instance.slots))
     fleet.share(found.mixtures, energy, unit)
-    if not found.settled:
-        energy = repair(instance, room, energy, found.price[None, : instance.slots] * money)
-    return _proven(instance, energy, found.price[None, : instance.slots] * money, "levels", found.rounds)
-
-
-def by_interior_point(instance: Instance) -> Answer:
-    """For a tree of caps, and the fastest for few cars (`optimizer.interior_point`)."""
-    energy, price, iterations = interior_point.solve(instance)
-    dearest = PRICE_LIMIT * max(float(np.max(instance.unserved, initial=0.0)), price_scale(instance))
-    price = np.clip(np.nan_to_num(price), -dearest, dearest)
-    energy = repair(instance, usable_room(instance), energy, price)
-    return _proven(instance, energy, price, "interior point", iterations)
+    return _proven(instance, energy, found.price[None, : instance.slots] * money, found.rounds, method="levels")
 
 
 METHODS: dict[MethodName, Callable[[Instance], Answer]] = {"levels": by_levels, "interior point": by_interior_point}
@@ -99,13 +94,13 @@ def _aggregate(instance: Instance, unit: float, classes: IntArray | None) -> Agg
 def _idle(instance: Instance) -> Answer:
     """Nobody wants anything."""
     nothing = np.zeros((len(instance.rate), instance.slots))
-    return _proven(instance, nothing, default_price(instance, usable_room(instance)), "closed form", 0)
+    return _proven(instance, nothing, default_price(instance, usable_room(instance)), 0, method="closed form")
 
 
-def _proven(instance: Instance, energy: FloatArray, price: FloatArray, method: str, rounds: int) -> Answer:
+def _proven(instance: Instance, energy: FloatArray, price: FloatArray, rounds: int, method: str) -> Answer:
     objective = instance.objective(energy.sum(axis=0), instance.served(energy))
     bound = lower_bound(instance, price)
-    return Answer(energy, price, method, rounds, bound, relative_gap(objective, bound))
+    return Answer(energy, price, method, rounds, objective, bound, relative_gap(objective, bound))
 
 
 def solve(problem: Problem) -> Plan:

@@ -7,6 +7,7 @@ import pytest
 
 from optimizer import EvSession, Feeder, Problem
 from optimizer.arrays import FloatArray
+from optimizer.entries import make_entries
 from optimizer.instance import default_price, usable_room
 from optimizer.repair import keep_caps, repair
 
@@ -17,7 +18,12 @@ SITE = Problem(0.25, [3, 1, 2, 5], [10, 10, 4, 4], TWO)
 def repaired(problem: Problem, table: FloatArray) -> FloatArray:
     made = problem.instance()
     room = usable_room(made)
-    energy = repair(made, room, table, default_price(made, room))
+    entries = make_entries(made, room, 1.0, 1.0)
+    assert entries is not None
+    filled = np.zeros(len(entries.car))
+    slots = np.delete(np.arange(len(entries.car)), entries.lasts)
+    filled[slots] = table[entries.cars[entries.car[slots]], entries.terminal[slots] % problem.slots]
+    energy = entries.table(repair(entries, made.parent, room, filled, default_price(made, room)), len(made.rate))
     assert (energy >= 0).all()
     assert (energy <= made.rate[:, None]).all()
     assert not energy[~made.window()].any()
