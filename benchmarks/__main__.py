@@ -22,7 +22,7 @@ Figures = dict[str, Any] | list[dict[str, Any]]
 
 BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
     "startup": lambda quick: startup.run(),
-    "optimizer": lambda quick: optimizer.run(quick),
+    "optimizer": optimizer.run,
     "hot-path": lambda quick: hot_path.run(quick=quick),
     **{part: lambda quick, part=part: hot_path.run([part], quick=quick) for part in hot_path.PARTS},  # type: ignore[misc]
 }

@@ -1,12 +1,8 @@
-"""A whole fleet as one object over the slots, exactly.
+"""From cars to the tables of their windows, and back: every car's own part of a mixture of greedy walks, loss-free.
 
-What one car can do in its window is a base polytope of S ↦ min(rate·|S|, energy): it depends on the number of slots
-only, so all cars with the same window add up to one concave table h(1) … h(n), whatever their rates and energies.
-The cheapest plan for given slot prices is then a greedy walk through the slots in the order of price (`greedy`), at a
-cost that does not grow with the number of cars; `share` gives every car its part of a mixture of such walks.
-
-Energy not served is a further choice of every car of a class: an element behind the slots whose place in the order
-says from which price on the class goes without.
+In every walk a car takes its full rate in the cheapest slots of its window and its rest in the next one. Mixed, it
+takes in a slot the rate times the chance that the slot ranks among the first, plus the rest times the chance that it
+ranks next. Sums over cars and over slots come out exactly; equal cars get equal plans.
 """
 
 from __future__ import annotations
@@ -17,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.arrays import BoolArray, FloatArray, IntArray
+from optimizer.windows import Windows, count_before
 
 WHOLE = 1e-12
 REST_MIN = 1e-9
@@ -37,10 +34,10 @@ class Mixture:
 
 
 class Aggregate:
-    """All cars of a fleet, by window and class.
+    """All cars of a fleet by window and class.
 
-    `classes` [N] counts priority classes from 0; `gives_up` tells whether energy may stay unserved (elements slots …
-    slots + classes − 1 stand for that). Energies are in any one unit, rates in the same unit per slot.
+    `classes` [N] counts priority classes from 0, whose energy may stay unserved; None when all has to be served.
+    Energies are in any one unit, rates in the same unit per slot.
     """
 
     def __init__(
@@ -52,73 +49,29 @@ class Aggregate:
         energy: FloatArray,
         classes: IntArray | None = None,
     ) -> None:
-        self.slots, self.rate, self.classes = slots, rate, 0
+        self.slots, self.rate = slots, rate
         kind = np.zeros(len(arrive), dtype=np.int64) if classes is None else classes
-        if classes is not None:
-            self.classes = int(kind.max(initial=-1)) + 1
+        left = np.zeros(0) if classes is None else np.bincount(kind, energy)
         key = (kind * (slots + 1) + arrive) * (slots + 1) + depart
-        windows, self.window = np.unique(key, return_inverse=True)
-        self.kind, places = np.divmod(windows, (slots + 1) ** 2)
-        self.arrive, self.depart = np.divmod(places, slots + 1)
-        self.length = self.depart - self.arrive
-        self.offset = np.append(0, np.cumsum(self.length + 2))
+        found, self.window = np.unique(key, return_inverse=True)
+        kinds, places = np.divmod(found, (slots + 1) ** 2)
+        first, last = np.divmod(places, slots + 1)
         self.full, self.rest = _whole_slots(rate, energy)
-        self.gain = self._gains()
-        self.class_energy = np.asarray(np.bincount(kind, energy, self.classes)[: self.classes], dtype=np.float64)
-        self._pair_up()
+        gain = self._gains(last - first)
+        self.windows = Windows(slots, first, last, kinds, gain, np.asarray(left, dtype=np.float64))
+        self.length, self.offset = self.windows.length, self.windows.offset
 
-    def _gains(self) -> FloatArray:
-        """Per window a row of n + 2 numbers: what rank 1 … n brings, 0 at both ends."""
-        size, first = int(self.offset[-1]), self.offset[self.window]
+    def _gains(self, length: IntArray) -> FloatArray:
+        """The tables of `Windows`, one after the other."""
+        offset = np.append(0, np.cumsum(length + 2))
+        size, first = int(offset[-1]), offset[self.window]
         at_full = np.bincount(first + self.full, self.rate, size)
-        at_rest = np.bincount(first + np.minimum(self.full + 1, self.length[self.window] + 1), self.rest, size)
+        at_rest = np.bincount(first + np.minimum(self.full + 1, length[self.window] + 1), self.rest, size)
         beyond = np.append(np.cumsum(at_full[::-1])[::-1], 0.0)
-        ends = self.offset[1:]
-        gain: FloatArray = beyond[:-1] - np.repeat(beyond[ends], self.length + 2) + at_rest
-        gain[self.offset[:-1]] = gain[ends - 1] = 0.0
+        ends = offset[1:]
+        gain: FloatArray = beyond[:-1] - np.repeat(beyond[ends], length + 2) + at_rest
+        gain[offset[:-1]] = gain[ends - 1] = 0.0
         return gain
-
-    def _pair_up(self) -> None:
-        """Every (window, slot) pair, sorted by slot, with its places in the tables that `greedy` looks up."""
-        window = np.repeat(np.arange(len(self.length), dtype=np.int32), self.length)
-        first = np.cumsum(self.length) - self.length
-        slot = (np.arange(len(window)) - np.repeat(first - self.arrive, self.length)).astype(np.uint16)
-        by_slot = np.argsort(slot, kind="stable")
-        window, slot = window[by_slot], slot[by_slot].astype(np.int32)
-        self._end = self.depart.astype(np.int32)[window] * self.slots + slot
-        self._begin = self.arrive.astype(np.int32)[window] * self.slots + slot
-        self._base = self.offset.astype(np.int32)[window]
-        count = np.bincount(slot, minlength=self.slots)
-        self.reached = np.flatnonzero(count)
-        self._starts = (np.cumsum(count) - count)[self.reached]
-        if self.classes:
-            self._kind_slot = self.kind.astype(np.int32)[window] * self.slots + slot
-            self._dead = self.length.astype(np.int32)[window] + 1
-
-    def most(self) -> FloatArray:
-        """What all cars together can take, per slot."""
-        return self._sum(self.gain.take(self._base + 1))
-
-    def _sum(self, values: FloatArray) -> FloatArray:
-        found = np.zeros(self.slots)
-        if len(self.reached):
-            found[self.reached] = np.add.reduceat(values, self._starts)
-        return found
-
-    def greedy(self, place: IntArray) -> FloatArray:
-        """The walk through all elements in the order of `place`: energy per slot, then energy unserved per class."""
-        slot_place = place[: self.slots]
-        earlier = count_before(slot_place)
-        index = earlier.take(self._end)
-        index -= earlier.take(self._begin)
-        if not self.classes:
-            index += self._base
-            return self._sum(self.gain.take(index))
-        alive = (slot_place < place[self.slots :, None]).ravel().take(self._kind_slot)
-        index = np.where(alive, index, self._dead) + self._base
-        gains = self.gain.take(index)
-        served = np.bincount(self._kind_slot // self.slots, gains, self.classes)
-        return np.concatenate([self._sum(gains), np.maximum(self.class_energy - served, 0.0)])
 
     def share(self, mixtures: Sequence[Mixture], out: FloatArray, unit: float = 1.0) -> None:
         """Writes every car's plan times `unit` into `out` [N, T] (zero before): its own walks, mixed as told.
@@ -150,10 +103,11 @@ class Aggregate:
         length = self.length[part]
         window = np.repeat(part, length)
         offset = np.arange(len(window)) - np.repeat(np.cumsum(length) - length, length)
-        slot = offset + self.arrive[window]
+        slot = offset + self.windows.arrive[window]
         size = length * (length + 2)
         cell = np.repeat(np.cumsum(size) - size, length) + offset
-        begin, end = self.arrive[window] * self.slots + slot, self.depart[window] * self.slots + slot
+        begin = self.windows.arrive[window] * self.slots + slot
+        end = self.windows.depart[window] * self.slots + slot
         chance = np.zeros(int(size.sum()))
         for mixture, table in zip(mixtures, tables, strict=True):
             chosen = np.flatnonzero(mixture.members[slot])
@@ -161,8 +115,8 @@ class Aggregate:
             stride = self.length[w]
             for place, counts, weight in zip(mixture.places, table, mixture.weights, strict=True):
                 rank = counts.take(ends) - counts.take(begins)
-                if self.classes:
-                    alive = place[slot[chosen]] < place[self.slots + self.kind[w]]
+                if len(self.windows.left):
+                    alive = place[slot[chosen]] < place[self.slots + self.windows.kind[w]]
                     rank = np.where(alive, rank, stride + 1)
                 chance[rank * stride + cells] += weight
         return chance
@@ -174,7 +128,7 @@ class Aggregate:
         left = ranks.take(full + 1, axis=0)
         left *= self.rest[cars, None]
         rows += left
-        out[cars, self.arrive[w] : self.depart[w]] = rows
+        out[cars, self.windows.arrive[w] : self.windows.depart[w]] = rows
 
 
 def _whole_slots(rate: FloatArray, energy: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -182,11 +136,3 @@ def _whole_slots(rate: FloatArray, energy: FloatArray) -> tuple[IntArray, FloatA
     full = np.floor(np.divide(energy, rate, out=np.zeros_like(energy), where=rate > 0) + WHOLE)
     rest = energy - full * rate
     return full.astype(np.int64), np.where(rest < REST_MIN * rate, 0.0, rest)
-
-
-def count_before(place: IntArray) -> IntArray:
-    """Table [(T + 1)·T]: how many of the slots before u have their place not after that of slot t."""
-    slots = len(place)
-    table = np.zeros((slots + 1, slots), dtype=np.int32)
-    np.cumsum(place[:, None] <= place[None, :], axis=0, out=table[1:])
-    return table.ravel()  # type: ignore[return-value]  # 32 bits halve the memory that the look-ups touch

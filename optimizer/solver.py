@@ -69,12 +69,12 @@ def by_levels(instance: Instance) -> Answer:
     fleet = _aggregate(instance, unit, None)
     reach = np.minimum(room[0], most) / unit
     demand = Demand(Scaled(instance.cost, unit, money), instance.base / unit, reach, np.zeros(0), np.zeros(0))
-    found = levels.fill(fleet, demand)
+    found = levels.fill(fleet.windows, demand)
     if found.short:
         dear, classes = np.unique(instance.unserved, return_inverse=True)
         fleet = _aggregate(instance, unit, classes)
-        demand = Demand(demand.cost, demand.base, reach, dear / money, fleet.class_energy)
-        found = levels.fill(fleet, demand)
+        demand = Demand(demand.cost, demand.base, reach, dear / money, fleet.windows.left)
+        found = levels.fill(fleet.windows, demand)
     if not found.settled:
         return by_interior_point(instance)
     energy = np.zeros((len(instance.rate), instance.slots))

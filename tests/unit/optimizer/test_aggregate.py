@@ -46,28 +46,28 @@ def test_vector_1_the_table_of_a_window() -> None:
     both = fleet(3, [(0, 3, 3.0, 7.0), (0, 3, 2.0, 3.0)])
     np.testing.assert_array_equal(both.full, [2, 1])
     np.testing.assert_array_equal(both.rest, [1, 1])
-    np.testing.assert_array_equal(both.gain[1:4], [5, 4, 1])
-    np.testing.assert_array_equal(np.cumsum(both.gain[:4]), [0, 5, 9, 10])
+    np.testing.assert_array_equal(both.windows.gain[1:4], [5, 4, 1])
+    np.testing.assert_array_equal(np.cumsum(both.windows.gain[:4]), [0, 5, 9, 10])
 
 
 def test_vector_2_the_walk_for_prices() -> None:
     both = fleet(3, [(0, 3, 3.0, 7.0), (0, 3, 2.0, 3.0)])
     np.testing.assert_array_equal(places([10, 4, 7]) + 1, [3, 1, 2])
-    np.testing.assert_array_equal(both.greedy(places([10, 4, 7])), [1, 5, 4])
+    np.testing.assert_array_equal(both.windows.greedy(places([10, 4, 7])), [1, 5, 4])
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_walk_of_all_is_the_sum_of_the_walks_of_each(seed: int) -> None:
     cars = random_cars(seed)
     place = np.random.default_rng(seed).permutation(9)
-    np.testing.assert_allclose(fleet(9, cars).greedy(place), one_by_one(9, cars, place).sum(axis=0), atol=1e-12)
+    np.testing.assert_allclose(fleet(9, cars).windows.greedy(place), one_by_one(9, cars, place).sum(axis=0), atol=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_gains_never_rise_with_the_rank(seed: int) -> None:
     made = fleet(9, random_cars(seed))
     for first, length in zip(made.offset, made.length, strict=False):
-        assert (np.diff(made.gain[first + 1 : first + length + 2]) <= 1e-12).all()
+        assert (np.diff(made.windows.gain[first + 1 : first + length + 2]) <= 1e-12).all()
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -84,7 +84,7 @@ def test_shares_are_the_mixture_of_every_car_s_own_walks(seed: int) -> None:
 def test_a_class_gives_up_where_its_element_stands() -> None:
     two = fleet(3, [(0, 3, 2.0, 5.0), (0, 3, 2.0, 5.0)], classes=[0, 1])
     # Slots 1, 0, 2; class 0 gives up after the first, class 1 after all.
-    np.testing.assert_allclose(two.greedy(np.array([2, 0, 3, 1, 4])), [2, 4, 1, 3, 0])
+    np.testing.assert_allclose(two.windows.greedy(np.array([2, 0, 3, 1, 4])), [2, 4, 1, 3, 0])
 
 
 def test_classes_share_too() -> None:
