@@ -138,13 +138,12 @@ def make_instance(
     change = _present(len(base), len(parent), arrive, depart, node, rate)
     draft = Instance(base, cost, arrive, depart, rate, energy, np.zeros(len(rate)), node, parent, room)
     most = draft.up_the_tree(change)
-    dearest_load = np.minimum(room[0], most[0])
-    unserved = unserved_prices(cost, base, dearest_load, priority, len(rate))
+    unserved = unserved_prices(cost, base, room[0], most[0], priority, len(rate))
     return Instance(base, cost, arrive, depart, rate, energy, unserved, node, parent, room)
 
 
 def unserved_prices(
-    cost: SlotCost, base: FloatArray, most: FloatArray, priority: IntArray | None, count: int
+    cost: SlotCost, base: FloatArray, room: FloatArray, most: FloatArray, priority: IntArray | None, count: int
 ) -> FloatArray:
     """Cost per kWh not served, per car.
 
@@ -153,9 +152,9 @@ def unserved_prices(
     serves all that the caps allow, and steps between the classes wider than the spread of slot prices serve strictly
     by priority. Equal steps suffice and keep the numbers well scaled.
     """
-    cheapest, dearest = float(cost.price(base).min()), float(cost.price(base + most).max())
-    largest = max(abs(cheapest), abs(dearest))
-    step = (dearest - cheapest) + PRICE_MARGIN * largest if largest > 0 else 1.0
+    cheapest, dearest = float(cost.price(base).min()), float(cost.price(base + np.minimum(room, most)).max())
+    largest = max(abs(cheapest), abs(dearest)) or float(np.abs(cost.price(base + most)).max()) or 1.0
+    step = (dearest - cheapest) + PRICE_MARGIN * largest
     if priority is None:
         return np.full(count, max(dearest, 0.0) + step)
     _, rank = np.unique(priority, return_inverse=True)
