@@ -14,6 +14,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -147,13 +148,57 @@ def fleet_100_000() -> list[Row]:
     ]
 
 
+def tree(count: int, feeders: int, seed: int = 0) -> Case:
+    """The day on feeders, every other one with a cap that binds in the evening."""
+    case = day(count, seed)
+    rng = np.random.default_rng(seed + 1)
+    of = rng.integers(0, feeders, count)
+    slot = np.arange(SLOTS)
+    present = (slot >= case.arrive[:, None]) & (slot < case.depart[:, None])
+    mean = (case.energy_wh / ((case.depart - case.arrive) * SLOT_H))[:, None] * present
+    cap = np.full((feeders, SLOTS), np.inf)
+    for feeder in range(feeders):
+        usual = mean[of == feeder].sum(axis=0)
+        cap[feeder] = 2.0 * usual.max()
+        if feeder % 2 == 0:
+            cap[feeder] = 0.7 * usual.max()
+    site = np.full(SLOTS, np.inf)
+    site[:] = case.base_load_w.max() + 2.5 * mean.sum(axis=0).max()
+    return replace(case, cap_w=site, node=of + 1, node_cap_w=cap)
+
+
+def feeders(count: int, number: int, times: tuple[int, int]) -> list[Row]:
+    """A tree of feeders, half of them binding, against Clarabel fed directly."""
+    label, case = f"N = {count:,}, {number} feeders", tree(count, number)
+    given = valley.Feeders(case.node_cap_w, case.node - 1)
+    spent = []
+    for _ in range(times[0]):
+        began = time.process_time()
+        plan = valley.fill(**case.arguments(), feeders=given)
+        spent.append(time.process_time() - began)
+    median = statistics.median(spent)
+    flow = np.zeros_like(case.node_cap_w)
+    np.add.at(flow, case.node - 1, plan.power_w)
+    over = float(np.max(flow / case.node_cap_w - 1.0))
+    binding = int((flow > case.node_cap_w * (1 - 1e-6)).any(axis=1).sum())
+    return [
+        figure(f"{label}: ours ({plan.method})", median, "CPU s"),
+        figure(f"{label}: feeders at their cap", binding),
+        figure(f"{label}: over a feeder's cap, relative", max(over, 0.0), "", "<= 1e-9", over <= 1e-9),
+        *proof(label, case, plan),
+        *against(label, case, median, plan.objective, {"Clarabel": 3.0}, times[1]),
+    ]
+
+
 ROWS: dict[str, Callable[[], list[Row]]] = {
     "100": lambda: fleet(100, {"PIQP": 1.5, "cvxpy": 30.0, "OSQP": 1.0}, (15, 7)),
     "1000": lambda: fleet(1000, {"PIQP": 3.0, "Clarabel": 10.0, "cvxpy": 120.0}, (9, 3)),
     "10000": fleet_10_000,
     "100000": fleet_100_000,
+    "feeders-1000": lambda: feeders(1000, 10, (5, 3)),
+    "feeders-10000": lambda: feeders(10_000, 20, (1, 1)),
 }
-SLOW = frozenset({"10000"})
+SLOW = frozenset({"10000", "feeders-10000"})
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ import numpy as np
 from scipy.linalg import LinAlgError
 from scipy.linalg.blas import dsyrk
 
-from optimizer.arrays import FloatArray
+from optimizer.arrays import FloatArray, IntArray
 from optimizer.entries import Caps, Entries, make_entries
-from optimizer.instance import Instance, default_price, price_scale, usable_room
+from optimizer.instance import Instance, default_price, price_scale, up_the_tree, usable_room
 from optimizer.network import Network
 from optimizer.repair import repair
 from optimizer.slot_cost import Scaled
@@ -57,7 +57,7 @@ def _start(e: Entries, caps: Caps) -> _Point:
     """Every car spread evenly over its window, a tenth unserved; duals that agree with the prices."""
     length = e.lasts - e.starts
     rate = e.upper[e.starts]
-    share = FIRST_FILL * e.energy / (rate * length)
+    share = FIRST_FILL * np.minimum(e.energy / (rate * length), 1.0)
     x = share[e.car] * e.upper
     x[e.lasts] = e.energy - share * rate * length
     flow = caps.flow(e.per_terminal(x))
@@ -195,7 +195,7 @@ def solve(instance: Instance) -> tuple[FloatArray, FloatArray, int]:
         found = np.clip(np.nan_to_num(point.price), -PRICE_LIMIT, PRICE_LIMIT * max(1.0, float(e.extra.max())))
         energy = repair(e, instance.parent, room, point.space[0], found)
     energy *= unit
-    return e.table(energy, len(instance.rate)), _with_closed(price, found * money, e), iterations
+    return e.table(energy, len(instance.rate)), _with_closed(price, found * money, e, instance.parent), iterations
 
 
 def _finite(instance: Instance, room: FloatArray, unit: float) -> FloatArray:
@@ -204,11 +204,10 @@ def _finite(instance: Instance, room: FloatArray, unit: float) -> FloatArray:
     return np.where(room > 0, room, 1.0)
 
 
-def _with_closed(price: FloatArray, found: FloatArray, e: Entries) -> FloatArray:
-    """Prices as found, but the given ones at terminals that no car can use."""
-    used = np.zeros(e.nodes * e.slots + 1, dtype=np.bool_)
-    used[e.terminal] = True
-    return np.where(used[:-1].reshape(price.shape), found, price)
+def _with_closed(price: FloatArray, found: FloatArray, e: Entries, parent: IntArray) -> FloatArray:
+    """Prices as found, but the given ones where no car hangs on the node or below it."""
+    used = up_the_tree(parent, e.per_terminal(np.ones(len(e.car))))
+    return np.where(used > 0, found, price)
 
 
 def _iterate(e: Entries, caps: Caps) -> tuple[_Point, int]:

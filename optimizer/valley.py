@@ -18,13 +18,26 @@ MAGNITUDE_MAX = 1e15
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Feeders:
+    """Parts of the site with caps of their own on the charging under them: `cap_w` [F, T], infinite for none.
+
+    `of` [N]: the feeder each car hangs on, −1 for the site itself; `parent` [F] of each feeder, before it in the
+    list, −1 for the site (all of them when left out).
+    """
+
+    cap_w: ArrayLike
+    of: ArrayLike
+    parent: ArrayLike | None = None
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Filled:
     """A feasible plan `power_w` [N, T] with its proof.
 
     `objective`, `lower_bound`: the slot cost of the load in kWh per slot (½ Σ L² unless another cost was given) plus
     the price of unserved energy; `gap` = (objective − lower_bound) / max(1, |objective|). `unserved_wh` [N]: what no
     plan can serve, because the window is too short or the cap too low; the solver never answers "infeasible".
-    `slot_price` [T] proves the bound (`optimizer.certificate`).
+    `price` [1 + F, T], at the site and the feeders, proves the bound (`optimizer.certificate`).
     """
 
     power_w: FloatArray
@@ -32,7 +45,7 @@ class Filled:
     lower_bound: float
     gap: float
     unserved_wh: FloatArray
-    slot_price: FloatArray
+    price: FloatArray
     method: str
     rounds: int
 
@@ -48,12 +61,13 @@ def fill(
     *,
     cost: SlotCost | None = None,
     priority: ArrayLike | None = None,
+    feeders: Feeders | None = None,
     method: MethodName | None = None,
 ) -> Filled:
     """The plan that fills the valleys of `base_load_w` [T], total load at most `cap_w` [T] (infinite for no cap).
 
     Car i [N] wants `energy_wh`, draws at most `power_max_w` and may charge in the slots [arrive, depart). Where the
-    cap is too low for all, higher `priority` is served first. `cost` replaces ½ L² (L in kWh per slot). `method`
+    caps are too low for all, higher `priority` is served first. `cost` replaces ½ L² (L in kWh per slot). `method`
     forces one; by default the number of cars decides. Raises ValueError for shapes or numbers that make no sense.
     """
     base, cap = _amounts("base_load_w", base_load_w, signed=True), _amounts("cap_w", cap_w, signed=True, infinite=True)
@@ -61,6 +75,7 @@ def fill(
     first, last = _slots("arrive", arrive), _slots("depart", depart)
     classes = None if priority is None else _slots("priority", priority)
     _check(base, cap, energy, power, first, last, classes, slot_h)
+    caps, node, parent = _tree(cap, len(energy), feeders)
     unit = slot_h / 1000.0
     instance = make_instance(
         base * unit,
@@ -69,13 +84,17 @@ def fill(
         last,
         power * unit,
         energy / 1000.0,
-        cap[None] * unit,
+        caps * unit,
         classes,
+        node,
+        parent,
     )
     answer = solve_instance(instance, method)
     table = answer.energy
     table /= unit
-    keep_caps(instance, table, cap[None], base[None])
+    below = np.zeros_like(caps)
+    below[0] = base
+    keep_caps(instance, table, caps, below)
     served_wh = table.sum(axis=1) * slot_h
     objective = instance.objective(table.sum(axis=0) * unit, served_wh / 1000.0)
     return Filled(
@@ -84,10 +103,27 @@ def fill(
         lower_bound=answer.lower_bound,
         gap=relative_gap(objective, answer.lower_bound),
         unserved_wh=np.maximum(energy - served_wh, 0.0),
-        slot_price=answer.price[0],
+        price=answer.price,
         method=answer.method,
         rounds=answer.rounds,
     )
+
+
+def _tree(cap: FloatArray, cars: int, feeders: Feeders | None) -> tuple[FloatArray, IntArray, IntArray]:
+    """Caps of all nodes, the node of every car and the parent of every node; node 0 is the site."""
+    if feeders is None:
+        return cap[None], np.zeros(cars, dtype=np.int64), np.full(1, -1)
+    below = np.asarray(feeders.cap_w, dtype=np.float64)
+    if below.ndim != 2 or below.shape[1] != len(cap):
+        raise ValueError(f"feeders.cap_w: one row of {len(cap)} values per feeder expected")
+    _amounts("feeders.cap_w", below.ravel(), infinite=True)
+    node = _slots("feeders.of", feeders.of) + 1
+    above = np.full(len(below), -1) if feeders.parent is None else _slots("feeders.parent", feeders.parent)
+    if len(node) != cars or (node < 0).any() or (node > len(below)).any():
+        raise ValueError(f"feeders.of: one number from -1 to {len(below) - 1} per car expected")
+    if len(above) != len(below) or (above < -1).any() or (above >= np.arange(len(below))).any():
+        raise ValueError("feeders.parent: every parent stands before its feeder, -1 for the site")
+    return np.concatenate([cap[None], below]), node, np.append(-1, above + 1)
 
 
 def _amounts(name: str, values: ArrayLike, signed: bool = False, infinite: bool = False) -> FloatArray:
