@@ -161,7 +161,8 @@ def tree(count: int, feeders: int, seed: int = 0) -> Case:
         usual = mean[of == feeder].sum(axis=0)
         cap[feeder] = 2.0 * usual.max()
         if feeder % 2 == 0:
-            cap[feeder] = 0.7 * usual.max()
+            # Charging evenly all the stay always fits.
+            cap[feeder] = np.maximum(0.7 * usual.max(), usual)
     site = np.full(SLOTS, np.inf)
     site[:] = case.base_load_w.max() + 2.5 * mean.sum(axis=0).max()
     return replace(case, cap_w=site, node=of + 1, node_cap_w=cap)

@@ -15,8 +15,8 @@ from optimizer.arrays import FloatArray, IntArray
 from optimizer.instance import Instance, up_the_tree
 from optimizer.slot_cost import SlotCost
 
-TABLE_CARS = 32
-TABLE_SLOTS = 8
+TABLE_CARS = 128
+TABLE_SLOTS = 16
 """Tables hold about so many cars that arrive within so many slots (more when cars are few): they are narrow."""
 
 
@@ -52,7 +52,6 @@ class Entries:
     nodes: int
     slots: int
     tables: tuple[Table, ...]
-    prices: FloatArray
 
     def per_car(self, values: FloatArray) -> FloatArray:
         """Sums per car."""
@@ -71,10 +70,9 @@ class Entries:
         table[self.cars[self.car[slots]], self.terminal[slots] % self.slots] = values[slots]
         return table
 
-    def at_entries(self, values: FloatArray) -> FloatArray:
+    def at_entries(self, values: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """A value [K, T] at the entries, 0 at the unserved energy."""
-        self.prices[:-1] = values.ravel()
-        return self.prices.take(self.terminal)
+        return np.append(values.ravel(), 0.0).take(self.terminal, out=out, mode="clip")
 
 
 def make_entries(instance: Instance, room: FloatArray, unit: float, money: float) -> Entries | None:
@@ -82,19 +80,22 @@ def make_entries(instance: Instance, room: FloatArray, unit: float, money: float
     open_at = room > 0
     for below in range(1, instance.nodes):
         open_at[below] &= open_at[instance.parent[below]]
-    live = instance.window() & open_at[instance.node]
-    cars = np.flatnonzero((instance.energy > 0) & live.any(axis=1))
+    opened = np.cumsum(np.pad(open_at, ((0, 0), (1, 0))), axis=1)
+    room_slots: IntArray = opened[instance.node, instance.depart] - opened[instance.node, instance.arrive]
+    cars = np.flatnonzero((instance.energy > 0) & (room_slots > 0))
     if len(cars) == 0:
         return None
     near = instance.arrive // max(TABLE_SLOTS, instance.slots * TABLE_CARS * instance.nodes // len(cars))
     cars = cars[np.lexsort((instance.depart[cars], near[cars], instance.node[cars]))]
-    present = np.column_stack([live[cars], np.ones(len(cars), dtype=np.bool_)])
-    car, slot = np.nonzero(present)
-    starts = np.flatnonzero(np.diff(car, prepend=-1)).astype(np.int64)
-    lasts = np.append(starts[1:], len(car)) - 1
     node, energy = instance.node[cars], instance.energy[cars] / unit
+    car, slot = _slots(instance.arrive[cars], instance.depart[cars])
     terminal = node[car] * instance.slots + slot
-    terminal[lasts] = instance.nodes * instance.slots
+    terminal[slot < 0] = instance.nodes * instance.slots
+    if not open_at.all():
+        kept = np.append(open_at.ravel(), True)[terminal]
+        car, slot, terminal = car[kept], slot[kept], terminal[kept]
+    lasts = np.cumsum(room_slots[cars] + 1) - 1
+    starts = np.append(0, lasts[:-1] + 1)
     upper = (instance.rate[cars] / unit)[car]
     upper[lasts] = 2.0 * energy
     extra = np.zeros(len(car))
@@ -112,23 +113,30 @@ def make_entries(instance: Instance, room: FloatArray, unit: float, money: float
         instance.nodes,
         instance.slots,
         tables,
-        np.zeros(instance.nodes * instance.slots + 1),
     )
+
+
+def _slots(arrive: IntArray, depart: IntArray) -> tuple[IntArray, IntArray]:
+    """Car and slot of every entry, −1 for the unserved energy behind the slots of each car."""
+    length = depart - arrive + 1
+    car = np.repeat(np.arange(len(arrive)), length)
+    ends = np.cumsum(length)
+    slot = np.arange(len(car)) - (ends - length - arrive)[car]
+    slot[ends - 1] = -1
+    return car, slot
 
 
 def _tables(
     node: IntArray, group: IntArray, car: IntArray, slot: IntArray, starts: IntArray, lasts: IntArray
 ) -> Iterator[Table]:
     borders = np.flatnonzero(np.diff(group, prepend=-1, append=-1))
-    served = np.ones(len(car), dtype=np.bool_)
-    served[lasts] = False
     for left, right in pairwise(borders):
         for first in range(int(left), int(right), TABLE_CARS):
             last = min(first + TABLE_CARS, int(right))
             entries = slice(int(starts[first]), int(lasts[last - 1]) + 1)
-            slots = slot[entries][served[entries]]
-            low, high = int(slots.min()), int(slots.max()) + 1
-            column = np.where(served[entries], slot[entries] - low, high - low)
+            slots = slot[entries]
+            low, high = int(slots[slots >= 0].min()), int(slots.max()) + 1
+            column = np.where(slots >= 0, slots - low, high - low)
             places = (car[entries] - first) * (high - low + 1) + column
             yield Table(int(node[first]), slice(low, high), entries, places, np.zeros((last - first, high - low + 1)))
 

@@ -8,9 +8,6 @@ not served, at a price above any slot: a strictly interior point always exists, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
-
 import numpy as np
 from scipy.linalg import LinAlgError
 from scipy.linalg.blas import dsyrk
@@ -26,7 +23,6 @@ ITERATIONS_MAX = 60
 PROXIMAL = 1e-9
 TO_BOUNDARY = 0.995
 STEP_MIN = 1e-10
-GAP_AIM = 9e-7
 SLACK_AIM = 1e-7
 FIRST_FILL = 0.9
 FIRST_SLACK = 0.1
@@ -37,69 +33,81 @@ FIRST_MU = 0.1
 FLOOR = 0.01
 CURVATURE_MIN = 1e-9
 
-Direction: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 
+class _Iteration:
+    """One point and the Newton steps from it, all in place: arrays of this size are dear to allocate.
 
-@dataclass(eq=False, slots=True)
-class _Point:
-    """`space` [2, entries]: energies, and what is left to their limits; `dual` of both; slacks and prices of the caps
-    and prices at the nodes [K, T].
+    `space` [2, entries]: energies x, and what is left to their limits; `dual` of both; `slack`, `cap_price` of the caps
+    and `price` at the nodes [K, T].
     """
 
-    space: FloatArray
-    dual: FloatArray
-    slack: FloatArray
-    cap_price: FloatArray
-    price: FloatArray
+    def __init__(self, e: Entries, caps: Caps) -> None:
+        self.e, self.caps = e, caps
+        self.per, self.turn, self.move = (np.empty((2, len(e.car))) for _ in range(3))
+        self.give, self.pull, self.offer, self.mean = (np.empty(len(e.car)) for _ in range(4))
+        self._start()
 
+    def _start(self) -> None:
+        """Every car spread evenly over its window, a tenth unserved; duals that agree with the prices."""
+        e, caps = self.e, self.caps
+        length = e.lasts - e.starts
+        rate = e.upper[e.starts]
+        share = FIRST_FILL * np.minimum(e.energy / (rate * length), 1.0)
+        x = share[e.car] * e.upper
+        x[e.lasts] = e.energy - share * rate * length
+        self.space = np.stack([x, e.upper - x])
+        flow = caps.flow(e.per_terminal(x))
+        self.slack = np.maximum(caps.room - flow, FIRST_SLACK * caps.room)
+        level = float(np.mean(self.space.min(axis=0)))
+        self.cap_price = FIRST_MU * level / self.slack
+        self.price = self.cap_price.copy()
+        self.price[0] += caps.cost.price(caps.base + flow[0])
+        for node in range(1, e.nodes):
+            self.price[node] += self.price[caps.parent[node]]
+        offer = e.at_entries(self.price, self.offer)
+        slope = offer + e.extra - (e.per_car(offer) / length)[e.car]
+        self.dual = np.maximum(np.stack([slope, -slope]), 0.0) + (FLOOR + FIRST_MU * level / e.upper)
 
-def _start(e: Entries, caps: Caps) -> _Point:
-    """Every car spread evenly over its window, a tenth unserved; duals that agree with the prices."""
-    length = e.lasts - e.starts
-    rate = e.upper[e.starts]
-    share = FIRST_FILL * np.minimum(e.energy / (rate * length), 1.0)
-    x = share[e.car] * e.upper
-    x[e.lasts] = e.energy - share * rate * length
-    flow = caps.flow(e.per_terminal(x))
-    slack = np.maximum(caps.room - flow, FIRST_SLACK * caps.room)
-    level = float(np.mean(np.minimum(x, e.upper - x)))
-    mu = FIRST_MU * level
-    cap_price = mu / slack
-    price = cap_price.copy()
-    price[0] += caps.cost.price(caps.base + flow[0])
-    for node in range(1, e.nodes):
-        price[node] += price[caps.parent[node]]
-    offer = e.at_entries(price)
-    slope = offer + e.extra - (e.per_car(offer) / length)[e.car]
-    dual = np.maximum(np.stack([slope, -slope]), 0.0) + (FLOOR + mu / e.upper)
-    return _Point(np.stack([x, e.upper - x]), dual, slack, cap_price, price)
+    def look(self, aim: float) -> bool:
+        """Takes the measures of the point; whether complementarity and cap misses are small enough."""
+        flow = self.caps.flow(self.e.per_terminal(self.space[0]))
+        self.load = self.caps.base + flow[0]
+        self.slack_miss = self.caps.room - flow - self.slack
+        self.cap_total = float(np.vdot(self.slack, self.cap_price))
+        self.total = float(np.vdot(self.space, self.dual)) + self.cap_total
+        cost = abs(
+            float(self.caps.cost.value(self.load).sum())
+            + float(self.e.extra[self.e.lasts] @ self.space[0][self.e.lasts])
+        )
+        return self.total <= aim * cost and bool((np.abs(self.slack_miss) <= SLACK_AIM * self.caps.room).all())
 
+    def advance(self) -> bool:
+        """Predictor, corrector, step; False when the numbers give out, with the point left as it was."""
+        try:
+            self._factorise()
+        except LinAlgError:
+            return False
+        np.subtract(self.dual[1], self.dual[0], out=self.pull)
+        slack, cap_price, _ = self._direction(-self.cap_price)
+        aim = self._aim(slack, cap_price)
+        self.turn -= self.dual
+        np.multiply(self.per, aim, out=self.move)
+        self.turn += self.move
+        np.subtract(self.turn[0], self.turn[1], out=self.pull)
+        slack, cap_price, price = self._direction((aim - slack * cap_price) / self.slack - self.cap_price)
+        return self._step(slack, cap_price, price)
 
-class _Newton:
-    """The linearised optimality conditions at one point, factorised once for predictor and corrector."""
-
-    def __init__(self, e: Entries, caps: Caps, p: _Point) -> None:
-        self.e, self.caps, self.p = e, caps, p
-        flow = caps.flow(e.per_terminal(p.space[0]))
-        self.load = caps.base + flow[0]
-        self.slack_miss = caps.room - flow - p.slack
-        self.total = float(np.vdot(p.space, p.dual) + np.vdot(p.slack, p.cap_price))
-
-    def good_enough(self) -> bool:
-        """Whether complementarity and cap misses are small against the cost and the rooms."""
-        cost = abs(float(self.caps.cost.value(self.load).sum()) + float(self.e.extra @ self.p.space[0]))
-        return self.total <= GAP_AIM * cost and bool((np.abs(self.slack_miss) <= SLACK_AIM * self.caps.room).all())
-
-    def factorise(self) -> None:
+    def _factorise(self) -> None:
         """Eliminates the cars."""
-        e, p = self.e, self.p
-        self.per = 1.0 / p.space
-        give = (p.dual * self.per).sum(axis=0)
-        give += PROXIMAL
-        self.give = np.reciprocal(give, out=give)
-        self.car_give = 1.0 / e.per_car(give)
-        self.price_miss = self.caps.cost.price(self.load) + p.cap_price[0] - p.price[0]
-        self.cap_stiff = p.cap_price / p.slack
+        e = self.e
+        np.reciprocal(self.space, out=self.per)
+        np.multiply(self.dual, self.per, out=self.turn)
+        np.add(self.turn[0], self.turn[1], out=self.give)
+        self.give += PROXIMAL
+        np.reciprocal(self.give, out=self.give)
+        self.car_give = 1.0 / e.per_car(self.give)
+        self.price_miss = self.caps.cost.price(self.load) + self.cap_price[0] - self.price[0]
+        self.cap_stiff = self.cap_price / self.slack
         stiff = self.cap_stiff.copy()
         stiff[0] += np.maximum(self.caps.cost.curvature(self.load), CURVATURE_MIN)
         self.network = Network(self.caps.parent, *self._conductances(), 1.0 / stiff)
@@ -107,7 +115,7 @@ class _Newton:
     def _conductances(self) -> tuple[FloatArray, FloatArray]:
         """Between the slots of each node, and to ground."""
         e = self.e
-        rows = np.sqrt(self.car_give)[e.car]
+        rows = np.sqrt(self.car_give).take(e.car, out=self.offer, mode="clip")
         rows *= self.give
         coupling, ground = np.zeros((e.nodes, e.slots, e.slots)), np.zeros((e.nodes, e.slots))
         for table in e.tables:
@@ -117,61 +125,70 @@ class _Newton:
             ground[table.node, table.columns] += product[:-1, -1]
         return coupling, ground
 
-    def direction(self, pull: FloatArray, cap_pull: FloatArray) -> Direction:
-        """Steps of x, slacks, cap prices and node prices; `pull` and `cap_pull` are what the complementarity wants."""
-        e, give = self.e, self.give
-        pull *= give
-        pull -= give * (e.per_car(pull) * self.car_give)[e.car]
+    def _direction(self, cap_pull: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Steps of slacks, cap prices and node prices; `pull`, what complementarity wants, becomes the step of x."""
+        e, pull = self.e, self.pull
+        pull *= self.give
+        pull -= self._weighted_mean(pull)
         cap_lift = cap_pull - self.cap_stiff * self.slack_miss
         lift = cap_lift.copy()
         lift[0] += self.price_miss
         price = self.network.solve(e.per_terminal(pull), lift)
-        offer = e.at_entries(price)
-        offer -= (e.per_car(give * offer) * self.car_give)[e.car]
-        offer *= give
+        offer = e.at_entries(price, self.offer)
+        offer *= self.give
         pull -= offer
+        pull += self._weighted_mean(offer)
         flow = self.caps.flow(e.per_terminal(pull))
-        return pull, self.slack_miss - flow, cap_lift + self.cap_stiff * flow, price
+        return self.slack_miss - flow, cap_lift + self.cap_stiff * flow, price
 
-    def next_point(self) -> tuple[_Point, float]:
-        """Predictor, then corrector."""
-        p = self.p
-        x, slack, cap_price, _ = self.direction(p.dual[1] - p.dual[0], -p.cap_price)
-        turn = self._relative(x)
-        reach = max(-float(turn.min()), 1.0 + float(turn.max()), _reach(slack, p.slack), _reach(cap_price, p.cap_price))
+    def _weighted_mean(self, weighted: FloatArray) -> FloatArray:
+        """Mean per car of what was multiplied by `give`, times `give`."""
+        mean = (self.e.per_car(weighted) * self.car_give).take(self.e.car, out=self.mean, mode="clip")
+        mean *= self.give
+        return mean
+
+    def _relative(self) -> FloatArray:
+        """The step of x relative to both spaces, in `move`."""
+        np.multiply(self.per, self.pull, out=self.move)
+        np.negative(self.move[1], out=self.move[1])
+        return self.move
+
+    def _aim(self, slack: FloatArray, cap_price: FloatArray) -> float:
+        """Mehrotra's target from the predictor; leaves its second-order terms in `turn`."""
+        move = self._relative()
+        reach = max(
+            -float(move.min()), 1.0 + float(move.max()), _reach(slack, self.slack), _reach(cap_price, self.cap_price)
+        )
         step = 1.0 / max(1.0, reach)
-        turn += turn * turn
-        turn *= p.dual
-        bent = float(np.vdot(p.space, turn))
-        caps_before = float(np.vdot(p.slack, p.cap_price))
-        caps_after = float(np.vdot(p.slack + step * slack, p.cap_price + step * cap_price))
-        after = (1.0 - step) * (self.total - caps_before) - step * step * bent + caps_after
-        count = turn.size + p.slack.size
-        aim = (max(after, 0.0) / self.total) ** 3 * self.total / count
-        return self._correct(aim, turn, slack * cap_price)
+        np.multiply(move, move, out=self.turn)
+        self.turn += move
+        self.turn *= self.dual
+        bent = float(np.vdot(self.space, self.turn))
+        caps_after = float(np.vdot(self.slack + step * slack, self.cap_price + step * cap_price))
+        after = (1.0 - step) * (self.total - self.cap_total) - step * step * bent + caps_after
+        return float((max(after, 0.0) / self.total) ** 3 * self.total / (self.turn.size + slack.size))
 
-    def _relative(self, x: FloatArray) -> FloatArray:
-        """Steps of both spaces relative to them."""
-        relative = self.per * x
-        np.negative(relative[1], out=relative[1])
-        return relative
-
-    def _correct(self, aim: float, turn: FloatArray, cap_turn: FloatArray) -> tuple[_Point, float]:
-        p = self.p
-        turn -= p.dual
-        turn += aim * self.per
-        x, slack, cap_price, price = self.direction(turn[0] - turn[1], (aim - cap_turn) / p.slack - p.cap_price)
-        move = self._relative(x)
-        turn -= p.dual * move
-        reach = max(-float(move.min()), _reach(turn, p.dual), _reach(slack, p.slack), _reach(cap_price, p.cap_price))
+    def _step(self, slack: FloatArray, cap_price: FloatArray, price: FloatArray) -> bool:
+        """Goes as far as everything stays positive, exactly so far in all directions."""
+        move, turn = self._relative(), self.turn
+        np.multiply(self.dual, move, out=self.per)
+        turn -= self.per
+        np.divide(turn, self.dual, out=self.per)
+        reach = max(
+            -float(move.min()), -float(self.per.min()), _reach(slack, self.slack), _reach(cap_price, self.cap_price)
+        )
         step = min(1.0, TO_BOUNDARY / max(reach, TO_BOUNDARY))
+        if not (np.isfinite(reach) and step >= STEP_MIN and np.isfinite(price).all()):
+            return False
         move *= step
         move += 1.0
-        move *= p.space
+        self.space *= move
         turn *= step
-        turn += p.dual
-        following = _Point(move, turn, p.slack + step * slack, p.cap_price + step * cap_price, p.price + step * price)
-        return following, step
+        self.dual += turn
+        self.slack += step * slack
+        self.cap_price += step * cap_price
+        self.price += step * price
+        return True
 
 
 def _reach(change: FloatArray, value: FloatArray) -> float:
@@ -179,8 +196,11 @@ def _reach(change: FloatArray, value: FloatArray) -> float:
     return -float((change / value).min())
 
 
-def solve(instance: Instance) -> tuple[FloatArray, FloatArray, int]:
-    """Energy per car and slot [N, T], within every limit, price per node and slot [K, T], number of iterations."""
+def solve(instance: Instance, aim: float) -> tuple[FloatArray, FloatArray, int]:
+    """Energy per car and slot [N, T], within every limit, price per node and slot [K, T], number of iterations.
+
+    `aim`: complementarity, relative to the cost, at which to stop; the certified gap comes out some times smaller.
+    """
     unit = float(np.max(instance.rate, initial=0.0)) or 1.0
     room, money = usable_room(instance), price_scale(instance)
     e, price = make_entries(instance, room, unit, money), default_price(instance, room)
@@ -191,7 +211,7 @@ def solve(instance: Instance) -> tuple[FloatArray, FloatArray, int]:
         instance.parent, _finite(instance, room, unit), Scaled(instance.cost, unit, money), instance.base / unit
     )
     with np.errstate(all="ignore"):
-        point, iterations = _iterate(e, caps)
+        point, iterations = _iterate(e, caps, aim)
         found = np.clip(np.nan_to_num(point.price), -PRICE_LIMIT, PRICE_LIMIT * max(1.0, float(e.extra.max())))
         energy = repair(e, instance.parent, room, point.space[0], found)
     energy *= unit
@@ -210,19 +230,10 @@ def _with_closed(price: FloatArray, found: FloatArray, e: Entries, parent: IntAr
     return np.where(used > 0, found, price)
 
 
-def _iterate(e: Entries, caps: Caps) -> tuple[_Point, int]:
+def _iterate(e: Entries, caps: Caps, aim: float) -> tuple[_Iteration, int]:
     """The last sound point and the number of iterations."""
-    p = _start(e, caps)
+    point = _Iteration(e, caps)
     for iteration in range(ITERATIONS_MAX):
-        try:
-            newton = _Newton(e, caps, p)
-            if newton.good_enough():
-                return p, iteration
-            newton.factorise()
-            following, step = newton.next_point()
-        except (LinAlgError, FloatingPointError, ValueError):
-            return p, iteration
-        if step < STEP_MIN or not np.isfinite(following.space).all():
-            return p, iteration
-        p = following
-    return p, ITERATIONS_MAX
+        if point.look(aim) or not point.advance():
+            return point, iteration
+    return point, ITERATIONS_MAX

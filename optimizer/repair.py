@@ -14,7 +14,7 @@ from optimizer.entries import Entries
 from optimizer.instance import Instance, up_the_tree
 
 SPREAD_ROUNDS = 3
-MISSING_MIN = 1e-12
+MISSING_MIN = 1e-10
 
 
 def repair(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray, price: FloatArray) -> FloatArray:
