@@ -20,7 +20,7 @@ def relative_gap(objective: float, bound: float) -> float:
 
 def lower_bound(instance: Instance, price: FloatArray) -> float:
     """A value that no plan can go below, for any finite `price` [K, T] (cost per kWh at each node)."""
-    most = instance.attainable()
+    most = instance.most
     price = _monotone(instance, price)
     return _load_bound(instance, price[0], most[0]) + _cap_bound(instance, price, most) + _car_bound(instance, price)
 

@@ -15,6 +15,7 @@ from optimizer.arrays import FloatArray, IntArray
 from optimizer.instance import Instance, up_the_tree
 from optimizer.slot_cost import SlotCost
 
+NOTHING = np.zeros(1)
 TABLE_CARS = 128
 TABLE_SLOTS = 16
 """Tables hold about so many cars that arrive within so many slots (more when cars are few): they are narrow."""
@@ -72,7 +73,7 @@ class Entries:
 
     def at_entries(self, values: FloatArray, out: FloatArray | None = None) -> FloatArray:
         """A value [K, T] at the entries, 0 at the unserved energy."""
-        return np.append(values.ravel(), 0.0).take(self.terminal, out=out, mode="clip")
+        return np.concatenate((values.ravel(), NOTHING)).take(self.terminal, out=out, mode="clip")
 
 
 def make_entries(instance: Instance, room: FloatArray, unit: float, money: float) -> Entries | None:

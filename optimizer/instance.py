@@ -25,7 +25,8 @@ NOISE = 1e-9
 class Instance:
     """Cars [N]: window of slots [arrive, depart), most energy per slot, energy wanted, price of leaving it unserved.
 
-    `energy` never exceeds what the window holds, `rate` never exceeds `energy`. `room` [K, T] may be infinite.
+    `energy` never exceeds what the window holds, `rate` never exceeds `energy`. `room` [K, T] may be infinite; `most`
+    [K, T] is what the cars under each node could take together.
     """
 
     base: FloatArray
@@ -38,6 +39,7 @@ class Instance:
     node: IntArray
     parent: IntArray
     room: FloatArray
+    most: FloatArray
 
     @property
     def slots(self) -> int:
@@ -54,20 +56,12 @@ class Instance:
         slot = np.arange(self.slots)
         return np.asarray((slot >= self.arrive[:, None]) & (slot < self.depart[:, None]))
 
-    def attainable(self) -> FloatArray:
-        """What the cars under each node could take together [K, T]."""
-        return self.up_the_tree(_present(self.slots, self.nodes, self.arrive, self.depart, self.node, self.rate))
-
     def path(self, node: int) -> IntArray:
         """The node and everything above it."""
         found = [node]
         while found[-1]:
             found.append(int(self.parent[found[-1]]))
         return np.array(found, dtype=np.int64)
-
-    def up_the_tree(self, own: FloatArray) -> FloatArray:
-        """Sums [K, T] of each node's own values and of everything below it."""
-        return up_the_tree(self.parent, own)
 
     def own(self, table: FloatArray) -> FloatArray:
         """Column sums [K, T] of a table [N, T] by the node the cars hang on."""
@@ -79,7 +73,7 @@ class Instance:
 
     def flow(self, table: FloatArray) -> FloatArray:
         """Charging energy under each node [K, T]."""
-        return self.up_the_tree(self.own(table))
+        return up_the_tree(self.parent, self.own(table))
 
     def served(self, table: FloatArray) -> FloatArray:
         """Energy per car."""
@@ -135,11 +129,9 @@ def make_instance(
     below = np.zeros_like(cap) if node_base is None else node_base.copy()
     below[0] = base
     room = np.maximum(cap - below, 0.0)
-    change = _present(len(base), len(parent), arrive, depart, node, rate)
-    draft = Instance(base, cost, arrive, depart, rate, energy, np.zeros(len(rate)), node, parent, room)
-    most = draft.up_the_tree(change)
+    most = up_the_tree(parent, _present(len(base), len(parent), arrive, depart, node, rate))
     unserved = unserved_prices(cost, base, room[0], most[0], priority, len(rate))
-    return Instance(base, cost, arrive, depart, rate, energy, unserved, node, parent, room)
+    return Instance(base, cost, arrive, depart, rate, energy, unserved, node, parent, room, most)
 
 
 def unserved_prices(
@@ -169,7 +161,7 @@ def usable_room(instance: Instance) -> FloatArray:
 
 def price_scale(instance: Instance) -> float:
     """The largest slot price, in size, that any plan can meet; 1 when all are 0."""
-    most = np.minimum(instance.room[0], instance.attainable()[0])
+    most = np.minimum(instance.room[0], instance.most[0])
     ends = (instance.cost.price(instance.base), instance.cost.price(instance.base + most))
     return float(np.max(np.abs(ends))) or 1.0
 

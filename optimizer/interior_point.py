@@ -220,7 +220,7 @@ def solve(instance: Instance, aim: float) -> tuple[FloatArray, FloatArray, int]:
 
 def _finite(instance: Instance, room: FloatArray, unit: float) -> FloatArray:
     """Rooms no larger than what can be used, and never 0, so that slacks are well scaled."""
-    room = np.minimum(room, FREE_ROOM / unit * instance.attainable())
+    room = np.minimum(room, FREE_ROOM / unit * instance.most)
     return np.where(room > 0, room, 1.0)
 
 

@@ -27,12 +27,12 @@ class Network:
         self.parent, self.edge = parent, edge
         nodes, slots = ground.shape
         self.factors: list[tuple[FloatArray, FloatArray]] = []
-        diagonal = np.arange(slots)
+        diagonal, ones = np.arange(slots), np.ones(slots)
         ground = ground.copy()
         for node in range(nodes - 1, -1, -1):
             between = coupling[node]
             between[diagonal, diagonal] = 0.0
-            total = between.sum(axis=0) + between.sum(axis=1) + ground[node] + edge[node]
+            total = ones @ between + between @ ones + ground[node] + edge[node]
             scale = 1.0 / np.sqrt(total)
             between *= -scale
             between *= scale[:, None]

@@ -70,7 +70,7 @@ def by_levels(instance: Instance) -> Answer:
         raise ValueError("the method of levels knows one node only")
     if not instance.energy.any():
         return _idle(instance)
-    most, room, money = instance.attainable()[0], usable_room(instance), price_scale(instance)
+    most, room, money = instance.most[0], usable_room(instance), price_scale(instance)
     unit = float(np.max(most, initial=0.0)) or 1.0
     fleet = _aggregate(instance, unit, None)
     reach = np.minimum(room[0], most) / unit

@@ -21,7 +21,7 @@ def proven(problem: Problem) -> Plan:
 def test_a_feeder_s_cap_moves_its_cars_and_the_others_fill_the_gap() -> None:
     sessions = (EvSession("a", 0, 2, 4.0, 4.0, feeder="F"), EvSession("b", 0, 2, 4.0, 4.0))
     plan = proven(Problem(1.0, [0, 4], [FREE, FREE], sessions, feeders=(Feeder("F", [1.0, 9.0]),)))
-    np.testing.assert_allclose(plan.power_kw, [[1, 3], [4, 0]], atol=1e-5)
+    np.testing.assert_allclose(plan.power_kw, [[1, 3], [4, 0]], atol=1e-4)
     assert plan.feeder_price[0, 0] >= plan.slot_price[0] - 1e-9
 
 

@@ -15,7 +15,7 @@ def test_powers_become_energies_and_windows_clip() -> None:
     assert (made.rate[0], made.energy[0]) == (4.0, 8.0)
     np.testing.assert_array_equal(made.base, [1, 1, 1])
     np.testing.assert_array_equal(made.room, [[5, 5, 5]])
-    np.testing.assert_array_equal(made.attainable(), [[4, 4, 0]])
+    np.testing.assert_array_equal(made.most, [[4, 4, 0]])
 
 
 def test_nobody_takes_more_in_a_slot_than_he_wants_in_all() -> None:
