@@ -20,8 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import optimizer_rounding
 from benchmarks.optimizer_rivals import Case, timed
 from optimizer import valley
+from optimizer.instance import make_instance
+from optimizer.online import Running
+from optimizer.slot_cost import Quadratic
 
 SLOTS, SLOT_H = 96, 0.25
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
@@ -191,11 +195,55 @@ def feeders(count: int, number: int, times: tuple[int, int]) -> list[Row]:
     ]
 
 
+def arrivals(count: int = 1000, number: int = 200) -> list[Row]:
+    """Newcomers one after the other, each placed and the plan brought to a gap of 1e-4."""
+    case, more, unit = day(count), day(number, seed=7), SLOT_H / 1000
+    weight, tariff = np.ones(SLOTS), np.zeros(SLOTS)
+    running = Running(
+        make_instance(
+            case.base_load_w * unit, Quadratic(weight, tariff), case.arrive, case.depart, case.power_max_w * unit,
+            case.energy_wh / 1000, case.cap_w[None] * unit,
+        )
+    )  # fmt: skip
+    placed, proven, gaps = [], [], []
+    for car in range(number):
+        began = time.process_time()
+        running.arrive(
+            int(more.arrive[car]), int(more.depart[car]), more.power_max_w[car] * unit, more.energy_wh[car] / 1000
+        )
+        placed.append(time.process_time() - began)
+        gaps.append(running.improve(1e-4))
+        proven.append(time.process_time() - began)
+    first, all_of_it = 1000 * float(np.median(placed)), 1000 * float(np.quantile(proven, 0.95))
+    label = f"arrivals at N = {count:,}"
+    return [
+        figure(f"{label}: first safe set-point, median", first, "ms CPU", "<= 1 ms", first <= 1.0),
+        figure(f"{label}: first safe set-point, p95", 1000 * float(np.quantile(placed, 0.95)), "ms CPU"),
+        figure(f"{label}: to a gap of 1e-4, median", 1000 * float(np.median(proven)), "ms CPU"),
+        figure(f"{label}: to a gap of 1e-4, p95", all_of_it, "ms CPU", "<= 5 ms", all_of_it <= 5.0),
+        figure(f"{label}: largest gap", max(gaps), "", "<= 1e-4", max(gaps) <= 1e-4),
+    ]
+
+
+def rounding(cases: int = 10_000) -> list[Row]:
+    """Whole amperes: caps in random cases, energy and cost over a day."""
+    worst = optimizer_rounding.worst_excess_w(cases)
+    served, cost, over = optimizer_rounding.closed_loop(day(200))
+    return [
+        figure(f"rounding, {cases:,} random cases: over a cap", max(worst, 0), "W", "0", worst <= 0),
+        figure("rounding, a day of 200 cars: over the cap", max(over, 0.0), "W", "0", over <= 0),
+        figure("rounding, a day of 200 cars: energy", served, "", ">= 0.9985", served >= 0.9985),
+        figure("rounding, a day of 200 cars: cost beside continuous", cost, "", "<= 1.003", cost <= 1.003),
+    ]
+
+
 ROWS: dict[str, Callable[[], list[Row]]] = {
     "100": lambda: fleet(100, {"PIQP": 1.5, "cvxpy": 30.0, "OSQP": 1.0}, (15, 7)),
     "1000": lambda: fleet(1000, {"PIQP": 3.0, "Clarabel": 10.0, "cvxpy": 120.0}, (9, 3)),
     "10000": fleet_10_000,
     "100000": fleet_100_000,
+    "arrivals": arrivals,
+    "rounding": rounding,
     "feeders-1000": lambda: feeders(1000, 10, (5, 3)),
     "feeders-10000": lambda: feeders(10_000, 20, (1, 1)),
 }

@@ -20,12 +20,16 @@ def relative_gap(objective: float, bound: float) -> float:
 
 def lower_bound(instance: Instance, price: FloatArray) -> float:
     """A value that no plan can go below, for any finite `price` [K, T] (cost per kWh at each node)."""
-    most = instance.most
-    price = _monotone(instance, price)
-    return _load_bound(instance, price[0], most[0]) + _cap_bound(instance, price, most) + _car_bound(instance, price)
+    return car_free_bound(instance, price) + float(car_bounds(instance, monotone(instance, price)).sum())
 
 
-def _monotone(instance: Instance, price: FloatArray) -> FloatArray:
+def car_free_bound(instance: Instance, price: FloatArray) -> float:
+    """The part of the bound that the slots' loads and the caps contribute."""
+    price = monotone(instance, price)
+    return _load_bound(instance, price[0], instance.most[0]) + _cap_bound(instance, price, instance.most)
+
+
+def monotone(instance: Instance, price: FloatArray) -> FloatArray:
     """A node is never cheaper than its parent, or its cap would earn money."""
     price = price.copy()
     for node in range(1, instance.nodes):
@@ -47,15 +51,15 @@ def _cap_bound(instance: Instance, price: FloatArray, most: FloatArray) -> float
     return -float((above * np.minimum(instance.room[1:], most[1:])).sum())
 
 
-def _car_bound(instance: Instance, price: FloatArray) -> float:
-    """Each car buys its energy in its cheapest slots, or leaves it unserved where that is cheaper."""
+def car_bounds(instance: Instance, price: FloatArray) -> FloatArray:
+    """The least that each car can spend: it buys in its cheapest slots, or leaves unserved where that is cheaper."""
     if len(instance.rate) == 0:
-        return 0.0
+        return np.zeros(0)
     slots = np.divide(instance.energy, instance.rate, out=np.zeros_like(instance.rate), where=instance.rate > 0)
     full = np.minimum(np.floor(slots), instance.depart - instance.arrive).astype(np.int64)
     rest = instance.energy - full * instance.rate
     bought, marginal = _cheapest(instance, price, full)
-    return float(instance.rate @ bought + rest @ marginal)
+    return np.asarray(instance.rate * bought + rest * marginal)
 
 
 def _cheapest(instance: Instance, price: FloatArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -69,11 +73,14 @@ def _cheapest(instance: Instance, price: FloatArray, count: IntArray) -> tuple[F
     _, example, row = np.unique(key, return_index=True, return_inverse=True)
     order = np.argsort(price, axis=1, kind="stable")
     node, unserved = instance.node[example], instance.unserved[example]
-    place = order[node]
-    lists, rank = np.nonzero((place >= instance.arrive[example, None]) & (place < instance.depart[example, None]))
-    offers = np.minimum(np.take_along_axis(price, order, axis=1)[node[lists], rank], unserved[lists])
-    total = np.append(0.0, np.cumsum(offers))
+    place = order if instance.nodes == 1 else order[node]
     length = instance.depart - instance.arrive
+    inside = (place >= instance.arrive[example, None]) & (place < instance.depart[example, None])
+    rank = np.flatnonzero(inside) % slots
+    ascending = np.take_along_axis(price, order, axis=1).ravel()
+    offers = ascending.take(rank + np.repeat(node * slots, length[example]))
+    np.minimum(offers, np.repeat(unserved, length[example]), out=offers)
+    total = np.append(0.0, np.cumsum(offers))
     first = (np.cumsum(length[example]) - length[example])[row]
     following = offers[np.minimum(first + count, len(offers) - 1)]
     return total[first + count] - total[first], np.where(count < length, following, instance.unserved)

@@ -12,6 +12,7 @@ from optimizer.slot_cost import SlotCost
 CURVATURE_MIN = 1e-3
 STEPS = 200
 MET = 1e-13
+TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -92,3 +93,32 @@ class Demand:
         low[count] = high[count] = 0.0
         margin = 1e-9 * np.maximum(np.abs(low), np.abs(high)) + 1e-12
         return low - margin, high + margin
+
+
+def fill_valleys(cost: SlotCost, load: FloatArray, room: FloatArray, total: float) -> FloatArray:
+    """`total` energy on top of `load`, at most `room` per slot, at one price: what a single car does best by itself.
+
+    Gives all the room when that is less than the total.
+    """
+    if room.sum() <= total:
+        return room.copy()
+    used = room > 0
+    low, high = float(cost.price(load)[used].min()), float(cost.price(load + room)[used].max())
+    below, above, price = np.zeros_like(room), room, 0.5 * (low + high)
+    give = used / np.maximum(cost.curvature(load), TINY)
+    for _ in range(STEPS):
+        filled = np.clip(cost.load(np.full(len(load), price)) - load, 0.0, room)
+        excess = float(filled.sum()) - total
+        if abs(excess) <= MET * total:
+            return filled
+        if excess > 0:
+            high, above = price, filled
+        else:
+            low, below = price, filled
+        if high - low <= 2e-16 * max(abs(high), abs(low)):
+            break
+        slope = float(give @ ((filled > 0) & (filled < room)))
+        guess = price - excess / slope if slope > 0 else low
+        price = guess if low < guess < high else 0.5 * (low + high)
+    share = (total - below.sum()) / max(float(above.sum() - below.sum()), TINY)
+    return np.asarray(below + min(max(share, 0.0), 1.0) * (above - below))

@@ -95,9 +95,7 @@ def up_the_tree(parent: IntArray, own: FloatArray) -> FloatArray:
     return total
 
 
-def _present(
-    slots: int, nodes: int, arrive: IntArray, depart: IntArray, node: IntArray, rate: FloatArray
-) -> FloatArray:
+def present(slots: int, nodes: int, arrive: IntArray, depart: IntArray, node: IntArray, rate: FloatArray) -> FloatArray:
     """Sum of the rates of the cars present, per node and slot."""
     size = nodes * (slots + 1)
     change = np.bincount(node * (slots + 1) + arrive, rate, size) - np.bincount(node * (slots + 1) + depart, rate, size)
@@ -129,7 +127,7 @@ def make_instance(
     below = np.zeros_like(cap) if node_base is None else node_base.copy()
     below[0] = base
     room = np.maximum(cap - below, 0.0)
-    most = up_the_tree(parent, _present(len(base), len(parent), arrive, depart, node, rate))
+    most = up_the_tree(parent, present(len(base), len(parent), arrive, depart, node, rate))
     unserved = unserved_prices(cost, base, room[0], most[0], priority, len(rate))
     return Instance(base, cost, arrive, depart, rate, energy, unserved, node, parent, room, most)
 
