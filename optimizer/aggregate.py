@@ -17,7 +17,7 @@ from optimizer.windows import Windows, count_before
 
 WHOLE = 1e-12
 REST_MIN = 1e-9
-CHUNK = 1 << 17
+CHUNK = 1 << 16
 """Entries of the rank tables held at once while sharing: bounds the memory, large enough to keep numpy busy."""
 
 
@@ -83,10 +83,8 @@ class Aggregate:
         first = np.searchsorted(self.window[by_window], np.arange(len(self.length) + 1))
         for part in self._chunks():
             chance = self._chances(part, mixtures, tables)
-            at = np.append(0, np.cumsum(self.length[part] * (self.length[part] + 2)))
-            for number, w in enumerate(part):
-                ranks = chance[at[number] : at[number + 1]].reshape(-1, self.length[w])
-                self._write(w, by_window[first[w] : first[w + 1]], ranks * unit, out)
+            cars = by_window[first[part[0]] : first[part[-1] + 1]]
+            self._write(part, cars, chance, unit, out)
 
     def _chunks(self) -> Iterator[IntArray]:
         """Neighbouring windows whose rank tables fit the bound together."""
@@ -99,36 +97,58 @@ class Aggregate:
             start = stop
 
     def _chances(self, part: IntArray, mixtures: Sequence[Mixture], tables: Sequence[IntArray]) -> FloatArray:
-        """For each window of the part a table [n + 2, n]: how likely each of its slots has each rank."""
+        """For each window of the part a table [n, n + 2]: how likely each of its slots has each rank."""
         length = self.length[part]
         window = np.repeat(part, length)
-        offset = np.arange(len(window)) - np.repeat(np.cumsum(length) - length, length)
-        slot = offset + self.windows.arrive[window]
-        size = length * (length + 2)
-        cell = np.repeat(np.cumsum(size) - size, length) + offset
+        slot = _within(length) + self.windows.arrive[window]
+        width = self.length[window] + 2
+        row = np.cumsum(width) - width
         begin = self.windows.arrive[window] * self.slots + slot
         end = self.windows.depart[window] * self.slots + slot
-        chance = np.zeros(int(size.sum()))
+        chance = np.zeros(int(width.sum()))
         for mixture, table in zip(mixtures, tables, strict=True):
             chosen = np.flatnonzero(mixture.members[slot])
-            w, cells, ends, begins = window[chosen], cell[chosen], end[chosen], begin[chosen]
-            stride = self.length[w]
+            w, rows, ends, begins = window[chosen], row[chosen], end[chosen], begin[chosen]
             for place, counts, weight in zip(mixture.places, table, mixture.weights, strict=True):
-                rank = counts.take(ends) - counts.take(begins)
+                rank = counts.take(ends, mode="clip")
+                rank -= counts.take(begins, mode="clip")
                 if len(self.windows.left):
                     alive = place[slot[chosen]] < place[self.slots + self.windows.kind[w]]
-                    rank = np.where(alive, rank, stride + 1)
-                chance[rank * stride + cells] += weight
+                    rank = np.where(alive, rank, self.length[w] + 1)
+                chance[rows + rank] += weight
         return chance
 
-    def _write(self, w: int, cars: IntArray, ranks: FloatArray, out: FloatArray) -> None:
-        full = self.full[cars]
-        rows = np.cumsum(ranks, axis=0).take(full, axis=0)
-        rows *= self.rate[cars, None]
-        left = ranks.take(full + 1, axis=0)
-        left *= self.rest[cars, None]
-        rows += left
-        out[cars, self.windows.arrive[w] : self.windows.depart[w]] = rows
+    def _write(self, part: IntArray, cars: IntArray, chance: FloatArray, unit: float, out: FloatArray) -> None:
+        """The rows of the cars, sorted by window, from the tables of their windows."""
+        length = self.length[part]
+        table = np.cumsum(length * (length + 2)) - length * (length + 2)
+        up_to = np.empty_like(chance)
+        for at, n in zip(table.tolist(), length.tolist(), strict=True):
+            stretch = slice(at, at + n * (n + 2))
+            np.cumsum(chance[stretch].reshape(n, n + 2), axis=1, out=up_to[stretch].reshape(n, n + 2))
+        ends = np.cumsum(self.length[self.window[cars]])
+        start = 0
+        while start < len(cars):
+            reach = (ends[start - 1] if start else 0) + CHUNK
+            stop = max(int(np.searchsorted(ends, reach, side="right")), start + 1)
+            some = cars[start:stop]
+            w = self.window[some]
+            n = self.length[w]
+            within = _within(n)
+            cell = np.repeat(table[w - part[0]] + self.full[some], n) + within * np.repeat(n + 2, n)
+            power = up_to.take(cell, mode="clip")
+            power *= np.repeat(self.rate[some] * unit, n)
+            cell += 1
+            left = chance.take(cell, mode="clip")
+            left *= np.repeat(self.rest[some] * unit, n)
+            power += left
+            out.ravel()[np.repeat(some * self.slots + self.windows.arrive[w], n) + within] = power
+            start = stop
+
+
+def _within(length: IntArray) -> IntArray:
+    """0 … n − 1 for every n, one after the other."""
+    return np.asarray(np.arange(int(length.sum())) - np.repeat(np.cumsum(length) - length, length))
 
 
 def _whole_slots(rate: FloatArray, energy: FloatArray) -> tuple[IntArray, FloatArray]:
