@@ -68,7 +68,7 @@ def _cheapest(instance: Instance, price: FloatArray, count: IntArray) -> tuple[F
     Cars with the same node, window and unserved price share one sorted list.
     """
     slots = instance.slots
-    _, group = np.unique(instance.unserved, return_inverse=True)
+    group = _groups(instance.unserved)
     key = ((group * instance.nodes + instance.node) * (slots + 1) + instance.arrive) * (slots + 1) + instance.depart
     _, example, row = np.unique(key, return_index=True, return_inverse=True)
     order = np.argsort(price, axis=1, kind="stable")
@@ -84,3 +84,10 @@ def _cheapest(instance: Instance, price: FloatArray, count: IntArray) -> tuple[F
     first = (np.cumsum(length[example]) - length[example])[row]
     following = offers[np.minimum(first + count, len(offers) - 1)]
     return total[first + count] - total[first], np.where(count < length, following, instance.unserved)
+
+
+def _groups(values: FloatArray) -> IntArray:
+    """A number for every different value; most fleets have one class only."""
+    if (values == values[0]).all():
+        return np.zeros(len(values), dtype=np.int64)
+    return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)

@@ -29,6 +29,7 @@ class Table:
     """
 
     node: int
+    cars: slice
     columns: slice
     entries: slice
     places: IntArray
@@ -81,7 +82,8 @@ def make_entries(instance: Instance, room: FloatArray, unit: float, money: float
     open_at = room > 0
     for below in range(1, instance.nodes):
         open_at[below] &= open_at[instance.parent[below]]
-    opened = np.cumsum(np.pad(open_at, ((0, 0), (1, 0))), axis=1)
+    opened = np.zeros((instance.nodes, instance.slots + 1), dtype=np.int64)
+    np.cumsum(open_at, axis=1, out=opened[:, 1:])
     room_slots: IntArray = opened[instance.node, instance.depart] - opened[instance.node, instance.arrive]
     cars = np.flatnonzero((instance.energy > 0) & (room_slots > 0))
     if len(cars) == 0:
@@ -130,7 +132,7 @@ def _slots(arrive: IntArray, depart: IntArray) -> tuple[IntArray, IntArray]:
 def _tables(
     node: IntArray, group: IntArray, car: IntArray, slot: IntArray, starts: IntArray, lasts: IntArray
 ) -> Iterator[Table]:
-    borders = np.flatnonzero(np.diff(group, prepend=-1, append=-1))
+    borders = np.concatenate([[0], np.flatnonzero(group[1:] != group[:-1]) + 1, [len(group)]])
     for left, right in pairwise(borders):
         for first in range(int(left), int(right), TABLE_CARS):
             last = min(first + TABLE_CARS, int(right))
@@ -139,7 +141,8 @@ def _tables(
             low, high = int(slots[slots >= 0].min()), int(slots.max()) + 1
             column = np.where(slots >= 0, slots - low, high - low)
             places = (car[entries] - first) * (high - low + 1) + column
-            yield Table(int(node[first]), slice(low, high), entries, places, np.zeros((last - first, high - low + 1)))
+            values = np.zeros((last - first, high - low + 1))
+            yield Table(int(node[first]), slice(first, last), slice(low, high), entries, places, values)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -87,15 +87,12 @@ class _Iteration:
             self._factorise()
         except LinAlgError:
             return False
-        np.subtract(self.dual[1], self.dual[0], out=self.pull)
-        slack, cap_price, _ = self._direction(-self.cap_price)
-        aim = self._aim(slack, cap_price)
+        aim, cap_turn = self._predict()
         self.turn -= self.dual
         np.multiply(self.per, aim, out=self.move)
         self.turn += self.move
         np.subtract(self.turn[0], self.turn[1], out=self.pull)
-        slack, cap_price, price = self._direction((aim - slack * cap_price) / self.slack - self.cap_price)
-        return self._step(slack, cap_price, price)
+        return self._step(*self._direction((aim - cap_turn) / self.slack - self.cap_price))
 
     def _factorise(self) -> None:
         """Eliminates the cars."""
@@ -113,17 +110,40 @@ class _Iteration:
         self.network = Network(self.caps.parent, *self._conductances(), 1.0 / stiff)
 
     def _conductances(self) -> tuple[FloatArray, FloatArray]:
-        """Between the slots of each node, and to ground."""
+        """Between the slots of each node, and to ground; `unserved`: what flows there from the unserved prices."""
         e = self.e
         rows = np.sqrt(self.car_give).take(e.car, out=self.offer, mode="clip")
         rows *= self.give
+        worth = rows[e.lasts] * e.extra[e.lasts]
         coupling, ground = np.zeros((e.nodes, e.slots, e.slots)), np.zeros((e.nodes, e.slots))
+        self.unserved = np.zeros_like(ground)
         for table in e.tables:
             table.values.ravel()[table.places] = rows[table.entries]
-            product = dsyrk(1.0, table.values.T)
+            # In the transpose, which is C-ordered as the sums are, the lower triangle is filled.
+            product = dsyrk(1.0, table.values.T).T
             coupling[table.node, table.columns, table.columns] += product[:-1, :-1]
-            ground[table.node, table.columns] += product[:-1, -1]
+            ground[table.node, table.columns] += product[-1, :-1]
+            self.unserved[table.node, table.columns] += worth[table.cars] @ table.values[:, :-1]
         return coupling, ground
+
+    def _predict(self) -> tuple[float, FloatArray]:
+        """Mehrotra's target from the step towards no complementarity at all, and second-order terms: those of the caps,
+        and in `turn` those of the cars.
+
+        The duals agree with the prices, so this step is the cars' answer to the new prices by themselves.
+        """
+        e = self.e
+        cap_lift = -self.cap_price - self.cap_stiff * self.slack_miss
+        lift = cap_lift + self.price
+        lift[1:] -= self.price[self.caps.parent[1:]]
+        lift[0] += self.price_miss
+        offer = e.at_entries(self.network.solve(self.unserved, lift), self.offer)
+        offer += e.extra
+        offer *= self.give
+        np.subtract(self._weighted_mean(offer), offer, out=self.pull)
+        flow = self.caps.flow(e.per_terminal(self.pull))
+        slack, cap_price = self.slack_miss - flow, cap_lift + self.cap_stiff * flow
+        return self._aim(slack, cap_price), slack * cap_price
 
     def _direction(self, cap_pull: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Steps of slacks, cap prices and node prices; `pull`, what complementarity wants, becomes the step of x."""

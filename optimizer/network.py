@@ -18,7 +18,7 @@ from optimizer.arrays import FloatArray, IntArray
 class Network:
     """One factorisation; `solve` may be asked for several right sides.
 
-    `coupling` [K, T, T]: conductances between the slots of a node (>= 0, diagonals ignored), upper triangles filled,
+    `coupling` [K, T, T]: conductances between the slots of a node (>= 0, diagonals ignored), lower triangles filled,
     overwritten;
     `ground` [K, T] to ground at each node; `edge` [K, T] to the parent, the root's to ground.
     """
@@ -27,18 +27,19 @@ class Network:
         self.parent, self.edge = parent, edge
         nodes, slots = ground.shape
         self.factors: list[tuple[FloatArray, FloatArray]] = []
-        diagonal, ones = np.arange(slots), np.ones(slots)
+        ones = np.ones(slots)
         ground = ground.copy()
         for node in range(nodes - 1, -1, -1):
             between = coupling[node]
-            between[diagonal, diagonal] = 0.0
+            diagonal = between.ravel()[:: slots + 1]
+            diagonal[:] = 0.0
             total = ones @ between + between @ ones + ground[node] + edge[node]
             scale = 1.0 / np.sqrt(total)
             between *= -scale
             between *= scale[:, None]
-            between[diagonal, diagonal] = 1.0
-            # The transpose of a C-ordered upper triangle is the lower one of a Fortran-ordered matrix: no copy.
-            factor, fault = dpotrf(between.T, lower=1, overwrite_a=1, clean=0)
+            diagonal[:] = 1.0
+            # The transpose of a C-ordered lower triangle is the upper one of a Fortran-ordered matrix: no copy.
+            factor, fault = dpotrf(between.T, lower=0, overwrite_a=1, clean=0)
             if fault:
                 raise LinAlgError("the network is not positive definite")
             self.factors.append((factor, scale))
@@ -50,13 +51,13 @@ class Network:
         self, node: int, factor: FloatArray, scale: FloatArray, coupling: FloatArray, ground: FloatArray
     ) -> None:
         """What a node and everything below it look like from its parent."""
-        inverse, fault = dpotri(factor, lower=1)
+        inverse, fault = dpotri(factor, lower=0)
         if fault:
             raise LinAlgError("the network is singular")
         side = scale * self.edge[node]
         above = self.parent[node]
-        coupling[above] += np.triu(inverse.T * side * side[:, None], 1)
-        ground[above] += self.edge[node] * scale * dpotrs(factor, scale * ground[node], lower=1)[0]
+        coupling[above] += np.tril(inverse.T * side * side[:, None], -1)
+        ground[above] += self.edge[node] * scale * dpotrs(factor, scale * ground[node], lower=0)[0]
 
     def solve(self, inflow: FloatArray, lift: FloatArray) -> FloatArray:
         """Potentials [K, T] for the current `inflow` into every terminal and the potential `lift` that each edge adds
@@ -76,4 +77,4 @@ class Network:
 
     def _inverse(self, node: int, values: FloatArray) -> FloatArray:
         factor, scale = self.factors[node]
-        return np.asarray(scale * dpotrs(factor, scale * values, lower=1)[0])
+        return np.asarray(scale * dpotrs(factor, scale * values, lower=0)[0])

@@ -16,8 +16,8 @@ def dense(coupling: np.ndarray, ground: np.ndarray, edge: np.ndarray) -> np.ndar
     nodes, slots = ground.shape
     whole = np.zeros((nodes, slots, nodes, slots))
     for node in range(nodes):
-        upper = np.triu(coupling[node], 1)
-        between = upper + upper.T
+        lower = np.tril(coupling[node], -1)
+        between = lower + lower.T
         whole[node, :, node, :] += np.diag(between.sum(axis=1) + ground[node] + edge[node]) - between
         if node:
             above = PARENT[node]
@@ -31,7 +31,7 @@ def dense(coupling: np.ndarray, ground: np.ndarray, edge: np.ndarray) -> np.ndar
 def test_potentials_are_those_of_the_whole_matrix(spread: float) -> None:
     rng = np.random.default_rng(1)
     nodes, slots = 4, 5
-    coupling = np.triu(rng.random((nodes, slots, slots)), 1)
+    coupling = np.tril(rng.random((nodes, slots, slots)), -1)
     ground = rng.random((nodes, slots)) * 1e-3
     edge = 10.0 ** rng.uniform(-spread, spread, (nodes, slots))
     inflow, lift = rng.normal(size=(nodes, slots)), rng.normal(size=(nodes, slots))
@@ -51,4 +51,4 @@ def test_a_single_node_is_a_plain_system() -> None:
 
 def test_nonsense_is_refused() -> None:
     with pytest.raises(LinAlgError):
-        Network(np.array([-1]), np.array([[[0.0, -4.0], [0.0, 0.0]]]), np.full((1, 2), 5.0), np.ones((1, 2)))
+        Network(np.array([-1]), np.array([[[0.0, 0.0], [-4.0, 0.0]]]), np.full((1, 2), 5.0), np.ones((1, 2)))
