@@ -4,7 +4,7 @@ A problem: {"slot_h": 0.25, "base_load_kw": [...], "cap_kw": [...], "sessions": 
 [...], "feeders": [...]}. Only weight, price and feeders may be left out. A list has one number per slot; one plain
 number stands for all slots (except for the base load of the site, whose length counts the slots); null in cap_kw means
 no cap. A session: {"id": "a", "arrival_slot": 0, "departure_slot": 8, "power_max_kw": 7.0, "energy_kwh": 10.5} and, if
-wanted, "priority" (higher is served first), "power_min_kw" and "feeder". A feeder: {"id": "north", "cap_kw": 40} and, if
+wanted, "priority" (higher is served first), "power_min_kw", "feeder". A feeder: {"id": "north", "cap_kw": 40} and, if
 wanted, "parent" (another feeder) and "base_load_kw".
 """
 
