@@ -184,7 +184,7 @@ def tree(count: int, feeders: int, seed: int = 0) -> Case:
         cap[feeder] = 2.0 * usual.max()
         if feeder % 2 == 0:
             # Charging evenly all the stay always fits.
-            cap[feeder] = np.maximum(0.65 * usual.max(), usual)
+            cap[feeder] = np.maximum(0.55 * usual.max(), usual)
     site = np.full(SLOTS, np.inf)
     site[:] = case.base_load_w.max() + 2.5 * mean.sum(axis=0).max()
     return replace(case, cap_w=site, node=of + 1, node_cap_w=cap)
