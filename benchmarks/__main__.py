@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...] [--quick] [--json FILE]`: run all benchmarks or the named ones.
 
-Names: startup, optimiser, hot-path, or a part of the hot path: rates, answer-time, memory, storm, reconnect, starts,
+Names: startup, optimizer, hot-path, or a part of the hot path: rates, answer-time, memory, storm, reconnect, starts,
 growth, soak, traces.
 """
 
@@ -16,17 +16,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import hot_path, optimiser, startup
+from benchmarks import hot_path, optimizer, startup
 
 Figures = dict[str, Any] | list[dict[str, Any]]
 
 BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
     "startup": lambda quick: startup.run(),
-    "optimiser": lambda quick: optimiser.run(),
+    "optimizer": optimizer.run,
     "hot-path": lambda quick: hot_path.run(quick=quick),
     **{part: lambda quick, part=part: hot_path.run([part], quick=quick) for part in hot_path.PARTS},  # type: ignore[misc]
 }
-WHOLE = ("startup", "optimiser", "hot-path")
+WHOLE = ("startup", "optimizer", "hot-path")
 
 
 def main() -> int:

@@ -5,17 +5,17 @@ Pure numpy and scipy; it proposes, it never switches anything. `solve` is a `Sol
 Plan may take its place.
 """
 
-from optimizer.certificate import PlanCheck, check_plan, lower_bound
+from optimizer.check import PlanCheck, check_plan, lower_bound, plan_objective, unserved_price
 from optimizer.deliverable import Deliverable, deliverable
-from optimizer.interior_point import solve
-from optimizer.objective import plan_objective, unserved_price
-from optimizer.problem import CapSoft, EvSession, Plan, Problem, Shortfall, Solver
+from optimizer.problem import CapSoft, EvSession, Feeder, Plan, Problem, Shortfall, Solver
 from optimizer.rounding import Grant, Levels, Request, amp_levels, laxity_h, round_targets, table_levels, watt_levels
+from optimizer.solver import solve
 
 __all__ = [
     "CapSoft",
     "Deliverable",
     "EvSession",
+    "Feeder",
     "Grant",
     "Levels",
     "Plan",

@@ -1,49 +1,16 @@
 """How good a plan is, proved without trusting the solver that made it.
 
-For any price per slot the sum of two independent minimisations, each slot's load by itself and each session's
-cheapest slots by itself, is a lower bound on every feasible plan (Lagrange). A checker needs the problem, the plan
-and its slot prices, nothing else.
+For any price per slot (and, below the root, per node) the sum of independent minimisations, each slot's load by
+itself and each car's cheapest slots by itself, is a lower bound on every feasible plan (Lagrange). A checker needs the
+problem, the plan and its prices, nothing else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from optimizer.objective import Quantities, load_cost, plan_objective, quantities, unserved_price
-from optimizer.problem import FloatArray, Plan, Problem
-
-
-def _slot_bound(q: Quantities, slot_price: FloatArray) -> float:
-    """Sum of min over 0 <= y <= room of f(base + y) − price·y."""
-    slope = q.weight * q.base + q.price - slot_price
-    at_zero = np.where(slope < 0, q.room, 0.0)
-    bend = np.divide(-slope, q.weight, out=at_zero.copy(), where=q.weight > 0)
-    charging = np.clip(bend, 0.0, q.room)
-    return load_cost(q, charging) - float(slot_price @ charging)
-
-
-def _session_bound(q: Quantities, slot_price: FloatArray, unserved: FloatArray) -> float:
-    """Each session buys its energy in its cheapest slots, or leaves it unserved where that is cheaper."""
-    if len(q.rate) == 0:
-        return 0.0
-    offers = np.minimum(np.where(q.window, slot_price, np.inf), unserved[:, None])
-    offers.sort(axis=1)
-    before = np.arange(offers.shape[1]) * q.rate[:, None]
-    taken = np.clip(q.energy[:, None] - before, 0.0, q.rate[:, None])
-    rest = np.maximum(q.energy - taken.sum(axis=1), 0.0)
-    return float((taken * offers).sum() + rest @ unserved)
-
-
-def lower_bound(problem: Problem, slot_price: FloatArray) -> float:
-    """A value that no plan can go below, for any finite `slot_price` [T] (cost per kWh); ValueError if a price is not
-    finite.
-    """
-    if slot_price.shape != (problem.slots,) or not np.isfinite(slot_price).all():
-        raise ValueError(f"slot_price: {problem.slots} finite numbers expected")
-    q = quantities(problem)
-    return _slot_bound(q, slot_price) + _session_bound(q, slot_price, unserved_price(problem))
+from optimizer.arrays import FloatArray, IntArray
+from optimizer.instance import Instance
 
 
 def relative_gap(objective: float, bound: float) -> float:
@@ -51,36 +18,76 @@ def relative_gap(objective: float, bound: float) -> float:
     return (objective - bound) / max(1.0, abs(objective))
 
 
-@dataclass(frozen=True, slots=True)
-class PlanCheck:
-    """What an independent look at a plan finds; every excess is 0 in a correct plan (kW, kWh)."""
-
-    cap_excess_kw: float
-    box_excess_kw: float
-    outside_window_kw: float
-    energy_excess_kwh: float
-    objective: float
-    lower_bound: float
-    gap: float
+def lower_bound(instance: Instance, price: FloatArray) -> float:
+    """A value that no plan can go below, for any finite `price` [K, T] (cost per kWh at each node)."""
+    return car_free_bound(instance, price) + float(car_bounds(instance, monotone(instance, price)).sum())
 
 
-def check_plan(problem: Problem, plan: Plan) -> PlanCheck:
-    """Recomputes limits, objective, bound and gap from the power table and the slot prices alone.
+def car_free_bound(instance: Instance, price: FloatArray) -> float:
+    """The part of the bound that the slots' loads and the caps contribute."""
+    price = monotone(instance, price)
+    return _load_bound(instance, price[0], instance.most[0]) + _cap_bound(instance, price, instance.most)
 
-    A slot whose base load stands above the cap may hold no charging at all; its own excess is not the plan's.
+
+def monotone(instance: Instance, price: FloatArray) -> FloatArray:
+    """A node is never cheaper than its parent, or its cap would earn money."""
+    price = price.copy()
+    for node in range(1, instance.nodes):
+        np.maximum(price[node], price[instance.parent[node]], out=price[node])
+    return price
+
+
+def _load_bound(instance: Instance, price: FloatArray, most: FloatArray) -> float:
+    """Sum of min over the loads within reach of f(L) − price·(L − base)."""
+    charging = np.clip(instance.cost.load(price) - instance.base, 0.0, np.minimum(instance.room[0], most))
+    return float(instance.cost.value(instance.base + charging).sum()) - float(price @ charging)
+
+
+def _cap_bound(instance: Instance, price: FloatArray, most: FloatArray) -> float:
+    """What the prices of the caps below the root take off."""
+    if instance.nodes == 1:
+        return 0.0
+    above = price[1:] - price[instance.parent[1:]]
+    return -float((above * np.minimum(instance.room[1:], most[1:])).sum())
+
+
+def car_bounds(instance: Instance, price: FloatArray) -> FloatArray:
+    """The least that each car can spend: it buys in its cheapest slots, or leaves unserved where that is cheaper."""
+    if len(instance.rate) == 0:
+        return np.zeros(0)
+    slots = np.divide(instance.energy, instance.rate, out=np.zeros_like(instance.rate), where=instance.rate > 0)
+    full = np.minimum(np.floor(slots), instance.depart - instance.arrive).astype(np.int64)
+    rest = instance.energy - full * instance.rate
+    bought, marginal = _cheapest(instance, price, full)
+    return np.asarray(instance.rate * bought + rest * marginal)
+
+
+def _cheapest(instance: Instance, price: FloatArray, count: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Per car the sum of its `count` lowest offers, and the next one; behind all slots stands the unserved price.
+
+    Cars with the same node, window and unserved price share one sorted list.
     """
-    q = quantities(problem)
-    power = plan.power_kw
-    limit = np.maximum(problem.cap_kw, problem.base_load_kw)
-    rate_kw = np.array([s.power_max_kw for s in problem.sessions])[:, None]
-    wanted = np.array([s.energy_kwh for s in problem.sessions])
-    objective, bound = plan_objective(problem, power), lower_bound(problem, plan.slot_price)
-    return PlanCheck(
-        cap_excess_kw=float(np.max(problem.load_kw(power) - limit, initial=0.0)),
-        box_excess_kw=float(max(np.max(power - rate_kw, initial=0.0), np.max(-power, initial=0.0))),
-        outside_window_kw=float(np.max(np.abs(power), initial=0.0, where=~q.window)),
-        energy_excess_kwh=float(np.max(power.sum(axis=1) * problem.slot_h - wanted, initial=0.0)),
-        objective=objective,
-        lower_bound=bound,
-        gap=relative_gap(objective, bound),
-    )
+    slots = instance.slots
+    group = _groups(instance.unserved)
+    key = ((group * instance.nodes + instance.node) * (slots + 1) + instance.arrive) * (slots + 1) + instance.depart
+    _, example, row = np.unique(key, return_index=True, return_inverse=True)
+    order = np.argsort(price, axis=1, kind="stable")
+    node, unserved = instance.node[example], instance.unserved[example]
+    place = order if instance.nodes == 1 else order[node]
+    length = instance.depart - instance.arrive
+    inside = (place >= instance.arrive[example, None]) & (place < instance.depart[example, None])
+    rank = np.flatnonzero(inside) % slots
+    ascending = np.sort(price, axis=1).ravel()
+    offers = ascending.take(rank + np.repeat(node * slots, length[example]))
+    np.minimum(offers, np.repeat(unserved, length[example]), out=offers)
+    total = np.append(0.0, np.cumsum(offers))
+    first = (np.cumsum(length[example]) - length[example])[row]
+    following = offers[np.minimum(first + count, len(offers) - 1)]
+    return total[first + count] - total[first], np.where(count < length, following, instance.unserved)
+
+
+def _groups(values: FloatArray) -> IntArray:
+    """A number for every different value; most fleets have one class only."""
+    if (values == values[0]).all():
+        return np.zeros(len(values), dtype=np.int64)
+    return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.problem import FloatArray
+from optimizer.arrays import FloatArray
 
 HEIGHT = 10
 WIDTH_MAX = 96

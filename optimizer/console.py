@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from optimizer.chart import WIDTH_MAX, chart
-from optimizer.interior_point import solve
 from optimizer.json_format import plan_document, problem_document, read_problem
 from optimizer.problem import EvSession, Plan, Problem
+from optimizer.solver import solve
 
 FAILED, USAGE = 1, 2
 FILE_BYTES_MAX = 64 * 1024 * 1024  # a month of five-minute slots with a thousand sessions is far below
@@ -134,7 +134,7 @@ def _summary(text: Text, problem: Problem, plan: Plan) -> list[str]:
         ),
     ]
     for short in plan.shortfalls:
-        reason = text(f"optimize.reason.{short.reason.replace(' ', '_')}")
+        reason = text(f"optimize.reason.{short.reason.replace(' ', '_')}", feeder=short.feeder)
         lines.append(text("optimize.shortfall", id=short.session_id, energy=f"{short.energy_kwh:.3f}", reason=reason))
     lines += [text("optimize.cap_soft", slot=s.slot, excess=f"{s.excess_kw:.2f}") for s in plan.cap_soft]
     return lines

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
+from optimizer.arrays import FloatArray, IntArray
 from optimizer.linear_program import minimise
-from optimizer.problem import FloatArray, Problem
-from optimizer.reduced import IntArray
+from optimizer.problem import Problem
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -1,187 +1,260 @@
-"""Exact plans by a structured interior-point method (Mehrotra predictor-corrector).
+"""Exact plans by a structured interior-point method (Mehrotra predictor-corrector) for one cap or a tree of caps.
 
-Each Newton step eliminates every session by hand, which leaves one dense system over the slots: (diag(1/M) + G) dν =
-rhs, with M_t = w_t + ζ_t/s_t the curvature of a slot's cost and cap, and G the weighted Laplacian that couples slots
-through the sessions that can move between them. Its diagonal is summed from the couplings themselves, not subtracted,
-so nothing cancels. If the gap is missed the plan is refined by linear programs (`optimizer.outer_approximation`); a
-plan with its certificate always comes back.
+Each Newton step eliminates every car by hand; what is left couples the slots of each node and, along the edges of the
+tree, the nodes (`optimizer.network`). Start and step length keep every car's energy and every dual condition exact,
+so only complementarity and the slacks of the caps are left to drive to zero. Every car has one more entry for energy
+not served, at a price above any slot: a strictly interior point always exists, and the answer is never "infeasible".
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError
+from scipy.linalg.blas import dsyrk
 
-from optimizer.outer_approximation import refine
-from optimizer.problem import FloatArray, Plan, Problem
-from optimizer.reduced import Reduced, default_prices, expand_energy, expand_price, reduce_problem
-from optimizer.repair import finish
+from optimizer.arrays import FloatArray, IntArray
+from optimizer.entries import Caps, Entries, make_entries
+from optimizer.instance import Instance, default_price, price_scale, up_the_tree, usable_room
+from optimizer.network import Network
+from optimizer.repair import repair
+from optimizer.slot_cost import Scaled
 
 ITERATIONS_MAX = 60
 PROXIMAL = 1e-9
 TO_BOUNDARY = 0.995
-STEP_MIN = 1e-12
-TOLERANCE = 1e-9
-GAP_TARGET = 1e-6
-# The cap is tightened by up to 1e-7 of its room, which alone can cost a gap of a few 1e-6 when energy stays unserved.
-REFINE_ABOVE = 1e-5
+STEP_MIN = 1e-10
+SLACK_AIM = 1e-7
+FIRST_FILL = 0.9
+FIRST_SLACK = 0.1
+FREE_ROOM = 1.2
+PRICE_LIMIT = 10.0
+"""Prices of a stalled point beyond this multiple of the dearest possible are cut: they would only hurt the bound."""
+FIRST_MU = 0.1
+FLOOR = 0.01
+CURVATURE_MIN = 1e-9
 
 
-@dataclass(eq=False, slots=True)
-class _Point:
-    """Primal x, slack s; duals of the bounds (low, high), energies η, slot prices ν, cap prices ζ."""
+class _Iteration:
+    """One point and the Newton steps from it, all in place: arrays of this size are dear to allocate.
 
-    x: FloatArray
-    low: FloatArray
-    high: FloatArray
-    eta: FloatArray
-    nu: FloatArray
-    s: FloatArray
-    zeta: FloatArray
+    `space` [2, entries]: energies x, and what is left to their limits; `dual` of both; `slack`, `cap_price` of the caps
+    and `price` at the nodes [K, T].
+    """
 
-    def moved(self, d: _Point, step: float) -> _Point:
-        return _Point(
-            self.x + step * d.x,
-            self.low + step * d.low,
-            self.high + step * d.high,
-            self.eta + step * d.eta,
-            self.nu + step * d.nu,
-            self.s + step * d.s,
-            self.zeta + step * d.zeta,
-        )
+    def __init__(self, e: Entries, caps: Caps) -> None:
+        self.e, self.caps, self.dear = e, caps, e.extra[e.lasts]
+        self.per, self.turn, self.move = (np.empty((2, len(e.car))) for _ in range(3))
+        self.give, self.pull, self.offer, self.mean = (np.empty(len(e.car)) for _ in range(4))
+        self._start()
 
+    def _start(self) -> None:
+        """Every car spread evenly over its window, a tenth unserved; duals that agree with the prices."""
+        e, caps = self.e, self.caps
+        length = e.lasts - e.starts
+        rate = e.upper[e.starts]
+        share = FIRST_FILL * np.minimum(e.energy / (rate * length), 1.0)
+        x = share[e.car] * e.upper
+        x[e.lasts] = e.energy - share * rate * length
+        self.space = np.stack([x, e.upper - x])
+        flow = caps.flow(e.per_terminal(x))
+        self.slack = np.maximum(caps.room - flow, FIRST_SLACK * caps.room)
+        level = float(np.minimum(x, self.space[1]).mean())
+        self.cap_price = FIRST_MU * level / self.slack
+        self.price = self.cap_price.copy()
+        self.price[0] += caps.cost.price(caps.base + flow[0])
+        for node in range(1, e.nodes):
+            self.price[node] += self.price[caps.parent[node]]
+        offer = e.at_entries(self.price, self.offer)
+        slope = offer + e.extra - (e.per_car(offer) / length)[e.car]
+        self.dual = np.stack([slope, -slope])
+        np.maximum(self.dual, 0.0, out=self.dual)
+        self.dual += FLOOR + FIRST_MU * level / e.upper
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Targets:
-    """Wanted complementarity products; the predictor aims at 0."""
+    def look(self, aim: float) -> bool:
+        """Takes the measures of the point; whether complementarity and cap misses are small enough."""
+        flow = self.caps.flow(self.e.per_terminal(self.space[0]))
+        self.load = self.caps.base + flow[0]
+        self.slack_miss = self.caps.room - flow - self.slack
+        self.cap_total = float(np.vdot(self.slack, self.cap_price))
+        self.total = float(np.vdot(self.space, self.dual)) + self.cap_total
+        if (np.abs(self.slack_miss) > SLACK_AIM * self.caps.room).any():
+            return False
+        unserved = float(self.dear @ self.space[0][self.e.lasts])
+        return self.total <= aim * abs(float(self.caps.cost.value(self.load).sum()) + unserved)
 
-    low: FloatArray | float = 0.0
-    high: FloatArray | float = 0.0
-    cap: FloatArray | float = 0.0
-
-
-def _start(r: Reduced) -> _Point:
-    slots = np.diff(np.append(r.starts, len(r.rows))) - 1
-    dummy = r.cols == r.columns
-    fill = np.clip(r.energy / np.maximum(r.upper[r.starts] * slots, 1e-300), 0.1, 0.9)[r.rows]
-    x = np.where(dummy, 0.1 * r.energy[r.rows], fill * r.upper)
-    y = r.column_sum(x)
-    s = np.maximum(r.room - y, 0.1 * r.room)
-    nu = r.slope + r.weight * y
-    eta = r.row_sum(np.where(dummy, 0.0, r.at_entries(nu))) / slots
-    mu = 0.1 * float(np.mean(x))
-    slope = r.cost + r.at_entries(nu) - eta[r.rows]
-    low, high = mu / x + np.maximum(slope, 0.0), mu / (r.upper - x) + np.maximum(-slope, 0.0)
-    return _Point(x, low, high, eta, nu, s, mu / s)
-
-
-def _complementarity(r: Reduced, p: _Point) -> float:
-    return float(p.x @ p.low + (r.upper - p.x) @ p.high + p.s @ p.zeta)
-
-
-def _goal(r: Reduced, p: _Point) -> float:
-    """Complementarity at which to stop: small against the energy at stake, and a tenth of the wanted gap at most."""
-    y = r.column_sum(p.x)
-    cost = abs(float((r.slope + 0.5 * r.weight * y) @ y + r.cost @ p.x))
-    certificate = 0.1 * GAP_TARGET * max(1.0 / (r.energy_scale * r.price_scale), cost)
-    return min(TOLERANCE * max(1.0, float(r.energy.sum())), certificate)
-
-
-class _Newton:
-    """The linearised optimality conditions at one point, factorised once for predictor and corrector."""
-
-    def __init__(self, r: Reduced, p: _Point) -> None:
-        self.r, self.p, self.v = r, p, r.upper - p.x
-        y = r.column_sum(p.x)
-        self.dual = r.cost + r.at_entries(p.nu) - p.eta[r.rows] - p.low + p.high
-        self.row = r.energy - r.row_sum(p.x)
-        self.price = r.slope + r.weight * y + p.zeta - p.nu
-        self.slack = r.room - y - p.s
-        self.curvature = r.weight + p.zeta / p.s + PROXIMAL
-        self.h = 1.0 / (p.low / p.x + p.high / self.v + PROXIMAL)
-        self.h_row = r.row_sum(self.h)
-        self._factorise()
+    def advance(self) -> bool:
+        """Predictor, corrector, step; False when the numbers give out, with the point left as it was."""
+        try:
+            self._factorise()
+        except LinAlgError:
+            return False
+        aim, cap_turn = self._predict()
+        self.turn -= self.dual
+        np.multiply(self.per, aim, out=self.move)
+        self.turn += self.move
+        np.subtract(self.turn[0], self.turn[1], out=self.pull)
+        return self._step(*self._direction((aim - cap_turn) / self.slack - self.cap_price))
 
     def _factorise(self) -> None:
-        r = self.r
-        dense = np.zeros((len(r.energy), r.columns + 1))
-        dense[r.rows, r.cols] = self.h
-        coupling = (dense / self.h_row[:, None]).T @ dense
-        np.fill_diagonal(coupling, 0.0)
-        diagonal = coupling.sum(axis=1)[:-1] + 1.0 / self.curvature
-        self.scale = 1.0 / np.sqrt(diagonal)
-        matrix = -coupling[:-1, :-1] * self.scale * self.scale[:, None]
-        np.fill_diagonal(matrix, 1.0)
-        self.factor = cho_factor(matrix, overwrite_a=True, check_finite=False)
+        """Eliminates the cars."""
+        e = self.e
+        np.reciprocal(self.space, out=self.per)
+        np.multiply(self.dual, self.per, out=self.turn)
+        np.add(self.turn[0], self.turn[1], out=self.give)
+        self.give += PROXIMAL
+        np.reciprocal(self.give, out=self.give)
+        self.car_give = 1.0 / e.per_car(self.give)
+        self.price_miss = self.caps.cost.price(self.load) + self.cap_price[0] - self.price[0]
+        self.cap_stiff = self.cap_price / self.slack
+        stiff = self.cap_stiff.copy()
+        stiff[0] += np.maximum(self.caps.cost.curvature(self.load), CURVATURE_MIN)
+        self.network = Network(self.caps.parent, *self._conductances(), 1.0 / stiff)
 
-    def residual(self) -> float:
-        """Largest violation of the linear conditions, in scaled units."""
-        parts = (self.dual, self.row, self.price, self.slack)
-        return max(float(np.max(np.abs(part))) for part in parts)
+    def _conductances(self) -> tuple[FloatArray, FloatArray]:
+        """Between the slots of each node, and to ground; `unserved`: what flows there from the unserved prices."""
+        e = self.e
+        rows = np.sqrt(self.car_give).take(e.car, out=self.offer, mode="clip")
+        rows *= self.give
+        worth = rows[e.lasts] * self.dear
+        coupling, ground = np.zeros((e.nodes, e.slots, e.slots)), np.zeros((e.nodes, e.slots))
+        self.unserved = np.zeros_like(ground)
+        for table in e.tables:
+            table.values.ravel()[table.places] = rows[table.entries]
+            # In the transpose, which is C-ordered as the sums are, the lower triangle is filled.
+            product = dsyrk(1.0, table.values.T).T
+            coupling[table.node, table.columns, table.columns] += product[:-1, :-1]
+            ground[table.node, table.columns] += product[-1, :-1]
+            self.unserved[table.node, table.columns] += worth[table.cars] @ table.values[:, :-1]
+        return coupling, ground
 
-    def direction(self, t: _Targets) -> _Point:
-        r, p = self.r, self.p
-        low, high, cap = t.low / p.x - p.low, t.high / self.v - p.high, t.cap / p.s - p.zeta
-        rho = low - high - self.dual
-        k = self.price + cap - p.zeta / p.s * self.slack
-        eta_fixed = (self.row - r.row_sum(self.h * rho)) / self.h_row
-        rhs = r.column_sum(self.h * (rho + eta_fixed[r.rows])) + k / self.curvature
-        nu = self.scale * cho_solve(self.factor, self.scale * rhs, check_finite=False)
-        nu_entries = r.at_entries(nu)
-        eta = eta_fixed + r.row_sum(self.h * nu_entries) / self.h_row
-        x = self.h * (rho - nu_entries + eta[r.rows])
-        s = self.slack - r.column_sum(x)
-        return _Point(x, low - p.low * x / p.x, high + p.high * x / self.v, eta, nu, s, cap - p.zeta / p.s * s)
+    def _predict(self) -> tuple[float, FloatArray]:
+        """Mehrotra's target from the step towards no complementarity at all, and second-order terms: those of the caps,
+        and in `turn` those of the cars.
 
-    def step(self, d: _Point) -> float:
-        """Longest step in (0, 1] that keeps everything positive."""
-        p = self.p
-        ratios = (-d.x / p.x, d.x / self.v, -d.low / p.low, -d.high / p.high, -d.s / p.s, -d.zeta / p.zeta)
-        return 1.0 / max(1.0, *(float(np.max(ratio)) for ratio in ratios))
+        The duals agree with the prices, so this step is the cars' answer to the new prices by themselves.
+        """
+        e = self.e
+        cap_lift = -self.cap_price - self.cap_stiff * self.slack_miss
+        lift = cap_lift + self.price
+        lift[1:] -= self.price[self.caps.parent[1:]]
+        lift[0] += self.price_miss
+        offer = e.at_entries(self.network.solve(self.unserved, lift), self.offer)
+        offer += e.extra
+        offer *= self.give
+        np.subtract(self._weighted_mean(offer), offer, out=self.pull)
+        flow = self.caps.flow(e.per_terminal(self.pull))
+        slack, cap_price = self.slack_miss - flow, cap_lift + self.cap_stiff * flow
+        return self._aim(slack, cap_price), slack * cap_price
 
-    def next_point(self) -> tuple[_Point, float]:
-        r, p = self.r, self.p
-        count = 2 * len(p.x) + len(p.s)
-        mu = _complementarity(r, p) / count
-        guess = self.direction(_Targets())
-        mu_guess = _complementarity(r, p.moved(guess, self.step(guess))) / count
-        aim = (max(mu_guess, 0.0) / mu) ** 3 * mu
-        d = self.direction(_Targets(aim - guess.x * guess.low, aim + guess.x * guess.high, aim - guess.s * guess.zeta))
-        step = min(1.0, TO_BOUNDARY * self.step(d)) if self.step(d) < 1.0 else TO_BOUNDARY
-        return p.moved(d, step), step
+    def _direction(self, cap_pull: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Steps of slacks, cap prices and node prices; `pull`, what complementarity wants, becomes the step of x."""
+        e, pull = self.e, self.pull
+        pull *= self.give
+        pull -= self._weighted_mean(pull)
+        cap_lift = cap_pull - self.cap_stiff * self.slack_miss
+        lift = cap_lift.copy()
+        lift[0] += self.price_miss
+        price = self.network.solve(e.per_terminal(pull), lift)
+        offer = e.at_entries(price, self.offer)
+        offer *= self.give
+        pull -= offer
+        pull += self._weighted_mean(offer)
+        flow = self.caps.flow(e.per_terminal(pull))
+        return self.slack_miss - flow, cap_lift + self.cap_stiff * flow, price
 
+    def _weighted_mean(self, weighted: FloatArray) -> FloatArray:
+        """Mean per car of what was multiplied by `give`, times `give`."""
+        mean = (self.e.per_car(weighted) * self.car_give).take(self.e.car, out=self.mean, mode="clip")
+        mean *= self.give
+        return mean
 
-def _solve_reduced(r: Reduced) -> tuple[_Point, int]:
-    """The last sound point and the number of iterations."""
-    p = _start(r)
-    for iteration in range(ITERATIONS_MAX):
-        try:
-            newton = _Newton(r, p)
-            if _complementarity(r, p) <= _goal(r, p) and newton.residual() <= 1e2 * TOLERANCE:
-                return p, iteration
-            following, step = newton.next_point()
-        except (LinAlgError, FloatingPointError, ValueError):
-            return p, iteration
-        if step < STEP_MIN or not np.isfinite(following.x).all():
-            return p, iteration
-        p = following
-    return p, ITERATIONS_MAX
+    def _relative(self) -> FloatArray:
+        """The step of x relative to both spaces, in `move`."""
+        np.multiply(self.per, self.pull, out=self.move)
+        np.negative(self.move[1], out=self.move[1])
+        return self.move
 
-
-def solve(problem: Problem) -> Plan:
-    """The plan of least cost, with a certified relative gap (aim 1e-6). Never raises for a valid problem, never
-    exceeds the cap.
-    """
-    r = reduce_problem(problem)
-    if r is None:
-        return finish(
-            problem, np.zeros((len(problem.sessions), problem.slots)), default_prices(problem), "closed form", 0
+    def _aim(self, slack: FloatArray, cap_price: FloatArray) -> float:
+        """Mehrotra's target from the predictor; leaves its second-order terms in `turn`."""
+        move = self._relative()
+        reach = max(
+            -float(move.min()), 1.0 + float(move.max()), _reach(slack, self.slack), _reach(cap_price, self.cap_price)
         )
+        step = 1.0 / max(1.0, reach)
+        np.multiply(move, move, out=self.turn)
+        self.turn += move
+        self.turn *= self.dual
+        bent = float(np.vdot(self.space, self.turn))
+        caps_after = float(np.vdot(self.slack + step * slack, self.cap_price + step * cap_price))
+        after = (1.0 - step) * (self.total - self.cap_total) - step * step * bent + caps_after
+        return float((max(after, 0.0) / self.total) ** 3 * self.total / (self.turn.size + slack.size))
+
+    def _step(self, slack: FloatArray, cap_price: FloatArray, price: FloatArray) -> bool:
+        """Goes as far as everything stays positive, exactly so far in all directions."""
+        move, turn = self._relative(), self.turn
+        np.multiply(self.dual, move, out=self.per)
+        turn -= self.per
+        np.divide(turn, self.dual, out=self.per)
+        reach = max(
+            -float(move.min()), -float(self.per.min()), _reach(slack, self.slack), _reach(cap_price, self.cap_price)
+        )
+        step = min(1.0, TO_BOUNDARY / max(reach, TO_BOUNDARY))
+        if not (np.isfinite(reach) and step >= STEP_MIN and np.isfinite(price).all()):
+            return False
+        move *= step
+        move += 1.0
+        self.space *= move
+        turn *= step
+        self.dual += turn
+        self.slack += step * slack
+        self.cap_price += step * cap_price
+        self.price += step * price
+        return True
+
+
+def _reach(change: FloatArray, value: FloatArray) -> float:
+    """How often the change fits before a value becomes 0, inverted."""
+    return -float((change / value).min())
+
+
+def solve(instance: Instance, aim: float) -> tuple[FloatArray, FloatArray, int]:
+    """Energy per car and slot [N, T], within every limit, price per node and slot [K, T], number of iterations.
+
+    `aim`: complementarity, relative to the cost, at which to stop; the certified gap comes out some times smaller.
+    """
+    unit = float(np.max(instance.rate, initial=0.0)) or 1.0
+    room, money = usable_room(instance), price_scale(instance)
+    e, price = make_entries(instance, room, unit, money), default_price(instance, room)
+    if e is None:
+        return np.zeros((len(instance.rate), instance.slots)), price, 0
+    room /= unit
+    caps = Caps(
+        instance.parent, _finite(instance, room, unit), Scaled(instance.cost, unit, money), instance.base / unit
+    )
     with np.errstate(all="ignore"):
-        point, iterations = _solve_reduced(r)
-    bound = 10.0 * (1.0 + float(np.max(r.cost)))  # wild prices of a stalled point would overflow the certificate
-    price = expand_price(problem, r, np.clip(np.nan_to_num(point.nu), -bound, bound))
-    plan = finish(problem, expand_energy(problem, r, point.x), price, "interior point", iterations)
-    return plan if plan.gap <= REFINE_ABOVE else refine(problem, r, plan, GAP_TARGET)
+        point, iterations = _iterate(e, caps, aim)
+        found = np.clip(np.nan_to_num(point.price), -PRICE_LIMIT, PRICE_LIMIT * max(1.0, float(e.extra.max())))
+        energy = repair(e, instance.parent, room, point.space[0], found)
+    energy *= unit
+    return e.table(energy, len(instance.rate)), _with_closed(price, found * money, e, instance.parent), iterations
+
+
+def _finite(instance: Instance, room: FloatArray, unit: float) -> FloatArray:
+    """Rooms no larger than what can be used, and never 0, so that slacks are well scaled."""
+    room = np.minimum(room, FREE_ROOM / unit * instance.most)
+    return np.where(room > 0, room, 1.0)
+
+
+def _with_closed(price: FloatArray, found: FloatArray, e: Entries, parent: IntArray) -> FloatArray:
+    """Prices as found, but the given ones where no car hangs on the node or below it."""
+    used = up_the_tree(parent, e.per_terminal(np.ones(len(e.car))))
+    return np.where(used > 0, found, price)
+
+
+def _iterate(e: Entries, caps: Caps, aim: float) -> tuple[_Iteration, int]:
+    """The last sound point and the number of iterations."""
+    point = _Iteration(e, caps)
+    for iteration in range(ITERATIONS_MAX):
+        if point.look(aim) or not point.advance():
+            return point, iteration
+    return point, ITERATIONS_MAX

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linprog
 
-from optimizer.problem import FloatArray
+from optimizer.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray: TypeAlias = NDArray[np.float64]
-BoolArray: TypeAlias = NDArray[np.bool_]
-ShortfallReason: TypeAlias = Literal["window too short", "site cap"]
+from optimizer.arrays import FloatArray
+from optimizer.instance import Instance, make_instance
+from optimizer.slot_cost import Quadratic
+
+ShortfallReason: TypeAlias = Literal["window too short", "site cap", "feeder cap"]
 
 # Far above any site; keeps squares and products of the solver inside the range of a double.
 MAGNITUDE_MAX = 1e9
@@ -48,6 +49,7 @@ def _check_amount(name: str, value: float) -> None:
 class EvSession:
     """One vehicle: its window of slots, largest power (kW, constant over the window) and energy still wanted (kWh).
 
+    `feeder`: id of the feeder below the site that the pile hangs on, empty for the site itself.
     `priority`: when the cap is too low for all, higher numbers are served first.
     `power_min_kw`: least power other than 0 that the pile can give; rounding uses it, a continuous plan does not.
     """
@@ -59,6 +61,7 @@ class EvSession:
     energy_kwh: float
     priority: int = 0
     power_min_kw: float = 0.0
+    feeder: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError naming the session and the field."""
@@ -75,12 +78,33 @@ class EvSession:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class Feeder:
+    """A part of the site with a cap of its own (kW per slot, infinite for none).
+
+    `parent`: the feeder it hangs on, empty for the site. `base_load_kw` is the base load under it, its children's
+    included, and part of the site's.
+    """
+
+    id: str
+    cap_kw: FloatArray
+    parent: str = ""
+    base_load_kw: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        """Copies the arrays, makes them read-only and checks them."""
+        object.__setattr__(self, "cap_kw", _vector(f"feeder {self.id}: cap_kw", self.cap_kw, infinite=True))
+        if self.base_load_kw is not None:
+            values = _vector(f"feeder {self.id}: base_load_kw", self.base_load_kw)
+            object.__setattr__(self, "base_load_kw", values)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Problem:
     """Minimise sum over slots of ½ w L² + π L, with L = base load + charging, in kWh per slot.
 
     `cap_kw` may hold infinity (no cap in that slot). `weight` w >= 0 defaults to 1 per slot, `price` π (money per
-    kWh) to 0. Raises ValueError when lengths differ, a value is not a number, an id repeats or a window leaves the
-    horizon.
+    kWh) to 0. `feeders` below the site in any order. Raises ValueError when lengths differ, a value is not a number,
+    an id repeats, a window leaves the horizon or the feeders are no tree.
     """
 
     slot_h: float
@@ -89,6 +113,7 @@ class Problem:
     sessions: tuple[EvSession, ...]
     weight: FloatArray | None = None
     price: FloatArray | None = None
+    feeders: tuple[Feeder, ...] = ()
 
     def __post_init__(self) -> None:
         """Copies the arrays, makes them read-only and checks them."""
@@ -99,6 +124,7 @@ class Problem:
             if values is not None:
                 object.__setattr__(self, name, _vector(name, values, infinite=name == "cap_kw"))
         object.__setattr__(self, "sessions", tuple(self.sessions))
+        object.__setattr__(self, "feeders", _parents_first(tuple(self.feeders)))
         self._check_lengths()
         self._check_sessions()
 
@@ -109,15 +135,22 @@ class Problem:
             values = getattr(self, name)
             if values is not None and len(values) != self.slots:
                 raise ValueError(f"{name}: {len(values)} values for {self.slots} slots of base_load_kw")
+        for feeder in self.feeders:
+            for values in (feeder.cap_kw, feeder.base_load_kw):
+                if values is not None and len(values) != self.slots:
+                    raise ValueError(f"feeder {feeder.id}: {len(values)} values for {self.slots} slots")
         if self.weight is not None and (self.weight < 0).any():
             raise ValueError("weight: must not be negative (the cost would not be convex)")
 
     def _check_sessions(self) -> None:
         seen: set[str] = set()
+        feeders = {"", *(feeder.id for feeder in self.feeders)}
         for session in self.sessions:
             if session.id in seen:
                 raise ValueError(f"session {session.id}: this id is given twice")
             seen.add(session.id)
+            if session.feeder not in feeders:
+                raise ValueError(f"session {session.id}: there is no feeder {session.feeder}")
             if session.departure_slot > self.slots:
                 raise ValueError(
                     f"session {session.id}: departure_slot {session.departure_slot} lies after the last of "
@@ -133,31 +166,83 @@ class Problem:
         """Total load per slot (kW) when the sessions draw `power_kw` [N, T]."""
         return np.asarray(self.base_load_kw + power_kw.sum(axis=0), dtype=np.float64)
 
+    def node_ids(self) -> list[str]:
+        """The site (empty id), then the feeders, parents first."""
+        return ["", *(feeder.id for feeder in self.feeders)]
+
+    def caps_kw(self) -> FloatArray:
+        """Caps [K, T] of the site and the feeders."""
+        return np.stack([self.cap_kw, *(feeder.cap_kw for feeder in self.feeders)])
+
+    def base_loads_kw(self) -> FloatArray:
+        """Base loads [K, T] under the site and the feeders."""
+        none = np.zeros(self.slots)
+        below = [none if feeder.base_load_kw is None else feeder.base_load_kw for feeder in self.feeders]
+        return np.stack([self.base_load_kw, *below])
+
+    def instance(self) -> Instance:
+        """The same in arrays, in kWh per slot."""
+        ids, hours, sessions = self.node_ids(), self.slot_h, self.sessions
+        weight = np.ones(self.slots) if self.weight is None else self.weight
+        tariff = np.zeros(self.slots) if self.price is None else self.price
+        return make_instance(
+            base=self.base_load_kw * hours,
+            cost=Quadratic(weight, tariff),
+            arrive=np.array([s.arrival_slot for s in sessions], dtype=np.int64),
+            depart=np.array([s.departure_slot for s in sessions], dtype=np.int64),
+            rate=np.array([s.power_max_kw for s in sessions], dtype=np.float64) * hours,
+            energy=np.array([s.energy_kwh for s in sessions], dtype=np.float64),
+            cap=self.caps_kw() * hours,
+            priority=np.array([s.priority for s in sessions], dtype=np.int64),
+            node=np.array([ids.index(s.feeder) for s in sessions], dtype=np.int64),
+            parent=np.array([-1, *(ids.index(feeder.parent) for feeder in self.feeders)], dtype=np.int64),
+            node_base=self.base_loads_kw() * hours,
+        )
+
+
+def _parents_first(feeders: tuple[Feeder, ...]) -> tuple[Feeder, ...]:
+    """Raises ValueError when an id repeats or is empty, or a parent is unknown or its own descendant."""
+    ids = [feeder.id for feeder in feeders]
+    if len({"", *ids}) <= len(ids):
+        raise ValueError("feeders: every feeder needs an id of its own")
+    placed, left = {"": None}, list(feeders)
+    ordered: list[Feeder] = []
+    while left:
+        ready = [feeder for feeder in left if feeder.parent in placed]
+        if not ready:
+            raise ValueError(f"feeder {left[0].id}: its parent {left[0].parent} is unknown or below it")
+        ordered += ready
+        placed |= dict.fromkeys(feeder.id for feeder in ready)
+        left = [feeder for feeder in left if feeder.id not in placed]
+    return tuple(ordered)
+
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Energy (kWh) that a session asked for and does not get, and why."""
+    """Energy (kWh) that a session asked for and does not get, and why; `feeder` names the one whose cap is to blame."""
 
     session_id: str
     energy_kwh: float
     reason: ShortfallReason
+    feeder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CapSoft:
-    """A slot in which the base load alone stands above the cap, and by how much (kW)."""
+    """A slot in which the base load alone stands above the cap of the site or a feeder, and by how much (kW)."""
 
     slot: int
     excess_kw: float
+    feeder: str = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
     """A feasible plan with its proof.
 
-    `power_kw` [N, T] in the order of the sessions; `served_kwh` [N]; `objective` and `lower_bound` as defined in
-    `optimizer.objective`; `gap` = (objective − lower_bound) / max(1, |objective|); `slot_price` and `cap_price` [T]
-    are marginal costs per kWh.
+    `power_kw` [N, T] in the order of the sessions; `served_kwh` [N]; `objective`: cost of the load and price of the
+    unserved energy; `gap` = (objective − lower_bound) / max(1, |objective|); `slot_price` and `cap_price` [T] are
+    marginal costs per kWh at the site, `feeder_price` [F, T] the slot prices at the feeders.
     """
 
     power_kw: FloatArray
@@ -167,6 +252,7 @@ class Plan:
     gap: float
     slot_price: FloatArray
     cap_price: FloatArray
+    feeder_price: FloatArray
     shortfalls: tuple[Shortfall, ...] = ()
     cap_soft: tuple[CapSoft, ...] = ()
     method: str = ""

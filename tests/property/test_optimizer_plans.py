@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
 
-from optimizer import EvSession, Plan, Problem, check_plan, deliverable, lower_bound, solve, unserved_price
+from optimizer import EvSession, Feeder, Plan, Problem, check_plan, deliverable, lower_bound, solve, unserved_price
+from optimizer.solver import solve_instance
 
 COMMON = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
@@ -224,3 +225,37 @@ def test_agrees_with_a_piecewise_linear_program(problem: Problem) -> None:
     slack = 1e-5 * max(1.0, abs(value))
     assert value <= plan.objective + slack
     assert plan.objective <= value + below + slack
+
+
+@st.composite
+def trees(draw: st.DrawFn) -> Problem:
+    """Problems whose sessions hang on up to three feeders, one below the other or side by side."""
+    problem = draw(problems(priorities=1, plain=True))
+    caps = st.one_of(amounts(0, 40), st.just(float("inf")))
+    feeders: list[Feeder] = []
+    for number in range(draw(st.integers(0, 3))):
+        parent = draw(st.sampled_from(["", *(feeder.id for feeder in feeders)]))
+        cap = draw(st.lists(caps, min_size=problem.slots, max_size=problem.slots))
+        feeders.append(Feeder(f"f{number}", cap, parent))  # type: ignore[arg-type]
+    places = st.sampled_from(["", *(feeder.id for feeder in feeders)])
+    sessions = tuple(replace(s, feeder=draw(places)) for s in problem.sessions)
+    return replace(problem, sessions=sessions, feeders=tuple(feeders))
+
+
+@COMMON
+@given(trees())
+def test_every_cap_of_a_tree_is_kept_and_the_gap_proven(problem: Problem) -> None:
+    plan = solve(problem)
+    check = check_plan(problem, plan)
+    assert check.cap_excess_kw == check.box_excess_kw == check.outside_window_kw == 0
+    assert check.energy_excess_kwh <= 1e-9
+    assert -1e-9 <= check.gap <= 1e-5
+
+
+@COMMON
+@given(problems(priorities=2))
+def test_both_methods_find_the_same_optimum(problem: Problem) -> None:
+    instance = problem.instance()
+    one, other = solve_instance(instance, "levels"), solve_instance(instance, "interior point")
+    assert one.objective == pytest.approx(other.objective, rel=2e-5, abs=2e-5)
+    assert one.gap <= 1e-6

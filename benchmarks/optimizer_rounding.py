@@ -1,0 +1,87 @@
+"""Rounding to what piles accept: random cases for the caps, and a closed loop over a day for energy and cost."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.optimizer_rivals import Case
+from optimizer import Levels, Request, amp_levels, laxity_h, round_targets, valley
+
+LEVELS = (
+    amp_levels(16, 230),
+    amp_levels(32, 230),
+    amp_levels(16, 690),
+    amp_levels(32, 690),
+    amp_levels(32, 690, 6, 0.1),
+)
+PATHS = (("site",), ("left", "site"), ("right", "site"), ("leaf", "right", "site"))
+NODES = ("site", "left", "right", "leaf")
+
+
+def worst_excess_w(cases: int, seed: int = 0) -> int:
+    """The largest excess over any room (W) in random cases of up to 30 piles on a tree; the room may be negative."""
+    rng = np.random.default_rng(seed)
+    worst = -(10**9)
+    for _ in range(cases):
+        rooms = {node: int(rng.integers(-2000, 150_000)) for node in NODES}
+        requests = [_request(rng, number) for number in range(int(rng.integers(1, 31)))]
+        grants = round_targets(requests, rooms)
+        for node, room in rooms.items():
+            used = sum(g.power_w for g, r in zip(grants, requests, strict=True) if node in r.path)
+            worst = max(worst, used - max(room, 0))
+    return worst
+
+
+def _request(rng: np.random.Generator, number: int) -> Request:
+    levels = LEVELS[int(rng.integers(len(LEVELS)))]
+    return Request(
+        id=str(number),
+        target=float(rng.uniform(0, 40)),
+        levels=levels,
+        path=PATHS[int(rng.integers(len(PATHS)))],
+        must_run=bool(rng.random() < 0.1),
+        laxity_h=float(rng.uniform(-1, 10)),
+        carry=float(rng.uniform(-6, 6)),
+    )
+
+
+def closed_loop(case: Case) -> tuple[float, float, float]:
+    """A day re-planned in every slot and rounded to whole amperes: the share of the energy that the continuous plan
+    serves, the cost relative to its cost, the largest load over the cap (W).
+
+    Piles are three-phase (690 W per ampere) from 11 kW up, else one-phase.
+    """
+    watts = np.where(case.power_max_w >= 11_000, 690.0, 230.0)
+    levels = [amp_levels(float(p / w), float(w)) for p, w in zip(case.power_max_w, watts, strict=True)]
+    power_max_w = np.array([level.values[-1] / 10 for level in levels]) * watts
+    left_wh = np.minimum(case.energy_wh, power_max_w * (case.depart - case.arrive) * case.slot_h)
+    wanted_wh, carry = left_wh.copy(), np.zeros(len(left_wh))
+    load_w, slots = case.base_load_w.copy(), len(case.base_load_w)
+    whole = valley.fill(case.base_load_w, left_wh, power_max_w, case.arrive, case.depart, case.cap_w, case.slot_h)
+    for now in range(slots):
+        alive = np.flatnonzero((case.depart > now) & (left_wh > 1.0))
+        plan = valley.fill(
+            case.base_load_w[now:], left_wh[alive], power_max_w[alive], np.maximum(case.arrive[alive] - now, 0),
+            case.depart[alive] - now, case.cap_w[now:], case.slot_h,
+        )  # fmt: skip
+        here = np.flatnonzero(case.arrive[alive] <= now)
+        requests = [
+            _ask(car, float(plan.power_w[row, 0] / watts[car]), levels[car], float(carry[car]), case, left_wh, now)
+            for row, car in ((row, int(alive[row])) for row in here)
+        ]
+        grants = round_targets(requests, {"site": int(case.cap_w[now] - case.base_load_w[now])})
+        for grant in grants:
+            car = int(grant.id)
+            used_wh = min(grant.setpoint * watts[car] * case.slot_h, left_wh[car])
+            left_wh[car] -= used_wh
+            load_w[now] += used_wh / case.slot_h
+            carry[car] = grant.carry
+    served = (wanted_wh.sum() - left_wh.sum()) / (wanted_wh.sum() - whole.unserved_wh.sum())
+    cost = 0.5 * np.sum((load_w * case.slot_h / 1000) ** 2) / whole.objective
+    return float(served), float(cost), float(np.max(load_w - case.cap_w))
+
+
+def _ask(car: int, target_a: float, levels: Levels, carry: float, case: Case, left_wh: np.ndarray, now: int) -> Request:
+    hours = (case.depart[car] - now) * case.slot_h
+    slack = laxity_h(float(hours), float(left_wh[car]) / 1000, float(case.power_max_w[car]) / 1000)
+    return Request(str(car), target_a, levels, ("site",), slack < case.slot_h, slack, carry)

@@ -1,0 +1,69 @@
+"""An independent look at a plan: limits, objective, bound and gap from the power table and the prices alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer import certificate
+from optimizer.arrays import FloatArray
+from optimizer.problem import Plan, Problem
+
+
+def unserved_price(problem: Problem) -> FloatArray:
+    """Cost per kWh not served, per session."""
+    return problem.instance().unserved
+
+
+def plan_objective(problem: Problem, power_kw: FloatArray) -> float:
+    """Cost of the load plus the price of the energy not served (of the part that the windows can hold)."""
+    energy = power_kw * problem.slot_h
+    return problem.instance().objective(energy.sum(axis=0), energy.sum(axis=1))
+
+
+def lower_bound(problem: Problem, slot_price: FloatArray, feeder_price: FloatArray | None = None) -> float:
+    """A value that no plan can go below, for any finite `slot_price` [T] and `feeder_price` [F, T] (cost per kWh);
+    ValueError if a price is not finite.
+    """
+    none = np.repeat(slot_price[None], len(problem.feeders), axis=0)
+    price = np.concatenate([slot_price[None], none if feeder_price is None else feeder_price])
+    if price.shape != (len(problem.feeders) + 1, problem.slots) or not np.isfinite(price).all():
+        raise ValueError(f"slot_price: {problem.slots} finite numbers expected")
+    return certificate.lower_bound(problem.instance(), price)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCheck:
+    """What is found; every excess is 0 in a correct plan (kW, kWh)."""
+
+    cap_excess_kw: float
+    box_excess_kw: float
+    outside_window_kw: float
+    energy_excess_kwh: float
+    objective: float
+    lower_bound: float
+    gap: float
+
+
+def check_plan(problem: Problem, plan: Plan) -> PlanCheck:
+    """Recomputes everything.
+
+    A slot whose base load stands above the cap may hold no charging at all; its own excess is not the plan's.
+    """
+    instance, power = problem.instance(), plan.power_kw
+    base = problem.base_loads_kw()
+    limit = np.maximum(problem.caps_kw(), base)
+    rate_kw = np.array([s.power_max_kw for s in problem.sessions])[:, None]
+    wanted = np.array([s.energy_kwh for s in problem.sessions])
+    objective = plan_objective(problem, power)
+    bound = lower_bound(problem, plan.slot_price, plan.feeder_price)
+    return PlanCheck(
+        cap_excess_kw=float(np.max(base + instance.flow(power) - limit, initial=0.0)),
+        box_excess_kw=float(max(np.max(power - rate_kw, initial=0.0), np.max(-power, initial=0.0))),
+        outside_window_kw=float(np.max(np.abs(power), initial=0.0, where=~instance.window())),
+        energy_excess_kwh=float(np.max(power.sum(axis=1) * problem.slot_h - wanted, initial=0.0)),
+        objective=objective,
+        lower_bound=bound,
+        gap=certificate.relative_gap(objective, bound),
+    )

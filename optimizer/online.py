@@ -1,0 +1,245 @@
+"""A plan that goes on while cars come and go: warm starts in milliseconds, each with its proof.
+
+A newcomer is placed at once by filling the valleys of the load that the others leave; nobody else moves, every cap
+holds. The certificate then says what that cost, and which cars it could be won back from: the gap is a sum over cars.
+`improve` plans those few anew, all others fixed, until the gap is as small as wished. So few piles get new set-points.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from optimizer import interior_point
+from optimizer.arrays import BoolArray, FloatArray, IntArray
+from optimizer.certificate import car_bounds, car_free_bound, monotone, relative_gap
+from optimizer.demand import fill_valleys
+from optimizer.instance import Instance, present, unserved_prices, up_the_tree
+from optimizer.solver import solve_instance
+
+CARS_AT_ONCE = 40
+HANDOVERS_MAX = 12
+ROUNDS_MAX = 4
+AT_CAP = 1e-6
+CARS = ("arrive", "depart", "rate", "energy", "node")
+WORTH = 1e-3
+AIM = 0.1
+GROWTH = 64
+SAME_PRICE = 1e-4
+"""Slots whose prices differ by less, relative to the dearest, are taken to have the same."""
+
+
+class Running:
+    """The state: the instance with the energies still wanted, the plan [N, T], its prices [K, T] and its proof.
+
+    Cars are known by their row. All energies kWh, rates kWh per slot.
+    """
+
+    def __init__(self, instance: Instance, priority: IntArray | None = None) -> None:
+        self.instance = instance
+        self.priority = np.zeros(len(instance.rate), dtype=np.int64) if priority is None else priority
+        self._table = np.zeros((len(instance.rate) + GROWTH, instance.slots))
+        self.solve()
+
+    @property
+    def energy(self) -> FloatArray:
+        """The plan, one row per car."""
+        return self._table[: len(self.instance.rate)]
+
+    def solve(self) -> float:
+        """Plans everybody anew; the gap."""
+        answer = solve_instance(self.instance)
+        self.energy[:] = answer.energy
+        self.price, self.lower_bound = answer.price, answer.lower_bound
+        self.flow = self.instance.flow(self.energy)
+        return self._judge()
+
+    def arrive(self, arrive: int, depart: int, rate: float, energy: float, node: int = 0, priority: int = 0) -> int:
+        """Places a newcomer under all caps; its row. `improve` brings the proof up to date.
+
+        Only if it would go short do some others move, who can charge at another time.
+        """
+        row = len(self.instance.rate)
+        energy = min(energy, rate * (depart - arrive))
+        self._grow(arrive, depart, min(rate, energy), energy, node, priority)
+        self._table[row] = 0.0
+        self._place(row)
+        if self._table[row].sum() < self.instance.energy[row] * (1.0 - WORTH):
+            self._make_way(row)
+        return row
+
+    def want(self, row: int, energy: float) -> None:
+        """A car wants more or less than thought; only its own row is placed anew."""
+        i = self.instance
+        cars = {name: getattr(i, name).copy() for name in CARS}
+        cars["energy"][row] = min(energy, float(i.rate[row]) * (i.depart[row] - i.arrive[row]))
+        self._take(cars)
+        self._place(row)
+
+    def leave(self, row: int) -> None:
+        """A car goes; the rows behind it move up by one."""
+        self._add_flow(int(self.instance.node[row]), -self._table[row])
+        self._table[row : len(self.instance.rate) - 1] = self._table[row + 1 : len(self.instance.rate)].copy()
+        keep = np.arange(len(self.instance.rate)) != row
+        self.priority = self.priority[keep]
+        self._take(
+            {name: getattr(self.instance, name)[keep] for name in ("arrive", "depart", "rate", "energy", "node")}
+        )
+
+    def improve(self, gap: float) -> float:
+        """Brings the proof up to date and plans a few cars anew, in the end all, until the gap is reached; the gap."""
+        reached = self._prove()
+        for _ in range(ROUNDS_MAX):
+            if reached <= gap:
+                return reached
+            if not self._plan_anew(self._chosen(), AIM * gap):
+                break
+            reached = self._prove()
+        return reached if reached <= gap else self.solve()
+
+    def _chosen(self) -> IntArray:
+        """The cars that the gap could be won back from, and those that can make way where some go short."""
+        worst = np.argsort(-self._excess, kind="stable")[:CARS_AT_ONCE]
+        worst = worst[self._excess[worst] > WORTH * float(self._excess.max())]
+        short = worst[self._missing[worst] > WORTH * self.instance.energy[worst]]
+        if len(short) == 0:
+            return np.sort(worst)
+        yielding = np.argsort(-self._can_yield(short), kind="stable")[:CARS_AT_ONCE]
+        return np.union1d(worst, yielding)
+
+    def _can_yield(self, short: IntArray) -> FloatArray:
+        """How much every car could move out of the full slots that the short ones need, to slots with room."""
+        i = self.instance
+        needed = self._full_slots()
+        window = np.zeros(i.slots, dtype=np.bool_)
+        for row in short:
+            window[i.arrive[row] : i.depart[row]] = True
+        taken = self.energy[:, needed & window].sum(axis=1)
+        likely = np.argsort(-taken, kind="stable")[: 2 * CARS_AT_ONCE]
+        slot = np.flatnonzero(~needed)
+        there = (slot >= i.arrive[likely, None]) & (slot < i.depart[likely, None])
+        spare = (there * (i.rate[likely, None] - self.energy[np.ix_(likely, slot)])).sum(axis=1)
+        found = np.zeros(len(taken))
+        found[likely] = np.minimum(taken[likely], spare)
+        return found
+
+    def _full_slots(self) -> BoolArray:
+        return np.asarray((self.flow >= self.instance.room * (1.0 - AT_CAP)).any(axis=0))
+
+    def _make_way(self, row: int) -> None:
+        """Cars that can charge at other times hand a newcomer what they have in the full slots of its window."""
+        i = self.instance
+        full = self._full_slots()[i.arrive[row] : i.depart[row]]
+        slots = np.arange(i.arrive[row], i.depart[row])[full]
+        yielding = self._can_yield(np.array([row]))
+        yielding[(i.node != i.node[row]) | (i.unserved > i.unserved[row])] = 0.0
+        yielding[row] = 0.0
+        for other in np.argsort(-yielding, kind="stable")[:HANDOVERS_MAX]:
+            missing = i.energy[row] - self._table[row].sum()
+            if missing <= WORTH * i.energy[row] or yielding[other] <= 0.0:
+                break
+            fits = np.minimum(self._table[other, slots], i.rate[row] - self._table[row, slots])
+            given = np.clip(missing - (np.cumsum(fits) - fits), 0.0, fits)
+            self._table[row, slots] += given
+            self._table[other, slots] -= given
+            self._place(other)
+
+    def _grow(self, arrive: int, depart: int, rate: float, energy: float, node: int, priority: int) -> None:
+        i = self.instance
+        if len(i.rate) == len(self._table):
+            self._table = np.concatenate([self._table, np.zeros((GROWTH + len(i.rate) // 4, i.slots))])
+        self.priority = np.append(self.priority, priority)
+        self._take(
+            {
+                "arrive": np.append(i.arrive, arrive),
+                "depart": np.append(i.depart, depart),
+                "rate": np.append(i.rate, rate),
+                "energy": np.append(i.energy, energy),
+                "node": np.append(i.node, node),
+            }
+        )
+
+    def _take(self, cars: dict[str, Any]) -> None:
+        """The instance with these cars, and everything that follows from them."""
+        i = self.instance
+        most = _most(i, cars)
+        unserved = unserved_prices(i.cost, i.base, i.room[0], most[0], self.priority, len(self.priority))
+        self.instance = replace(i, **cars, most=most, unserved=unserved)
+
+    def _place(self, row: int) -> None:
+        """Gives a car its best plan with all others fixed."""
+        i, node = self.instance, int(self.instance.node[row])
+        self._add_flow(node, -self._table[row])
+        window = slice(i.arrive[row], i.depart[row])
+        room = np.zeros(i.slots)
+        left = i.room - self.flow
+        room[window] = np.clip(left[i.path(node), window].min(axis=0), 0.0, i.rate[row])
+        self._table[row] = fill_valleys(i.cost, i.base + self.flow[0], room, float(i.energy[row]))
+        self._add_flow(node, self._table[row])
+
+    def _add_flow(self, node: int, row: FloatArray) -> None:
+        self.flow[self.instance.path(node)] += row
+
+    def _plan_anew(self, cars: IntArray, aim: float) -> bool:
+        """The best plan of some cars with all others fixed; False when it is no better than what they have."""
+        i = self.instance
+        own = np.zeros((i.nodes, i.slots))
+        np.add.at(own, i.node[cars], self.energy[cars])
+        others = self.flow - up_the_tree(i.parent, own)
+        chosen: dict[str, Any] = {name: getattr(i, name)[cars] for name in CARS}
+        base, room = i.base + others[0], np.maximum(i.room - others, 0.0)
+        small = replace(i, base=base, room=room, most=_most(i, chosen), unserved=i.unserved[cars], **chosen)
+        old = self.energy[cars]
+        new, _, _ = interior_point.solve(small, aim)
+        before, after = (small.objective(x.sum(axis=0), x.sum(axis=1)) for x in (old, new))
+        if after >= before:
+            return False
+        self._table[cars] = new
+        self.flow = others + small.flow(new)
+        return True
+
+    def _prices(self) -> FloatArray:
+        """Prices for the present load: slots that had one price keep one, the mean of what it is now.
+
+        Others will level out what a newcomer left uneven, so the mean is nearer to the optimum's price than the
+        marginal cost of each slot. A slot at its cap says nothing and follows the rest; caps keep their prices.
+        """
+        i, old = self.instance, self.price
+        full = self.flow >= i.room * (1.0 - AT_CAP)
+        load = i.base + self.flow[0]
+        now, give = i.cost.price(load), 1.0 / np.maximum(i.cost.curvature(load), 1e-12)
+        order = np.argsort(old[0], kind="stable")
+        level = np.empty(i.slots, dtype=np.int64)
+        level[order] = np.append(0, np.cumsum(np.diff(old[0][order]) > SAME_PRICE * float(np.abs(old[0]).max())))
+        speaks = np.where(full[0], 0.0, give)
+        weight = np.bincount(level, speaks)
+        mean = np.divide(np.bincount(level, speaks * now), weight, out=np.zeros(len(weight)), where=weight > 0)
+        price = old.copy()
+        price[0] = np.where(weight[level] > 0, mean[level], np.maximum(old[0], now))
+        above = np.where(full[1:], np.maximum(old[1:] - old[i.parent[1:]], 0.0), 0.0)
+        for node in range(1, i.nodes):
+            price[node] = price[i.parent[node]] + above[node - 1]
+        return price
+
+    def _prove(self) -> float:
+        """Bound and gap of the present plan, and every car's part of the gap."""
+        price = self.price = monotone(self.instance, self._prices())
+        cheapest = car_bounds(self.instance, price)
+        self.lower_bound = car_free_bound(self.instance, price) + float(cheapest.sum())
+        spent = np.einsum("ij,ij->i", self.energy, price[self.instance.node])
+        self._missing = np.maximum(self.instance.energy - self.energy.sum(axis=1), 0.0)
+        self._excess = spent + self.instance.unserved * self._missing - cheapest
+        return self._judge()
+
+    def _judge(self) -> float:
+        self.objective = self.instance.objective(self.flow[0], self.energy.sum(axis=1))
+        self.gap = relative_gap(self.objective, self.lower_bound)
+        return self.gap
+
+
+def _most(i: Instance, cars: dict[str, Any]) -> FloatArray:
+    """What these cars could take together under each node [K, T]."""
+    own = present(i.slots, i.nodes, cars["arrive"], cars["depart"], cars["node"], cars["rate"])
+    return up_the_tree(i.parent, own)
