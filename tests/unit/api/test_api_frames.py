@@ -151,6 +151,7 @@ async def test_frames_as_they_pass(http, traces, at) -> None:
 
 async def test_a_slow_client_is_told_what_it_missed(http, traces, at, monkeypatch) -> None:
     monkeypatch.setattr(live, "QUEUE_MAX", 5)
+    await get(http, "/stations/CP-1/frames")  # what was noted before is written
     async with http.stream("GET", "/api/v1/frames/live") as answer:
         stream = events(answer.aiter_lines())
         await anext(stream)
