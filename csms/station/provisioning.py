@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from csms.model.authentication import SecurityProfile
 from csms.model.errors import StoreUnavailable
 from csms.model.event import StationBooted
 from csms.model.inbound import Boot, BootReply, Heartbeat, HeartbeatReply
 from csms.model.station import RegistrationStatus, StationIdentity
-from csms.station import configuration, local_list, registration, renewal
+from csms.station import alarms, configuration, lifecycle, local_list, registration, renewal
 from csms.station.context import Handlers, StationContext
 from csms.station.corrections import corrections
 from csms.station.state import StationState
-from csms.station.wishes import firmware_of
+from csms.station.wishes import OCPP16, firmware_of
 from csms.station.work import Work
 from csms.store import changes
 
@@ -36,6 +37,8 @@ async def boot(context: StationContext, station_id: str, message: Boot, received
     """
     station = context.stations[station_id]
     identity, answer = message.identity, renewal.answer_to_boot(station)
+    if _of_another_certificate(station, identity):
+        return _sent_away(context, station, identity)
     booted = changes.station_booted(
         station_id,
         at=received_at,
@@ -85,6 +88,24 @@ async def _take_for_its_make(context: StationContext, station: StationState) -> 
             await context.store.writer.commit(plates)
     except StoreUnavailable as fault:
         log.warning("nameplates_not_stored", extra={"station": station.station_id, "fault": str(fault)})
+
+
+def _of_another_certificate(station: StationState, told: StationIdentity) -> bool:
+    """Whether it came in by a certificate and tells another serial number (B01.FR.11). 1.6 does not ask for that."""
+    if station.link is None or station.link.protocol == OCPP16 or not told.serial:
+        return False
+    return station.proof.profile is SecurityProfile.CERTIFICATE and told.serial != station.proof.serial
+
+
+def _sent_away(context: StationContext, station: StationState, told: StationIdentity) -> BootReply:
+    """B01.FR.12. What it told of itself is not kept."""
+    info = f"boot with serial number {told.serial!r}, the certificate is that of {station.proof.serial!r}"
+    context.alarms.raise_(alarms.INVALID_CERTIFICATE, station.station_id, info)
+    if station.link is not None:
+        context.spawn(
+            station.link.close(lifecycle.POLICY_VIOLATION, "the serial number is not that of the certificate")
+        )
+    return BootReply(RegistrationStatus.REJECTED, context.clock.now(), REJECTED_AGAIN_S)
 
 
 def _another_station(station: StationState, now: StationIdentity) -> dict[str, object]:

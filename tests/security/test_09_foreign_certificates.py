@@ -42,6 +42,22 @@ async def test_the_certificate_of_pile_a_on_the_url_of_pile_b_is_refused(site: S
     await b.connect(profile=3, ssl=site.tls(site.operator.issue("SN-B")))
 
 
+@pytest.mark.req("B01.FR.11", "B01.FR.12")
+async def test_a_boot_with_the_serial_number_of_another_certificate_ends_the_connection(site: Site) -> None:
+    cp = await site.station("CP-1", "ocpp2.0.1", serial="SN-1", security_profile=3)
+    await cp.connect(profile=3, ssl=site.tls(site.operator.issue("SN-1")))
+    told = {"vendorName": "V", "model": "M"}
+    boot = {"reason": "PowerUp", "chargingStation": told | {"serialNumber": "SN-2"}}
+    assert (await cp.call("BootNotification", boot))["status"] == "Rejected"
+    assert await cp.closed() == 1008
+    event = await site.event("InvalidChargingStationCertificate")
+    assert "SN-2" in event["info"]
+    await cp.connect(profile=3, ssl=site.tls(site.operator.issue("SN-1")))
+    for number in ("SN-1", ""):
+        boot["chargingStation"] = told | ({"serialNumber": number} if number else {})
+        assert (await cp.call("BootNotification", boot))["status"] == "Accepted"
+
+
 @pytest.mark.req("A00.FR.404", "A00.FR.407", "A00.FR.408", "1.6S:A00.FR.404", "1.6S:A00.FR.407", "1.6S:A00.FR.408")
 @pytest.mark.octt("TC_087_CSMS", "TC_A_08_CSMS")
 async def test_another_name_or_another_operator_is_refused(site: Site) -> None:
