@@ -18,7 +18,7 @@ from csms.model.clock import system_clock
 from csms.security import passwords
 from csms.store import changes
 from csms.store.engine import open_store
-from csms.store.station_tables import StationCredential, StationProof
+from csms.store.security_tables import StationCredential, StationProof
 from csms.store.tables import Evse, Station
 from device_sim.load.plan import LoadPlan
 

@@ -17,7 +17,7 @@ from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.api.schemas import Body, Out
 from csms.station.alerts import NOTE_LENGTH_MAX, Alerts
-from csms.store.station_tables import Alert
+from csms.store.security_tables import Alert
 
 KEEP_ALIVE_S = 15.0
 """Of the wall."""

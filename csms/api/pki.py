@@ -18,7 +18,7 @@ from csms.model.authentication import SecurityProfile
 from csms.model.station import RegistrationStatus
 from csms.station.own_certificates import is_due
 from csms.station.state import StationState
-from csms.store.station_tables import RootApproval
+from csms.store.security_tables import RootApproval
 
 Fingerprint = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 Number = Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{1,40}$")]

@@ -32,7 +32,8 @@ from csms.station.state import StationState
 from csms.station.wishes import Wish
 from csms.store.access_tables import AuditRow
 from csms.store.samples import StoredSample
-from csms.store.station_tables import Alert, InstalledCertificate, Operation, ReceivedFile, SecurityEvent, VariableRow
+from csms.store.security_tables import Alert, InstalledCertificate, SecurityEvent
+from csms.store.station_tables import Operation, ReceivedFile, VariableRow
 from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
 from csms.trace.live import Listener
 from csms.trace.reading import Page, Query

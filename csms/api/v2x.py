@@ -13,7 +13,7 @@ from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.api.schemas import Out
 from csms.api.stations import known_station
-from csms.store import station_tables as tables
+from csms.store import energy_tables as tables
 
 NEWEST = 50
 _Out = TypeVar("_Out", bound=Out)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from csms.station.alerts import Alerts
-from csms.store.station_tables import Alert
+from csms.store.security_tables import Alert
 
 TIMEOUT_S = 10.0
 TRIES_AFTER_S = (0.0, 2.0, 20.0)

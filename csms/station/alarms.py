@@ -15,7 +15,7 @@ from csms.model.errors import StoreUnavailable
 from csms.station.alerts import Alerts
 from csms.store import changes
 from csms.store.engine import Store
-from csms.store.station_tables import SecurityEvent
+from csms.store.security_tables import SecurityEvent
 
 FAILED_AUTHENTICATION = "FailedToAuthenticateAtCsms"
 INVALID_CERTIFICATE = "InvalidChargingStationCertificate"

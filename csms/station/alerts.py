@@ -17,7 +17,7 @@ from csms.model.errors import CsmsError, StoreUnavailable
 from csms.store import changes
 from csms.store.change import Change
 from csms.store.engine import Store
-from csms.store.station_tables import Alert
+from csms.store.security_tables import Alert
 
 INFO_LENGTH_MAX, NOTE_LENGTH_MAX = 255, 255
 WAITING_MAX, LISTENERS_MAX = 100, 50

@@ -19,7 +19,7 @@ from csms.station.context import StationContext
 from csms.station.state import StationState
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import StationCredential
+from csms.store.security_tables import StationCredential
 
 REFUSED_AFTER_S = 1.0
 """Of the wall, from the request on: longer than the work that ends in a refusal, so that its length tells nothing; and

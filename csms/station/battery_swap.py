@@ -15,7 +15,7 @@ from csms.station import operations
 from csms.station.authorization import judge
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.store import changes
-from csms.store.station_tables import BatterySwap
+from csms.store.energy_tables import BatterySwap
 
 KIND = "request_battery_swap"
 OUT = ("BatteryOut", "BatteryOutTimeout")

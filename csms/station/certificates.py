@@ -27,7 +27,7 @@ from csms.station import alarms
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.roots import RootNotAllowed
 from csms.store import changes
-from csms.store.station_tables import InstalledCertificate
+from csms.store.security_tables import InstalledCertificate
 
 log = logging.getLogger(__name__)
 

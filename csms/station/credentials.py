@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from csms.model.clock import Clock
 from csms.security import passwords
 from csms.security.basic import canonical
-from csms.store.station_tables import StationCredential
+from csms.store.security_tables import StationCredential
 
 REMEMBERED_S = 24 * 3600.0
 """For stations that come back after an outage; a changed password is forgotten at once."""

@@ -13,7 +13,7 @@ from csms.station import operations
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import DerControl, V2xEvent
+from csms.store.energy_tables import DerControl, V2xEvent
 
 REPORT = "get_der_control"
 """The kind of operation that a report belongs to."""

@@ -19,7 +19,7 @@ from csms.model.inbound import Acknowledged
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import EventStream, StreamBatch
+from csms.store.energy_tables import EventStream, StreamBatch
 
 STREAMS_MAX = 1000
 """Open streams of one station; each costs a row, and a station can invent ids without end."""

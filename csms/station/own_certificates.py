@@ -14,7 +14,7 @@ from csms.model.security import SigningUse
 from csms.security.facts import facts, serial_of
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import InstalledCertificate
+from csms.store.security_tables import InstalledCertificate
 
 USE = SigningUse.STATION.value
 LONG_AGO = datetime.min.replace(tzinfo=UTC)

@@ -17,7 +17,8 @@ from csms.station.context import Performers, Send, StationContext
 from csms.station.state import Proof, StationState
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import InstalledCertificate, StationCredential, StationProof, VariableRow
+from csms.store.security_tables import InstalledCertificate, StationCredential, StationProof
+from csms.store.station_tables import VariableRow
 
 PROFILE_KEY = folded("SecurityProfile")
 PRIORITY_KEY = folded("OCPPCommCtrlr.NetworkConfigurationPriority")

@@ -16,7 +16,7 @@ from csms.station.asking import ask
 from csms.station.context import StationContext
 from csms.station.own_certificates import is_due
 from csms.station.state import StationState
-from csms.store.station_tables import InstalledCertificate
+from csms.store.security_tables import InstalledCertificate
 
 SIGN = Trigger("SignChargingStationCertificate")
 AT_ONCE = 20

@@ -16,7 +16,7 @@ from csms.model.errors import CsmsError
 from csms.security.facts import CertificateUnreadable, facts, read_chain
 from csms.store import changes
 from csms.store.engine import Store
-from csms.store.station_tables import RootApproval
+from csms.store.security_tables import RootApproval
 
 Known = Callable[[], frozenset[str]]
 """Fingerprints of the roots of the house; may read files."""

@@ -28,7 +28,8 @@ from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.state import StationState
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.station_tables import InstalledCertificate, Operation, SecurityEvent, StationCredential
+from csms.store.security_tables import InstalledCertificate, SecurityEvent, StationCredential
+from csms.store.station_tables import Operation
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from csms.model.tariff import ChangeTransactionTariff, ClearTariffs, SetDefaultT
 from csms.station.context import Performers, Send, StationContext
 from csms.station.v2x import with_terms
 from csms.store import changes
-from csms.store.station_tables import Tariff
+from csms.store.energy_tables import Tariff
 
 
 async def set_default(context: StationContext, station_id: str, command: SetDefaultTariff, send: Send) -> CommandResult:

@@ -27,9 +27,9 @@ from csms.model.v2x import (
     V2xPeriod,
 )
 from csms.station.context import Handlers, Performers, Send, StationContext
-from csms.store import changes, station_tables
+from csms.store import changes, energy_tables
 from csms.store.change import Change
-from csms.store.station_tables import DynamicSchedule, V2xEvent
+from csms.store.energy_tables import DynamicSchedule, V2xEvent
 
 KEPT_FOR_PULL = "Scheduled"
 """The status of figures that wait until the station asks for them."""
@@ -93,7 +93,7 @@ async def with_terms(
     context: StationContext, station_id: str, transaction_id: str, at: datetime, **values: Any
 ) -> Change:
     """The terms of a transaction with new values."""
-    kind = station_tables.TransactionTerms
+    kind = energy_tables.TransactionTerms
     found = await context.store.reader.find(kind, station_id=station_id, transaction_id=transaction_id)
     row = found[0] if found else kind(station_id=station_id, transaction_id=transaction_id, changed_at=at)
     for name, value in {**values, "changed_at": at}.items():

@@ -22,20 +22,18 @@ from csms.store.catalogue import POINTS_PER_BANK
 from csms.store.change import KEY_PREFIX, RowChange, Statement, delete_where
 from csms.store.changes import table_of
 from csms.store.due import QUARTER_S
+from csms.store.energy_tables import StreamBatch, V2xEvent
 from csms.store.queries import Reader
+from csms.store.security_tables import Alert, SecurityEvent
 from csms.store.station_tables import (
-    Alert,
     DisplayMessage,
     EventRow,
     FileLink,
     Operation,
     ReceivedFile,
     Reservation,
-    SecurityEvent,
     SignedValue,
     StateChange,
-    StreamBatch,
-    V2xEvent,
 )
 from csms.store.tables import IdToken, MeteringPoint, Notice, OutboxRow, PlanRow, ProfileRow, Rollup, Sample
 from csms.store.times import Moment, floored

@@ -11,14 +11,8 @@ from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
 from csms.store.reading import Reading
-from csms.store.station_tables import (
-    Alert,
-    InstalledCertificate,
-    Operation,
-    ReceivedFile,
-    SecurityEvent,
-    VariableRow,
-)
+from csms.store.security_tables import Alert, InstalledCertificate, SecurityEvent
+from csms.store.station_tables import Operation, ReceivedFile, VariableRow
 
 
 class StationReading(Reading):

@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 
 from csms.security.passwords import matches
-from csms.store.station_tables import StationCredential
+from csms.store.security_tables import StationCredential
 from tests.support.scripted_firmware import central
 from tests.support.signing import signing_request
 

@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 from csms.model.command import Reset
 from csms.model.errors import PeerError
 from csms.station import event_streams
-from csms.store.station_tables import StreamBatch
+from csms.store.energy_tables import StreamBatch
 from tests.support.scripted import Central, Silence, central
 
 pytestmark = pytest.mark.conformance

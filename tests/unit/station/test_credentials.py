@@ -12,7 +12,7 @@ import pytest
 from csms.model.clock import ManualClock
 from csms.security import passwords
 from csms.station.credentials import REMEMBERED_S, CredentialBook
-from csms.store.station_tables import StationCredential
+from csms.store.security_tables import StationCredential
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OLD, NEW = b"the-old-password", b"the-new-password"

@@ -9,7 +9,7 @@ import pytest
 from csms.model.authentication import PeerCertificate
 from csms.station.own_certificates import OwnCertificates, is_due
 from csms.station.renewals import FIRST_WAIT, UNABLE_WAIT, WAIT_MAX, Renewals
-from csms.store.station_tables import InstalledCertificate
+from csms.store.security_tables import InstalledCertificate
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
 DAY = timedelta(days=1)

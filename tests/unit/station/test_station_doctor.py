@@ -12,7 +12,7 @@ import pytest
 
 from csms.station.doctor import RULES
 from csms.store import changes
-from csms.store.station_tables import InstalledCertificate
+from csms.store.security_tables import InstalledCertificate
 from csms.texts import LANGUAGES, catalogue
 from tests.support.scripted import CallError, Central, Silence, central
 from tests.support.shifted import ShiftedClock

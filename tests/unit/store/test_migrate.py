@@ -19,7 +19,7 @@ from sqlmodel import SQLModel
 
 from csms.model.clock import system_clock
 from csms.model.errors import StoreUnavailable
-from csms.store import access_tables, migrate, schema, station_tables, tables
+from csms.store import access_tables, energy_tables, migrate, schema, security_tables, station_tables, tables
 from csms.store.engine import open_store
 from csms.store.migrations import HEAD
 from csms.store.samples import StoredSample
@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[3]
 ALL = [step.revision for step in reversed(list(ScriptDirectory(str(migrate.FOLDER)).walk_revisions()))]
 OWN_TABLES = {
     model.__tablename__
-    for model in (*vars(tables).values(), *vars(station_tables).values(), *vars(access_tables).values())
+    for module in (tables, station_tables, access_tables, energy_tables, security_tables)
+    for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, SQLModel) and model is not SQLModel
 }
 ELSEWHERE: dict[str, set[str]] = {"sqlite": {"ix_sample_time"}, "postgresql": set()}
