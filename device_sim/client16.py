@@ -63,7 +63,7 @@ class Station16(Station):
         return {
             "chargePointVendor": "csms-sim",
             "chargePointModel": f"{self.spec.kind.upper()}-{self.spec.rated_w / 1000:.0f}kW",
-            "chargePointSerialNumber": self.spec.station_id[:25],
+            "chargePointSerialNumber": self.serial_number,
             "firmwareVersion": "1.0.0",
         }
 

@@ -71,7 +71,7 @@ class Station201(Station):
             "chargingStation": {
                 "vendorName": "csms-sim",
                 "model": f"{self.spec.kind.upper()}-{self.spec.rated_w / 1000:.0f}kW",
-                "serialNumber": self.spec.station_id[:25],
+                "serialNumber": self.serial_number,
                 "firmwareVersion": "1.0.0",
             },
         }

@@ -13,6 +13,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+
+def common_name(certificate: str) -> str:
+    """The serial number that a certificate (a PEM file) is made out to; empty without one. Raises OSError."""
+    if not certificate:
+        return ""
+    names = x509.load_pem_x509_certificate(Path(certificate).read_bytes()).subject
+    return next((str(one.value) for one in names.get_attributes_for_oid(NameOID.COMMON_NAME)), "")
 
 
 class Renewal:

@@ -17,7 +17,7 @@ from device_sim.clock import SimClock, at, wall_now
 from device_sim.outgoing import Payload
 from device_sim.pile import Pile, PileSpec, Reading
 from device_sim.profile_book import ProfileBook, Rules
-from device_sim.renewal import Renewal
+from device_sim.renewal import Renewal, common_name
 from device_sim.sessions import Visit
 from device_sim.smart_charging import Profile
 from device_sim.speaker import NEVER_S, Speaker
@@ -25,6 +25,7 @@ from device_sim.stats import FleetStats
 
 CONNECTION_WAIT_S = 120.0  # how long a remote start waits for a cable
 BOOT_S = 10.0
+SERIAL_LENGTH_MAX = 25
 REACTION_MIN_S, REACTION_MAX_S = 1.0, 3.0
 
 
@@ -88,6 +89,7 @@ class Station(Speaker):
         self._back_s = NEVER_S
         self._status = ""
         self.renewal = Renewal(spec.certificate, spec.key)
+        self.serial_number = (common_name(spec.certificate) or spec.station_id)[:SERIAL_LENGTH_MAX]
         self.behaviour.attach(self)
 
     # -- its own certificate -----------------------------------------------------------------------------------------
