@@ -56,6 +56,11 @@ DELIBERATE: dict[str, Case] = {
     "HP-D3 nested too deep to read": ("[" * 100_000, crash("RecursionError"), FRAMEWORK),
     "integer of more than 4300 digits": ("9" * 4400, crash("ValueError"), FRAMEWORK),
     "not JSON by RFC 8259 in UTF-8": ('[2,"\\ud800","Heartbeat",{}]', ACCEPTED, FRAMEWORK),
+    "a name stands twice in an object": (
+        '[2,"1","BootNotification",{"chargePointVendor":"v","chargePointModel":"a","chargePointModel":"b"}]',
+        ACCEPTED,
+        Verdict(Stage.UNREADABLE, "FormatViolation"),
+    ),
     "frame above 64 KiB": ('[2,"1","Heartbeat",{}]' + " " * 65_536, ACCEPTED, FRAMEWORK),
     "HP-D3 nested deeper than 20": (deep(20), ACCEPTED, FRAMEWORK),
     "message type written 2.0": (

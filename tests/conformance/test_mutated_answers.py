@@ -22,6 +22,7 @@ from tests.support.examples import Examples
 from tests.support.frame_mutations import FrameMutator, written
 from tests.support.mutations import PayloadMutator
 from tests.support.scripted import Script, Text, central
+from tests.support.signing import allowing
 from tests.support.variants import at_home
 
 ANSWERS = int(os.environ.get("CSMS_COVERAGE", "2000")) // 10
@@ -59,7 +60,8 @@ async def test_an_operator_is_told_what_became_of_a_damaged_answer(
 ) -> None:
     heard, wrong = Counter[str](), list[str]()
     bodies = [(name, body) for name, body in GOOD.items() if name not in {"call", *ABSENT[protocol]}]
-    async with central(tmp_path, call_timeout_s=CALL_TIMEOUT_S) as csms:
+    known = allowing(tmp_path, str(GOOD["install_certificate"]["certificate"]))
+    async with central(tmp_path, call_timeout_s=CALL_TIMEOUT_S, certificates=known) as csms:
         await csms.list_token("TAG-1")
         cp = await csms.station("CP-1", protocol.value, evses=2, strict=False)
         await cp.boot()

@@ -209,7 +209,7 @@ async def sent(csms: Central, protocol: Protocol, share: int, count: int) -> Pee
 async def test_damaged_messages_get_what_is_due_and_the_neighbour_never_notices(
     tmp_path: Path, protocol: Protocol, record_property: Any
 ) -> None:
-    async with central(tmp_path) as csms:
+    async with central(tmp_path, admission={"reused_message_ids": "accept"}) as csms:
         cp = await csms.station("GOOD", protocol.value)
         await cp.boot()
         async with charging(cp) as neighbour:

@@ -101,7 +101,7 @@ UNPARSED: Mapping[str, Callable[[str | bytes, Verdict], bool]] = {
     "HP-D3 nested too deep to read": lambda data, stock: stock.code == "RecursionError",
     "integer of more than 4300 digits": lambda data, stock: stock.code == "ValueError",
     "not JSON by RFC 8259 in UTF-8": lambda data, stock: not is_rfc_8259(data),
-    "a name stands twice in an object": lambda data, stock: _doubled(data),
+    "a name stands twice in an object": lambda data, stock: is_doubled(data),
     "frame above 64 KiB": lambda data, stock: _size(data) > FRAME_BYTES_MAX,
 }
 """Judged by the text alone; ours is unreadable for each of them."""
@@ -127,7 +127,7 @@ PARSED: Mapping[str, Reason] = {
 NAMES = (*UNPARSED, *PARSED)
 
 
-def _doubled(data: str | bytes) -> bool:
+def is_doubled(data: str | bytes) -> bool:
     """Readers differ in which of the two counts, so none may (attack class 6)."""
     doubled = []
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -17,7 +17,7 @@ import jsonschema_rs
 from csms.model.bounds import ACTION_LENGTH_MAX, FRAME_BYTES_MAX, JSON_DEPTH_MAX, UNIQUE_ID_LENGTH_MAX
 from csms.model.station import Protocol
 from tests.support import official
-from tests.support.deliberate import depth, is_rfc_8259
+from tests.support.deliberate import depth, is_doubled, is_rfc_8259
 from tests.support.examples import Json, actions, schema_of
 
 NOT_UTF8, TOO_BIG = 1007, 1009
@@ -104,7 +104,17 @@ class Judge:
             return self._unreadable()
         if not isinstance(items, list) or not items or depth(items) > JSON_DEPTH_MAX:
             return self._unreadable()
-        return self._frame(items)
+        due = self._frame(items)
+        return self._doubled(items, due) if is_doubled(data) else due
+
+    def _doubled(self, items: list[Any], due: Due) -> Due:
+        """A name that stands twice may be refused (attack class 6); in frequent messages the last one counts."""
+        kind = items[0] if type(items[0]) is int else 0
+        if kind == 2 and due.unique_id not in (None, "-1"):
+            return replace(due, codes=due.codes | self._refusal(due.unique_id, "FormatViolation").codes)
+        if kind == 3 and self.protocol is Protocol.OCPP21 and len(items) > 1:
+            return Due(unique_id=items[1], codes=due.codes | {"FormatViolation"}, kind=5)
+        return due
 
     def _frame(self, items: list[Any]) -> Due:
         kind = items[0] if type(items[0]) is int else 0
