@@ -66,9 +66,7 @@ def closed_loop(case: Case) -> tuple[float, float, float]:
         )  # fmt: skip
         here = np.flatnonzero(case.arrive[alive] <= now)
         requests = [
-            _ask(
-                car, float(plan.power_w[row, 0]), levels[car], float(watts[car]), float(carry[car]), case, left_wh, now
-            )
+            _ask(car, float(plan.power_w[row, 0] / watts[car]), levels[car], float(carry[car]), case, left_wh, now)
             for row, car in ((row, int(alive[row])) for row in here)
         ]
         grants = round_targets(requests, {"site": int(case.cap_w[now] - case.base_load_w[now])})

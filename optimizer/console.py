@@ -134,7 +134,7 @@ def _summary(text: Text, problem: Problem, plan: Plan) -> list[str]:
         ),
     ]
     for short in plan.shortfalls:
-        reason = text(f"optimize.reason.{short.reason.replace(' ', '_')}")
+        reason = text(f"optimize.reason.{short.reason.replace(' ', '_')}", feeder=short.feeder)
         lines.append(text("optimize.shortfall", id=short.session_id, energy=f"{short.energy_kwh:.3f}", reason=reason))
     lines += [text("optimize.cap_soft", slot=s.slot, excess=f"{s.excess_kw:.2f}") for s in plan.cap_soft]
     return lines

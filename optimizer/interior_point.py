@@ -75,11 +75,10 @@ class _Iteration:
         self.slack_miss = self.caps.room - flow - self.slack
         self.cap_total = float(np.vdot(self.slack, self.cap_price))
         self.total = float(np.vdot(self.space, self.dual)) + self.cap_total
-        cost = abs(
-            float(self.caps.cost.value(self.load).sum())
-            + float(self.e.extra[self.e.lasts] @ self.space[0][self.e.lasts])
-        )
-        return self.total <= aim * cost and bool((np.abs(self.slack_miss) <= SLACK_AIM * self.caps.room).all())
+        if (np.abs(self.slack_miss) > SLACK_AIM * self.caps.room).any():
+            return False
+        unserved = float(self.e.extra[self.e.lasts] @ self.space[0][self.e.lasts])
+        return self.total <= aim * abs(float(self.caps.cost.value(self.load).sum()) + unserved)
 
     def advance(self) -> bool:
         """Predictor, corrector, step; False when the numbers give out, with the point left as it was."""

@@ -1,10 +1,11 @@
 """Problems and plans as JSON documents.
 
 A problem: {"slot_h": 0.25, "base_load_kw": [...], "cap_kw": [...], "sessions": [...], "weight": [...], "price":
-[...]}. Only weight and price may be left out. A list has one number per slot; one plain number stands for all slots
-(except for the base load, whose length counts the slots); null in cap_kw means no cap. A session: {"id": "a",
-"arrival_slot": 0, "departure_slot": 8, "power_max_kw": 7.0, "energy_kwh": 10.5} and, if wanted, "priority" (higher is
-served first) and "power_min_kw".
+[...], "feeders": [...]}. Only weight, price and feeders may be left out. A list has one number per slot; one plain
+number stands for all slots (except for the base load of the site, whose length counts the slots); null in cap_kw means
+no cap. A session: {"id": "a", "arrival_slot": 0, "departure_slot": 8, "power_max_kw": 7.0, "energy_kwh": 10.5} and, if
+wanted, "priority" (higher is served first), "power_min_kw", "feeder". A feeder: {"id": "north", "cap_kw": 40} and, if
+wanted, "parent" (another feeder) and "base_load_kw".
 """
 
 from __future__ import annotations
@@ -14,9 +15,18 @@ import math
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from optimizer.problem import EvSession, Plan, Problem
+from optimizer.arrays import FloatArray
+from optimizer.problem import EvSession, Feeder, Plan, Problem
 
-PROBLEM_KEYS = {"slot_h": True, "base_load_kw": True, "cap_kw": True, "sessions": True, "weight": False, "price": False}
+PROBLEM_KEYS = {
+    "slot_h": True,
+    "base_load_kw": True,
+    "cap_kw": True,
+    "sessions": True,
+    "weight": False,
+    "price": False,
+    "feeders": False,
+}
 SESSION_KEYS = {
     "id": True,
     "arrival_slot": True,
@@ -25,8 +35,11 @@ SESSION_KEYS = {
     "energy_kwh": True,
     "priority": False,
     "power_min_kw": False,
+    "feeder": False,
 }
+FEEDER_KEYS = {"id": True, "cap_kw": True, "parent": False, "base_load_kw": False}
 WHOLE = frozenset({"arrival_slot", "departure_slot", "priority"})
+TEXTS = frozenset({"id", "feeder"})
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -66,7 +79,7 @@ def _series(name: str, value: object, slots: int | None) -> list[float]:
         if slots is None:
             raise ValueError(f"{name}: a list with one number per slot is expected")
         value = [value] * slots
-    absent = math.inf if name == "cap_kw" else None
+    absent = math.inf if name.endswith("cap_kw") else None
     return [
         absent if item is None and absent is not None else _number(f"{name}[{i}]", item) for i, item in enumerate(value)
     ]
@@ -74,14 +87,32 @@ def _series(name: str, value: object, slots: int | None) -> list[float]:
 
 def _session(where: str, value: object) -> EvSession:
     given = _object(where, value, SESSION_KEYS)
-    if not isinstance(given["id"], str) or not given["id"]:
-        raise ValueError(f"{where}.id: a text is expected")
     fields: dict[str, Any] = {
         key: _whole(f"{where}.{key}", item) if key in WHOLE else _number(f"{where}.{key}", item)
         for key, item in given.items()
-        if key != "id"
+        if key not in TEXTS
     }
-    return EvSession(id=given["id"], **fields)
+    return EvSession(id=_text(f"{where}.id", given["id"]), feeder=_text(f"{where}.feeder", given, "feeder"), **fields)
+
+
+def _text(where: str, value: object, key: str = "") -> str:
+    """A text that is not empty; of an object the field `key`, which may be missing or empty."""
+    if key and isinstance(value, dict):
+        value = value.get(key) or " "
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{where}: a text is expected")
+    return value.strip()
+
+
+def _feeder(where: str, value: object, slots: int) -> Feeder:
+    given = _object(where, value, FEEDER_KEYS)
+    base = given.get("base_load_kw")
+    return Feeder(
+        id=_text(f"{where}.id", given["id"]),
+        cap_kw=_series(f"{where}.cap_kw", given["cap_kw"], slots),  # type: ignore[arg-type]
+        parent=_text(f"{where}.parent", given, "parent"),
+        base_load_kw=None if base is None else _series(f"{where}.base_load_kw", base, slots),  # type: ignore[arg-type]
+    )
 
 
 def read_problem(text: str) -> Problem:
@@ -93,6 +124,9 @@ def read_problem(text: str) -> Problem:
     given = _object("problem", document, PROBLEM_KEYS)
     if not isinstance(given["sessions"], list):
         raise ValueError("sessions: a list is expected")
+    feeders = given.get("feeders", [])
+    if not isinstance(feeders, list):
+        raise ValueError("feeders: a list is expected")
     base = _series("base_load_kw", given["base_load_kw"], None)
     optional = {
         name: _series(name, given[name], len(base)) for name in ("weight", "price") if given.get(name) is not None
@@ -102,8 +136,13 @@ def read_problem(text: str) -> Problem:
         base_load_kw=base,  # type: ignore[arg-type]  # Problem makes arrays of lists
         cap_kw=_series("cap_kw", given["cap_kw"], len(base)),  # type: ignore[arg-type]
         sessions=tuple(_session(f"sessions[{i}]", item) for i, item in enumerate(given["sessions"])),
+        feeders=tuple(_feeder(f"feeders[{i}]", item, len(base)) for i, item in enumerate(feeders)),
         **optional,  # type: ignore[arg-type]
     )
+
+
+def _caps(values: FloatArray) -> list[float | None]:
+    return [None if math.isinf(cap) else cap for cap in values.tolist()]
 
 
 def problem_document(problem: Problem) -> dict[str, Any]:
@@ -111,13 +150,22 @@ def problem_document(problem: Problem) -> dict[str, Any]:
     document: dict[str, Any] = {
         "slot_h": problem.slot_h,
         "base_load_kw": problem.base_load_kw.tolist(),
-        "cap_kw": [None if math.isinf(cap) else cap for cap in problem.cap_kw.tolist()],
+        "cap_kw": _caps(problem.cap_kw),
         "sessions": [{key: getattr(s, key) for key in SESSION_KEYS} for s in problem.sessions],
     }
     for name in ("weight", "price"):
         values = getattr(problem, name)
         if values is not None:
             document[name] = values.tolist()
+    if problem.feeders:
+        document["feeders"] = [_feeder_document(feeder) for feeder in problem.feeders]
+    return document
+
+
+def _feeder_document(feeder: Feeder) -> dict[str, Any]:
+    document: dict[str, Any] = {"id": feeder.id, "cap_kw": _caps(feeder.cap_kw), "parent": feeder.parent}
+    if feeder.base_load_kw is not None:
+        document["base_load_kw"] = feeder.base_load_kw.tolist()
     return document
 
 
@@ -138,7 +186,8 @@ def plan_document(problem: Problem, plan: Plan) -> dict[str, Any]:
         "slot_price": plan.slot_price.tolist(),
         "cap_price": plan.cap_price.tolist(),
         "shortfalls": [
-            {"session_id": s.session_id, "energy_kwh": s.energy_kwh, "reason": s.reason} for s in plan.shortfalls
+            {"session_id": s.session_id, "energy_kwh": s.energy_kwh, "reason": s.reason, "feeder": s.feeder}
+            for s in plan.shortfalls
         ],
-        "cap_soft": [{"slot": c.slot, "excess_kw": c.excess_kw} for c in plan.cap_soft],
+        "cap_soft": [{"slot": c.slot, "excess_kw": c.excess_kw, "feeder": c.feeder} for c in plan.cap_soft],
     }

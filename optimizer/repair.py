@@ -19,7 +19,8 @@ MISSING_MIN = 1e-10
 
 def repair(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray, price: FloatArray) -> FloatArray:
     """The entries within every limit, caps at `room` [K, T]; `price` [K, T] says where missing energy goes."""
-    energy = np.clip(np.nan_to_num(energy), 0.0, e.upper)
+    energy = np.clip(energy, 0.0, e.upper)
+    np.copyto(energy, 0.0, where=np.isnan(energy))
     energy[e.lasts] = 0.0
     served = e.per_car(energy)
     if (served > e.energy).any():

@@ -23,8 +23,10 @@ from optimizer.slot_cost import Scaled
 
 MethodName: TypeAlias = Literal["levels", "interior point"]
 
-LEVELS_FROM = 3000
-"""Cars from which on the method of levels is faster; below, and for feeders, the interior point."""
+LEVELS_FROM, LEVELS_SLOTS, LEVELS_GROWTH = 4000, 96, 1.5
+"""The method of levels is the faster one from so many cars on at so many slots, measured; the number grows with the
+slots to this power. Below, and for feeders, the interior point.
+"""
 GAP_TARGET = 1e-6
 COMPLEMENTARITY = (2e-6, 1e-7)
 """Where the interior point stops at first, and where when the gap is not good enough then."""
@@ -47,7 +49,8 @@ class Answer:
 
 def solve_instance(instance: Instance, method: MethodName | None = None) -> Answer:
     """The best plan, by the method for its size or the one asked for; when that misses, by the other one too."""
-    first = method or ("levels" if instance.nodes == 1 and len(instance.rate) >= LEVELS_FROM else "interior point")
+    many = len(instance.rate) >= LEVELS_FROM * (instance.slots / LEVELS_SLOTS) ** LEVELS_GROWTH
+    first = method or ("levels" if many and instance.nodes == 1 else "interior point")
     answer = METHODS[first](instance)
     if method is None and answer.gap > GAP_TARGET and instance.nodes == 1 and first != "levels":
         other = by_levels(instance)

@@ -30,6 +30,33 @@ def test_one_number_or_null_stands_for_all_slots() -> None:
     assert read_problem(json.dumps(GOOD | {"cap_kw": None})).cap_kw.tolist() == [np.inf] * 3
 
 
+def test_feeders_there_and_back() -> None:
+    feeders = [{"id": "B", "cap_kw": None, "parent": "A", "base_load_kw": 0.5}, {"id": "A", "cap_kw": [4, None, 5]}]
+    problem = read_problem(json.dumps(GOOD | {"feeders": feeders, "sessions": [SESSION | {"feeder": "B"}]}))
+    assert problem.node_ids() == ["", "A", "B"]
+    assert problem.feeders[0].cap_kw.tolist() == [4, np.inf, 5]
+    assert problem.sessions[0].feeder == "B"
+    assert problem_document(read_problem(json.dumps(problem_document(problem)))) == problem_document(problem)
+    (short,) = plan_document(problem, solve(problem))["shortfalls"]
+    assert (short["session_id"], short["reason"], short["feeder"]) == ("a", "feeder cap", "A")
+    assert short["energy_kwh"] == pytest.approx(0.75, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("feeders", "words"),
+    [
+        ({}, "feeders: a list"),
+        ([{"id": "A"}], "cap_kw is missing"),
+        ([{"id": "", "cap_kw": 1}], r"feeders\[0\].id: a text"),
+        ([{"id": "A", "cap_kw": 1, "parent": 3}], r"feeders\[0\].parent: a text"),
+        ([{"id": "A", "cap_kw": "x"}], r"feeders\[0\].cap_kw\[0\]: a number"),
+    ],
+)
+def test_mistakes_about_feeders_are_named(feeders: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read_problem(json.dumps(GOOD | {"feeders": feeders}))
+
+
 def test_there_and_back() -> None:
     problem = read_problem(json.dumps(GOOD | {"price": [1, 2, 3]}))
     assert problem_document(read_problem(json.dumps(problem_document(problem)))) == problem_document(problem)
