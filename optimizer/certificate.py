@@ -77,7 +77,7 @@ def _cheapest(instance: Instance, price: FloatArray, count: IntArray) -> tuple[F
     length = instance.depart - instance.arrive
     inside = (place >= instance.arrive[example, None]) & (place < instance.depart[example, None])
     rank = np.flatnonzero(inside) % slots
-    ascending = np.take_along_axis(price, order, axis=1).ravel()
+    ascending = np.sort(price, axis=1).ravel()
     offers = ascending.take(rank + np.repeat(node * slots, length[example]))
     np.minimum(offers, np.repeat(unserved, length[example]), out=offers)
     total = np.append(0.0, np.cumsum(offers))

@@ -42,7 +42,7 @@ class _Iteration:
     """
 
     def __init__(self, e: Entries, caps: Caps) -> None:
-        self.e, self.caps = e, caps
+        self.e, self.caps, self.dear = e, caps, e.extra[e.lasts]
         self.per, self.turn, self.move = (np.empty((2, len(e.car))) for _ in range(3))
         self.give, self.pull, self.offer, self.mean = (np.empty(len(e.car)) for _ in range(4))
         self._start()
@@ -77,7 +77,7 @@ class _Iteration:
         self.total = float(np.vdot(self.space, self.dual)) + self.cap_total
         if (np.abs(self.slack_miss) > SLACK_AIM * self.caps.room).any():
             return False
-        unserved = float(self.e.extra[self.e.lasts] @ self.space[0][self.e.lasts])
+        unserved = float(self.dear @ self.space[0][self.e.lasts])
         return self.total <= aim * abs(float(self.caps.cost.value(self.load).sum()) + unserved)
 
     def advance(self) -> bool:
@@ -113,7 +113,7 @@ class _Iteration:
         e = self.e
         rows = np.sqrt(self.car_give).take(e.car, out=self.offer, mode="clip")
         rows *= self.give
-        worth = rows[e.lasts] * e.extra[e.lasts]
+        worth = rows[e.lasts] * self.dear
         coupling, ground = np.zeros((e.nodes, e.slots, e.slots)), np.zeros((e.nodes, e.slots))
         self.unserved = np.zeros_like(ground)
         for table in e.tables:

@@ -68,6 +68,8 @@ class Network:
         for node in range(nodes - 1, 0, -1):
             inflow[self.parent[node]] -= self.edge[node] * lift[node]
             inflow[self.parent[node]] += self.edge[node] * self._inverse(node, inflow[node])
+        if nodes == 1:
+            return self._inverse(0, inflow[0])[None]
         potential = np.empty_like(inflow)
         potential[0] = self._inverse(0, inflow[0])
         for node in range(1, nodes):
@@ -77,4 +79,5 @@ class Network:
 
     def _inverse(self, node: int, values: FloatArray) -> FloatArray:
         factor, scale = self.factors[node]
-        return np.asarray(scale * dpotrs(factor, scale * values, lower=0)[0])
+        found: FloatArray = scale * dpotrs(factor, scale * values, lower=0, overwrite_b=1)[0]
+        return found

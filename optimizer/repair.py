@@ -23,7 +23,7 @@ def repair(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray, p
     np.copyto(energy, 0.0, where=np.isnan(energy))
     energy[e.lasts] = 0.0
     served = e.per_car(energy)
-    if (served > e.energy).any():
+    if (served > e.energy * (1.0 + MISSING_MIN)).any():
         energy *= _ratio(e.energy, served)[e.car]
     _cut(e, parent, room, energy)
     _spread(e, parent, room, energy)
