@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.arrays import BoolArray, FloatArray, IntArray
+from optimizer.slot_cost import SlotCost
 
 TINY = 1e-300
+JUMP_MIN = 1e-9
 STEEP = 1e12
 """Curvature that stands for a jump of the price."""
 SAME_LOAD = 1e-9
@@ -92,6 +94,34 @@ def from_corners(
     return Polyline(loads, prices, values, below, above)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class PriceJumps:
+    """In `slot`, from the load `at` on, a kWh costs `height` more."""
+
+    slot: IntArray
+    at: FloatArray
+    height: FloatArray
+
+
+def without_jumps(cost: SlotCost) -> tuple[SlotCost, PriceJumps]:
+    """The cost without the jumps of its price, and these; a cost that is no polyline has none."""
+    if not isinstance(cost, Polyline):
+        return cost, PriceJumps(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
+    width, rise = np.diff(cost.loads, axis=1), np.diff(cost.prices, axis=1)
+    steps = np.where(_stands(cost, width), rise, 0.0)
+    slot, corner = np.nonzero(steps > JUMP_MIN * (1.0 + np.abs(cost.prices).max()))
+    jumps = PriceJumps(slot, cost.loads[slot, corner + 1], steps[slot, corner])
+    kept = np.zeros_like(steps)
+    kept[slot, corner] = jumps.height
+    prices = cost.prices.copy()
+    prices[:, 1:] -= np.cumsum(kept, axis=1)
+    return from_corners(cost.loads, prices, cost.values[:, 0], cost.below, cost.above), jumps
+
+
+def _stands(cost: Polyline, width: FloatArray) -> BoolArray:
+    return np.asarray(width <= SAME_LOAD * (1.0 + np.abs(cost.loads).max()))
+
+
 def expected(cost: Polyline, extra: FloatArray, weights: FloatArray) -> Polyline:
     """The mean over scenarios of the cost of the load plus `extra` [N, T], with `weights` [N] of sum 1.
 
@@ -100,7 +130,7 @@ def expected(cost: Polyline, extra: FloatArray, weights: FloatArray) -> Polyline
     """
     slots, corners = cost.loads.shape
     width, rise = np.diff(cost.loads, axis=1), np.diff(cost.prices, axis=1)
-    stands = width <= SAME_LOAD * (1.0 + np.abs(cost.loads).max())
+    stands = _stands(cost, width)
     steps, slope = np.where(stands, rise, 0.0), _slopes(cost, width, rise, stands)
     at = (cost.loads[:, None, :] - extra.T[:, :, None]).reshape(slots, -1)
     share = np.repeat(weights, corners)
