@@ -16,18 +16,27 @@ import tracemalloc
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import optimizer_rounding
 from benchmarks.optimizer_rivals import Case, timed
+from benchmarks.plot import log_plot
 from optimizer import valley
 from optimizer.instance import make_instance
 from optimizer.online import Running
 from optimizer.slot_cost import Quadratic
+from optimizer.solver import MethodName
 
 SLOTS, SLOT_H = 96, 0.25
+IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+GROWN_CARS: dict[MethodName, tuple[int, ...]] = {
+    "interior point": (30, 100, 300, 1000, 3000, 10_000),
+    "levels": (300, 1000, 3000, 10_000, 30_000, 100_000),
+}
+GROWN_SLOTS: dict[MethodName, tuple[int, ...]] = {"interior point": (24, 48, 96, 192, 288), "levels": (24, 48, 96, 192)}
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
 PACKAGES = {"PIQP": "piqp", "Clarabel": "clarabel", "OSQP": "osqp", "cvxpy": "cvxpy"}
 Row = dict[str, Any]
@@ -57,21 +66,25 @@ def figure(name: str, value: float | str | None, unit: str = "", bar: str = "", 
     return {"figure": name, "value": value, "unit": unit, "bar": bar, "met": met}
 
 
-def day(count: int, seed: int = 0) -> Case:
-    """A day of quarter-hours: random stays (32 slots on average), an evening peak, an evening cap that binds."""
+def day(count: int, seed: int = 0, slots: int = SLOTS) -> Case:
+    """A day, of quarter-hours unless told otherwise: random stays (8 h on average), an evening peak, an evening cap
+    that binds.
+    """
     rng = np.random.default_rng(seed)
-    arrive = rng.integers(0, SLOTS - 8, count)
-    stay = np.clip(np.round(rng.exponential(28, count) + 8), 4, SLOTS).astype(np.int64)
-    depart = np.minimum(arrive + stay, SLOTS)
+    fine, slot_h = slots / SLOTS, SLOT_H * SLOTS / slots
+    arrive = rng.integers(0, slots - round(8 * fine), count)
+    stay = np.clip(np.round((rng.exponential(28, count) + 8) * fine), max(4 * fine, 1), slots).astype(np.int64)
+    depart = np.minimum(arrive + stay, slots)
     power = rng.choice([3700.0, 7000.0, 11000.0, 22000.0], count)
-    energy = rng.uniform(0.1, 0.8, count) * power * (depart - arrive) * SLOT_H
-    hour = np.arange(SLOTS) * SLOT_H
+    energy = rng.uniform(0.1, 0.8, count) * power * (depart - arrive) * slot_h
+    hour = np.arange(slots) * slot_h
     evening, morning = np.exp(-(((hour - 19) / 2.5) ** 2)), np.exp(-(((hour - 9) / 2) ** 2))
     base = count * 1000.0 * (1 + 0.8 * evening + 0.3 * morning)
-    mean = energy.sum() / (SLOTS * SLOT_H)
-    cap = np.full(SLOTS, base.max() + 2.5 * mean)
-    cap[68:80] = base[68:80] + 0.5 * mean
-    return Case(base, energy, power, arrive, depart, cap, SLOT_H)
+    mean = energy.sum() / 24
+    cap = np.full(slots, base.max() + 2.5 * mean)
+    binding = (hour >= 17) & (hour < 20)
+    cap[binding] = base[binding] + 0.5 * mean
+    return Case(base, energy, power, arrive, depart, cap, slot_h)
 
 
 def spent_on(work: Callable[[], Any]) -> float:
@@ -184,7 +197,7 @@ def tree(count: int, feeders: int, seed: int = 0) -> Case:
         cap[feeder] = 2.0 * usual.max()
         if feeder % 2 == 0:
             # Charging evenly all the stay always fits.
-            cap[feeder] = np.maximum(0.7 * usual.max(), usual)
+            cap[feeder] = np.maximum(0.55 * usual.max(), usual)
     site = np.full(SLOTS, np.inf)
     site[:] = case.base_load_w.max() + 2.5 * mean.sum(axis=0).max()
     return replace(case, cap_w=site, node=of + 1, node_cap_w=cap)
@@ -252,6 +265,27 @@ def rounding(cases: int = 10_000) -> list[Row]:
     ]
 
 
+def growth() -> list[Row]:
+    """How the cost grows with the cars and with the slots, by both methods; draws docs/images/optimizer_growth*.svg."""
+    cars = {method: {n: grown(n, SLOTS, method) for n in numbers} for method, numbers in GROWN_CARS.items()}
+    slots = {method: {t: grown(1000, t, method) for t in numbers} for method, numbers in GROWN_SLOTS.items()}
+    by_cars, by_slots = (IMAGES / name for name in ("optimizer_growth_cars.svg", "optimizer_growth_slots.svg"))
+    by_cars.write_text(log_plot(cars, "CPU seconds, 96 slots", "cars"), "utf-8")
+    by_slots.write_text(log_plot(slots, "CPU seconds, 1,000 cars", "slots"), "utf-8")
+    return [
+        figure(f"growth, {method}: {count:,} {what}", spent, "CPU s")
+        for what, lines in (("cars", cars), ("slots", slots))
+        for method, points in lines.items()
+        for count, spent in points.items()
+    ]
+
+
+def grown(count: int, slots: int, method: MethodName) -> float:
+    """CPU seconds for a day cut into `slots`."""
+    case = day(count, slots=slots)
+    return min(spent_on(lambda: valley.fill(**case.arguments(), method=method)) for _ in range(2))
+
+
 ROWS: dict[str, Callable[[], list[Row]]] = {
     "100": lambda: fleet(100, {"PIQP": 1.5, "cvxpy": 30.0, "OSQP": 0.0}, 15),
     "1000": lambda: fleet(1000, {"PIQP": 3.0, "Clarabel": 10.0, "cvxpy": 120.0}, 5),
@@ -259,6 +293,7 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "100000": fleet_100_000,
     "arrivals": arrivals,
     "rounding": rounding,
+    "growth": growth,
     "feeders-1000": lambda: feeders(1000, 10, 4),
     "feeders-10000": lambda: feeders(10_000, 20, 1),
 }

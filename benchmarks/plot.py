@@ -1,4 +1,4 @@
-"""A plain line plot as SVG text; the horizontal scale is logarithmic."""
+"""Plain line plots as SVG text; the horizontal scale is logarithmic, the vertical one if wished."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 WIDTH, HEIGHT, MARGIN = 720, 360, 60
 INK, GRID = "#333", "#ddd"
-COLOURS = ("#0b6e4f", "#c8553d")
+COLOURS = ("#0b6e4f", "#c8553d", "#2a5ca8", "#8a6d00", "#6b2c91")
 
 
 def line_plot(stations: Sequence[int], lines: Mapping[str, Sequence[float]]) -> str:
@@ -38,9 +38,7 @@ def line_plot(stations: Sequence[int], lines: Mapping[str, Sequence[float]]) -> 
         shapes.append(_text(WIDTH - MARGIN, 30 + 20 * number, name, "end", colour))
     shapes.append(_text(WIDTH / 2, HEIGHT - 12, "stations that send MeterValues with three values", "middle"))
     shapes.append(_text(MARGIN, 30, "CPU of the server for each stored and answered call, µs", "start"))
-    body = "\n".join(shapes)
-    frame = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="14"'
-    return f'<svg {frame}>\n<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n{body}\n</svg>\n'
+    return _frame("\n".join(shapes))
 
 
 def _steps(top: float) -> list[float]:
@@ -51,3 +49,36 @@ def _steps(top: float) -> list[float]:
 
 def _text(x: float, y: float, words: str, anchor: str, colour: str = INK) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}">{words}</text>'
+
+
+def log_plot(lines: Mapping[str, Mapping[float, float]], left: str, bottom: str) -> str:
+    """Both scales logarithmic, a line for each name from its (place, height) points."""
+    places = sorted({place for points in lines.values() for place in points})
+    heights = [height for points in lines.values() for height in points.values()]
+    low, high = math.floor(math.log10(min(heights))), math.ceil(math.log10(max(heights)))
+
+    def x(place: float) -> float:
+        return MARGIN + math.log(place / places[0]) / math.log(places[-1] / places[0]) * (WIDTH - 2 * MARGIN)
+
+    def y(height: float) -> float:
+        return HEIGHT - MARGIN - (math.log10(height) - low) / (high - low) * (HEIGHT - 2 * MARGIN)
+
+    shapes = []
+    for power in range(low, high + 1):
+        level = y(10.0**power)
+        shapes.append(f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{level:.0f}" y2="{level:.0f}" stroke="{GRID}"/>')
+        shapes.append(_text(MARGIN - 8, level + 4, f"{10.0**power:g}", "end"))
+    shapes += [_text(x(place), HEIGHT - MARGIN + 20, f"{place:,.0f}", "middle") for place in places]
+    for number, (name, points) in enumerate(lines.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        path = " ".join(f"{x(place):.1f},{y(height):.1f}" for place, height in points.items())
+        shapes.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="3"/>')
+        shapes += [f'<circle cx="{x(a):.1f}" cy="{y(b):.1f}" r="5" fill="{colour}"/>' for a, b in points.items()]
+        shapes.append(_text(MARGIN + 10, 52 + 18 * number, name, "start", colour))
+    shapes += [_text(WIDTH / 2, HEIGHT - 12, bottom, "middle"), _text(MARGIN, 30, left, "start")]
+    return _frame("\n".join(shapes))
+
+
+def _frame(body: str) -> str:
+    frame = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="14"'
+    return f'<svg {frame}>\n<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n{body}\n</svg>\n'

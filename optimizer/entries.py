@@ -137,10 +137,9 @@ def _tables(
         for first in range(int(left), int(right), TABLE_CARS):
             last = min(first + TABLE_CARS, int(right))
             entries = slice(int(starts[first]), int(lasts[last - 1]) + 1)
-            slots = slot[entries]
-            low, high = int(slots[slots >= 0].min()), int(slots.max()) + 1
-            column = np.where(slots >= 0, slots - low, high - low)
-            places = (car[entries] - first) * (high - low + 1) + column
+            low, high = int(slot[starts[first:last]].min()), int(slot[lasts[first:last] - 1].max()) + 1
+            places = (car[entries] - first) * (high - low + 1) + slot[entries] - low
+            places[lasts[first:last] - starts[first]] += high + 1
             values = np.zeros((last - first, high - low + 1))
             yield Table(int(node[first]), slice(first, last), slice(low, high), entries, places, values)
 

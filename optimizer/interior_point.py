@@ -66,7 +66,7 @@ class _Iteration:
         self.space = np.stack([x, e.upper - x])
         flow = caps.flow(e.per_terminal(x))
         self.slack = np.maximum(caps.room - flow, FIRST_SLACK * caps.room)
-        level = float(np.mean(self.space.min(axis=0)))
+        level = float(np.minimum(x, self.space[1]).mean())
         self.cap_price = FIRST_MU * level / self.slack
         self.price = self.cap_price.copy()
         self.price[0] += caps.cost.price(caps.base + flow[0])
@@ -74,7 +74,9 @@ class _Iteration:
             self.price[node] += self.price[caps.parent[node]]
         offer = e.at_entries(self.price, self.offer)
         slope = offer + e.extra - (e.per_car(offer) / length)[e.car]
-        self.dual = np.maximum(np.stack([slope, -slope]), 0.0) + (FLOOR + FIRST_MU * level / e.upper)
+        self.dual = np.stack([slope, -slope])
+        np.maximum(self.dual, 0.0, out=self.dual)
+        self.dual += FLOOR + FIRST_MU * level / e.upper
         for device in self.devices:
             device.begin(self.price, caps.base + flow[0])
 
