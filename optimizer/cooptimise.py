@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optimizer import interior_point
-from optimizer.arrays import FloatArray
+from optimizer.arrays import BoolArray, FloatArray
 from optimizer.batteries import Batteries, make_batteries
 from optimizer.certificate import car_bounds, monotone, relative_gap
 from optimizer.instance import Instance, make_instance, unserved_prices, up_the_tree
@@ -30,9 +30,10 @@ AIMS = (1e-6, 1e-7, 1e-9)
 """Complementarity at which the interior point stops, the next one when the gap is not good enough."""
 GAP_TARGET = 1e-6
 BEYOND = 3.0
-"""A kWh above a limit that the base load alone breaks costs so many times the dearest."""
+"""A kWh above a limit that the base load alone breaks costs so many times what a car's unserved kWh costs."""
 DEARER, TINY = 1.05, 1e-9
 PHANTOM = 1e-7
+PEAK_STEPS, PEAK_AIM, PEAK_BINDS = 25, 2e-7, 1e-5
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -65,12 +66,27 @@ class Solved:
 def solve_site(site: Site) -> SitePlan:
     """The plan of least cost with a certified gap (aim 1e-6). Never raises for a valid site."""
     ready = prepare(site)
-    return _plan(ready, solve_prepared(ready))
+    solved = solve_prepared(ready)
+    if site.peak_price > 0:
+        ready, solved = lowest_peak(ready, solved)
+    return _plan(ready, solved)
 
 
-def prepare(site: Site, import_max_kw: FloatArray | None = None) -> Prepared:
-    """The site in normal form; `import_max_kw` instead of its own."""
-    limit = np.asarray(site.import_max_kw if import_max_kw is None else import_max_kw)
+def prepare(site: Site, peak_kw: float = np.inf, adder: FloatArray | float = 0.0) -> Prepared:
+    """The site in normal form, importing at most `peak_kw`; `adder` on the price of a kWh bought.
+
+    A base load above the limit is met, at a price above that of any car left unserved. So cars may charge there only
+    as far as batteries make room for them.
+    """
+    plain = _prepared(site, peak_kw, adder, None)
+    if (plain.instance.room[0] > 0).all():
+        return plain
+    dear = max(float(np.max(prices, initial=0.0)) for prices in (plain.instance.unserved, plain.batteries.dear))
+    return _priced_as(plain, _prepared(site, peak_kw, adder, BEYOND * dear))
+
+
+def _prepared(site: Site, peak_kw: float, adder: FloatArray | float, penalty: float | None) -> Prepared:
+    limit = np.minimum(np.asarray(site.import_max_kw), peak_kw)
     hours, base = site.slot_h, site.base_load_kw * site.slot_h
     if site.scenarios is None:
         extra, weights = np.zeros((1, site.slots)), np.ones(1)
@@ -78,11 +94,13 @@ def prepare(site: Site, import_max_kw: FloatArray | None = None) -> Prepared:
         extra, weights = site.scenarios.values * hours, site.scenarios.weights
     margin = np.zeros(site.slots) if site.scenarios is None else site.scenarios.quantile(site.confidence) * hours
     beyond = base + margin
-    sources = list(_sources(site, limit, beyond))
+    sources = list(_sources(site, limit, beyond, adder, penalty))
     given = supply(sources, site.slots)
     regular = np.array([source.id not in ("beyond", "spill") for source in sources])
     room = np.where(regular[:, None], given.high, 0.0).sum(axis=0) - margin
     cost = given.cost if site.scenarios is None else expected(given.cost, extra, weights)
+    if penalty is not None:
+        room = np.where((room <= base) & (_discharge(site) > 0), np.inf, room)
     instance = _instance(site, cost, base, room)
     open_at = instance.room > 0
     for node in range(1, instance.nodes):
@@ -90,8 +108,18 @@ def prepare(site: Site, import_max_kw: FloatArray | None = None) -> Prepared:
     return _with_batteries(site, given, cost, extra, weights, instance, (~open_at).astype(np.float64))
 
 
-def _sources(site: Site, limit: FloatArray, load: FloatArray) -> Iterator[Source]:
-    """`load` is what has to be met anyway: where it is above what can be, more can be had, but dearly."""
+def _discharge(site: Site) -> FloatArray:
+    """What batteries could give per slot."""
+    total = np.full(site.slots, sum(storage.discharge_max_kw for storage in site.storages))
+    for car in site.cars:
+        total[car.arrival_slot : car.departure_slot] += car.discharge_max_kw
+    return np.asarray(total, dtype=np.float64) * site.slot_h
+
+
+def _sources(
+    site: Site, limit: FloatArray, load: FloatArray, adder: FloatArray | float, penalty: float | None
+) -> Iterator[Source]:
+    """`load` is what has to be met anyway: where it is above what can be, more can be had, for the `penalty`."""
     hours, given = site.slot_h, limit * site.slot_h
     taken, sun = np.asarray(site.export_max_kw) * hours, np.asarray(site.pv_kw) * hours
     buy, sell = np.asarray(site.price), np.asarray(site.sell_price)
@@ -102,15 +130,18 @@ def _sources(site: Site, limit: FloatArray, load: FloatArray) -> Iterator[Source
     if sun.any():
         regular.append(Source("pv", 0.0, 0.0, 0.0, sun))
     regular += [generator_source(unit) for unit in site.generators] + [flexible_source(x) for x in site.flexible_loads]
-    yield from regular
+    yield replace(regular[0], price=buy + adder)
+    yield from regular[1:]
     least, most = (
         sum((np.asarray(getattr(s, side)) for s in regular), np.zeros(site.slots)) for side in ("low", "high")
     )
     dear = DEARER * np.max(np.stack([np.broadcast_to(_dearest(s), load.shape) for s in regular]), axis=0) + TINY
+    dear += site.peak_price / hours
+    above, below = (load > most, load < least) if penalty is not None else (False, False)
     if np.isfinite(given).any():
-        yield Source("beyond", np.where(load > most, BEYOND * dear.max(), dear), 0.0, 0.0, np.inf)
+        yield Source("beyond", np.where(above, penalty or 0.0, dear), 0.0, 0.0, np.inf)
     if np.isfinite(taken).any():
-        yield Source("spill", np.where(load < least, -BEYOND * dear.max(), -dear), 0.0, -np.inf, 0.0)
+        yield Source("spill", np.where(below, -(penalty or 0.0), -dear), 0.0, -np.inf, 0.0)
 
 
 def _dearest(source: Source) -> FloatArray:
@@ -163,6 +194,8 @@ def _with_batteries(
         most += up_the_tree(instance.parent, plain.own_flow(plain.charge, instance.nodes))
         losses = float(np.max(plain.loss / plain.gain))
     prices = losses * unserved_prices(cost, instance.base, instance.room[0], most[0], classes, len(classes))
+    # A kWh more may also raise the peak.
+    prices += losses * site.peak_price / site.slot_h
     instance = replace(instance, most=most, unserved=prices[: len(site.sessions)])
     step = float(np.min(np.diff(np.unique(prices)), initial=np.inf))
     feeding = batteries(
@@ -183,6 +216,120 @@ def solve_prepared(ready: Prepared) -> Solved:
             break
     assert solved is not None
     return solved
+
+
+def import_kwh(ready: Prepared, solved: Solved) -> FloatArray:
+    """What is bought (less what is sold) per slot, the largest over the scenarios."""
+    found = solved.found
+    load = ready.instance.base + found.energy.sum(axis=0) + (found.charge - found.discharge).sum(axis=0)
+    each = [ready.supply.dispatch(load + more)[_is_grid(ready)].sum(axis=0) for more in ready.extra]
+    return np.asarray(np.max(each, axis=0))
+
+
+def lowest_peak(free: Prepared, solved: Solved) -> tuple[Prepared, Solved]:
+    """The best compromise with the price of the peak, from the plan without it; objective and bound count that price.
+
+    The cost of everything else is convex in the peak allowed, and the prices of the import limit are its slope:
+    tangents at both ends of a bracket meet near the best peak. The bound charges the slots by those prices (they add up
+    to the price of the peak) instead of the peak; what that costs at least no plan with the peak's price can go below.
+    """
+    site, start = free.site, free.site.peak_so_far_kw
+    high = _At(free, free, solved, max(float(import_kwh(free, solved).max()) / site.slot_h, start))
+    if high.peak_kw <= start:
+        return free, solved
+    low = high.lowered(start)
+    best = low if low.sound and low.total < high.total else high
+    for _ in range(PEAK_STEPS):
+        if _settled(low, high, best.total):
+            break
+        middle = high.lowered(low.where(high) if low.sound else 0.5 * (low.peak_kw + high.peak_kw))
+        if middle.sound and middle.total < best.total:
+            best = middle
+        low, high = (middle, high) if middle.slope < 0 or not middle.sound else (low, middle)
+    return best.ready, replace(best.solution, objective=best.total, lower_bound=_peak_bound(low, high))
+
+
+def _settled(low: _At, high: _At, best: float) -> bool:
+    """Whether the tangents leave nothing to win."""
+    if not low.sound:
+        return high.peak_kw - low.peak_kw <= PEAK_AIM * high.peak_kw
+    return low.slope >= 0 or high.slope <= 0 or low.meets(high) >= best - PEAK_AIM * abs(best)
+
+
+def _peak_bound(low: _At, high: _At) -> float:
+    """What the site costs at least when slots are charged for the peak, with prices between those of both ends."""
+    site = low.free.site
+    share = 1.0 if low.slope >= 0 else max(high.slope, 0.0) / (max(high.slope, 0.0) - low.slope)
+    adder = share * low.limit_price + (1.0 - share) * high.limit_price
+    adder *= min(1.0, site.peak_price / max(float(adder.sum()) * site.slot_h, TINY))
+    charged = solve_prepared(_priced_as(low.free, prepare(site, adder=adder)))
+    return charged.lower_bound - float(adder.sum()) * site.slot_h * site.peak_so_far_kw
+
+
+def _priced_as(free: Prepared, ready: Prepared) -> Prepared:
+    """With the same prices of what is not served."""
+    return replace(
+        ready,
+        instance=replace(ready.instance, unserved=free.instance.unserved),
+        batteries=replace(ready.batteries, dear=free.batteries.dear),
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _At:
+    """The best plan that imports at most `peak_kw`; `free` is the site without that limit."""
+
+    free: Prepared
+    ready: Prepared
+    solution: Solved
+    peak_kw: float
+
+    def lowered(self, peak_kw: float) -> _At:
+        """The same with another limit."""
+        ready = _priced_as(self.free, prepare(self.free.site, peak_kw))
+        return _At(self.free, ready, solve_prepared(ready), peak_kw)
+
+    @property
+    def sound(self) -> bool:
+        """Whether the limit is kept and nobody goes short for it; elsewhere the total is not convex in the peak."""
+        missing = self.ready.instance.energy.sum() - self.solution.found.energy.sum()
+        more = float(missing) > PEAK_BINDS * max(float(self.ready.instance.energy.sum()), TINY)
+        over = float(import_kwh(self.ready, self.solution).max()) / self.free.site.slot_h - self.peak_kw
+        return not more and over <= PEAK_BINDS * max(self.peak_kw, 1.0)
+
+    @property
+    def total(self) -> float:
+        site = self.free.site
+        return self.solution.objective + site.peak_price * (self.peak_kw - site.peak_so_far_kw)
+
+    @property
+    def limit_price(self) -> FloatArray:
+        """What a kWh more of import is worth in each slot, beyond its own price, where the limit binds."""
+        site, most = self.free.site, self.peak_kw * self.free.site.slot_h
+        bought = np.asarray(site.price) + np.asarray(site.weight) * most
+        binds = import_kwh(self.ready, self.solution) >= most * (1.0 - PEAK_BINDS) - TINY
+        return np.where(binds, np.maximum(self.solution.found.price[0] - bought, 0.0), 0.0)
+
+    @property
+    def slope(self) -> float:
+        """Of the total in the peak."""
+        site = self.free.site
+        return site.peak_price - float(self.limit_price.sum()) * site.slot_h
+
+    def where(self, other: _At) -> float:
+        """The peak at which both tangents meet, or the middle where rounding puts that outside."""
+        rise = other.total - other.slope * other.peak_kw - self.total + self.slope * self.peak_kw
+        found = rise / (self.slope - other.slope)
+        width = other.peak_kw - self.peak_kw
+        inside = self.peak_kw + 1e-3 * width < found < other.peak_kw - 1e-3 * width
+        return found if inside else 0.5 * (self.peak_kw + other.peak_kw)
+
+    def meets(self, other: _At) -> float:
+        """The total there, as the tangents have it."""
+        found = (other.total - other.slope * other.peak_kw - self.total + self.slope * self.peak_kw) / (
+            self.slope - other.slope
+        )
+        return self.total + self.slope * (found - self.peak_kw)
 
 
 def _with_phantom(ready: Prepared) -> Instance:
@@ -219,7 +366,10 @@ def _bound(ready: Prepared, found: interior_point.Found) -> float:
     loads = float(i.cost.value(i.base + added).sum()) - float(price[0] @ added)
     above = price[1:] - price[i.parent[1:]]
     caps = -float((above * np.minimum(i.room[1:], i.most[1:])).sum())
-    return loads + caps + float(car_bounds(i, price).sum()) + (b.bound(price, found.value) if b.count else 0.0)
+    # Where there is no room, none of it is for cars, at whatever price; batteries may still give there.
+    for_cars = np.where(i.room > 0, price, np.maximum(price, np.max(i.unserved, initial=0.0)))
+    cars = float(car_bounds(i, monotone(i, for_cars)).sum())
+    return loads + caps + cars + (b.bound(price, found.value) if b.count else 0.0)
 
 
 def _plan(ready: Prepared, solved: Solved) -> SitePlan:
@@ -232,7 +382,7 @@ def _plan(ready: Prepared, solved: Solved) -> SitePlan:
     grid = [sum(g[n] for n, name in enumerate(ready.supply.ids) if name in GRID) for g in given]
     peak = max(site.peak_so_far_kw, float(np.max(grid)) / hours)
     peak_cost = site.peak_price * (peak - site.peak_so_far_kw)
-    objective, bound = solved.objective + peak_cost, solved.lower_bound + peak_cost
+    objective, bound = solved.objective, solved.lower_bound
     flat = replace(ready.supply, curvature=np.where(_is_grid(ready)[:, None], 0.0, ready.supply.curvature))
     money = float(sum(w * flat.costs(g).sum() for w, g in zip(ready.weights, given, strict=True))) + peak_cost
     served = found.energy.sum(axis=1)
@@ -258,8 +408,8 @@ def _plan(ready: Prepared, solved: Solved) -> SitePlan:
     )
 
 
-def _is_grid(ready: Prepared) -> FloatArray:
-    return np.array([name in GRID for name in ready.supply.ids])
+def _is_grid(ready: Prepared) -> BoolArray:
+    return np.array([name in GRID for name in ready.supply.ids], dtype=np.bool_)
 
 
 def _shortfalls(ready: Prepared, found: interior_point.Found) -> Iterator[Shortfall]:

@@ -100,6 +100,16 @@ def test_a_battery_pulls_a_base_load_below_the_limit() -> None:
     assert plan.cap_soft == ()
 
 
+def test_cars_charge_in_the_room_that_a_battery_makes() -> None:
+    full = battery(energy_start_kwh=9.0, energy_end_kwh=0.0, discharge_efficiency=1.0)
+    car = EvSession("car", 0, 1, 9.0, 9.0)
+    site = Site(1.0, np.array([7.0]), (car,), storages=(full,), price=0.5, import_max_kw=6.0)
+    plan = solve_site(site)
+    # The battery gives 5, one of it for the base load.
+    assert plan.served_kwh[0] == pytest.approx(4.0, abs=1e-5)
+    assert plan.grid_kw.max() <= 6.0 + 1e-5
+
+
 def test_a_battery_on_a_feeder_keeps_its_cap() -> None:
     feeder = Feeder("east", np.array([3.0, 3.0, 3.0]))
     cars = (EvSession("a", 0, 3, 3.0, 5.0, feeder="east"),)
@@ -206,12 +216,22 @@ def linear_optimum(site: Site, extra: FloatArray | None = None) -> float:
     for number, row in enumerate(rows):
         for v, factor in row.items():
             matrix[number, v] = factor
-    found = linprog(cost, A_eq=matrix, b_eq=sides, bounds=bounds, method="highs")
+    below = sides_below = None
+    if site.peak_price:
+        # One more variable, the peak, above every slot's purchase (4 columns per slot from the end with one unit).
+        cost.append(site.peak_price)
+        bounds.append((site.peak_so_far_kw, None))
+        matrix = np.hstack([matrix, np.zeros((len(rows), 1))])
+        below, sides_below = np.zeros((t, len(cost))), np.zeros(t)
+        for slot in range(t):
+            below[slot, len(cost) - 1 - 4 * (t - slot)] = 1.0 / h
+            below[slot, -1] = -1.0
+    found = linprog(cost, A_ub=below, b_ub=sides_below, A_eq=matrix, b_eq=sides, bounds=bounds, method="highs")
     assert found.status == 0
-    return float(found.fun)
+    return float(found.fun) - site.peak_price * site.peak_so_far_kw
 
 
-def check(site: Site, plan: SitePlan) -> None:
+def check(site: Site, plan: SitePlan, gap: float = 1e-6) -> None:
     """Every limit, to the accuracy of the plan."""
     served = plan.power_kw.sum(axis=1) * site.slot_h
     np.testing.assert_allclose(served, [s.energy_kwh for s in site.sessions], rtol=1e-6)
@@ -225,7 +245,7 @@ def check(site: Site, plan: SitePlan) -> None:
     assert (plan.stored_kwh <= np.array(most)[:, None] + 1e-9).all()
     more = 0.0 if site.scenarios is None else site.scenarios.mean()
     np.testing.assert_allclose(sum(plan.source_kw.values()), plan.load_kw + more, atol=1e-6)
-    assert -1e-9 <= plan.gap <= 1e-6
+    assert -1e-9 <= plan.gap <= gap
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -244,6 +264,23 @@ def test_scenarios_agree_with_the_program_of_all_of_them(seed: int) -> None:
     plan = solve_site(site)
     check(site, plan)
     assert plan.objective == pytest.approx(linear_optimum(site, deviations * 0.5), rel=2e-6, abs=2e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(("price", "so_far"), [(0.4, 0.0), (3.0, 0.0), (3.0, 18.0), (0.01, 0.0)])
+def test_the_price_of_the_peak_agrees_with_the_linear_program(seed: int, price: float, so_far: float) -> None:
+    site = random_site(seed, peak_price=price, peak_so_far_kw=so_far)
+    plan = solve_site(site)
+    check(site, plan, gap=5e-6)
+    assert plan.objective == pytest.approx(linear_optimum(site), rel=5e-6, abs=5e-6)
+
+
+def test_a_dear_peak_levels_the_load_by_hand() -> None:
+    site = Site(1.0, np.array([2.0, 4.0]), (EvSession("car", 0, 2, 9.0, 4.0),), price=[1.0, 1.1], peak_price=9.0)
+    plan = solve_site(site)
+    # 10 kWh in two slots: the peak is 5; without its price the car would take all in the first slot.
+    assert plan.peak_kw == pytest.approx(5.0, abs=1e-4)
+    assert plan.objective == pytest.approx(5.0 + 5.5 + 45.0, rel=1e-6)
 
 
 def test_the_bound_holds_for_any_prices_and_values() -> None:
@@ -286,6 +323,7 @@ def test_higher_priority_is_served_first_whatever_kind_of_car() -> None:
         ({"sell_price": 2.0}, "dearer"),
         ({"price": [1.0, 2.0, 3.0]}, "price"),
         ({"weight": -1.0}, "negative"),
+        ({"peak_price": 1.0, "scenarios": ScenarioSet(np.zeros((2, 2)))}, "not supported"),
         ({"confidence": 0.0}, "confidence"),
         ({"storages": (battery(feeder="west"),)}, "no feeder"),
         ({"storages": (battery(), battery())}, "once"),
