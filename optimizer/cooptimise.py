@@ -38,7 +38,10 @@ PEAK_STEPS, PEAK_AIM, PEAK_BINDS = 25, 2e-7, 1e-5
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Prepared:
-    """A site in arrays, kWh per slot; `extra` [Ω, T] and `weights` of the scenarios (one of nothing without them)."""
+    """A site in arrays, kWh per slot; `extra` [Ω, T] and `weights` of the scenarios (one of nothing without them).
+
+    `root_room` [T]: what may be drawn besides the base load, negative where that alone is above the limit.
+    """
 
     site: Site
     supply: Supply
@@ -47,6 +50,7 @@ class Prepared:
     weights: FloatArray
     instance: Instance
     batteries: Batteries
+    root_room: FloatArray
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -99,13 +103,15 @@ def _prepared(site: Site, peak_kw: float, adder: FloatArray | float, penalty: fl
     regular = np.array([source.id not in ("beyond", "spill") for source in sources])
     room = np.where(regular[:, None], given.high, 0.0).sum(axis=0) - margin
     cost = given.cost if site.scenarios is None else expected(given.cost, extra, weights)
+    root_room = room - base
     if penalty is not None:
         room = np.where((room <= base) & (_discharge(site) > 0), np.inf, room)
     instance = _instance(site, cost, base, room)
     open_at = instance.room > 0
     for node in range(1, instance.nodes):
         open_at[node] &= open_at[instance.parent[node]]
-    return _with_batteries(site, given, cost, extra, weights, instance, (~open_at).astype(np.float64))
+    ready = _with_batteries(site, given, cost, extra, weights, instance, (~open_at).astype(np.float64))
+    return replace(ready, root_room=root_room)
 
 
 def _discharge(site: Site) -> FloatArray:
@@ -201,7 +207,7 @@ def _with_batteries(
     feeding = batteries(
         float(prices[len(site.sessions) :].min(initial=prices.max())), step if np.isfinite(step) else 0.0
     )
-    return Prepared(site, given, cost, extra, weights, instance, feeding)
+    return Prepared(site, given, cost, extra, weights, instance, feeding, instance.room[0])
 
 
 def solve_prepared(ready: Prepared) -> Solved:
@@ -209,8 +215,10 @@ def solve_prepared(ready: Prepared) -> Solved:
     instance = _with_phantom(ready)
     solved = None
     for aim in AIMS:
-        found = interior_point.solve_beside(instance, aim, ready.batteries if ready.batteries.count else None)
-        found = replace(found, energy=found.energy[: len(ready.instance.rate)])
+        batteries = ready.batteries if ready.batteries.count else None
+        found = interior_point.solve_beside(instance, aim, batteries, ready.root_room)
+        if instance is not ready.instance:
+            found = replace(found, energy=np.zeros((len(ready.instance.rate), instance.slots)))
         solved = Solved(found, _objective(ready, found), _bound(ready, found))
         if solved.gap <= GAP_TARGET:
             break
@@ -335,7 +343,8 @@ class _At:
 def _with_phantom(ready: Prepared) -> Instance:
     """The interior point wants one car: a negligible one when nobody else wants anything."""
     i, b = ready.instance, ready.batteries
-    if i.energy.any():
+    open_slots = np.cumsum(np.pad((i.room > 0).all(axis=0), (1, 0)))
+    if (i.energy * (open_slots[i.depart] - open_slots[i.arrive])).any():
         return i
     size = PHANTOM * max(float(np.max(b.charge, initial=0.0)), float(np.max(np.abs(i.base), initial=0.0)), 1.0)
     return replace(

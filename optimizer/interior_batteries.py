@@ -132,7 +132,9 @@ class BatteryPoint(Device):
         self.factors = []
         for row in range(b.count):
             window = slice(int(b.arrive[row]), int(b.depart[row]))
-            diagonal, lower, fault = dpttrf(main[row, window], -keep[row, window][:-1])
+            # LAPACK wants one place even where a single slot has no neighbour.
+            beside = -keep[row, window][:-1] if len(main[row, window]) > 1 else np.zeros(1)
+            diagonal, lower, fault = dpttrf(main[row, window], beside)
             if fault:
                 raise LinAlgError("a battery is not positive definite")
             self.factors.append((window, diagonal, lower))

@@ -289,10 +289,13 @@ def solve(instance: Instance, aim: float) -> tuple[FloatArray, FloatArray, int]:
     return found.energy, found.price, found.iterations
 
 
-def solve_beside(instance: Instance, aim: float, batteries: Batteries | None) -> Found:
+def solve_beside(
+    instance: Instance, aim: float, batteries: Batteries | None, root_room: FloatArray | None = None
+) -> Found:
     """The same with batteries beside the cars; `instance.most` counts their charging too.
 
-    Some car has to want something.
+    Some car has to want something, in a slot with room. `root_room` [T], of any sign: what cars and batteries may draw
+    together where the instance itself leaves that to the price.
     """
     strongest = 0.0 if batteries is None else float(np.max(batteries.charge, initial=0.0))
     unit = max(float(np.max(instance.rate, initial=0.0)), strongest) or 1.0
@@ -319,6 +322,8 @@ def solve_beside(instance: Instance, aim: float, batteries: Batteries | None) ->
             charge, discharge = batteries.netted(charge, discharge)
             value = point_of_batteries.value * money
             flow = up_the_tree(instance.parent, batteries.own_flow(charge - discharge, instance.nodes))
+            if root_room is not None:
+                room[0] = np.minimum(room[0], root_room / unit)
             room = np.maximum(room - flow / unit, 0.0)
         energy = repair(e, instance.parent, room, point.space[0], found)
     energy *= unit

@@ -110,6 +110,15 @@ def test_cars_charge_in_the_room_that_a_battery_makes() -> None:
     assert plan.grid_kw.max() <= 6.0 + 1e-5
 
 
+def test_batteries_are_planned_though_no_car_finds_room() -> None:
+    dead = Feeder("dead", np.zeros(2))
+    cars = (EvSession("a", 0, 2, 3.0, 3.0, feeder="dead"), EvSession("b", 0, 2, 3.0, 3.0, feeder="dead"))
+    plan = solve_site(Site(1.0, np.ones(2), cars, storages=(battery(),), feeders=(dead,), price=[1.0, 3.0]))
+    assert plan.power_kw.shape == (2, 2)
+    assert plan.discharge_kw[0, 1] == pytest.approx(1.62, abs=1e-4)
+    assert {s.session_id for s in plan.shortfalls} == {"a", "b"}
+
+
 def test_a_battery_on_a_feeder_keeps_its_cap() -> None:
     feeder = Feeder("east", np.array([3.0, 3.0, 3.0]))
     cars = (EvSession("a", 0, 3, 3.0, 5.0, feeder="east"),)
