@@ -36,7 +36,7 @@ COMMANDS: Commands = {
     "firmware-profile": "csms.console.firmware_profile",
     "monitor": {"live": "monitor.console", "intake": "monitor.intake.console"},
     "sim": "device_sim.console",
-    "optimize": "optimizer.console",
+    "optimize": "csms.console.optimize",
 }
 """Command -> module with `build(text) -> typer.Typer`, or a group of such; its line is the text `cli.group.<path>`."""
 

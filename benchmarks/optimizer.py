@@ -21,12 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import optimizer_rounding
+from benchmarks import optimizer_rounding, optimizer_site
 from benchmarks.optimizer_rivals import Case, timed
 from benchmarks.plot import log_plot
 from optimizer import valley
+from optimizer.cooptimise import solve_site
 from optimizer.instance import make_instance
 from optimizer.online import Running
+from optimizer.site import Site
 from optimizer.slot_cost import Quadratic
 from optimizer.solver import MethodName
 
@@ -286,6 +288,34 @@ def grown(count: int, slots: int, method: MethodName) -> float:
     return min(spent_on(lambda: valley.fill(**case.arguments(), method=method)) for _ in range(2))
 
 
+def whole_site(count: int, rounds: int) -> list[Row]:
+    """Storage, sun and generator with the cars, one net load and fifty, against Clarabel on the extensive form."""
+    return [
+        *_one_site(f"site, N = {count:,}", optimizer_site.flat_site(day(count)), 1.5, rounds),
+        *_one_site(f"site with tariff and sale, N = {count:,}", optimizer_site.priced_site(day(count)), None, rounds),
+    ]
+
+
+def _one_site(label: str, site: Site, bar: float | None, rounds: int) -> Iterable[Row]:
+    many = optimizer_site.with_scenarios(site)
+    alone = replace(many, scenarios=None)
+    rival = find_spec(PACKAGES["Clarabel"]) is not None
+    for name, one, known in ((label, site, 3.0), (f"{label}, 50 scenarios", many, 7.0)):
+        plan, best = solve_site(one), min(spent_on(lambda one=one: solve_site(one)) for _ in range(rounds))
+        yield figure(f"{name}: ours", best, "CPU s")
+        yield figure(f"{name}: certified gap", plan.gap, "", "<= 1e-6", -1e-9 <= plan.gap <= 1e-6)
+        if rival:
+            theirs, objective = min(optimizer_site.clarabel(one) for _ in range(rounds))
+            off = abs(objective / plan.objective - 1.0)
+            yield figure(f"{name}: Clarabel", theirs, "CPU s")
+            yield figure(f"{name}: faster than Clarabel", theirs / best, "x", f">= {known:g}x", theirs >= known * best)
+            yield figure(f"{name}: objective beside Clarabel, relative", off, "", "<= 1e-6", off <= 1e-6)
+    one_by_one = [(spent_on(lambda: solve_site(many)), spent_on(lambda: solve_site(alone))) for _ in range(rounds)]
+    ratio = min(pair[0] for pair in one_by_one) / min(pair[1] for pair in one_by_one)
+    met = None if bar is None else ratio <= bar
+    yield figure(f"{label}: 50 scenarios beside one", ratio, "x", "" if bar is None else f"<= {bar:g}x", met)
+
+
 ROWS: dict[str, Callable[[], list[Row]]] = {
     "100": lambda: fleet(100, {"PIQP": 1.5, "cvxpy": 30.0, "OSQP": 0.0}, 15),
     "1000": lambda: fleet(1000, {"PIQP": 3.0, "Clarabel": 10.0, "cvxpy": 120.0}, 5),
@@ -294,6 +324,7 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "arrivals": arrivals,
     "rounding": rounding,
     "growth": growth,
+    "site-1000": lambda: whole_site(1000, 2),
     "feeders-1000": lambda: feeders(1000, 10, 4),
     "feeders-10000": lambda: feeders(10_000, 20, 1),
 }

@@ -8,14 +8,21 @@ not served, at a price above any slot: a strictly interior point always exists, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.linalg import LinAlgError
 from scipy.linalg.blas import dsyrk
 
 from optimizer.arrays import FloatArray, IntArray
+from optimizer.batteries import Batteries
+from optimizer.devices import Device, JumpPoint
 from optimizer.entries import Caps, Entries, make_entries
 from optimizer.instance import Instance, default_price, price_scale, up_the_tree, usable_room
+from optimizer.interior_batteries import BatteryPoint
 from optimizer.network import Network
+from optimizer.polyline import without_jumps
 from optimizer.repair import repair
 from optimizer.slot_cost import Scaled
 
@@ -41,10 +48,11 @@ class _Iteration:
     and `price` at the nodes [K, T].
     """
 
-    def __init__(self, e: Entries, caps: Caps) -> None:
+    def __init__(self, e: Entries, caps: Caps, devices: Sequence[Device] = ()) -> None:
         self.e, self.caps, self.dear = e, caps, e.extra[e.lasts]
         self.per, self.turn, self.move = (np.empty((2, len(e.car))) for _ in range(3))
         self.give, self.pull, self.offer, self.mean = (np.empty(len(e.car)) for _ in range(4))
+        self.devices = devices
         self._start()
 
     def _start(self) -> None:
@@ -69,18 +77,27 @@ class _Iteration:
         self.dual = np.stack([slope, -slope])
         np.maximum(self.dual, 0.0, out=self.dual)
         self.dual += FLOOR + FIRST_MU * level / e.upper
+        for device in self.devices:
+            device.begin(self.price, caps.base + flow[0])
 
     def look(self, aim: float) -> bool:
         """Takes the measures of the point; whether complementarity and cap misses are small enough."""
-        flow = self.caps.flow(self.e.per_terminal(self.space[0]))
+        own = self.e.per_terminal(self.space[0])
+        for device in self.devices:
+            own += device.own_flow()
+        flow = self.caps.flow(own)
         self.load = self.caps.base + flow[0]
+        for device in self.devices:
+            device.look(self.load)
         self.slack_miss = self.caps.room - flow - self.slack
         self.cap_total = float(np.vdot(self.slack, self.cap_price))
-        self.total = float(np.vdot(self.space, self.dual)) + self.cap_total
+        self.device_total = sum(device.total() for device in self.devices)
+        self.total = float(np.vdot(self.space, self.dual)) + self.cap_total + self.device_total
         if (np.abs(self.slack_miss) > SLACK_AIM * self.caps.room).any():
             return False
         unserved = float(self.dear @ self.space[0][self.e.lasts])
-        return self.total <= aim * abs(float(self.caps.cost.value(self.load).sum()) + unserved)
+        beside = unserved + sum(device.cost() for device in self.devices)
+        return self.total <= aim * abs(float(self.caps.cost.value(self.load).sum()) + beside)
 
     def advance(self) -> bool:
         """Predictor, corrector, step; False when the numbers give out, with the point left as it was."""
@@ -93,6 +110,8 @@ class _Iteration:
         np.multiply(self.per, aim, out=self.move)
         self.turn += self.move
         np.subtract(self.turn[0], self.turn[1], out=self.pull)
+        for device in self.devices:
+            device.aim(aim)
         return self._step(*self._direction((aim - cap_turn) / self.slack - self.cap_price))
 
     def _factorise(self) -> None:
@@ -105,10 +124,15 @@ class _Iteration:
         np.reciprocal(self.give, out=self.give)
         self.car_give = 1.0 / e.per_car(self.give)
         self.price_miss = self.caps.cost.price(self.load) + self.cap_price[0] - self.price[0]
+        for device in self.devices:
+            self.price_miss += device.price()
         self.cap_stiff = self.cap_price / self.slack
         stiff = self.cap_stiff.copy()
         stiff[0] += np.maximum(self.caps.cost.curvature(self.load), CURVATURE_MIN)
-        self.network = Network(self.caps.parent, *self._conductances(), 1.0 / stiff)
+        coupling, ground = self._conductances()
+        for device in self.devices:
+            stiff[0] += device.eliminate(coupling, ground)
+        self.network = Network(self.caps.parent, coupling, ground, 1.0 / stiff)
 
     def _conductances(self) -> tuple[FloatArray, FloatArray]:
         """Between the slots of each node, and to ground; `unserved`: what flows there from the unserved prices."""
@@ -138,11 +162,17 @@ class _Iteration:
         lift = cap_lift + self.price
         lift[1:] -= self.price[self.caps.parent[1:]]
         lift[0] += self.price_miss
-        offer = e.at_entries(self.network.solve(self.unserved, lift), self.offer)
+        inflow = self.unserved.copy()
+        for device in self.devices:
+            device.aim(None)
+            inflow += device.inflow()
+            lift[0] += device.lift()
+        price = self.network.solve(inflow, lift)
+        offer = e.at_entries(price, self.offer)
         offer += e.extra
         offer *= self.give
         np.subtract(self._weighted_mean(offer), offer, out=self.pull)
-        flow = self.caps.flow(e.per_terminal(self.pull))
+        flow = self._flow_step(price)
         slack, cap_price = self.slack_miss - flow, cap_lift + self.cap_stiff * flow
         return self._aim(slack, cap_price), slack * cap_price
 
@@ -154,13 +184,27 @@ class _Iteration:
         cap_lift = cap_pull - self.cap_stiff * self.slack_miss
         lift = cap_lift.copy()
         lift[0] += self.price_miss
-        price = self.network.solve(e.per_terminal(pull), lift)
+        inflow = e.per_terminal(pull)
+        for device in self.devices:
+            inflow += device.inflow()
+            lift[0] += device.lift()
+        price = self.network.solve(inflow, lift)
         offer = e.at_entries(price, self.offer)
         offer *= self.give
         pull -= offer
         pull += self._weighted_mean(offer)
-        flow = self.caps.flow(e.per_terminal(pull))
+        flow = self._flow_step(price)
         return self.slack_miss - flow, cap_lift + self.cap_stiff * flow, price
+
+    def _flow_step(self, price: FloatArray) -> FloatArray:
+        """Of cars (`pull`) and devices under each node, at the new prices."""
+        own = self.e.per_terminal(self.pull)
+        for device in self.devices:
+            own += device.answer(price)
+        flow = self.caps.flow(own)
+        for device in self.devices:
+            device.settle(flow[0])
+        return flow
 
     def _weighted_mean(self, weighted: FloatArray) -> FloatArray:
         """Mean per car of what was multiplied by `give`, times `give`."""
@@ -180,14 +224,16 @@ class _Iteration:
         reach = max(
             -float(move.min()), 1.0 + float(move.max()), _reach(slack, self.slack), _reach(cap_price, self.cap_price)
         )
-        step = 1.0 / max(1.0, reach)
+        step = 1.0 / max(1.0, reach, *(device.reach() for device in self.devices))
         np.multiply(move, move, out=self.turn)
         self.turn += move
         self.turn *= self.dual
         bent = float(np.vdot(self.space, self.turn))
         caps_after = float(np.vdot(self.slack + step * slack, self.cap_price + step * cap_price))
-        after = (1.0 - step) * (self.total - self.cap_total) - step * step * bent + caps_after
-        return float((max(after, 0.0) / self.total) ** 3 * self.total / (self.turn.size + slack.size))
+        caps_after += sum(device.after(step) for device in self.devices)
+        after = (1.0 - step) * (self.total - self.cap_total - self.device_total) - step * step * bent + caps_after
+        pairs = self.turn.size + slack.size + sum(device.size for device in self.devices)
+        return float((max(after, 0.0) / self.total) ** 3 * self.total / pairs)
 
     def _step(self, slack: FloatArray, cap_price: FloatArray, price: FloatArray) -> bool:
         """Goes as far as everything stays positive, exactly so far in all directions."""
@@ -198,6 +244,7 @@ class _Iteration:
         reach = max(
             -float(move.min()), -float(self.per.min()), _reach(slack, self.slack), _reach(cap_price, self.cap_price)
         )
+        reach = max(reach, *(device.reach() for device in self.devices)) if self.devices else reach
         step = min(1.0, TO_BOUNDARY / max(reach, TO_BOUNDARY))
         if not (np.isfinite(reach) and step >= STEP_MIN and np.isfinite(price).all()):
             return False
@@ -209,6 +256,8 @@ class _Iteration:
         self.slack += step * slack
         self.cap_price += step * cap_price
         self.price += step * price
+        for device in self.devices:
+            device.go(step)
         return True
 
 
@@ -217,26 +266,69 @@ def _reach(change: FloatArray, value: FloatArray) -> float:
     return -float((change / value).min())
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Found:
+    """Energy per car and slot [N, T], within every limit, price per node and slot [K, T], number of iterations; charge,
+    discharge and value of a kWh of the batteries [S, T].
+    """
+
+    energy: FloatArray
+    price: FloatArray
+    iterations: int
+    charge: FloatArray
+    discharge: FloatArray
+    value: FloatArray
+
+
 def solve(instance: Instance, aim: float) -> tuple[FloatArray, FloatArray, int]:
     """Energy per car and slot [N, T], within every limit, price per node and slot [K, T], number of iterations.
 
     `aim`: complementarity, relative to the cost, at which to stop; the certified gap comes out some times smaller.
     """
-    unit = float(np.max(instance.rate, initial=0.0)) or 1.0
+    found = solve_beside(instance, aim, None)
+    return found.energy, found.price, found.iterations
+
+
+def solve_beside(
+    instance: Instance, aim: float, batteries: Batteries | None, root_room: FloatArray | None = None
+) -> Found:
+    """The same with batteries beside the cars; `instance.most` counts their charging too.
+
+    Some car has to want something, in a slot with room. `root_room` [T], of any sign: what cars and batteries may draw
+    together where the instance itself leaves that to the price.
+    """
+    strongest = 0.0 if batteries is None else float(np.max(batteries.charge, initial=0.0))
+    unit = max(float(np.max(instance.rate, initial=0.0)), strongest) or 1.0
     room, money = usable_room(instance), price_scale(instance)
     e, price = make_entries(instance, room, unit, money), default_price(instance, room)
+    none = np.zeros((batteries.count if batteries else 0, instance.slots))
     if e is None:
-        return np.zeros((len(instance.rate), instance.slots)), price, 0
+        return Found(np.zeros((len(instance.rate), instance.slots)), price, 0, none, none, none)
     room /= unit
-    caps = Caps(
-        instance.parent, _finite(instance, room, unit), Scaled(instance.cost, unit, money), instance.base / unit
-    )
+    smooth, jumps = without_jumps(instance.cost)
+    devices: list[Device] = []
+    point_of_batteries = BatteryPoint(batteries, unit, money, instance.nodes) if batteries else None
+    if point_of_batteries:
+        devices.append(point_of_batteries)
+    if len(jumps.slot):
+        devices.append(JumpPoint(instance.slots, jumps.slot, jumps.at / unit, jumps.height / money))
+    caps = Caps(instance.parent, _finite(instance, room, unit), Scaled(smooth, unit, money), instance.base / unit)
+    charge = discharge = value = none
     with np.errstate(all="ignore"):
-        point, iterations = _iterate(e, caps, aim)
+        point, iterations = _iterate(e, caps, aim, devices)
         found = np.clip(np.nan_to_num(point.price), -PRICE_LIMIT, PRICE_LIMIT * max(1.0, float(e.extra.max())))
+        if batteries and point_of_batteries:
+            charge, discharge = point_of_batteries.result()
+            charge, discharge = batteries.netted(charge, discharge)
+            value = point_of_batteries.value * money
+            flow = up_the_tree(instance.parent, batteries.own_flow(charge - discharge, instance.nodes))
+            if root_room is not None:
+                room[0] = np.minimum(room[0], root_room / unit)
+            room = np.maximum(room - flow / unit, 0.0)
         energy = repair(e, instance.parent, room, point.space[0], found)
     energy *= unit
-    return e.table(energy, len(instance.rate)), _with_closed(price, found * money, e, instance.parent), iterations
+    prices = found * money if batteries else _with_closed(price, found * money, e, instance.parent)
+    return Found(e.table(energy, len(instance.rate)), prices, iterations, charge, discharge, value)
 
 
 def _finite(instance: Instance, room: FloatArray, unit: float) -> FloatArray:
@@ -251,9 +343,9 @@ def _with_closed(price: FloatArray, found: FloatArray, e: Entries, parent: IntAr
     return np.where(used > 0, found, price)
 
 
-def _iterate(e: Entries, caps: Caps, aim: float) -> tuple[_Iteration, int]:
+def _iterate(e: Entries, caps: Caps, aim: float, devices: Sequence[Device]) -> tuple[_Iteration, int]:
     """The last sound point and the number of iterations."""
-    point = _Iteration(e, caps)
+    point = _Iteration(e, caps, devices)
     for iteration in range(ITERATIONS_MAX):
         if point.look(aim) or not point.advance():
             return point, iteration

@@ -11,7 +11,7 @@ from csms.charging.discretise import Step
 from csms.charging.planner import SLOT_H, Visit
 from csms.model.ids import EvseRef
 from csms.store.tables import PlanRow
-from optimizer.problem import Plan, Problem
+from optimizer.problem import EvSession, Plan, Problem
 
 FALLBACK = "proportional rule"
 
@@ -86,6 +86,7 @@ def adopted(
 def _content(solved: Solved, visits: Sequence[Visit], steps: Mapping[EvseRef, Step]) -> dict[str, Any]:
     problem, plan = solved.problem, solved.plan
     first = solved.first_slot_kw()
+    wishes = {session.id: _wish(session) for session in problem.sessions}
     charging = plan.power_kw.sum(axis=0) if plan is not None else []
     shortfalls = plan.shortfalls if plan is not None else ()
     return {
@@ -93,8 +94,23 @@ def _content(solved: Solved, visits: Sequence[Visit], steps: Mapping[EvseRef, St
         "cap_kw": [round(float(value), 2) for value in problem.cap_kw],
         "base_kw": [round(float(value), 2) for value in problem.base_load_kw],
         "charging_kw": [round(float(value), 2) for value in charging],
-        "sessions": [_session(v, first.get(str(v.ref), 0.0), steps[v.ref]) for v in visits if v.ref in steps],
+        "sessions": [
+            _session(v, first.get(str(v.ref), 0.0), steps[v.ref]) | wishes.get(str(v.ref), {})
+            for v in visits
+            if v.ref in steps
+        ],
         "shortfalls": [{"evse": s.session_id, "kwh": round(s.energy_kwh, 3), "reason": s.reason} for s in shortfalls],
+    }
+
+
+def _wish(session: EvSession) -> dict[str, Any]:
+    """What the solver was asked for: with it the plan can be solved anew (`csms optimize solve --site`)."""
+    return {
+        "arrival_slot": session.arrival_slot,
+        "departure_slot": session.departure_slot,
+        "power_max_kw": round(session.power_max_kw, 3),
+        "energy_kwh": round(session.energy_kwh, 3),
+        "priority": session.priority,
     }
 
 

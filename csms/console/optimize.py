@@ -1,0 +1,47 @@
+"""`csms optimize` with the sites of a running server: their plan in force as a problem that can be solved anew."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import typer
+
+from csms.console.client import DEFAULT_URL, URL_VARIABLE
+from csms.console.work import FAILED, fail, work
+from csms.texts import Text
+from optimizer import console
+
+WISH = ("arrival_slot", "departure_slot", "power_max_kw", "energy_kwh", "priority")
+
+
+def build(text: Text) -> typer.Typer:
+    """The optimiser's own group, given a server to ask."""
+
+    def server(site: str, as_json: bool) -> dict[str, Any]:
+        url = os.environ.get(URL_VARIABLE) or DEFAULT_URL
+        with work(text, url, as_json) as (api, out):
+            problem = problem_of(api.get(f"/plans/{site}")["content"])
+            if not problem["sessions"]:
+                fail(out, text("optimize.no_sessions", site=site), FAILED, {"code": "no_sessions", "site": site})
+            return problem
+        raise AssertionError("work() ends the command when it fails")
+
+    return console.build(text, server)
+
+
+def problem_of(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The problem document behind the content of a plan; sessions that were not part of it are left out."""
+    caps = content.get("cap_kw", [])
+    return {
+        "slot_h": content["slot_h"],
+        "base_load_kw": content.get("base_kw", []),
+        "cap_kw": [cap if cap is not None and math.isfinite(cap) else None for cap in caps],
+        "sessions": [
+            {"id": row["evse"], **{name: row[name] for name in WISH}}
+            for row in content.get("sessions", [])
+            if all(name in row for name in WISH)
+        ],
+    }
