@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from optimizer import console
 from optimizer.console import build
-
-PART = Path(__file__).resolve().parents[3] / "csms" / "texts" / "parts" / "optimize.toml"
-WORDS = tomllib.loads(PART.read_text(encoding="utf-8"))
-
-
-def words(lang: str) -> Callable[..., str]:
-    def text(key: str, **values: Any) -> str:
-        entry: Any = WORDS
-        for name in key.split("."):
-            entry = entry[name]
-        return str(entry[lang]).format(**values)
-
-    return text
+from tests.support.optimizer_commands import run, words
 
 
 @pytest.fixture(params=["en", "zh"])
 def app(request: pytest.FixtureRequest) -> typer.Typer:
     return build(words(request.param))
-
-
-def run(app: typer.Typer, *args: str | Path) -> Any:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
 @pytest.fixture

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import typer
-from typer.testing import CliRunner
 
 from optimizer.comparison import compare
 from optimizer.console import build, example_problem, example_site
@@ -22,31 +19,14 @@ from optimizer.picture import Curves, save, svg
 from optimizer.problem import EvSession, Feeder, Problem
 from optimizer.site_format import is_site, read_site, site_plan_document
 from optimizer.solver import solve
-
-PART = Path(__file__).resolve().parents[3] / "csms" / "texts" / "parts" / "optimize.toml"
-WORDS = tomllib.loads(PART.read_text(encoding="utf-8"))
-
+from tests.support.optimizer_commands import run, words
 
 UNIT = {"id": "g", "a": 1, "b": 1, "energy_min_kwh": 0, "energy_max_kwh": 1}
-
-
-def words(lang: str) -> Callable[..., str]:
-    def text(key: str, **values: Any) -> str:
-        entry: Any = WORDS
-        for name in key.split("."):
-            entry = entry[name]
-        return str(entry[lang]).format(**values)
-
-    return text
 
 
 @pytest.fixture(params=["en", "zh"])
 def app(request: pytest.FixtureRequest) -> typer.Typer:
     return build(words(request.param))
-
-
-def run(app: typer.Typer, *args: str | Path) -> Any:
-    return CliRunner().invoke(app, [str(arg) for arg in args])
 
 
 def priced() -> Problem:

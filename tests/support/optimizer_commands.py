@@ -1,0 +1,31 @@
+"""`csms optimize` with its words from the catalogue's own file, run in this process."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.testing import CliRunner
+
+PART = Path(__file__).resolve().parents[2] / "csms" / "texts" / "parts" / "optimize.toml"
+WORDS = tomllib.loads(PART.read_text(encoding="utf-8"))
+
+
+def words(lang: str) -> Callable[..., str]:
+    """The texts of one language."""
+
+    def text(key: str, **values: Any) -> str:
+        entry: Any = WORDS
+        for name in key.split("."):
+            entry = entry[name]
+        return str(entry[lang]).format(**values)
+
+    return text
+
+
+def run(app: typer.Typer, *args: str | Path) -> Any:
+    """What came of a command."""
+    return CliRunner().invoke(app, [str(arg) for arg in args])
