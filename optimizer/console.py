@@ -85,9 +85,10 @@ def build(text: Text, server: Server | None = None) -> typer.Typer:
     def example_command(
         out: Path | None = typer.Option(None, "--out", help=text("optimize.example.out")),
         whole_site: bool = typer.Option(False, "--whole-site", help=text("optimize.example.whole_site")),
+        as_json: bool = json_option,
     ) -> None:
         document = problem_document(example_problem())
-        _deliver(text, False, example_site(document) if whole_site else document, out)
+        _deliver(text, as_json, example_site(document) if whole_site else document, out)
 
     return app
 

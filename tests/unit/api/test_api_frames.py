@@ -137,6 +137,7 @@ async def events(lines: AsyncIterator[str]) -> AsyncIterator[tuple[str, Any]]:
 
 
 async def test_frames_as_they_pass(http, traces, at) -> None:
+    await get(http, "/stations/CP-1/frames")  # what was noted before is written
     async with http.stream("GET", "/api/v1/stations/CP-1/frames/live", params={"action": "heartbeat"}) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         stream = events(answer.aiter_lines())
