@@ -85,7 +85,7 @@ def build(text: Text, server: Server | None = None) -> typer.Typer:
     def example_command(
         out: Path | None = typer.Option(None, "--out", help=text("optimize.example.out")),
         whole_site: bool = typer.Option(False, "--whole-site", help=text("optimize.example.whole_site")),
-        as_json: bool = json_option,
+        as_json: bool = typer.Option(False, "--json", help=text("optimize.example.json")),
     ) -> None:
         document = problem_document(example_problem())
         _deliver(text, as_json, example_site(document) if whole_site else document, out)
