@@ -26,7 +26,7 @@ def lower_bound(instance: Instance, price: FloatArray) -> float:
 def car_free_bound(instance: Instance, price: FloatArray) -> float:
     """The part of the bound that the slots' loads and the caps contribute."""
     price = monotone(instance, price)
-    return _load_bound(instance, price[0], instance.most[0]) + _cap_bound(instance, price, instance.most)
+    return load_bound(instance, price[0], instance.most[0]) + _cap_bound(instance, price, instance.most)
 
 
 def monotone(instance: Instance, price: FloatArray) -> FloatArray:
@@ -37,7 +37,7 @@ def monotone(instance: Instance, price: FloatArray) -> FloatArray:
     return price
 
 
-def _load_bound(instance: Instance, price: FloatArray, most: FloatArray) -> float:
+def load_bound(instance: Instance, price: FloatArray, most: FloatArray) -> float:
     """Sum of min over the loads within reach of f(L) − price·(L − base)."""
     charging = np.clip(instance.cost.load(price) - instance.base, 0.0, np.minimum(instance.room[0], most))
     return float(instance.cost.value(instance.base + charging).sum()) - float(price @ charging)

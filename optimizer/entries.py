@@ -12,8 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from optimizer.arrays import FloatArray, IntArray
-from optimizer.instance import Instance, up_the_tree
-from optimizer.slot_cost import SlotCost
+from optimizer.instance import Instance
 
 NOTHING = np.zeros(1)
 TABLE_CARS = 128
@@ -142,17 +141,3 @@ def _tables(
             places[lasts[first:last] - starts[first]] += high + 1
             values = np.zeros((last - first, high - low + 1))
             yield Table(int(node[first]), slice(first, last), slice(low, high), entries, places, values)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Caps:
-    """Tree, rooms [K, T] and slot cost in the same scale."""
-
-    parent: IntArray
-    room: FloatArray
-    cost: SlotCost
-    base: FloatArray
-
-    def flow(self, own: FloatArray) -> FloatArray:
-        """Energy under each node."""
-        return up_the_tree(self.parent, own)

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from optimizer import interior_point, levels
+from optimizer import interior_point, levels, phased
 from optimizer.aggregate import Aggregate
 from optimizer.arrays import FloatArray, IntArray
 from optimizer.certificate import lower_bound, relative_gap
@@ -116,6 +116,8 @@ def solve(problem: Problem) -> Plan:
     """The plan of least cost, with a certified relative gap (aim 1e-6). Never raises for a valid problem, never
     exceeds a cap.
     """
+    if problem.wired:
+        return phased.solve(problem)
     instance = problem.instance()
     answer = solve_instance(instance)
     power = answer.energy
