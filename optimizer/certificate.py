@@ -18,9 +18,13 @@ def relative_gap(objective: float, bound: float) -> float:
     return (objective - bound) / max(1.0, abs(objective))
 
 
-def lower_bound(instance: Instance, price: FloatArray) -> float:
-    """A value that no plan can go below, for any finite `price` [K, T] (cost per kWh at each node)."""
-    return car_free_bound(instance, price) + float(car_bounds(instance, monotone(instance, price)).sum())
+def lower_bound(instance: Instance, price: FloatArray, served: FloatArray | None = None) -> float:
+    """A value that no plan can go below, for any finite `price` [K, T] (cost per kWh at each node).
+
+    `served` [N] of the plan to be proven, where the prices of unserved energy rise: any is valid, that is best.
+    """
+    instance, rest = instance.tangent(served)
+    return rest + car_free_bound(instance, price) + float(car_bounds(instance, monotone(instance, price)).sum())
 
 
 def car_free_bound(instance: Instance, price: FloatArray) -> float:

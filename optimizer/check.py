@@ -27,15 +27,20 @@ def plan_objective(problem: Problem, power_kw: FloatArray) -> float:
     return _instance(problem).objective(energy.sum(axis=0), energy.sum(axis=1))
 
 
-def lower_bound(problem: Problem, slot_price: FloatArray, feeder_price: FloatArray | None = None) -> float:
+def lower_bound(
+    problem: Problem,
+    slot_price: FloatArray,
+    feeder_price: FloatArray | None = None,
+    served_kwh: FloatArray | None = None,
+) -> float:
     """A value that no plan can go below, for any finite `slot_price` [T] and `feeder_price` [F, T] (cost per kWh);
-    ValueError if a price is not finite.
+    ValueError if a price is not finite. `served_kwh` [N] of the plan to be proven helps where shares are to be equal.
     """
     none = np.repeat(slot_price[None], len(problem.feeders), axis=0)
     price = np.concatenate([slot_price[None], none if feeder_price is None else feeder_price])
     if price.shape != (len(problem.feeders) + 1, problem.slots) or not np.isfinite(price).all():
         raise ValueError(f"slot_price: {problem.slots} finite numbers expected")
-    return certificate.lower_bound(problem.instance(), price)
+    return certificate.lower_bound(problem.instance(), price, served_kwh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def check_plan(problem: Problem, plan: Plan) -> PlanCheck:
     if problem.wired:
         current, bound = _wired(problem, plan)
     else:
-        bound = lower_bound(problem, plan.slot_price, plan.feeder_price)
+        bound = lower_bound(problem, plan.slot_price, plan.feeder_price, plan.served_kwh)
     return PlanCheck(
         cap_excess_kw=float(np.max(base + instance.flow(power) - limit, initial=0.0)),
         current_excess_a=current,
@@ -87,4 +92,4 @@ def _wired(problem: Problem, plan: Plan) -> tuple[float, float]:
     if not np.isfinite(row_price).all():
         raise ValueError("limit_price: finite numbers expected")
     excess = (w.values(plan.power_kw) - w.limits())[len(problem.feeders) + 1 :]
-    return float(np.max(excess, initial=0.0)), wired_point.lower_bound(w.instance, w.wiring, row_price)
+    return float(np.max(excess, initial=0.0)), wired_point.lower_bound(w.instance, w.wiring, row_price, plan.served_kwh)

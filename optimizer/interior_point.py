@@ -52,7 +52,7 @@ class Iteration:
     """
 
     def __init__(self, e: Entries, caps: Caps, devices: Sequence[Device] = ()) -> None:
-        self.e, self.caps, self.dear = e, caps, e.extra[e.lasts]
+        self.e, self.caps = e, caps
         self.per, self.turn, self.move = (np.empty((2, len(e.car))) for _ in range(3))
         self.give, self.pull, self.offer, self.mean = (np.empty(len(e.car)) for _ in range(4))
         self.devices = devices
@@ -67,6 +67,7 @@ class Iteration:
         x = share[e.car] * e.upper
         x[e.lasts] = e.energy - share * rate * length
         self.space = np.stack([x, e.upper - x])
+        self._price_unserved()
         flow = caps.flow(e.per_terminal(x))
         self.slack = np.maximum(caps.room - flow, FIRST_SLACK * caps.room)
         level = float(np.minimum(x, self.space[1]).mean())
@@ -76,12 +77,20 @@ class Iteration:
         self.price = caps.begin(row_price)
         offers = caps.offers(self.price)
         offer = e.at_entries(offers, self.offer)
-        slope = offer + e.extra - (e.per_car(offer) / length)[e.car]
+        slope = offer + self.extra - (e.per_car(offer) / length)[e.car]
         self.dual = np.stack([slope, -slope])
         np.maximum(self.dual, 0.0, out=self.dual)
         self.dual += FLOOR + FIRST_MU * level / e.upper
         for device in self.devices:
             device.begin(offers, caps.base + flow[0])
+
+    def _price_unserved(self) -> None:
+        """What unserved energy costs per unit where it is."""
+        e = self.e
+        self.extra = e.extra.copy() if e.bend.any() else e.extra
+        if e.bend.any():
+            self.extra[e.lasts] += e.bend * self.space[0][e.lasts]
+        self.dear = self.extra[e.lasts]
 
     def look(self, aim: float) -> bool:
         """Takes the measures of the point; whether complementarity and cap misses are small enough."""
@@ -96,7 +105,9 @@ class Iteration:
         self.cap_total = float(np.vdot(self.slack, self.cap_price))
         self.device_total = sum(device.total() for device in self.devices)
         self.total = float(np.vdot(self.space, self.dual)) + self.cap_total + self.device_total
-        unserved = float(self.dear @ self.space[0][self.e.lasts])
+        missing = self.space[0][self.e.lasts]
+        self._price_unserved()
+        unserved = float((self.dear - 0.5 * self.e.bend * missing) @ missing)
         beside = unserved + sum(device.cost() for device in self.devices)
         reached = self.total / max(abs(float(self.caps.cost.value(self.load).sum()) + beside), TINY)
         missed = (np.abs(self.slack_miss) > SLACK_AIM * self.caps.measure).any()
@@ -124,6 +135,7 @@ class Iteration:
         np.multiply(self.dual, self.per, out=self.turn)
         np.add(self.turn[0], self.turn[1], out=self.give)
         self.give += PROXIMAL
+        self.give[e.lasts] += e.bend
         np.reciprocal(self.give, out=self.give)
         self.car_give = 1.0 / e.per_car(self.give)
         self.marginal = self.caps.cost.price(self.load)
@@ -174,7 +186,7 @@ class Iteration:
             lift[0] += device.lift()
         offers = self.caps.offers(self.network.solve(inflow, self.caps.lifted(lift)))
         offer = e.at_entries(offers, self.offer)
-        offer += e.extra
+        offer += self.extra
         offer *= self.give
         np.subtract(self._weighted_mean(offer), offer, out=self.pull)
         flow = self._flow_step(offers)
@@ -321,7 +333,7 @@ def solve_beside(
     charge = discharge = value = none
     with np.errstate(all="ignore"):
         point, iterations = iterate(e, caps, aim, devices)
-        found = np.clip(np.nan_to_num(point.price), -PRICE_LIMIT, PRICE_LIMIT * max(1.0, float(e.extra.max())))
+        found = np.clip(np.nan_to_num(point.price), -PRICE_LIMIT, PRICE_LIMIT * max(1.0, e.dearest))
         if batteries and point_of_batteries:
             charge, discharge = point_of_batteries.result()
             charge, discharge = batteries.netted(charge, discharge)

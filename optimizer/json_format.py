@@ -1,14 +1,14 @@
 """Problems and plans as JSON documents.
 
 A problem: {"slot_h": 0.25, "base_load_kw": [...], "cap_kw": [...], "sessions": [...], "weight": [...], "price":
-[...], "feeders": [...], "conductors": {...}, "current_limits": [...]}. All from weight on may be left out. A list has
-one number per slot; one plain number stands for all slots (except for the base load of the site, whose length counts
-the slots); null in cap_kw means no cap. A session: {"id": "a", "arrival_slot": 0, "departure_slot": 8, "power_max_kw":
-7.0, "energy_kwh": 10.5} and, if wanted, "priority" (higher is served first), "power_min_kw", "feeder", "lines"
-(conductors: "1", "23", "123", "1-2", "?"). A feeder: {"id": "north", "cap_kw": 40} and, if wanted, "parent" (another
-feeder), "base_load_kw" and "conductors": {"cap_a": 63, "unbalance_a": 20, "base_a": [5, 8, 3], "neutral_v": 230}, as
-for the site. A current limit: {"id": "pod", "limit_a": 80, "weights": {"1-2": 1, "1-3": [-0.5, 0.866]}, "feeder":
-"north"}, a weight a number or [real, imaginary].
+[...], "feeders": [...], "conductors": {...}, "current_limits": [...], "fairness": "priority", "earliest departure" or
+"equal share"}. All from weight on may be left out. A list has one number per slot; one plain number stands for all
+slots (except for the base load of the site, whose length counts the slots); null in cap_kw means no cap. A session:
+{"id": "a", "arrival_slot": 0, "departure_slot": 8, "power_max_kw": 7.0, "energy_kwh": 10.5} and, if wanted, "priority"
+(higher is served first), "power_min_kw", "feeder", "lines" (conductors: "1", "23", "123", "1-2", "?"). A feeder:
+{"id": "north", "cap_kw": 40} and, if wanted, "parent" (another feeder), "base_load_kw" and "conductors": {"cap_a": 63,
+"unbalance_a": 20, "base_a": [5, 8, 3], "neutral_v": 230}, as for the site. A current limit: {"id": "pod", "limit_a":
+80, "weights": {"1-2": 1, "1-3": [-0.5, 0.866]}, "feeder": "north"}, a weight a number or [real, imaginary].
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ PROBLEM_KEYS = {
     "feeders": False,
     "conductors": False,
     "current_limits": False,
+    "fairness": False,
 }
 SESSION_KEYS = {
     "id": True,
@@ -202,6 +203,7 @@ def read_problem(text: str) -> Problem:
         sessions=tuple(_session(f"sessions[{i}]", item) for i, item in enumerate(given["sessions"])),
         feeders=tuple(_feeder(f"feeders[{i}]", item, len(base)) for i, item in enumerate(feeders)),
         conductors=_conductors("conductors", given.get("conductors")),
+        fairness=_text("fairness", given.get("fairness", "priority")),  # type: ignore[arg-type]  # Problem checks it
         current_limits=tuple(_current_limit(f"current_limits[{i}]", item) for i, item in enumerate(limits)),
         **optional,  # type: ignore[arg-type]
     )
@@ -227,6 +229,8 @@ def problem_document(problem: Problem) -> dict[str, Any]:
         document["feeders"] = [_feeder_document(feeder) for feeder in problem.feeders]
     if problem.conductors is not None:
         document["conductors"] = _conductors_document(problem.conductors)
+    if problem.fairness != "priority":
+        document["fairness"] = problem.fairness
     if problem.current_limits:
         document["current_limits"] = [_limit_document(limit) for limit in problem.current_limits]
     return document

@@ -16,6 +16,7 @@ from optimizer import wired_point
 from optimizer.arrays import FloatArray, IntArray
 from optimizer.certificate import relative_gap
 from optimizer.conductors import Sum, limit_sums, line_sums
+from optimizer.fairness import with_equal_share
 from optimizer.instance import Instance, unserved_prices, up_the_tree
 from optimizer.problem import CapSoft, Plan, Problem, Shortfall
 from optimizer.wiring import Given, Wiring, wire
@@ -113,15 +114,15 @@ def _with_classes(problem: Problem, instance: Instance, per_kind: FloatArray) ->
     """
     least = np.where(per_kind > 0, per_kind, np.inf).min(axis=1)
     exchange = max(1.0, float(np.max(per_kind.max(axis=1) / least)))
-    classes = np.array([session.priority for session in problem.sessions], dtype=np.int64)
-    if not len(classes):
+    if not problem.sessions:
         return instance
     lowest = unserved_prices(
         instance.cost, instance.base, instance.room[0], instance.most[0], None, 1
     )[0] * exchange  # fmt: skip
-    _, rank = np.unique(classes, return_inverse=True)
+    _, rank = np.unique(problem.classes(), return_inverse=True)
     growth = min(1.0 + exchange, DEAREST ** (1.0 / max(int(rank.max()), 1)))
-    return replace(instance, unserved=lowest * growth**rank)
+    dear = replace(instance, unserved=lowest * growth**rank)
+    return with_equal_share(dear, problem.classes()) if problem.fairness == "equal share" else dear
 
 
 def solve(problem: Problem) -> Plan:
@@ -132,8 +133,9 @@ def solve(problem: Problem) -> Plan:
     best: tuple[float, FloatArray, FloatArray, float, int] | None = None
     for aim in AIMS:
         energy, price, iterations = wired_point.solve(w.instance, w.wiring, aim)
-        objective = w.instance.objective(energy.sum(axis=0), energy.sum(axis=1))
-        bound = wired_point.lower_bound(w.instance, w.wiring, price)
+        served = energy.sum(axis=1)
+        objective = w.instance.objective(energy.sum(axis=0), served)
+        bound = wired_point.lower_bound(w.instance, w.wiring, price, served)
         gap = relative_gap(objective, bound)
         if best is None or gap < best[0]:
             best = (gap, energy, price, bound, iterations)

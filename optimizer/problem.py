@@ -14,8 +14,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from optimizer.arrays import FloatArray
+from optimizer.arrays import FloatArray, IntArray
 from optimizer.conductors import CONNECTIONS, Conductors, CurrentLimit
+from optimizer.fairness import FAIRNESS, Fairness, classes, with_equal_share
 from optimizer.instance import Instance, make_instance
 from optimizer.slot_cost import Quadratic
 
@@ -112,8 +113,8 @@ class Problem:
 
     `cap_kw` may hold infinity (no cap in that slot). `weight` w >= 0 defaults to 1 per slot, `price` π (money per
     kWh) to 0. `feeders` below the site in any order. `conductors`: the site's own limits in ampere; `current_limits`:
-    any others on sums of currents. Raises ValueError when lengths differ, a value is not a number, an id repeats, a
-    window leaves the horizon or the feeders are no tree.
+    any others on sums of currents. `fairness`: who goes short within a class of priority. Raises ValueError when
+    lengths differ, a value is not a number, an id repeats, a window leaves the horizon or the feeders are no tree.
     """
 
     slot_h: float
@@ -125,6 +126,7 @@ class Problem:
     feeders: tuple[Feeder, ...] = ()
     conductors: Conductors | None = None
     current_limits: tuple[CurrentLimit, ...] = ()
+    fairness: Fairness = "priority"
 
     def __post_init__(self) -> None:
         """Copies the arrays, makes them read-only and checks them."""
@@ -140,6 +142,8 @@ class Problem:
         self._check_lengths()
         self._check_sessions()
         self._check_currents()
+        if self.fairness not in FAIRNESS:
+            raise ValueError(f"fairness: one of {', '.join(FAIRNESS)} expected, got {self.fairness}")
 
     def _check_lengths(self) -> None:
         if self.slots == 0:
@@ -217,7 +221,7 @@ class Problem:
         ids, hours, sessions = self.node_ids(), self.slot_h, self.sessions
         weight = np.ones(self.slots) if self.weight is None else self.weight
         tariff = np.zeros(self.slots) if self.price is None else self.price
-        return make_instance(
+        instance = make_instance(
             base=self.base_load_kw * hours,
             cost=Quadratic(weight, tariff),
             arrive=np.array([s.arrival_slot for s in sessions], dtype=np.int64),
@@ -225,11 +229,18 @@ class Problem:
             rate=np.array([s.power_max_kw for s in sessions], dtype=np.float64) * hours,
             energy=np.array([s.energy_kwh for s in sessions], dtype=np.float64),
             cap=self.caps_kw() * hours,
-            priority=np.array([s.priority for s in sessions], dtype=np.int64),
+            priority=self.classes(),
             node=np.array([ids.index(s.feeder) for s in sessions], dtype=np.int64),
             parent=np.array([-1, *(ids.index(feeder.parent) for feeder in self.feeders)], dtype=np.int64),
             node_base=self.base_loads_kw() * hours,
         )
+        return with_equal_share(instance, self.classes()) if self.fairness == "equal share" else instance
+
+    def classes(self) -> IntArray:
+        """Class of every session [N]: higher ones are served first."""
+        priority = np.array([s.priority for s in self.sessions], dtype=np.int64)
+        depart = np.array([s.departure_slot for s in self.sessions], dtype=np.int64)
+        return classes(priority, depart, self.fairness)
 
 
 def _parents_first(feeders: tuple[Feeder, ...]) -> tuple[Feeder, ...]:

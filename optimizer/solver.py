@@ -50,9 +50,10 @@ class Answer:
 def solve_instance(instance: Instance, method: MethodName | None = None) -> Answer:
     """The best plan, by the method for its size or the one asked for; when that misses, by the other one too."""
     many = len(instance.rate) >= LEVELS_FROM * (instance.slots / LEVELS_SLOTS) ** LEVELS_GROWTH
-    first = method or ("levels" if many and instance.nodes == 1 else "interior point")
+    can = instance.nodes == 1 and instance.bend is None
+    first = method or ("levels" if many and can else "interior point")
     answer = METHODS[first](instance)
-    if method is None and answer.gap > GAP_TARGET and instance.nodes == 1 and first != "levels":
+    if method is None and answer.gap > GAP_TARGET and can and first != "levels":
         other = by_levels(instance)
         answer = other if other.gap < answer.gap else answer
     return answer
@@ -69,8 +70,8 @@ def by_interior_point(instance: Instance) -> Answer:
 
 def by_levels(instance: Instance) -> Answer:
     """Exact for one cap, whatever the number of cars (`optimizer.levels`)."""
-    if instance.nodes > 1:
-        raise ValueError("the method of levels knows one node only")
+    if instance.nodes > 1 or instance.bend is not None:
+        raise ValueError("the method of levels knows one node and constant prices of unserved energy only")
     if not instance.energy.any():
         return _idle(instance)
     most, room, money = instance.most[0], usable_room(instance), price_scale(instance)
@@ -107,8 +108,8 @@ def _idle(instance: Instance) -> Answer:
 
 
 def _proven(instance: Instance, energy: FloatArray, price: FloatArray, rounds: int, method: str) -> Answer:
-    objective = instance.objective(energy.sum(axis=0), instance.served(energy))
-    bound = lower_bound(instance, price)
+    served = instance.served(energy)
+    objective, bound = instance.objective(energy.sum(axis=0), served), lower_bound(instance, price, served)
     return Answer(energy, price, method, rounds, objective, bound, relative_gap(objective, bound))
 
 

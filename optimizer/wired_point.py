@@ -77,14 +77,14 @@ def solve(instance: Instance, wiring: Wiring, aim: float) -> tuple[FloatArray, F
         point, iterations = iterate(e, caps, aim)
         found = np.nan_to_num(point.cap_price)
         found[0] += caps.cost.price(point.load)
-        found = np.clip(found, -PRICE_LIMIT, PRICE_LIMIT * max(1.0, float(e.extra.max())))
+        found = np.clip(found, -PRICE_LIMIT, PRICE_LIMIT * max(1.0, e.dearest))
         energy = repair(e, wiring, wiring.usable() / unit, point.space[0], wiring.price(found))
     return e.table(energy * unit, len(instance.rate)), _priced_out(instance, wiring, shut, found * money), iterations
 
 
 def _priced_out(instance: Instance, wiring: Wiring, shut: BoolArray, price: FloatArray) -> FloatArray:
     """Rows without room cost nothing to be dear: their groups are priced out."""
-    dear = float(np.max(instance.unserved, initial=0.0))
+    dear = float(np.max(instance.dearest(), initial=0.0))
     for row in np.flatnonzero(shut.any(axis=1)):
         groups = np.flatnonzero(wiring.coef[row] > 0)
         lacks = (dear - wiring.price(price)[groups]) / wiring.coef[row, groups][:, None]
@@ -92,12 +92,13 @@ def _priced_out(instance: Instance, wiring: Wiring, shut: BoolArray, price: Floa
     return price
 
 
-def lower_bound(instance: Instance, wiring: Wiring, price: FloatArray) -> float:
+def lower_bound(instance: Instance, wiring: Wiring, price: FloatArray, served: FloatArray | None = None) -> float:
     """A value that no plan can go below, for any finite prices of the rows [R, T] (those of limits count from 0 up):
-    loads by themselves, cars by themselves, and what the rooms take off.
+    loads by themselves, cars by themselves, and what the rooms take off. `served` as in `optimizer.certificate`.
     """
+    instance, rest = instance.tangent(served)
     price = price.copy()
     np.maximum(price[1:], 0.0, out=price[1:])
     rooms = float((price[1:] * np.minimum(wiring.room[1:], wiring.most[1:])).sum())
     cars = float(car_bounds(wiring.grouped(instance), wiring.price(price)).sum())
-    return load_bound(instance, price[0], wiring.most[0]) - rooms + cars
+    return load_bound(instance, price[0], wiring.most[0]) - rooms + cars + rest
