@@ -14,6 +14,7 @@ import numpy as np
 
 from optimizer import wired_point
 from optimizer.arrays import FloatArray, IntArray
+from optimizer.caps import Limits, TreeLimits
 from optimizer.certificate import relative_gap
 from optimizer.conductors import Sum, limit_sums, line_sums
 from optimizer.fairness import with_equal_share
@@ -74,6 +75,15 @@ class Wired:
         found = limit_price[self.wiring.origin] * self.scales()[:, None]
         found[0] = slot_price
         return np.asarray(found)
+
+
+def limits_of(problem: Problem) -> tuple[Instance, Limits, IntArray, FloatArray]:
+    """Instance, limits, every car's group and the rooms [R, T] of the rows, with or without conductors."""
+    if not problem.wired:
+        instance = problem.instance()
+        return instance, TreeLimits(instance.parent), instance.node, instance.room
+    w = wired(problem)
+    return w.instance, w.wiring, w.wiring.group, w.wiring.room
 
 
 def wired(problem: Problem) -> Wired:
