@@ -42,8 +42,7 @@ CURVATURE_MIN = 1e-9
 BEYOND = 1e-3
 """So much further than asked nothing is won: caps that are missed by then are so by rounding."""
 TINY = 1e-300
-WORSE = 1e4
-"""A point so many times worse than one before is beyond what precision allows."""
+MIDDLE = 0.3
 
 
 class Iteration:
@@ -116,17 +115,18 @@ class Iteration:
         self.merit = max(reached / aim, missed / SLACK_AIM)
         return reached <= (BEYOND * aim if missed > SLACK_AIM else aim)
 
-    def kept(self) -> Kept:
-        """The point, to come back to."""
-        return Kept(self.merit, self.space[0].copy(), self.cap_price.copy(), self.load.copy())
-
-    def advance(self) -> bool:
-        """Predictor, corrector, step; False when the numbers give out, with the point left as it was."""
+    def advance(self, plain: bool = False) -> bool:
+        """Predictor, corrector, step; False when the numbers give out, with the point left as it was. `plain`: towards
+        the middle, without terms of second order, where these go round in circles (cars and caps only).
+        """
         try:
             self._factorise()
         except LinAlgError:
             return False
         aim, cap_turn = self._predict()
+        if plain:
+            aim, cap_turn = MIDDLE * self.total / (self.turn.size + self.slack.size), np.zeros_like(self.slack)
+            self.turn[:] = 0.0
         self.turn -= self.dual
         np.multiply(self.per, aim, out=self.move)
         self.turn += self.move
@@ -374,25 +374,3 @@ def iterate(e: Entries, caps: Caps, aim: float, devices: Sequence[Device] = ()) 
         if point.look(aim) or not point.advance():
             return point, iteration
     return point, ITERATIONS_MAX
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Kept:
-    """A point on the way: how good it is (1 is what was asked for), energies, prices of the caps, load."""
-
-    merit: float
-    energy: FloatArray
-    cap_price: FloatArray
-    load: FloatArray
-
-
-def iterate_with_care(e: Entries, caps: Caps, aim: float) -> tuple[Kept, int]:
-    """The best point on the way and the number of iterations, where precision may end before the aim."""
-    point, iterations = Iteration(e, caps, ()), 0
-    done, best = point.look(aim), point.kept()
-    while not done and point.merit <= WORSE * best.merit and iterations < ITERATIONS_MAX and point.advance():
-        iterations += 1
-        done = point.look(aim)
-        if point.merit < best.merit:
-            best = point.kept()
-    return best, iterations

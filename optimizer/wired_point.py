@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from optimizer.arrays import BoolArray, FloatArray
+from optimizer.caps import Caps
 from optimizer.certificate import car_bounds, load_bound
-from optimizer.entries import make_entries
+from optimizer.entries import Entries, make_entries
 from optimizer.instance import Instance, price_scale
-from optimizer.interior_point import FREE_ROOM, PRICE_LIMIT, iterate_with_care
+from optimizer.interior_point import FREE_ROOM, ITERATIONS_MAX, PRICE_LIMIT, Iteration
 from optimizer.repair import repair
 from optimizer.slot_cost import Scaled, SlotCost
 from optimizer.wired_network import WiredNetwork
@@ -16,6 +19,11 @@ from optimizer.wiring import Wiring
 
 MEASURE = 1e-2
 """Misses of a row whose room is small beside what could be drawn are measured by this share of that."""
+
+GOES_ROUND = 0.9
+"""Where complementarity falls by less in two steps, terms of second order go round in circles."""
+WORSE = 1e4
+"""A point so many times worse than one before is beyond what precision allows."""
 
 
 class WiredCaps:
@@ -62,6 +70,36 @@ class WiredCaps:
         return WiredNetwork(self.wiring, coupling, ground, stiff)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Kept:
+    """A point on the way: how good it is (1 is what was asked for), energies, prices of the caps, load."""
+
+    merit: float
+    energy: FloatArray
+    cap_price: FloatArray
+    load: FloatArray
+
+
+def _kept(point: Iteration) -> Kept:
+    return Kept(point.merit, point.space[0].copy(), point.cap_price.copy(), point.load.copy())
+
+
+def _iterate(e: Entries, caps: Caps, aim: float) -> tuple[Kept, int]:
+    """The best point on the way and the number of iterations, where precision may end before the aim."""
+    point, iterations = Iteration(e, caps, ()), 0
+    done, best = point.look(aim), _kept(point)
+    before = [np.inf, np.inf]
+    while not done and point.merit <= WORSE * best.merit and iterations < ITERATIONS_MAX:
+        before = [before[1], point.total]
+        if not point.advance(plain=point.total > GOES_ROUND * before[0]):
+            break
+        iterations += 1
+        done = point.look(aim)
+        if point.merit < best.merit:
+            best = _kept(point)
+    return best, iterations
+
+
 def solve(instance: Instance, wiring: Wiring, aim: float) -> tuple[FloatArray, FloatArray, int]:
     """Energy per car and slot [N, T], within every limit, prices of the rows [R, T], number of iterations."""
     unit, money = float(np.max(instance.rate, initial=0.0)) or 1.0, price_scale(instance)
@@ -74,7 +112,7 @@ def solve(instance: Instance, wiring: Wiring, aim: float) -> tuple[FloatArray, F
         return np.zeros((len(instance.rate), instance.slots)), _priced_out(instance, wiring, shut, price), 0
     caps = WiredCaps(wiring, unit, Scaled(instance.cost, unit, money), instance.base / unit)
     with np.errstate(all="ignore"):
-        point, iterations = iterate_with_care(e, caps, aim)
+        point, iterations = _iterate(e, caps, aim)
         found = np.nan_to_num(point.cap_price)
         found[0] += caps.cost.price(point.load)
         found = np.clip(found, -PRICE_LIMIT, PRICE_LIMIT * max(1.0, e.dearest) / _smallest(wiring))
