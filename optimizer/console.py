@@ -267,11 +267,7 @@ def _summary(text: Text, problem: Problem, plan: Plan) -> list[str]:
             "optimize.energy", served=f"{plan.served_kwh.sum():.2f}", wanted=f"{wanted:.2f}", peak=f"{load.max():.2f}"
         ),
     ]
-    for short in plan.shortfalls:
-        reason = text(f"optimize.reason.{short.reason.replace(' ', '_')}", feeder=short.feeder)
-        lines.append(text("optimize.shortfall", id=short.session_id, energy=f"{short.energy_kwh:.3f}", reason=reason))
-    lines += [text("optimize.cap_soft", slot=s.slot, excess=f"{s.excess_kw:.2f}") for s in plan.cap_soft]
-    return lines
+    return [*lines, *reports.missing_lines(text, plan.shortfalls, plan.cap_soft)]
 
 
 def example_site(problem: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from optimizer.comparison import Line
 from optimizer.explain import Account
+from optimizer.problem import CapSoft, Shortfall
 from optimizer.site import Site, SitePlan
 
 Text = Callable[..., str]
@@ -61,7 +62,7 @@ def sentences(text: Text, account: Account, slot_h: float) -> list[str]:
         key = "feeder" if held.feeder else "site"
         lines.append(text(f"optimize.why.held_{key}", feeder=held.feeder, times=times(held.stretches, slot_h)))
     if account.missing_kwh > 0:
-        reason = text(f"optimize.reason.{account.missing_reason.replace(' ', '_')}")
+        reason = reason_words(text, account.missing_reason, account.missing_feeder, account.missing_line)
         lines.append(text("optimize.why.missing", energy=f"{account.missing_kwh:.2f}", reason=reason))
     return lines
 
@@ -126,8 +127,29 @@ def site_summary(text: Text, site: Site, plan: SitePlan) -> list[str]:
     for name, charge, discharge in zip(names, plan.charge_kw, plan.discharge_kw, strict=True):
         into, out = (f"{values.sum() * site.slot_h:,.1f}" for values in (charge, discharge))
         lines.append(text("optimize.site.battery", name=name, into=into, out=out))
-    for short in plan.shortfalls:
-        reason = text(f"optimize.reason.{short.reason.replace(' ', '_')}")
+    return [*lines, *missing_lines(text, plan.shortfalls, plan.cap_soft)]
+
+
+def reason_words(text: Text, reason: str, feeder: str, line: str) -> str:
+    """Why somebody goes short, the cap, conductor or limit to blame by name."""
+    key = f"optimize.reason.{reason.replace(' ', '_')}"
+    return text(key, feeder=feeder, line=line, place=_place(text, feeder))
+
+
+def _place(text: Text, feeder: str) -> str:
+    return text("optimize.place.feeder", feeder=feeder) if feeder else text("optimize.place.site")
+
+
+def missing_lines(text: Text, shortfalls: Iterable[Shortfall], soft: Iterable[CapSoft]) -> list[str]:
+    """Who goes short and why, and where the base load alone is too much."""
+    lines = []
+    for short in shortfalls:
+        reason = reason_words(text, short.reason, short.feeder, short.line)
         lines.append(text("optimize.shortfall", id=short.session_id, energy=f"{short.energy_kwh:.3f}", reason=reason))
-    lines += [text("optimize.cap_soft", slot=s.slot, excess=f"{s.excess_kw:.2f}") for s in plan.cap_soft]
+    for cap in soft:
+        if cap.line:
+            more = {"excess": f"{cap.excess_a:.1f}", "line": cap.line, "place": _place(text, cap.feeder)}
+            lines.append(text("optimize.lines.soft", slot=cap.slot, **more))
+        else:
+            lines.append(text("optimize.cap_soft", slot=cap.slot, excess=f"{cap.excess_kw:.2f}"))
     return lines

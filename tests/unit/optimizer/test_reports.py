@@ -11,12 +11,14 @@ import pytest
 import typer
 
 from optimizer.comparison import compare
+from optimizer.conductors import Conductors
 from optimizer.console import build, example_problem, example_site
 from optimizer.cooptimise import solve_site
 from optimizer.explain import account, stretches
 from optimizer.json_format import problem_document
 from optimizer.picture import Curves, save, svg
 from optimizer.problem import EvSession, Feeder, Problem
+from optimizer.reports import missing_lines, reason_words, sentences
 from optimizer.site_format import is_site, read_site, site_plan_document
 from optimizer.solver import solve
 from tests.support.optimizer_commands import run, words
@@ -202,3 +204,16 @@ def test_a_site_of_a_server(tmp_path: Path) -> None:
     shown = run(build(words("en"), server), "explain", "--site", "north")
     assert shown.exit_code == 0
     assert asked == ["north"]
+
+
+def test_conductors_and_limits_are_named_in_words() -> None:
+    cars = (EvSession("a", 0, 1, 7.0, 6.0, lines="1"),)
+    problem = Problem(1.0, [0.0], [99.0], cars, conductors=Conductors(cap_a=[10.0, 3.0, 99.0], base_a=[0.0, 4.0, 0.0]))
+    plan = solve(problem)
+    english, chinese = (missing_lines(words(lang), plan.shortfalls, plan.cap_soft) for lang in ("en", "zh"))
+    assert english[0] == "a misses 3.700 kWh: the cap of conductor 1 of the site"
+    assert english[1] == "Slot 0: the base load alone is 1.0 A above the limit of 2 of the site"
+    assert "场站 1 相" in chinese[0]
+    told = sentences(words("en"), account(problem, plan, 0), 1.0)
+    assert any("conductor 1" in line for line in told)
+    assert reason_words(words("en"), "feeder cap", "F", "") == "the cap of feeder F"
