@@ -48,8 +48,8 @@ class House:
     async def judged(self, profile: SecurityProfile, station_id: str = "CP-1", **shown: Any) -> Refused | None:
         told: list[Refused | None] = []
         self.service.admit(Attempt(station_id, profile, "10.0.0.7:5000", **shown), told.append)
-        while self.service._tasks and not told:
-            await next(iter(self.service._tasks))
+        while self.service._background._tasks and not told:
+            await next(iter(self.service._background._tasks))
         (answer,) = told
         return answer
 
@@ -97,7 +97,7 @@ async def test_a_changed_password_is_not_remembered_by_a_check_that_was_under_wa
     house.service.admit(Attempt("CP-1", PASSWORD, "10.0.0.7:1", old), told.append)
     await house.service.set_first_password("CP-1")
     while not told:
-        await next(iter(house.service._tasks))
+        await next(iter(house.service._background._tasks))
     assert not house.context.credentials.is_remembered("CP-1", old) or told == [None]
     assert await house.judged(PASSWORD, password=old) is Refused.WRONG_PASSWORD
 
@@ -178,8 +178,8 @@ async def test_events_of_one_kind_are_kept_once_a_minute_with_how_many_there_wer
         assert await house.judged(PASSWORD, password=b"wrong-password-1") is Refused.WRONG_PASSWORD
     clock.advance(61)
     assert await house.judged(PASSWORD, password=b"wrong-password-1") is Refused.WRONG_PASSWORD
-    while house.service._tasks:
-        await next(iter(house.service._tasks))
+    while house.service._background._tasks:
+        await next(iter(house.service._background._tasks))
     events = await house.store.reader.security_events(10, "CP-1")
     assert [event.info for event in events] == [
         "wrong_password at security profile 1, from 10.0.0.7, 4 more before",
