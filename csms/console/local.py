@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 @contextmanager
 def local_settings(text: Text, out: Output, data_dir: Path | None, failed: str) -> Iterator[Settings]:
     """The settings; what goes wrong with them or in the block becomes a sentence (text `failed`) and an exit code."""
-    from csms.app.settings import SettingsInvalid, load_settings
+    from csms.app.section import SettingsInvalid
+    from csms.app.settings import load_settings
     from csms.model.errors import CsmsError
 
     try:

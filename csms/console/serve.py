@@ -52,7 +52,8 @@ def build(text: Text) -> typer.Typer:
 
 def _serve(text: Text, config: Path | None, given: dict[str, Any], as_json: bool) -> None:
     """Imports late: the server's rooms take most of a second that other commands need not wait for."""
-    from csms.app.settings import SettingsInvalid, load_settings
+    from csms.app.section import SettingsInvalid
+    from csms.app.settings import load_settings
     from csms.model.clock import clock_from_environment
     from csms.model.errors import CsmsError
 

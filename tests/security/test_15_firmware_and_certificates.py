@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from csms.app.settings import Settings, SettingsInvalid
+from csms.app.section import SettingsInvalid
+from csms.app.settings import Settings
 from csms.app.tls import ServerTls
 from csms.security.tls import CertificateUnusable
 from tests.security.conftest import OpenSite

@@ -32,6 +32,7 @@ from csms.station.service import StationService
 from csms.store.engine import Store, open_store
 from optimizer import solve
 from optimizer.problem import Plan, Problem
+from tests.support.limits import limits_over
 
 TICK_S = 5.0
 METER_EVERY_S = 60.0
@@ -241,7 +242,7 @@ async def open_site(
     bus = EventBus()
     stations = StationService(clock, store, bus, StationSettings())
     await stations.restore()
-    limits = LimitService(clock, store, tree, bus)
+    limits = limits_over(clock, store, tree, bus)
     await limits.restore()
     charging = ChargingService(clock, stations, store, solver, settings, tree, limits)
     charging.listen()

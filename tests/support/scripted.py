@@ -33,8 +33,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from csms.app.grid import FeederSettings
 from csms.app.rooms import Rooms, build_rooms
-from csms.app.settings import FeederSettings, Settings
+from csms.app.settings import Settings
 from csms.app.supervisor import Supervisor
 from csms.model.clock import Clock, system_clock
 from csms.model.command import Command, CommandResult

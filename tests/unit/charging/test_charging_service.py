@@ -21,6 +21,7 @@ from csms.model.meter import POWER_IMPORT, Sample
 from csms.model.station import CurrentKind, EvseRating, StationIdentity
 from optimizer.problem import Plan, Problem
 from tests.support.charging_site import Car, Pile, Site, open_site
+from tests.support.limits import HOUSE
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 AC1 = EvseRating(CurrentKind.AC, 1, 32.0, 7_360)
@@ -116,7 +117,7 @@ async def test_a_limit_from_the_grid_brings_everybody_down(tmp_path: Path) -> No
         await connect(site, *piles)
         await asyncio.gather(*(site.plug_in(one, car(site)) for one in piles))
         await until(lambda: sum(p.car.draw_w for p in piles if p.car) > 14_000, site)
-        decision = await site.limits.submit(b'{"version": 1, "value_w": 10000}', "test", "T", "L")
+        decision = await site.limits.submit(b'{"version": 1, "value_w": 10000}', HOUSE, "T", "L")
         assert decision.accepted
         await until(lambda: sum(p.car.draw_w for p in piles if p.car) <= 8_000, site, 120)
         await until(lambda: site.charging.status("T").upper_bound_w <= 8_000, site)

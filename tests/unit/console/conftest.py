@@ -20,6 +20,7 @@ from csms.charging.feeder import Feeder, FeederTree
 from csms.grid.http import router as limit_router
 from csms.grid.service import LimitService
 from tests.support.access import token_for
+from tests.support.limits import limits_over
 from tests.support.operations import Operations, TwinFeeders, operations, scene
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,8 +71,8 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
     async with operations(tmp_path) as at:
         await scene(at)
         tree = FeederTree([Feeder("site", 200_000, "", (60_000,), 5000), Feeder("north", 80_000, "site")])
-        limits = LimitService(at.clock, at.store, tree, at.service.bus)
-        routers = [limit_router(limits)]
+        limits = limits_over(at.clock, at.store, tree, at.service.bus, audit=at.guard.audit)
+        routers = [limit_router(limits, at.store.reader)]
         deps = ApiDeps(
             at.clock, at.service, at.store.reader, TwinFeeders(), at.province, routers=routers, guard=at.guard
         )
