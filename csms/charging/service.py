@@ -66,7 +66,9 @@ class ChargingService:
         self._clock, self._stations, self._store, self._settings = clock, stations, store, settings
         self._tree, self._caps = feeders, limits or NoCaps()
         self._cars, self._ledger = Cars(settings.patience_s), Ledger(settings.ramp_s, settings.skew_s)
-        self._outlets = Outlets(clock, stations.stations, self._ledger, feeders, settings.floors, self._cars)
+        self._outlets = Outlets(
+            clock, stations.stations, self._ledger, feeders, settings.floors, self._cars, self._caps
+        )
         self._journal = Journal(store)
         self.counters = Counters()
         self._ladders, trials = Ladders(stations.stations, clock), Trials()

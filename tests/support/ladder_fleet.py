@@ -402,6 +402,9 @@ class Cap:
     def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
         return ()
 
+    def lowest_w(self, feeder_id: str, at: datetime) -> int | None:
+        return None
+
 
 class Fleet:
     """One run. `tick` is a second; `on_second` looks at every one of them."""

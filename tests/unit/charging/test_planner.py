@@ -50,6 +50,9 @@ class Falling:
     def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
         return [self.since] if since < self.since <= until else []
 
+    def lowest_w(self, feeder_id: str, at: datetime) -> int | None:
+        return None
+
 
 def test_what_the_driver_said_counts() -> None:
     found = seen(Needs(20_000, hours(3)), got_wh=5_000)
