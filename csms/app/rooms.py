@@ -45,6 +45,7 @@ from csms.gateway.ports import forget
 from csms.gateway.server import Gateway, GatewaySettings
 from csms.gateway.socket import Limits
 from csms.grid import http as limit_routes
+from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
@@ -130,6 +131,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     guard = await _guard(settings, clock, store, tree)
     limits = await limit_service(settings.limit_sources, clock, store, tree, guard.audit, stations)
     charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits)
+    grace_s = settings.charging.lease_s + settings.charging.ramp_s
+    progress = LimitProgress(clock, limits, charging.compliance, guard.audit, bus, grace_s)
     province, feed = await _province(settings, clock, store, bus, stations)
     traces = _traces(settings, clock)
     note = traces.note if traces is not None else forget
@@ -149,7 +152,15 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             gateway=gateway,
             traces=traces,
             condition=upkeep.condition,
-            routers=[limit_routes.router(limits, store.reader, lambda feeder_id: asdict(charging.status(feeder_id)))],
+            routers=[
+                limit_routes.router(
+                    limits,
+                    store.reader,
+                    lambda feeder_id: asdict(charging.status(feeder_id)),
+                    progress,
+                    charging.drill,
+                )
+            ],
             version=version("csms"),
             time_zone=ZoneInfo(settings.time_zone),
             files=files,
@@ -159,7 +170,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
-    background.append(("limit-sources", limits.run))
+    background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.alerts.webhook:
         token = settings.alerts.webhook_token.get_secret_value()

@@ -222,8 +222,11 @@ class Ledger:
     def in_doubt(self, ref: EvseRef) -> bool:
         """Whether the last value sent was never answered and no answer is awaited any more."""
         account = self._accounts[ref]
-        awaited = not self._awaited.isdisjoint(account.sent)
-        return account.commanded is not account.acknowledged and not awaited
+        return account.commanded is not account.acknowledged and not self.awaits(ref)
+
+    def awaits(self, ref: EvseRef) -> bool:
+        """Whether an answer of this outlet is still on its way."""
+        return not self._awaited.isdisjoint(self._accounts[ref].sent)
 
     def acknowledge(self, ref: EvseRef, sequence: int, now: datetime) -> None:
         """The station has taken a value; older unanswered ones are superseded (messages arrive in order).

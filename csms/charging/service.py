@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import logging
 from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
 from csms.charging.answers import Answers
+from csms.charging.compliance import Compliance, standing
 from csms.charging.counters import Counters
 from csms.charging.dispatcher import Dispatcher
+from csms.charging.drill import Drill, WithLimit, losses, rehearse
 from csms.charging.feeder import Caps, FeederTree, NoCaps
 from csms.charging.journal import Journal, Sending
 from csms.charging.ladders import Ladders
@@ -43,6 +46,7 @@ from csms.model.event import (
     StationConnected,
     StationDisconnected,
 )
+from csms.model.limit import Limit
 from csms.store import changes
 
 log = logging.getLogger(__name__)
@@ -149,6 +153,44 @@ class ChargingService:
             unproven_w=unproven_w(self._ledger, under),
             uncontrollable_w=uncontrollable_w(self._ladders, self._ledger, under),
         )
+
+    def compliance(self, feeder_id: str) -> Compliance:
+        """How far a feeder has come with its cap. KeyError for an unknown one."""
+        now = self._clock.now()
+        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).path]
+        found = standing(under, self._ledger, self._ladders, now, self._dispatcher.reachable)
+        return Compliance(
+            feeder_id=feeder_id,
+            cap_w=self.cap_w(feeder_id, now),
+            base_w=self._tree.base_load_w(feeder_id, now),
+            room_w=self._dispatcher.room_w()[feeder_id],
+            settled_w=found.settled_w,
+            movable_w=found.movable_w,
+            upper_bound_w=found.upper_bound_w,
+            metered_w=self._outlets.metered_w(feeder_id),
+            waiting=found.waiting,
+            unreachable=found.unreachable,
+            uncontrollable=found.uncontrollable,
+        )
+
+    async def drill(self, limit: Limit) -> Drill:
+        """What would happen if this limit came now: a rehearsal, and the energy that each car would get with and
+        without it. Nobody is told anything. KeyError for an unknown feeder.
+        """
+        caps, settings, root = WithLimit(self._caps, limit), self._settings, self._tree.path(limit.feeder_id)[-1]
+        there = {station_id for station_id in self._stations.stations if self._dispatcher.reachable(station_id)}
+        found = await asyncio.to_thread(
+            rehearse,
+            copy.deepcopy(self._ledger),
+            dict(self._dispatcher.targets),
+            limit.feeder_id,
+            lambda at: self._tree.rooms_w(caps, at, settings.lead_s, settings.reserve_share),
+            there.__contains__,
+            settings.lease,
+            self._clock.now(),
+        )
+        plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
+        return Drill(found, losses(plain, under))
 
     def ladder(self, station_id: str) -> LadderStatus:
         """How far limits of a station are known to act."""

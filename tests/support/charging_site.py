@@ -171,6 +171,11 @@ class Site:
     piles: dict[str, Pile] = field(default_factory=dict)
     loads: list[tuple[datetime, float, int]] = field(default_factory=list)
 
+    @property
+    def leave_by(self) -> datetime:
+        """Long after every test."""
+        return self.clock.now() + timedelta(days=1)
+
     async def add(self, pile: Pile, feeder_id: str) -> None:
         """Register, connect, boot."""
         self.piles[pile.station_id] = pile
