@@ -97,6 +97,7 @@ class ChargingSection(Section):
     default_stay_h: float = Field(default=4.0, gt=0)
     periods_max: int = Field(default=2, ge=1)
     notice_s: float = Field(default=120.0, ge=0)
+    cut_off_after_s: float = Field(default=60.0, ge=0)
 
 
 class PartnerSettings(Section):
