@@ -107,11 +107,16 @@ def bind(context: StationContext, station: StationState) -> list[Change]:
     """
     told = station.proof.claimed or (station.identity.serial if station.identity else "")
     station.proof.claimed = ""
-    if told and not station.proof.serial and not holder(context.stations, told):
-        log.info("serial_bound", extra={"station": station.station_id, "serial": told})
-        station.proof.serial = told
-        return [proof_row(context, station.station_id, station.proof)]
-    return []
+    return take_serial(context, station, told)
+
+
+def take_serial(context: StationContext, station: StationState, serial: str) -> list[Change]:
+    """From now on this serial number is the station's, if it has none and nobody else has this one."""
+    if not serial or station.proof.serial or holder(context.stations, serial):
+        return []
+    log.info("serial_bound", extra={"station": station.station_id, "serial": serial})
+    station.proof.serial = serial
+    return [proof_row(context, station.station_id, station.proof)]
 
 
 def holder(stations: Mapping[str, StationState], serial: str) -> str:
