@@ -30,6 +30,7 @@ from csms.model.access import AuditUnavailable, Caller, NotAuthorised, RateLimit
 from csms.model.audit import AuditEntry
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
+from csms.security.addresses import network_of
 from csms.security.buckets import Buckets, Failures
 
 log = logging.getLogger(__name__)
@@ -109,11 +110,12 @@ class Guard:
 
     async def serve(self, need: Need, request: Request, go: Serve) -> Response:
         """Answer a request with `go`, if it may be. Raises AccessRefused, AuditUnavailable, and what `go` raises."""
-        address = request.client.host if request.client else ""
+        host = request.client.host if request.client else ""
+        address = network_of(host)
         if need.is_open:
             self._limit(self._of_addresses, "address", address)
             return await go(request)
-        caller = await self._caller(request, address)
+        caller = await self._caller(request, host, address)
         request.state.caller = caller
         self._limit(self._of_tokens, "token", caller.token_id)
         refusal = self._refusal(need, caller, request)
@@ -124,9 +126,9 @@ class Guard:
             return self._ending(await go(request), caller)
         return await self._recorded(need, audited, caller, request, go, refusal)
 
-    async def _caller(self, request: Request, address: str) -> Caller:
+    async def _caller(self, request: Request, host: str, address: str) -> Caller:
         try:
-            caller = await self._tokens.authenticate(request.headers.get("authorization"), address)
+            caller = await self._tokens.authenticate(request.headers.get("authorization"), host)
         except Unauthenticated as fault:
             raise self._failure(address, fault) from None
         self._failures.succeeded(address)

@@ -10,7 +10,7 @@ from datetime import datetime
 from csms.model.authentication import SecurityProfile
 from csms.model.command import ACCEPTING, CommandResult
 from csms.model.device import SetNetworkProfile, folded
-from csms.model.errors import CsmsError, UnknownStation
+from csms.model.errors import CsmsError, StoreUnavailable, UnknownStation
 from csms.security import passwords
 from csms.station import alarms, own_certificates
 from csms.station.context import Performers, Send, StationContext
@@ -70,17 +70,26 @@ async def demand(
         raise ProofRefused(f"this server has no port for security profile {int(profile)} or a higher one")
     if serial:
         _check_serial(context, station_id, serial)
-    before = station.proof
-    wanted = replace(
-        before,
-        profile=before.profile if profile is None else profile,
-        serial=before.serial if serial is None else serial,
-    )
-    await context.store.writer.commit([proof_row(context, station_id, wanted)])
-    station.proof = wanted
-    if wanted.profile < before.profile:
-        context.alarms.raise_(alarms.PROFILE_LOWERED, station_id, f"to {int(wanted.profile)} by an operator")
+    before = replace(station.proof)
+    if profile is not None:
+        station.proof.profile = profile
+    if serial is not None:
+        station.proof.serial = serial
+    await _store(context, station, before)
+    if profile is not None and profile < before.profile:
+        context.alarms.raise_(alarms.PROFILE_LOWERED, station_id, f"to {int(profile)} by an operator")
     return station
+
+
+async def _store(context: StationContext, station: StationState, before: Proof, *more: Change) -> None:
+    """What counts already, for what the station itself proves meanwhile must not be lost under it: it stores all that
+    counts, and later. Raises StoreUnavailable; then it is as it was before.
+    """
+    try:
+        await context.store.writer.commit([*more, proof_row(context, station.station_id, station.proof)])
+    except StoreUnavailable:
+        station.proof.profile, station.proof.serial = before.profile, before.serial
+        raise
 
 
 async def set_first_password(context: StationContext, station_id: str, password: str = "") -> str:
@@ -94,10 +103,14 @@ async def set_first_password(context: StationContext, station_id: str, password:
     kept = await context.credentials.hashed(made.encode(), random=not password)
     row = StationCredential(station_id=station_id, in_force=kept, status=IN_USE, changed_at=context.clock.now())
     asked = min(SecurityProfile.PASSWORD, max(context.settings.profiles))
-    wanted = replace(station.proof, profile=max(station.proof.profile, asked))
-    await context.store.writer.commit([changes.put_row(row), proof_row(context, station_id, wanted)])
-    station.proof = wanted
+    before, known = replace(station.proof), context.credentials.of(station_id)
+    station.proof.profile = max(station.proof.profile, asked)
     context.credentials.put(row)
+    try:
+        await _store(context, station, before, changes.put_row(row))
+    except StoreUnavailable:
+        context.credentials.take_back(row, known)
+        raise
     return made
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from csms.model.command import ACCEPTING, CommandResult
-from csms.model.errors import CsmsError, PeerError, UnknownStation
+from csms.model.errors import CsmsError, PeerError, StoreUnavailable, UnknownStation
 from csms.model.inbound import Acknowledged
 from csms.model.security import (
     V2G_USES,
@@ -233,6 +233,11 @@ async def set_password(context: StationContext, station_id: str, command: SetPas
 
     Both are kept until the station has shown which one it uses; a refused one is forgotten.
     """
+    async with context.credentials.turn(station_id):
+        return await _set_password(context, station_id, command, send)
+
+
+async def _set_password(context: StationContext, station_id: str, command: SetPassword, send: Send) -> CommandResult:
     password = command.password or passwords.random_password()
     wanted = await context.credentials.hashed(password.encode(), random=not command.password)
     known = context.credentials.of(station_id)
@@ -240,8 +245,12 @@ async def set_password(context: StationContext, station_id: str, command: SetPas
     credential = StationCredential(
         station_id=station_id, in_force=in_force, wanted=wanted, status=operations.ASKED, changed_at=context.clock.now()
     )
-    await context.store.writer.commit([changes.put_row(credential)])
     context.credentials.put(credential)
+    try:
+        await context.store.writer.commit([changes.put_row(credential)])
+    except StoreUnavailable:
+        context.credentials.take_back(credential, known)
+        raise
     try:
         result = await send(replace(command, password=password))
     except (CsmsError, PeerError) as fault:
