@@ -19,9 +19,12 @@ def local_settings(text: Text, out: Output, data_dir: Path | None, failed: str) 
     """The settings; what goes wrong with them or in the block becomes a sentence (text `failed`) and an exit code."""
     from csms.app.settings import SettingsInvalid, load_settings
     from csms.model.errors import CsmsError
+    from csms.security.files import private_files
 
     try:
-        yield load_settings(data_dir=data_dir)
+        settings = load_settings(data_dir=data_dir)
+        with private_files():
+            yield settings
     except SettingsInvalid as fault:
         fail(out, text("serve.bad_settings", reason=str(fault)), USAGE, {"code": fault.code, "detail": str(fault)})
     except CsmsError as fault:
