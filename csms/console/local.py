@@ -1,17 +1,29 @@
-"""Settings for commands that work on the data itself, without a running server."""
+"""Options and settings of commands that work on the data itself, without a running server."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from csms.console.work import FAILED, USAGE, Output, fail
 from csms.texts import Text
 
 if TYPE_CHECKING:
     from csms.app.settings import Settings
+
+
+def local_option(text: Text, key: str) -> Any:
+    """`--local`; `key`: the text that says what is worked on then."""
+    return typer.Option(False, "--local", help=text(key))
+
+
+def data_dir_option(text: Text) -> Any:
+    """`--data-dir`."""
+    return typer.Option(None, "--data-dir", help=text("db.option.data_dir"))
 
 
 @contextmanager

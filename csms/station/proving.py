@@ -9,7 +9,7 @@ from datetime import datetime
 
 from csms.model.authentication import SecurityProfile
 from csms.model.command import ACCEPTING, CommandResult
-from csms.model.device import SetNetworkProfile, folded
+from csms.model.device import SetNetworkProfile, folded, place
 from csms.model.errors import CsmsError, StoreUnavailable, UnknownStation
 from csms.security import passwords
 from csms.station import alarms, own_certificates
@@ -20,8 +20,9 @@ from csms.store.change import Change
 from csms.store.security_tables import InstalledCertificate, StationCredential, StationProof
 from csms.store.station_tables import VariableRow
 
-PROFILE_KEY = folded("SecurityProfile")
-PRIORITY_KEY = folded("OCPPCommCtrlr.NetworkConfigurationPriority")
+PROFILE_KEY = place("SecurityProfile")
+PRIORITY = place("OCPPCommCtrlr.NetworkConfigurationPriority")
+PROFILE_OF_SLOT = place("NetworkConfiguration.SecurityProfile")
 SLOT_PROFILE = "NetworkConfiguration@{}.SecurityProfile"
 ROOT_USES = ("CSMSRootCertificate", "CentralSystemRootCertificate")
 IN_USE = "InUse"
@@ -151,16 +152,17 @@ def proof_row(context: StationContext, station_id: str, proof: Proof) -> Change:
 
 
 async def check_values(context: StationContext, station_id: str, values: Mapping[str, str]) -> None:
-    """Whether a station may be given these settings: its profile (1.6), or the order of its ways to connect (2.0.1).
-
-    Raises ProofRefused.
+    """Whether a station may be given these settings: its profile (1.6), the order of its ways to connect (2.0.1), the
+    profile of one of these (2.1). Raises ProofRefused.
     """
+    has = _known(context, station_id).proof.profile
     for name, value in values.items():
-        if folded(name) == PROFILE_KEY:
+        where = place(name)
+        if where == PROFILE_KEY or (where == PROFILE_OF_SLOT and _profile(value) < has):
             await check_raise(context, station_id, _profile(value))
-        elif folded(name) == PRIORITY_KEY:
+        elif where == PRIORITY:
             for profile in await _profiles_of(context, station_id, value):
-                if profile is not _known(context, station_id).proof.profile:
+                if profile is not has:
                     await check_raise(context, station_id, profile)
 
 
