@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -25,6 +25,7 @@ from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.pki import Pki
 from csms.app.settings import AdmissionSection, FeederSettings, PartnerSettings, Settings, SettingsInvalid
 from csms.app.settings import StationSettings as ConfiguredStation
+from csms.app.solvers import Solvers
 from csms.app.tls import ServerTls
 from csms.app.upkeep import Upkeep
 from csms.app.webhook import Webhook
@@ -68,7 +69,6 @@ from csms.store import changes
 from csms.store.engine import Store, open_store
 from csms.store.outbox import SqlOutbox
 from csms.trace.service import Traces, TraceSettings
-from optimizer import solve
 
 Work = Callable[[], Awaitable[None]]
 
@@ -92,12 +92,15 @@ class Rooms:
     tls: ServerTls
     guard: Guard
     traces: Traces | None = None
+    solvers: Solvers | None = None
     background: list[tuple[str, Work]] = field(default_factory=list)
 
     async def close(self) -> None:
         """After the gateway has stopped and no background work runs."""
         await self.guard.close()
         await self.stations.close()
+        if self.solvers is not None:
+            await asyncio.to_thread(self.solvers.close)
         await self.store.close()
         if self.traces is not None:
             await self.traces.close()
@@ -123,7 +126,10 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     tree = FeederTree([_feeder(feeder) for feeder in settings.feeders], ZoneInfo(settings.time_zone))
     limits = LimitService(clock, store, tree, bus)
     await limits.restore()
-    charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits)
+    rules = _charging(settings)
+    solvers = Solvers(settings.charging, rules.solve_wall_s)
+    rules = replace(rules, plans_at_once=solvers.at_once)
+    charging = ChargingService(clock, stations, store, solvers.solve, rules, tree, limits)
     province, feed = await _province(settings, clock, store, bus, stations)
     traces = _traces(settings, clock)
     note = traces.note if traces is not None else forget
@@ -160,6 +166,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         background.append(("alerts", Webhook(settings.alerts.webhook, token, stations.alerts).run))
     if settings.charging.control:
         charging.listen()
+        await asyncio.to_thread(solvers.begin)
         background += [("charging", charging.run)]
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
@@ -177,6 +184,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         tls,
         guard,
         traces,
+        solvers,
         background,
     )
 

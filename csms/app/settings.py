@@ -126,6 +126,8 @@ class ChargingSection(_Section):
     default_stay_h: float = Field(default=4.0, gt=0)
     periods_max: int = Field(default=2, ge=1)
     notice_s: float = Field(default=120.0, ge=0)
+    solver_processes: int = Field(default=0, ge=0, le=64)
+    solver_from: int = Field(default=50, ge=1)
 
 
 class PartnerSettings(_Section):
