@@ -143,8 +143,9 @@ class Dask:
 
 
 class Pool:
-    """So many `processes` beside this one; a `scheduler` is asked first. Use it as a context, or `close` it; threads may
-    share it.
+    """So many `processes` beside this one; a `scheduler` is asked first. Use it as a context, or `close` it.
+
+    Threads may share it.
     """
 
     def __init__(

@@ -9,8 +9,9 @@ import pytest
 from scipy.optimize import linprog
 
 from optimizer.arrays import FloatArray
-from optimizer.cooptimise import prepare, solve_site
+from optimizer.cooptimise import solve_site
 from optimizer.models import FlexibleLoad, Generator, ScenarioSet, Storage, V2gSession
+from optimizer.preparation import prepare
 from optimizer.problem import EvSession, Feeder
 from optimizer.site import Site, SitePlan
 
