@@ -25,7 +25,7 @@ TABLE_SLOTS = 16
 class Table:
     """A few cars of one node as a dense table: a row for each slot they share and, last, for the unserved energy.
 
-    The `entries` are a stretch of the entries; the same `places` of `values` [slots + 1, cars] are filled in every time.
+    The `entries` are a stretch of the entries; the same `places` of `values` [slots + 1, cars] are filled every time.
     """
 
     node: int

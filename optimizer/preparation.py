@@ -39,8 +39,8 @@ class Prepared:
     root_room: FloatArray
 
 
-def prepare(site: Site, peak_kw: float = np.inf, adder: FloatArray | float = 0.0) -> Prepared:
-    """The site in normal form, importing at most `peak_kw`; `adder` on the price of a kWh bought.
+def prepare(site: Site, peak_kw: float = np.inf, adder: FloatArray | None = None) -> Prepared:
+    """The site in normal form, importing at most `peak_kw` in every scenario; `adder` [Ω, T] on the price of purchase.
 
     A base load above the limit is met, at a price above that of any car left unserved. So cars may charge there only
     as far as batteries make room for them.
@@ -52,20 +52,19 @@ def prepare(site: Site, peak_kw: float = np.inf, adder: FloatArray | float = 0.0
     return priced_as(plain, _prepared(site, peak_kw, adder, BEYOND * dear))
 
 
-def _prepared(site: Site, peak_kw: float, adder: FloatArray | float, penalty: float | None) -> Prepared:
-    limit = np.minimum(np.asarray(site.import_max_kw), peak_kw)
+def _prepared(site: Site, peak_kw: float, adder: FloatArray | None, penalty: float | None) -> Prepared:
     hours, base = site.slot_h, site.base_load_kw * site.slot_h
-    if site.scenarios is None:
-        extra, weights = np.zeros((1, site.slots)), np.ones(1)
+    extra, weights, margin, worst = _deviations(site)
+    limit = np.minimum(np.asarray(site.import_max_kw), peak_kw)
+    given = supply(list(_sources(site, limit, base + margin, 0.0, penalty)), site.slots)
+    regular = np.array([name not in ("buy", "beyond", "spill") for name in given.ids])
+    room = np.where(regular[:, None], given.high, 0.0).sum(axis=0)
+    room += np.minimum(np.asarray(site.import_max_kw) * hours - margin, peak_kw * hours - worst)
+    if adder is None:
+        cost = given.cost if site.scenarios is None else expected([given.cost], extra, weights)
     else:
-        extra, weights = site.scenarios.values * hours, site.scenarios.weights
-    margin = np.zeros(site.slots) if site.scenarios is None else site.scenarios.quantile(site.confidence) * hours
-    beyond = base + margin
-    sources = list(_sources(site, limit, beyond, adder, penalty))
-    given = supply(sources, site.slots)
-    regular = np.array([source.id not in ("beyond", "spill") for source in sources])
-    room = np.where(regular[:, None], given.high, 0.0).sum(axis=0) - margin
-    cost = given.cost if site.scenarios is None else expected(given.cost, extra, weights)
+        charged = [supply(list(_sources(site, limit, base + margin, more, penalty)), site.slots).cost for more in adder]
+        cost = charged[0] if site.scenarios is None else expected(charged, extra, weights)
     root_room = room - base
     if penalty is not None:
         room = np.where((room <= base) & (_discharge(site) > 0), np.inf, room)
@@ -75,6 +74,17 @@ def _prepared(site: Site, peak_kw: float, adder: FloatArray | float, penalty: fl
         open_at[node] &= open_at[instance.parent[node]]
     ready = _with_batteries(site, given, cost, extra, weights, instance, (~open_at).astype(np.float64))
     return replace(ready, root_room=root_room)
+
+
+def _deviations(site: Site) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Of the net load, kWh per slot: all scenarios [Ω, T] with their weights, what the limit of the connection has to
+    hold for, and the highest.
+    """
+    if site.scenarios is None:
+        none = np.zeros(site.slots)
+        return none[None], np.ones(1), none, none
+    extra = site.scenarios.values * site.slot_h
+    return extra, site.scenarios.weights, site.scenarios.quantile(site.confidence) * site.slot_h, extra.max(axis=0)
 
 
 def _discharge(site: Site) -> FloatArray:
@@ -88,7 +98,10 @@ def _discharge(site: Site) -> FloatArray:
 def _sources(
     site: Site, limit: FloatArray, load: FloatArray, adder: FloatArray | float, penalty: float | None
 ) -> Iterator[Source]:
-    """`load` is what has to be met anyway: where it is above what can be, more can be had, for the `penalty`."""
+    """`load` is what has to be met anyway: where it is above what can be, more can be had, for the `penalty`.
+
+    The `adder` is on everything bought.
+    """
     hours, given = site.slot_h, limit * site.slot_h
     taken, sun = np.asarray(site.export_max_kw) * hours, np.asarray(site.pv_kw) * hours
     buy, sell = np.asarray(site.price), np.asarray(site.sell_price)
@@ -108,7 +121,7 @@ def _sources(
     dear += site.peak_price / hours
     above, below = (load > most, load < least) if penalty is not None else (False, False)
     if np.isfinite(given).any():
-        yield Source("beyond", np.where(above, penalty or 0.0, dear), 0.0, 0.0, np.inf)
+        yield Source("beyond", np.where(above, penalty or 0.0, dear) + adder, 0.0, 0.0, np.inf)
     if np.isfinite(taken).any():
         yield Source("spill", np.where(below, -(penalty or 0.0), -dear), 0.0, -np.inf, 0.0)
 

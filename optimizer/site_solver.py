@@ -37,8 +37,8 @@ class Solved:
         return relative_gap(self.objective, self.lower_bound)
 
 
-def solve_prepared(ready: Prepared) -> Solved:
-    """The best plan with its bound."""
+def solve_prepared(ready: Prepared, target: float = GAP_TARGET) -> Solved:
+    """The best plan with its bound, proven to the `target` if the numbers allow."""
     instance = _with_phantom(ready)
     solved = None
     for aim in AIMS:
@@ -46,8 +46,8 @@ def solve_prepared(ready: Prepared) -> Solved:
         found = interior_point.solve_beside(instance, aim, batteries, ready.root_room)
         if instance is not ready.instance:
             found = replace(found, energy=np.zeros((len(ready.instance.rate), instance.slots)))
-        solved = Solved(found, _objective(ready, found), _bound(ready, found))
-        if solved.gap <= GAP_TARGET:
+        solved = Solved(found, _objective(ready, found), lower_bound(ready, found))
+        if solved.gap <= target:
             break
     assert solved is not None
     return solved
@@ -78,8 +78,8 @@ def _objective(ready: Prepared, found: interior_point.Found) -> float:
     return ready.instance.objective(found.energy.sum(axis=0) + net, found.energy.sum(axis=1)) + beside
 
 
-def _bound(ready: Prepared, found: interior_point.Found) -> float:
-    """No plan can cost less: sums of independent minimisations at the prices found."""
+def lower_bound(ready: Prepared, found: interior_point.Found) -> float:
+    """No plan can cost less: sums of independent minimisations at the prices found, whatever they are."""
     i, b = ready.instance, ready.batteries
     price = monotone(i, found.price)
     least = -b.discharge.sum(axis=0) if b.count else np.zeros(i.slots)
