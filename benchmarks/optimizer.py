@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks import optimizer_rounding, optimizer_site
 from benchmarks.optimizer_rivals import Case, timed
 from benchmarks.plot import log_plot
-from optimizer import valley
+from optimizer import examples, valley
 from optimizer.cooptimise import solve_site
 from optimizer.instance import make_instance
 from optimizer.online import Running
@@ -69,24 +69,8 @@ def figure(name: str, value: float | str | None, unit: str = "", bar: str = "", 
 
 
 def day(count: int, seed: int = 0, slots: int = SLOTS) -> Case:
-    """A day, of quarter-hours unless told otherwise: random stays (8 h on average), an evening peak, an evening cap
-    that binds.
-    """
-    rng = np.random.default_rng(seed)
-    fine, slot_h = slots / SLOTS, SLOT_H * SLOTS / slots
-    arrive = rng.integers(0, slots - round(8 * fine), count)
-    stay = np.clip(np.round((rng.exponential(28, count) + 8) * fine), max(4 * fine, 1), slots).astype(np.int64)
-    depart = np.minimum(arrive + stay, slots)
-    power = rng.choice([3700.0, 7000.0, 11000.0, 22000.0], count)
-    energy = rng.uniform(0.1, 0.8, count) * power * (depart - arrive) * slot_h
-    hour = np.arange(slots) * slot_h
-    evening, morning = np.exp(-(((hour - 19) / 2.5) ** 2)), np.exp(-(((hour - 9) / 2) ** 2))
-    base = count * 1000.0 * (1 + 0.8 * evening + 0.3 * morning)
-    mean = energy.sum() / 24
-    cap = np.full(slots, base.max() + 2.5 * mean)
-    binding = (hour >= 17) & (hour < 20)
-    cap[binding] = base[binding] + 0.5 * mean
-    return Case(base, energy, power, arrive, depart, cap, slot_h)
+    """The day of `csms optimize bench`."""
+    return Case(**examples.day(count, seed, slots))
 
 
 def spent_on(work: Callable[[], Any]) -> float:

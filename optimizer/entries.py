@@ -23,14 +23,14 @@ TABLE_SLOTS = 16
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Table:
-    """A few cars of one node as a dense table: the slots they share, and the unserved energy in the last column.
+    """A few cars of one node as a dense table: a row for each slot they share and, last, for the unserved energy.
 
-    The `entries` are a stretch of the entries; the same `places` are filled in every time.
+    The `entries` are a stretch of the entries; the same `places` of `values` [slots + 1, cars] are filled every time.
     """
 
     node: int
     cars: slice
-    columns: slice
+    slots: slice
     entries: slice
     places: IntArray
     values: FloatArray
@@ -68,8 +68,10 @@ class Entries:
     def table(self, values: FloatArray, cars: int) -> FloatArray:
         """The entries as a table [cars, T], 0 elsewhere."""
         table = np.zeros((cars, self.slots))
-        slots = np.delete(np.arange(len(self.car)), self.lasts)
-        table[self.cars[self.car[slots]], self.terminal[slots] % self.slots] = values[slots]
+        place = (self.cars * self.slots).take(self.car)
+        place += self.terminal % self.slots if self.nodes > 1 else self.terminal
+        served = self.terminal < self.nodes * self.slots
+        table.ravel()[place[served]] = values[served]
         return table
 
     def at_entries(self, values: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -138,9 +140,10 @@ def _tables(
             last = min(first + TABLE_CARS, int(right))
             entries = slice(int(starts[first]), int(lasts[last - 1]) + 1)
             low, high = int(slot[starts[first:last]].min()), int(slot[lasts[first:last] - 1].max()) + 1
-            places = (car[entries] - first) * (high - low + 1) + slot[entries] - low
-            places[lasts[first:last] - starts[first]] += high + 1
-            values = np.zeros((last - first, high - low + 1))
+            count = last - first
+            places = (slot[entries] - low) * count + car[entries] - first
+            places[lasts[first:last] - starts[first]] += (high + 1) * count
+            values = np.zeros((high - low + 1, count))
             yield Table(int(node[first]), slice(first, last), slice(low, high), entries, places, values)
 
 

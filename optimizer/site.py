@@ -26,9 +26,9 @@ class Site:
     `base_load_kw` [T]: uncontrolled load without the sun that may be turned down, `pv_kw`. `price` of a kWh bought,
     `sell_price` of one sold (never above; None: as bought). `weight`: ½ w n² of the grid's kWh per slot n, to flatten
     it. `import_max_kw`, `export_max_kw`: limits of the grid connection. `peak_price` per kW of the highest import
-    above `peak_so_far_kw`, not together with scenarios. `scenarios`: deviations of the net load in kW with weights;
-    grid, generators, flexible loads and sun then react to each, cars and batteries have one plan, and the import limit
-    holds with probability `confidence`.
+    above `peak_so_far_kw`, with scenarios of the highest in any of them. `scenarios`: deviations of the net load in kW
+    with weights; grid, generators, flexible loads and sun then react to each, cars and batteries have one plan, and the
+    import limit holds with probability `confidence`.
     """
 
     slot_h: float
@@ -77,8 +77,6 @@ class Site:
             raise ValueError("weight, pv_kw and peak_price must not be negative")
         if not 0.0 < self.confidence <= 1.0:
             raise ValueError(f"confidence: must lie above 0 and at most at 1, got {self.confidence}")
-        if self.peak_price > 0 and self.scenarios is not None:
-            raise ValueError("peak_price: a price of the peak together with scenarios is not supported")
         if self.scenarios is not None and self.scenarios.values.shape[1] != self.slots:
             raise ValueError(f"scenarios: {self.slots} slots expected")
         users: list[V2gSession | Storage] = [*self.cars, *self.storages]

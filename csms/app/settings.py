@@ -98,6 +98,8 @@ class ChargingSection(Section):
     periods_max: int = Field(default=2, ge=1)
     notice_s: float = Field(default=120.0, ge=0)
     cut_off_after_s: float = Field(default=60.0, ge=0)
+    solver_processes: int = Field(default=0, ge=0, le=64)
+    solver_from: int = Field(default=50, ge=1)
 
 
 class PartnerSettings(Section):
