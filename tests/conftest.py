@@ -4,35 +4,47 @@ empty SQLite database that is migrated once and copied, because migrating one fo
 
 from __future__ import annotations
 
-import shutil
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from csms.store import engine, migrate
+from csms.store import engine
 from csms.store.urls import engine_name
-from tests.support.databases import new_database
+from tests.support import forks
+from tests.support.databases import empty_database, new_database
 from tests.support.postgres import FAST, PostgresServer, start_server
 
 
+def pytest_collection_finish() -> None:
+    """What is loaded now stays: the collector need not walk through ten thousand tests again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _migrated_once() -> Iterator[None]:
     """`open_store(upgrade=True)` takes a copy where no database is; tests of migrations call `migrate` itself."""
-    template = tmp_path_factory.mktemp("template") / "csms.db"
     opened = engine._prepare
 
     def prepare(path: Path, url: str, upgrade: bool) -> None:
         if upgrade and engine_name(url) == "sqlite" and not path.exists():
-            if not template.exists():
-                migrate.upgrade(f"sqlite+aiosqlite:///{template}")
             path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(template, path)
+            path.write_bytes(empty_database())
         opened(path, url, upgrade)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "_prepare", prepare)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forks_end() -> Iterator[None]:
+    """The processes that commands were forked from go with the tests."""
+    yield
+    forks.close()
 
 
 @pytest.fixture(scope="session")
