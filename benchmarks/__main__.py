@@ -1,7 +1,8 @@
 """`python -m benchmarks [NAME ...] [--quick] [--json FILE]`: run all benchmarks or the named ones.
 
 Names: startup, optimizer, limits, hot-path, or a part of the hot path: rates, answer-time, memory, storm, reconnect,
-starts, growth, soak, traces.
+starts, growth, soak, traces; or a row of the optimiser: optimizer-100, optimizer-rounding,
+optimizer-tariff-1000, ...
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
     "startup": lambda quick: startup.run(),
     "optimizer": optimizer.run,
     "limits": limits.run,
+    **{f"optimizer-{row}": lambda quick, row=row: optimizer.in_child(row) for row in optimizer.ROWS},  # type: ignore[misc]
     "hot-path": lambda quick: hot_path.run(quick=quick),
     **{part: lambda quick, part=part: hot_path.run([part], quick=quick) for part in hot_path.PARTS},  # type: ignore[misc]
 }

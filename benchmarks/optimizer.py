@@ -2,7 +2,8 @@
 
 Every row runs in a process of its own with one BLAS thread; CPU seconds count. Ours begin at plain arrays and end at
 the plan with its proof; for the rivals only set-up and solving count, unless it says otherwise. `python -m benchmarks
-optimizer` prints every figure with its bar. Rivals: `pip install .[bench]`.
+optimizer` prints every figure with its bar, `python -m benchmarks optimizer-rounding` one row. Rivals: `pip install
+.[bench]`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks import optimizer_acn, optimizer_rounding, optimizer_site
-from benchmarks.optimizer_rivals import Case, timed
+from benchmarks.optimizer_rivals import Case, highs, timed
 from benchmarks.plot import log_plot
-from optimizer import examples, valley
+from optimizer import bench, examples, valley
 from optimizer.cooptimise import solve_site
 from optimizer.instance import make_instance
+from optimizer.models.tariff import shipped_tariff
 from optimizer.online import Running
 from optimizer.site import Site
 from optimizer.slot_cost import Quadratic
@@ -40,7 +42,7 @@ GROWN_CARS: dict[MethodName, tuple[int, ...]] = {
 }
 GROWN_SLOTS: dict[MethodName, tuple[int, ...]] = {"interior point": (24, 48, 96, 192, 288), "levels": (24, 48, 96, 192)}
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
-PACKAGES = {"PIQP": "piqp", "Clarabel": "clarabel", "OSQP": "osqp", "cvxpy": "cvxpy"}
+PACKAGES = {"PIQP": "piqp", "Clarabel": "clarabel", "OSQP": "osqp", "cvxpy": "cvxpy", "HiGHS": "highspy"}
 ACN_SAME = 1e-3
 """Per cent of the month's demand (90 Wh) that count as the same."""
 Row = dict[str, Any]
@@ -61,7 +63,7 @@ def in_child(name: str) -> list[Row]:
         text=True,
         check=True,
     )
-    rows: list[Row] = json.loads(done.stdout)
+    rows: list[Row] = json.loads(done.stdout.splitlines()[-1])  # HiGHS greets before
     return rows
 
 
@@ -211,6 +213,41 @@ def feeders(count: int, number: int, rounds: int) -> list[Row]:
     ]
 
 
+def tariff(count: int, rounds: int) -> list[Row]:
+    """Cost alone, two tariffs and a cap: a linear program, for HiGHS too."""
+    label, case = f"tariff, N = {count:,}", day(count)
+    shipped = shipped_tariff("shandong-2026")
+    price = np.repeat([shipped.price_of(letter) for letter in shipped.hours[1]], SLOTS // 24)
+    cost = Quadratic(np.zeros(SLOTS), price)
+
+    def work() -> valley.Filled:
+        return valley.fill(**case.arguments(), cost=cost)
+
+    plan, best = work(), min(spent_on(work) for _ in range(2 * rounds))
+    rows = [figure(f"{label}: ours ({plan.method})", best, "CPU s"), *proof(label, case, plan)]
+    if find_spec(PACKAGES["HiGHS"]) is None:
+        return [*rows, figure(f"{label}: HiGHS", "not installed")]
+    theirs, objective = min(highs(case, price) for _ in range(rounds))
+    off = abs(objective / plan.objective - 1.0)
+    return [
+        *rows,
+        figure(f"{label}: HiGHS", theirs, "CPU s"),
+        figure(f"{label}: faster than HiGHS", theirs / best, "x"),
+        figure(f"{label}: objective beside HiGHS, relative", off, "", "<= 1e-6", off <= 1e-6),
+    ]
+
+
+def pool(processes: int = 2) -> list[Row]:
+    """Many sites at once: the same plans, in less time where there are processors for it."""
+    timing = bench.many_sites(processes)
+    label = f"{timing.sites} sites of {timing.cars} cars"
+    return [
+        figure(f"{label}: one after the other", timing.seconds_here, "s"),
+        figure(f"{label}: in {processes} processes", timing.seconds_pool, "s"),
+        figure(f"{label}: the same plans to the last bit", float(timing.same), "", "1", timing.same),
+    ]
+
+
 def arrivals(count: int = 1000, number: int = 200) -> list[Row]:
     """Newcomers one after the other, each placed and the plan brought to a gap of 1e-4."""
     case, more, unit = day(count), day(number, seed=7), SLOT_H / 1000
@@ -344,6 +381,8 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "rounding": rounding,
     "growth": growth,
     "site-1000": lambda: whole_site(1000, 2),
+    "tariff-1000": lambda: tariff(1000, 2),
+    "pool": pool,
     "feeders-1000": lambda: feeders(1000, 10, 4),
     "feeders-10000": lambda: feeders(10_000, 20, 1),
 }

@@ -22,7 +22,7 @@ CARS = (100, 1_000, 10_000)
 CARS_MAX = 1_000_000
 SECONDS_PER_SIZE = 0.5
 """A size is run again until so much time has gone."""
-SITES, SITE_CARS = 40, 100
+SITES, SITE_CARS = 20, 1_000
 
 
 @dataclass(frozen=True, slots=True)

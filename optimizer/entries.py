@@ -99,15 +99,15 @@ def make_entries(instance: Instance, room: FloatArray, unit: float, money: float
     near = instance.arrive // max(TABLE_SLOTS, instance.slots * TABLE_CARS * instance.nodes // len(cars))
     cars = cars[np.lexsort((instance.depart[cars], near[cars], instance.node[cars]))]
     node, energy = instance.node[cars], instance.energy[cars] / unit
-    car, slot = _slots(instance.arrive[cars], instance.depart[cars])
-    terminal = node[car] * instance.slots + slot
-    terminal[slot < 0] = instance.nodes * instance.slots
+    car, slot, behind = _slots(instance.arrive[cars], instance.depart[cars])
+    terminal = slot + (node * instance.slots).take(car) if instance.nodes > 1 else slot.copy()
+    terminal[behind] = instance.nodes * instance.slots
     if not open_at.all():
         kept = np.append(open_at.ravel(), True)[terminal]
         car, slot, terminal = car[kept], slot[kept], terminal[kept]
     lasts = np.cumsum(room_slots[cars] + 1) - 1
     starts = np.append(0, lasts[:-1] + 1)
-    upper = (instance.rate[cars] / unit)[car]
+    upper = (instance.rate[cars] / unit).take(car)
     upper[lasts] = 2.0 * energy
     extra = np.zeros(len(car))
     extra[lasts] = instance.unserved[cars] / money
@@ -129,14 +129,15 @@ def make_entries(instance: Instance, room: FloatArray, unit: float, money: float
     )
 
 
-def _slots(arrive: IntArray, depart: IntArray) -> tuple[IntArray, IntArray]:
-    """Car and slot of every entry, −1 for the unserved energy behind the slots of each car."""
+def _slots(arrive: IntArray, depart: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Car and slot of every entry, −1 for the unserved energy behind the slots of each car, and where that stands."""
     length = depart - arrive + 1
     car = np.repeat(np.arange(len(arrive)), length)
     ends = np.cumsum(length)
-    slot = np.arange(len(car)) - (ends - length - arrive)[car]
+    slot = np.arange(len(car))
+    slot -= np.repeat(ends - length - arrive, length)
     slot[ends - 1] = -1
-    return car, slot
+    return car, slot, ends - 1
 
 
 def _tables(
@@ -149,7 +150,9 @@ def _tables(
             entries = slice(int(starts[first]), int(lasts[last - 1]) + 1)
             low, high = int(slot[starts[first:last]].min()), int(slot[lasts[first:last] - 1].max()) + 1
             count = last - first
-            places = (slot[entries] - low) * count + car[entries] - first
+            places = slot[entries] * count
+            places += car[entries]
+            places -= low * count + first
             places[lasts[first:last] - starts[first]] += (high + 1) * count
             values = np.zeros((high - low + 1, count))
             yield Table(int(node[first]), slice(first, last), slice(low, high), entries, places, values)

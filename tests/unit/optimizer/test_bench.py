@@ -18,7 +18,6 @@ from tests.support.optimizer_commands import run, words
 @pytest.fixture(params=["en", "zh"])
 def app(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
     monkeypatch.setattr(bench, "SECONDS_PER_SIZE", 0.0)
-    monkeypatch.setattr(bench, "SITES", 3)
     monkeypatch.delenv(SCHEDULER_VARIABLE, raising=False)
     return build(words(request.param))
 
