@@ -23,6 +23,7 @@ from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.grid import feeder_tree, limit_service
+from csms.app.limit_channels import limit_channels
 from csms.app.pki import Pki
 from csms.app.section import SettingsInvalid
 from csms.app.settings import (
@@ -177,6 +178,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
     background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
+    background += limit_channels(settings, clock, limits, charging.drawn_w)
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.alerts.webhook:
         token = settings.alerts.webhook_token.get_secret_value()

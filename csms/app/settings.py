@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from csms.app.grid import FeederSettings, LimitSourceSettings
+from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdrSettings
 from csms.app.section import Section, SettingsInvalid
 from csms.model.bounds import ANSWERED_IDS_KEPT, CALLS_QUEUED_MAX, FRAME_BYTES_MAX, STRANGERS_MAX
 from csms.trace.redaction import Cards
@@ -324,6 +325,9 @@ class Settings(BaseSettings):
     site: SiteSettings = SiteSettings()
     feeders: list[FeederSettings] = [FeederSettings(id="site", rating_kw=400.0)]
     limit_sources: list[LimitSourceSettings] = Field(default_factory=list)
+    openadr: list[OpenAdrSettings] = Field(default_factory=list)
+    limit_files: list[LimitFileSettings] = Field(default_factory=list)
+    limit_plugs: list[LimitPlugSettings] = Field(default_factory=list)
     stations: list[StationSettings] = Field(default_factory=list)
     charging: ChargingSection = ChargingSection()
     price: PriceSettings = PriceSettings()

@@ -208,6 +208,10 @@ class ChargingService:
         plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
         return Drill(found, losses(plain, under))
 
+    def drawn_w(self, feeder_id: str) -> int:
+        """Base load and metered charging. KeyError for an unknown feeder."""
+        return self._tree.base_load_w(feeder_id, self._clock.now()) + self._outlets.metered_w(feeder_id)
+
     def ladder(self, station_id: str) -> LadderStatus:
         """How far limits of a station are known to act."""
         refs = self._outlets.of_station(station_id)
