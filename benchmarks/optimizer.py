@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import optimizer_rounding, optimizer_site
+from benchmarks import optimizer_acn, optimizer_rounding, optimizer_site
 from benchmarks.optimizer_rivals import Case, highs, timed
 from benchmarks.plot import log_plot
 from optimizer import bench, examples, valley
@@ -43,6 +43,8 @@ GROWN_CARS: dict[MethodName, tuple[int, ...]] = {
 GROWN_SLOTS: dict[MethodName, tuple[int, ...]] = {"interior point": (24, 48, 96, 192, 288), "levels": (24, 48, 96, 192)}
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
 PACKAGES = {"PIQP": "piqp", "Clarabel": "clarabel", "OSQP": "osqp", "cvxpy": "cvxpy", "HiGHS": "highspy"}
+ACN_SAME = 1e-3
+"""Per cent of the month's demand (90 Wh) that count as the same."""
 Row = dict[str, Any]
 
 
@@ -288,6 +290,38 @@ def rounding(cases: int = 10_000) -> list[Row]:
     ]
 
 
+def acn(capacities_kw: Sequence[float] = (10, 15, 20, 25, 30, 40, 60, 80, 125)) -> list[Row]:
+    """Experiment 2.1 of ACN-Sim, on one phase: online beside the optimum and least laxity first."""
+    if not optimizer_acn.data().exists():
+        return [figure("ACN-Sim 2.1", "its data is not there")]
+    cars, rows = optimizer_acn.sessions(), []
+    wanted = sum(car.energy_kwh for car in cars)
+    for cap in capacities_kw:
+        garage, label = optimizer_acn.Garage(cap), f"ACN-Sim 2.1, {cap:g} kW"
+        best = 100 * optimizer_acn.optimum(garage, cars) / wanted
+        online = 100 * optimizer_acn.online(garage, cars, optimizer_acn.MostEnergy()) / wanted
+        rule = 100 * optimizer_acn.online(garage, cars, optimizer_acn.least_laxity) / wanted
+        rows += [
+            figure(f"{label}: optimum", best, "% of demand"),
+            figure(f"{label}: least laxity first", rule, "% of demand"),
+            figure(f"{label}: online", online, "% of demand", ">= least laxity", online >= rule - ACN_SAME),
+            figure(f"{label}: online beside the optimum", online / best, "", ">= 0.995", online >= 0.995 * best),
+        ]
+    return [*rows, *acn_three_phase()]
+
+
+def acn_three_phase(cap_kw: float = 10.0) -> list[Row]:
+    """The same on three phases."""
+    cars, garage = optimizer_acn.sessions(), optimizer_acn.Garage(cap_kw, three_phase=True)
+    wanted, label = sum(car.energy_kwh for car in cars), f"ACN-Sim 2.1, three phases, {cap_kw:g} kW"
+    online = 100 * optimizer_acn.online(garage, cars, optimizer_acn.MostEnergy()) / wanted
+    rule = 100 * optimizer_acn.online(garage, cars, optimizer_acn.least_laxity) / wanted
+    return [
+        figure(f"{label}: least laxity first", rule, "% of demand"),
+        figure(f"{label}: online", online, "% of demand", ">= 51.4", online >= 51.4),
+    ]
+
+
 def growth() -> list[Row]:
     """How the cost grows with the cars and with the slots, by both methods; draws docs/images/optimizer_growth*.svg."""
     cars = {method: {n: grown(n, SLOTS, method) for n in numbers} for method, numbers in GROWN_CARS.items()}
@@ -342,7 +376,8 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "1000": lambda: fleet(1000, {"PIQP": 3.0, "Clarabel": 10.0, "cvxpy": 120.0}, 5),
     "10000": fleet_10_000,
     "100000": fleet_100_000,
-    "arrivals": arrivals,
+    "arrivals": lambda: [*arrivals(), *arrivals(100)],
+    "acn": acn,
     "rounding": rounding,
     "growth": growth,
     "site-1000": lambda: whole_site(1000, 2),
@@ -351,7 +386,7 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "feeders-1000": lambda: feeders(1000, 10, 4),
     "feeders-10000": lambda: feeders(10_000, 20, 1),
 }
-SLOW = frozenset({"10000", "feeders-10000"})
+SLOW = frozenset({"10000", "feeders-10000", "acn"})
 
 
 if __name__ == "__main__":

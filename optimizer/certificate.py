@@ -18,15 +18,19 @@ def relative_gap(objective: float, bound: float) -> float:
     return (objective - bound) / max(1.0, abs(objective))
 
 
-def lower_bound(instance: Instance, price: FloatArray) -> float:
-    """A value that no plan can go below, for any finite `price` [K, T] (cost per kWh at each node)."""
-    return car_free_bound(instance, price) + float(car_bounds(instance, monotone(instance, price)).sum())
+def lower_bound(instance: Instance, price: FloatArray, served: FloatArray | None = None) -> float:
+    """A value that no plan can go below, for any finite `price` [K, T] (cost per kWh at each node).
+
+    `served` [N] of the plan to be proven, where the prices of unserved energy rise: any is valid, that is best.
+    """
+    instance, rest = instance.tangent(served)
+    return rest + car_free_bound(instance, price) + float(car_bounds(instance, monotone(instance, price)).sum())
 
 
 def car_free_bound(instance: Instance, price: FloatArray) -> float:
     """The part of the bound that the slots' loads and the caps contribute."""
     price = monotone(instance, price)
-    return _load_bound(instance, price[0], instance.most[0]) + _cap_bound(instance, price, instance.most)
+    return load_bound(instance, price[0], instance.most[0]) + _cap_bound(instance, price, instance.most)
 
 
 def monotone(instance: Instance, price: FloatArray) -> FloatArray:
@@ -37,7 +41,7 @@ def monotone(instance: Instance, price: FloatArray) -> FloatArray:
     return price
 
 
-def _load_bound(instance: Instance, price: FloatArray, most: FloatArray) -> float:
+def load_bound(instance: Instance, price: FloatArray, most: FloatArray) -> float:
     """Sum of min over the loads within reach of f(L) − price·(L − base)."""
     charging = np.clip(instance.cost.load(price) - instance.base, 0.0, np.minimum(instance.room[0], most))
     return float(instance.cost.value(instance.base + charging).sum()) - float(price @ charging)

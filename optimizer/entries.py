@@ -12,8 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from optimizer.arrays import FloatArray, IntArray
-from optimizer.instance import Instance, up_the_tree
-from optimizer.slot_cost import SlotCost
+from optimizer.instance import Instance
 
 NOTHING = np.zeros(1)
 TABLE_CARS = 128
@@ -40,7 +39,8 @@ class Table:
 class Entries:
     """The cars' slots with room in a row, car after car (node after node), each car's unserved energy last; scaled.
 
-    `terminal` = node·T + slot, the unserved energy all at K·T; `extra` price of an entry besides that of its terminal.
+    `terminal` = node·T + slot, the unserved energy all at K·T; `extra` price of an entry besides that of its terminal,
+    for the unserved energy rising by `bend` per unit, one per car.
     """
 
     cars: IntArray
@@ -50,10 +50,16 @@ class Entries:
     lasts: IntArray
     upper: FloatArray
     extra: FloatArray
+    bend: FloatArray
     energy: FloatArray
     nodes: int
     slots: int
     tables: tuple[Table, ...]
+
+    @property
+    def dearest(self) -> float:
+        """The largest price that unserved energy can have."""
+        return float((self.extra[self.lasts] + self.bend * self.energy).max())
 
     def per_car(self, values: FloatArray) -> FloatArray:
         """Sums per car."""
@@ -105,6 +111,7 @@ def make_entries(instance: Instance, room: FloatArray, unit: float, money: float
     upper[lasts] = 2.0 * energy
     extra = np.zeros(len(car))
     extra[lasts] = instance.unserved[cars] / money
+    bend = np.zeros(len(cars)) if instance.bend is None else instance.bend[cars] * (unit / money)
     tables = tuple(_tables(node, node * instance.slots + near[cars], car, slot, starts, lasts))
     return Entries(
         cars,
@@ -114,6 +121,7 @@ def make_entries(instance: Instance, room: FloatArray, unit: float, money: float
         lasts,
         upper,
         extra,
+        bend,
         energy,
         instance.nodes,
         instance.slots,
@@ -148,17 +156,3 @@ def _tables(
             places[lasts[first:last] - starts[first]] += (high + 1) * count
             values = np.zeros((high - low + 1, count))
             yield Table(int(node[first]), slice(first, last), slice(low, high), entries, places, values)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Caps:
-    """Tree, rooms [K, T] and slot cost in the same scale."""
-
-    parent: IntArray
-    room: FloatArray
-    cost: SlotCost
-    base: FloatArray
-
-    def flow(self, own: FloatArray) -> FloatArray:
-        """Energy under each node."""
-        return up_the_tree(self.parent, own)

@@ -98,6 +98,8 @@ class Site:
         ids = [session.id for session in self.sessions] + [user.id for user in users]
         if len(set(ids)) < len(ids):
             raise ValueError("sessions, cars and storages: every id may be given once")
+        if any(feeder.conductors is not None for feeder in self.feeders):
+            raise ValueError("feeders: limits of conductors are not planned together with a whole site")
         known = {"", *(feeder.id for feeder in self.feeders)}
         for user in users:
             if user.feeder not in known:

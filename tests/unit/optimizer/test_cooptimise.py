@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import linprog
 
 from optimizer.arrays import FloatArray
+from optimizer.conductors import Conductors
 from optimizer.cooptimise import solve_site
 from optimizer.models import FlexibleLoad, Generator, ScenarioSet, Storage, V2gSession
 from optimizer.preparation import prepare
@@ -384,3 +385,8 @@ def test_what_makes_no_sense_is_refused(fields: dict[str, Any], reason: str) -> 
     usual: dict[str, Any] = {"slot_h": 1.0, "base_load_kw": np.ones(2), "price": 1.0}
     with pytest.raises(ValueError, match=reason):
         Site(**(usual | fields))
+
+
+def test_conductors_are_refused_rather_than_overlooked() -> None:
+    with pytest.raises(ValueError, match="conductors"):
+        Site(1.0, np.zeros(1), feeders=(Feeder("F", [1.0], conductors=Conductors(cap_a=1.0)),))
