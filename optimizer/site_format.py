@@ -29,9 +29,8 @@ LISTS: dict[str, type[Any]] = {
 ROWS = ("pv_kw", "price", "sell_price", "weight", "import_max_kw", "export_max_kw")
 NUMBERS = ("peak_price", "peak_so_far_kw", "confidence")
 PLAIN = ("slot_h", "base_load_kw", "sessions", "feeders")
-OWN = frozenset(
-    {*LISTS, *NUMBERS, "pv_kw", "sell_price", "import_max_kw", "export_max_kw", "scenarios", "availability"}
-)
+SETS = ("scenarios", "availability")
+OWN = frozenset({*LISTS, *NUMBERS, *SETS, "pv_kw", "sell_price", "import_max_kw", "export_max_kw"})
 """Fields that make a document a site rather than a problem."""
 Model = TypeVar("Model")
 
@@ -46,7 +45,7 @@ def read_site(text: str) -> Site:
     given = json.loads(text)
     if not isinstance(given, dict):
         raise ValueError("site: an object is expected")
-    unknown = [key for key in given if key not in (*PLAIN, *LISTS, *ROWS, *NUMBERS, "scenarios", "availability")]
+    unknown = [key for key in given if key not in (*PLAIN, *LISTS, *ROWS, *NUMBERS, *SETS)]
     if unknown:
         raise ValueError(f"site: unknown field {', '.join(unknown)}")
     plain = {"sessions": [], **{key: given[key] for key in PLAIN if key in given}, "cap_kw": None}
