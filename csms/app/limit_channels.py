@@ -15,6 +15,7 @@ from csms.app.grid import LimitSourceSettings
 from csms.app.section import Section, SettingsInvalid
 from csms.charging.feeder import FeederTree
 from csms.grid.file_plug import FilePlug
+from csms.grid.openadr2 import Ven2, Ven2Rule, installed
 from csms.grid.openadr3 import Agreed
 from csms.grid.openadr3_periods import Release
 from csms.grid.peer import Peer, source_of
@@ -88,6 +89,36 @@ class OpenAdrSettings(MappedSettings):
         return self
 
 
+class OpenAdr2Settings(MappedSettings):
+    """An OpenADR 2.0b VTN (`pip install 'csms[openadr2]'`). `fingerprint`: of its certificate, if it signs messages.
+
+    `poll_s` 0: as often as it asks for.
+    """
+
+    url: str
+    ven_name: str = Field(default="csms", min_length=1, max_length=128)
+    ven_id: str = Field(default="", max_length=128)
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    fingerprint: str = ""
+    unit: Literal["KW", "W", "MW"] = "KW"
+    poll_s: float = Field(default=0.0, ge=0, le=300)
+
+    @field_validator("url")
+    @classmethod
+    def _https(cls, value: str) -> str:
+        if not value.startswith("https://"):
+            raise ValueError("it begins with https://")
+        return value
+
+    @model_validator(mode="after")
+    def _certificate_has_its_key(self) -> OpenAdr2Settings:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+
 class LimitFileSettings(Section):
     """A file that somebody writes limits to. `name`: as in `limit_sources`."""
 
@@ -111,6 +142,7 @@ class ChannelSettings(Protocol):
 
     limit_sources: list[LimitSourceSettings]
     openadr: list[OpenAdrSettings]
+    openadr2: list[OpenAdr2Settings]
     limit_files: list[LimitFileSettings]
     limit_plugs: list[LimitPlugSettings]
 
@@ -122,6 +154,9 @@ def limit_channels(settings: ChannelSettings, clock: Clock, limits: LimitService
     for vtn in settings.openadr:
         peer = _peer(vtn.name, "openadr3", vtn.mapped, sources, limits.feeders, vtn.url)
         made.append((f"openadr:{vtn.name}", _ven(vtn, peer, clock, limits.feeders, metered_w)))
+    for old in settings.openadr2:
+        peer = _peer(old.name, "openadr2", old.mapped, sources, limits.feeders, old.url)
+        made.append((f"openadr2:{old.name}", _ven2(old, peer, clock, limits.feeders)))
     for file in settings.limit_files:
         peer = _peer(file.name, "file", file.feeders, sources, limits.feeders)
         made.append((f"limit-file:{file.name}", FilePlug(file.path, peer, clock, file.poll_s)))
@@ -171,7 +206,7 @@ def _ven(vtn: OpenAdrSettings, peer: Peer, clock: Clock, tree: FeederTree, meter
         targets=vtn.targets,
         levels=vtn.levels,
         emergency_w={feeder_id: round(kw * 1000) for feeder_id, kw in vtn.emergency_kw.items()},
-        rating_w={feeder_id: tree.feeder(feeder_id).rating_w for feeder_id in vtn.mapped},
+        rating_w=_ratings(vtn, tree),
         unit=vtn.unit,
     )
     address = VtnAddress(
@@ -189,6 +224,36 @@ def _ven(vtn: OpenAdrSettings, peer: Peer, clock: Clock, tree: FeederTree, meter
     except OSError as fault:
         raise SettingsInvalid(f"openadr {vtn.name}: {fault}") from None
     return Ven(VenRule(agreed, tuple(vtn.programs), vtn.poll_s, vtn.report_s), http, peer, clock, metered_w)
+
+
+def _ven2(vtn: OpenAdr2Settings, peer: Peer, clock: Clock, tree: FeederTree) -> Ven2:
+    if not installed():
+        raise SettingsInvalid(f"openadr2 {vtn.name}: this needs openleadr: pip install 'csms[openadr2]'")
+    rule = Ven2Rule(
+        agreed=Agreed(
+            ven_name=vtn.ven_name,
+            feeders=tuple(vtn.feeders),
+            targets=vtn.targets,
+            levels=vtn.levels,
+            rating_w=_ratings(vtn, tree),
+            unit=vtn.unit,
+        ),
+        url=vtn.url,
+        ven_id=vtn.ven_id,
+        ca=vtn.ca,
+        certificate=vtn.certificate,
+        key=vtn.key,
+        fingerprint=vtn.fingerprint,
+        poll_s=vtn.poll_s,
+    )
+    try:
+        return Ven2(rule, peer, clock)
+    except OSError as fault:
+        raise SettingsInvalid(f"openadr2 {vtn.name}: {fault}") from None
+
+
+def _ratings(vtn: MappedSettings, tree: FeederTree) -> dict[str, int]:
+    return {feeder_id: tree.feeder(feeder_id).rating_w for feeder_id in vtn.mapped}
 
 
 def _own(plug: LimitPlugSettings, peer: Peer) -> LimitPlug:

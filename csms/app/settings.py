@@ -31,7 +31,7 @@ from pydantic_settings import (
 )
 
 from csms.app.grid import FeederSettings, LimitSourceSettings
-from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdrSettings
+from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdr2Settings, OpenAdrSettings
 from csms.app.section import Section, SettingsInvalid
 from csms.model.bounds import ANSWERED_IDS_KEPT, CALLS_QUEUED_MAX, FRAME_BYTES_MAX, STRANGERS_MAX
 from csms.trace.redaction import Cards
@@ -326,6 +326,7 @@ class Settings(BaseSettings):
     feeders: list[FeederSettings] = [FeederSettings(id="site", rating_kw=400.0)]
     limit_sources: list[LimitSourceSettings] = Field(default_factory=list)
     openadr: list[OpenAdrSettings] = Field(default_factory=list)
+    openadr2: list[OpenAdr2Settings] = Field(default_factory=list)
     limit_files: list[LimitFileSettings] = Field(default_factory=list)
     limit_plugs: list[LimitPlugSettings] = Field(default_factory=list)
     stations: list[StationSettings] = Field(default_factory=list)

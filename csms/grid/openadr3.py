@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,8 @@ from csms.model.limit import Direction
 
 PREFIX = "oadr3:"
 """Limit ids of events begin with it."""
+PLAIN = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+"""An event id that can stand in a limit id as it is."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -67,11 +70,12 @@ def event_id_of(event: Any) -> str:
     return id_ if isinstance(id_, str) and 0 < len(id_) <= 128 and id_.isprintable() else ""
 
 
-def limit_group(event_id: str) -> str:
+def limit_group(event_id: str, prefix: str = PREFIX) -> str:
     """What the ids of all limits of an event begin with; at most 46 characters."""
-    if len(event_id) <= 40 and ":" not in event_id:
-        return PREFIX + event_id
-    return f"{PREFIX}{event_id[:23].replace(':', '.')}~{hashlib.sha256(event_id.encode()).hexdigest()[:16]}"
+    if PLAIN.fullmatch(event_id):
+        return prefix + event_id
+    begin = "".join(one if PLAIN.fullmatch(one) else "." for one in event_id[:23])
+    return f"{prefix}{begin}~{hashlib.sha256(event_id.encode()).hexdigest()[:16]}"
 
 
 def group_of(limit_id: str) -> str:
@@ -87,7 +91,7 @@ def read_event(event: Any, descriptors: Sequence[Any], agreed: Agreed, now: date
     try:
         return _read(event, event_id, descriptors, agreed, now)
     except (Unreadable, ValueError, TypeError, LookupError, OverflowError, AttributeError) as fault:
-        named = _feeders(event.get("targets"), agreed)[0] or sorted(agreed.mapped)
+        named = feeders_of(event.get("targets"), agreed)[0] or sorted(agreed.mapped)
         return Reading(event_id, wishes=tuple(_raw(event, event_id, one, fault) for one in named), unreadable=True)
 
 
@@ -99,7 +103,7 @@ def _raw(event: Mapping[str, Any], event_id: str, feeder_id: str, fault: Excepti
 
 def _read(event: Any, event_id: str, descriptors: Sequence[Any], agreed: Agreed, now: datetime) -> Reading:
     modified = moment_of(event.get("modificationDateTime"))
-    feeders, known = _feeders(event.get("targets"), agreed)
+    feeders, known = feeders_of(event.get("targets"), agreed)
     remarks = [] if known else ["unknown_target"]
     periods = periods_of(event, agreed.ven_name, agreed.release, modified, now)
     units = _units(event.get("payloadDescriptors"), _units(descriptors, {}))
@@ -157,13 +161,13 @@ def _wishes(
     ]
     wrong = backwards(spans)
     bodies = [window(wrong) | {"value_w": wrong.value_w}] if wrong else statements(spans)
-    more: dict[str, Any] = {"issued_at": modified.isoformat(), "reason": _reason(event, kind)}
+    more: dict[str, Any] = {"issued_at": modified.isoformat(), "reason": _why(event, kind)}
     if kind == "EXPORT_CAPACITY_LIMIT":
         more["direction"] = Direction.EXPORT.value
     if event.get("priority") is not None:
         priority = event["priority"]
         more["priority"] = min(priority, PRIORITY_MAX) if isinstance(priority, int) else priority
-    if kind in ("IMPORT_CAPACITY_LIMIT", "EXPORT_CAPACITY_LIMIT", "DISPATCH_SETPOINT") and unit.upper() not in _FACTORS:
+    if kind in ("IMPORT_CAPACITY_LIMIT", "EXPORT_CAPACITY_LIMIT", "DISPATCH_SETPOINT") and unit.upper() not in FACTORS:
         more["unit"] = unit
     group = limit_group(event_id)
     return [
@@ -177,7 +181,7 @@ def stamp_of(modified: datetime) -> int:
     return max((modified - EPOCH) // timedelta(milliseconds=10), 1)
 
 
-_FACTORS = {"W": 1, "KW": 1000, "MW": 1_000_000}
+FACTORS = {"W": 1, "KW": 1000, "MW": 1_000_000}
 
 
 def _value_w(kind: str, values: Any, unit: str, feeder_id: str, agreed: Agreed) -> Any:
@@ -188,11 +192,11 @@ def _value_w(kind: str, values: Any, unit: str, feeder_id: str, agreed: Agreed) 
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         return [] if value is None else value
     if kind == "SIMPLE":
-        return _level_w(value, feeder_id, agreed)
-    return value * _FACTORS.get(unit.upper(), 1)
+        return level_w(value, feeder_id, agreed)
+    return value * FACTORS.get(unit.upper(), 1)
 
 
-def _level_w(level: float, feeder_id: str, agreed: Agreed) -> Any:
+def level_w(level: float, feeder_id: str, agreed: Agreed) -> Any:
     """A level above all that are agreed is taken as the highest of them; level 0 limits nothing."""
     if level <= 0:
         return None
@@ -208,7 +212,7 @@ def _units(descriptors: Any, known: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _feeders(targets: Any, agreed: Agreed) -> tuple[list[str], bool]:
+def feeders_of(targets: Any, agreed: Agreed) -> tuple[list[str], bool]:
     """Which feeders are meant, and whether every target is known."""
     named = list(_targets(targets))
     if not named:
@@ -243,6 +247,6 @@ def _text(payload: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else "?"
 
 
-def _reason(event: Mapping[str, Any], kind: str) -> str:
+def _why(event: Mapping[str, Any], kind: str) -> str:
     name = event.get("eventName")
     return f"OpenADR {kind}" + (f": {name[:100]}" if isinstance(name, str) and name else "")

@@ -51,7 +51,7 @@ def periods_of(
     common = _period(event)
     begin = _start(common)
     at = modified if begin is None else begin
-    unit, shift = _chance(str(event["id"]), ven_name), timedelta()
+    unit, shift = chance_of(str(event["id"]), ven_name), timedelta()
     placed: list[tuple[datetime, datetime | None, Sequence[Mapping[str, Any]]]] = []
     for n, interval in enumerate(intervals):
         own = _period(interval)
@@ -106,7 +106,7 @@ def _shift(period: Mapping[str, Any], unit: float) -> timedelta:
     return min(abs(duration_of(period["randomizeStart"])), SHIFT_MAX) * unit
 
 
-def _chance(event_id: str, ven_name: str) -> float:
+def chance_of(event_id: str, ven_name: str) -> float:
     """From -1 to 1, the same for an event at every reading, different from VEN to VEN."""
     digest = hashlib.sha256(f"{ven_name}\n{event_id}".encode()).digest()
     return int.from_bytes(digest[:6], "big") / (2**47) - 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -34,6 +35,7 @@ VTN = {
     "levels": {"1": 0.5},
     "emergency_kw": {"T1": 40},
 }
+OLD = {"name": "utility", "url": "https://127.0.0.1:1/x", "feeders": ["T1"]}
 FILE = {"name": "gateway", "path": "limits.json", "feeders": ["T1"]}
 
 
@@ -67,6 +69,8 @@ async def test_every_channel_is_work_of_its_own(limits: LimitService) -> None:
     assert made(limits) == []
     names = made(limits, openadr=[VTN], limit_files=[FILE], limit_plugs=[PLUG])
     assert names == ["openadr:utility", "limit-file:gateway", "limit-plug:own"]
+    pytest.importorskip("openleadr", reason="needs openleadr: pip install 'csms[openadr2]'")
+    assert made(limits, openadr2=[OLD]) == ["openadr2:utility"]
     bound = [{"name": "gateway", "feeders": ["T1"]}]
     assert made(limits, limit_sources=bound, limit_files=[{**FILE, "feeders": []}]) == ["limit-file:gateway"]
 
@@ -105,6 +109,12 @@ async def test_what_does_not_fit_the_house(limits: LimitService, sections: Any, 
 def test_what_a_section_refuses(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingsInvalid, match=r"openadr\.0"):
         load_settings(openadr=[VTN | wrong])
+
+
+async def test_a_channel_that_is_not_installed(limits: LimitService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openleadr", None)
+    with pytest.raises(SettingsInvalid, match=r"csms\[openadr2\]"):
+        made(limits, openadr2=[OLD])
 
 
 def test_a_secret_is_not_shown(tmp_path: Path) -> None:
