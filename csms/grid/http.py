@@ -4,22 +4,27 @@ judges it. Every statement stands in the audit log by itself, so the routes writ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Any, Protocol
 
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from csms.access.needs import Audited, feeder_operators, feeder_viewers
 from csms.access.routing import Router, caller_of
+from csms.charging.drill import Drill
 from csms.grid.decide import Decision, refused
 from csms.grid.peer import Peer
+from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
-from csms.grid.statement import BODY_BYTES_MAX, BadStatement
+from csms.grid.statement import BODY_BYTES_MAX, POWER_MAX_W, BadStatement
 from csms.grid.views import history_view, limit_view, source_view, state_view
 from csms.model.access import Caller, Role
 from csms.model.errors import StoreUnavailable
+from csms.model.limit import Limit
 from csms.store.access_tables import AuditRow
 
 PREFIX = "/api/v1"
@@ -43,6 +48,19 @@ limiting = stating.but(feeder="feeder_id")
 Source = Annotated[str, Query(max_length=80)]
 
 
+Rehearse = Callable[[Limit], Awaitable[Drill]]
+"""What charging would make of a limit."""
+
+
+class BaseLoadIn(BaseModel):
+    """A reading; `at` is the time of arrival when left out. Negative power feeds in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    power_w: float = Field(ge=-POWER_MAX_W, le=POWER_MAX_W, allow_inf_nan=False)
+    at: AwareDatetime | None = None
+
+
 class RecordReader(Protocol):
     """The audit log, read."""
 
@@ -53,9 +71,19 @@ class RecordReader(Protocol):
         ...
 
 
-def router(service: LimitService, records: RecordReader, state: FeederState | None = None) -> Router:
-    """The routes over `service`; `state` adds figures of charging to a feeder's state."""
+def router(
+    service: LimitService,
+    records: RecordReader,
+    state: FeederState | None = None,
+    progress: LimitProgress | None = None,
+    drill: Rehearse | None = None,
+) -> Router:
+    """The routes over `service`; `state` adds figures of charging to a feeder, `progress` what becomes of limits."""
     routes = Router(prefix=PREFIX, tags=["limits"])
+    _add_status(routes, service, progress)
+    _add_base_load(routes, service)
+    if drill is not None:
+        _add_drill(routes, service, drill)
     _add_stating(routes, service)
     _add_looking(routes, service, state)
     _add_sources(routes, service)
@@ -118,6 +146,55 @@ def _add_looking(routes: Router, service: LimitService, state: FeederState | Non
         if feeder_id not in service.feeders:
             return _unknown(feeder_id)
         return JSONResponse(state_view(service, feeder_id) | dict(state(feeder_id) if state else {}))
+
+
+def _add_status(routes: Router, service: LimitService, progress: LimitProgress | None) -> None:
+    @routes.get("/limits/{limit_id}", summary="What becomes of a limit")
+    @feeder_viewers
+    async def show_limit(limit_id: str, request: Request) -> JSONResponse:
+        """Every limit with this id that the caller may see: how far it has come (acknowledged, commanded, confirmed,
+        verified, over), when, its outcome, and which stations stand in the way.
+        """
+        peer = peer_of(caller_of(request))
+        seen = [one for one in service.called(limit_id) if peer.may_limit(one.feeder_id, service.feeders)]
+        if not seen:
+            return problem(404, "unknown_limit", f"there is no limit {limit_id[:64]!r}")
+        shown = []
+        for limit in seen:
+            track = progress.track(limit) if progress is not None else None
+            shown.append(limit_view(limit, service.now()) | {"progress": track.view() if track is not None else None})
+        return JSONResponse({"clock_time": service.now().isoformat(), "limits": shown})
+
+
+def _add_drill(routes: Router, service: LimitService, drill: Rehearse) -> None:
+    @routes.post(FEEDER + "/limits/{limit_id}/drill", summary="Rehearse a limit", openapi_extra=_BODY)
+    @limiting
+    async def rehearse(feeder_id: str, limit_id: str, request: Request) -> JSONResponse:
+        """What would happen if this statement came now: whether it would be accepted, when the last station would be
+        told, when the cap would hold, and which cars would get less. Nothing is stored and nobody is told anything.
+        """
+        raw = await _body(request)
+        if raw is None:
+            return problem(413, "body_too_large", f"a request body has at most {BODY_BYTES_MAX} bytes")
+        decision = service.would(raw, peer_of(caller_of(request)), feeder_id, limit_id)
+        if not decision.accepted or decision.limit is None:
+            return _answer(service, decision)
+        shown = {"limit": limit_view(decision.limit, service.now()), "clock_time": service.now().isoformat()}
+        return JSONResponse(shown | asdict(await drill(decision.limit)))
+
+
+def _add_base_load(routes: Router, service: LimitService) -> None:
+    @routes.put(FEEDER + "/base-load", summary="Report a metered base load")
+    @limiting
+    async def put_base_load(feeder_id: str, reading: BaseLoadIn) -> JSONResponse:
+        """What the loads right at this feeder draw that are no stations; it counts for five minutes in place of the
+        configured curve. `counted` is false for a reading that is not newer than the last one, or of another time.
+        """
+        if feeder_id not in service.feeders:
+            return _unknown(feeder_id)
+        now = service.now()
+        counted = service.feeders.base_loads.report(feeder_id, reading.power_w, reading.at or now, now)
+        return JSONResponse({"counted": counted, "base_w": service.feeders.base_load_w(feeder_id, now)})
 
 
 def _add_sources(routes: Router, service: LimitService) -> None:

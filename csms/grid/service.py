@@ -138,6 +138,10 @@ class LimitService:
             await self._settle("set limit", decision, raw, peer, feeder_id, limit_id)
             return decision
 
+    def would(self, raw: bytes, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
+        """What would be decided on a statement; nothing is stored or told."""
+        return decide(raw, peer, feeder_id, limit_id, self._known(peer), self._clock.now())
+
     async def cancel(self, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
         """Cancel a limit: the next lowest source counts again. Raises StoreUnavailable."""
         async with self._turn:

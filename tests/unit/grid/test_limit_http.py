@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from csms.api import problems
+from csms.charging.base_load import BaseLoads
 from csms.charging.feeder import Feeder, FeederTree
 from csms.grid.http import router
 from csms.grid.peer import SourceRule
@@ -235,3 +236,28 @@ async def test_a_source_that_states_too_much_is_slowed(desk: Desk) -> None:
     slow.clock.advance(30)
     assert (await slow.http.put(URL, json={"version": 3, "value_w": 90_000})).status_code == 202
     await slow.http.aclose()
+
+
+async def test_what_becomes_of_a_limit_is_shown_to_whom_it_concerns(desk: Desk, watched: Desk) -> None:
+    await watched.http.put(URL, json={"version": 1, "value_w": 150_000})
+    (limit,) = (await watched.http.get("/api/v1/limits/L1")).json()["limits"]
+    assert (limit["feeder_id"], limit["source"], limit["progress"]) == ("T1", "grid:ops", None)
+    missing = await watched.http.get("/api/v1/limits/none")
+    assert (missing.status_code, missing.json()["code"]) == (404, "unknown_limit")
+    token = await token_for(watched.guard, Role.GRID_OPERATOR, name="others", bound_to=["T2"])
+    foreign = await watched.http.get("/api/v1/limits/L1", headers=bearer(token))
+    assert foreign.status_code == 404
+
+
+async def test_a_metered_base_load_takes_the_place_of_the_curve(desk: Desk) -> None:
+    path = "/api/v1/feeders/T1/base-load"
+    try:
+        assert (await desk.http.put(path, json={"power_w": 35_000})).json() == {"counted": True, "base_w": 35_000}
+        assert (await desk.http.get("/api/v1/feeders/T1/state")).json()["base_w"] == 35_000
+        old = {"power_w": 1, "at": "2025-12-31T00:00:00Z"}
+        assert (await desk.http.put(path, json=old)).json() == {"counted": False, "base_w": 35_000}
+        for wrong in ({"power_w": "x"}, {"power_w": 1e11}, {"power_w": 1, "at": "2026-01-01T00:00:00"}, {}):
+            assert (await desk.http.put(path, json=wrong)).status_code == 422, wrong
+        assert (await desk.http.put("/api/v1/feeders/T9/base-load", json={"power_w": 1})).status_code == 404
+    finally:
+        TREE.base_loads = BaseLoads()
