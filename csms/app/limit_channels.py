@@ -57,6 +57,7 @@ class OpenAdrSettings(MappedSettings):
     """An OpenADR 3 VTN that states limits. `name`: as in `limit_sources`; `programs`: ids or names, none: all it shows.
 
     `emergency_kw`: what feeders are held at while it tells of a grid emergency; `unit`: where it names none.
+    `notifier`: it may wake us over MQTT (3.1).
     """
 
     url: str
@@ -74,6 +75,7 @@ class OpenAdrSettings(MappedSettings):
     unit: Literal["KW", "W", "MW"] = "KW"
     poll_s: float = Field(default=20.0, ge=10, le=300)
     report_s: float = Field(default=300.0, ge=0)
+    notifier: bool = False
 
     @field_validator("url", "token_url")
     @classmethod
@@ -223,7 +225,8 @@ def _ven(vtn: OpenAdrSettings, peer: Peer, clock: Clock, tree: FeederTree, meter
         http = Vtn(address)
     except OSError as fault:
         raise SettingsInvalid(f"openadr {vtn.name}: {fault}") from None
-    return Ven(VenRule(agreed, tuple(vtn.programs), vtn.poll_s, vtn.report_s), http, peer, clock, metered_w)
+    rule = VenRule(agreed, tuple(vtn.programs), vtn.poll_s, vtn.report_s, vtn.notifier)
+    return Ven(rule, http, peer, clock, metered_w)
 
 
 def _ven2(vtn: OpenAdr2Settings, peer: Peer, clock: Clock, tree: FeederTree) -> Ven2:

@@ -115,8 +115,7 @@ class Listed:
 
     def before(self, desk: LimitDesk, wish: Wish) -> Limit | None:
         """What is known of the limit that is wished for, cancelled or over too."""
-        called = (limit for limit in desk.called(wish.limit_id) if limit.feeder_id == wish.feeder_id)
-        return next((limit for limit in called if limit.source == self.peer.source), None)
+        return desk.latest(self.peer.source, wish.feeder_id, wish.limit_id)
 
     def _known(self, desk: LimitDesk) -> list[Limit]:
         known = (limit for feeder_id in desk.feeders.ids for limit in desk.known(feeder_id))

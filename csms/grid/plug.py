@@ -34,8 +34,8 @@ class LimitDesk(Protocol):
         """Limits in force or to come."""
         ...
 
-    def called(self, limit_id: str) -> list[Limit]:
-        """All limits with this id, also those that are over."""
+    def latest(self, source: str, feeder_id: str, limit_id: str) -> Limit | None:
+        """The highest version of a limit, cancelled or over too."""
         ...
 
     def now(self) -> datetime:

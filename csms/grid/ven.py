@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from csms.grid.listed import Listed, Outcome
 from csms.grid.openadr3 import PREFIX, Agreed, Reading, group_of, limit_group, read_event
+from csms.grid.openadr3_notifier import wake_up
 from csms.grid.openadr3_reports import Told, metered_report, state_report, ven_body
 from csms.grid.peer import Peer
 from csms.grid.plug import LimitDesk
@@ -41,12 +42,16 @@ _chance = SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class VenRule:
-    """`programs`: ids or names; none: all that the VTN shows us. `report_s` 0: nothing metered is reported."""
+    """`programs`: ids or names; none: all that the VTN shows us. `report_s` 0: nothing metered is reported.
+
+    `notifier`: the VTN may wake us over MQTT.
+    """
 
     agreed: Agreed
     programs: tuple[str, ...] = ()
     poll_s: float = 20.0
     report_s: float = 300.0
+    notifier: bool = False
 
 
 class Ven:
@@ -56,7 +61,7 @@ class Ven:
         self._rule, self._vtn, self._clock, self._metered_w = rule, vtn, clock, metered_w
         self._list = Listed(peer, lambda limit_id: limit_id.startswith(PREFIX))
         self._name = peer.name
-        self._wake = asyncio.Event()
+        self._wake, self._polled = asyncio.Event(), asyncio.Event()
         self._gone: frozenset[tuple[str, str]] = frozenset()
         self._owed: deque[Told] = deque(maxlen=REPORTS_KEPT)
         self._remarked: dict[str, datetime] = {}
@@ -72,16 +77,32 @@ class Ven:
 
     async def run(self, desk: LimitDesk) -> None:
         """Until cancelled; then its connections end, too."""
+        notified = asyncio.create_task(self._notified()) if self._rule.notifier else None
         try:
-            while True:
-                wait_s = max(self._rule.poll_s * _chance.uniform(1 - JITTER, 1 + JITTER), await self.poll(desk))
-                await asyncio.sleep(self._clock.wall_s(WOKEN_S))
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._clock.wall_s(wait_s - WOKEN_S)):
-                        await self._wake.wait()
+            await self._poll_for_ever(desk)
         except asyncio.CancelledError:
+            if notified is not None:
+                notified.cancel()
             await self._vtn.close()
             raise
+        finally:
+            if notified is not None:
+                notified.cancel()
+
+    async def _poll_for_ever(self, desk: LimitDesk) -> None:
+        while True:
+            wait_s = max(self._rule.poll_s * _chance.uniform(1 - JITTER, 1 + JITTER), await self.poll(desk))
+            self._polled.set()
+            await asyncio.sleep(self._clock.wall_s(WOKEN_S))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._clock.wall_s(wait_s - WOKEN_S)):
+                    await self._wake.wait()
+
+    async def _notified(self) -> None:
+        """After the first poll, which tells who we are there and which programs are ours."""
+        await self._polled.wait()
+        vtn = self._vtn
+        await wake_up(vtn, vtn.client_id, vtn.tls, lambda: (self.ven_id, self.program_ids), self.wake)
 
     async def poll(self, desk: LimitDesk) -> float:
         """Ask once. How many seconds the VTN wants to be left alone."""

@@ -62,8 +62,9 @@ class Vtn:
         """Raises OSError for files of certificates that cannot be read (ssl.SSLError among them)."""
         self._address = address
         self._base = address.url.rstrip("/")
+        self.tls = _context(address)
         self._http = httpx.AsyncClient(
-            verify=_context(address),
+            verify=self.tls,
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
@@ -80,6 +81,11 @@ class Vtn:
     def token(self) -> str:
         """The token as it is now, for a broker of the same VTN."""
         return self._token
+
+    @property
+    def client_id(self) -> str:
+        """As whom we come."""
+        return self._address.client_id
 
     async def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """What stands at a path."""

@@ -111,7 +111,7 @@ class VtnTwin:
                 said = "".join(f"{name}: {value}\r\n" for name, value in given)
                 writer.write(f"HTTP/1.1 {answer.status} X\r\n{said}\r\n".encode() + answer.raw)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             self._tasks.discard(task)

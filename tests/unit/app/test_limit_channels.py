@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from csms.store.engine import open_store
 from tests.support.certificates import self_signed
 from tests.support.limits import limits_over
 from tests.support.running import SETTINGS, Server, running
+from tests.support.vtn_twin import CLIENT, SECRET, VtnTwin
 
 TREE = FeederTree([Feeder("T1", 400_000), Feeder("T2", 300_000)])
 VTN = {
@@ -133,10 +135,41 @@ def test_a_server_takes_limits_from_a_file(tmp_path: Path) -> None:
         assert cap_of(server, 100_000)
 
 
+async def test_a_server_takes_limits_from_a_vtn(tmp_path: Path) -> None:
+    async with VtnTwin(tmp_path) as vtn:
+        vtn.limit("e1", 42)
+        section = f"""
+[[limit_sources]]
+name = "utility"
+heartbeat_s = 30
+failsafe_kw = {{ T1 = 20 }}
+
+[[openadr]]
+name = "utility"
+url = "{vtn.url}"
+ca = "{vtn.ca.as_posix()}"
+client_id = "{CLIENT}"
+client_secret = "{SECRET}"
+feeders = ["T1"]
+"""
+
+        def served() -> bool:
+            with running(tmp_path / "data", settings=SETTINGS + section) as server:
+                return cap_of(server, 42_000) and soon(lambda: bool(vtn.states()))
+
+        assert await asyncio.to_thread(served)
+        assert vtn.states() == [{"event": "e1", "T1": "accepted"}]
+
+
 def cap_of(server: Server, cap_w: int) -> bool:
     """Whether the cap becomes this within some seconds."""
-    for _ in range(100):
-        if server.api.get("/api/v1/feeders/T1/state").json()["cap_w"] == cap_w:
+    return soon(lambda: server.api.get("/api/v1/feeders/T1/state").json()["cap_w"] == cap_w)
+
+
+def soon(done: Callable[[], bool]) -> bool:
+    """Whether it happens within some seconds."""
+    for _ in range(200):
+        if done():
             return True
         time.sleep(0.05)
     return False

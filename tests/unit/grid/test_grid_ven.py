@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from csms.charging.feeder import Feeder, FeederTree
+from csms.grid import openadr3_notifier as notifier
 from csms.grid import vtn as vtn_module
 from csms.grid.openadr3 import Agreed
+from csms.grid.openadr3_notifier import Broker, broker_of
 from csms.grid.openadr3_periods import Release
 from csms.grid.peer import Peer, SourceRule
 from csms.grid.ven import Ven, VenRule
@@ -24,6 +26,7 @@ from csms.model.errors import StoreUnavailable
 from csms.station.bus import EventBus
 from csms.store.engine import Store, open_store
 from tests.support.limits import limits_over
+from tests.support.mqtt_twin import MqttTwin
 from tests.support.vtn_twin import CLIENT, SECRET, Bad, VtnTwin
 
 TREE = FeederTree([Feeder("T1", 400_000, lowest_cap_w=50_000), Feeder("T2", 300_000), Feeder("T9", 100_000)])
@@ -364,8 +367,8 @@ async def test_an_unknown_certificate_and_a_name_that_is_not_there(desk: Desk, t
 
 
 async def until(done: Callable[[], bool]) -> None:
-    """Wait for it, a few seconds at most."""
-    for _ in range(500):
+    """Wait for it, some seconds at most."""
+    for _ in range(3000):
         if done():
             return
         await asyncio.sleep(0.01)
@@ -383,3 +386,49 @@ async def test_it_runs_by_itself_and_can_be_woken(desk: Desk) -> None:
     await until(lambda: limits.cap_w("T1", clock.now()) == 120_000)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_message_at_the_broker_is_a_wake_up_and_no_more(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notifier, "AGAIN_S", 0.05)
+    clock = ScaledClock(speed=20.0)
+    limits = limits_over(clock, desk.store, TREE, EventBus())
+    ven = Ven(VenRule(AGREED, poll_s=6000, notifier=True), desk.vtn, PEER, clock, lambda feeder_id: 0)
+    async with MqttTwin() as broker:
+        desk.twin.notifiers["MQTT"] = {
+            "URIS": [f"mqtt://127.0.0.1:{broker.port}"],
+            "serialization": "JSON",
+            "authentication": {"method": "ANONYMOUS"},
+        }
+        task = asyncio.create_task(ven.run(limits))
+        await until(lambda: set(broker.topics) == {"events/create", "events/update", "events/delete"})
+        desk.twin.limit("e1", 120)
+        broker.publish("events/create", b'{"values": [999]}')
+        await until(lambda: limits.cap_w("T1", clock.now()) == 120_000)
+        await broker.drop()
+        desk.twin.limit("e1", 110, LATER)
+        await until(lambda: limits.cap_w("T1", clock.now()) == 110_000)
+        assert len(broker.connects) > 1, "it comes again, and asks at once"
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("uris", "proof", "found"),
+    [
+        (["mqtts://b"], {"method": "ANONYMOUS"}, Broker("b", 8883, True)),
+        (["mqtt://b:5"], {"method": "ANONYMOUS"}, Broker("b", 5, False)),
+        (
+            ["mqtts://b"],
+            {"method": "OAUTH2_BEARER_TOKEN", "username": "{clientID}"},
+            Broker("b", 8883, True, "me", "t"),
+        ),
+        (["mqtt://b"], {"method": "OAUTH2_BEARER_TOKEN"}, None),
+        (["mqtt://b"], {"method": "SOMETHING"}, None),
+        (["http://b", "mqtts://[", 5, "mqtts://b:x"], {}, None),
+        (5, 5, None),
+    ],
+)
+def test_brokers_that_we_come_to(uris: Any, proof: Any, found: Broker | None) -> None:
+    assert broker_of({"MQTT": {"URIS": uris, "authentication": proof}}, "me", "t") == found
+    assert broker_of({"WEBHOOK": True}, "me", "t") is None
+    assert broker_of(None, "me", "t") is None
