@@ -281,9 +281,11 @@ def arrivals(count: int = 1000, number: int = 200) -> list[Row]:
 def rounding(cases: int = 10_000) -> list[Row]:
     """Whole amperes: caps in random cases, energy and cost over a day."""
     worst = optimizer_rounding.worst_excess_w(cases)
+    lines = optimizer_rounding.worst_on_lines_ma(cases)
     served, cost, over = optimizer_rounding.closed_loop(day(200))
     return [
         figure(f"rounding, {cases:,} random cases: over a cap", max(worst, 0), "W", "0", worst <= 0),
+        figure(f"rounding, {cases:,} random cases on conductors: over a limit", max(lines, 0), "mA", "0", lines <= 0),
         figure("rounding, a day of 200 cars: over the cap", max(over, 0.0), "W", "0", over <= 0),
         figure("rounding, a day of 200 cars: energy", served, "", ">= 0.9985", served >= 0.9985),
         figure("rounding, a day of 200 cars: cost beside continuous", cost, "", "<= 1.003", cost <= 1.003),
@@ -316,7 +318,9 @@ def acn_three_phase(cap_kw: float = 10.0) -> list[Row]:
     wanted, label = sum(car.energy_kwh for car in cars), f"ACN-Sim 2.1, three phases, {cap_kw:g} kW"
     online = 100 * optimizer_acn.online(garage, cars, optimizer_acn.MostEnergy()) / wanted
     rule = 100 * optimizer_acn.online(garage, cars, optimizer_acn.least_laxity) / wanted
+    best = 100 * optimizer_acn.optimum(garage, cars) / wanted
     return [
+        figure(f"{label}: optimum", best, "% of demand"),
         figure(f"{label}: least laxity first", rule, "% of demand"),
         figure(f"{label}: online", online, "% of demand", ">= 51.4", online >= 51.4),
     ]

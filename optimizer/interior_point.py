@@ -42,6 +42,8 @@ CURVATURE_MIN = 1e-9
 BEYOND = 1e-3
 """So much further than asked nothing is won: caps that are missed by then are so by rounding."""
 TINY = 1e-300
+WORSE = 1e4
+"""A point so many times worse than one before is beyond what precision allows."""
 
 
 class Iteration:
@@ -110,8 +112,13 @@ class Iteration:
         unserved = float((self.dear - 0.5 * self.e.bend * missing) @ missing)
         beside = unserved + sum(device.cost() for device in self.devices)
         reached = self.total / max(abs(float(self.caps.cost.value(self.load).sum()) + beside), TINY)
-        missed = (np.abs(self.slack_miss) > SLACK_AIM * self.caps.measure).any()
-        return reached <= (BEYOND * aim if missed else aim)
+        missed = float(np.max(np.abs(self.slack_miss) / self.caps.measure))
+        self.merit = max(reached / aim, missed / SLACK_AIM)
+        return reached <= (BEYOND * aim if missed > SLACK_AIM else aim)
+
+    def kept(self) -> Kept:
+        """The point, to come back to."""
+        return Kept(self.merit, self.space[0].copy(), self.cap_price.copy(), self.load.copy())
 
     def advance(self) -> bool:
         """Predictor, corrector, step; False when the numbers give out, with the point left as it was."""
@@ -367,3 +374,25 @@ def iterate(e: Entries, caps: Caps, aim: float, devices: Sequence[Device] = ()) 
         if point.look(aim) or not point.advance():
             return point, iteration
     return point, ITERATIONS_MAX
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Kept:
+    """A point on the way: how good it is (1 is what was asked for), energies, prices of the caps, load."""
+
+    merit: float
+    energy: FloatArray
+    cap_price: FloatArray
+    load: FloatArray
+
+
+def iterate_with_care(e: Entries, caps: Caps, aim: float) -> tuple[Kept, int]:
+    """The best point on the way and the number of iterations, where precision may end before the aim."""
+    point, iterations = Iteration(e, caps, ()), 0
+    done, best = point.look(aim), point.kept()
+    while not done and point.merit <= WORSE * best.merit and iterations < ITERATIONS_MAX and point.advance():
+        iterations += 1
+        done = point.look(aim)
+        if point.merit < best.merit:
+            best = point.kept()
+    return best, iterations

@@ -8,7 +8,7 @@ from optimizer.arrays import BoolArray, FloatArray
 from optimizer.certificate import car_bounds, load_bound
 from optimizer.entries import make_entries
 from optimizer.instance import Instance, price_scale
-from optimizer.interior_point import FREE_ROOM, PRICE_LIMIT, iterate
+from optimizer.interior_point import FREE_ROOM, PRICE_LIMIT, iterate_with_care
 from optimizer.repair import repair
 from optimizer.slot_cost import Scaled, SlotCost
 from optimizer.wired_network import WiredNetwork
@@ -74,12 +74,17 @@ def solve(instance: Instance, wiring: Wiring, aim: float) -> tuple[FloatArray, F
         return np.zeros((len(instance.rate), instance.slots)), _priced_out(instance, wiring, shut, price), 0
     caps = WiredCaps(wiring, unit, Scaled(instance.cost, unit, money), instance.base / unit)
     with np.errstate(all="ignore"):
-        point, iterations = iterate(e, caps, aim)
+        point, iterations = iterate_with_care(e, caps, aim)
         found = np.nan_to_num(point.cap_price)
         found[0] += caps.cost.price(point.load)
-        found = np.clip(found, -PRICE_LIMIT, PRICE_LIMIT * max(1.0, e.dearest))
-        energy = repair(e, wiring, wiring.usable() / unit, point.space[0], wiring.price(found))
+        found = np.clip(found, -PRICE_LIMIT, PRICE_LIMIT * max(1.0, e.dearest) / _smallest(wiring))
+        energy = repair(e, wiring, wiring.usable() / unit, point.energy, wiring.price(found))
     return e.table(energy * unit, len(instance.rate)), _priced_out(instance, wiring, shut, found * money), iterations
+
+
+def _smallest(wiring: Wiring) -> float:
+    """The smallest part, in size, of a group in a row: prices of such rows are as much larger than those of cars."""
+    return float(np.min(np.abs(wiring.coef), initial=1.0, where=wiring.coef != 0))
 
 
 def _priced_out(instance: Instance, wiring: Wiring, shut: BoolArray, price: FloatArray) -> FloatArray:
