@@ -7,9 +7,9 @@ SVG text by itself; a PNG needs matplotlib (`pip install csms[plots]`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
 import numpy as np
 
