@@ -77,16 +77,16 @@ def _cheapest(instance: Instance, price: FloatArray, count: IntArray) -> tuple[F
     _, example, row = np.unique(key, return_index=True, return_inverse=True)
     order = np.argsort(price, axis=1, kind="stable")
     node, unserved = instance.node[example], instance.unserved[example]
-    place = order if instance.nodes == 1 else order[node]
     length = instance.depart - instance.arrive
-    inside = (place >= instance.arrive[example, None]) & (place < instance.depart[example, None])
-    rank = np.flatnonzero(inside) % slots
-    ascending = np.sort(price, axis=1).ravel()
-    offers = ascending.take(rank + np.repeat(node * slots, length[example]))
+    ascending = np.sort(price, axis=1)[node]
+    # The slots of a window in the order of their price: those whose distance from its begin is below its length.
+    since = order.astype(np.int32)[node] - instance.arrive[example, None].astype(np.int32)
+    offers = ascending[since.view(np.uint32) < length[example, None].astype(np.uint32)]
     np.minimum(offers, np.repeat(unserved, length[example]), out=offers)
-    total = np.append(0.0, np.cumsum(offers))
+    total = np.zeros(len(offers) + 1)
+    np.cumsum(offers, out=total[1:])
     first = (np.cumsum(length[example]) - length[example])[row]
-    following = offers[np.minimum(first + count, len(offers) - 1)]
+    following = offers.take(first + count, mode="clip")
     return total[first + count] - total[first], np.where(count < length, following, instance.unserved)
 
 

@@ -138,12 +138,12 @@ class Iteration:
     def _factorise(self) -> None:
         """Eliminates the cars."""
         e = self.e
-        np.reciprocal(self.space, out=self.per)
+        np.divide(1.0, self.space, out=self.per)  # faster than np.reciprocal, which is not vectorised
         np.multiply(self.dual, self.per, out=self.turn)
         np.add(self.turn[0], self.turn[1], out=self.give)
         self.give += PROXIMAL
         self.give[e.lasts] += e.bend
-        np.reciprocal(self.give, out=self.give)
+        np.divide(1.0, self.give, out=self.give)
         self.car_give = 1.0 / e.per_car(self.give)
         self.marginal = self.caps.cost.price(self.load)
         for device in self.devices:
@@ -170,10 +170,10 @@ class Iteration:
         for table in e.tables:
             table.values.ravel()[table.places] = rows[table.entries]
             # In the transpose, which is C-ordered as the sums are, the lower triangle is filled.
-            product = dsyrk(1.0, table.values.T).T
-            coupling[table.node, table.columns, table.columns] += product[:-1, :-1]
-            ground[table.node, table.columns] += product[-1, :-1]
-            self.unserved[table.node, table.columns] += worth[table.cars] @ table.values[:, :-1]
+            product = dsyrk(1.0, table.values.T, trans=1).T
+            coupling[table.node, table.slots, table.slots] += product[:-1, :-1]
+            ground[table.node, table.slots] += product[-1, :-1]
+            self.unserved[table.node, table.slots] += table.values[:-1] @ worth[table.cars]
         return coupling, ground
 
     def _predict(self) -> tuple[float, FloatArray]:

@@ -17,6 +17,7 @@ from optimizer.arrays import FloatArray, IntArray
 from optimizer.certificate import lower_bound, relative_gap
 from optimizer.demand import Demand
 from optimizer.instance import Instance, default_price, price_scale, usable_room
+from optimizer.polyline import without_jumps
 from optimizer.problem import CapSoft, Plan, Problem, Shortfall
 from optimizer.repair import keep_caps
 from optimizer.slot_cost import Scaled
@@ -48,15 +49,33 @@ class Answer:
 
 
 def solve_instance(instance: Instance, method: MethodName | None = None) -> Answer:
-    """The best plan, by the method for its size or the one asked for; when that misses, by the other one too."""
-    many = len(instance.rate) >= LEVELS_FROM * (instance.slots / LEVELS_SLOTS) ** LEVELS_GROWTH
+    """The best plan, by the method that suits it or the one asked for; when that misses, by the other one too."""
+    first = method or suited(instance)
     can = instance.nodes == 1 and instance.bend is None
-    first = method or ("levels" if many and can else "interior point")
     answer = METHODS[first](instance)
-    if method is None and answer.gap > GAP_TARGET and can and first != "levels":
-        other = by_levels(instance)
+    if method is None and answer.gap > GAP_TARGET and can:
+        other = METHODS["interior point" if first == "levels" else "levels"](instance)
         answer = other if other.gap < answer.gap else answer
     return answer
+
+
+def suited(instance: Instance) -> MethodName:
+    """Levels for many cars under one cap, unless the price jumps within reach.
+
+    Slots that stand at a jump have prices of their own, so the search for blocks of equal price hardly ends there; the
+    interior point does not mind.
+    """
+    many = len(instance.rate) >= LEVELS_FROM * (instance.slots / LEVELS_SLOTS) ** LEVELS_GROWTH
+    alone = instance.nodes == 1 and instance.bend is None
+    return "levels" if many and alone and not _jumps(instance) else "interior point"
+
+
+def _jumps(instance: Instance) -> bool:
+    """Whether the price of a slot jumps between its base load and the most that it can get."""
+    _, jumps = without_jumps(instance.cost)
+    first = instance.base[jumps.slot]
+    last = first + np.minimum(instance.room[0], instance.most[0])[jumps.slot]
+    return bool(((jumps.at > first) & (jumps.at < last)).any())
 
 
 def by_interior_point(instance: Instance) -> Answer:

@@ -5,7 +5,8 @@ its key, so of two that were made for the same place one is refused by the datab
 
 A chain shows what was changed or taken out of its middle, but not that its end is missing. So the newest record is also
 noted in a file of the data folder (`audit.head`), in the log of the server, and wherever an administrator writes down
-what `csms audit verify` prints. A chain found shorter than that file says so in a record of its own, and goes on.
+what `csms audit verify` prints. A chain found shorter than that file, or without it, says so in a record of its own,
+and goes on.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class AuditLog:
     def __init__(self, clock: Clock, store: AuditStore, folder: Path | None = None) -> None:
         self._clock, self._store = clock, store
         self._file = folder / HEAD_FILE if folder is not None else None
-        self._waiting: list[tuple[AuditEntry, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[AuditEntry, Sequence[Change], asyncio.Future[None]]] = []
         self._owed: deque[AuditEntry] = deque()
         self._turn = asyncio.Lock()
         self.head = Head()
@@ -102,6 +103,9 @@ class AuditLog:
         """Find the end of the chain; one that lost what the file remembers is told. Raises StoreUnavailable."""
         await self._look()
         kept = self.kept()
+        if kept is None and self._file is not None and self.head.seq:
+            log.warning("audit_head_missing", extra={"found_seq": self.head.seq})
+            self.owe(AuditEntry("note", "audit head missing", result={"found_seq": self.head.seq}))
         if kept is not None and not await self._holds(kept):
             log.error("audit_log_cut", extra={"kept_seq": kept.seq, "found_seq": self.head.seq})
             facts = {"kept_seq": kept.seq, "kept_hash": kept.hash, "found_seq": self.head.seq}
@@ -115,10 +119,10 @@ class AuditLog:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    async def write(self, entry: AuditEntry) -> None:
-        """Wait until the record is durable. Raises StoreUnavailable: then it is not in the log."""
+    async def write(self, entry: AuditEntry, beside: Sequence[Change] = ()) -> None:
+        """Wait until the record is durable, with `beside` in its commit. Raises StoreUnavailable: then neither is."""
         told = asyncio.get_running_loop().create_future()
-        self._waiting.append((entry, told))
+        self._waiting.append((entry, beside, told))
         async with self._turn:
             if not told.done():
                 await self._write_waiting()
@@ -174,21 +178,22 @@ class AuditLog:
     async def _write_waiting(self) -> None:
         batch, self._waiting = self._waiting, []
         try:
-            await self._append([entry for entry, _ in batch])
+            await self._append([entry for entry, _, _ in batch], [one for _, beside, _ in batch for one in beside])
         except Exception as fault:
-            for _, told in batch:
+            for _, _, told in batch:
                 settle(told, fault)
             if not isinstance(fault, StoreUnavailable):
                 raise
         else:
-            for _, told in batch:
+            for _, _, told in batch:
                 settle(told, None)
 
-    async def _append(self, entries: Sequence[AuditEntry]) -> None:
+    async def _append(self, entries: Sequence[AuditEntry], beside: Sequence[Change] = ()) -> None:
         for attempt in range(ATTEMPTS_MAX):
             records = self._linked(entries)
             try:
-                await self._store.writer.commit([changes.add_row(row_of(record)) for record in records])
+                rows = [changes.add_row(row_of(record)) for record in records]
+                await self._store.writer.commit([*rows, *beside])
             except ChangeRefused:
                 before = self.head
                 await self._look()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -22,13 +22,21 @@ from csms.access.guard import Guard, Rates
 from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
+from csms.app.grid import feeder_tree, limit_service
+from csms.app.limit_channels import limit_channels
 from csms.app.pki import Pki
-from csms.app.settings import AdmissionSection, FeederSettings, PartnerSettings, Settings, SettingsInvalid
+from csms.app.section import SettingsInvalid
+from csms.app.settings import (
+    AdmissionSection,
+    PartnerSettings,
+    Settings,
+)
 from csms.app.settings import StationSettings as ConfiguredStation
+from csms.app.solvers import Solvers
 from csms.app.tls import ServerTls
 from csms.app.upkeep import Upkeep
 from csms.app.webhook import Webhook
-from csms.charging.feeder import Feeder, FeederTree
+from csms.charging.feeder import FeederTree
 from csms.charging.planner import NeedsPolicy
 from csms.charging.profiles import ProfileRules
 from csms.charging.service import ChargingService
@@ -39,6 +47,7 @@ from csms.gateway.ports import forget
 from csms.gateway.server import Gateway, GatewaySettings
 from csms.gateway.socket import Limits
 from csms.grid import http as limit_routes
+from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
@@ -68,7 +77,6 @@ from csms.store import changes
 from csms.store.engine import Store, open_store
 from csms.store.outbox import SqlOutbox
 from csms.trace.service import Traces, TraceSettings
-from optimizer import solve
 
 Work = Callable[[], Awaitable[None]]
 
@@ -92,12 +100,15 @@ class Rooms:
     tls: ServerTls
     guard: Guard
     traces: Traces | None = None
+    solvers: Solvers | None = None
     background: list[tuple[str, Work]] = field(default_factory=list)
 
     async def close(self) -> None:
         """After the gateway has stopped and no background work runs."""
         await self.guard.close()
         await self.stations.close()
+        if self.solvers is not None:
+            await asyncio.to_thread(self.solvers.close)
         await self.store.close()
         if self.traces is not None:
             await self.traces.close()
@@ -120,10 +131,15 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     files.public_url = settings.public_url
     own = LocalAuthority(settings.data_dir / "pki", clock, settings.certificates.organization)
     stations = await _stations(settings, clock, store, bus, _outside(settings, clock, files, own, makers))
-    tree = FeederTree([_feeder(feeder) for feeder in settings.feeders], ZoneInfo(settings.time_zone))
-    limits = LimitService(clock, store, tree, bus)
-    await limits.restore()
-    charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits)
+    tree = feeder_tree(settings.feeders, ZoneInfo(settings.time_zone))
+    guard = await _guard(settings, clock, store, tree)
+    limits = await limit_service(settings.limit_sources, clock, store, tree, guard.audit, stations)
+    rules = _charging(settings)
+    solvers = Solvers(settings.charging, rules.solve_wall_s)
+    rules = replace(rules, plans_at_once=solvers.at_once)
+    charging = ChargingService(clock, stations, store, solvers.solve, rules, tree, limits, stations.alerts)
+    grace_s = settings.charging.lease_s + settings.charging.ramp_s
+    progress = LimitProgress(clock, limits, charging.compliance, guard.audit, bus, grace_s)
     province, feed = await _province(settings, clock, store, bus, stations)
     traces = _traces(settings, clock)
     note = traces.note if traces is not None else forget
@@ -131,7 +147,6 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     tls = ServerTls(settings)
     gateway = Gateway(_gateway(settings), clock, stations, tls=await tls.contexts(), note=note, metrics=metrics)
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
-    guard = await _guard(settings, clock, store, tree)
     api = create_api(
         ApiDeps(
             guard=guard,
@@ -144,7 +159,15 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             gateway=gateway,
             traces=traces,
             condition=upkeep.condition,
-            routers=[limit_routes.router(limits, lambda feeder_id: asdict(charging.status(feeder_id)))],
+            routers=[
+                limit_routes.router(
+                    limits,
+                    store.reader,
+                    lambda feeder_id: asdict(charging.status(feeder_id)),
+                    progress,
+                    charging.drill,
+                )
+            ],
             version=version("csms"),
             time_zone=ZoneInfo(settings.time_zone),
             files=files,
@@ -154,12 +177,15 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
+    background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
+    background += limit_channels(settings, clock, limits, charging.drawn_w)
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.alerts.webhook:
         token = settings.alerts.webhook_token.get_secret_value()
         background.append(("alerts", Webhook(settings.alerts.webhook, token, stations.alerts).run))
     if settings.charging.control:
         charging.listen()
+        await asyncio.to_thread(solvers.begin)
         background += [("charging", charging.run)]
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
@@ -177,6 +203,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         tls,
         guard,
         traces,
+        solvers,
         background,
     )
 
@@ -306,17 +333,6 @@ def _registration(station: ConfiguredStation) -> Registration:
     return Registration(station.id, station.feeder, station.site, dict.fromkeys(range(1, station.evses + 1), plate))
 
 
-def _feeder(feeder: FeederSettings) -> Feeder:
-    loads = feeder.base_load_kw if isinstance(feeder.base_load_kw, list) else [feeder.base_load_kw]
-    return Feeder(
-        id=feeder.id,
-        rating_w=round(feeder.rating_kw * 1000),
-        parent=feeder.parent,
-        base_load_w=tuple(round(load * 1000) for load in loads),
-        lowest_cap_w=round((feeder.lowest_cap_kw or 0.0) * 1000),
-    )
-
-
 def _charging(settings: Settings) -> ChargingSettings:
     section = settings.charging
     return ChargingSettings(
@@ -325,6 +341,7 @@ def _charging(settings: Settings) -> ChargingSettings:
         debounce_s=section.debounce_s,
         ramp_s=section.ramp_s,
         notice_s=section.notice_s,
+        cut_off_after_s=section.cut_off_after_s,
         floor_a=section.floor_a,
         floor_share=section.floor_share,
         tilt_per_h=section.tilt_per_h,

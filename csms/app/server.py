@@ -17,7 +17,8 @@ from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
 from csms.app.process import calm_garbage_collector, raise_file_limit
 from csms.app.rooms import Rooms, build_rooms
-from csms.app.settings import Settings, SettingsInvalid
+from csms.app.section import SettingsInvalid
+from csms.app.settings import Settings
 from csms.app.supervisor import Supervisor
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock

@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
@@ -32,19 +30,15 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from csms.app.grid import FeederSettings, LimitSourceSettings
+from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdr2Settings, OpenAdrSettings
+from csms.app.section import Section, SettingsInvalid
 from csms.model.bounds import ANSWERED_IDS_KEPT, CALLS_QUEUED_MAX, FRAME_BYTES_MAX, STRANGERS_MAX
-from csms.model.errors import CsmsError
 from csms.trace.redaction import Cards
 
 PORT_MAX = 65535
 SETTINGS_FILE = "csms.toml"
 FILE_VARIABLE = "CSMS_CONFIG"
-
-
-class SettingsInvalid(CsmsError):
-    """The settings cannot be used; the text names the file or variable and what is wrong."""
-
-    code = "settings_invalid"
 
 
 def _several(value: object) -> object:
@@ -58,29 +52,7 @@ Several = (NoDecode, BeforeValidator(_several))
 Profile = Annotated[int, Field(ge=0, le=3)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class FeederSettings(_Section):
-    """One node of the supply tree. `base_load_kw`: one number, or 96 by quarter-hour of the local day."""
-
-    id: str = Field(min_length=1, max_length=64)
-    parent: str = ""
-    rating_kw: float = Field(gt=0)
-    base_load_kw: float | list[float] = 0.0
-    lowest_cap_kw: float | None = Field(default=None, ge=0)
-
-    @field_validator("base_load_kw")
-    @classmethod
-    def _quarter_hours(cls, value: float | list[float]) -> float | list[float]:
-        loads = value if isinstance(value, list) else [value]
-        if len(loads) not in (1, 96) or any(load < 0 for load in loads):
-            raise ValueError("base_load_kw is one number or 96, none negative")
-        return value
-
-
-class StationSettings(_Section):
+class StationSettings(Section):
     """A registered station; all its EVSEs have the same nameplate. `serial`: what its certificate is made out to.
 
     `security_profile`: the lowest that it may come by; higher ones that it has used count all the same.
@@ -98,7 +70,7 @@ class StationSettings(_Section):
     security_profile: Profile = 0
 
 
-class SiteSettings(_Section):
+class SiteSettings(Section):
     """Where the stations stand (WGS-84) and what platforms want to know of it."""
 
     id: str = "site-1"
@@ -110,7 +82,7 @@ class SiteSettings(_Section):
     phone: str = ""
 
 
-class ChargingSection(_Section):
+class ChargingSection(Section):
     """How charging is planned and commanded; with `control` off stations are only listened to and no cap is kept."""
 
     control: bool = True
@@ -126,9 +98,12 @@ class ChargingSection(_Section):
     default_stay_h: float = Field(default=4.0, gt=0)
     periods_max: int = Field(default=2, ge=1)
     notice_s: float = Field(default=120.0, ge=0)
+    cut_off_after_s: float = Field(default=60.0, ge=0)
+    solver_processes: int = Field(default=0, ge=0, le=64)
+    solver_from: int = Field(default=50, ge=1)
 
 
-class PartnerSettings(_Section):
+class PartnerSettings(Section):
     """A platform that is told about sessions; keep the file with its secrets readable by the server alone."""
 
     id: str
@@ -141,7 +116,7 @@ class PartnerSettings(_Section):
     sig_secret: str
 
 
-class PriceSettings(_Section):
+class PriceSettings(Section):
     """What a kWh costs the driver, in yuan; `shown`: drivers are told the cost at the station (OCPP 2.0.1)."""
 
     electricity: float = Field(default=0.66, ge=0)
@@ -149,14 +124,14 @@ class PriceSettings(_Section):
     shown: bool = False
 
 
-class FilesSection(_Section):
+class FilesSection(Section):
     """How large files may be: what stations upload, and firmware for them."""
 
     upload_max_mb: int = Field(default=200, gt=0)
     firmware_max_mb: int = Field(default=1000, gt=0)
 
 
-class CertificatesSection(_Section):
+class CertificatesSection(Section):
     """Certificates of stations and cars. `organization`: what stands in stations' certificates; empty: anything may.
 
     `ocsp_responders`: hosts that stations may have asked; `contract_url`: the contract certificate provider.
@@ -170,17 +145,17 @@ class CertificatesSection(_Section):
     """
 
     organization: str = Field(default="", max_length=64)
-    ocsp_responders: list[str] = []
-    contract_roots: list[Path] = []
+    ocsp_responders: list[str] = Field(default_factory=list)
+    contract_roots: list[Path] = Field(default_factory=list)
     contract_url: str = ""
-    client_roots: list[Path] = []
-    revoked: list[Path] = []
+    client_roots: list[Path] = Field(default_factory=list)
+    revoked: list[Path] = Field(default_factory=list)
     check_status: bool = False
-    expired_accepted: list[str] = []
-    authority_command: list[str] = []
+    expired_accepted: list[str] = Field(default_factory=list)
+    authority_command: list[str] = Field(default_factory=list)
     authority_timeout_s: float = Field(default=60.0, gt=0)
     renew_days: int = Field(default=45, ge=0)
-    allowed_roots: list[Path] = []
+    allowed_roots: list[Path] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _authority_is_trusted(self) -> CertificatesSection:
@@ -197,16 +172,16 @@ class CertificatesSection(_Section):
         return self
 
 
-class FirmwareSection(_Section):
+class FirmwareSection(Section):
     """Which firmware stations may be given. `unsigned_for`: ids (or patterns, `*` for all) of those that may be given
     firmware without its maker's signature. `maker_roots`: PEM files; signing certificates must be issued below one.
     """
 
-    unsigned_for: list[str] = []
-    maker_roots: list[Path] = []
+    unsigned_for: list[str] = Field(default_factory=list)
+    maker_roots: list[Path] = Field(default_factory=list)
 
 
-class AlertsSection(_Section):
+class AlertsSection(Section):
     """Who else is told of an alert. `webhook`: where each one is posted to as JSON, with `webhook_token` as bearer."""
 
     webhook: str = ""
@@ -220,7 +195,7 @@ class AlertsSection(_Section):
         return value
 
 
-class RetentionSection(_Section):
+class RetentionSection(Section):
     """For how many days things are kept; 0: for ever. `rollup_days`: the quarter-hours; days stay for ever."""
 
     sample_days: int = Field(default=400, ge=0)
@@ -239,7 +214,7 @@ class RetentionSection(_Section):
     operation_days: int = Field(default=400, ge=0)
 
 
-class TracesSection(_Section):
+class TracesSection(Section):
     """What stations and this server say to each other, kept for some days; `folder`: in the data folder when empty.
 
     `id_tokens`: what is kept of the number of a card; `max_mb`: of all files together.
@@ -252,16 +227,22 @@ class TracesSection(_Section):
     folder: Path | None = None
 
 
-class ApiSection(_Section):
+class ApiSection(Section):
     """The HTTP port: its certificate, proxies that may say whom they speak for, how often somebody may come."""
 
     tls_certificate: Path | None = None
     tls_key: Path | None = None
-    trusted_proxies: list[str] = []
+    trusted_proxies: list[str] = Field(default_factory=list)
     requests_per_s: float = Field(default=100.0, gt=0)
     requests_burst: int = Field(default=1000, ge=1)
     open_requests_per_s: float = Field(default=50.0, gt=0)
     open_requests_burst: int = Field(default=500, ge=1)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        """Addresses or networks; a `*` would let everybody say whom they speak for."""
+        return [one for one in value if ip_network(one)]
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> ApiSection:
@@ -270,14 +251,14 @@ class ApiSection(_Section):
         return self
 
 
-class AdmissionSection(_Section):
+class AdmissionSection(Section):
     """How often stations may come and how much they may say; docs/reference/limits.md tells what happens beyond.
 
     `trusted_proxies`: addresses of proxies whose `X-Forwarded-For` is believed. `reused_message_ids`: what happens to a
     message with the id of another one.
     """
 
-    trusted_proxies: list[str] = []
+    trusted_proxies: list[str] = Field(default_factory=list)
     failures_free: int = Field(default=5, ge=1)
     failures_wait_s: float = Field(default=1.0, gt=0)
     failures_wait_max_s: float = Field(default=300.0, gt=0)
@@ -343,10 +324,15 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     site: SiteSettings = SiteSettings()
     feeders: list[FeederSettings] = [FeederSettings(id="site", rating_kw=400.0)]
-    stations: list[StationSettings] = []
+    limit_sources: list[LimitSourceSettings] = Field(default_factory=list)
+    openadr: list[OpenAdrSettings] = Field(default_factory=list)
+    openadr2: list[OpenAdr2Settings] = Field(default_factory=list)
+    limit_files: list[LimitFileSettings] = Field(default_factory=list)
+    limit_plugs: list[LimitPlugSettings] = Field(default_factory=list)
+    stations: list[StationSettings] = Field(default_factory=list)
     charging: ChargingSection = ChargingSection()
     price: PriceSettings = PriceSettings()
-    partners: list[PartnerSettings] = []
+    partners: list[PartnerSettings] = Field(default_factory=list)
     retention: RetentionSection = RetentionSection()
     files: FilesSection = FilesSection()
     certificates: CertificatesSection = CertificatesSection()

@@ -212,6 +212,8 @@ class Answers:
         self._counters.floors_accepted += sending.session_id is None
         for ref in sending.refs:
             self._floors_due.discard(ref)
+            if self._ledger.account(ref).floor_before_w is not None:
+                self.stale.add(ref)  # a limit in force ends in the floor of before
             self._ledger.confirm_floor(ref, at)
             if sending.session_id is None:
                 self.floors[ref] = sending, at

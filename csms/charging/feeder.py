@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
+from csms.charging.base_load import BaseLoads
+
 QUARTER_HOUR = timedelta(minutes=15)
 QUARTER_HOURS_A_DAY = 96
 
@@ -26,6 +28,10 @@ class Caps(Protocol):
         """When the cap may change, in (since, until]."""
         ...
 
+    def lowest_w(self, feeder_id: str, at: datetime) -> int | None:
+        """The lowest cap that is ordered for `at` or later, None when nobody limits the feeder."""
+        ...
+
 
 class NoCaps:
     """Nobody limits anything."""
@@ -37,6 +43,10 @@ class NoCaps:
     def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
         """None at all."""
         return ()
+
+    def lowest_w(self, feeder_id: str, at: datetime) -> int | None:
+        """None."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ class FeederTree:
 
     def __init__(self, feeders: Iterable[Feeder], zone: tzinfo = UTC) -> None:
         """Raises ValueError for no feeder, a repeated id, an unknown parent or a circle."""
+        self.base_loads = BaseLoads()
         listed = list(feeders)
         self._feeders = {feeder.id: feeder for feeder in listed}
         self._zone = zone
@@ -104,13 +115,14 @@ class FeederTree:
         return self._paths.get(feeder_id) or next(iter(self._paths.values()))
 
     def base_load_w(self, feeder_id: str, at: datetime) -> int:
-        """Base load through this feeder at a moment: its own and that of all feeders below."""
+        """Base load through this feeder, its own and that of all feeders below: as metered, else by the curve."""
         local = at.astimezone(self._zone)
         quarter = local.hour * 4 + local.minute // 15
-        return sum(_at_quarter(self._feeders[id_], quarter) for id_ in self._below[feeder_id])
+        below = (self._feeders[id_] for id_ in self._below[feeder_id])
+        return sum(self.base_loads.own_w(feeder.id, at, _at_quarter(feeder, quarter)) for feeder in below)
 
     def base_load_peak_w(self, feeder_id: str) -> int:
-        """The highest base load of the day through this feeder."""
+        """The highest base load of the day through this feeder, by the curve."""
         below = [self._feeders[id_] for id_ in self._below[feeder_id]]
         return max(sum(_at_quarter(feeder, q) for feeder in below) for q in range(QUARTER_HOURS_A_DAY))
 
@@ -133,9 +145,14 @@ class FeederTree:
         )
         return min(rooms)
 
-    def lowest_room_w(self, feeder_id: str, reserve_share: float) -> int:
-        """What is left for charging at the lowest cap by contract and the highest base load; never negative."""
-        lowest_w = usable_w(self._feeders[feeder_id].lowest_cap_w, reserve_share)
+    def lowest_cap_w(self, feeder_id: str, caps: Caps, now: datetime) -> int:
+        """The lowest cap that counts from now on: by contract, or what was ordered below it in an emergency."""
+        agreed_w, ordered_w = self._feeders[feeder_id].lowest_cap_w, caps.lowest_w(feeder_id, now)
+        return agreed_w if ordered_w is None else min(agreed_w, ordered_w)
+
+    def lowest_room_w(self, feeder_id: str, reserve_share: float, cap_w: int | None = None) -> int:
+        """What the lowest cap (of the contract, or `cap_w`) leaves beside the highest base load; never negative."""
+        lowest_w = usable_w(self._feeders[feeder_id].lowest_cap_w if cap_w is None else cap_w, reserve_share)
         return max(lowest_w - self.base_load_peak_w(feeder_id), 0)
 
 

@@ -40,13 +40,17 @@ def assign_floors(
     rule: FloorRule,
     kept_w: Mapping[EvseRef, int] | None = None,
     least_w: Mapping[EvseRef, int] | None = None,
+    caps_w: Mapping[str, int] | None = None,
 ) -> dict[EvseRef, int]:
     """Floor per outlet in W, all phases: those in `kept_w` first, then by station and EVSE number while they fit.
 
-    Outlets in `least_w` cannot be told 0, so they get at least that in any case. Invariant I7: at every feeder the sum
-    of all others fits under the lowest cap beside the highest base load.
+    Outlets in `least_w` cannot be told 0, so they get at least that in any case. `caps_w`: the lowest cap of feeders
+    where it is another one than in the contract. Invariant I7: at every feeder the sum of all others fits under the
+    lowest cap beside the highest base load.
     """
-    budget = {id_: int(tree.lowest_room_w(id_, rule.reserve_share) * rule.share) for id_ in tree.ids}
+    lowest = caps_w or {}
+    rooms = {id_: tree.lowest_room_w(id_, rule.reserve_share, lowest.get(id_)) for id_ in tree.ids}
+    budget = {id_: int(room_w * rule.share) for id_, room_w in rooms.items()}
     used_w: dict[str, int] = dict.fromkeys(tree.ids, 0)
     kept, least = kept_w or {}, least_w or {}
     floors: dict[EvseRef, int] = {}

@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 
 from csms.model.ids import EvseRef
 
+NEVER = timedelta(days=3650)
+"""How much later than told a lease ends at a station whose clock is wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -33,9 +36,10 @@ class Grant:
 class Account:
     """What is known of one outlet. `sent` holds unanswered values by sequence number.
 
-    `floor_taken`: the station acknowledged its floor; `floor_acts`, `limit_acts`: floors, limits of this station are
-    known to act; `held`: a limit of the session that runs was acknowledged; `away`: the station is not connected;
-    `forgets`: it loses its profiles then; `ramp`: how long it takes to come down.
+    `floor_taken`: the station acknowledged its floor; `floor_before_w`: not this one yet, but a higher one before;
+    `floor_acts`, `limit_acts`: floors, limits of this station are known to act; `held`: a limit of the session that
+    runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles then; `ramp`: how long
+    it takes to come down; `skew`: how much later than told a lease may end there.
     """
 
     ref: EvseRef
@@ -43,7 +47,9 @@ class Account:
     floor_w: int
     physical_w: int
     ramp: timedelta
+    skew: timedelta
     floor_taken: bool = False
+    floor_before_w: int | None = None
     floor_acts: bool = False
     limit_acts: bool = False
     held: bool = False
@@ -58,7 +64,13 @@ class Account:
     @property
     def floor_known(self) -> bool:
         """Whether the outlet is at its floor when nothing else is told."""
-        return self.floor_taken and self.floor_acts and not (self.away and self.forgets)
+        taken = self.floor_taken or self.floor_before_w is not None
+        return taken and self.floor_acts and not (self.away and self.forgets)
+
+    @property
+    def floor_counted_w(self) -> int:
+        """The most that the outlet draws at its floor, whichever it has."""
+        return max(self.floor_w, self.floor_before_w or 0)
 
     @property
     def bounded(self) -> bool:
@@ -76,7 +88,7 @@ class Account:
         it lower anyway."""
         if self.limit_acts and not (self.away and self.forgets):
             return value_w
-        return self.floor_w if self.floor_known and value_w <= self.floor_w else self.physical_w
+        return self.floor_counted_w if self.floor_known and value_w <= self.floor_counted_w else self.physical_w
 
 
 class Ledger:
@@ -107,11 +119,15 @@ class Ledger:
         self._sums = None
         account = self._accounts.get(ref)
         if account is None:
-            self._accounts[ref] = Account(ref, path, floor_w, physical_w, self._ramp)
+            self._accounts[ref] = Account(ref, path, floor_w, physical_w, self._ramp, self._skew)
             return
         account.path, account.physical_w = path, physical_w
-        if floor_w != account.floor_w:
-            account.floor_w, account.floor_taken = floor_w, False
+        if floor_w == account.floor_w:
+            return
+        if account.floor_taken or account.floor_before_w is not None:
+            lower = floor_w < account.floor_counted_w
+            account.floor_before_w = account.floor_counted_w if lower else None
+        account.floor_w, account.floor_taken = floor_w, False
 
     def restore(self, ref: EvseRef, value_w: int, until: datetime) -> None:
         """Take over a bound that an earlier process wrote: it counts until `until` (ramp and skew included)."""
@@ -132,10 +148,10 @@ class Ledger:
     def _leased_w(self, account: Account, now: datetime) -> int:
         leased = [account.acknowledged, *account.sent.values()]
         live = (g for g in leased if g is not None and self._lives(account, g, now))
-        return max([account.floor_w, *(account.counted_w(g.value_w) for g in live)])
+        return max([account.floor_counted_w, *(account.counted_w(g.value_w) for g in live)])
 
     def _lives(self, account: Account, grant: Grant, now: datetime) -> bool:
-        return now < grant.until + account.ramp + self._skew
+        return now < grant.until + account.ramp + account.skew
 
     def settled_w(self, ref: EvseRef, now: datetime, reachable: bool) -> int:
         """What the upper bound comes down to by itself once all answers are in and all ramps are over."""
@@ -144,7 +160,7 @@ class Ledger:
             return self.upper_bound_w(ref, now)
         told = account.commanded
         live = told is not None and self._lives(account, told, now)
-        return max(account.floor_w, account.counted_w(told.value_w) if told is not None and live else 0)
+        return max(account.floor_counted_w, account.counted_w(told.value_w) if told is not None and live else 0)
 
     def told_w(self, ref: EvseRef) -> int:
         """What the outlet was told last; its floor when nothing was."""
@@ -154,7 +170,7 @@ class Ledger:
     def lasting_w(self, ref: EvseRef, now: datetime) -> int:
         """What the outlet may draw when its session is over or its lease has ended."""
         account = self._accounts[ref]
-        return self.settled_w(ref, now, True) if account.loose else account.floor_w
+        return self.settled_w(ref, now, True) if account.loose else account.floor_counted_w
 
     def sums_w(self, now: datetime) -> dict[str, int]:
         """Sum of the upper bounds at every feeder."""
@@ -210,8 +226,11 @@ class Ledger:
     def in_doubt(self, ref: EvseRef) -> bool:
         """Whether the last value sent was never answered and no answer is awaited any more."""
         account = self._accounts[ref]
-        awaited = not self._awaited.isdisjoint(account.sent)
-        return account.commanded is not account.acknowledged and not awaited
+        return account.commanded is not account.acknowledged and not self.awaits(ref)
+
+    def awaits(self, ref: EvseRef) -> bool:
+        """Whether an answer of this outlet is still on its way."""
+        return not self._awaited.isdisjoint(self._accounts[ref].sent)
 
     def acknowledge(self, ref: EvseRef, sequence: int, now: datetime) -> None:
         """The station has taken a value; older unanswered ones are superseded (messages arrive in order).
@@ -253,8 +272,8 @@ class Ledger:
         self._hold(account, before_w, now)
 
     def confirm_floor(self, ref: EvseRef, now: datetime) -> None:
-        """The station has acknowledged its floor profile."""
-        self._change(ref, now, floor_taken=True)
+        """The station has acknowledged its floor profile; a higher one that it had is held for one ramp."""
+        self._change(ref, now, floor_taken=True, floor_before_w=None)
 
     def trust(self, ref: EvseRef, now: datetime, *, floor: bool, limit: bool) -> None:
         """Whether floors and limits are known to act on this outlet. Trust lowers the bound after one ramp, doubt
@@ -266,21 +285,27 @@ class Ledger:
     def lose_floor(self, ref: EvseRef) -> None:
         """The station may have forgotten its floor, or another one is about to replace it."""
         self._sums = None
-        self._accounts[ref].floor_taken = False
+        account = self._accounts[ref]
+        account.floor_taken, account.floor_before_w = False, None
 
     def lose_profiles(self, ref: EvseRef) -> None:
         """The station may have forgotten everything (it restarted)."""
         self.lose_floor(ref)
         self._accounts[ref].held = False
 
-    def note_station(self, ref: EvseRef, now: datetime, *, away: bool, forgets: bool, reaction_s: float) -> None:
-        """Whether the station is gone, whether it loses its profiles then, and how slowly it acts on a new one."""
+    def note_station(
+        self, ref: EvseRef, now: datetime, *, away: bool, forgets: bool, reaction_s: float, behind_s: float = 0.0
+    ) -> None:
+        """Whether the station is gone, whether it loses its profiles then, how slowly it acts on a new one, and how far
+        its clock is behind ours: a lease ends late there, and beyond the skew allowed for nobody knows when (B3)."""
         account = self._accounts[ref]
+        if (skew := self._skew if behind_s <= self._skew.total_seconds() else NEVER) != account.skew:
+            self._sums, account.skew = None, skew
         account.ramp = max(self._ramp, timedelta(seconds=reaction_s))
         if (account.away, account.forgets) != (away, forgets):
             self._change(ref, now, away=away, forgets=forgets)
 
-    def _change(self, ref: EvseRef, now: datetime, **facts: bool) -> None:
+    def _change(self, ref: EvseRef, now: datetime, **facts: bool | int | None) -> None:
         """Other facts about an outlet; what it may have been drawing before is held for one ramp."""
         self._sums = None
         account = self._accounts[ref]
@@ -303,7 +328,7 @@ class Ledger:
     def bound_until(self, ref: EvseRef, now: datetime) -> datetime:
         """Until when a reader of the stored row must count the upper bound of `now`."""
         account = self._accounts[ref]
-        lag = account.ramp + self._skew
+        lag = account.ramp + account.skew
         leased = [g.until + lag for g in (account.acknowledged, *account.sent.values()) if g is not None]
         return max([now, *leased, *(g.until for g in account.holds)])
 
@@ -318,7 +343,7 @@ class Ledger:
     def next_change(self, now: datetime) -> datetime | None:
         """When the next bound falls without anybody doing anything."""
         ends = [g.until for account in self._accounts.values() for g in account.holds]
-        ends += [g.until + a.ramp + self._skew for a in self._accounts.values() for g in a.sent.values()]
+        ends += [g.until + a.ramp + a.skew for a in self._accounts.values() for g in a.sent.values()]
         return min((end for end in ends if end > now), default=None)
 
     def _hold(self, account: Account, before_w: int, now: datetime) -> None:

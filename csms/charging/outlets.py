@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from csms.charging.discretise import Setpoint
-from csms.charging.feeder import FeederTree
+from csms.charging.feeder import Caps, FeederTree, NoCaps
 from csms.charging.floors import NOMINAL_V, FloorRule, assign_floors
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
@@ -41,10 +41,12 @@ class Outlets:
         tree: FeederTree,
         floors: FloorRule,
         cars: Cars,
+        caps: Caps | None = None,
     ) -> None:
         self._clock, self._stations, self._ledger, self._tree = clock, stations, ledger, tree
-        self._floors, self._cars = floors, cars
+        self._floors, self._cars, self._caps = floors, cars, caps or NoCaps()
         self._known: dict[EvseRef, _Known] = {}
+        self._lowest_w: dict[str, int] = {}
 
     def refresh(self) -> None:
         """Enrol what is new or changed, and note where a car may be and whose station is away."""
@@ -52,20 +54,25 @@ class Outlets:
         for station in self._stations.values():
             limits = limits_of(station)
             listed |= {e.ref: (e.rating, station.feeder_id, _least_floor_w(e, limits)) for e in station.evses.values()}
-        if listed != self._known:
+        lowest_w = {id_: self._tree.lowest_cap_w(id_, self._caps, now) for id_ in self._tree.ids}
+        if listed != self._known or lowest_w != self._lowest_w:
+            self._lowest_w = lowest_w
             self._enrol(listed)
         for station in self._stations.values():
             known, away = firmware_of(station), not station.online
             forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
+            behind_s = station.manners.clock_lag_s or 0.0
             for evse in station.evses.values():
                 self._ledger.note_car(evse.ref, car_possible(station, evse))
-                self._ledger.note_station(evse.ref, now, away=away, forgets=forgets, reaction_s=acts_after_s)
+                self._ledger.note_station(
+                    evse.ref, now, away=away, forgets=forgets, reaction_s=acts_after_s, behind_s=behind_s
+                )
 
     def _enrol(self, listed: dict[EvseRef, _Known]) -> None:
         kept = {ref: self._ledger.account(ref).floor_w for ref in self._known if listed.get(ref) == self._known[ref]}
         places = {ref: (rating, feeder_id) for ref, (rating, feeder_id, _) in listed.items()}
         least = {ref: least_w for ref, (_, _, least_w) in listed.items() if least_w}
-        for ref, floor_w in assign_floors(places, self._tree, self._floors, kept, least).items():
+        for ref, floor_w in assign_floors(places, self._tree, self._floors, kept, least, self._lowest_w).items():
             rating, feeder_id, _ = listed[ref]
             self._ledger.enrol(ref, self._tree.path(feeder_id), floor_w, physical_w(rating))
         self._known = listed

@@ -8,8 +8,8 @@ that is higher by `tilt` of the cap.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -23,11 +23,15 @@ from csms.charging.traits import outlet as outlet_of
 from csms.model.ids import EvseRef
 from csms.station.state import EvseState, OpenSession
 from firmware_profiles import Limits
-from optimizer.problem import EvSession, Problem
+from optimizer.arrays import FloatArray
+from optimizer.problem import EvSession, Feeder, Problem
 from optimizer.rounding import laxity_h
 
 SLOTS = 96
 SLOT_H = 0.25
+Reserved = tuple[Mapping[str, int], Mapping[str, int]]
+"""W by feeder, soon and later."""
+
 SATISFIED_WH = 50.0
 """A session that lacks less than this has what it wanted."""
 REST_H = 1.0
@@ -108,27 +112,55 @@ def problem(
     caps: Caps,
     root: str,
     now: datetime,
-    reserved_w: tuple[int, int],
+    reserved: Reserved,
     reserve_share: float,
     lead_s: float,
     tilt_per_h: float,
 ) -> Problem:
     """The valley-filling problem of one root feeder; visits that want nothing are left out.
 
-    `reserved_w`: soon and later, what other outlets under the root may draw; it stands beside the base load. Caps of
-    feeders below the root are kept by the rounding and the ledger.
+    `reserved`: what other outlets may draw at each feeder, soon and later; it stands beside the base load. Of the
+    feeders below the root those are part of it that the visits could overload.
     """
     slots = [now + QUARTER_HOUR * n for n in range(SLOTS)]
-    caps_kw = [usable_w(_cap_w(tree, caps, root, at, lead_s), reserve_share) / 1000 for at in slots]
-    base_w = [tree.base_load_w(root, at) + reserved_w[min(n, 1)] for n, at in enumerate(slots)]
-    price = tilt_per_h * max(caps_kw) * SLOT_H
+
+    def cap_kw(feeder_id: str) -> FloatArray:
+        return np.array([usable_w(_cap_w(tree, caps, feeder_id, at, lead_s), reserve_share) for at in slots]) / 1000
+
+    def base_kw(feeder_id: str) -> FloatArray:
+        more_w = [part.get(feeder_id, 0) for part in reserved]
+        return np.array([tree.base_load_w(feeder_id, at) + more_w[min(n, 1)] for n, at in enumerate(slots)]) / 1000
+
+    wanting = [visit for visit in visits if visit.wants]
+    tight: dict[str, Feeder] = {}
+    for feeder_id, most_kw in _most_kw(wanting, root).items():
+        feeder_cap_kw, feeder_base_kw = cap_kw(feeder_id), base_kw(feeder_id)
+        if (feeder_base_kw + most_kw > feeder_cap_kw).any():
+            tight[feeder_id] = Feeder(feeder_id, feeder_cap_kw, base_load_kw=feeder_base_kw)
+    caps_kw = cap_kw(root)
+    price = tilt_per_h * float(caps_kw.max()) * SLOT_H
     return Problem(
         slot_h=SLOT_H,
-        base_load_kw=np.array(base_w) / 1000,
-        cap_kw=np.array(caps_kw),
-        sessions=tuple(ev_session(v, now) for v in visits if v.wants),
+        base_load_kw=base_kw(root),
+        cap_kw=caps_kw,
+        sessions=tuple(ev_session(visit, now, _first_of(visit.path, tight)) for visit in wanting),
         price=price * SLOT_H * np.arange(SLOTS, dtype=np.float64),
+        feeders=tuple(replace(feeder, parent=_first_of(tree.path(id_)[1:], tight)) for id_, feeder in tight.items()),
     )
+
+
+def _most_kw(visits: Iterable[Visit], root: str) -> dict[str, float]:
+    """What the visits may draw together at each feeder below the root."""
+    found: dict[str, float] = {}
+    for visit in visits:
+        for id_ in visit.path[: visit.path.index(root)]:
+            found[id_] = found.get(id_, 0.0) + visit.power_max_w / 1000
+    return found
+
+
+def _first_of(path: Iterable[str], tight: Container[str]) -> str:
+    """The nearest feeder that is part of the problem; empty for the root."""
+    return next((id_ for id_ in path if id_ in tight), "")
 
 
 def _cap_w(tree: FeederTree, caps: Caps, feeder_id: str, at: datetime, lead_s: float) -> int:
@@ -137,7 +169,7 @@ def _cap_w(tree: FeederTree, caps: Caps, feeder_id: str, at: datetime, lead_s: f
     return min(tree.cap_w(feeder_id, caps, moment) for moment in [at, *caps.edges(feeder_id, at, until)])
 
 
-def ev_session(visit: Visit, now: datetime) -> EvSession:
+def ev_session(visit: Visit, now: datetime, feeder_id: str = "") -> EvSession:
     """Whole quarter-hours until the departure (rounded down, at least one), so that the energy is in before it."""
     slots = math.floor((visit.departure - now) / QUARTER_HOUR)
     return EvSession(
@@ -147,6 +179,7 @@ def ev_session(visit: Visit, now: datetime) -> EvSession:
         power_max_kw=visit.power_max_w / 1000,
         energy_kwh=visit.remaining_wh / 1000,
         power_min_kw=min(visit.outlet.least_w, visit.power_max_w) / 1000,
+        feeder=feeder_id,
     )
 
 
@@ -184,9 +217,7 @@ def asks(
     return found
 
 
-def reserved_w(
-    ledger: Ledger, planned: Iterable[EvseRef], reachable: Callable[[str], bool], now: datetime
-) -> tuple[dict[str, int], dict[str, int]]:
+def reserved_w(ledger: Ledger, planned: Iterable[EvseRef], reachable: Callable[[str], bool], now: datetime) -> Reserved:
     """What outlets without a place in the plan may draw at each feeder: soon (ramps over) and later (floors, and the
     rating of those that do not obey)."""
     soon: dict[str, int] = {}

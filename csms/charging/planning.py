@@ -69,15 +69,20 @@ class Planning:
         plan = self.plans[root] = adopted(root, now, cause, solved, visits, steps)
         return plan
 
-    def _problem(self, root: str, visits: Sequence[Visit], now: datetime) -> Problem:
-        soon, later = reserved_w(self._ledger, [v.ref for v in visits], self._dispatcher.reachable, now)
+    async def foresee(self, root: str, caps: Caps) -> Solved | None:
+        """What would be planned now under other caps; nobody is told. None when no session runs under this root."""
+        now = self._clock.now()
+        visits = self._outlets.visits(root, self._settings.needs, now)
+        return await self._solve(self._problem(root, visits, now, caps)) if visits else None
+
+    def _problem(self, root: str, visits: Sequence[Visit], now: datetime, caps: Caps | None = None) -> Problem:
         return problem(
             visits,
             self._tree,
-            self._caps,
+            caps or self._caps,
             root,
             now,
-            (soon.get(root, 0), later.get(root, 0)),
+            reserved_w(self._ledger, [v.ref for v in visits], self._dispatcher.reachable, now),
             self._settings.reserve_share,
             self._settings.lead_s,
             self._settings.tilt_per_h,

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import logging
 from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any
 
 from csms.charging.answers import Answers
+from csms.charging.compliance import Compliance, standing
 from csms.charging.counters import Counters
+from csms.charging.cut_off import CutOff
 from csms.charging.dispatcher import Dispatcher
+from csms.charging.drill import Drill, WithLimit, losses, rehearse
 from csms.charging.feeder import Caps, FeederTree, NoCaps
 from csms.charging.journal import Journal, Sending
 from csms.charging.ladders import Ladders
@@ -23,7 +27,7 @@ from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
 from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan
-from csms.charging.ports import ChargingStore, Solver, Stations
+from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
 from csms.charging.settings import ChargingSettings
 from csms.charging.status import FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
 from csms.charging.trials import Trials
@@ -37,12 +41,14 @@ from csms.model.event import (
     LimitsTouched,
     Metered,
     SessionClosed,
+    SessionCutOff,
     SessionNeedsChanged,
     SessionOpened,
     StationBooted,
     StationConnected,
     StationDisconnected,
 )
+from csms.model.limit import Limit
 from csms.store import changes
 
 log = logging.getLogger(__name__)
@@ -62,11 +68,14 @@ class ChargingService:
         settings: ChargingSettings,
         feeders: FeederTree,
         limits: Caps | None = None,
+        alerts: Alerting | None = None,
     ) -> None:
         self._clock, self._stations, self._store, self._settings = clock, stations, store, settings
         self._tree, self._caps = feeders, limits or NoCaps()
         self._cars, self._ledger = Cars(settings.patience_s), Ledger(settings.ramp_s, settings.skew_s)
-        self._outlets = Outlets(clock, stations.stations, self._ledger, feeders, settings.floors, self._cars)
+        self._outlets = Outlets(
+            clock, stations.stations, self._ledger, feeders, settings.floors, self._cars, self._caps
+        )
         self._journal = Journal(store)
         self.counters = Counters()
         self._ladders, trials = Ladders(stations.stations, clock), Trials()
@@ -97,7 +106,19 @@ class ChargingService:
         self._planning = Planning(
             clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
         )
+        self._cut_off = CutOff(
+            clock,
+            stations,
+            self._outlets,
+            self._ledger,
+            feeders,
+            self._caps,
+            settings.cut_off_after_s,
+            self._dispatcher.turn,
+            alerts,
+        )
         self._watch = Watch(self._answers, self._outlets, trials, self._cars, settings)
+        self._planners = asyncio.Semaphore(settings.plans_at_once)
         self._causes: set[str] = set()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -113,6 +134,7 @@ class ChargingService:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._dispatcher.run(), name="charging-dispatcher")
                 group.create_task(self._plan_again_and_again(), name="charging-planner")
+                group.create_task(self._cut_off.run(), name="charging-cut-off")
         finally:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -147,6 +169,48 @@ class ChargingService:
             unproven_w=unproven_w(self._ledger, under),
             uncontrollable_w=uncontrollable_w(self._ladders, self._ledger, under),
         )
+
+    def compliance(self, feeder_id: str) -> Compliance:
+        """How far a feeder has come with its cap. KeyError for an unknown one."""
+        now = self._clock.now()
+        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).path]
+        found = standing(under, self._ledger, self._ladders, now, self._dispatcher.reachable)
+        return Compliance(
+            feeder_id=feeder_id,
+            cap_w=self.cap_w(feeder_id, now),
+            base_w=self._tree.base_load_w(feeder_id, now),
+            room_w=self._dispatcher.room_w()[feeder_id],
+            settled_w=found.settled_w,
+            movable_w=found.movable_w,
+            upper_bound_w=found.upper_bound_w,
+            metered_w=self._outlets.metered_w(feeder_id),
+            waiting=found.waiting,
+            unreachable=found.unreachable,
+            uncontrollable=found.uncontrollable,
+        )
+
+    async def drill(self, limit: Limit) -> Drill:
+        """What would happen if this limit came now: a rehearsal, and the energy that each car would get with and
+        without it. Nobody is told anything. KeyError for an unknown feeder.
+        """
+        caps, settings, root = WithLimit(self._caps, limit), self._settings, self._tree.path(limit.feeder_id)[-1]
+        there = {station_id for station_id in self._stations.stations if self._dispatcher.reachable(station_id)}
+        found = await asyncio.to_thread(
+            rehearse,
+            copy.deepcopy(self._ledger),
+            dict(self._dispatcher.targets),
+            limit.feeder_id,
+            lambda at: self._tree.rooms_w(caps, at, settings.lead_s, settings.reserve_share),
+            there.__contains__,
+            settings.lease,
+            self._clock.now(),
+        )
+        plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
+        return Drill(found, losses(plain, under))
+
+    def drawn_w(self, feeder_id: str) -> int:
+        """Base load and metered charging. KeyError for an unknown feeder."""
+        return self._tree.base_load_w(feeder_id, self._clock.now()) + self._outlets.metered_w(feeder_id)
 
     def ladder(self, station_id: str) -> LadderStatus:
         """How far limits of a station are known to act."""
@@ -198,7 +262,7 @@ class ChargingService:
                 self._dispatcher.overruled(station_id)
             case StationDisconnected():
                 self.wake("station lost")
-            case LimitControlChanged():
+            case LimitControlChanged() | SessionCutOff():
                 pass
             case LimitChanged():
                 self._dispatcher.wake()
@@ -236,8 +300,7 @@ class ChargingService:
     async def _plan_again_and_again(self) -> None:
         while True:
             cause = await self._next_cause()
-            for root in self._tree.roots:
-                await self._guarded_plan(root, cause)
+            await asyncio.gather(*(self._guarded_plan(root, cause) for root in self._tree.roots))
 
     async def _next_cause(self) -> str:
         """Wait for a cause and for others that come right after it, or for the period."""
@@ -252,6 +315,11 @@ class ChargingService:
         return cause
 
     async def _guarded_plan(self, root: str, cause: str) -> None:
+        """Trees of feeders have no cap in common; as many are planned together as the solver can use."""
+        async with self._planners:
+            await self._plan_and_store(root, cause)
+
+    async def _plan_and_store(self, root: str, cause: str) -> None:
         try:
             plan = await self._planning.plan(root, cause)
             if plan is not None:

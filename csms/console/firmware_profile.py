@@ -136,7 +136,8 @@ def _match(text: Text, out: Output, book: Book, seen: Any) -> None:
 @contextmanager
 def _book(text: Text, folder: Path | None, as_json: bool) -> Iterator[tuple[Book, Output]]:
     """The profiles in use and an output; what is wrong with the user's own becomes a sentence and exit code 2."""
-    from csms.app.settings import SettingsInvalid, load_settings
+    from csms.app.section import SettingsInvalid
+    from csms.app.settings import load_settings
     from firmware_profiles import ProfileInvalid, book
 
     out = output(text, as_json)

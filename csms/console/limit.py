@@ -1,22 +1,21 @@
-"""`csms limit`: set, show, cancel a cap on a feeder (grid-limits A5, A6)."""
+"""`csms limit`: set, show, cancel a cap on a feeder (grid-limits A5, A6); `limit_watch` has the other commands."""
 
 from __future__ import annotations
 
-import math
 import uuid
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import typer
 
-from csms.console import units
+from csms.console import limit_watch, units
 from csms.console.client import ApiClient
 from csms.console.layout import Cell, Column
+from csms.console.limit_values import power_w_option, server_time, statement, window
 from csms.console.work import Output, example, group, json_option, url_option, work
 from csms.texts import Text
 
-POWER_MAX_W = 10**10
 SHOWN = ("cap_w", "rating_w", "lowest_cap_w", "base_w", "upper_bound_w", "planned_w", "metered_w")
 
 
@@ -26,6 +25,7 @@ def build(text: Text) -> typer.Typer:
     _add_set(app, text)
     _add_show(app, text)
     _add_cancel(app, text)
+    limit_watch.mount(app, text)
     return app
 
 
@@ -48,49 +48,12 @@ def _add_set(app: typer.Typer, text: Text) -> None:
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        power_w = _power_w(text, watts, kw)
+        power_w = power_w_option(text, watts, kw)
         with work(text, url, as_json) as (api, out):
-            now = _server_time(api)
-            document = _document(limit_id or str(uuid.uuid4()), version, now, power_w, reason)
-            document |= _window(text, now, start, end)
+            now = server_time(api)
+            document = statement(limit_id or str(uuid.uuid4()), version, now, power_w, reason)
+            document |= window(text, now, start, end)
             _send(text, api, out, feeder, document)
-
-
-def _power_w(text: Text, watts: int | None, kw: float | None) -> int:
-    """The one given value in W; usage error for none, both, a negative or an impossible one."""
-    if (watts is None) == (kw is None):
-        raise typer.BadParameter(text("limit.one_value"), param_hint="WATTS / --kw")
-    power_w = float(watts) if watts is not None else (kw or 0.0) * 1000
-    if not math.isfinite(power_w) or not 0 <= power_w <= POWER_MAX_W:
-        raise typer.BadParameter(text("limit.bad_value", value=watts if watts is not None else kw), param_hint="WATTS")
-    return round(power_w)
-
-
-def _server_time(api: ApiClient) -> datetime:
-    """The server's clock counts, it may run faster than life."""
-    return units.moment(api.clock_time())
-
-
-def _document(limit_id: str, version: int | None, now: datetime, power_w: int, reason: str) -> dict[str, Any]:
-    """A limit as the grid operator writes it; the version defaults to the millisecond of issue: it rises."""
-    document: dict[str, Any] = {
-        "id": limit_id,
-        "version": version or int(now.timestamp() * 1000),
-        "issued_at": now.isoformat(),
-        "value_w": power_w,
-        "direction": "import",
-    }
-    return document | ({"reason": reason} if reason else {})
-
-
-def _window(text: Text, now: datetime, start: str, end: str) -> dict[str, str]:
-    window = {}
-    for name, hint, value in (("valid_from", "--from", start), ("valid_to", "--to", end)):
-        try:
-            window[name] = units.point_in_time(value, now).isoformat()
-        except (ValueError, OverflowError):
-            raise typer.BadParameter(text("limit.bad_time", value=value), param_hint=hint) from None
-    return window
 
 
 def _send(text: Text, api: ApiClient, out: Output, feeder: str, document: dict[str, Any]) -> None:
@@ -157,9 +120,18 @@ def _feeders(text: Text, answer: dict[str, Any]) -> tuple[list[Column], list[lis
     columns = [Column(text("limit.column.feeder"))]
     columns += [Column(text(f"limit.column.{name}"), right=True, whole=True) for name in names]
     rows: list[list[Cell]] = [
-        [feeder["feeder_id"], *(units.kilo(feeder[name]) for name in names)] for feeder in answer["feeders"]
+        [indent + feeder["feeder_id"], *(units.kilo(feeder[name]) for name in names)]
+        for indent, feeder in _as_tree(answer["feeders"])
     ]
     return columns, rows
+
+
+def _as_tree(feeders: list[dict[str, Any]], parent: str | None = None, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Each feeder below its parent, further to the right."""
+    for feeder in feeders:
+        if feeder["parent_id"] == parent:
+            yield "  " * depth, feeder
+            yield from _as_tree(feeders, feeder["feeder_id"], depth + 1)
 
 
 def _add_cancel(app: typer.Typer, text: Text) -> None:

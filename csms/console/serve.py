@@ -52,7 +52,8 @@ def build(text: Text) -> typer.Typer:
 
 def _serve(text: Text, config: Path | None, given: dict[str, Any], as_json: bool) -> None:
     """Imports late: the server's rooms take most of a second that other commands need not wait for."""
-    from csms.app.settings import SettingsInvalid, load_settings
+    from csms.app.section import SettingsInvalid
+    from csms.app.settings import load_settings
     from csms.model.clock import clock_from_environment
     from csms.model.errors import CsmsError
 
@@ -63,10 +64,12 @@ def _serve(text: Text, config: Path | None, given: dict[str, Any], as_json: bool
         document = {"code": "settings_invalid", "detail": str(fault)}
         fail(out, text("serve.bad_settings", reason=str(fault)), USAGE, document)
     from csms.app.server import serve
+    from csms.security.files import private_files
 
     try:
         told = None if as_json or not sys.stdout.isatty() else lambda token: _tell_token(text, out, token)
-        _run(serve(settings, clock, started=lambda system: _tell(text, out, system), tell_token=told))
+        with private_files():
+            _run(serve(settings, clock, started=lambda system: _tell(text, out, system), tell_token=told))
     except (CsmsError, OSError) as fault:
         code = getattr(fault, "code", "os_error")
         fail(out, text("serve.failed", reason=str(fault)), FAILED, {"code": code, "detail": str(fault)})

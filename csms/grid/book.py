@@ -1,6 +1,7 @@
 """All limits in force or to come, merged: the cap of a feeder is the minimum over its active limits (grid-limits A3).
 
 The contractual rating is part of the feeder tree and always stands below the book: cancelling never means "no limit".
+Import and export are merged apart.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from csms.model.limit import Limit
+from csms.model.limit import Direction, Limit
 
 
 class LimitBook:
@@ -34,16 +35,30 @@ class LimitBook:
         """The highest version known, cancelled or over ones too."""
         return self._limits.get((source, feeder_id, limit_id))
 
+    def called(self, limit_id: str) -> list[Limit]:
+        """All limits with this id, of whatever source and feeder, cancelled or over ones too."""
+        return [limit for (_, _, id_), limit in self._limits.items() if id_ == limit_id]
+
     def known(self, feeder_id: str, at: datetime) -> list[Limit]:
         """Limits in force or to come at `at`, by their beginning."""
         alive = (limit for limit in self._by_feeder.get(feeder_id, ()) if not limit.cancelled and at < limit.valid_to)
         return sorted(alive, key=lambda limit: (limit.valid_from, limit.power_w))
 
-    def cap_w(self, feeder_id: str, at: datetime) -> int | None:
+    def of_source(self, source: str, at: datetime) -> list[Limit]:
+        """What a source wants, now or later."""
+        return [limit for id_ in self._by_feeder for limit in self.known(id_, at) if limit.source == source]
+
+    def cap_w(self, feeder_id: str, at: datetime, direction: Direction = Direction.IMPORT) -> int | None:
         """The lowest limit in force at `at`; None when nobody limits the feeder."""
-        return min((limit.power_w for limit in self._by_feeder.get(feeder_id, ()) if limit.in_force(at)), default=None)
+        limits = (limit for limit in self._by_feeder.get(feeder_id, ()) if limit.direction is direction)
+        return min((cap for limit in limits if (cap := limit.cap_w(at)) is not None), default=None)
 
     def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
-        """When limits begin or end, in (since, until]."""
-        active = (limit for limit in self._by_feeder.get(feeder_id, ()) if not limit.cancelled)
-        return sorted({at for limit in active for at in (limit.valid_from, limit.valid_to) if since < at <= until})
+        """When limits begin, change or end, in (since, until]."""
+        limits = self._by_feeder.get(feeder_id, ())
+        return sorted({at for limit in limits for at in limit.edges() if since < at <= until})
+
+    def lowest_w(self, feeder_id: str, at: datetime) -> int | None:
+        """The lowest import limit in force or to come."""
+        imports = (limit for limit in self.known(feeder_id, at) if limit.direction is Direction.IMPORT)
+        return min((limit.power_w for limit in imports), default=None)

@@ -5,13 +5,14 @@ Every channel calls it. Nothing is parsed before, nothing is stored here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from csms.charging.feeder import FeederTree
+from csms.grid.peer import Peer, SourceRule
 from csms.grid.statement import BadStatement, Statement, read_statement
-from csms.model.limit import Limit
+from csms.model.limit import Block, Direction, Limit
 
 OPEN_END = timedelta(days=3650)
 """A statement without an end holds until it is cancelled; ten years stand for that."""
@@ -26,70 +27,84 @@ Stored = Callable[[str, str, str], Limit | None]
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`limit` when accepted. `repeated`: it was accepted before, so there is nothing to store or tell. `code` is empty
-    when accepted."""
+    when accepted. `failsafe_w`: what the feeder is held at from now on when the source is silent. `alarm`: somebody
+    should look at this refusal."""
 
     accepted: bool
     code: str = ""
     text: str = ""
     limit: Limit | None = None
     repeated: bool = False
+    failsafe_w: int | None = None
+    alarm: bool = False
 
 
-def refused(code: str, text: str) -> Decision:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a decision rests on: stored limits, the supply tree, what is agreed with the source."""
+
+    stored: Stored
+    feeders: FeederTree
+    rule: SourceRule
+
+
+def refused(code: str, text: str, *, alarm: bool = False) -> Decision:
     """A refusal with its code."""
-    return Decision(False, code, text)
+    return Decision(False, code, text, alarm=alarm)
 
 
-def decide(
-    raw: bytes, source: str, feeder_id: str, limit_id: str, stored: Stored, feeders: FeederTree, now: datetime
-) -> Decision:
+def decide(raw: bytes, peer: Peer, feeder_id: str, limit_id: str, known: Known, now: datetime) -> Decision:
     """Accept or refuse a statement of an authenticated source. The same statement again gets the same answer (I10)."""
-    problem = _address_problem(feeder_id, limit_id, feeders)
+    problem = address_problem(peer, feeder_id, limit_id, known.feeders)
     if problem is not None:
         return problem
     try:
         statement = read_statement(raw, limit_id)
     except BadStatement as fault:
         return refused(fault.code, str(fault))
-    before = stored(source, feeder_id, limit_id)
+    before = known.stored(peer.source, feeder_id, limit_id)
     if before is not None and statement.version <= before.version:
         return _not_newer(statement, before)
     if statement.cancel:
         return _cancelled(before, statement.version, now)
-    limit = _limit(statement, source, feeder_id, limit_id, now)
-    return _window_problem(limit, now) or _value_problem(limit, feeders) or Decision(True, limit=limit)
+    limit = _limit(statement, peer.source, feeder_id, limit_id, now)
+    problem = _window_problem(limit, now) or _value_problem(limit, statement.failsafe_w, known)
+    return problem or Decision(True, limit=limit, failsafe_w=statement.failsafe_w)
 
 
-def decide_cancel(
-    source: str, feeder_id: str, limit_id: str, stored: Stored, feeders: FeederTree, now: datetime
-) -> Decision:
+def decide_cancel(peer: Peer, feeder_id: str, limit_id: str, known: Known, now: datetime) -> Decision:
     """Cancel whatever version is known; cancelling twice is no error."""
-    problem = _address_problem(feeder_id, limit_id, feeders)
+    problem = address_problem(peer, feeder_id, limit_id, known.feeders)
     if problem is not None:
         return problem
-    before = stored(source, feeder_id, limit_id)
+    before = known.stored(peer.source, feeder_id, limit_id)
     return _cancelled(before, before.version + 1 if before else 1, now)
 
 
-def _address_problem(feeder_id: str, limit_id: str, feeders: FeederTree) -> Decision | None:
-    if feeder_id not in feeders:
+def address_problem(peer: Peer, feeder_id: str, limit_id: str, feeders: FeederTree) -> Decision | None:
+    """What is wrong with whom a statement is about; a peer hears of no feeder but its own."""
+    if feeder_id not in feeders and peer.feeders is None:
         return refused("unknown_feeder", f"there is no feeder {feeder_id[:LIMIT_ID_LENGTH_MAX]!r}")
+    if feeder_id not in feeders or not peer.may_limit(feeder_id, feeders):
+        shown = feeder_id[:LIMIT_ID_LENGTH_MAX]
+        return refused("not_authorised", f"{peer.source} is not bound to feeder {shown!r}", alarm=True)
     if not 0 < len(limit_id) <= LIMIT_ID_LENGTH_MAX or not limit_id.isprintable():
         return refused("malformed", f"a limit id has 1 to {LIMIT_ID_LENGTH_MAX} printable characters")
     return None
 
 
 def _not_newer(statement: Statement, before: Limit) -> Decision:
-    if statement.version == before.version and _says_the_same(statement, before):
+    if statement.version == before.version and says_the_same(statement, before):
         return Decision(True, limit=before, repeated=True)
     return refused("stale_version", f"version {before.version} is known already")
 
 
-def _says_the_same(statement: Statement, before: Limit) -> bool:
+def says_the_same(statement: Statement, before: Limit) -> bool:
     """Times that were left out got the time of arrival, so only given ones are compared."""
     same_window = (statement.valid_from in (None, before.valid_from), statement.valid_to in (None, before.valid_to))
-    same_value = statement.value_w in (None, before.power_w)
-    return statement.cancel == before.cancelled and same_value and all(same_window)
+    same_value = statement.value_w in (None, before.power_w) and statement.blocks == before.blocks
+    same_way = statement.direction is before.direction
+    return statement.cancel == before.cancelled and same_value and same_way and all(same_window)
 
 
 def _cancelled(before: Limit | None, version: int, now: datetime) -> Decision:
@@ -111,13 +126,17 @@ def _cancelled(before: Limit | None, version: int, now: datetime) -> Decision:
             received_at=now,
             cancelled=True,
             reason="cancelled",
+            direction=before.direction,
+            priority=before.priority,
+            blocks=before.blocks,
         ),
     )
 
 
 def _limit(statement: Statement, source: str, feeder_id: str, limit_id: str, now: datetime) -> Limit:
     assert statement.value_w is not None
-    valid_from = statement.valid_from or now
+    first = statement.blocks[0].start if statement.blocks else now
+    valid_from = statement.valid_from or first
     return Limit(
         source=source,
         feeder_id=feeder_id,
@@ -129,6 +148,9 @@ def _limit(statement: Statement, source: str, feeder_id: str, limit_id: str, now
         issued_at=statement.issued_at or now,
         received_at=now,
         reason=statement.reason,
+        direction=statement.direction,
+        priority=statement.priority,
+        blocks=statement.blocks,
     )
 
 
@@ -139,11 +161,22 @@ def _window_problem(limit: Limit, now: datetime) -> Decision | None:
         return refused("window_past", "valid_to lies in the past")
     if limit.valid_from > now + HORIZON or limit.valid_to > now + HORIZON + OPEN_END:
         return refused("beyond_horizon", f"a limit begins within {HORIZON.days} days and ends within eleven years")
-    return None
+    return _blocks_problem(limit.blocks, limit)
 
 
-def _value_problem(limit: Limit, feeders: FeederTree) -> Decision | None:
-    lowest_w = feeders.feeder(limit.feeder_id).lowest_cap_w
-    if limit.power_w < lowest_w:
-        return refused("below_floor", f"the lowest cap agreed for feeder {limit.feeder_id} is {lowest_w} W")
+def _blocks_problem(blocks: Sequence[Block], limit: Limit) -> Decision | None:
+    outside = next((block for block in blocks if not limit.valid_from <= block.start < limit.valid_to), None)
+    if outside is None:
+        return None
+    return refused("window_order", f"the block from {outside.start.isoformat()} lies outside the window")
+
+
+def _value_problem(limit: Limit, failsafe_w: int | None, known: Known) -> Decision | None:
+    """Under what is agreed as lowest the floors of the stations have no room, so it takes an emergency source."""
+    if limit.direction is Direction.EXPORT or known.rule.emergency:
+        return None
+    lowest_w = known.feeders.feeder(limit.feeder_id).lowest_cap_w
+    if min(limit.power_w, limit.power_w if failsafe_w is None else failsafe_w) < lowest_w:
+        text = f"the lowest cap agreed for feeder {limit.feeder_id} is {lowest_w} W"
+        return refused("below_floor", text, alarm=True)
     return None

@@ -1,6 +1,7 @@
 """Receives limits: decides, makes limit and decision durable, then acknowledges and tells (grid-limits A2, 1 to 7).
 
-An acknowledgement means durable, not executed. Refusals are stored like acceptances.
+An acknowledgement means durable, not executed. Refusals stand in the record like acceptances: in the hash-chained audit
+log, in the same commit as the limit itself.
 """
 
 from __future__ import annotations
@@ -8,24 +9,37 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from csms.charging.feeder import FeederTree
 from csms.grid.book import LimitBook
-from csms.grid.decide import Decision, decide, decide_cancel
+from csms.grid.decide import Decision, Known, decide, decide_cancel, refused
+from csms.grid.heartbeat import read_heartbeat
+from csms.grid.liveness import Mode
+from csms.grid.peer import Peer, SourceRule
+from csms.grid.rows import limit_of, row_of
+from csms.grid.sources import Sources, SourceStatus
+from csms.model.audit import AuditEntry
 from csms.model.clock import Clock
+from csms.model.errors import StoreUnavailable
 from csms.model.event import LimitChanged
-from csms.model.limit import Limit
+from csms.model.limit import Direction, Limit
+from csms.security.buckets import Buckets
 from csms.station.bus import EventBus
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.tables import LimitDecision, LimitRow
+from csms.store.tables import FailsafeRow, LimitRow
 
 log = logging.getLogger(__name__)
 
 RAW_KEPT_CHARACTERS = 64 * 1024
+LOOK_S = 1.0
+"""How soon a source that speaks again is noticed, at the latest."""
+SILENT = "LimitSourceSilent"
+FORBIDDEN = "LimitRefused"
+"""Alerts of this room."""
 
 
 class LimitWriter(Protocol):
@@ -43,6 +57,10 @@ class LimitReader(Protocol):
         """The highest version of each limit."""
         ...
 
+    async def find(self, model: type[FailsafeRow]) -> Sequence[FailsafeRow]:
+        """What sources stated for their silence."""
+        ...
+
 
 class LimitStore(Protocol):
     """The store, as far as limits need it."""
@@ -58,57 +76,210 @@ class LimitStore(Protocol):
         ...
 
 
-class LimitService:
-    """All limits of all channels. `await restore()` before anybody asks; fits charging's port `Caps`."""
+class Record(Protocol):
+    """The hash-chained log (csms.access.audit.AuditLog)."""
 
-    def __init__(self, clock: Clock, store: LimitStore, feeders: FeederTree, bus: EventBus) -> None:
-        self._clock, self._store, self._feeders, self._bus = clock, store, feeders, bus
+    async def write(self, entry: AuditEntry, beside: Sequence[Change] = ()) -> None:
+        """Wait until the record and what stands beside it are durable; raises StoreUnavailable."""
+        ...
+
+    def owe(self, entry: AuditEntry) -> None:
+        """Write it when that is possible."""
+        ...
+
+
+class Alerts(Protocol):
+    """What a person should look at (csms.station.alerts.Alerts)."""
+
+    async def raise_(self, kind: str, station_id: str = "", info: str = "") -> None:
+        """Open an alert, or count one that is open."""
+        ...
+
+    async def over(self, kind: str, station_id: str, note: str) -> None:
+        """It is over by itself."""
+        ...
+
+
+class LimitService:
+    """All limits of all channels. `await restore()` before anybody asks; fits charging's port `Caps`.
+
+    Raises ValueError for rules that contradict the feeder tree.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        store: LimitStore,
+        record: Record,
+        feeders: FeederTree,
+        bus: EventBus,
+        alerts: Alerts,
+        rules: Iterable[SourceRule] = (),
+    ) -> None:
+        self._clock, self._store, self._record = clock, store, record
+        self._feeders, self._bus, self._alerts = feeders, bus, alerts
         self._book = LimitBook()
+        self._sources = Sources(rules, feeders, clock.monotonic_s())
+        self._buckets: dict[str, Buckets] = {}
         self._turn = asyncio.Lock()
+        self._changed = asyncio.Event()
 
     async def restore(self) -> None:
         """Load what was acknowledged; the store wins over anything remembered elsewhere. Raises StoreUnavailable."""
         self._book = LimitBook([limit_of(row) for row in await self._store.reader.limits()])
+        for row in await self._store.reader.find(FailsafeRow):
+            self._sources.hold(row.source, row.feeder_id, row.power_w)
 
-    async def submit(self, raw: bytes, source: str, feeder_id: str, limit_id: str) -> Decision:
+    async def submit(self, raw: bytes, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
         """Decide on a statement; durable when this returns. Raises StoreUnavailable: then it is not acknowledged."""
         async with self._turn:
             now = self._clock.now()
-            decision = decide(raw, source, feeder_id, limit_id, self._book.get, self._feeders, now)
-            return await self._settle(decision, raw, source, feeder_id, limit_id, now)
+            decision = self._crowded(peer) or decide(raw, peer, feeder_id, limit_id, self._known(peer), now)
+            await self._settle("set limit", decision, raw, peer, feeder_id, limit_id)
+            return decision
 
-    async def cancel(self, source: str, feeder_id: str, limit_id: str) -> Decision:
+    def would(self, raw: bytes, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
+        """What would be decided on a statement; nothing is stored or told."""
+        return decide(raw, peer, feeder_id, limit_id, self._known(peer), self._clock.now())
+
+    async def cancel(self, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
         """Cancel a limit: the next lowest source counts again. Raises StoreUnavailable."""
         async with self._turn:
             now = self._clock.now()
-            decision = decide_cancel(source, feeder_id, limit_id, self._book.get, self._feeders, now)
-            return await self._settle(decision, b"", source, feeder_id, limit_id, now)
+            decision = self._crowded(peer) or decide_cancel(peer, feeder_id, limit_id, self._known(peer), now)
+            await self._settle("cancel limit", decision, b"", peer, feeder_id, limit_id)
+            return decision
+
+    async def heartbeat(self, raw: bytes, peer: Peer) -> bool | None:
+        """The source is there. Whether its list of limits is the one known here; None when it sent none.
+
+        Raises BadStatement.
+        """
+        beat = read_heartbeat(raw)
+        now_s = self._clock.monotonic_s()
+        self._sources.heard(peer.source, now_s)
+        agrees = None if beat.limits is None else beat.agrees(self._book.of_source(peer.source, self._clock.now()))
+        if agrees:
+            self._sources.stated(peer.source, now_s)
+        await self.look()
+        return agrees
+
+    async def run(self) -> None:
+        """Watch the sources until cancelled."""
+        while True:
+            await self.look()
+            due_s = self._sources.due_s(self._clock.monotonic_s())
+            await asyncio.sleep(self._clock.wall_s(LOOK_S if due_s is None else min(due_s, LOOK_S)))
+
+    async def look(self) -> None:
+        """Bring the sources' modes up to date, and tell who has to know. It holds also where that cannot be stored."""
+        for status in self._sources.look(self._clock.monotonic_s()):
+            for feeder_id in status.failsafe_w:
+                self._bus.publish(LimitChanged(feeder_id, self._clock.now()))
+            log.warning("limit_source", extra={"source": status.source, "mode": status.mode.value})
+            result = {"mode": status.mode.value, "failsafe_w": dict(status.failsafe_w)}
+            self._record.owe(AuditEntry("limit", "watch source", on={"source": status.source}, result=result))
+            if status.mode is not Mode.SPEAKS:
+                await self._alert(SILENT, f"{status.source} is silent: {status.mode.value}")
+            elif not self._sources.silent:
+                await self._alert_over(SILENT, "every source speaks")
+
+    async def _alert(self, kind: str, info: str) -> None:
+        """Whoever cannot be told now is told by the log; what was decided stands."""
+        try:
+            await self._alerts.raise_(kind, "", info)
+        except StoreUnavailable as fault:
+            log.error("alert_not_stored", extra={"kind": kind, "info": info, "code": fault.code})
+
+    async def _alert_over(self, kind: str, note: str) -> None:
+        try:
+            await self._alerts.over(kind, "", note)
+        except StoreUnavailable as fault:
+            log.error("alert_not_stored", extra={"kind": kind, "info": note, "code": fault.code})
+
+    def _known(self, peer: Peer) -> Known:
+        return Known(self._book.get, self._feeders, self._sources.rule(peer.source))
+
+    def _crowded(self, peer: Peer) -> Decision | None:
+        """A source that says too much is told so; the record has the first of a burst."""
+        per_s = self._sources.rule(peer.source).statements_per_min / 60
+        bucket = self._buckets.setdefault(peer.source, Buckets(per_s, max(60 * per_s, 1.0)))
+        wait_s = bucket.take(peer.source, self._clock.monotonic_s())
+        return refused("rate_limited", f"too many statements; try again in {wait_s:.0f} s") if wait_s else None
 
     async def _settle(
-        self, decision: Decision, raw: bytes, source: str, feeder_id: str, limit_id: str, now: datetime
-    ) -> Decision:
+        self, action: str, decision: Decision, raw: bytes, peer: Peer, feeder_id: str, limit_id: str
+    ) -> None:
         new = decision.limit if decision.accepted and not decision.repeated else None
-        written = [changes.add_limit_decision(_decision_row(decision, raw, source, feeder_id, limit_id, now))]
-        if new is not None:
-            written.insert(0, changes.put_limit(row_of(new)))
-        await self._store.writer.commit(written)
+        beside = [changes.put_limit(row_of(new))] if new is not None else []
+        if decision.failsafe_w is not None and not decision.repeated:
+            row = FailsafeRow(source=peer.source, feeder_id=feeder_id, power_w=decision.failsafe_w)
+            beside.append(changes.put_row(row))
+        await self._write(_entry(action, decision, raw, peer, feeder_id, limit_id), beside, new)
+        if decision.accepted:
+            self._sources.stated(peer.source, self._clock.monotonic_s())
+        if decision.failsafe_w is not None:
+            self._sources.hold(peer.source, feeder_id, decision.failsafe_w)
         if new is not None:
             self._book.put(new)
-            self._bus.publish(LimitChanged(new.feeder_id, now))
-        log.info("limit_decided", extra={"feeder": feeder_id[:64], "source": source, "code": decision.code or "ok"})
-        return decision
+            self._bus.publish(LimitChanged(new.feeder_id, self._clock.now()))
+        log.info(
+            "limit_decided", extra={"feeder": feeder_id[:64], "source": peer.source, "code": decision.code or "ok"}
+        )
+        if decision.alarm:
+            await self._alert(FORBIDDEN, f"{decision.code}: {peer.source} about feeder {_plain(feeder_id)[:64]}")
+        await self.look()
+
+    async def _write(self, entry: AuditEntry, beside: Sequence[Change], new: Limit | None) -> None:
+        """A limit is held also while no record can be written; to let load rise, a record is needed first."""
+        try:
+            await self._record.write(entry, beside)
+        except StoreUnavailable:
+            if new is None or new.cancelled:
+                raise
+            await self._store.writer.commit(beside)
+            self._record.owe(entry)
 
     def cap_w(self, feeder_id: str, at: datetime) -> int | None:
-        """The lowest limit in force, None when nobody limits the feeder."""
-        return self._book.cap_w(feeder_id, at)
+        """The lowest import limit in force, silent sources' failsafe values too; None when nobody limits the feeder.
+
+        How long a silence will last is not known, so what holds now holds at any time.
+        """
+        held = (self._book.cap_w(feeder_id, at), self._sources.failsafe_w(feeder_id))
+        return min((cap for cap in held if cap is not None), default=None)
+
+    def export_cap_w(self, feeder_id: str, at: datetime) -> int | None:
+        """The lowest export limit in force."""
+        return self._book.cap_w(feeder_id, at, Direction.EXPORT)
+
+    def failsafe_w(self, feeder_id: str) -> int | None:
+        """What a silent source leaves for a feeder; None while none is silent."""
+        return self._sources.failsafe_w(feeder_id)
 
     def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
         """When the cap may change, in (since, until]."""
         return self._book.edges(feeder_id, since, until)
 
+    def lowest_w(self, feeder_id: str, at: datetime) -> int | None:
+        """The lowest cap that is ordered for now or later."""
+        held = (self._book.lowest_w(feeder_id, at), self._sources.failsafe_w(feeder_id))
+        return min((cap for cap in held if cap is not None), default=None)
+
     def known(self, feeder_id: str) -> list[Limit]:
         """Limits in force or to come, by their beginning."""
         return self._book.known(feeder_id, self._clock.now())
+
+    def latest(self, source: str, feeder_id: str, limit_id: str) -> Limit | None:
+        """The highest version of a limit, cancelled or over too."""
+        return self._book.get(source, feeder_id, limit_id)
+
+    def called(self, limit_id: str) -> list[Limit]:
+        """All limits with this id, also those that are over."""
+        return self._book.called(limit_id)
+
+    def sources(self) -> list[SourceStatus]:
+        """How the configured sources stand."""
+        return self._sources.statuses(self._clock.monotonic_s())
 
     @property
     def feeders(self) -> FeederTree:
@@ -120,53 +291,17 @@ class LimitService:
         return self._clock.now()
 
 
-def row_of(limit: Limit) -> LimitRow:
-    """A limit for the store."""
-    return LimitRow(
-        source=limit.source,
-        feeder_id=limit.feeder_id,
-        limit_id=limit.limit_id,
-        version=limit.version,
-        power_w=limit.power_w,
-        valid_from=limit.valid_from,
-        valid_to=limit.valid_to,
-        issued_at=limit.issued_at,
-        received_at=limit.received_at,
-        cancelled=limit.cancelled,
-        reason=limit.reason,
-    )
-
-
-def limit_of(row: LimitRow) -> Limit:
-    """A limit from the store."""
-    return Limit(
-        source=row.source,
-        feeder_id=row.feeder_id,
-        limit_id=row.limit_id,
-        version=row.version,
-        power_w=row.power_w,
-        valid_from=row.valid_from,
-        valid_to=row.valid_to,
-        issued_at=row.issued_at,
-        received_at=row.received_at,
-        cancelled=row.cancelled,
-        reason=row.reason,
-    )
-
-
-def _decision_row(
-    decision: Decision, raw: bytes, source: str, feeder_id: str, limit_id: str, now: datetime
-) -> LimitDecision:
-    return LimitDecision(
-        received_at=now,
-        source=source,
-        feeder_id=_plain(feeder_id)[:64],
-        limit_id=_plain(limit_id)[:64],
-        raw_sha256=hashlib.sha256(raw).hexdigest(),
-        raw=_plain(raw.decode("utf-8", "backslashreplace"))[:RAW_KEPT_CHARACTERS],
-        accepted=decision.accepted,
-        code=decision.code,
-    )
+def _entry(action: str, decision: Decision, raw: bytes, peer: Peer, feeder_id: str, limit_id: str) -> AuditEntry:
+    told: dict[str, Any] = {"accepted": decision.accepted, "repeated": decision.repeated, "code": decision.code}
+    if decision.limit is not None:
+        told |= {"version": decision.limit.version, "power_w": decision.limit.power_w}
+    detail = {
+        "source": peer.source,
+        "raw_sha256": hashlib.sha256(raw).hexdigest(),
+        "raw": _plain(raw.decode("utf-8", "backslashreplace"))[:RAW_KEPT_CHARACTERS],
+    }
+    on = {"feeder": _plain(feeder_id)[:64], "limit": _plain(limit_id)[:64]}
+    return AuditEntry("limit", action, who=peer.who, on=on, detail=detail, result=told)
 
 
 def _plain(text: str) -> str:

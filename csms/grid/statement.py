@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
+from csms.model.limit import Block, Direction
 from csms.wire.strict_json import Bounds, JsonRefused, read_object
 
 BODY_BYTES_MAX = 256 * 1024
@@ -14,6 +16,8 @@ BOUNDS = Bounds(BODY_BYTES_MAX, depth_max=8, integer_digits_max=18, nul=False)
 POWER_MAX_W = 10**10
 VERSION_MAX = 10**15
 REASON_LENGTH_MAX = 500
+BLOCKS_MAX = 1000
+PRIORITY_MAX = 1000
 KNOWN = frozenset(
     {
         "schema",
@@ -23,6 +27,8 @@ KNOWN = frozenset(
         "valid_from",
         "valid_to",
         "value_w",
+        "blocks",
+        "failsafe_w",
         "unit",
         "direction",
         "priority",
@@ -43,33 +49,45 @@ class BadStatement(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What a source said; None where it said nothing."""
+    """What a source said; None where it said nothing. `value_w` is the lowest of the blocks where there are some.
+
+    `failsafe_w`: what the feeder is held at from now on when the source is silent.
+    """
 
     version: int
     value_w: int | None
+    blocks: tuple[Block, ...]
     valid_from: datetime | None
     valid_to: datetime | None
     issued_at: datetime | None
     reason: str
     cancel: bool
+    direction: Direction = Direction.IMPORT
+    priority: int = 0
+    failsafe_w: int | None = None
 
 
 def read_statement(raw: bytes, limit_id: str) -> Statement:
-    """Raises BadStatement: malformed, bad_unit, bad_sign, not_finite."""
+    """Raises BadStatement: malformed, bad_unit, bad_sign, not_finite, too_many_blocks, window_order."""
     try:
         body = read_object(raw, BOUNDS)
     except JsonRefused as fault:
         raise BadStatement("malformed", str(fault)) from None
     _check_names(body, limit_id)
     cancel = _of_type(body, "cancel", bool, False)
+    blocks = _blocks(body)
     return Statement(
         version=_version(body),
-        value_w=None if cancel and "value_w" not in body else _value_w(body),
+        value_w=None if cancel and "value_w" not in body else _whole_value_w(body, blocks),
+        blocks=blocks,
         valid_from=_moment(body, "valid_from"),
         valid_to=_moment(body, "valid_to"),
         issued_at=_moment(body, "issued_at"),
         reason=_of_type(body, "reason", str, "")[:REASON_LENGTH_MAX],
         cancel=cancel,
+        direction=Direction(body.get("direction", Direction.IMPORT)),
+        priority=_priority(body),
+        failsafe_w=_watts(body["failsafe_w"], "failsafe_w") if body.get("failsafe_w") is not None else None,
     )
 
 
@@ -79,8 +97,8 @@ def _check_names(body: dict[str, Any], limit_id: str) -> None:
         raise BadStatement("malformed", f"unknown name {unknown[0]!r}")
     if body.get("id", limit_id) != limit_id:
         raise BadStatement("malformed", "id in the body and in the address differ")
-    if body.get("direction", "import") != "import":
-        raise BadStatement("malformed", "only the direction import can be limited")
+    if body.get("direction", "import") not in list(Direction):
+        raise BadStatement("malformed", "the direction is import or export")
     if body.get("unit", "W") != "W":
         raise BadStatement("bad_unit", "values are in W")
 
@@ -92,17 +110,53 @@ def _version(body: dict[str, Any]) -> int:
     return version
 
 
-def _value_w(body: dict[str, Any]) -> int:
+def _priority(body: dict[str, Any]) -> int:
+    priority = body.get("priority", 0)
+    if not isinstance(priority, int) or isinstance(priority, bool) or not 0 <= priority <= PRIORITY_MAX:
+        raise BadStatement("malformed", f"priority is an integer from 0 (the highest) to {PRIORITY_MAX}")
+    return priority
+
+
+def _whole_value_w(body: dict[str, Any], blocks: tuple[Block, ...]) -> int:
+    if not blocks:
+        return _watts(body.get("value_w"), "value_w")
+    if "value_w" in body:
+        raise BadStatement("malformed", "value_w or blocks, not both")
+    return min(block.power_w for block in blocks)
+
+
+def _blocks(body: dict[str, Any]) -> tuple[Block, ...]:
+    """In the order of their beginnings, each with a moment of its own."""
+    listed = _of_type(body, "blocks", list, [])
+    if len(listed) > BLOCKS_MAX:
+        raise BadStatement("too_many_blocks", f"a limit has at most {BLOCKS_MAX} blocks")
+    if "blocks" in body and not listed:
+        raise BadStatement("malformed", "blocks is a list with at least one block")
+    blocks = tuple(_block(entry) for entry in listed)
+    if any(later.start <= earlier.start for earlier, later in pairwise(blocks)):
+        raise BadStatement("window_order", "each block begins after the one before it")
+    return blocks
+
+
+def _block(entry: Any) -> Block:
+    if not isinstance(entry, dict) or set(entry) != {"start", "value_w"}:
+        raise BadStatement("malformed", "a block is an object of start and value_w")
+    start = _moment(entry, "start")
+    if start is None:
+        raise BadStatement("malformed", "a block has a start")
+    return Block(start, _watts(entry["value_w"], "value_w"))
+
+
+def _watts(value: Any, name: str) -> int:
     """Whole watts, rounded down: a limit is never read higher than it was meant."""
-    value = body.get("value_w")
     if isinstance(value, str):
-        raise BadStatement("bad_unit", "value_w is a plain number of watts, not a text")
+        raise BadStatement("bad_unit", f"{name} is a plain number of watts, not a text")
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise BadStatement("malformed", "value_w is a number of watts")
+        raise BadStatement("malformed", f"{name} is a number of watts")
     if not math.isfinite(value) or value > POWER_MAX_W:
-        raise BadStatement("not_finite", f"value_w is at most {POWER_MAX_W}")
+        raise BadStatement("not_finite", f"{name} is at most {POWER_MAX_W}")
     if value < 0:
-        raise BadStatement("bad_sign", "value_w is not negative")
+        raise BadStatement("bad_sign", f"{name} is not negative")
     return math.floor(value)
 
 

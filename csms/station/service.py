@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -32,12 +32,8 @@ from csms.model.event import LimitsTouched, SessionNeedsChanged, StationConnecte
 from csms.model.ids import EvseRef
 from csms.model.inbound import (
     Extended,
-    Heartbeat,
     Inbound,
-    MeterReport,
     Reply,
-    StatusReport,
-    TransactionEvent,
 )
 from csms.model.station import Protocol, RegistrationStatus, Stage
 from csms.station import (
@@ -45,42 +41,24 @@ from csms.station import (
     authentication,
     authorization,
     availability,
-    battery_swap,
-    certificates,
-    configuration,
-    cost,
-    customer,
-    data_transfer,
-    der,
     diagnosis,
-    display,
-    driver_checks,
-    event_streams,
-    firmware,
     greeting,
     lifecycle,
     local_list,
-    logs,
-    metering,
-    monitoring,
     proving,
-    provisioning,
-    raw_calls,
     registration,
     remote_control,
     reservation,
     security,
     smart_charging,
-    tariffs,
-    transaction_events,
-    transactions,
     upkeep,
-    v2x,
     versions,
 )
 from csms.station.alerts import Alerts
+from csms.station.background import Background
+from csms.station.blocks import HANDLERS, PERFORMERS, PLANNERS
 from csms.station.bus import EventBus
-from csms.station.context import Handlers, Outside, Performers, StationContext, StationSettings
+from csms.station.context import Outside, StationContext, StationSettings
 from csms.station.corrections import corrections, not_ahead
 from csms.station.doctor import Finding, LimitFact
 from csms.station.own_certificates import OwnCertificates
@@ -101,66 +79,6 @@ from csms.store.tables import IdToken
 
 log = logging.getLogger(__name__)
 
-HANDLERS: Handlers = {
-    **provisioning.HANDLERS,
-    **availability.HANDLERS,
-    **authorization.HANDLERS,
-    **transactions.HANDLERS,
-    **transaction_events.HANDLERS,
-    **metering.HANDLERS,
-    **data_transfer.HANDLERS,
-    **configuration.HANDLERS,
-    **monitoring.HANDLERS,
-    **customer.HANDLERS,
-    **reservation.HANDLERS,
-    **display.HANDLERS,
-    **smart_charging.HANDLERS,
-    **firmware.HANDLERS,
-    **logs.HANDLERS,
-    **security.HANDLERS,
-    **certificates.HANDLERS,
-    **v2x.HANDLERS,
-    **der.HANDLERS,
-    **event_streams.HANDLERS,
-    **battery_swap.HANDLERS,
-    **driver_checks.HANDLERS,
-}
-
-PERFORMERS: Performers = {
-    **configuration.PERFORMERS,
-    **monitoring.PERFORMERS,
-    **customer.PERFORMERS,
-    **local_list.PERFORMERS,
-    **availability.PERFORMERS,
-    **remote_control.PERFORMERS,
-    **reservation.PERFORMERS,
-    **display.PERFORMERS,
-    **cost.PERFORMERS,
-    **smart_charging.PERFORMERS,
-    **firmware.PERFORMERS,
-    **logs.PERFORMERS,
-    **security.PERFORMERS,
-    **proving.PERFORMERS,
-    **certificates.PERFORMERS,
-    **raw_calls.PERFORMERS,
-    **v2x.PERFORMERS,
-    **der.PERFORMERS,
-    **tariffs.PERFORMERS,
-    **event_streams.PERFORMERS,
-    **battery_swap.PERFORMERS,
-}
-"""Commands that a block does something around; all others are just sent."""
-
-Planner = Callable[[StationContext, str, Any, datetime], Work | None]
-
-PLANNERS: dict[type, Planner] = {
-    Heartbeat: provisioning.plan_heartbeat,
-    StatusReport: availability.plan,
-    TransactionEvent: transaction_events.plan_event,
-    MeterReport: metering.plan,
-}
-"""Frequent messages, and what they ask for without waiting for anything."""
-
 STARTS_RESTORED = 5000
 """Sessions whose starts are remembered over a restart; a repeat of an older one is looked for in the store."""
 
@@ -171,8 +89,8 @@ class StationService:
     def __init__(
         self, clock: Clock, store: Store, bus: EventBus, settings: StationSettings, outside: Outside | None = None
     ) -> None:
-        self._context = StationContext(clock, store, bus, settings, outside or Outside(), self._spawn)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background()
+        self._context = StationContext(clock, store, bus, settings, outside or Outside(), self._background.start)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.bus = bus
 
@@ -284,7 +202,7 @@ class StationService:
             held = self._context.own_certificates.in_use(station_id)
             by_certificate = station.proof.profile is SecurityProfile.CERTIFICATE
             if held is not None and held.serial == serial and by_certificate and station.link is not None:
-                self._spawn(station.link.close(lifecycle.POLICY_VIOLATION, "this certificate is revoked"))
+                self._background.start(station.link.close(lifecycle.POLICY_VIOLATION, "this certificate is revoked"))
                 gone.append(station_id)
         return gone
 
@@ -314,7 +232,8 @@ class StationService:
         station.corrections = corrections(firmware_of(station), self._context.settings.zone)
         await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationConnected(station_id, link.protocol, now))
-        self._spawn(greeting.greet(self._context, station_id, link))
+        # it waits long, and holds the connection in memory meanwhile
+        self._background.start_only(f"greeting {station_id}", greeting.greet(self._context, station_id, link))
 
     async def disconnected(self, station_id: str, link: Link) -> None:
         """A connection is gone; the late end of a replaced one changes nothing (pain 2)."""
@@ -322,6 +241,7 @@ class StationService:
         if station is None or station.link is not link:
             return
         station.link = None
+        self._background.give_up(f"greeting {station_id}")
         now = self._context.clock.now()
         await self._note_sign_of_life(station_id, now, link)
         self.bus.publish(StationDisconnected(station_id, now))
@@ -454,25 +374,8 @@ class StationService:
 
     async def close(self) -> None:
         """End what still waits in the background."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._background.close()
         self._context.credentials.close()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        """What fails without anybody waiting for it is told in the log."""
-        self._tasks.discard(task)
-        fault = None if task.cancelled() else task.exception()
-        if isinstance(fault, CsmsError):
-            log.warning("background_work_failed", extra={"code": fault.code, "detail": str(fault)})
-        elif fault is not None:
-            log.error("background_work_failed", exc_info=fault)
 
     async def _note_sign_of_life(self, station_id: str, at: datetime, link: Link) -> None:
         """Nobody was told that this is kept, so a database that is away is no reason to send a station away."""

@@ -38,9 +38,10 @@ class AccessReading(Reading):
         actor: str | None = None,
         action: str | None = None,
         target: str | None = None,
+        kind: str | None = None,
     ) -> Sequence[AuditRow]:
-        """At most `limit` records, newest first: by somebody, of an action, on something."""
-        wanted = {AuditRow.actor: actor, AuditRow.action: action, AuditRow.target: target}
+        """At most `limit` records, newest first: by somebody, of an action, on something, of a kind."""
+        wanted = {AuditRow.actor: actor, AuditRow.action: action, AuditRow.target: target, AuditRow.kind: kind}
         given: list[Any] = [col(column) == value for column, value in wanted.items() if value is not None]
         if before_seq is not None:
             given.append(col(AuditRow.seq) < before_seq)

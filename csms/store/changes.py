@@ -29,7 +29,6 @@ from csms.store.tables import (
     Evse,
     ExternalId,
     IdToken,
-    LimitDecision,
     LimitRow,
     Notice,
     PlanRow,
@@ -74,7 +73,6 @@ _OPEN_SESSION = plain_insert(table_of(Session))
 _PUT_TOKEN = upsert(table_of(IdToken), ["id_token"])
 _ADD_NOTICE = plain_insert(table_of(Notice))
 _PUT_LIMIT = upsert(table_of(LimitRow), ["source", "feeder_id", "limit_id", "version"])
-_ADD_LIMIT_DECISION = plain_insert(table_of(LimitDecision))
 _ADD_PLAN = plain_insert(table_of(PlanRow))
 _ADD_PROFILE = plain_insert(table_of(ProfileRow))
 _PUT_UPPER_BOUND = upsert(table_of(UpperBoundRow), ["station_id", "evse_id"])
@@ -154,11 +152,6 @@ def add_notice(station_id: str, at: datetime, code: str, detail: Mapping[str, An
 def put_limit(limit: LimitRow) -> Change:
     """One version of a limit; the same version again replaces it."""
     return RowChange(_PUT_LIMIT, [row_of(limit)])
-
-
-def add_limit_decision(decision: LimitDecision) -> Change:
-    """What was decided on one statement of a limit source."""
-    return RowChange(_ADD_LIMIT_DECISION, [row_of(decision)])
 
 
 def add_plan(plan: PlanRow) -> Change:

@@ -18,7 +18,6 @@ from csms.store.tables import (
     Evse,
     ExternalId,
     IdToken,
-    LimitDecision,
     LimitRow,
     Notice,
     OutboxRow,
@@ -116,11 +115,6 @@ class Reader(RollupReading, StationReading, AccessReading):
         same = and_(*(newest.c[name] == getattr(LimitRow, name) for name in names))
         query = select(LimitRow).join(newest, same)
         return await self.rows(query.where(*_given((col(LimitRow.feeder_id), feeder_id))).order_by(*identity))
-
-    async def limit_decisions(self, feeder_id: str | None = None, limit: int = 100) -> Sequence[LimitDecision]:
-        """At most `limit` decisions on limits, newest first."""
-        given = _given((col(LimitDecision.feeder_id), feeder_id))
-        return await self.rows(select(LimitDecision).where(*given).order_by(col(LimitDecision.id).desc()).limit(limit))
 
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan adopted last."""

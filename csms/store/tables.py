@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, UniqueConstraint, text
 from sqlmodel import Field
 
 from csms.store.row import Row
@@ -252,7 +252,7 @@ class Notice(Row, table=True):
 
 
 class LimitRow(Row, table=True):
-    """A limit as acknowledged to its source; every version is kept, the highest one counts."""
+    """A limit as acknowledged to its source; every version is kept, the highest one counts. `blocks`: (start, W)."""
 
     __tablename__ = "grid_limit"
 
@@ -267,22 +267,19 @@ class LimitRow(Row, table=True):
     received_at: datetime = Field(sa_type=Utc)
     cancelled: bool = False
     reason: str = ""
+    direction: str = Field(default="import", sa_column_kwargs={"server_default": "import"})
+    priority: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    blocks: list[Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
 
 
-class LimitDecision(Row, table=True):
-    """Every statement of a limit source, accepted or refused, with what was decided."""
+class FailsafeRow(Row, table=True):
+    """What a source of limits stated last for its silence, by feeder; it wins over the configuration."""
 
-    __tablename__ = "grid_limit_decision"
+    __tablename__ = "grid_failsafe"
 
-    id: int | None = Field(default=None, primary_key=True, sa_type=BIG_ID)
-    received_at: datetime = Field(sa_type=Utc)
-    source: str
-    feeder_id: str = ""
-    limit_id: str = ""
-    raw_sha256: str
-    raw: str = Field(sa_column=Column(Text, nullable=False))
-    accepted: bool
-    code: str = ""
+    source: str = Field(primary_key=True)
+    feeder_id: str = Field(primary_key=True)
+    power_w: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class PlanRow(Row, table=True):

@@ -19,7 +19,6 @@ from csms.store.station_tables import VariableRow
 from csms.store.tables import (
     Evse,
     IdToken,
-    LimitDecision,
     LimitRow,
     PlanRow,
     ProfileRow,
@@ -258,13 +257,6 @@ async def test_the_highest_version_of_each_limit_counts(store: Store) -> None:
     assert found == [("op", "f", "l", 3, 6), ("op", "f", "m", 1, 10**10), ("other", "f", "l", 9, 10**10)]
     assert len(await store.reader.limits()) == 4
     assert (await store.reader.limits("f"))[0].cancelled is True
-
-
-async def test_limit_decisions_are_kept(store: Store) -> None:
-    decision = LimitDecision(received_at=NOON, source="op", raw_sha256="00", raw="{", accepted=False, code="malformed")
-    await write(store, changes.add_limit_decision(decision), changes.add_limit_decision(decision))
-    assert [row.code for row in await store.reader.limit_decisions()] == ["malformed", "malformed"]
-    assert await store.reader.limit_decisions("f") == []
 
 
 def plan(feeder_id: str, cause: str) -> PlanRow:

@@ -7,7 +7,7 @@ out; the site adds their draw and the base load every few seconds and notes the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from pathlib import Path
 from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
 from csms.charging.settings import ChargingSettings
+from csms.grid.peer import SourceRule
 from csms.grid.service import LimitService
 from csms.model.charging_profile import ChargingProfile, CompositeSchedule, ProfilePurpose, RateUnit
 from csms.model.clock import Clock
@@ -32,6 +33,7 @@ from csms.station.service import StationService
 from csms.store.engine import Store, open_store
 from optimizer import solve
 from optimizer.problem import Plan, Problem
+from tests.support.limits import limits_over
 
 TICK_S = 5.0
 METER_EVERY_S = 60.0
@@ -169,6 +171,11 @@ class Site:
     piles: dict[str, Pile] = field(default_factory=dict)
     loads: list[tuple[datetime, float, int]] = field(default_factory=list)
 
+    @property
+    def leave_by(self) -> datetime:
+        """Long after every test."""
+        return self.clock.now() + timedelta(days=1)
+
     async def add(self, pile: Pile, feeder_id: str) -> None:
         """Register, connect, boot."""
         self.piles[pile.station_id] = pile
@@ -235,15 +242,16 @@ async def open_site(
     tree: FeederTree,
     settings: ChargingSettings,
     solver: Callable[[Problem], Plan] = solve,
+    rules: Sequence[SourceRule] = (),
 ) -> AsyncIterator[Site]:
     """The real rooms on a real database; charging and physics run until the end of the block."""
     store = await open_store(f"sqlite+aiosqlite:///{folder / 'csms.db'}", clock, upgrade=True)
     bus = EventBus()
     stations = StationService(clock, store, bus, StationSettings())
     await stations.restore()
-    limits = LimitService(clock, store, tree, bus)
+    limits = limits_over(clock, store, tree, bus, rules)
     await limits.restore()
-    charging = ChargingService(clock, stations, store, solver, settings, tree, limits)
+    charging = ChargingService(clock, stations, store, solver, settings, tree, limits, stations.alerts)
     charging.listen()
     site = Site(clock, stations, store, limits, charging, tree)
     work = [asyncio.create_task(charging.run()), asyncio.create_task(site.physics())]

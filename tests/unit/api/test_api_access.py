@@ -22,13 +22,13 @@ from csms.api.app import create_api
 from csms.api.ports import ApiDeps
 from csms.charging.feeder import Feeder, FeederTree
 from csms.grid import http as limit_routes
-from csms.grid.service import LimitService
 from csms.model.access import Role
 from csms.model.clock import ScaledClock
 from csms.model.errors import StoreUnavailable
 from csms.security.access_tokens import new_token
 from csms.store.change import Change
 from tests.support.access import bearer, guard_over, token_for
+from tests.support.limits import limits_over
 from tests.support.operations import Operations, TwinFeeders
 
 PROBLEM = "application/problem+json"
@@ -247,9 +247,14 @@ async def app_with(at: Operations, *, rates: Rates | None = None, clock: Any = N
     failing = Failing(at.store.writer)
     guard._audit = AuditLog(at.clock, Broken(at.store.reader, failing))
     await guard.audit.restore()
-    limits = LimitService(at.clock, at.store, TREE, at.service.bus)
+    limits = limits_over(at.clock, at.store, TREE, at.service.bus, audit=guard.audit)
     deps = ApiDeps(
-        at.clock, at.service, at.store.reader, TwinFeeders(), routers=[limit_routes.router(limits)], guard=guard
+        at.clock,
+        at.service,
+        at.store.reader,
+        TwinFeeders(),
+        routers=[limit_routes.router(limits, at.store.reader)],
+        guard=guard,
     )
     return create_api(deps), guard, failing
 
@@ -260,13 +265,13 @@ async def test_without_a_record_no_action_but_a_limit_is_held(at: Operations) ->
     async with client(at, await token_for(guard), app) as http:
         failing.broken = True
         asked = len(at.links["CP-1"].asked)
-        for method, path in (
-            ("POST", "/stations/CP-1/commands/reset"),
-            ("PUT", "/stations/CP-7"),
-            ("DELETE", "/feeders/site/limits/L1"),
+        for method, path, code in (
+            ("POST", "/stations/CP-1/commands/reset", "audit_unavailable"),
+            ("PUT", "/stations/CP-7", "audit_unavailable"),
+            ("DELETE", "/feeders/site/limits/L1", "store_unavailable"),
         ):
             answer = await http.request(method, f"/api/v1{path}", json={})
-            assert (answer.status_code, answer.json()["code"]) == (503, "audit_unavailable"), path
+            assert (answer.status_code, answer.json()["code"]) == (503, code), path
         assert len(at.links["CP-1"].asked) == asked, "it was not begun"
         assert "CP-7" not in at.service.stations
         body = {"version": 1, "value_w": 100_000}
@@ -274,12 +279,12 @@ async def test_without_a_record_no_action_but_a_limit_is_held(at: Operations) ->
         stop = await http.post("/api/v1/stations/CP-1/commands/remote_stop", json={"transaction_id": "7"})
         assert stop.json()["status"] == "Accepted", "what ends a load is not held up"
         assert (await http.get("/api/v1/overview")).status_code == 200, "reads need no record"
-        assert guard.audit.owed == 4
+        assert guard.audit.owed == 3
         failing.broken = False
         await guard.audit.pay()
     rows = [(row.kind, row.action) for row in await at.store.reader.audit_after(0, 10)]
-    limit, stopping = "PUT /feeders/{feeder_id}/limits/{limit_id}", "command remote_stop"
-    assert rows == [("asked", limit), ("done", limit), ("asked", stopping), ("done", stopping)]
+    stopping = "command remote_stop"
+    assert rows == [("limit", "set limit"), ("asked", stopping), ("done", stopping)]
 
 
 async def test_what_was_begun_is_answered_and_its_end_is_owed(at: Operations) -> None:

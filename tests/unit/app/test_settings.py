@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from csms.app.settings import SettingsInvalid, load_settings
+from csms.app.section import SettingsInvalid
+from csms.app.settings import load_settings
 
 
 @pytest.fixture(autouse=True)

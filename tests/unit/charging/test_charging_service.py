@@ -13,6 +13,7 @@ import pytest
 
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.settings import ChargingSettings
+from csms.grid.peer import SourceRule
 from csms.model.charging_profile import ProfilePurpose, RateUnit
 from csms.model.clock import ScaledClock
 from csms.model.errors import StoreUnavailable
@@ -21,6 +22,7 @@ from csms.model.meter import POWER_IMPORT, Sample
 from csms.model.station import CurrentKind, EvseRating, StationIdentity
 from optimizer.problem import Plan, Problem
 from tests.support.charging_site import Car, Pile, Site, open_site
+from tests.support.limits import HOUSE
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 AC1 = EvseRating(CurrentKind.AC, 1, 32.0, 7_360)
@@ -116,11 +118,29 @@ async def test_a_limit_from_the_grid_brings_everybody_down(tmp_path: Path) -> No
         await connect(site, *piles)
         await asyncio.gather(*(site.plug_in(one, car(site)) for one in piles))
         await until(lambda: sum(p.car.draw_w for p in piles if p.car) > 14_000, site)
-        decision = await site.limits.submit(b'{"version": 1, "value_w": 10000}', "test", "T", "L")
+        decision = await site.limits.submit(b'{"version": 1, "value_w": 10000}', HOUSE, "T", "L")
         assert decision.accepted
         await until(lambda: sum(p.car.draw_w for p in piles if p.car) <= 8_000, site, 120)
         await until(lambda: site.charging.status("T").upper_bound_w <= 8_000, site)
         assert site.charging.cap_w("T", site.clock.now()) == 10_000
+
+
+async def test_an_emergency_takes_the_floors_first_and_gives_them_back(tmp_path: Path) -> None:
+    rules = [SourceRule("http", emergency=True)]
+    async with open_site(tmp_path, fast_clock(), tree(), SETTINGS, rules=rules) as site:
+        piles = [pile(site, f"P{n}") for n in range(3)]
+        await connect(site, *piles)
+        await asyncio.gather(*(site.plug_in(one, car(site)) for one in piles))
+        await until(lambda: sum(p.car.draw_w for p in piles if p.car) > 10_000, site)
+        floors_w = [p.floor.periods[0].limit for p in piles if p.floor]
+        assert any(floors_w)
+        await site.limits.submit(b'{"version": 1, "value_w": 0}', HOUSE, "T", "zero")
+        await until(lambda: site.charging.status("T").upper_bound_w == 0, site, 300)
+        assert sum(p.car.draw_w for p in piles if p.car) == 0
+        assert [p.floor.periods[0].limit for p in piles if p.floor] == [0, 0, 0]
+        await site.limits.cancel(HOUSE, "T", "zero")
+        await until(lambda: [p.floor.periods[0].limit for p in piles if p.floor] == floors_w, site, 300)
+        await until(lambda: sum(p.car.draw_w for p in piles if p.car) > 10_000, site)
 
 
 async def test_a_refused_unit_is_replaced_once_and_remembered(tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ class OneCap:
     def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
         return [self.since] if since < self.since <= until else []
 
+    def lowest_w(self, feeder_id: str, at: datetime) -> int | None:
+        return None
+
 
 def curve() -> tuple[int, ...]:
     return tuple(1_000 * quarter for quarter in range(96))

@@ -175,3 +175,38 @@ def test_expiry_forgets_and_transit_ends(ledger: Ledger) -> None:
     ledger.enrol(A, ("T",), 2_000, 20_000)
     assert not ledger.account(A).floor_known
     assert A in ledger
+
+
+def test_a_lower_floor_counts_once_it_is_taken_and_the_higher_one_was_left(ledger: Ledger) -> None:
+    ledger.enrol(A, ("T",), 0, 20_000)
+    account = ledger.account(A)
+    assert (account.floor_taken, account.floor_known, ledger.upper_bound_w(A, at(60))) == (False, True, 1_000)
+    assert (ledger.settled_w(A, at(60), True), ledger.lasting_w(A, at(60))) == (1_000, 1_000)
+    ledger.confirm_floor(A, at(70))
+    assert (ledger.upper_bound_w(A, at(84)), ledger.upper_bound_w(A, at(85))) == (1_000, 0)
+
+
+def test_a_floor_that_falls_twice_counts_with_the_highest_that_was_taken(ledger: Ledger) -> None:
+    for floor_w in (500, 0):
+        ledger.enrol(A, ("T",), floor_w, 20_000)
+    assert ledger.upper_bound_w(A, NOW) == 1_000
+    ledger.lose_floor(A)
+    assert ledger.upper_bound_w(A, NOW) == 20_000, "it may have none at all"
+
+
+def test_a_higher_floor_is_not_there_before_it_is_taken(ledger: Ledger) -> None:
+    ledger.enrol(A, ("T",), 2_000, 20_000)
+    assert ledger.upper_bound_w(A, NOW) == 20_000
+    ledger.confirm_floor(A, NOW)
+    assert ledger.upper_bound_w(A, at(15)) == 2_000
+
+
+def test_a_clock_that_is_behind_keeps_a_lease_alive_for_good(ledger: Ledger) -> None:
+    granted(ledger, A, 8_000)
+    for behind_s, bound_w in ((0.0, 1_000), (5.0, 1_000), (-90.0, 1_000), (5.1, 8_000)):
+        ledger.note_station(A, NOW, away=False, forgets=False, reaction_s=0.0, behind_s=behind_s)
+        assert ledger.upper_bound_w(A, at(9_000)) == bound_w, behind_s
+    assert ledger.bound_until(A, NOW) > at(10**8)
+    sequence = ledger.send(A, 2_000, at(9_000), at(9_900))
+    ledger.acknowledge(A, sequence, at(9_003))
+    assert ledger.upper_bound_w(A, at(9_020)) == 2_000

@@ -50,6 +50,9 @@ class Falling:
     def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
         return [self.since] if since < self.since <= until else []
 
+    def lowest_w(self, feeder_id: str, at: datetime) -> int | None:
+        return None
+
 
 def test_what_the_driver_said_counts() -> None:
     found = seen(Needs(20_000, hours(3)), got_wh=5_000)
@@ -84,26 +87,26 @@ def test_windows_are_whole_quarter_hours_before_the_departure() -> None:
 def test_the_problem_has_caps_base_load_reserve_and_rising_prices() -> None:
     tree = FeederTree([Feeder("T", 100_000, base_load_w=(10_000,))])
     visits = [seen(Needs(20_000, hours(3))), seen(Needs(0, hours(3)))]
-    found = problem(visits[:1], tree, Falling(hours(1)), "T", NOW, (5_000, 1_000), 0.02, 120, 0.2)
+    found = problem(visits[:1], tree, Falling(hours(1)), "T", NOW, ({"T": 5_000}, {"T": 1_000}), 0.02, 120, 0.2)
     assert found.cap_kw[0] == pytest.approx(98.0)
     assert found.cap_kw[4] == pytest.approx(29.4)
     assert list(found.base_load_kw[:3]) == [15.0, 11.0, 11.0]
     assert found.price is not None
     assert found.price[4] == pytest.approx(0.2 * 98 * 0.25)
     assert [s.id for s in found.sessions] == ["A/1"]
-    assert problem(visits[1:], tree, NoCaps(), "T", NOW, (0, 0), 0.0, 0, 0.0).sessions == ()
+    assert problem(visits[1:], tree, NoCaps(), "T", NOW, ({}, {}), 0.0, 0, 0.0).sessions == ()
 
 
 def test_a_cap_within_the_lead_time_counts_already() -> None:
     tree = FeederTree([Feeder("T", 100_000)])
     soon = Falling(NOW + timedelta(seconds=100))
-    found = problem([], tree, soon, "T", NOW, (0, 0), 0.0, 120, 0.0)
+    found = problem([], tree, soon, "T", NOW, ({}, {}), 0.0, 120, 0.0)
     assert found.cap_kw[0] == 30.0
 
 
 def test_early_energy_is_preferred_but_not_at_any_price() -> None:
     tree = FeederTree([Feeder("T", 100_000)])
-    asked = problem([seen(Needs(22_080, hours(4)))], tree, NoCaps(), "T", NOW, (0, 0), 0.0, 0, 0.1)
+    asked = problem([seen(Needs(22_080, hours(4)))], tree, NoCaps(), "T", NOW, ({}, {}), 0.0, 0, 0.1)
     plan = solve(asked)
     assert plan.power_kw[0, 0] > plan.power_kw[0, 15] + 1
     assert plan.served_kwh[0] == pytest.approx(22.08, rel=1e-3)

@@ -10,10 +10,14 @@ import pytest
 
 from csms.charging.feeder import Feeder, FeederTree
 from csms.grid.book import LimitBook
-from csms.grid.decide import OPEN_END, Decision, decide, decide_cancel
+from csms.grid.decide import OPEN_END, Decision, Known, decide, decide_cancel
+from csms.grid.peer import Peer, SourceRule
+from csms.model.limit import Direction
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 TREE = FeederTree([Feeder("T1", 400_000, lowest_cap_w=50_000)])
+HOUSE = Peer("http")
+AGREED = SourceRule("http")
 
 
 def hours(count: float) -> datetime:
@@ -26,7 +30,11 @@ def body(**changes: Any) -> bytes:
 
 
 def judge(raw: bytes, book: LimitBook | None = None, feeder_id: str = "T1", limit_id: str = "L") -> Decision:
-    return decide(raw, "http", feeder_id, limit_id, (book or LimitBook()).get, TREE, NOW)
+    return decide(raw, HOUSE, feeder_id, limit_id, known(book), NOW)
+
+
+def known(book: LimitBook | None = None, rule: SourceRule = AGREED) -> Known:
+    return Known((book or LimitBook()).get, TREE, rule)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +64,8 @@ def judge(raw: bytes, book: LimitBook | None = None, feeder_id: str = "T1", limi
         (body(valid_to="2026-01-05T09:00:00"), "malformed"),
         (body(valid_to=17), "malformed"),
         (body(id="other"), "malformed"),
-        (body(direction="export"), "malformed"),
+        (body(direction="sideways"), "malformed"),
+        (body(direction=["import"]), "malformed"),
         (body(reason=7), "malformed"),
         (body(cancel="yes"), "malformed"),
         (body(value_w="150 kW"), "bad_unit"),
@@ -124,13 +133,13 @@ def test_cancelling() -> None:
     first = judge(body(version=3)).limit
     assert first is not None
     book = LimitBook([first])
-    decision = decide_cancel("http", "T1", "L", book.get, TREE, NOW)
+    decision = decide_cancel(HOUSE, "T1", "L", known(book), NOW)
     assert decision.limit is not None
     assert (decision.limit.version, decision.limit.cancelled) == (4, True)
     book.put(decision.limit)
-    assert decide_cancel("http", "T1", "L", book.get, TREE, NOW).repeated
-    assert decide_cancel("http", "T1", "M", book.get, TREE, NOW).code == "unknown_limit"
-    assert decide_cancel("http", "T9", "L", book.get, TREE, NOW).code == "unknown_feeder"
+    assert decide_cancel(HOUSE, "T1", "L", known(book), NOW).repeated
+    assert decide_cancel(HOUSE, "T1", "M", known(book), NOW).code == "unknown_limit"
+    assert decide_cancel(HOUSE, "T9", "L", known(book), NOW).code == "unknown_feeder"
     by_statement = judge(body(version=9, cancel=True, value_w=...), LimitBook([first]))
     assert by_statement.limit is not None
     assert by_statement.limit.cancelled
@@ -150,7 +159,7 @@ def test_the_lowest_active_limit_counts_and_cancelling_falls_back_to_the_next() 
     assert book.cap_w("T1", hours(3)) is None
     assert list(book.edges("T1", NOW, hours(3))) == [hours(1), hours(3)]
     assert [limit.limit_id for limit in book.known("T1", NOW)] == ["c", "a", "b"]
-    cancelled = decide_cancel("http", "T1", "b", book.get, TREE, NOW).limit
+    cancelled = decide_cancel(HOUSE, "T1", "b", known(book), NOW).limit
     assert cancelled is not None
     book.put(cancelled)
     assert book.cap_w("T1", hours(1)) == 150_000
@@ -159,3 +168,77 @@ def test_the_lowest_active_limit_counts_and_cancelling_falls_back_to_the_next() 
     assert old is not None
     book.put(old)
     assert book.cap_w("T1", hours(1)) == 150_000
+
+
+EVENING = [{"start": hours(1).isoformat(), "value_w": 120_000}, {"start": hours(2).isoformat(), "value_w": 90_000.5}]
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        (body(blocks=EVENING), "malformed"),  # value_w as well
+        (body(value_w=..., blocks=[]), "malformed"),
+        (body(value_w=..., blocks={}), "malformed"),
+        (body(value_w=..., blocks=[1]), "malformed"),
+        (body(value_w=..., blocks=[{"start": None, "value_w": 90_000}]), "malformed"),
+        (body(value_w=..., blocks=[{"start": hours(1).isoformat(), "value_w": 90_000, "end": 1}]), "malformed"),
+        (body(value_w=..., blocks=[{"start": hours(1).isoformat(), "value_w": "90"}]), "bad_unit"),
+        (body(value_w=..., blocks=[{"start": hours(1).isoformat(), "value_w": -1}]), "bad_sign"),
+        (body(value_w=..., blocks=EVENING[::-1]), "window_order"),
+        (body(value_w=..., blocks=[EVENING[0], EVENING[0]]), "window_order"),
+        (body(value_w=..., blocks=EVENING, valid_from=hours(1.5).isoformat()), "window_order"),
+        (body(value_w=..., blocks=EVENING, valid_to=hours(2).isoformat()), "window_order"),
+        (body(value_w=..., blocks=EVENING * 501), "too_many_blocks"),
+        (body(value_w=..., blocks=[{"start": hours(1).isoformat(), "value_w": 49_000}]), "below_floor"),
+        (body(priority=-1), "malformed"),
+        (body(priority=1.5), "malformed"),
+        (body(priority=True), "malformed"),
+        (body(failsafe_w=49_999), "below_floor"),
+        (body(failsafe_w="x"), "bad_unit"),
+        (body(failsafe_w=-1), "bad_sign"),
+    ],
+)
+def test_refusals_of_blocks_and_more(raw: bytes, code: str) -> None:
+    decision = judge(raw)
+    assert (decision.accepted, decision.code) == (False, code)
+
+
+def test_blocks_change_the_cap_on_the_way() -> None:
+    limit = judge(body(value_w=..., blocks=EVENING, valid_to=hours(3).isoformat(), priority=2)).limit
+    assert limit is not None
+    assert (limit.power_w, limit.valid_from, limit.priority) == (90_000, hours(1), 2)
+    caps = {at: limit.cap_w(hours(at)) for at in (0.5, 1, 1.9, 2, 2.9, 3)}
+    assert caps == {0.5: None, 1: 120_000, 1.9: 120_000, 2: 90_000, 2.9: 90_000, 3: None}
+    book = LimitBook([limit])
+    assert book.edges("T1", NOW, hours(9)) == [hours(1), hours(2), hours(3)]
+    assert (book.cap_w("T1", hours(2)), book.lowest_w("T1", NOW)) == (90_000, 90_000)
+    again = judge(body(value_w=..., blocks=EVENING, valid_to=hours(3).isoformat(), priority=2), book)
+    assert again.repeated
+    assert judge(body(value_w=..., blocks=EVENING[:1]), book).code == "stale_version"
+
+
+def test_export_is_merged_apart_and_knows_no_floor() -> None:
+    limit = judge(body(value_w=0, direction="export")).limit
+    assert limit is not None
+    book = LimitBook([limit])
+    assert book.cap_w("T1", NOW) is None
+    assert book.cap_w("T1", NOW, Direction.EXPORT) == 0
+    assert book.lowest_w("T1", NOW) is None
+    assert judge(body(direction="import", value_w=60_000), book).code == "stale_version"
+
+
+def test_who_is_not_bound_to_a_feeder_hears_nothing_of_it() -> None:
+    tree = FeederTree([Feeder("T1", 400_000), Feeder("F1", 100_000, "T1"), Feeder("T2", 400_000)])
+    peer = Peer("grid:op", feeders=frozenset({"T1"}))
+    seen = Known(LimitBook().get, tree, SourceRule("grid:op"))
+    codes = {id_: decide(body(), peer, id_, "L", seen, NOW).code for id_ in ("T1", "F1", "T2", "T9")}
+    assert codes == {"T1": "", "F1": "", "T2": "not_authorised", "T9": "not_authorised"}
+    assert decide(body(), peer, "T2", "L", seen, NOW).alarm
+    assert decide_cancel(peer, "T2", "L", seen, NOW).code == "not_authorised"
+
+
+def test_an_emergency_source_may_go_below_the_floor() -> None:
+    urgent = Known(LimitBook().get, TREE, SourceRule("http", emergency=True))
+    assert decide(body(value_w=0), HOUSE, "T1", "L", urgent, NOW).accepted
+    refused = judge(body(value_w=0))
+    assert (refused.code, refused.alarm) == ("below_floor", True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from optimizer import solve
-from optimizer.console import example_problem
+from optimizer.examples import example_problem
 from optimizer.json_format import plan_document, problem_document, read_problem
 
 SESSION = {"id": "a", "arrival_slot": 0, "departure_slot": 2, "power_max_kw": 7, "energy_kwh": 3.5}

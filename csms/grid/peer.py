@@ -1,0 +1,66 @@
+"""Who states limits, and what is agreed with each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from csms.charging.feeder import FeederTree
+
+OPERATOR_PREFIX = "grid:"
+
+
+def source_of(operator: str) -> str:
+    """Under which identity a grid operator limits feeders, by whatever channel it comes."""
+    return f"{OPERATOR_PREFIX}{operator}"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Somebody whose identity was checked by the channel. `feeders` None: bound to none in particular."""
+
+    source: str
+    channel: str = "http"
+    name: str = ""
+    address: str = ""
+    feeders: frozenset[str] | None = None
+
+    def may_limit(self, feeder_id: str, tree: FeederTree) -> bool:
+        """Whether the feeder is one that the peer is bound to, or hangs below one."""
+        return self.feeders is None or not self.feeders.isdisjoint(tree.path(feeder_id))
+
+    @property
+    def who(self) -> dict[str, str]:
+        """For the record."""
+        facts = {"name": self.name or self.source, "address": self.address, "channel": self.channel}
+        return {name: value for name, value in facts.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRule:
+    """What is agreed with one source. Seconds; powers in W by feeder.
+
+    `heartbeat_s`: how often it says that it is there; 0: it need not. After `missed` of them without a word its feeders
+    are held at `failsafe_w`, at least for `failsafe_min_s`; `ends_alone`: without it they go back to the contract then,
+    else they wait for it. `emergency`: it may go below what is agreed as lowest cap.
+    """
+
+    source: str
+    feeders: frozenset[str] = frozenset()
+    heartbeat_s: float = 0.0
+    missed: float = 4.0
+    failsafe_w: Mapping[str, int] = field(default_factory=dict)
+    failsafe_min_s: float = 7200.0
+    ends_alone: bool = False
+    emergency: bool = False
+    statements_per_min: float = 600.0
+
+    @property
+    def watched(self) -> bool:
+        """Whether its silence means something."""
+        return self.heartbeat_s > 0
+
+    @property
+    def silence_s(self) -> float:
+        """How long it may say nothing."""
+        return self.heartbeat_s * self.missed
