@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from csms.app.grid import FeederSettings, LimitSourceSettings
+from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdr2Settings, OpenAdrSettings
 from csms.app.mqtt import BrokerUrl, MqttSection
 from csms.app.section import Section, SettingsInvalid
 from csms.model.bounds import ANSWERED_IDS_KEPT, CALLS_QUEUED_MAX, FRAME_BYTES_MAX, STRANGERS_MAX
@@ -98,6 +99,9 @@ class ChargingSection(Section):
     default_stay_h: float = Field(default=4.0, gt=0)
     periods_max: int = Field(default=2, ge=1)
     notice_s: float = Field(default=120.0, ge=0)
+    cut_off_after_s: float = Field(default=60.0, ge=0)
+    solver_processes: int = Field(default=0, ge=0, le=64)
+    solver_from: int = Field(default=50, ge=1)
 
 
 class PartnerSettings(Section):
@@ -235,6 +239,12 @@ class ApiSection(Section):
     open_requests_per_s: float = Field(default=50.0, gt=0)
     open_requests_burst: int = Field(default=500, ge=1)
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        """Addresses or networks; a `*` would let everybody say whom they speak for."""
+        return [one for one in value if ip_network(one)]
+
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> ApiSection:
         if (self.tls_certificate is None) != (self.tls_key is None):
@@ -316,6 +326,10 @@ class Settings(BaseSettings):
     site: SiteSettings = SiteSettings()
     feeders: list[FeederSettings] = [FeederSettings(id="site", rating_kw=400.0)]
     limit_sources: list[LimitSourceSettings] = Field(default_factory=list)
+    openadr: list[OpenAdrSettings] = Field(default_factory=list)
+    openadr2: list[OpenAdr2Settings] = Field(default_factory=list)
+    limit_files: list[LimitFileSettings] = Field(default_factory=list)
+    limit_plugs: list[LimitPlugSettings] = Field(default_factory=list)
     stations: list[StationSettings] = Field(default_factory=list)
     charging: ChargingSection = ChargingSection()
     price: PriceSettings = PriceSettings()

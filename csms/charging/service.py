@@ -16,6 +16,7 @@ from typing import Any
 from csms.charging.answers import Answers
 from csms.charging.compliance import Compliance, standing
 from csms.charging.counters import Counters
+from csms.charging.cut_off import CutOff
 from csms.charging.dispatcher import Dispatcher
 from csms.charging.drill import Drill, WithLimit, losses, rehearse
 from csms.charging.feeder import Caps, FeederTree, NoCaps
@@ -26,7 +27,7 @@ from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
 from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan
-from csms.charging.ports import ChargingStore, Solver, Stations
+from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
 from csms.charging.settings import ChargingSettings
 from csms.charging.status import FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
 from csms.charging.trials import Trials
@@ -40,6 +41,7 @@ from csms.model.event import (
     LimitsTouched,
     Metered,
     SessionClosed,
+    SessionCutOff,
     SessionNeedsChanged,
     SessionOpened,
     StationBooted,
@@ -66,6 +68,7 @@ class ChargingService:
         settings: ChargingSettings,
         feeders: FeederTree,
         limits: Caps | None = None,
+        alerts: Alerting | None = None,
     ) -> None:
         self._clock, self._stations, self._store, self._settings = clock, stations, store, settings
         self._tree, self._caps = feeders, limits or NoCaps()
@@ -103,7 +106,19 @@ class ChargingService:
         self._planning = Planning(
             clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
         )
+        self._cut_off = CutOff(
+            clock,
+            stations,
+            self._outlets,
+            self._ledger,
+            feeders,
+            self._caps,
+            settings.cut_off_after_s,
+            self._dispatcher.turn,
+            alerts,
+        )
         self._watch = Watch(self._answers, self._outlets, trials, self._cars, settings)
+        self._planners = asyncio.Semaphore(settings.plans_at_once)
         self._causes: set[str] = set()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,6 +134,7 @@ class ChargingService:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._dispatcher.run(), name="charging-dispatcher")
                 group.create_task(self._plan_again_and_again(), name="charging-planner")
+                group.create_task(self._cut_off.run(), name="charging-cut-off")
         finally:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -193,6 +209,10 @@ class ChargingService:
         plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
         return Drill(found, losses(plain, under))
 
+    def drawn_w(self, feeder_id: str) -> int:
+        """Base load and metered charging. KeyError for an unknown feeder."""
+        return self._tree.base_load_w(feeder_id, self._clock.now()) + self._outlets.metered_w(feeder_id)
+
     def ladder(self, station_id: str) -> LadderStatus:
         """How far limits of a station are known to act."""
         refs = self._outlets.of_station(station_id)
@@ -243,7 +263,7 @@ class ChargingService:
                 self._dispatcher.overruled(station_id)
             case StationDisconnected():
                 self.wake("station lost")
-            case LimitControlChanged():
+            case LimitControlChanged() | SessionCutOff():
                 pass
             case LimitChanged():
                 self._dispatcher.wake()
@@ -281,8 +301,7 @@ class ChargingService:
     async def _plan_again_and_again(self) -> None:
         while True:
             cause = await self._next_cause()
-            for root in self._tree.roots:
-                await self._guarded_plan(root, cause)
+            await asyncio.gather(*(self._guarded_plan(root, cause) for root in self._tree.roots))
 
     async def _next_cause(self) -> str:
         """Wait for a cause and for others that come right after it, or for the period."""
@@ -297,6 +316,11 @@ class ChargingService:
         return cause
 
     async def _guarded_plan(self, root: str, cause: str) -> None:
+        """Trees of feeders have no cap in common; as many are planned together as the solver can use."""
+        async with self._planners:
+            await self._plan_and_store(root, cause)
+
+    async def _plan_and_store(self, root: str, cause: str) -> None:
         try:
             plan = await self._planning.plan(root, cause)
             if plan is not None:

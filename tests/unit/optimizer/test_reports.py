@@ -11,8 +11,9 @@ import pytest
 import typer
 
 from optimizer.comparison import compare
-from optimizer.console import build, example_problem, example_site
+from optimizer.console import build
 from optimizer.cooptimise import solve_site
+from optimizer.examples import example_problem, example_site
 from optimizer.explain import account, stretches
 from optimizer.json_format import problem_document
 from optimizer.picture import Curves, save, svg
@@ -163,7 +164,30 @@ def test_a_site_on_the_screen(app: typer.Typer, tmp_path: Path) -> None:
     assert "battery" in shown.stdout
     assert picture.exists()
     assert json.loads(run(app, "solve", file, "--json").stdout)["gap"] <= 1e-6
-    assert run(app, "compare", file).exit_code == 2
+
+
+def test_explaining_a_site_on_the_screen(app: typer.Typer, tmp_path: Path) -> None:
+    file = tmp_path / "site.json"
+    run(app, "example", "--whole-site", "--out", file)
+    shown = run(app, "explain", file)
+    assert shown.exit_code == 0
+    assert all(name in shown.stdout for name in ("car-5", "battery", "v2g", "pv"))
+    documents = json.loads(run(app, "explain", file, "--json").stdout)
+    assert {document["kind"] for document in documents} == {"car", "battery", "source", "connection"}
+    (only,) = json.loads(run(app, "explain", file, "--session", "v2g", "--json").stdout)
+    assert (only["kind"], only["id"]) == ("battery", "v2g")
+    assert run(app, "explain", file, "--session", "nobody").exit_code == 2
+
+
+def test_comparing_a_site_on_the_screen(app: typer.Typer, tmp_path: Path) -> None:
+    file, picture = tmp_path / "site.json", tmp_path / "site.svg"
+    run(app, "example", "--whole-site", "--out", file)
+    assert run(app, "compare", file, "--plot", picture).exit_code == 0
+    assert picture.exists()
+    lines = json.loads(run(app, "compare", file, "--json").stdout)
+    money = {line["name"]: line["money"] for line in lines}
+    assert money["optimum"] < money["without batteries"] < money["unmanaged"]
+    assert next(line for line in lines if line["name"] == "optimum")["over_cap_kw"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_explaining_on_the_screen(app: typer.Typer, tmp_path: Path) -> None:
