@@ -491,3 +491,14 @@ async def test_how_long_an_acknowledgement_takes(
     took_ms.sort()
     with capsys.disabled():
         sys.stdout.write(f"\nMQTT, stated to acknowledged: median {took_ms[25]:.1f} ms, at most {took_ms[-1]:.1f} ms\n")
+
+
+async def test_a_broker_that_stays_away_is_somebodys_business(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("csms.grid.mqtt.AWAY_S", 1.5)
+    site.broker.stop()
+    async with asyncio.timeout(20):
+        while await site.store.reader.open_alerts() != {"LimitBrokerAway": 1}:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        site.broker.start()
+        while await site.store.reader.open_alerts():  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
