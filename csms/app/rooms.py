@@ -26,6 +26,7 @@ from csms.app.grid import feeder_tree, limit_service
 from csms.app.limit_channels import limit_channels
 from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.pki import Pki
+from csms.app.response import response_room
 from csms.app.section import SettingsInvalid
 from csms.app.settings import (
     AdmissionSection,
@@ -60,6 +61,7 @@ from csms.province.ids import IdPair, IdTable
 from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
+from csms.response import http as response_routes
 from csms.security.authority import LocalAuthority
 from csms.security.authority_command import CommandAuthority
 from csms.security.contract_check import ContractVerifier, read_roots
@@ -145,6 +147,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     def state(feeder_id: str) -> Mapping[str, Any]:
         return feeder_state(charging, asdict(charging.status(feeder_id)))
 
+    zone = ZoneInfo(settings.time_zone)
+    response = response_room(settings.response, zone, clock, store, guard.audit, limits, charging, stations)
     province, feed = await _province(settings, clock, store, bus, stations)
     traces = _traces(settings, clock)
     note = traces.note if traces is not None else forget
@@ -171,7 +175,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                     state,
                     progress,
                     charging.drill,
-                )
+                ),
+                response_routes.router(response.service),
             ],
             version=version("csms"),
             time_zone=ZoneInfo(settings.time_zone),
@@ -182,7 +187,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
-    background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
+    background += [("limit-sources", limits.run), ("limit-progress", progress.run), ("response", response.work.run)]
     if settings.broker_url:
         channel = mqtt_channel(
             settings.broker_url,
