@@ -39,9 +39,10 @@ CARS_COUNT = timedelta(hours=1)
 
 class ResponseSection(Section):
     """Demand response. `methods`: baseline by notice; `band`: shares of the target between which is credited what was
-    reached. `automatic`: bid as soon as an event is told: `share` of what is usually drawn, not below `price_min` (yuan
-    per kWh) or `power_min_kw`; what shifting costs is taken from `tariff`. `days_off`, `days_worked`: holidays, and
-    weekend days worked instead, when left out those of the tariffs that come with the program.
+    reached. `automatic`: bid as soon as an event is told: `share` of what usually can fall, if that is `power_min_kw`;
+    at what shifting costs by `tariff` but not below `price_min` (yuan per kWh), or without one at the price invited.
+    `days_off`, `days_worked`: holidays, and weekend days worked instead; when left out those of the tariffs that come
+    with the program.
     """
 
     methods: dict[Notice, Method] = Field(default_factory=dict)
@@ -49,7 +50,7 @@ class ResponseSection(Section):
     band: tuple[float, float] = BAND
     automatic: bool = False
     share: float = Field(default=0.5, gt=0, le=1)
-    price_min: float = Field(default=0.0, ge=0)
+    price_min: float | None = Field(default=None, ge=0)
     power_min_kw: float = Field(default=1.0, ge=0)
     tariff: str = ""
     days_off: list[date] | None = None

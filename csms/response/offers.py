@@ -25,10 +25,12 @@ WATT_KW = 0.001
 
 @dataclass(frozen=True, slots=True)
 class OfferRule:
-    """`share` of what the baseline shows is offered; nothing below `price_min` (yuan per kWh) or `power_min_w`."""
+    """`share` of what the baseline shows is offered, not less than `power_min_w`; at what it costs, but not below
+    `price_min` (yuan per kWh), or without one at the price that is invited.
+    """
 
     share: float = 0.5
-    price_min: float = 0.0
+    price_min: float | None = None
     power_min_w: int = 1000
 
 
@@ -78,13 +80,14 @@ def offer(
     cars_w, cost = cars if cars is not None else (None, 0.0)
     known = [value for value in (None if usual is None else usual * rule.share, cars_w) if value is not None]
     power_w = math.floor(min([*known, asked.target_w])) if known else 0
-    per_kwh = max(cost, rule.price_min)
-    price = round(per_kwh * (asked.hours if asked.unit is PriceUnit.PER_KW else 1.0), 4)
-    why = _why_not(asked, rule, power_w, price) if known else unused
+    hours = asked.hours if asked.unit is PriceUnit.PER_KW else 1.0
+    least = round(max(cost, rule.price_min or 0.0) * hours, 4)
+    why = _why_not(asked, rule, power_w, least) if known else unused
+    price = least if rule.price_min is not None else max(least, asked.price)
     return Offer(0 if why else power_w, price, usual, cars_w, why)
 
 
-def _why_not(asked: Invitation, rule: OfferRule, power_w: int, price: float) -> str:
+def _why_not(asked: Invitation, rule: OfferRule, power_w: int, least: float) -> str:
     if power_w < rule.power_min_w:
         return "too_little"
-    return "too_cheap" if price > asked.price else ""
+    return "too_cheap" if least > asked.price else ""

@@ -150,9 +150,9 @@ def test_load_falls_and_it_is_paid(evening: Evening) -> None:
     (record,) = evening.said["shown"]["evaluations"]
     assert record["ratio"] >= 1.0, record
     assert record["load_kw"]["max"] <= record["baseline_kw"]["avg"] - record["cleared_kw"] + 1
-    assert record["pay"] == pytest.approx(
-        record["credited_kwh"] * evening.said["cleared"]["clearing"]["price"], abs=0.01
-    )
+    price = evening.said["cleared"]["clearing"]["price"]
+    assert price == 1.5, "the price that was invited"
+    assert record["pay"] == pytest.approx(record["credited_kwh"] * price, abs=0.01)
     assert record["credited_kwh"] <= 1.2 * record["cleared_kw"] * 0.5 + 0.01
 
 

@@ -261,7 +261,7 @@ async def test_automatic_bids(desk: Desk) -> None:
     assert (told["bid"]["power_kw"], told["bid"]["automatic"]) == (17, True)
     desk.cars.cars = (9_000.0, 1.1)
     told = await desk.put("/bid", automatic=True)
-    assert (told["bid"]["power_kw"], told["bid"]["price"]) == (9, 1.1), "cars that are there can do less, at a price"
+    assert (told["bid"]["power_kw"], told["bid"]["price"]) == (9, 1.5), "cars can do less; the price is that invited"
     desk.cars.cars = (9_000.0, 1.6)
     assert await code(desk, "PUT", URL + "/bid", {"automatic": True}) == "too_cheap"
     desk.cars.cars = (500.0, 0.0)
