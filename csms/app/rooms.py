@@ -24,6 +24,7 @@ from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.grid import feeder_tree, limit_service
 from csms.app.limit_channels import limit_channels
+from csms.app.limit_figures import LimitFigures
 from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.pki import Pki
 from csms.app.response import response_room
@@ -49,6 +50,7 @@ from csms.gateway.ports import forget
 from csms.gateway.server import Gateway, GatewaySettings
 from csms.gateway.socket import Limits
 from csms.grid import http as limit_routes
+from csms.grid.overruns import Overruns
 from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
 from csms.model.authentication import SecurityProfile
@@ -143,6 +145,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     charging = ChargingService(clock, stations, store, solvers.solve, rules, tree, limits, stations.alerts)
     grace_s = settings.charging.lease_s + settings.charging.ramp_s
     progress = LimitProgress(clock, limits, charging.compliance, guard.audit, bus, grace_s)
+    overruns = Overruns(clock, charging.loads, stations.alerts, grace_s)
 
     def state(feeder_id: str) -> Mapping[str, Any]:
         return feeder_state(charging, asdict(charging.status(feeder_id)))
@@ -178,6 +181,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                 ),
                 response_routes.router(response.service),
             ],
+            figures=LimitFigures(limits, progress, overruns).lines,
             version=version("csms"),
             time_zone=ZoneInfo(settings.time_zone),
             files=files,
@@ -187,7 +191,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
-    background += [("limit-sources", limits.run), ("limit-progress", progress.run), ("response", response.work.run)]
+    background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
+    background += [("overruns", overruns.run), ("response", response.work.run)]
     if settings.broker_url:
         channel = mqtt_channel(
             settings.broker_url,
