@@ -178,6 +178,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                     state,
                     progress,
                     charging.drill,
+                    charging.simulate,
                 ),
                 response_routes.router(response.service),
             ],
