@@ -1,0 +1,160 @@
+"""What happens in one run, all of it drawn from its seed before it begins: piles, cars, caps, base loads, mishaps."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from csms.model.station import CurrentKind, EvseRating
+from tests.support.sim_network import CALM, ROUGH, STORM, Weather
+from tests.support.sim_piles import AC7, AC11, AC22, DC60, KINDS, PLAIN, VOLT, Kind
+
+DURATION_S = 900
+LEASES_S = (60.0, 60.0, 90.0, 120.0)
+ENDLESS = ("one period", "bad clock")
+"""Kinds whose limits end by nobody's clock; while such a pile is away what it was told last stays."""
+
+
+@dataclass(frozen=True)
+class PilePlan:
+    """One pile: its make and plate, where it hangs, how quickly its car comes down, how far its clock is behind, and
+    the cars that come: (plugs in at, ready after, stays, power, phases)."""
+
+    kind: Kind
+    rating: EvseRating
+    feeder: str
+    ramp_s: float
+    clock_s: float
+    cars: tuple[tuple[float, float, float, float, int], ...]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One run. `caps`: by feeder, (from, W, said how long before); `bases`: by feeder, (from, W). `crash_at`: before
+    or after which commit or frame the server dies; `restart_s` None: nobody starts it again. `full`: when the disk
+    takes nothing, (from, to)."""
+
+    seed: int
+    level: str
+    piles: tuple[PilePlan, ...]
+    caps: dict[str, tuple[tuple[float, int, float], ...]]
+    bases: dict[str, tuple[tuple[float, int], ...]]
+    lowest_w: dict[str, int]
+    weather: Weather = CALM
+    lease_s: float = 60.0
+    replan_s: float = 25.0
+    planner: str = "shares"
+    crash_at: int | None = None
+    restart_s: float | None = 20.0
+    full: tuple[float, float] | None = None
+    mishaps: tuple[tuple[float, int, str, float], ...] = ()
+    duration_s: int = DURATION_S
+    meter_s: float = 60.0
+
+    @property
+    def faulty(self) -> bool:
+        """Whether anything goes wrong."""
+        return self.level != "calm"
+
+
+LEVELS = ("calm", "rough", "crash", "storm")
+
+
+def scenario(seed: int, level: str | None = None, steady: bool = False) -> Scenario:
+    """The run of a seed. `steady`: ordinary piles only, whose cars stay."""
+    chance, level = random.Random(seed), level or LEVELS[seed % len(LEVELS)]
+    weather = {"calm": CALM, "rough": ROUGH, "crash": ROUGH, "storm": STORM}[level]
+    piles = tuple(_pile(chance, number, steady) for number in range(chance.randint(8, 12)))
+    bases = {feeder: _bases(chance, steady) for feeder in ("T", "A", "B")}
+    lowest_w, caps = _caps(chance, piles, bases, steady)
+    crashes = level in ("crash", "storm")
+    full_s = chance.uniform(100, 700) if level == "storm" and chance.random() < 0.5 else None
+    return Scenario(
+        seed,
+        level,
+        piles,
+        caps,
+        bases,
+        lowest_w,
+        weather,
+        lease_s=chance.choice(LEASES_S),
+        replan_s=chance.choice((20.0, 25.0, 30.0)) if not steady else 60.0,
+        planner="fair" if steady else chance.choice(("shares", "shares", "all", "fair")),
+        crash_at=chance.randint(60, 900) if crashes else None,
+        restart_s=chance.choice((20.0, 120.0, None)),
+        full=(full_s, full_s + chance.uniform(10, 60)) if full_s is not None else None,
+        mishaps=_mishaps(chance, weather, piles),
+        meter_s=chance.choice((30.0, 60.0)),
+    )
+
+
+def _pile(chance: random.Random, number: int, steady: bool) -> PilePlan:
+    kind = PLAIN if steady or chance.random() < 0.6 else KINDS[chance.choice(sorted(KINDS))]
+    rating = chance.choice((AC22, AC22, AC11, AC7, AC7, DC60))
+    if kind.steps_up or (not kind.tame and rating is DC60):
+        rating = AC22
+    clock_s = chance.choice((-1, 1)) * kind.clock_s if kind.clock_s > 5 else chance.uniform(-kind.clock_s, kind.clock_s)
+    cars, at_s = [], chance.uniform(5, 90)
+    while at_s < DURATION_S - 100:
+        phases = chance.choice((1, 3, 3)) if rating.phases == 3 and rating.kind is CurrentKind.AC else rating.phases
+        power_w = rating.power_max_w * chance.uniform(0.7, 1.0) * (phases / rating.phases)
+        stays_s = DURATION_S * 2 if steady else chance.uniform(150, 800)
+        cars.append((at_s, chance.uniform(20, 45), stays_s, power_w, phases))
+        at_s += stays_s + chance.uniform(20, 120)
+    return PilePlan(kind, rating, chance.choice(("A", "B")), chance.uniform(5, 12), clock_s, tuple(cars))
+
+
+def _bases(chance: random.Random, steady: bool) -> tuple[tuple[float, int], ...]:
+    at_s, found = 0.0, []
+    while at_s < DURATION_S:
+        found.append((at_s, chance.randint(0, 6_000)))
+        at_s += chance.uniform(120, 400) if not steady else DURATION_S
+    return tuple(found)
+
+
+def _caps(
+    chance: random.Random, piles: tuple[PilePlan, ...], bases: dict[str, tuple[tuple[float, int], ...]], steady: bool
+) -> tuple[dict[str, int], dict[str, tuple[tuple[float, int, float], ...]]]:
+    """Caps that leave room for what cannot be limited, and never for all that is wanted."""
+    lowest_w, caps = {}, {}
+    for feeder in ("A", "B", "T"):
+        under = [pile for pile in piles if feeder in ("T", pile.feeder)]
+        base_w = sum(max(w for _, w in bases[id_]) for id_ in bases if feeder in ("T", id_))
+        wild_w = sum(_counted_w(pile) for pile in under if not pile.kind.tame or pile.kind.name in ENDLESS)
+        tame_w = sum(_counted_w(pile) for pile in under) - wild_w
+        low_w = round((base_w + wild_w + 0.15 * tame_w) / 0.97) + 2_000
+        if feeder == "T":
+            low_w = max(low_w, round(0.8 * (lowest_w["A"] + lowest_w["B"])))
+        lowest_w[feeder] = low_w
+        times_s = [0.0] if steady else [0.0, *sorted(chance.uniform(60, 860) for _ in range(3 if feeder == "T" else 2))]
+        share = (0.2, 0.7) if feeder == "T" else (0.3, 1.0)
+        caps[feeder] = tuple(
+            (at_s, round(low_w + chance.uniform(*share) * chance.choice((0, 1, 1)) * tame_w), _notice_s(chance))
+            for at_s in times_s
+        )
+    return lowest_w, caps
+
+
+def _counted_w(pile: PilePlan) -> int:
+    return max(pile.rating.power_max_w, round(pile.rating.current_max_a * VOLT * pile.rating.phases))
+
+
+def _notice_s(chance: random.Random) -> float:
+    return chance.choice((0.0, 0.0, 60.0, 300.0))
+
+
+def _mishaps(
+    chance: random.Random, weather: Weather, piles: tuple[PilePlan, ...]
+) -> tuple[tuple[float, int, str, float], ...]:
+    """(when, pile, what, for how long) of everything that befalls a line or a pile beside lost frames."""
+    found = []
+    for number, pile in enumerate(piles):
+        for what in ("drops", "half_open", "held", "reboots"):
+            often: float = getattr(weather, what)
+            count = int(often) + (chance.random() < often % 1)
+            for _ in range(count):
+                long_s = chance.uniform(10, 45) if what == "held" else chance.choice(weather.away_s)
+                found.append((chance.uniform(60, DURATION_S - 30), number, what, long_s))
+        if weather is not CALM and pile.kind.clock_jumps:
+            found.append((chance.uniform(60, DURATION_S - 30), number, "jumps", chance.uniform(-300, 300)))
+    return tuple(sorted(found))
