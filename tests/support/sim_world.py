@@ -57,6 +57,8 @@ CALM_GRACE_S = 40.0
 """Round trip, and one ramp, for those that are connected (grid-limits B7)."""
 SETTLED_S = 90.0
 """So long after the last change of a cap, a base load or a car the share of the cap that is used is counted."""
+SHARES = (0.0, 0.3, 1.0, 1.0)
+"""What the random planner wants for a car, of all that it takes; the rounding cuts it down to the room."""
 BACK_S = (5.0, 15.0)
 """How long after a server is there again its stations come back."""
 
@@ -270,7 +272,7 @@ class World:
             raise ArithmeticError("no plan")
         most_kw = np.array([s.power_max_kw for s in problem.sessions])
         if self.scenario.planner == "shares":
-            most_kw *= np.array([self.chance.random() for _ in problem.sessions])
+            most_kw *= np.array([self.chance.choice(SHARES) for _ in problem.sessions])
         power_kw = np.repeat(most_kw[:, None], problem.slots, axis=1)
         none = np.zeros(problem.slots)
         return Plan(power_kw, power_kw.sum(axis=1) / 4, 0.0, 0.0, 0.0, none, none, np.zeros((0, problem.slots)))
