@@ -5,7 +5,8 @@ its key, so of two that were made for the same place one is refused by the datab
 
 A chain shows what was changed or taken out of its middle, but not that its end is missing. So the newest record is also
 noted in a file of the data folder (`audit.head`), in the log of the server, and wherever an administrator writes down
-what `csms audit verify` prints. A chain found shorter than that file says so in a record of its own, and goes on.
+what `csms audit verify` prints. A chain found shorter than that file, or without it, says so in a record of its own,
+and goes on.
 """
 
 from __future__ import annotations
@@ -102,6 +103,9 @@ class AuditLog:
         """Find the end of the chain; one that lost what the file remembers is told. Raises StoreUnavailable."""
         await self._look()
         kept = self.kept()
+        if kept is None and self._file is not None and self.head.seq:
+            log.warning("audit_head_missing", extra={"found_seq": self.head.seq})
+            self.owe(AuditEntry("note", "audit head missing", result={"found_seq": self.head.seq}))
         if kept is not None and not await self._holds(kept):
             log.error("audit_log_cut", extra={"kept_seq": kept.seq, "found_seq": self.head.seq})
             facts = {"kept_seq": kept.seq, "kept_hash": kept.hash, "found_seq": self.head.seq}

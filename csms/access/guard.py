@@ -12,7 +12,7 @@ import logging
 import math
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ import orjson
 from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import ClientDisconnect
+from starlette.responses import StreamingResponse
 
 from csms.access.audit import AuditLog
 from csms.access.details import detail_of, plain
@@ -29,6 +30,7 @@ from csms.model.access import AuditUnavailable, Caller, NotAuthorised, RateLimit
 from csms.model.audit import AuditEntry
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
+from csms.security.addresses import network_of
 from csms.security.buckets import Buckets, Failures
 
 log = logging.getLogger(__name__)
@@ -108,11 +110,12 @@ class Guard:
 
     async def serve(self, need: Need, request: Request, go: Serve) -> Response:
         """Answer a request with `go`, if it may be. Raises AccessRefused, AuditUnavailable, and what `go` raises."""
-        address = request.client.host if request.client else ""
+        host = request.client.host if request.client else ""
+        address = network_of(host)
         if need.is_open:
             self._limit(self._of_addresses, "address", address)
             return await go(request)
-        caller = await self._caller(request, address)
+        caller = await self._caller(request, host, address)
         request.state.caller = caller
         self._limit(self._of_tokens, "token", caller.token_id)
         refusal = self._refusal(need, caller, request)
@@ -120,12 +123,12 @@ class Guard:
         if audited is Audited.READS:
             if refusal is not None:
                 raise refusal
-            return await go(request)
+            return self._ending(await go(request), caller)
         return await self._recorded(need, audited, caller, request, go, refusal)
 
-    async def _caller(self, request: Request, address: str) -> Caller:
+    async def _caller(self, request: Request, host: str, address: str) -> Caller:
         try:
-            caller = await self._tokens.authenticate(request.headers.get("authorization"), address)
+            caller = await self._tokens.authenticate(request.headers.get("authorization"), host)
         except Unauthenticated as fault:
             raise self._failure(address, fault) from None
         self._failures.succeeded(address)
@@ -147,6 +150,18 @@ class Guard:
         if len(self._failed) > FAILURES_LOGGED * 500:
             self._failed.clear()
         return fault
+
+    def _ending(self, response: Response, caller: Caller) -> Response:
+        """An answer that goes on and on ends with the token that it was asked for with."""
+        if isinstance(response, StreamingResponse):
+            response.body_iterator = self._while_good(response.body_iterator, caller)
+        return response
+
+    async def _while_good(self, parts: AsyncIterable[Any], caller: Caller) -> AsyncIterator[Any]:
+        async for part in parts:
+            if not await self._tokens.is_good(caller.token_id):
+                return
+            yield part
 
     def _limit(self, buckets: Buckets, kind: str, name: str) -> None:
         wait_s = buckets.take(name, self._now_s())

@@ -165,9 +165,21 @@ class AccessTokens:
                 raise TokenInvalid(f"there are {TOKENS_MAX} tokens already")
             return await self._add(self._made(name, role, bound_to, expires_at, created_by))
 
-    def since(self, name: str) -> datetime | None:
-        """Since when somebody of this name has had a token; None for a name that nobody has."""
-        return min((row.created_at for row in self._rows.values() if row.name == name), default=None)
+    def is_another(self, caller: Caller, name: str, at: datetime) -> bool:
+        """Whether a caller is somebody else than whoever did something as `name` at that time, as far as tokens tell:
+        both had theirs by then, and neither was made by the other, who would know it as well.
+        """
+        own = self._rows.get(caller.token_id)
+        before = [row for row in self._rows.values() if row.name == name and row.created_at <= at]
+        if own is None or not before or caller.name == name or own.created_at > at:
+            return False
+        theirs = max(before, key=lambda row: row.created_at)
+        return own.created_by != name and theirs.created_by != caller.name
+
+    async def is_good(self, token_id: str) -> bool:
+        """Whether this token is (still) valid."""
+        row = await self._row(token_id)
+        return row is not None and _is_valid(row, self._clock.now())
 
     async def rotate(self, name: str, grace: timedelta, *, created_by: str) -> Made:
         """Another token of the same name; the old ones are good for `grace` more. Raises UnknownAccessToken."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated
 
@@ -16,9 +17,13 @@ from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.api.schemas import Body, Out
 from csms.model.access import Role
+from csms.model.errors import StoreUnavailable
 from csms.store.access_tables import AccessToken
 
 GRACE_S_MAX = 30 * 86_400
+ADMINISTRATOR_MADE = "AdministratorTokenMade"
+"""The kind of the alert."""
+
 Name = Annotated[str, Path(max_length=64)]
 
 
@@ -110,6 +115,7 @@ def _add_writes(routes: Router, deps: ApiDeps) -> None:
         _check_feeders(deps, body)
         by = caller_of(request).name
         made = await tokens.create(body.name, body.role, body.bound_to, body.expires_at, created_by=by)
+        await _tell(deps, made.row)
         return _new_view(deps, made)
 
     @routes.post("/{name}/rotate", summary="Replace an access token")
@@ -117,6 +123,7 @@ def _add_writes(routes: Router, deps: ApiDeps) -> None:
     async def rotate_access_token(name: Name, body: RotationBody, request: Request) -> NewAccessTokenOut:
         """Another token with the same name, role and end; the old one is good for `grace_s` more."""
         made = await tokens.rotate(name, timedelta(seconds=body.grace_s), created_by=caller_of(request).name)
+        await _tell(deps, made.row)
         return _new_view(deps, made)
 
     @routes.delete("/{name}", summary="Revoke an access token")
@@ -126,6 +133,13 @@ def _add_writes(routes: Router, deps: ApiDeps) -> None:
         revoked = {row.id for row in await tokens.revoke(name)}
         views = [_view(deps, row) for row in await tokens.listed() if row.id in revoked]
         return AccessTokensOut(clock_time=deps.clock.now(), tokens=views)
+
+
+async def _tell(deps: ApiDeps, row: AccessToken) -> None:
+    """Whoever makes a token of an administrator for another one could act as that one: people should look at it."""
+    if row.role == Role.ADMINISTRATOR and row.created_by != row.name:
+        with suppress(StoreUnavailable):
+            await deps.stations.alerts.raise_(ADMINISTRATOR_MADE, info=f"{row.name}, by {row.created_by}")
 
 
 def _check_feeders(deps: ApiDeps, body: AccessTokenBody) -> None:

@@ -18,6 +18,7 @@ from csms.api.problems import Refused
 from csms.api.schemas import Body, Out
 from csms.station.alerts import NOTE_LENGTH_MAX, Alerts
 from csms.store.security_tables import Alert
+from csms.store.station_reading import Matters
 
 KEEP_ALIVE_S = 15.0
 """Of the wall."""
@@ -76,7 +77,7 @@ def router(deps: ApiDeps) -> Router:
         before_id: int | None = Query(default=None, ge=1, lt=2**63),
     ) -> AlertsOut:
         """All, or those that are open (or not), of a station, of a kind."""
-        rows = await deps.reader.alerts(limit, station_id=station_id, kind=kind, is_open=open, before_id=before_id)
+        rows = await deps.reader.alerts(Matters(limit, station_id, kind, open, before_id))
         views = [alert_view(row) for row in rows]
         return AlertsOut(alerts=views, next_before_id=views[-1].alert_id if len(views) == limit else None)
 

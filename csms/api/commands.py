@@ -11,9 +11,12 @@ from csms.api.command_results import CommandResultOut, result_view
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.model.access import NotAuthorised, Role
+from csms.model.command import SetVariables
 from csms.model.commands import COMMANDS
+from csms.model.device import place
 
 PATH = "/stations/{station_id}/commands"
+NETWORK, _ = place("NetworkConfiguration")
 
 ADMINISTRATORS_ONLY = frozenset({"install_certificate", "delete_certificate", "set_network_profile", "call"})
 """What decides whom a station trusts and where it connects to, and the raw call, which can do nearly all of it. What a
@@ -36,9 +39,17 @@ def router(deps: ApiDeps) -> Router:
         kind = COMMANDS.get(name)
         if kind is None:
             raise Refused(404, "unknown_command", f"there is no command {name}; /docs lists them")
-        if name in ADMINISTRATORS_ONLY and caller_of(request).role is not Role.ADMINISTRATOR:
+        administrator = caller_of(request).role is Role.ADMINISTRATOR
+        if name in ADMINISTRATORS_ONLY and not administrator:
             raise NotAuthorised("role", f"{name} needs the role administrator")
         asked = read_command(kind, await request.body())
+        if isinstance(asked, SetVariables) and not administrator and any(map(_says_where_to, asked.values)):
+            raise NotAuthorised("role", "where a station connects to needs the role administrator")
         return result_view(station_id, name, await deps.stations.order(station_id, asked))
 
     return routes
+
+
+def _says_where_to(variable: str) -> bool:
+    """Whether it does what `set_network_profile` does (2.1)."""
+    return place(variable)[0] == NETWORK

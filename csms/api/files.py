@@ -33,9 +33,11 @@ def router(deps: ApiDeps) -> Router:
     @by_address
     async def upload(token: str, request: Request, name: str = "") -> Response:
         """PUT and POST alike (N01.FR.18), as a plain body or as a form with a file in it."""
+        desk = _desk(deps)
+        await desk.expect(token)  # before anything of the body is read
         try:
             told, content = await _file_of(request)
-            await _desk(deps).receive(token, told or name, content)
+            await desk.receive(token, told or name, content)
         except ClientDisconnect:
             log.info("upload_broke_off")
             return Response(status_code=400)

@@ -13,6 +13,7 @@ from csms.access.routing import Router
 from csms.api.ports import ApiDeps
 from csms.api.problems import Refused
 from csms.api.schemas import Out
+from csms.store.station_reading import Matters
 from csms.store.station_tables import Operation, ReceivedFile
 
 ID_MAX = 2**31 - 1
@@ -66,7 +67,7 @@ def router(deps: ApiDeps) -> Router:
         before_id: int | None = Query(default=None, ge=1, le=ID_MAX),
     ) -> OperationsOut:
         """Newest first; of a station, of a kind (the name of its command), those that go on or ended."""
-        rows = await deps.reader.operations(limit, station_id=station_id, kind=kind, going_on=open, before_id=before_id)
+        rows = await deps.reader.operations(Matters(limit, station_id, kind, open, before_id))
         files = {row.id: row for row in await deps.reader.received_files([row.id for row in rows])}
         views = [operation_view(row, files.get(row.id)) for row in rows]
         next_before_id = views[-1].operation_id if len(views) == limit else None

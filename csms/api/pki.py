@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request, Response
@@ -251,12 +252,12 @@ def _add_roots(routes: Router, deps: ApiDeps) -> None:
     @routes.post("/pki/roots/{fingerprint}/approve", summary="Agree to a root that another one proposed")
     @administrators
     async def approve(fingerprint: Fingerprint, request: Request) -> RootOut:
-        """Compare the fingerprint with one that came another way. Whoever proposed it, or got a name only after that,
-        cannot agree.
+        """Compare the fingerprint with one that came another way. Whoever proposed it cannot agree, nor who got a token
+        only after that, nor who made the proposer's token or had it made by the proposer.
         """
         caller = caller_of(request)
-        since = deps.guard.tokens.since(caller.name)
-        return _root(await deps.stations.roots.approve(fingerprint, caller.name, since or deps.clock.now()))
+        is_another = partial(deps.guard.tokens.is_another, caller)
+        return _root(await deps.stations.roots.approve(fingerprint, caller.name, is_another))
 
     @routes.delete("/pki/roots/{fingerprint}", status_code=204, summary="Withdraw a root")
     @administrators

@@ -33,6 +33,7 @@ from csms.station.wishes import Wish
 from csms.store.access_tables import AuditRow
 from csms.store.samples import StoredSample
 from csms.store.security_tables import Alert, InstalledCertificate, SecurityEvent
+from csms.store.station_reading import Matters
 from csms.store.station_tables import Operation, ReceivedFile, VariableRow
 from csms.store.tables import IdToken, PlanRow, ProfileRow, Session, Station
 from csms.trace.live import Listener
@@ -182,15 +183,7 @@ class ReadPort(Protocol):
         """Totals over all tables."""
         ...
 
-    async def alerts(
-        self,
-        limit: int,
-        *,
-        station_id: str | None = None,
-        kind: str | None = None,
-        is_open: bool | None = None,
-        before_id: int | None = None,
-    ) -> Sequence[Alert]:
+    async def alerts(self, wanted: Matters) -> Sequence[Alert]:
         """Alerts, newest first."""
         ...
 
@@ -202,15 +195,7 @@ class ReadPort(Protocol):
         """One operation."""
         ...
 
-    async def operations(
-        self,
-        limit: int,
-        *,
-        station_id: str | None = None,
-        kind: str | None = None,
-        going_on: bool | None = None,
-        before_id: int | None = None,
-    ) -> Sequence[Operation]:
+    async def operations(self, wanted: Matters) -> Sequence[Operation]:
         """Operations, newest first."""
         ...
 

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from csms.api.security_headers import headers_for
 from csms.model.access import (
     AccessRefused,
     AuditUnavailable,
@@ -174,8 +175,11 @@ async def _invalid(request: Request, fault: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, fault: Exception) -> JSONResponse:
+    """Answered outside of all middleware, so the headers of all answers are set here."""
     log.error("api_request_failed", exc_info=fault, extra={"path": _path(request)})
-    return problem(500, "internal_error", "the server made a mistake; its log has the details")
+    response = problem(500, "internal_error", "the server made a mistake; its log has the details")
+    response.headers.update(headers_for(request.scope))
+    return response
 
 
 def _path(request: Request) -> str:

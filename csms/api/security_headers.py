@@ -20,6 +20,11 @@ HEADERS = {
 OVER_TLS = {"strict-transport-security": "max-age=31536000"}
 
 
+def headers_for(scope: Scope) -> dict[str, str]:
+    """What an answer to this request carries."""
+    return HEADERS | (OVER_TLS if scope["scheme"] == "https" else {})
+
+
 class SecurityHeaders:
     """ASGI middleware."""
 
@@ -31,7 +36,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wanted = HEADERS | (OVER_TLS if scope["scheme"] == "https" else {})
+        wanted = headers_for(scope)
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -6,9 +6,61 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import Iterator, Sequence
+from functools import partial
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any, cast
 
 from fastapi import FastAPI
 from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from csms.security.addresses import network_of
+
+CONNECTIONS_MAX, OF_ADDRESS_MAX = 2048, 256
+"""Connections of the HTTP port, and those of them that one address may have (a trusted proxy may have all)."""
+HEAD_S = 10.0
+"""Of the wall: how long line and headers of a request may take, from the connection or their first byte on."""
+
+
+class _Impatient(H11Protocol):
+    """uvicorn's connection, which by itself waits for a request for ever and has as many as somebody opens."""
+
+    def __init__(self, proxies: Sequence[IPv4Network | IPv6Network], **given: Any) -> None:
+        super().__init__(**given)
+        self._proxies = proxies
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait()
+        if self._of_address() > OF_ADDRESS_MAX:
+            transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._calm()
+
+    def _of_address(self) -> int:
+        if self.client is None or any(ip_address(self.client[0]) in proxy for proxy in self._proxies):
+            return 0
+        clients = (one.client for one in self.connections if isinstance(one, H11Protocol) and one.client)
+        return [network_of(client[0]) for client in clients].count(network_of(self.client[0]))
+
+    def _wait(self) -> None:
+        """The clock runs while a request is to come, and not while one is answered."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._calm()
+        elif self._late is None:
+            self._late = self.loop.call_later(HEAD_S, self.transport.abort)
+
+    def _calm(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class _QuietServer(Server):
@@ -45,7 +97,8 @@ class HttpServer:
             server_header=False,
             proxy_headers=bool(trusted_proxies),
             forwarded_allow_ips=list(trusted_proxies),
-            limit_concurrency=512,
+            http=cast("type[asyncio.Protocol]", partial(_Impatient, [ip_network(one) for one in trusted_proxies])),
+            limit_concurrency=CONNECTIONS_MAX,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=3,
         )

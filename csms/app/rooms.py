@@ -130,7 +130,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     tree = feeder_tree(settings.feeders, ZoneInfo(settings.time_zone))
     guard = await _guard(settings, clock, store, tree)
     limits = await limit_service(settings.limit_sources, clock, store, tree, guard.audit, stations)
-    charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits)
+    charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits, stations.alerts)
     grace_s = settings.charging.lease_s + settings.charging.ramp_s
     progress = LimitProgress(clock, limits, charging.compliance, guard.audit, bus, grace_s)
     province, feed = await _province(settings, clock, store, bus, stations)
@@ -331,6 +331,7 @@ def _charging(settings: Settings) -> ChargingSettings:
         debounce_s=section.debounce_s,
         ramp_s=section.ramp_s,
         notice_s=section.notice_s,
+        cut_off_after_s=section.cut_off_after_s,
         floor_a=section.floor_a,
         floor_share=section.floor_share,
         tilt_per_h=section.tilt_per_h,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -97,6 +97,7 @@ class ChargingSection(Section):
     default_stay_h: float = Field(default=4.0, gt=0)
     periods_max: int = Field(default=2, ge=1)
     notice_s: float = Field(default=120.0, ge=0)
+    cut_off_after_s: float = Field(default=60.0, ge=0)
 
 
 class PartnerSettings(Section):
@@ -233,6 +234,12 @@ class ApiSection(Section):
     requests_burst: int = Field(default=1000, ge=1)
     open_requests_per_s: float = Field(default=50.0, gt=0)
     open_requests_burst: int = Field(default=500, ge=1)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        """Addresses or networks; a `*` would let everybody say whom they speak for."""
+        return [one for one in value if ip_network(one)]
 
     @model_validator(mode="after")
     def _certificate_has_its_key(self) -> ApiSection:

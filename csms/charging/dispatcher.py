@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -42,6 +42,8 @@ from csms.station.wishes import firmware_of
 log = logging.getLogger(__name__)
 
 LOOK_S = 30.0
+TURN_S = 0.2
+"""How often somebody who waits for a station's turn looks."""
 FLASH_REST = timedelta(minutes=15)
 """Between two raises by configuration key, once limits are known to act."""
 
@@ -380,6 +382,17 @@ class Dispatcher:
     def _ask_schedule(self, station_id: str) -> Ask:
         """Asks what the station will do, where that could prove a limit (SR-08)."""
         return partial(courier.composite, self._clock, self._stations, station_id)
+
+    @contextlib.asynccontextmanager
+    async def turn(self, station_id: str) -> AsyncIterator[None]:
+        """Wait until nothing is on its way to a station, and keep it so: one command at a time."""
+        while station_id in self._busy:  # noqa: ASYNC110 - an answer ends it, or its time-out
+            await asyncio.sleep(self._clock.wall_s(TURN_S))
+        self._busy.add(station_id)
+        try:
+            yield
+        finally:
+            self._end_turn(station_id)
 
     def _end_turn(self, station_id: str) -> None:
         self._busy.discard(station_id)

@@ -14,6 +14,9 @@ from datetime import datetime, timedelta
 
 from csms.model.ids import EvseRef
 
+NEVER = timedelta(days=3650)
+"""How much later than told a lease ends at a station whose clock is wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -36,7 +39,7 @@ class Account:
     `floor_taken`: the station acknowledged its floor; `floor_before_w`: not this one yet, but a higher one before;
     `floor_acts`, `limit_acts`: floors, limits of this station are known to act; `held`: a limit of the session that
     runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles then; `ramp`: how long
-    it takes to come down.
+    it takes to come down; `skew`: how much later than told a lease may end there.
     """
 
     ref: EvseRef
@@ -44,6 +47,7 @@ class Account:
     floor_w: int
     physical_w: int
     ramp: timedelta
+    skew: timedelta
     floor_taken: bool = False
     floor_before_w: int | None = None
     floor_acts: bool = False
@@ -115,7 +119,7 @@ class Ledger:
         self._sums = None
         account = self._accounts.get(ref)
         if account is None:
-            self._accounts[ref] = Account(ref, path, floor_w, physical_w, self._ramp)
+            self._accounts[ref] = Account(ref, path, floor_w, physical_w, self._ramp, self._skew)
             return
         account.path, account.physical_w = path, physical_w
         if floor_w == account.floor_w:
@@ -147,7 +151,7 @@ class Ledger:
         return max([account.floor_counted_w, *(account.counted_w(g.value_w) for g in live)])
 
     def _lives(self, account: Account, grant: Grant, now: datetime) -> bool:
-        return now < grant.until + account.ramp + self._skew
+        return now < grant.until + account.ramp + account.skew
 
     def settled_w(self, ref: EvseRef, now: datetime, reachable: bool) -> int:
         """What the upper bound comes down to by itself once all answers are in and all ramps are over."""
@@ -289,9 +293,14 @@ class Ledger:
         self.lose_floor(ref)
         self._accounts[ref].held = False
 
-    def note_station(self, ref: EvseRef, now: datetime, *, away: bool, forgets: bool, reaction_s: float) -> None:
-        """Whether the station is gone, whether it loses its profiles then, and how slowly it acts on a new one."""
+    def note_station(
+        self, ref: EvseRef, now: datetime, *, away: bool, forgets: bool, reaction_s: float, behind_s: float = 0.0
+    ) -> None:
+        """Whether the station is gone, whether it loses its profiles then, how slowly it acts on a new one, and how far
+        its clock is behind ours: a lease ends late there, and beyond the skew allowed for nobody knows when (B3)."""
         account = self._accounts[ref]
+        if (skew := self._skew if behind_s <= self._skew.total_seconds() else NEVER) != account.skew:
+            self._sums, account.skew = None, skew
         account.ramp = max(self._ramp, timedelta(seconds=reaction_s))
         if (account.away, account.forgets) != (away, forgets):
             self._change(ref, now, away=away, forgets=forgets)
@@ -319,7 +328,7 @@ class Ledger:
     def bound_until(self, ref: EvseRef, now: datetime) -> datetime:
         """Until when a reader of the stored row must count the upper bound of `now`."""
         account = self._accounts[ref]
-        lag = account.ramp + self._skew
+        lag = account.ramp + account.skew
         leased = [g.until + lag for g in (account.acknowledged, *account.sent.values()) if g is not None]
         return max([now, *leased, *(g.until for g in account.holds)])
 
@@ -334,7 +343,7 @@ class Ledger:
     def next_change(self, now: datetime) -> datetime | None:
         """When the next bound falls without anybody doing anything."""
         ends = [g.until for account in self._accounts.values() for g in account.holds]
-        ends += [g.until + a.ramp + self._skew for a in self._accounts.values() for g in a.sent.values()]
+        ends += [g.until + a.ramp + a.skew for a in self._accounts.values() for g in a.sent.values()]
         return min((end for end in ends if end > now), default=None)
 
     def _hold(self, account: Account, before_w: int, now: datetime) -> None:

@@ -61,9 +61,12 @@ class Outlets:
         for station in self._stations.values():
             known, away = firmware_of(station), not station.online
             forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
+            behind_s = station.manners.clock_lag_s or 0.0
             for evse in station.evses.values():
                 self._ledger.note_car(evse.ref, car_possible(station, evse))
-                self._ledger.note_station(evse.ref, now, away=away, forgets=forgets, reaction_s=acts_after_s)
+                self._ledger.note_station(
+                    evse.ref, now, away=away, forgets=forgets, reaction_s=acts_after_s, behind_s=behind_s
+                )
 
     def _enrol(self, listed: dict[EvseRef, _Known]) -> None:
         kept = {ref: self._ledger.account(ref).floor_w for ref in self._known if listed.get(ref) == self._known[ref]}

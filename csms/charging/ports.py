@@ -36,6 +36,14 @@ class Stations(Protocol):
         ...
 
 
+class Alerting(Protocol):
+    """Tells people (csms.station.alerts.Alerts)."""
+
+    async def raise_(self, kind: str, station_id: str = "", info: str = "") -> None:
+        """Open an alert, or count one that is open; raises StoreUnavailable."""
+        ...
+
+
 class ChargingWriter(Protocol):
     """The writing side of the store."""
 

@@ -16,6 +16,7 @@ from typing import Any
 from csms.charging.answers import Answers
 from csms.charging.compliance import Compliance, standing
 from csms.charging.counters import Counters
+from csms.charging.cut_off import CutOff
 from csms.charging.dispatcher import Dispatcher
 from csms.charging.drill import Drill, WithLimit, losses, rehearse
 from csms.charging.feeder import Caps, FeederTree, NoCaps
@@ -26,7 +27,7 @@ from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
 from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan
-from csms.charging.ports import ChargingStore, Solver, Stations
+from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
 from csms.charging.settings import ChargingSettings
 from csms.charging.status import FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
 from csms.charging.trials import Trials
@@ -40,6 +41,7 @@ from csms.model.event import (
     LimitsTouched,
     Metered,
     SessionClosed,
+    SessionCutOff,
     SessionNeedsChanged,
     SessionOpened,
     StationBooted,
@@ -66,6 +68,7 @@ class ChargingService:
         settings: ChargingSettings,
         feeders: FeederTree,
         limits: Caps | None = None,
+        alerts: Alerting | None = None,
     ) -> None:
         self._clock, self._stations, self._store, self._settings = clock, stations, store, settings
         self._tree, self._caps = feeders, limits or NoCaps()
@@ -103,6 +106,17 @@ class ChargingService:
         self._planning = Planning(
             clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
         )
+        self._cut_off = CutOff(
+            clock,
+            stations,
+            self._outlets,
+            self._ledger,
+            feeders,
+            self._caps,
+            settings.cut_off_after_s,
+            self._dispatcher.turn,
+            alerts,
+        )
         self._watch = Watch(self._answers, self._outlets, trials, self._cars, settings)
         self._causes: set[str] = set()
         self._wake = asyncio.Event()
@@ -119,6 +133,7 @@ class ChargingService:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._dispatcher.run(), name="charging-dispatcher")
                 group.create_task(self._plan_again_and_again(), name="charging-planner")
+                group.create_task(self._cut_off.run(), name="charging-cut-off")
         finally:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -242,7 +257,7 @@ class ChargingService:
                 self._dispatcher.overruled(station_id)
             case StationDisconnected():
                 self.wake("station lost")
-            case LimitControlChanged():
+            case LimitControlChanged() | SessionCutOff():
                 pass
             case LimitChanged():
                 self._dispatcher.wake()

@@ -15,7 +15,8 @@ class ChargingSettings:
     """Seconds are those of the clock, but for `solve_wall_s`: computing takes the machine's own time.
 
     `ramp_s`: how long a pile and its car may take to come down after an acknowledgement. `notice_s`: how long before it
-    begins a lower cap counts (one ramp is added). `tilt_per_h`: preference for early energy (see `planner`).
+    begins a lower cap counts (one ramp is added). `cut_off_after_s`: metering above a cap for this long
+    ends sessions that obey no limit; 0: never. `tilt_per_h`: preference for early energy (see `planner`).
     """
 
     lease_s: float = 900.0
@@ -27,6 +28,7 @@ class ChargingSettings:
     notice_s: float = 120.0
     retry_s: float = 60.0
     patience_s: float = 60.0
+    cut_off_after_s: float = 60.0
     solve_wall_s: float = 5.0
     floor_a: float = 6.0
     floor_share: float = 0.25

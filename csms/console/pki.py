@@ -13,8 +13,7 @@ from rich.text import Text as Styled
 
 from csms.console import pki_roots, pki_stations, units
 from csms.console.layout import Cell, Column
-from csms.console.local import local_settings
-from csms.console.token import data_dir_option
+from csms.console.local import data_dir_option, local_option, local_settings
 from csms.console.work import FAILED, Output, example, fail, group, json_option, output, url_option, work
 from csms.texts import Text
 
@@ -77,7 +76,7 @@ def local_document(settings: Any) -> dict[str, Any]:
 def _show(app: typer.Typer, text: Text) -> None:
     @app.command("show", help=text("pki.show"), epilog=example(text, "csms pki show"))
     def show(
-        local: bool = local_option(text),
+        local: bool = local_option(text, "pki.local"),
         data_dir: Path | None = data_dir_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),
@@ -89,11 +88,6 @@ def _show(app: typer.Typer, text: Text) -> None:
             return
         with work(text, url, as_json) as (api, out):
             _tell(text, out, api.get("/pki"))
-
-
-def local_option(text: Text) -> Any:
-    """`--local`."""
-    return typer.Option(False, "--local", help=text("pki.local"))
 
 
 def _tell(text: Text, out: Output, document: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,10 @@ import typer
 from csms.console import units
 from csms.console.client import ApiClient, Refused
 from csms.console.layout import Cell, Column
-from csms.console.local import local_settings
+from csms.console.local import data_dir_option, local_option, local_settings
 from csms.console.many import ask_all, chosen, report, stations_argument
 from csms.console.pki_stations import tell_pem
 from csms.console.station_commands import command
-from csms.console.token import data_dir_option
 from csms.console.work import FAILED, Output, example, fail, json_option, output, url_option, work
 from csms.model.certificates import RootUse
 from csms.texts import Text
@@ -33,7 +33,7 @@ def _export(app: typer.Typer, text: Text) -> None:
     def export(
         name: str = typer.Argument("server", help=text("pki.export_name"), metavar="[NAME]"),
         file: Path | None = typer.Option(None, "--out", dir_okay=False, help=text("pki.out")),
-        local: bool = typer.Option(False, "--local", help=text("pki.local")),
+        local: bool = local_option(text, "pki.local"),
         data_dir: Path | None = data_dir_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),
@@ -122,45 +122,50 @@ def _propose(app: typer.Typer, text: Text) -> None:
                 out.line(text("pki.proposed", subject=told["subject"], fingerprint=told["fingerprint"]))
 
 
-def _fingerprint_argument(text: Text) -> Any:
-    return typer.Argument(help=text("pki.fingerprint"), metavar="SHA256")
+def _approve(app: typer.Typer, text: Text) -> None:
+    def agree(api: ApiClient, fingerprint: str) -> dict[str, Any]:
+        answer: dict[str, Any] = api.post(f"/pki/roots/{fingerprint}/approve", {})
+        return answer
+
+    def words(told: dict[str, Any]) -> str:
+        by = {"proposed": told["proposed_by"], "approved": told["approved_by"]}
+        return text("pki.approved", subject=told["subject"], **by)
+
+    _about_one(app, text, "approve", agree, words)
+
+
+def _withdraw(app: typer.Typer, text: Text) -> None:
+    def take_back(api: ApiClient, fingerprint: str) -> dict[str, Any]:
+        api.delete(f"/pki/roots/{fingerprint}")
+        return {"fingerprint": fingerprint, "withdrawn": True}
+
+    _about_one(app, text, "withdraw", take_back, lambda told: text("pki.withdrawn", fingerprint=told["fingerprint"]))
+
+
+def _about_one(
+    app: typer.Typer,
+    text: Text,
+    verb: str,
+    do: Callable[[ApiClient, str], dict[str, Any]],
+    words: Callable[[dict[str, Any]], str],
+) -> None:
+    """A command about a root that was proposed, named by its fingerprint."""
+    shown = example(text, f"csms pki {verb}-root 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
+
+    @app.command(f"{verb}-root", help=text(f"pki.{verb}_root"), epilog=shown)
+    def settle(
+        fingerprint: str = typer.Argument(help=text("pki.fingerprint"), metavar="SHA256"),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        with work(text, url, as_json) as (api, out):
+            told = do(api, _normal(fingerprint))
+            if as_json:
+                out.document(told)
+            else:
+                out.line(words(told))
 
 
 def _normal(fingerprint: str) -> str:
     """As programs show it: `AB:CD:…` or plain."""
     return "".join(sign for sign in fingerprint.lower() if sign in "0123456789abcdef")
-
-
-def _approve(app: typer.Typer, text: Text) -> None:
-    shown = example(text, "csms pki approve-root 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
-
-    @app.command("approve-root", help=text("pki.approve_root"), epilog=shown)
-    def approve(
-        fingerprint: str = _fingerprint_argument(text),
-        url: str = url_option(text),
-        as_json: bool = json_option(text),
-    ) -> None:
-        with work(text, url, as_json) as (api, out):
-            told = api.post(f"/pki/roots/{_normal(fingerprint)}/approve", {})
-            if as_json:
-                out.document(told)
-            else:
-                by = {"proposed": told["proposed_by"], "approved": told["approved_by"]}
-                out.line(text("pki.approved", subject=told["subject"], **by))
-
-
-def _withdraw(app: typer.Typer, text: Text) -> None:
-    shown = example(text, "csms pki withdraw-root 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
-
-    @app.command("withdraw-root", help=text("pki.withdraw_root"), epilog=shown)
-    def withdraw(
-        fingerprint: str = _fingerprint_argument(text),
-        url: str = url_option(text),
-        as_json: bool = json_option(text),
-    ) -> None:
-        with work(text, url, as_json) as (api, out):
-            api.delete(f"/pki/roots/{_normal(fingerprint)}")
-            if as_json:
-                out.document({"fingerprint": _normal(fingerprint), "withdrawn": True})
-            else:
-                out.line(text("pki.withdrawn", fingerprint=_normal(fingerprint)))

@@ -11,10 +11,9 @@ from rich.text import Text as Styled
 from csms.console import station_security, units
 from csms.console.client import ApiClient, path_segment
 from csms.console.layout import Cell, Column
-from csms.console.local import local_settings
+from csms.console.local import data_dir_option, local_option, local_settings
 from csms.console.many import stations_argument
 from csms.console.station_commands import command, run
-from csms.console.token import data_dir_option
 from csms.console.work import FAILED, USAGE, Output, example, fail, json_option, output, url_option, work
 from csms.texts import Text
 
@@ -76,7 +75,7 @@ def _issue(app: typer.Typer, text: Text) -> None:
         ),
         serial: str | None = typer.Option(None, "--serial", help=text("pki.issue_serial")),
         force: bool = typer.Option(False, "--force", help=text("pki.issue_force")),
-        local: bool = typer.Option(False, "--local", help=text("pki.local")),
+        local: bool = local_option(text, "pki.local"),
         data_dir: Path | None = data_dir_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),

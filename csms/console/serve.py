@@ -64,10 +64,12 @@ def _serve(text: Text, config: Path | None, given: dict[str, Any], as_json: bool
         document = {"code": "settings_invalid", "detail": str(fault)}
         fail(out, text("serve.bad_settings", reason=str(fault)), USAGE, document)
     from csms.app.server import serve
+    from csms.security.files import private_files
 
     try:
         told = None if as_json or not sys.stdout.isatty() else lambda token: _tell_token(text, out, token)
-        _run(serve(settings, clock, started=lambda system: _tell(text, out, system), tell_token=told))
+        with private_files():
+            _run(serve(settings, clock, started=lambda system: _tell(text, out, system), tell_token=told))
     except (CsmsError, OSError) as fault:
         code = getattr(fault, "code", "os_error")
         fail(out, text("serve.failed", reason=str(fault)), FAILED, {"code": code, "detail": str(fault)})

@@ -18,7 +18,7 @@ import typer
 
 from csms.console import units
 from csms.console.layout import Cell, Column
-from csms.console.local import local_settings
+from csms.console.local import data_dir_option, local_option, local_settings
 from csms.console.many import point_in_time
 from csms.console.work import USAGE, Output, example, fail, group, json_option, output, url_option, work
 from csms.model.access import BOUND, Role
@@ -41,19 +41,9 @@ def build(text: Text) -> typer.Typer:
     return app
 
 
-def local_option(text: Text) -> Any:
-    """`--local`."""
-    return typer.Option(False, "--local", help=text("token.local"))
-
-
 def save_option(text: Text) -> Any:
     """`--save`."""
     return typer.Option(None, "--save", help=text("token.save"))
-
-
-def data_dir_option(text: Text) -> Any:
-    """`--data-dir`."""
-    return typer.Option(None, "--data-dir", help=text("db.option.data_dir"))
 
 
 def _create(app: typer.Typer, text: Text) -> None:
@@ -67,7 +57,7 @@ def _create(app: typer.Typer, text: Text) -> None:
         partners: list[str] = typer.Option([], "--partner", help=text("token.create.partner")),
         expires: str = typer.Option(f"+{DAYS}d", "--expires", help=text("token.create.expires")),
         save: Path | None = save_option(text),
-        local: bool = local_option(text),
+        local: bool = local_option(text, "token.local"),
         data_dir: Path | None = data_dir_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),
@@ -188,7 +178,7 @@ def _rotate(app: typer.Typer, text: Text) -> None:
         name: str = typer.Argument(help=text("token.name"), metavar="NAME"),
         grace_h: float = typer.Option(GRACE_H, "--grace-h", min=0, max=720, help=text("token.rotate.grace")),
         save: Path | None = save_option(text),
-        local: bool = local_option(text),
+        local: bool = local_option(text, "token.local"),
         data_dir: Path | None = data_dir_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),
@@ -209,7 +199,7 @@ def _revoke(app: typer.Typer, text: Text) -> None:
     @app.command("revoke", help=text("token.revoke.help"), epilog=example(text, "csms token revoke grid-north"))
     def revoke(
         name: str = typer.Argument(help=text("token.revoke.name"), metavar="NAME"),
-        local: bool = local_option(text),
+        local: bool = local_option(text, "token.local"),
         data_dir: Path | None = data_dir_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),

@@ -6,12 +6,11 @@ the station behind another address nor its neighbours behind the same one are lo
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
 
 from csms.model.bounds import ANSWERED_IDS_KEPT, CALLS_QUEUED_MAX
+from csms.security.addresses import address_of, host_of
 from csms.security.buckets import NAMES_MAX, Buckets, Failures
 
 IDLE_S = 1.0
@@ -20,8 +19,6 @@ HOLD_S = 0.2
 """Nothing is read for at least so long from a station that sends too fast."""
 PAUSE_S = 10.0
 """Whoever was not too fast for so long begins anew."""
-IPV6_NETWORK_BITS = 64
-"""What one customer gets; all its addresses are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +49,6 @@ class AdmissionLimits:
     commands_waiting_max: int = CALLS_QUEUED_MAX
 
 
-class Verdict(Enum):
-    """What becomes of an attempt to prove something."""
-
-    GO = auto()
-    SPARE = auto()
-    """Go, but no work for an id that nobody has: this address fails often."""
-    WAIT = auto()
-
-
 class Attempts:
     """Proofs that failed, by address and by address and station id."""
 
@@ -69,16 +57,16 @@ class Attempts:
         self._pairs = Failures(limits.failures_free, limits.failures_wait_s, limits.failures_wait_max_s, names)
         self._addresses = Buckets(limits.address_failures_per_s, limits.address_failures_burst, names)
 
-    def judge(self, address: str, who: str, now_s: float) -> tuple[Verdict, float]:
-        """Before anything is computed; seconds to wait with WAIT. Unknown ids and known ones are treated alike."""
+    def wait_s(self, address: str, who: str, now_s: float) -> float:
+        """How long this pair has to wait before anything is computed. Unknown ids and known ones are treated alike.
+
+        Of an address that fails often nobody has a second try.
+        """
         pair = _pair(address, who)
-        wait_s = self._pairs.wait_s(pair, now_s)
-        if wait_s > 0:
-            return Verdict.WAIT, wait_s
-        wait_s = self._addresses.wait_s(address, now_s)
-        if wait_s <= 0:
-            return Verdict.GO, 0.0
-        return (Verdict.WAIT, wait_s) if self._pairs.count(pair, now_s) > 0 else (Verdict.SPARE, 0.0)
+        waits_s = self._pairs.wait_s(pair, now_s)
+        if waits_s <= 0 and self._pairs.count(pair, now_s) > 0:
+            waits_s = self._addresses.wait_s(address, now_s)
+        return waits_s
 
     def began(self, address: str, who: str, now_s: float) -> None:
         """Counts as failed until it is known, so that many at once are no way around."""
@@ -103,36 +91,6 @@ class Attempts:
 
 def _pair(address: str, who: str) -> str:
     return f"{address}\n{who}"
-
-
-def address_of(peer: str) -> str:
-    """Of `address:port`, whom limits count by: the address, or the network of one of IPv6."""
-    host = peer.rpartition(":")[0] or peer
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv4Address):
-        return host
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False).network_address)
-
-
-def address_behind(peer: str, forwarded: list[str], trusted: frozenset[str]) -> str:
-    """Whom a peer speaks for: the last address in X-Forwarded-For that is no trusted proxy, if the peer is one."""
-    address = address_of(peer)
-    if address not in trusted:
-        return address
-    named = [part.strip() for line in forwarded for part in line.split(",")]
-    for one in reversed(named):
-        try:
-            told = address_of(f"{ipaddress.ip_address(one)}:0")
-        except ValueError:
-            return address
-        if told not in trusted:
-            return told
-    return address
 
 
 @dataclass(slots=True, eq=False)
@@ -173,7 +131,7 @@ class Arrivals:
         """A link is up; None when there is no room for it."""
         address, limits = address_of(peer), self._limits
         own = self._by_address.get(address, {})
-        crowded = len(own) >= limits.handshakes_per_address_max and address not in limits.trusted_proxies
+        crowded = len(own) >= limits.handshakes_per_address_max and host_of(peer) not in limits.trusted_proxies
         if crowded and not self._make_room(own, peer):
             return None
         if len(self._all) >= limits.handshakes_max and not self._make_room(self._all, peer):

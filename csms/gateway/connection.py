@@ -28,7 +28,7 @@ from csms.model.errors import (
     RpcErrorCode,
     StoreUnavailable,
 )
-from csms.model.inbound import Inbound, Notice, Reply
+from csms.model.inbound import Inbound, Notice, Reply, refuses_card
 from csms.model.station import Protocol
 from csms.station import alarms
 from csms.trace.notes import IN_CLEAN, OUT_CLEAN, Kind, event_text
@@ -338,6 +338,8 @@ class Connection:
         try:
             message, received_at = self._read(call)
             reply = await self._stations.receive(self.station_id, message, received_at)
+            if refuses_card(reply):
+                await self._authorize_in_turn()
             answer = self._codec.answer(call.unique_id, call.action, reply)
             self._metrics.call(call.action, "answered")
         except PeerError as fault:
@@ -355,7 +357,9 @@ class Connection:
         return answer
 
     async def _authorize_in_turn(self) -> None:
-        """Cards are tried out slowly; whoever tries is told nothing but what every card is told, only later."""
+        """Cards are tried out slowly, also by starting with them: of starts those count that are refused, for a
+        station that was offline tells of many. Whoever tries is told nothing but what every card is told, only later.
+        """
         shared = self._shared
         wait_s = shared.authorizations.take(self.station_id, shared.time_s())
         if wait_s <= 0:

@@ -17,7 +17,6 @@ from typing import Protocol as Interface
 from msgspec import structs
 from websockets.http11 import Request
 
-from csms.gateway.admission import Verdict, address_behind, address_of
 from csms.gateway.connection import Connection
 from csms.gateway.registry import Registry
 from csms.gateway.shared import Shared
@@ -25,6 +24,7 @@ from csms.gateway.socket import Judged, Refusal, Socket
 from csms.model.authentication import Attempt, Refused, SecurityProfile
 from csms.model.ids import is_station_id
 from csms.model.station import Protocol
+from csms.security.addresses import address_behind, address_of
 from csms.security.basic import read_basic
 from csms.security.tls import TlsFault, peer_certificate, shown_certificate
 from csms.station import alarms
@@ -110,12 +110,10 @@ class Door:
     def _try(self, attempt: Attempt, who: str, socket: Socket, judged: Judged) -> None:
         """Nothing is computed for a pair of address and id that has to wait."""
         attempts, address, now_s = self.shared.attempts, address_of(attempt.peer), self.shared.time_s()
-        verdict, wait_s = attempts.judge(address, who, now_s)
-        if verdict is not Verdict.GO and not self.shared.stations.remembers(attempt):
-            if verdict is Verdict.WAIT:
-                judged(self._throttle(attempt, address, wait_s))
-                return
-            attempt = structs.replace(attempt, spare=True)
+        wait_s = attempts.wait_s(address, who, now_s)
+        if wait_s > 0 and not self.shared.stations.remembers(attempt):
+            judged(self._throttle(attempt, address, wait_s))
+            return
         attempts.began(address, who, now_s)
         if attempt.profile is SecurityProfile.CERTIFICATE:
             attempt = structs.replace(attempt, certificate=peer_certificate(socket.ssl_object))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
 from csms import ocpp16, ocpp21, ocpp201
-from csms.gateway.admission import AdmissionLimits, Arrivals, address_of
+from csms.gateway.admission import AdmissionLimits, Arrivals
 from csms.gateway.door import Door
 from csms.gateway.listener import Listener
 from csms.gateway.metrics import Metrics
@@ -26,6 +26,7 @@ from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.model.errors import PeerError
 from csms.model.station import Protocol
+from csms.security.addresses import address_of
 from csms.station import alarms
 from csms.wire.codec import Codec
 from csms.wire.frames import Call

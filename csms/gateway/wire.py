@@ -302,6 +302,8 @@ class Wire(asyncio.Protocol):
         response = protocol.reject(refusal.status, refusal.text) if refusal else protocol.accept(request)
         if refusal is not None:
             response.headers.update(refusal.headers)
+            if self._arrival is not None:
+                self._arrival.asked = False  # it waits for nothing of ours any more, so it may have to make room
         protocol.send_response(response)
         if protocol.handshake_exc is not None:
             self._house.broken(self, str(protocol.handshake_exc), request.path)

@@ -40,8 +40,7 @@ class PeerCertificate(Struct, frozen=True):
 class Attempt(Struct, frozen=True):
     """A handshake that asks to be let in as `station_id`.
 
-    `password`: what it says beside this id as user; None without such a header, or one that cannot be read. `spare`:
-    nothing is computed for an id that nobody has, because many such have come from there.
+    `password`: what it says beside this id as user; None without such a header, or one that cannot be read.
     """
 
     station_id: str
@@ -49,7 +48,6 @@ class Attempt(Struct, frozen=True):
     peer: str
     password: bytes | None = None
     certificate: PeerCertificate | None = None
-    spare: bool = False
 
     def __repr__(self) -> str:
         """Without the password: this may stand in a log."""

@@ -64,6 +64,15 @@ def parse_name(written: str) -> VariableName:
     return VariableName(name, variable_name, instance, evse_id, connector_id, variable_instance, known)
 
 
+def place(written: str) -> tuple[str, str]:
+    """Component and variable that a name leads to, however it is written; of a key of 1.6 itself and nothing."""
+    try:
+        name = parse_name(written)
+    except ValueError:
+        return folded(written), ""
+    return folded(name.component), folded(name.variable)
+
+
 def folded(name: str) -> str:
     """What a name is compared by: names of settings do not depend on the case of their letters."""
     return name.casefold()
@@ -71,7 +80,7 @@ def folded(name: str) -> str:
 
 def is_secret(name: str) -> bool:
     """Whether the value behind a name must not be kept (AuthorizationKey, BasicAuthPassword, ...)."""
-    plain = "".join(letter for letter in name.casefold() if letter.isalnum())
+    plain = "".join(letter for letter in unquote(name).casefold() if letter.isalnum())
     return any(word in plain for word in _SECRET_WORDS)
 
 

@@ -104,6 +104,18 @@ class LimitChanged(Struct, frozen=True):
     at: datetime
 
 
+class SessionCutOff(Struct, frozen=True):
+    """Metering stayed above a cap, so a session that obeys no limit was to end: `how` stopped or out of service;
+    `status` is the station's answer."""
+
+    evse: EvseRef
+    feeder_id: str
+    power_w: int
+    how: str
+    status: str
+    at: datetime
+
+
 class LimitControlChanged(Struct, frozen=True):
     """How far limits of a station are known to act: `role` floor or limit, `state` as in csms.charging.ladder."""
 
@@ -127,4 +139,5 @@ Event = (
     | Metered
     | LimitChanged
     | LimitControlChanged
+    | SessionCutOff
 )

@@ -170,6 +170,12 @@ class MeterReport(Inbound, frozen=True):
     signed: tuple[SignedValue, ...] = ()
 
 
+def refuses_card(reply: Reply) -> bool:
+    """Whether a transaction is told that its card may not charge."""
+    told = getattr(reply, "authorization", None)
+    return isinstance(told, AuthorizeReply) and told.status is not AuthorizationStatus.ACCEPTED
+
+
 class Acknowledged(Reply, frozen=True):
     """An empty answer (StatusNotification, MeterValues, notifications)."""
 

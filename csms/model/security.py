@@ -23,6 +23,9 @@ class SigningUse(StrEnum):
     EVERYTHING = ""
 
 
+V2G_USES = (SigningUse.V2G, SigningUse.V2G_20)
+
+
 class SignCertificate(Inbound, frozen=True):
     """A certificate signing request, PEM (A02, A03). `request_id` (2.1) goes back with the certificate."""
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from csms.model.clock import Clock
-from csms.model.security import SigningUse
+from csms.model.security import V2G_USES, SigningUse
 from csms.security.files import is_private, write_whole
 from csms.security.requests import SigningRequest
 from csms.security.revocation import RevocationList
@@ -178,7 +178,7 @@ class LocalAuthority:
 
 
 def _name(use: SigningUse) -> str:
-    return "v2g" if use in (SigningUse.V2G, SigningUse.V2G_20) else "station"
+    return "v2g" if use in V2G_USES else "station"
 
 
 def _pem(certificate: x509.Certificate) -> str:

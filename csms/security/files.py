@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """What is made within is for its owner alone, whoever makes it: databases and their logs, backups, traces."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def write_whole(path: Path, content: bytes, mode: int) -> None:
@@ -12,6 +24,7 @@ def write_whole(path: Path, content: bytes, mode: int) -> None:
     draft = path.with_name(path.name + ".tmp")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    draft.chmod(mode)  # whatever the umask says
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()

@@ -1,7 +1,7 @@
 """Security events that this server raises itself, kept beside those that stations tell (A00.FR.323, A00.FR.408).
 
-A peer decides how often it knocks, so of one kind, station and address one event a minute is kept, with how many there
-were since the last.
+A peer decides how often it knocks, and from how many addresses. So of one kind, station and address one event a minute
+is kept, with how many there were since the last; beyond REMEMBERED_MAX of those in a minute, one of each kind.
 """
 
 from __future__ import annotations
@@ -71,15 +71,25 @@ class Alarms:
         """Keep it soon; `address` without its port is told in the event, too."""
         now_s = self._clock.monotonic_s()
         key = (kind, station_id, address)
+        if key not in self._last and not self._has_room(now_s):
+            key = (kind, "", "")
         last_s, unsaid = self._last.get(key, (now_s - EVERY_S, 0))
         if now_s - last_s < EVERY_S:
             self._last[key] = (last_s, unsaid + 1)
             return
-        if len(self._last) >= REMEMBERED_MAX:
-            self._last.clear()
+        self._last.pop(key, None)
         self._last[key] = (now_s, 0)
         told = [info, f"from {address}" if address else "", f"{unsaid} more before" if unsaid else ""]
         self._spawn(self._keep(kind, station_id, ", ".join(part for part in told if part)))
+
+    def _has_room(self, now_s: float) -> bool:
+        """When it is full, what is longer ago is forgotten; it stands first."""
+        while len(self._last) >= REMEMBERED_MAX:
+            oldest = next(iter(self._last))
+            if now_s - self._last[oldest][0] < EVERY_S:
+                return False
+            del self._last[oldest]
+        return True
 
     async def _keep(self, kind: str, station_id: str, info: str) -> None:
         now = self._clock.now()

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from csms.model.authentication import Attempt, Decided, PeerCertificate, Refused, SecurityProfile
 from csms.model.authorization import ContractStatus
 from csms.model.errors import CsmsError, StoreUnavailable
+from csms.security.addresses import address_of
 from csms.station import alarms, proving, renewal
 from csms.station.context import StationContext
 from csms.station.state import StationState
@@ -23,7 +24,7 @@ from csms.store.security_tables import StationCredential
 
 REFUSED_AFTER_S = 1.0
 """Of the wall, from the request on: longer than the work that ends in a refusal, so that its length tells nothing; and
-nobody tries passwords fast."""
+nobody tries passwords fast. A refusal that comes later comes after so many times as long."""
 
 log = logging.getLogger(__name__)
 
@@ -72,17 +73,22 @@ def _of_open(context: StationContext, attempt: Attempt) -> Refused | None:
 async def _in_time(context: StationContext, attempt: Attempt, decided: Decided, refused_after_s: float) -> None:
     """Decide, whatever happens; a refusal comes after a fixed time."""
     loop = asyncio.get_running_loop()
-    due_s = loop.time() + refused_after_s
+    begun_s = loop.time()
     found: Refused | None = Refused.UNDECIDED
     try:
         found = await _prove(context, attempt)
         if found is not None:
             _refused(context, attempt, found)
-            await asyncio.sleep(due_s - loop.time())
+            await asyncio.sleep(_left_s(loop.time() - begun_s, refused_after_s))
     except (CsmsError, OSError, ValueError) as fault:
         log.error("authentication_failed", extra={"station": attempt.station_id, "fault": str(fault)})
     finally:
         decided(found)
+
+
+def _left_s(spent_s: float, step_s: float) -> float:
+    """Until the next whole step, so that also where many proofs wait their length tells nothing."""
+    return -spent_s % step_s if step_s > 0 else 0.0
 
 
 async def _prove(context: StationContext, attempt: Attempt) -> Refused | None:
@@ -95,18 +101,18 @@ async def _by_password(context: StationContext, attempt: Attempt) -> Refused | N
     """A00.FR.207, A00.FR.324."""
     assert attempt.password is not None
     book, station_id = context.credentials, attempt.station_id
-    if attempt.spare and station_id not in context.stations:
-        return Refused.UNKNOWN_STATION
     found = await book.matching(station_id, attempt.password)
     station, row = context.stations.get(station_id), book.of(station_id)
     if station is None:
         return Refused.UNKNOWN_STATION
-    if row is None or not found or found not in (row.wanted, row.in_force):
+    if row is None or not book.holds(station_id, found):
         return Refused.WRONG_PASSWORD
     if attempt.profile < station.proof.profile:
         return Refused.LOWER_PROFILE
     noted = [*_raised(context, station, attempt.profile), *_settled(context, row, found)]
     await _store(context, station_id, noted)
+    if not book.holds(station_id, found):  # changed while that was stored
+        return Refused.WRONG_PASSWORD
     book.remember(station_id, attempt.password)
     return None
 
@@ -221,7 +227,7 @@ def _refused(context: StationContext, attempt: Attempt, why: Refused) -> Refused
     shown = f" with the certificate of {attempt.certificate.common_name}" if attempt.certificate else ""
     info = f"{why} at security profile {int(attempt.profile)}{named}{shown}"
     if attempt.profile is not SecurityProfile.OPEN or why is Refused.LOWER_PROFILE:
-        context.alarms.raise_(kind, station_id, info, attempt.peer.rpartition(":")[0])
+        context.alarms.raise_(kind, station_id, info, address_of(attempt.peer))
     return why
 
 

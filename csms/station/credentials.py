@@ -13,6 +13,7 @@ import os
 import secrets
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakValueDictionary
 
 from csms.model.clock import Clock
 from csms.security import passwords
@@ -33,6 +34,7 @@ class CredentialBook:
         self._clock = clock
         self._rows: dict[str, StationCredential] = {}
         self._verified: dict[str, tuple[float, bytes]] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._key = secrets.token_bytes(32)
         self._threads = ThreadPoolExecutor(max(1, (os.cpu_count() or 2) - 1), thread_name_prefix="passwords")
 
@@ -52,6 +54,26 @@ class CredentialBook:
         """From now on it is this; nothing that was verified counts any more."""
         self._rows[row.station_id] = row
         self._verified.pop(row.station_id, None)
+
+    def take_back(self, row: StationCredential, before: StationCredential | None) -> None:
+        """`row` could not be stored, so it is as it was, unless it has changed again."""
+        if self._rows.get(row.station_id) is not row:
+            return
+        del self._rows[row.station_id]
+        if before is not None:
+            self.put(before)
+
+    def turn(self, station_id: str) -> asyncio.Lock:
+        """One change of a password at a time: what the station says to the first decides what is kept for the next."""
+        lock = self._turns.get(station_id)
+        if lock is None:
+            lock = self._turns[station_id] = asyncio.Lock()
+        return lock
+
+    def holds(self, station_id: str, kept: str) -> bool:
+        """Whether a password with this hash lets the station in, now."""
+        row = self._rows.get(station_id)
+        return row is not None and bool(kept) and kept in (row.wanted, row.in_force)
 
     def knows(self, station_id: str) -> bool:
         """Whether it has a password that it could be let in with."""

@@ -25,6 +25,7 @@ from csms.station.doctor import (
 from csms.station.firmware import UPDATE
 from csms.station.state import OpenSession, StationState
 from csms.station.wishes import Wish, firmware_of, wishes
+from csms.store.station_reading import Matters
 from csms.store.station_tables import StateChange, VariableRow
 from csms.store.tables import Connector, Notice
 
@@ -41,7 +42,7 @@ async def diagnose(context: StationContext, station_id: str, limits: LimitFact |
     """What is wrong with a known station now."""
     station, reader, now = context.stations[station_id], context.store.reader, context.clock.now()
     notices = await _notices(context, station_id)
-    updates = await reader.operations(1, station_id=station_id, kind=UPDATE)
+    updates = await reader.operations(Matters(1, station_id, UPDATE))
     flags = Counter(flag for row in await reader.sessions(SESSIONS, station_id) for flag in row.flags or ())
     known = firmware_of(station)
     if known is not None and known.meter.register_resets:

@@ -116,6 +116,10 @@ class FileDesk:
         token = await self._link(operation, max(begins_at, self._clock.now()), name, transfers)
         return f"{self._base}/files/firmware/{token}/{name}"
 
+    async def expect(self, token: str) -> None:
+        """Whether a file may come under this address. Raises UnknownLink."""
+        await self._known(_link_id(token), upload=True)
+
     async def receive(self, token: str, name: str, content: AsyncIterator[bytes]) -> ReceivedFile:
         """Keep what a station sends. Raises UnknownLink, LinkBusy, FileTooLarge, NoSpace, StoreUnavailable."""
         with self._in_use(token) as link_id:

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from csms.model.authentication import SecurityProfile
 from csms.model.command import ACCEPTING, CommandResult
-from csms.model.device import SetNetworkProfile, folded
-from csms.model.errors import CsmsError, UnknownStation
+from csms.model.device import SetNetworkProfile, folded, place
+from csms.model.errors import CsmsError, StoreUnavailable, UnknownStation
 from csms.security import passwords
 from csms.station import alarms, own_certificates
 from csms.station.context import Performers, Send, StationContext
@@ -20,8 +20,9 @@ from csms.store.change import Change
 from csms.store.security_tables import InstalledCertificate, StationCredential, StationProof
 from csms.store.station_tables import VariableRow
 
-PROFILE_KEY = folded("SecurityProfile")
-PRIORITY_KEY = folded("OCPPCommCtrlr.NetworkConfigurationPriority")
+PROFILE_KEY = place("SecurityProfile")
+PRIORITY = place("OCPPCommCtrlr.NetworkConfigurationPriority")
+PROFILE_OF_SLOT = place("NetworkConfiguration.SecurityProfile")
 SLOT_PROFILE = "NetworkConfiguration@{}.SecurityProfile"
 ROOT_USES = ("CSMSRootCertificate", "CentralSystemRootCertificate")
 IN_USE = "InUse"
@@ -70,17 +71,26 @@ async def demand(
         raise ProofRefused(f"this server has no port for security profile {int(profile)} or a higher one")
     if serial:
         _check_serial(context, station_id, serial)
-    before = station.proof
-    wanted = replace(
-        before,
-        profile=before.profile if profile is None else profile,
-        serial=before.serial if serial is None else serial,
-    )
-    await context.store.writer.commit([proof_row(context, station_id, wanted)])
-    station.proof = wanted
-    if wanted.profile < before.profile:
-        context.alarms.raise_(alarms.PROFILE_LOWERED, station_id, f"to {int(wanted.profile)} by an operator")
+    before = replace(station.proof)
+    if profile is not None:
+        station.proof.profile = profile
+    if serial is not None:
+        station.proof.serial = serial
+    await _store(context, station, before)
+    if profile is not None and profile < before.profile:
+        context.alarms.raise_(alarms.PROFILE_LOWERED, station_id, f"to {int(profile)} by an operator")
     return station
+
+
+async def _store(context: StationContext, station: StationState, before: Proof, *more: Change) -> None:
+    """What counts already, for what the station itself proves meanwhile must not be lost under it: it stores all that
+    counts, and later. Raises StoreUnavailable; then it is as it was before.
+    """
+    try:
+        await context.store.writer.commit([*more, proof_row(context, station.station_id, station.proof)])
+    except StoreUnavailable:
+        station.proof.profile, station.proof.serial = before.profile, before.serial
+        raise
 
 
 async def set_first_password(context: StationContext, station_id: str, password: str = "") -> str:
@@ -94,10 +104,14 @@ async def set_first_password(context: StationContext, station_id: str, password:
     kept = await context.credentials.hashed(made.encode(), random=not password)
     row = StationCredential(station_id=station_id, in_force=kept, status=IN_USE, changed_at=context.clock.now())
     asked = min(SecurityProfile.PASSWORD, max(context.settings.profiles))
-    wanted = replace(station.proof, profile=max(station.proof.profile, asked))
-    await context.store.writer.commit([changes.put_row(row), proof_row(context, station_id, wanted)])
-    station.proof = wanted
+    before, known = replace(station.proof), context.credentials.of(station_id)
+    station.proof.profile = max(station.proof.profile, asked)
     context.credentials.put(row)
+    try:
+        await _store(context, station, before, changes.put_row(row))
+    except StoreUnavailable:
+        context.credentials.take_back(row, known)
+        raise
     return made
 
 
@@ -107,11 +121,16 @@ def bind(context: StationContext, station: StationState) -> list[Change]:
     """
     told = station.proof.claimed or (station.identity.serial if station.identity else "")
     station.proof.claimed = ""
-    if told and not station.proof.serial and not holder(context.stations, told):
-        log.info("serial_bound", extra={"station": station.station_id, "serial": told})
-        station.proof.serial = told
-        return [proof_row(context, station.station_id, station.proof)]
-    return []
+    return take_serial(context, station, told)
+
+
+def take_serial(context: StationContext, station: StationState, serial: str) -> list[Change]:
+    """From now on this serial number is the station's, if it has none and nobody else has this one."""
+    if not serial or station.proof.serial or holder(context.stations, serial):
+        return []
+    log.info("serial_bound", extra={"station": station.station_id, "serial": serial})
+    station.proof.serial = serial
+    return [proof_row(context, station.station_id, station.proof)]
 
 
 def holder(stations: Mapping[str, StationState], serial: str) -> str:
@@ -133,16 +152,17 @@ def proof_row(context: StationContext, station_id: str, proof: Proof) -> Change:
 
 
 async def check_values(context: StationContext, station_id: str, values: Mapping[str, str]) -> None:
-    """Whether a station may be given these settings: its profile (1.6), or the order of its ways to connect (2.0.1).
-
-    Raises ProofRefused.
+    """Whether a station may be given these settings: its profile (1.6), the order of its ways to connect (2.0.1), the
+    profile of one of these (2.1). Raises ProofRefused.
     """
+    has = _known(context, station_id).proof.profile
     for name, value in values.items():
-        if folded(name) == PROFILE_KEY:
+        where = place(name)
+        if where == PROFILE_KEY or (where == PROFILE_OF_SLOT and _profile(value) < has):
             await check_raise(context, station_id, _profile(value))
-        elif folded(name) == PRIORITY_KEY:
+        elif where == PRIORITY:
             for profile in await _profiles_of(context, station_id, value):
-                if profile is not _known(context, station_id).proof.profile:
+                if profile is not has:
                     await check_raise(context, station_id, profile)
 
 

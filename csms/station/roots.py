@@ -21,6 +21,9 @@ from csms.store.security_tables import RootApproval
 Known = Callable[[], frozenset[str]]
 """Fingerprints of the roots of the house; may read files."""
 
+IsAnother = Callable[[str, datetime], bool]
+"""Whether whoever agrees is somebody else than whoever proposed it under this name at that time."""
+
 log = logging.getLogger(__name__)
 
 
@@ -89,14 +92,14 @@ class Roots:
         log.warning("root_proposed", extra={"fingerprint": told.fingerprint, "by": by})
         return row.model_copy()
 
-    async def approve(self, fingerprint: str, by: str, since: datetime) -> RootApproval:
-        """Another person agrees, who could give orders here already (`since`) when it was proposed: a name that was
-        made afterwards may be the proposer's own second one. Raises UnknownRoot, SamePerson.
-        """
+    async def approve(self, fingerprint: str, by: str, is_another: IsAnother) -> RootApproval:
+        """Another person agrees; a name alone makes nobody another one. Raises UnknownRoot, SamePerson."""
         row = await self._find(fingerprint)
-        if by == row.proposed_by or since > row.proposed_at:
+        if by == row.proposed_by or not is_another(row.proposed_by, row.proposed_at):
             raise SamePerson(
-                f"{row.proposed_by} proposed it; another administrator has to agree, one who was known before that"
+                f"{row.proposed_by} proposed it; another administrator has to agree, with a token that is older than "
+                "the proposal. Nor may one have made the other's token: whoever was given one replaces it first "
+                "(csms token rotate)"
             )
         if row.approved_at is not None:
             return row

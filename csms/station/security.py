@@ -9,9 +9,10 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from csms.model.command import ACCEPTING, CommandResult
-from csms.model.errors import CsmsError, PeerError, UnknownStation
+from csms.model.errors import CsmsError, PeerError, StoreUnavailable, UnknownStation
 from csms.model.inbound import Acknowledged
 from csms.model.security import (
+    V2G_USES,
     SecurityEventReport,
     SendCertificate,
     SetPassword,
@@ -22,7 +23,7 @@ from csms.model.security import (
 from csms.security import passwords
 from csms.security.facts import facts, serial_of
 from csms.security.requests import RequestRefused, SigningRequest, check_subject, read_request
-from csms.station import alarms, operations
+from csms.station import alarms, operations, proving
 from csms.station.asking import ask
 from csms.station.context import Handlers, Performers, Send, StationContext
 from csms.station.state import StationState
@@ -88,7 +89,7 @@ def _check_authority(context: StationContext, use: SigningUse) -> None:
     """A certificate that nobody here takes would lock its station out. Raises RequestRefused."""
     if context.outside.authority is None:
         raise RequestRefused("there is no certificate authority")
-    if use not in (SigningUse.V2G, SigningUse.V2G_20) and not context.outside.signs_stations:
+    if use not in V2G_USES and not context.outside.signs_stations:
         raise RequestRefused(
             "certificates of stations are signed by an authority of others (certificates.client_roots), and no program "
             "that asks it is configured (certificates.authority_command)"
@@ -121,6 +122,7 @@ async def sign_certificate(
         context.alarms.raise_(alarms.REQUEST_REFUSED, station_id, str(fault))
         await operations.answered(context, operation, "Rejected", ended=True, fault=str(fault))
         return SignCertificateReply(accepted=False)
+    await _take_name(context, station_id, request, message.use)
     await operations.answered(context, operation, "Accepted", ended=False, subject=request.csr.subject.rfc4514_string())
     context.spawn(_sign(context, operation, request, message))
     return SignCertificateReply(accepted=True)
@@ -133,9 +135,20 @@ def _names(context: StationContext, station_id: str, request: SigningRequest, us
     """
     serial = _serial(context.stations[station_id])
     foreign = {_serial(station) for name, station in context.stations.items() if name != station_id} - {""}
-    if use in (SigningUse.V2G, SigningUse.V2G_20) and request.common_name not in context.stations:
+    if use in V2G_USES and request.common_name not in context.stations:
         return frozenset({request.common_name}) - foreign
     return frozenset({serial or station_id}) - foreign
+
+
+async def _take_name(context: StationContext, station_id: str, request: SigningRequest, use: SigningUse) -> None:
+    """Whoever has a certificate in a name has that name: a serial number that a station only told, and that its real
+    owner is registered with later, would let it in as that one.
+    """
+    if use in V2G_USES:
+        return
+    taken = proving.take_serial(context, context.stations[station_id], request.common_name)
+    if taken:
+        await context.store.writer.commit(taken)
 
 
 def _serial(station: StationState) -> str:
@@ -220,6 +233,11 @@ async def set_password(context: StationContext, station_id: str, command: SetPas
 
     Both are kept until the station has shown which one it uses; a refused one is forgotten.
     """
+    async with context.credentials.turn(station_id):
+        return await _set_password(context, station_id, command, send)
+
+
+async def _set_password(context: StationContext, station_id: str, command: SetPassword, send: Send) -> CommandResult:
     password = command.password or passwords.random_password()
     wanted = await context.credentials.hashed(password.encode(), random=not command.password)
     known = context.credentials.of(station_id)
@@ -227,8 +245,12 @@ async def set_password(context: StationContext, station_id: str, command: SetPas
     credential = StationCredential(
         station_id=station_id, in_force=in_force, wanted=wanted, status=operations.ASKED, changed_at=context.clock.now()
     )
-    await context.store.writer.commit([changes.put_row(credential)])
     context.credentials.put(credential)
+    try:
+        await context.store.writer.commit([changes.put_row(credential)])
+    except StoreUnavailable:
+        context.credentials.take_back(credential, known)
+        raise
     try:
         result = await send(replace(command, password=password))
     except (CsmsError, PeerError) as fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,17 @@ from csms.store.security_tables import Alert, InstalledCertificate, SecurityEven
 from csms.store.station_tables import Operation, ReceivedFile, VariableRow
 
 
+@dataclass(frozen=True, slots=True)
+class Matters:
+    """Which operations or alerts: so many, newest first; of a station, of a kind, open ones (or not), before one."""
+
+    limit: int
+    station_id: str | None = None
+    kind: str | None = None
+    is_open: bool | None = None
+    before_id: int | None = None
+
+
 class StationReading(Reading):
     """Queries of the functional blocks."""
 
@@ -22,25 +34,23 @@ class StationReading(Reading):
         """One operation."""
         return await self.first(select(Operation).where(col(Operation.id) == operation_id))
 
-    async def operations(
-        self,
-        limit: int,
-        *,
-        station_id: str | None = None,
-        kind: str | None = None,
-        going_on: bool | None = None,
-        before_id: int | None = None,
-    ) -> Sequence[Operation]:
+    async def operations(self, wanted: Matters) -> Sequence[Operation]:
         """Operations that go on, or ended, or both."""
+        return await self._matters(Operation, col(Operation.ended_at), wanted)
+
+    async def alerts(self, wanted: Matters) -> Sequence[Alert]:
+        """Alerts that are open, or acknowledged, or both."""
+        return await self._matters(Alert, col(Alert.acknowledged_at), wanted)
+
+    async def _matters(self, model: Any, over_at: Any, wanted: Matters) -> Sequence[Any]:
         given: list[Any] = [
-            *([col(Operation.station_id) == station_id] if station_id is not None else []),
-            *([col(Operation.kind) == kind] if kind is not None else []),
-            *([col(Operation.id) < before_id] if before_id is not None else []),
+            *([col(model.station_id) == wanted.station_id] if wanted.station_id is not None else []),
+            *([col(model.kind) == wanted.kind] if wanted.kind is not None else []),
+            *([col(model.id) < wanted.before_id] if wanted.before_id is not None else []),
         ]
-        if going_on is not None:
-            ended_at = col(Operation.ended_at)
-            given.append(ended_at.is_(None) if going_on else ended_at.is_not(None))
-        return await self.rows(select(Operation).where(*given).order_by(col(Operation.id).desc()).limit(limit))
+        if wanted.is_open is not None:
+            given.append(over_at.is_(None) if wanted.is_open else over_at.is_not(None))
+        return await self.rows(select(model).where(*given).order_by(col(model.id).desc()).limit(wanted.limit))
 
     async def received_files(self, operation_ids: Sequence[int]) -> Sequence[ReceivedFile]:
         """The files that came for these operations."""
@@ -63,26 +73,6 @@ class StationReading(Reading):
             col(Alert.kind) == kind, col(Alert.station_id) == station_id, col(Alert.acknowledged_at).is_(None)
         )
         return await self.first(query.order_by(col(Alert.id)))
-
-    async def alerts(
-        self,
-        limit: int,
-        *,
-        station_id: str | None = None,
-        kind: str | None = None,
-        is_open: bool | None = None,
-        before_id: int | None = None,
-    ) -> Sequence[Alert]:
-        """Alerts that are open, or acknowledged, or both."""
-        given: list[Any] = [
-            *([col(Alert.station_id) == station_id] if station_id is not None else []),
-            *([col(Alert.kind) == kind] if kind is not None else []),
-            *([col(Alert.id) < before_id] if before_id is not None else []),
-        ]
-        if is_open is not None:
-            closed_at = col(Alert.acknowledged_at)
-            given.append(closed_at.is_(None) if is_open else closed_at.is_not(None))
-        return await self.rows(select(Alert).where(*given).order_by(col(Alert.id).desc()).limit(limit))
 
     async def open_alerts(self) -> dict[str, int]:
         """How many alerts are open, by kind."""

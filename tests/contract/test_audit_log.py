@@ -154,6 +154,25 @@ async def test_an_end_that_was_cut_off_is_told_at_the_next_start(
     assert calm.owed == 0
 
 
+async def test_whoever_cuts_off_the_end_and_takes_the_file_along_is_told_too(
+    store: Store, clock: ManualClock, tmp_path: Path
+) -> None:
+    first = AuditLog(clock, store, tmp_path)
+    await first.restore()
+    await first.pay()
+    assert (await records(store)) == [], "a new log has no file yet"
+    await first.write(entry(1))
+    (tmp_path / HEAD_FILE).unlink()
+    again = AuditLog(clock, store, tmp_path)
+    await again.restore()
+    await again.pay()
+    last = (await records(store))[-1]
+    assert (last.kind, last.action) == ("note", "audit head missing")
+    calm = AuditLog(clock, store, tmp_path)
+    await calm.restore()
+    assert calm.owed == 0
+
+
 class Broken:
     """A store whose writer is out of order when told so."""
 

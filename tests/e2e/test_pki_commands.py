@@ -132,7 +132,8 @@ def test_without_a_server(server: Server, tmp_path: Path) -> None:
 def test_a_foreign_root_takes_two(server: Server, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.pem"
     foreign.write_text(pem(certificate(ec.generate_private_key(ec.SECP256R1()), "Foreign")))
-    second = told(server, "token", "create", "second", "--role", "administrator")["token"]
+    given = told(server, "token", "create", "second", "--role", "administrator")["token"]
+    second = told(server, "token", "rotate", "second", CSMS_TOKEN=given)["token"]
     arguments = ("pki", "install-root", "CP-2", "--file", str(foreign))
     asked = told(server, *arguments, code=1)
     assert asked["code"] == "needs_second_person"

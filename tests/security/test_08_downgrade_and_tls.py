@@ -14,7 +14,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from csms.app.tls import ServerTls
+from csms.model.access import Role
 from tests.security.conftest import OpenSite
+from tests.support.access import bearer, token_for
 from tests.support.certificates import self_signed
 from tests.support.proof import Site, status, trusting
 
@@ -160,6 +162,44 @@ async def test_ocpp_is_not_used_to_lower_a_profile_nor_to_lock_a_station_out(sit
         told = await site.csms.operator("CP-1", "set_variables", values={"SecurityProfile": value})
         assert (told["code"], missing in told["detail"]) == ("proof_refused", True), told
     assert cp.unasked("ChangeConfiguration")
+
+
+PRIORITY = "OCPPCommCtrlr.NetworkConfigurationPriority"
+
+
+SPELLINGS = [PRIORITY, PRIORITY.lower(), f"{PRIORITY}#Actual", f"{PRIORITY}@", PRIORITY.replace("O", "%4F")]
+
+
+@pytest.mark.parametrize("written", SPELLINGS)
+async def test_no_spelling_of_a_setting_is_a_way_around(site: Site, written: str) -> None:
+    cp = await site.station("CP-1", "ocpp2.0.1")
+    await cp.connect(**site.proof(1, "CP-1"))
+    await cp.boot()
+    slot = {"slot": 2, "url": site.csms.url(2), "security_profile": 2}
+    assert (await site.csms.operator("CP-1", "set_network_profile", **slot))["accepted"]
+    await cp.expected("SetNetworkProfile")
+    told = await site.csms.operator("CP-1", "set_variables", values={written: "2,1"})
+    assert told["code"] == "proof_refused", "it could not come back"
+    assert cp.unasked("SetVariables")
+
+
+async def test_where_a_station_connects_to_is_an_administrators_word(site: Site) -> None:
+    """Of 2.1, whose ways to connect are variables; and never one of a lower profile."""
+    csms = site.csms
+    cp = await site.station("CP-1", "ocpp2.1", security_profile=2)
+    await cp.connect(**site.proof(2, "CP-1"))
+    await cp.boot()
+    technician = bearer(await token_for(csms.rooms.guard, Role.TECHNICIAN))
+    for name, value in (
+        ("NetworkConfiguration@1.OcppCsmsUrl", "ws://evil"),
+        ("%4EetworkConfiguration@1.OcppCsmsUrl", "x"),
+    ):
+        url = "/api/v1/stations/CP-1/commands/set_variables"
+        answer = await csms.http.post(url, json={"values": {name: value}}, headers=technician)
+        assert (answer.status_code, answer.json()["code"]) == (403, "not_authorised")
+    told = await csms.operator("CP-1", "set_variables", values={"NetworkConfiguration@1.SecurityProfile": "1"})
+    assert told["code"] == "proof_refused"
+    assert cp.unasked("SetVariables")
 
 
 async def test_certificates_are_changed_while_stations_stay(open_site: OpenSite, tmp_path: Path) -> None:

@@ -149,3 +149,16 @@ async def test_a_server_is_not_sent_to_fetch_from_inside(server: Server) -> None
         for operation in methods.values():
             content = operation.get("requestBody", {}).get("content", {})
             assert "application/x-www-form-urlencoded" not in content, path
+
+
+async def test_nothing_is_read_from_who_guesses_an_address(server: Server) -> None:
+    """Neither a plain body nor the beginning of a form, which is looked through for the name of a file."""
+    _, _, port = server.api_url.rpartition(":")
+    for kind in ("application/octet-stream", "multipart/form-data; boundary=x"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(port))
+        head = f"PUT /files/upload/{'x' * 43} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 99\r\n\r\n"
+        writer.write(head.encode())
+        async with asyncio.timeout(5):
+            assert b" 404 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()

@@ -146,6 +146,44 @@ async def test_a_root_outside_the_list_needs_two_people(site: Site, use: str) ->
     assert (await csms.operator("CP-1", "install_certificate", **body))["code"] == "root_not_allowed"
 
 
+async def test_one_administrator_with_two_tokens_is_one_person(site: Site) -> None:
+    """A second name of one's own, made before; the token of another one, made anew; and both the other way round."""
+    csms = site.csms
+    eve = bearer(await token_for(csms.rooms.guard, name="eve"))
+    await token_for(csms.rooms.guard, name="bob")
+
+    async def made(path: str, as_: dict[str, str], **body: Any) -> dict[str, str]:
+        answer = await csms.http.post(f"/api/v1/access-tokens{path}", json=body, headers=as_)
+        return bearer(answer.json()["token"])
+
+    alias = await made("", eve, name="alias", role="administrator")
+    taken = await made("/bob/rotate", eve)
+    told = (await csms.api("GET", "/api/v1/alerts?kind=AdministratorTokenMade")).json()["alerts"]
+    assert [(row["info"], row["count"]) for row in told] == [("bob, by eve", 2)]
+    for first, then in ((eve, alias), (eve, taken), (alias, eve), (taken, eve)):
+        proposed = (await csms.http.post("/api/v1/pki/roots", json={"certificate": ROOT}, headers=first)).json()
+        place = f"/api/v1/pki/roots/{proposed['fingerprint']}"
+        assert (await csms.http.post(f"{place}/approve", headers=then)).json()["code"] == "same_person"
+        await csms.http.delete(place)
+
+    own = await made("/alias/rotate", alias)
+    proposed = (await csms.http.post("/api/v1/pki/roots", json={"certificate": ROOT}, headers=eve)).json()
+    agreed = await csms.http.post(f"/api/v1/pki/roots/{proposed['fingerprint']}/approve", headers=own)
+    assert agreed.json()["approved_by"] == "alias", "who has replaced what was handed over is a person again"
+
+
+async def test_a_token_made_anew_after_the_proposal_agrees_to_nothing(site: Site) -> None:
+    csms = site.csms
+    bob = bearer(await token_for(csms.rooms.guard, name="bob"))
+    proposed = (await csms.api("POST", "/api/v1/pki/roots", {"certificate": ROOT})).json()
+    approve = f"/api/v1/pki/roots/{proposed['fingerprint']}/approve"
+    for step in ("by the proposer", "and with that by bob"):
+        who = csms.http.headers if step == "by the proposer" else bearer(again)  # noqa: F821 - of the first turn
+        again = (await csms.http.post("/api/v1/access-tokens/bob/rotate", json={}, headers=who)).json()["token"]
+        assert (await csms.http.post(approve, headers=bearer(again))).json()["code"] == "same_person", step
+    assert (await csms.http.post(approve, headers=bob)).json()["approved_by"] == "bob", "his own is good for an hour"
+
+
 async def test_a_root_of_the_house_needs_nobody(open_site: OpenSite, tmp_path: Path) -> None:
     known = allowing(tmp_path, ROOT)
     async with open_site(certificates=known) as site:
@@ -219,6 +257,26 @@ async def test_the_serial_number_of_another_pile(site: Site) -> None:
         assert told == {"status": "Rejected"}, use
     answer = await site.csms.api("POST", "/api/v1/stations/CP-2/certificate", {"request": request})
     assert answer.json()["code"] == "signing_request_refused"
+
+
+async def test_a_serial_number_that_was_only_told_lets_nobody_in_as_its_owner(open_site: OpenSite) -> None:
+    """A pile in wrong hands tells the number of one that is not there yet, and has a certificate made for it."""
+    async with open_site(certificates={"client_roots": [], "organization": OPERATOR}) as site:
+        liar = await site.station("CP-1", "ocpp2.0.1")
+        await liar.connect(**site.proof(2, "CP-1"))
+        boot = {"reason": "PowerUp", "chargingStation": {"model": "M", "vendorName": "V", "serialNumber": "SN-2"}}
+        await liar.call("BootNotification", boot)
+        key = ec.generate_private_key(ec.SECP256R1())
+        request = {"csr": signing_request("SN-2", OPERATOR, key=key), "certificateType": "ChargingStationCertificate"}
+        await liar.call("SignCertificate", request)
+        chain = (await liar.expected("CertificateSigned"))["certificateChain"]
+        pair = Operator(site.folder / "own").write(x509.load_pem_x509_certificate(chain.encode()), key)
+
+        owner = await site.station("CP-2", "ocpp2.0.1")
+        told = await site.csms.api("PUT", "/api/v1/stations/CP-2/security", {"serial": "SN-2"})
+        assert (told.status_code, told.json()["code"]) == (409, "proof_refused")
+        assert "CP-1" in told.json()["detail"], "so somebody looks at CP-1"
+        assert await status(owner.connect(profile=3, ssl=site.tls(pair))) == 403
 
 
 async def test_a_first_certificate_and_its_end(open_site: OpenSite) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.access import bearer
 from tests.support.certificates import self_signed
-from tests.support.running import Server, csms
+from tests.support.running import Server, csms, running
 
 SETTINGS = 'ocpp_host = "127.0.0.1"\nocpp_port = 0\nhttp_port = 0\n\n[api]\n'
 
@@ -83,6 +83,21 @@ def test_whose_word_counts_for_an_address(tmp_path: Path, trusted: bool) -> None
         assert first["who"]["address"] == ("203.0.113.9" if trusted else "127.0.0.1")
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("path", ["alerts/live", "frames/live"])
+def test_what_goes_on_and_on_ends_with_its_token(tmp_path: Path, path: str) -> None:
+    with running(tmp_path) as server:
+        made = server.api.post("/api/v1/access-tokens", json={"name": "leaver", "role": "technician"}).json()
+        listening = httpx.Client(base_url=server.api_url, trust_env=False, headers=bearer(made["token"]), timeout=10)
+        with listening, listening.stream("GET", f"/api/v1/{path}") as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == ": welcome"
+            server.api.delete("/api/v1/access-tokens/leaver").raise_for_status()
+            server.api.post("/api/v1/access-tokens", json={"name": "news", "role": "administrator"}).raise_for_status()
+            with httpx.Client(trust_env=False) as knocking:
+                knocking.get(f"{server.ocpp_url.replace('ws', 'http', 1)}/CP-1")
+            assert [line for line in lines if line] == []
 
 
 def test_a_certificate_without_its_key_is_a_setting_that_cannot_be(tmp_path: Path) -> None:

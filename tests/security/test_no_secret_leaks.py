@@ -108,11 +108,20 @@ def test_files_with_secrets_are_their_owner_s_alone(server: Server) -> None:
     assert stat.S_IMODE((server.folder / "admin.token").stat().st_mode) == 0o600
 
 
+def test_the_server_s_files_are_its_user_s_alone(server: Server) -> None:
+    """Cards and sessions stand in the database, whatever the umask of whoever starts the server."""
+    ours = {server.file, server.folder / "serve.log"}
+    made = [path for path in server.folder.rglob("*") if path.suffix != ".pem" and path not in ours]
+    assert {"csms.db", "csms.db-wal", "audit.head"} <= {path.name for path in made}
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []
+
+
 def test_not_in_a_backup_nor_in_its_listing(server: Server, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     done = csms("db", "backup", str(copy), CSMS_CONFIG=str(server.file))
     assert done.returncode == 0, done.stderr
     assert not leaks(copy.read_bytes())
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert not leaks((done.stdout + done.stderr).encode())
     verified = csms("db", "verify", str(copy), "--json", CSMS_CONFIG=str(server.file))
     assert not leaks(verified.stdout.encode())

@@ -251,7 +251,7 @@ async def open_site(
     await stations.restore()
     limits = limits_over(clock, store, tree, bus, rules)
     await limits.restore()
-    charging = ChargingService(clock, stations, store, solver, settings, tree, limits)
+    charging = ChargingService(clock, stations, store, solver, settings, tree, limits, stations.alerts)
     charging.listen()
     site = Site(clock, stations, store, limits, charging, tree)
     work = [asyncio.create_task(charging.run()), asyncio.create_task(site.physics())]

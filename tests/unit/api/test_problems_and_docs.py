@@ -94,6 +94,7 @@ async def test_faults_of_mounted_routers_are_problems_too(at: Operations, fault,
         answer = await http.get("/broken")
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert "secret" not in answer.text
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'"), "whoever answers"
         assert (await http.get("/api/v1/overview")).json()["feeders"] == []
         assert (await http.get("/api/v1/province")).json()["partners"] == []
 

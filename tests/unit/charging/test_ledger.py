@@ -199,3 +199,14 @@ def test_a_higher_floor_is_not_there_before_it_is_taken(ledger: Ledger) -> None:
     assert ledger.upper_bound_w(A, NOW) == 20_000
     ledger.confirm_floor(A, NOW)
     assert ledger.upper_bound_w(A, at(15)) == 2_000
+
+
+def test_a_clock_that_is_behind_keeps_a_lease_alive_for_good(ledger: Ledger) -> None:
+    granted(ledger, A, 8_000)
+    for behind_s, bound_w in ((0.0, 1_000), (5.0, 1_000), (-90.0, 1_000), (5.1, 8_000)):
+        ledger.note_station(A, NOW, away=False, forgets=False, reaction_s=0.0, behind_s=behind_s)
+        assert ledger.upper_bound_w(A, at(9_000)) == bound_w, behind_s
+    assert ledger.bound_until(A, NOW) > at(10**8)
+    sequence = ledger.send(A, 2_000, at(9_000), at(9_900))
+    ledger.acknowledge(A, sequence, at(9_003))
+    assert ledger.upper_bound_w(A, at(9_020)) == 2_000

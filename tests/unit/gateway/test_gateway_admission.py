@@ -14,10 +14,8 @@ from csms.gateway.admission import (
     Allowance,
     Arrivals,
     Attempts,
-    Verdict,
-    address_behind,
-    address_of,
 )
+from csms.security.addresses import address_behind, address_of
 
 
 @pytest.mark.parametrize(
@@ -53,34 +51,41 @@ def test_a_trusted_proxy_is_believed_from_its_end(forwarded: list[str], address:
     assert address_behind("10.0.0.9:5", forwarded, frozenset({"10.0.0.1"})) == "10.0.0.9"
 
 
-def failing(attempts: Attempts, address: str, who: str, now_s: float) -> Verdict:
-    verdict, _ = attempts.judge(address, who, now_s)
-    if verdict is not Verdict.WAIT:
-        attempts.began(address, who, now_s)
-        attempts.failed(address, now_s)
-    return verdict
+def test_a_proxy_is_trusted_by_its_very_address() -> None:
+    assert address_behind("::1:5", ["198.51.100.7"], frozenset({"::1"})) == "198.51.100.7"
+    assert address_behind("::2:5", ["198.51.100.7"], frozenset({"::1"})) == "::", "its neighbour is none"
+    assert address_behind("::ffff:10.0.0.1:5", ["2001:db8::5"], frozenset({"10.0.0.1"})) == "2001:db8::"
+
+
+def failing(attempts: Attempts, address: str, who: str, now_s: float) -> bool:
+    """Whether it was let try."""
+    if attempts.wait_s(address, who, now_s) > 0:
+        return False
+    attempts.began(address, who, now_s)
+    attempts.failed(address, now_s)
+    return True
 
 
 def test_the_wait_doubles_up_to_its_end_and_ends_with_a_success() -> None:
     attempts = Attempts(AdmissionLimits(failures_free=2, failures_wait_s=1, failures_wait_max_s=5))
     now_s, waits = 0.0, []
     for _ in range(6):
-        assert failing(attempts, "a", "x", now_s) is Verdict.GO
-        _, wait_s = attempts.judge("a", "x", now_s)
+        assert failing(attempts, "a", "x", now_s)
+        wait_s = attempts.wait_s("a", "x", now_s)
         waits.append(wait_s)
         now_s += wait_s
     assert waits == [0, 0, 1, 2, 4, 5]
     attempts.succeeded("a", "x")
-    assert attempts.judge("a", "x", now_s) == (Verdict.GO, 0.0)
+    assert attempts.wait_s("a", "x", now_s) == 0
 
 
 def test_only_the_pair_waits() -> None:
     attempts = Attempts(AdmissionLimits(failures_free=1))
     for _ in range(3):
         failing(attempts, "a", "x", 0.0)
-    assert attempts.judge("a", "x", 0.0)[0] is Verdict.WAIT
-    assert attempts.judge("a", "y", 0.0)[0] is Verdict.GO
-    assert attempts.judge("b", "x", 0.0)[0] is Verdict.GO
+    assert attempts.wait_s("a", "x", 0.0) > 0
+    assert attempts.wait_s("a", "y", 0.0) == 0
+    assert attempts.wait_s("b", "x", 0.0) == 0
 
 
 def test_what_was_our_fault_does_not_count() -> None:
@@ -88,17 +93,17 @@ def test_what_was_our_fault_does_not_count() -> None:
     for _ in range(10):
         attempts.began("a", "x", 0.0)
         attempts.undecided("a", "x")
-    assert attempts.judge("a", "x", 0.0)[0] is Verdict.GO
+    assert attempts.wait_s("a", "x", 0.0) == 0
 
 
 def test_an_address_that_fails_too_often_gets_little_and_recovers() -> None:
     limits = AdmissionLimits(address_failures_burst=5, address_failures_per_s=1)
     attempts = Attempts(limits)
     told = [failing(attempts, "a", f"x{number}", 0.0) for number in range(8)]
-    assert told == [Verdict.GO] * 5 + [Verdict.SPARE] * 3
-    assert attempts.judge("a", "x7", 0.0)[0] is Verdict.WAIT, "it has failed once"
-    assert attempts.judge("b", "x7", 0.0)[0] is Verdict.GO
-    assert attempts.judge("a", "new", 10.0)[0] is Verdict.GO
+    assert told == [True] * 8, "each id once"
+    assert attempts.wait_s("a", "x7", 0.0) > 0, "it has failed once"
+    assert attempts.wait_s("b", "x7", 0.0) == 0
+    assert attempts.wait_s("a", "new", 10.0) == 0
 
 
 def test_a_new_password_is_a_new_beginning_for_that_station_everywhere() -> None:
@@ -109,8 +114,8 @@ def test_a_new_password_is_a_new_beginning_for_that_station_everywhere() -> None
             failing(attempts, address, who, 0.0)
     attempts.forgive("x")
     for address in ("a", "b"):
-        told = [attempts.judge(address, who, 0.0)[0] for who in ("x", "x\ncertificate", "xy")]
-        assert told == [Verdict.GO, Verdict.GO, Verdict.WAIT]
+        told = [attempts.wait_s(address, who, 0.0) > 0 for who in ("x", "x\ncertificate", "xy")]
+        assert told == [False, False, True]
 
 
 def test_what_is_remembered_is_bounded() -> None:

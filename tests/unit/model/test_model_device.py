@@ -32,6 +32,7 @@ def test_a_key_of_16_is_written_as_it_is() -> None:
         ("AuthorizationKey", True),
         ("SecurityCtrlr.BasicAuthPassword", True),
         ("NetworkConfiguration.ApnPassword", True),
+        ("SecurityCtrlr.BasicAuth%50assword", True),
         ("WiFi_Key", True),
         ("NetworkConfiguration@1.VpnKey", True),
         ("HeartbeatInterval", False),

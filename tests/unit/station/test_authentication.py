@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +15,7 @@ from csms.model.authorization import ContractStatus
 from csms.model.clock import ManualClock
 from csms.model.errors import CsmsError, StoreUnavailable
 from csms.security.contract_check import ContractUnverified
-from csms.station import authentication
+from csms.station import alarms, authentication
 from csms.station.bus import EventBus
 from csms.station.context import Outside, StationSettings
 from csms.station.proving import ProofRefused
@@ -102,6 +103,55 @@ async def test_a_changed_password_is_not_remembered_by_a_check_that_was_under_wa
     assert await house.judged(PASSWORD, password=old) is Refused.WRONG_PASSWORD
 
 
+async def test_a_password_that_was_changed_while_it_was_noted_is_not_remembered(
+    open_house: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator's hand is quicker than the commit of what the station proved by the old one."""
+    house = await open_house()
+    old = (await house.service.set_first_password("CP-1")).encode()
+    commit, noting, go = house.store.writer.commit, asyncio.Event(), asyncio.Event()
+
+    async def slow(changes: Sequence[Any]) -> None:
+        if not noting.is_set():
+            noting.set()
+            await go.wait()
+        await commit(changes)
+
+    monkeypatch.setattr(house.store.writer, "commit", slow)
+    told: list[Refused | None] = []
+    house.service.admit(Attempt("CP-1", SecurityProfile.TLS_PASSWORD, "10.0.0.7:1", old), told.append)
+    await noting.wait()
+    await house.service.set_first_password("CP-1")
+    go.set()
+    while not told:
+        await next(iter(house.service._tasks))
+    assert told == [Refused.WRONG_PASSWORD]
+    assert not house.context.credentials.is_remembered("CP-1", old)
+
+
+async def test_a_profile_that_rises_while_an_operator_changes_something_stays(
+    open_house: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await open_house()
+    password = (await house.service.set_first_password("CP-1")).encode()
+    commit = house.store.writer.commit
+    raised: list[Refused | None] = []
+
+    async def meanwhile(changes: Sequence[Any]) -> None:
+        monkeypatch.setattr(house.store.writer, "commit", commit)
+        raised.append(await house.judged(SecurityProfile.TLS_PASSWORD, password=password))
+        await commit(changes)
+
+    monkeypatch.setattr(house.store.writer, "commit", meanwhile)
+    await house.service.demand("CP-1", serial="SN-1")
+    assert raised == [None]
+    assert await house.judged(PASSWORD, password=password) is Refused.LOWER_PROFILE
+
+
+async def test_a_refusal_comes_at_whole_steps_also_where_many_wait() -> None:
+    assert [authentication._left_s(spent_s, 1.0) for spent_s in (0.25, 1.25, 7.75)] == [0.75, 0.75, 0.25]
+
+
 async def test_while_the_database_is_away_a_proven_station_is_let_in(
     open_house: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +236,21 @@ async def test_events_of_one_kind_are_kept_once_a_minute_with_how_many_there_wer
         "wrong_password at security profile 1, from 10.0.0.7",
     ]
     assert {event.origin for event in events} == {"csms"}
+
+
+async def test_events_from_many_addresses_do_not_fill_the_database(
+    open_house: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alarms, "REMEMBERED_MAX", 20)
+    house = await open_house()
+    for number in range(200):
+        house.context.alarms.raise_(alarms.FAILED_AUTHENTICATION, "", "knocking", f"10.0.{number}.1")
+    assert len(house.service._tasks) == 21, "twenty, and one for all others"
+    clock = house.context.clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(61)
+    house.context.alarms.raise_(alarms.FAILED_AUTHENTICATION, "", "knocking", "10.1.0.1")
+    assert len(house.service._tasks) == 22
 
 
 async def test_what_an_operator_asks_for_counts_only_when_it_is_stored(

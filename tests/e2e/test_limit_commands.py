@@ -1,0 +1,110 @@
+"""`csms limit` against a real server: an operator sets, follows, rehearses, cancels, falls silent and comes back."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.running import SETTINGS, Server, csms
+
+SOURCE = """
+[[limit_sources]]
+name = "north-grid"
+feeders = ["T1"]
+heartbeat_s = 1.0
+missed = 2
+failsafe_kw = { T1 = 40 }
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("limits"), settings=SETTINGS + SOURCE)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def operator(server: Server) -> dict[str, str]:
+    """The environment of the grid operator's own commands."""
+    arguments = ("--role", "grid_operator", "--feeder", "T1", "--json", "--url", server.api_url)
+    made = csms("token", "create", "north-grid", *arguments)
+    assert made.returncode == 0, made.stderr
+    return {"CSMS_TOKEN": json.loads(made.stdout)["token"]}
+
+
+def told(server: Server, operator: dict[str, str], *arguments: str, code: int = 0) -> Any:
+    done = csms("limit", *arguments, "--json", "--url", server.api_url, **operator)
+    assert done.returncode == code, done.stderr + done.stdout
+    return json.loads(done.stdout if code == 0 else done.stderr)
+
+
+def shown(server: Server, operator: dict[str, str], *arguments: str) -> str:
+    done = csms("limit", *arguments, "--url", server.api_url, **operator)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def beat(server: Server, operator: dict[str, str], **body: Any) -> dict[str, Any]:
+    headers = {"authorization": f"Bearer {operator['CSMS_TOKEN']}"}
+    answer = httpx.post(f"{server.api_url}/api/v1/limit-sources/heartbeat", headers=headers, json=body, trust_env=False)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_limit_from_its_rehearsal_to_its_end(server: Server, operator: dict[str, str]) -> None:
+    drill = told(server, operator, "drill", "T1", "--kw", "60")
+    assert (drill["rehearsal"]["holds_s"], drill["losses"]) == (0.0, [])
+    assert "No car would get less" in shown(server, operator, "drill", "T1", "--kw", "60")
+    assert told(server, operator, "show", "T1")["limits"] == [], "nothing was set"
+    told(server, operator, "set", "T1", "--kw", "60", "--id", "evening", "--version", "1")
+    assert told(server, operator, "set", "T1", "--kw", "70", "--id", "evening", "--version", "1", code=1)["code"]
+    deadline = time.monotonic() + 60
+    while (status := told(server, operator, "status", "evening")["limits"][0])["progress"]["outcome"] != "achieved":
+        assert time.monotonic() < deadline, status
+    assert list(status["progress"]["reached"]) == ["acknowledged", "commanded", "confirmed", "verified"]
+    assert "Verified by metering" in shown(server, operator, "status", "evening")
+    told(server, operator, "cancel", "T1", "evening")
+    records = told(server, operator, "history", "T1")["records"]
+    said = [(row["action"], row["result"].get("code", row["result"].get("stage"))) for row in reversed(records)]
+    assert said[0] == ("set limit", "")
+    assert ("set limit", "stale_version") in said
+    assert ("carry out limit", "verified") in said
+    assert ("cancel limit", "") in said
+    assert "north-grid" in shown(server, operator, "history", "T1", "--last", "3")
+    verified = csms("audit", "verify", "--url", server.api_url)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_a_silent_operator_leaves_its_failsafe_value(server: Server, operator: dict[str, str]) -> None:
+    assert told(server, operator, "show", "T1")["failsafe_w"] == 40_000
+    assert told(server, operator, "show", "T1")["cap_w"] == 40_000
+    assert beat(server, operator, limits=[])["mode"] == "speaks"
+    assert "north-grid" in shown(server, operator, "sources")
+    deadline = time.monotonic() + 30
+    while told(server, operator, "sources")["sources"][0]["mode"] != "failsafe":
+        assert time.monotonic() < deadline
+    alerts = csms("alert", "list", "--json", "--url", server.api_url)
+    assert "LimitSourceSilent" in alerts.stdout
+
+
+def test_what_an_operator_may_not(server: Server, operator: dict[str, str]) -> None:
+    assert told(server, operator, "show", "T9", code=1)["code"] == "not_authorised"
+    wrong = csms("limit", "set", "T1", "--kw", "-1", "--url", server.api_url, **operator)
+    assert wrong.returncode == 2
+    assert told(server, operator, "status", "nobody", code=1)["code"] == "unknown_limit"
+    assert told(server, operator, "drill", "T1", "--kw", "60", "--from", "+2h", "--to", "+1h", code=1)["code"] == (
+        "window_order"
+    )
+
+
+def test_the_tree_of_feeders(server: Server) -> None:
+    listed = csms("limit", "show", "--url", server.api_url)
+    assert "T1" in listed.stdout
