@@ -137,8 +137,11 @@ class Ledger:
     def upper_bound_w(self, ref: EvseRef, now: datetime) -> int:
         """The most this outlet may be drawing at `now` (I2)."""
         account = self._accounts[ref]
-        held_w = max((g.value_w for g in account.holds if now < g.until), default=0)
-        return max(self._loose_w(account, now), held_w)
+        most_w = self._loose_w(account, now)
+        for hold in account.holds:
+            if now < hold.until:
+                most_w = max(most_w, hold.value_w)
+        return most_w
 
     def _loose_w(self, account: Account, now: datetime) -> int:
         """What the outlet may draw for other reasons than a ramp."""
@@ -146,9 +149,11 @@ class Ledger:
         return max(leased_w, account.physical_w) if account.loose else leased_w
 
     def _leased_w(self, account: Account, now: datetime) -> int:
-        leased = [account.acknowledged, *account.sent.values()]
-        live = (g for g in leased if g is not None and self._lives(account, g, now))
-        return max([account.floor_counted_w, *(account.counted_w(g.value_w) for g in live)])
+        most_w = account.floor_counted_w
+        for grant in (account.acknowledged, *account.sent.values()):
+            if grant is not None and self._lives(account, grant, now):
+                most_w = max(most_w, account.counted_w(grant.value_w))
+        return most_w
 
     def _lives(self, account: Account, grant: Grant, now: datetime) -> bool:
         return now < grant.until + account.ramp + account.skew

@@ -16,6 +16,7 @@ from csms.model.command import (
     CommandResult,
     GetCompositeSchedule,
     GetVariables,
+    RemoteStop,
     SetChargingProfile,
 )
 from csms.model.station import CurrentKind, EvseRating
@@ -117,7 +118,7 @@ class Pile:
         self.transaction_id = ""
         self.draw_w = 0.0
         self.look_s = NEVER_S
-        self.register_wh = 0.0
+        self.stop_wanted = False
         self.installed: dict[ProfilePurpose, ChargingProfile] = {}
         self.acting: dict[ProfilePurpose, ChargingProfile] = {}
         self.told: CompositeSchedule | None = None
@@ -135,6 +136,9 @@ class Pile:
                 return CommandResult("Accepted", values=dict.fromkeys(names))
             case ClearChargingProfile(profile_id=number):
                 self.installed = {p: known for p, known in self.installed.items() if known.profile_id != number}
+                return CommandResult("Accepted")
+            case RemoteStop(transaction_id=transaction_id) if transaction_id == self.transaction_id:
+                self.stop_wanted = True
                 return CommandResult("Accepted")
             case _:
                 return CommandResult("Rejected")

@@ -50,6 +50,7 @@ class Scenario:
     mishaps: tuple[tuple[float, int, str, float], ...] = ()
     duration_s: int = DURATION_S
     meter_s: float = 60.0
+    phases_metered: bool = True
 
     @property
     def faulty(self) -> bool:
@@ -85,6 +86,7 @@ def scenario(seed: int, level: str | None = None, steady: bool = False) -> Scena
         full=(full_s, full_s + chance.uniform(10, 60)) if full_s is not None else None,
         mishaps=_mishaps(chance, weather, piles),
         meter_s=chance.choice((30.0, 60.0)),
+        phases_metered=steady or chance.random() < 0.7,
     )
 
 

@@ -13,7 +13,7 @@ import logging
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from csms.charging import planner
+from csms.charging import dispatcher, outlets, planner, traits
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.service import ChargingService
 from csms.charging.settings import ChargingSettings
@@ -39,22 +39,23 @@ from csms.model.event import (
     StationDisconnected,
 )
 from csms.model.ids import ConnectorRef, EvseRef
-from csms.model.meter import ENERGY_REGISTER, POWER_IMPORT, Sample
+from csms.model.meter import CURRENT_IMPORT, POWER_IMPORT, Sample
 from csms.model.station import ConnectorStatus, StationIdentity
-from csms.station import wishes
 from csms.station.bus import EventBus
 from csms.station.state import EvseState, OpenSession, StationState
 from firmware_profiles import GENERIC, FirmwareProfile
 from optimizer.problem import Plan, Problem
 from tests.support.sim_loop import START, LoopClock, VirtualLoop, run
 from tests.support.sim_network import Line
-from tests.support.sim_piles import KINDS, Car, Pile
+from tests.support.sim_piles import KINDS, VOLT, Car, Pile
 from tests.support.sim_scenario import PilePlan, Scenario
 from tests.support.sim_store import Disk, Hold
 
 RAMP_S, SKEW_S, SETTLE_S = 15.0, 5.0, 5.0
 CALM_GRACE_S = 40.0
 """Round trip, and one ramp, for those that are connected (grid-limits B7)."""
+COVERED_EVERY_S = 5
+"""How often draws are compared with their upper bounds, unless a run is thorough."""
 SETTLED_S = 90.0
 """So long after the last change of a cap, a base load or a car the share of the cap that is used is counted."""
 SHARES = (0.0, 0.3, 1.0, 1.0)
@@ -202,8 +203,8 @@ def brief(command: Command) -> str:
 class World:
     """One run. `trace`: collects lines to read. `server` None: there is none now."""
 
-    def __init__(self, scenario: Scenario, loop: VirtualLoop, flags_known: bool, trace: list[str] | None) -> None:
-        self.scenario, self.loop, self.flags_known, self.trace = scenario, loop, flags_known, trace
+    def __init__(self, scenario: Scenario, loop: VirtualLoop, trace: list[str] | None, thorough: bool) -> None:
+        self.scenario, self.loop, self.trace, self.thorough = scenario, loop, trace, thorough
         self.clock, self.chance = LoopClock(loop), random.Random(scenario.seed * 7919 + 1)
         self.settings = ChargingSettings(
             lease_s=scenario.lease_s,
@@ -227,6 +228,7 @@ class World:
         self._rebooted = dict.fromkeys(self.piles, True)
         self._sessions = self._steps = 0
         self._changed_s = 0.0
+        self.rooms_changed = True
         self.report = Report(scenario.seed, scenario.level)
         self.judge = Judge(self)
         self._hash = hashlib.blake2b(digest_size=8)
@@ -257,7 +259,7 @@ class World:
     def start(self) -> None:
         """A server, from what is durable."""
         self.note("!! a server starts")
-        self.server = Server(self)
+        self.server, self.rooms_changed = Server(self), True
         self._meter_bases()
         for feeder, plan in self.scenario.caps.items():
             for number, (from_s, _, notice_s) in enumerate(plan):
@@ -385,16 +387,16 @@ class World:
         self._changed_s = self.loop.now_s + ready_s
         pile.car = Car(0.0, phases, 0.0)
         self._say(id_, lambda: self._status(id_, ConnectorStatus.PREPARING))
-        self.loop.call_later(ready_s, self._begins, id_, power_w)
-        self.loop.call_later(ready_s + stays_s, self._leaves, id_)
+        self.loop.call_later(ready_s, self._begins, id_, power_w, stays_s)
 
-    def _begins(self, id_: str, power_w: float) -> None:
+    def _begins(self, id_: str, power_w: float, stays_s: float) -> None:
         pile = self.piles[id_]
         assert pile.car is not None
         self._sessions += 1
         number, began_s = self._sessions, self.loop.now_s
         pile.transaction_id, pile.car.power_w = f"tx{number}", power_w
         pile.look_s = began_s
+        self.loop.call_later(stays_s, self._leaves, id_, pile.transaction_id)
         self._owe(id_, lambda: self._opened(id_, number, began_s))
         self._say(id_, lambda: self._status(id_, ConnectorStatus.CHARGING))
 
@@ -408,8 +410,10 @@ class World:
         self.known[id_].session = (number, f"tx{number}", at)
         self.server.publish(SessionOpened(number, ref, self.clock.now()))
 
-    def _leaves(self, id_: str) -> None:
+    def _leaves(self, id_: str, transaction_id: str) -> None:
         pile = self.piles[id_]
+        if not transaction_id or pile.transaction_id != transaction_id:
+            return  # it was stopped before
         number = int(pile.transaction_id.removeprefix("tx"))
         self._changed_s = self.loop.now_s
         pile.car, pile.transaction_id, pile.look_s = None, "", self.loop.now_s
@@ -452,11 +456,20 @@ class World:
     def _meters(self, id_: str) -> None:
         pile, now = self.piles[id_], self.clock.now()
         if pile.transaction_id:
-            power_w, transaction_id, wh = pile.draw_w, pile.transaction_id, pile.register_wh
-            self._say(id_, lambda: self._metered(id_, transaction_id, power_w, wh, now))
+            power_w, transaction_id, samples = pile.draw_w, pile.transaction_id, tuple(self._samples(pile, now))
+            self._say(id_, lambda: self._metered(id_, transaction_id, power_w, samples, now))
         self.loop.call_later(self.scenario.meter_s, self._meters, id_)
 
-    def _metered(self, id_: str, transaction_id: str, power_w: float, wh: float, at: datetime) -> None:
+    def _samples(self, pile: Pile, at: datetime) -> Iterator[Sample]:
+        yield Sample(at, POWER_IMPORT, pile.draw_w, "W")
+        if self.scenario.phases_metered and pile.car is not None and pile.rating.phases == 3:
+            for n, phase in enumerate(("L1", "L2", "L3")):
+                used_a = pile.draw_w / VOLT / pile.car.phases if n < pile.car.phases else 0.0
+                yield Sample(at, CURRENT_IMPORT, used_a, "A", phase)
+
+    def _metered(
+        self, id_: str, transaction_id: str, power_w: float, samples: tuple[Sample, ...], at: datetime
+    ) -> None:
         state = self._state(id_)
         assert state is not None
         assert self.server is not None
@@ -465,11 +478,11 @@ class World:
         if evse.session is None or evse.session.transaction_id != transaction_id:
             return
         evse.power_w, evse.power_at = power_w, at
-        samples = (Sample(at, ENERGY_REGISTER, wh, "Wh"), Sample(at, POWER_IMPORT, power_w, "W"))
         self.server.publish(Metered(evse.ref, evse.session.session_id, samples, self.clock.now()))
 
     def _base_changes(self) -> None:
         self._changed_s = self.loop.now_s
+        self.rooms_changed = True
         self._meter_bases()
         if self.server is not None:
             self.server.charging.wake("base load")
@@ -477,11 +490,13 @@ class World:
     def _announced(self, feeder: str, number: int) -> None:
         if self.server is not None:
             self.caps.hear(feeder, number)
+            self.rooms_changed = True
             self.note(f"## {feeder} {self.scenario.caps[feeder][number]}")
             self.server.publish(LimitChanged(feeder, self.clock.now()))
 
     def _cap_begins(self) -> None:
         self._changed_s = self.loop.now_s
+        self.rooms_changed = True
 
     def note(self, what: str) -> None:
         """For the trace and the digest."""
@@ -514,6 +529,9 @@ class World:
         for pile in self.piles.values():
             if pile.look_s <= now_s:
                 pile.step(now_s)
+            if pile.stop_wanted:
+                pile.stop_wanted = False
+                self._leaves(pile.station_id, pile.transaction_id)
         self.judge.look(now_s)
         if now_s < self.scenario.duration_s:
             self.loop.call_at(now_s + 1.0, self._tick)
@@ -548,6 +566,7 @@ class Judge:
         self._under = {id_: [p for p in world.piles.values() if id_ in ("T", p.feeder)] for id_ in ("T", "A", "B")}
         self.grace_s = scenario.lease_s + RAMP_S + SKEW_S if scenario.faulty else CALM_GRACE_S
         self._rooms: dict[str, deque[tuple[float, int]]] = {id_: deque() for id_ in self._under}
+        self._rooms_w: dict[str, int] = {}
         self._used = [0.0, 0.0]
         self._usable = [0.0, 0.0]
 
@@ -560,9 +579,12 @@ class Judge:
 
     def look(self, now_s: float) -> None:
         """One second."""
-        rooms_w, draws_w = {}, {}
+        if self._world.rooms_changed:
+            self._rooms_w = {feeder: self._room_w(feeder, now_s) for feeder in self._under}
+            self._world.rooms_changed = False
+        rooms_w, draws_w = self._rooms_w, {}
         for feeder, piles in self._under.items():
-            room_w = rooms_w[feeder] = self._room_w(feeder, now_s)
+            room_w = rooms_w[feeder]
             window = self._rooms[feeder]
             while window and window[-1][1] <= room_w:
                 window.pop()
@@ -575,7 +597,8 @@ class Judge:
                 self._world.note(f"OVER {feeder} by {draw_w - window[0][1]:.0f} W")
         if now_s >= 120:
             self._use(rooms_w, draws_w["T"])
-        self._covered(now_s)
+        if self._world.thorough or int(now_s) % COVERED_EVERY_S == 0:
+            self._covered(now_s)
 
     def _use(self, rooms_w: dict[str, int], draw_w: float) -> None:
         wanted = {
@@ -615,19 +638,26 @@ FIRMWARE = {name: kind.firmware() for name, kind in KINDS.items()}
 def quiet_room(flags_known: bool) -> Iterator[None]:
     """No log, few quarter-hours to plan, and the firmware profiles of the simulated makes, or none."""
 
-    def find(vendor: Any, model: str = "", *_: str, **__: str) -> FirmwareProfile:
-        return FIRMWARE.get(model, GENERIC) if flags_known else GENERIC
+    def firmware_of(station: StationState | None) -> FirmwareProfile | None:
+        if station is None or station.identity is None:
+            return None
+        return FIRMWARE[station.identity.model] if flags_known else GENERIC
 
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
-        with patch.object(planner, "SLOTS", 4), patch.object(wishes, "find", find):
+        with ExitStack() as stack:
+            stack.enter_context(patch.object(planner, "SLOTS", 4))
+            for room in (dispatcher, outlets, traits):
+                stack.enter_context(patch.object(room, "firmware_of", firmware_of))
             yield
     finally:
         logging.disable(disabled)
 
 
-def simulate(scenario: Scenario, flags_known: bool = True, trace: list[str] | None = None) -> Report:
-    """One run."""
+def simulate(
+    scenario: Scenario, flags_known: bool = True, trace: list[str] | None = None, thorough: bool = False
+) -> Report:
+    """One run. `thorough`: upper bounds are compared with draws in every second."""
     with quiet_room(flags_known):
-        return run(lambda loop: World(scenario, loop, flags_known, trace).live())
+        return run(lambda loop: World(scenario, loop, trace, thorough).live())
