@@ -38,8 +38,9 @@ class Account:
 
     `floor_taken`: the station acknowledged its floor; `floor_before_w`: not this one yet, but a higher one before;
     `floor_acts`, `limit_acts`: floors, limits of this station are known to act; `held`: a limit of the session that
-    runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles then; `ramp`: how long
-    it takes to come down; `skew`: how much later than told a lease may end there.
+    runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles when its connection
+    or its power is gone, which is noticed late, so that nothing ever holds it; `ramp`: how long it takes to come down;
+    `skew`: how much later than told a lease may end there.
     """
 
     ref: EvseRef
@@ -65,7 +66,7 @@ class Account:
     def floor_known(self) -> bool:
         """Whether the outlet is at its floor when nothing else is told."""
         taken = self.floor_taken or self.floor_before_w is not None
-        return taken and self.floor_acts and not (self.away and self.forgets)
+        return taken and self.floor_acts and not self.forgets
 
     @property
     def floor_counted_w(self) -> int:
@@ -76,7 +77,7 @@ class Account:
     def bounded(self) -> bool:
         """Whether something known to act holds the outlet. A limit without a floor below it ends with its session,
         which nobody hears of while the station is away."""
-        return self.floor_known or (self.held and self.limit_acts and not self.away)
+        return self.floor_known or (self.held and self.limit_acts and not (self.away or self.forgets))
 
     @property
     def loose(self) -> bool:
@@ -86,7 +87,7 @@ class Account:
     def counted_w(self, value_w: int) -> int:
         """What a value told to the outlet counts with: one that is not known to act frees it, unless its floor holds
         it lower anyway."""
-        if self.limit_acts and not (self.away and self.forgets):
+        if self.limit_acts and not self.forgets:
             return value_w
         return self.floor_counted_w if self.floor_known and value_w <= self.floor_counted_w else self.physical_w
 

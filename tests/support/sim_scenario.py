@@ -129,9 +129,9 @@ def _caps(
             low_w = max(low_w, round(0.8 * (lowest_w["A"] + lowest_w["B"])))
         lowest_w[feeder] = low_w
         times_s = [0.0] if steady else [0.0, *sorted(chance.uniform(60, 860) for _ in range(3 if feeder == "T" else 2))]
-        share = (0.2, 0.7) if feeder == "T" else (0.3, 1.0)
+        share = (0.5, 0.8) if steady else (0.2, 0.7) if feeder == "T" else (0.3, 1.0)
         caps[feeder] = tuple(
-            (at_s, round(low_w + chance.uniform(*share) * chance.choice((0, 1, 1)) * tame_w), _notice_s(chance))
+            (at_s, round(low_w + chance.uniform(*share) * chance.choice((1,) if steady else (0, 1, 1)) * tame_w), _notice_s(chance))
             for at_s in times_s
         )
     return lowest_w, caps
