@@ -20,6 +20,9 @@ from tests.support.sim_piles import NEVER_S, Pile
 
 TIE_S = 1e-6
 """Timers of one moment have no order; frames of one line do."""
+COMMISSIONED_S = 60.0
+"""Before this the stations are taken into service: nothing is lost and no car is there yet, for what has no floor and
+cannot be told one draws what it likes."""
 LINGER_S = 3.0
 """How long after a connection ended the station may still read frames that had arrived on it. Less than `settle_s`:
 the server says nothing on a new connection before that."""
@@ -101,7 +104,7 @@ class Line:
             del self._waiting[call]
 
     def _happens(self, share: float) -> bool:
-        return share > 0 and self._chance.random() < share
+        return share > 0 and self._loop.now_s >= COMMISSIONED_S and self._chance.random() < share
 
     def _arrival_s(self, before_s: float) -> float:
         low_s, high_s = self.weather.delay_s

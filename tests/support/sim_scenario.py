@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from csms.model.station import CurrentKind, EvseRating
-from tests.support.sim_network import CALM, ROUGH, STORM, Weather
+from tests.support.sim_network import CALM, COMMISSIONED_S, ROUGH, STORM, Weather
 from tests.support.sim_piles import AC7, AC11, AC22, DC60, KINDS, PLAIN, VOLT, Kind
 
 DURATION_S = 900
@@ -81,7 +81,7 @@ def scenario(seed: int, level: str | None = None, steady: bool = False) -> Scena
         lease_s=chance.choice(LEASES_S) if not steady else 300.0,
         replan_s=chance.choice((20.0, 25.0, 30.0)) if not steady else 300.0,
         planner="fair" if steady else chance.choice(("shares", "shares", "all", "fair")),
-        crash_at=chance.randint(60, 900) if crashes else None,
+        crash_at=chance.randint(1, 800) if crashes else None,
         restart_s=chance.choice((20.0, 120.0, None)),
         full=(full_s, full_s + chance.uniform(10, 60)) if full_s is not None else None,
         mishaps=_mishaps(chance, weather, piles),
@@ -96,7 +96,7 @@ def _pile(chance: random.Random, number: int, steady: bool) -> PilePlan:
     if kind.steps_up or (not kind.tame and rating is DC60):
         rating = AC22
     clock_s = chance.choice((-1, 1)) * kind.clock_s if kind.clock_s > 5 else chance.uniform(-kind.clock_s, kind.clock_s)
-    cars, at_s = [], chance.uniform(5, 90)
+    cars, at_s = [], chance.uniform(COMMISSIONED_S - 20, COMMISSIONED_S + 40)
     while at_s < DURATION_S - 100:
         phases = chance.choice((1, 3, 3)) if rating.phases == 3 and rating.kind is CurrentKind.AC else rating.phases
         power_w = rating.power_max_w * chance.uniform(0.7, 1.0) * (phases / rating.phases)
@@ -156,7 +156,7 @@ def _mishaps(
             count = int(often) + (chance.random() < often % 1)
             for _ in range(count):
                 long_s = chance.uniform(10, 45) if what == "held" else chance.choice(weather.away_s)
-                found.append((chance.uniform(60, DURATION_S - 30), number, what, long_s))
+                found.append((chance.uniform(COMMISSIONED_S + 20, DURATION_S - 30), number, what, long_s))
         if weather is not CALM and pile.kind.clock_jumps:
             found.append((chance.uniform(60, DURATION_S - 30), number, "jumps", chance.uniform(-300, 300)))
     return tuple(sorted(found))

@@ -46,7 +46,7 @@ from csms.station.state import EvseState, OpenSession, StationState
 from firmware_profiles import GENERIC, FirmwareProfile
 from optimizer.problem import Plan, Problem
 from tests.support.sim_loop import START, LoopClock, VirtualLoop, run
-from tests.support.sim_network import Line
+from tests.support.sim_network import COMMISSIONED_S, Line
 from tests.support.sim_piles import KINDS, VOLT, Car, Pile
 from tests.support.sim_scenario import PilePlan, Scenario
 from tests.support.sim_store import Disk, Hold
@@ -239,7 +239,7 @@ class World:
         """A moment at which this process may die."""
         if not server.alive:
             raise asyncio.CancelledError
-        self._steps += 1
+        self._steps += self.loop.now_s >= COMMISSIONED_S
         if self._steps == self.scenario.crash_at:
             self.crash(what)
             raise asyncio.CancelledError
@@ -595,7 +595,7 @@ class Judge:
             if draw_w > window[0][1] + 1:
                 self._world.report.over.append((int(now_s), feeder, draw_w - window[0][1]))
                 self._world.note(f"OVER {feeder} by {draw_w - window[0][1]:.0f} W")
-        if now_s >= 120:
+        if now_s >= COMMISSIONED_S + 90:
             self._use(rooms_w, draws_w["T"])
         if self._world.thorough or int(now_s) % COVERED_EVERY_S == 0:
             self._covered(now_s)
