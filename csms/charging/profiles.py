@@ -26,6 +26,9 @@ TX_PROFILE_BASE = 1000
 FLOOR_PROFILE_BASE = 2000
 BACKDATED = timedelta(seconds=60)
 """Schedules start a minute ago, so that a pile whose clock is a little behind applies them at once."""
+LONG_BACKDATED = timedelta(days=1)
+"""Floors start a day ago: before its schedule begins nothing limits a station, so a clock that is behind, jumps back or
+tells the time of another zone must not come before it."""
 ENDLESS = timedelta(days=3650)
 """How long a limit is counted whose end nobody can rely on."""
 
@@ -115,7 +118,7 @@ def floor_profile(rung: Rung, evse_id: int, floor: Setpoint, now: datetime, rule
         kind=rung.kind,
         unit=rung.unit,
         periods=_periods([(0, floor)], rung.unit, rules),
-        start=None if rung.kind is ProfileKind.RELATIVE else whole_second(now) - BACKDATED,
+        start=None if rung.kind is ProfileKind.RELATIVE else whole_second(now) - LONG_BACKDATED,
     )
 
 

@@ -338,6 +338,7 @@ class World:
         assert self.server is not None
         self.known[id_].status = state.evses[1].connectors[1] = status
         state.last_seen_at = self.clock.now()
+        state.manners.states += 1
         self._told_time(id_)
         self.server.publish(ConnectorChanged(ConnectorRef(id_, 1, 1), status, self.clock.now()))
 
