@@ -11,6 +11,9 @@ from tests.support.sim_piles import AC7, AC11, AC22, DC60, KINDS, PLAIN, VOLT, K
 
 DURATION_S = 900
 LEASES_S = (60.0, 60.0, 90.0, 120.0)
+ORDINARY, GREEDY, ONE_PHASE = 0.75, 0.8, 0.1
+"""Shares of piles without oddities, of cars that take all that the pile gives, of cars on one phase: with few of the
+others what is counted is drawn, and a watt too much shows."""
 ENDLESS = ("one period", "bad clock")
 """Kinds whose limits end by nobody's clock; while such a pile is away what it was told last stays."""
 
@@ -91,15 +94,17 @@ def scenario(seed: int, level: str | None = None, steady: bool = False) -> Scena
 
 
 def _pile(chance: random.Random, number: int, steady: bool) -> PilePlan:
-    kind = PLAIN if steady or chance.random() < 0.6 else KINDS[chance.choice(sorted(KINDS))]
+    kind = PLAIN if steady or chance.random() < ORDINARY else KINDS[chance.choice(sorted(KINDS))]
     rating = chance.choice((AC22, AC22, AC11, AC7, AC7, DC60))
     if kind.steps_up or (not kind.tame and rating is DC60):
         rating = AC22
     clock_s = chance.choice((-1, 1)) * kind.clock_s if kind.clock_s > 5 else chance.uniform(-kind.clock_s, kind.clock_s)
     cars, at_s = [], chance.uniform(COMMISSIONED_S - 20, COMMISSIONED_S + 40)
     while at_s < DURATION_S - 100:
-        phases = chance.choice((1, 3, 3)) if rating.phases == 3 and rating.kind is CurrentKind.AC else rating.phases
-        power_w = rating.power_max_w * chance.uniform(0.7, 1.0) * (phases / rating.phases)
+        one_phase = rating.phases == 3 and rating.kind is CurrentKind.AC and chance.random() < ONE_PHASE
+        phases = 1 if one_phase else rating.phases
+        share = 1.0 if chance.random() < GREEDY else chance.uniform(0.5, 1.0)
+        power_w = rating.power_max_w * share * (phases / rating.phases)
         stays_s = DURATION_S * 2 if steady else chance.uniform(150, 800)
         cars.append((at_s, chance.uniform(20, 45), stays_s, power_w, phases))
         at_s += stays_s + chance.uniform(20, 120)

@@ -213,6 +213,7 @@ class World:
             skew_s=SKEW_S,
             settle_s=SETTLE_S,
             retry_s=20.0,
+            reserve_share=0.0,
         )
         self.disk, self.caps = Disk(), GridCaps(scenario)
         self.piles = {f"{n:02}-{plan.kind.name}": made(f"{n:02}-{plan.kind.name}", plan) for n, plan in enumerate(scenario.piles)}
