@@ -122,6 +122,7 @@ class Pile:
         self.installed: dict[ProfilePurpose, ChargingProfile] = {}
         self.acting: dict[ProfilePurpose, ChargingProfile] = {}
         self.told: CompositeSchedule | None = None
+        self.clashes = 0
 
     def take(self, command: Command, now_s: float) -> CommandResult | None:
         """The answer; None: it never says anything. What it installed acts when `act` is called, `reaction_s` later."""
@@ -153,6 +154,9 @@ class Pile:
             return "Rejected"
         first = ((0, profile.periods[0].limit),)
         self.told = CompositeSchedule(START, profile.unit, first)
+        known = self.installed.get(profile.purpose)
+        same_place = known is not None and known.stack_level == profile.stack_level
+        self.clashes += known is not None and same_place and known.profile_id != profile.profile_id
         if not self.kind.lies:
             self.installed = self.installed | {profile.purpose: profile}
         return "Accepted"

@@ -25,6 +25,7 @@ from csms.charging import dispatcher, outlets, planner, traits
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.service import ChargingService
 from csms.charging.settings import ChargingSettings
+from csms.model.charging_profile import ChargingProfile, ProfilePurpose, RateUnit
 from csms.model.command import Command, CommandResult
 from csms.model.errors import StationOffline
 from csms.model.event import (
@@ -47,8 +48,8 @@ from firmware_profiles import GENERIC, FirmwareProfile
 from optimizer.problem import Plan, Problem
 from tests.support.sim_loop import START, LoopClock, VirtualLoop, run
 from tests.support.sim_network import COMMISSIONED_S, Line
-from tests.support.sim_piles import KINDS, VOLT, Car, Pile
-from tests.support.sim_scenario import PilePlan, Scenario
+from tests.support.sim_piles import KINDS, VOLT, Car, Pile, seconds
+from tests.support.sim_scenario import ENDLESS, PilePlan, Scenario
 from tests.support.sim_store import Disk, Hold
 
 RAMP_S, SKEW_S, SETTLE_S = 15.0, 5.0, 5.0
@@ -82,13 +83,20 @@ class Known:
 @dataclass
 class Report:
     """What a run has shown. `over`: (second, feeder, W above the cap) after the grace; `uncovered`: (second, station,
-    draw, bound); `use`: share of the usable cap that was drawn, in all seconds after the first minutes, and in settled
-    ones (None: there were none)."""
+    draw, bound); `unwritten`: frames that left before the bound they need was durable; `lasting`: schedules that do not
+    end at the floor in time; `clashes`: profiles beside others of the same place; `bounds_over`: as `over`, of the upper
+    bounds; `above_floor`: stations above their floors long after the server's death. `use`: share of the usable cap that
+    was drawn, in all seconds after the first minutes, and in settled ones (None: there were none)."""
 
     seed: int
     level: str
     over: list[tuple[int, str, float]] = field(default_factory=list)
     uncovered: list[tuple[int, str, float, int]] = field(default_factory=list)
+    unwritten: list[tuple[float, str]] = field(default_factory=list)
+    lasting: list[tuple[float, str]] = field(default_factory=list)
+    clashes: int = 0
+    bounds_over: list[tuple[int, str, float]] = field(default_factory=list)
+    above_floor: list[tuple[int, str, float]] = field(default_factory=list)
     use: float | None = None
     settled_use: float | None = None
     messages: int = 0
@@ -175,6 +183,7 @@ class Server:
         if self.stations[station_id].link is None:
             raise StationOffline(station_id)
         self._world.point(self, "before a frame")
+        self._world.judge.frame(self, station_id, command)
         line = self._world.lines[station_id]
         self._world.note(f"-> {station_id} {brief(command)}")
         result = await line.call(command, lambda: self._world.point(self, "after a frame"))
@@ -250,6 +259,7 @@ class World:
         assert self.server is not None
         self.note(f"!! the server dies {what}")
         self.report.crashed = True
+        self.judge.server_dies(self.server)
         self.server.die()
         self.server = None
         for id_ in self.lines:
@@ -550,6 +560,7 @@ class World:
         self.judge.close()
         self.report.messages = sum(line.messages for line in self.lines.values())
         self.report.commits = self.disk.commits
+        self.report.clashes = sum(pile.clashes for pile in self.piles.values())
         self.report.digest = self._hash.hexdigest()
         return self.report
 
@@ -569,6 +580,8 @@ class Judge:
         self.grace_s = scenario.lease_s + RAMP_S + SKEW_S if scenario.faulty else CALM_GRACE_S
         self._rooms: dict[str, deque[tuple[float, int]]] = {id_: deque() for id_ in self._under}
         self._rooms_w: dict[str, int] = {}
+        self._floors_w: dict[str, int] = {}
+        self._floors_from_s = 0.0
         self._used = [0.0, 0.0]
         self._usable = [0.0, 0.0]
 
@@ -611,11 +624,52 @@ class Judge:
             self._used[n] += draw_w
             self._usable[n] += usable_w
 
+    def frame(self, server: Server, station_id: str, command: Command) -> None:
+        """A frame is about to leave: is what it allows written down (I3), and does it end at the floor (I5)?"""
+        profile = getattr(command, "profile", None)
+        pile, world, ref = self._world.piles[station_id], self._world, EvseRef(station_id, 1)
+        if not isinstance(profile, ChargingProfile) or profile.purpose is not ProfilePurpose.TX:
+            return
+        ledger, now = server.charging._ledger, world.clock.now()
+        row = world.disk.bounds.get((station_id, 1))
+        bound_w, until = ledger.upper_bound_w(ref, now), ledger.bound_until(ref, now)
+        if row is None or row["upper_bound_w"] < bound_w or row["until"] < until:
+            world.report.unwritten.append((world.loop.now_s, station_id))
+        ends, floor_w = profile.periods[-1], ledger.account(ref).floor_w
+        unit_w = 1 if profile.unit is RateUnit.W else VOLT * (ends.phases or 3)
+        ends_s = seconds(profile.start) + (ends.start_s if len(profile.periods) > 1 else 0)
+        late = ends_s > world.loop.now_s + world.settings.lease_s
+        if pile.kind.periods > 1 and pile.kind.tame and (ends.limit * unit_w > floor_w + 1 or late):
+            world.report.lasting.append((world.loop.now_s, station_id))
+
+    def server_dies(self, server: Server) -> None:
+        """From a while on all that obey must be at their floors, until another server speaks to them (I6)."""
+        ledger = server.charging._ledger
+        self._floors_w = {
+            id_: ledger.account(EvseRef(id_, 1)).floor_counted_w
+            for id_, pile in self._world.piles.items()
+            if pile.kind.tame and pile.kind.name not in ENDLESS and EvseRef(id_, 1) in ledger
+        }
+        slowest_s = max(RAMP_S, *(pile.kind.reaction_s + 15.0 for pile in self._world.piles.values()))
+        self._floors_from_s = self._world.loop.now_s + self._world.settings.lease_s + slowest_s + SKEW_S
+
+    def _without_server(self, now_s: float) -> None:
+        if now_s < self._floors_from_s:
+            return
+        for id_, floor_w in self._floors_w.items():
+            draw_w = self._world.piles[id_].draw_w
+            if draw_w > floor_w + 1:
+                self._world.report.above_floor.append((int(now_s), id_, draw_w))
+
     def _covered(self, now_s: float) -> None:
         server = self._world.server
         if server is None:
+            self._without_server(now_s)
             return
         ledger, now = server.charging._ledger, self._world.clock.now()
+        for feeder, bounds_w in ledger.sums_w(now).items():
+            if bounds_w > self._rooms[feeder][0][1]:
+                self._world.report.bounds_over.append((int(now_s), feeder, bounds_w))
         for id_, pile in self._world.piles.items():
             ref = EvseRef(id_, 1)
             if pile.draw_w > 0 and ref in ledger and pile.draw_w > ledger.upper_bound_w(ref, now) + 1:
