@@ -117,7 +117,11 @@ def installed_version() -> str:
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point.
+
+    The optimiser's matrices are too small for several threads of BLAS: on a busy machine they wait for each other.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     build(catalogue(language_from(os.environ)))(prog_name="csms")
 
 

@@ -214,9 +214,9 @@ def _costs(counts: Sequence[int], effort: Effort, in_flight: int) -> list[float]
 
 
 def soak(effort: Effort) -> list[Row]:
-    """Many readings: does memory grow, does it become slower?"""
+    """Many readings: does memory grow, does it become slower? Counted from when all buffers have seen their fill."""
     with tempfile.TemporaryDirectory() as folder, contestants.ours(Path(folder)) as csms:
-        probe = load(csms, stations=1_000, seconds=2.0, warm_up_s=8.0 if effort != QUICK else 1.0)
+        probe = load(csms, stations=1_000, seconds=2.0, warm_up_s=30.0 if effort != QUICK else 1.0)
         seconds = effort.readings / 3 / max(probe.rate_per_s, 1.0) * 2  # also where the machine slows down
         result = load(csms, stations=1_000, seconds=seconds, warm_up_s=2.0)
     before, after = probe.rss_after_mib or float("nan"), result.rss_after_mib or float("nan")

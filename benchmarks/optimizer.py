@@ -2,7 +2,8 @@
 
 Every row runs in a process of its own with one BLAS thread; CPU seconds count. Ours begin at plain arrays and end at
 the plan with its proof; for the rivals only set-up and solving count, unless it says otherwise. `python -m benchmarks
-optimizer` prints every figure with its bar. Rivals: `pip install .[bench]`.
+optimizer` prints every figure with its bar, `python -m benchmarks optimizer-rounding` one row. Rivals: `pip install
+.[bench]`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,12 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import optimizer_rounding, optimizer_site
-from benchmarks.optimizer_rivals import Case, timed
+from benchmarks import optimizer_acn, optimizer_rounding, optimizer_site
+from benchmarks.optimizer_rivals import Case, highs, timed
 from benchmarks.plot import log_plot
-from optimizer import valley
+from optimizer import bench, examples, valley
 from optimizer.cooptimise import solve_site
 from optimizer.instance import make_instance
+from optimizer.models.tariff import shipped_tariff
 from optimizer.online import Running
 from optimizer.site import Site
 from optimizer.slot_cost import Quadratic
@@ -40,7 +42,9 @@ GROWN_CARS: dict[MethodName, tuple[int, ...]] = {
 }
 GROWN_SLOTS: dict[MethodName, tuple[int, ...]] = {"interior point": (24, 48, 96, 192, 288), "levels": (24, 48, 96, 192)}
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
-PACKAGES = {"PIQP": "piqp", "Clarabel": "clarabel", "OSQP": "osqp", "cvxpy": "cvxpy"}
+PACKAGES = {"PIQP": "piqp", "Clarabel": "clarabel", "OSQP": "osqp", "cvxpy": "cvxpy", "HiGHS": "highspy"}
+ACN_SAME = 1e-3
+"""Per cent of the month's demand (90 Wh) that count as the same."""
 Row = dict[str, Any]
 
 
@@ -59,7 +63,7 @@ def in_child(name: str) -> list[Row]:
         text=True,
         check=True,
     )
-    rows: list[Row] = json.loads(done.stdout)
+    rows: list[Row] = json.loads(done.stdout.splitlines()[-1])  # HiGHS greets before
     return rows
 
 
@@ -69,24 +73,8 @@ def figure(name: str, value: float | str | None, unit: str = "", bar: str = "", 
 
 
 def day(count: int, seed: int = 0, slots: int = SLOTS) -> Case:
-    """A day, of quarter-hours unless told otherwise: random stays (8 h on average), an evening peak, an evening cap
-    that binds.
-    """
-    rng = np.random.default_rng(seed)
-    fine, slot_h = slots / SLOTS, SLOT_H * SLOTS / slots
-    arrive = rng.integers(0, slots - round(8 * fine), count)
-    stay = np.clip(np.round((rng.exponential(28, count) + 8) * fine), max(4 * fine, 1), slots).astype(np.int64)
-    depart = np.minimum(arrive + stay, slots)
-    power = rng.choice([3700.0, 7000.0, 11000.0, 22000.0], count)
-    energy = rng.uniform(0.1, 0.8, count) * power * (depart - arrive) * slot_h
-    hour = np.arange(slots) * slot_h
-    evening, morning = np.exp(-(((hour - 19) / 2.5) ** 2)), np.exp(-(((hour - 9) / 2) ** 2))
-    base = count * 1000.0 * (1 + 0.8 * evening + 0.3 * morning)
-    mean = energy.sum() / 24
-    cap = np.full(slots, base.max() + 2.5 * mean)
-    binding = (hour >= 17) & (hour < 20)
-    cap[binding] = base[binding] + 0.5 * mean
-    return Case(base, energy, power, arrive, depart, cap, slot_h)
+    """The day of `csms optimize bench`."""
+    return Case(**examples.day(count, seed, slots))
 
 
 def spent_on(work: Callable[[], Any]) -> float:
@@ -225,6 +213,41 @@ def feeders(count: int, number: int, rounds: int) -> list[Row]:
     ]
 
 
+def tariff(count: int, rounds: int) -> list[Row]:
+    """Cost alone, two tariffs and a cap: a linear program, for HiGHS too."""
+    label, case = f"tariff, N = {count:,}", day(count)
+    shipped = shipped_tariff("shandong-2026")
+    price = np.repeat([shipped.price_of(letter) for letter in shipped.hours[1]], SLOTS // 24)
+    cost = Quadratic(np.zeros(SLOTS), price)
+
+    def work() -> valley.Filled:
+        return valley.fill(**case.arguments(), cost=cost)
+
+    plan, best = work(), min(spent_on(work) for _ in range(2 * rounds))
+    rows = [figure(f"{label}: ours ({plan.method})", best, "CPU s"), *proof(label, case, plan)]
+    if find_spec(PACKAGES["HiGHS"]) is None:
+        return [*rows, figure(f"{label}: HiGHS", "not installed")]
+    theirs, objective = min(highs(case, price) for _ in range(rounds))
+    off = abs(objective / plan.objective - 1.0)
+    return [
+        *rows,
+        figure(f"{label}: HiGHS", theirs, "CPU s"),
+        figure(f"{label}: faster than HiGHS", theirs / best, "x"),
+        figure(f"{label}: objective beside HiGHS, relative", off, "", "<= 1e-6", off <= 1e-6),
+    ]
+
+
+def pool(processes: int = 2) -> list[Row]:
+    """Many sites at once: the same plans, in less time where there are processors for it."""
+    timing = bench.many_sites(processes)
+    label = f"{timing.sites} sites of {timing.cars} cars"
+    return [
+        figure(f"{label}: one after the other", timing.seconds_here, "s"),
+        figure(f"{label}: in {processes} processes", timing.seconds_pool, "s"),
+        figure(f"{label}: the same plans to the last bit", float(timing.same), "", "1", timing.same),
+    ]
+
+
 def arrivals(count: int = 1000, number: int = 200) -> list[Row]:
     """Newcomers one after the other, each placed and the plan brought to a gap of 1e-4."""
     case, more, unit = day(count), day(number, seed=7), SLOT_H / 1000
@@ -258,12 +281,48 @@ def arrivals(count: int = 1000, number: int = 200) -> list[Row]:
 def rounding(cases: int = 10_000) -> list[Row]:
     """Whole amperes: caps in random cases, energy and cost over a day."""
     worst = optimizer_rounding.worst_excess_w(cases)
+    lines = optimizer_rounding.worst_on_lines_ma(cases)
     served, cost, over = optimizer_rounding.closed_loop(day(200))
     return [
         figure(f"rounding, {cases:,} random cases: over a cap", max(worst, 0), "W", "0", worst <= 0),
+        figure(f"rounding, {cases:,} random cases on conductors: over a limit", max(lines, 0), "mA", "0", lines <= 0),
         figure("rounding, a day of 200 cars: over the cap", max(over, 0.0), "W", "0", over <= 0),
         figure("rounding, a day of 200 cars: energy", served, "", ">= 0.9985", served >= 0.9985),
         figure("rounding, a day of 200 cars: cost beside continuous", cost, "", "<= 1.003", cost <= 1.003),
+    ]
+
+
+def acn(capacities_kw: Sequence[float] = (10, 15, 20, 25, 30, 40, 60, 80, 125)) -> list[Row]:
+    """Experiment 2.1 of ACN-Sim, on one phase: online beside the optimum and least laxity first."""
+    if not optimizer_acn.data().exists():
+        return [figure("ACN-Sim 2.1", "its data is not there")]
+    cars, rows = optimizer_acn.sessions(), []
+    wanted = sum(car.energy_kwh for car in cars)
+    for cap in capacities_kw:
+        garage, label = optimizer_acn.Garage(cap), f"ACN-Sim 2.1, {cap:g} kW"
+        best = 100 * optimizer_acn.optimum(garage, cars) / wanted
+        online = 100 * optimizer_acn.online(garage, cars, optimizer_acn.MostEnergy()) / wanted
+        rule = 100 * optimizer_acn.online(garage, cars, optimizer_acn.least_laxity) / wanted
+        rows += [
+            figure(f"{label}: optimum", best, "% of demand"),
+            figure(f"{label}: least laxity first", rule, "% of demand"),
+            figure(f"{label}: online", online, "% of demand", ">= least laxity", online >= rule - ACN_SAME),
+            figure(f"{label}: online beside the optimum", online / best, "", ">= 0.995", online >= 0.995 * best),
+        ]
+    return [*rows, *acn_three_phase()]
+
+
+def acn_three_phase(cap_kw: float = 10.0) -> list[Row]:
+    """The same on three phases."""
+    cars, garage = optimizer_acn.sessions(), optimizer_acn.Garage(cap_kw, three_phase=True)
+    wanted, label = sum(car.energy_kwh for car in cars), f"ACN-Sim 2.1, three phases, {cap_kw:g} kW"
+    online = 100 * optimizer_acn.online(garage, cars, optimizer_acn.MostEnergy()) / wanted
+    rule = 100 * optimizer_acn.online(garage, cars, optimizer_acn.least_laxity) / wanted
+    best = 100 * optimizer_acn.optimum(garage, cars) / wanted
+    return [
+        figure(f"{label}: optimum", best, "% of demand"),
+        figure(f"{label}: least laxity first", rule, "% of demand"),
+        figure(f"{label}: online", online, "% of demand", ">= 51.4", online >= 51.4),
     ]
 
 
@@ -321,14 +380,17 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
     "1000": lambda: fleet(1000, {"PIQP": 3.0, "Clarabel": 10.0, "cvxpy": 120.0}, 5),
     "10000": fleet_10_000,
     "100000": fleet_100_000,
-    "arrivals": arrivals,
+    "arrivals": lambda: [*arrivals(), *arrivals(100)],
+    "acn": acn,
     "rounding": rounding,
     "growth": growth,
     "site-1000": lambda: whole_site(1000, 2),
+    "tariff-1000": lambda: tariff(1000, 2),
+    "pool": pool,
     "feeders-1000": lambda: feeders(1000, 10, 4),
     "feeders-10000": lambda: feeders(10_000, 20, 1),
 }
-SLOW = frozenset({"10000", "feeders-10000"})
+SLOW = frozenset({"10000", "feeders-10000", "acn"})
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.optimizer_rivals import Case
-from optimizer import Levels, Request, amp_levels, laxity_h, round_targets, valley
+from optimizer import Levels, LineRoom, Request, amp_levels, laxity_h, round_targets, valley
+from optimizer.conductors import TO_NEUTRAL
+from optimizer.line_rooms import PAIRS
 
 LEVELS = (
     amp_levels(16, 230),
@@ -42,7 +44,32 @@ def _request(rng: np.random.Generator, number: int) -> Request:
         must_run=bool(rng.random() < 0.1),
         laxity_h=float(rng.uniform(-1, 10)),
         carry=float(rng.uniform(-6, 6)),
+        lines=str(rng.choice(TO_NEUTRAL)),
     )
+
+
+def worst_on_lines_ma(cases: int, seed: int = 1) -> int:
+    """The largest excess over any conductor's room, or of any two apart (mA), in random cases on the same tree."""
+    rng = np.random.default_rng(seed)
+    worst = -(10**9)
+    for _ in range(cases):
+        lines = {node: _line_room(rng) for node in NODES}
+        requests = [_request(rng, number) for number in range(int(rng.integers(1, 31)))]
+        grants = round_targets(requests, dict.fromkeys(NODES, 10**7), lines)
+        for node, room in lines.items():
+            on = np.zeros(3)
+            for grant, request in zip(grants, requests, strict=True):
+                if node in request.path:
+                    on += [1000 * grant.setpoint * (line in request.lines) for line in "123"]
+            worst = max(worst, int(np.max(on - np.maximum(room.left_ma, 0))))
+            apart = [on[m] - on[n] + room.base_ma[m] - room.base_ma[n] - room.allowed(m, n) for m, n in PAIRS]
+            worst = max(worst, int(max(apart)))
+    return worst
+
+
+def _line_room(rng: np.random.Generator) -> LineRoom:
+    left, base = (tuple(int(x) for x in rng.integers(low, high, 3)) for low, high in ((-5000, 250_000), (0, 50_000)))
+    return LineRoom(left, int(rng.integers(0, 40_000)), base)  # type: ignore[arg-type]
 
 
 def closed_loop(case: Case) -> tuple[float, float, float]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 WIDTH, HEIGHT, MARGIN = 720, 360, 60
-INK, GRID = "#333", "#ddd"
+INK, GRID, CAP = "#333", "#ddd", "#c22"
 COLOURS = ("#0b6e4f", "#c8553d", "#2a5ca8", "#8a6d00", "#6b2c91")
 
 
@@ -82,3 +82,34 @@ def log_plot(lines: Mapping[str, Mapping[float, float]], left: str, bottom: str)
 def _frame(body: str) -> str:
     frame = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="14"'
     return f'<svg {frame}>\n<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n{body}\n</svg>\n'
+
+
+def time_plot(lines: Mapping[str, Sequence[tuple[float, float]]], level: float, left: str, bottom: str) -> str:
+    """Lines of (seconds, percent) over linear scales, and a level that they shall come below."""
+    until = max(at for points in lines.values() for at, _ in points)
+    top = max(100.0, *(height for points in lines.values() for _, height in points)) * 1.1
+
+    def x(at: float) -> float:
+        return MARGIN + at / until * (WIDTH - 2 * MARGIN)
+
+    def y(height: float) -> float:
+        return HEIGHT - MARGIN - height / top * (HEIGHT - 2 * MARGIN)
+
+    shapes = []
+    for step in _steps(top):
+        shapes.append(
+            f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{y(step):.0f}" y2="{y(step):.0f}" stroke="{GRID}"/>'
+        )
+        shapes.append(_text(MARGIN - 8, y(step) + 4, f"{step:g}", "end"))
+    shapes += [_text(x(step), HEIGHT - MARGIN + 20, f"{step:g}", "middle") for step in _steps(until)]
+    shapes.append(
+        f'<line x1="{MARGIN}" x2="{WIDTH - MARGIN}" y1="{y(level):.1f}" y2="{y(level):.1f}" '
+        f'stroke="{CAP}" stroke-width="2" stroke-dasharray="6 4"/>'
+    )
+    for number, (name, points) in enumerate(lines.items()):
+        path = " ".join(f"{x(at):.1f},{y(height):.1f}" for at, height in points)
+        shapes.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[number]}" stroke-width="3"/>')
+        shapes.append(_text(WIDTH - MARGIN, 30 + 20 * number, name, "end", COLOURS[number]))
+    shapes.append(_text(WIDTH / 2, HEIGHT - 12, bottom, "middle"))
+    shapes.append(_text(MARGIN, 30, left, "start"))
+    return _frame("\n".join(shapes))

@@ -90,9 +90,13 @@ class Batteries:
         return np.asarray(kept.sum(axis=1) + at_end.min(axis=0) - self.start * value[rows, self.arrive])
 
     def netted(self, charge: FloatArray, discharge: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Without charging and discharging in one slot, the energy in it unchanged (the site draws a little less)."""
-        both = np.minimum(charge * self.gain[:, None], discharge * self.loss[:, None])
-        return charge - both / self.gain[:, None], discharge - both / self.loss[:, None]
+        """Without charging and discharging in one slot, the energy in it unchanged but for rounding at its limits (the
+        site draws a little less).
+        """
+        path = np.clip(self.path(charge, discharge), self.least[:, None], self.most[:, None])
+        move = np.diff(path, axis=1, prepend=self.start[:, None])
+        into, out_of = np.maximum(move, 0.0) / self.gain[:, None], np.maximum(-move, 0.0) / self.loss[:, None]
+        return np.minimum(into, self.charge), np.minimum(out_of, self.discharge)
 
 
 def make_batteries(

@@ -18,15 +18,19 @@ def relative_gap(objective: float, bound: float) -> float:
     return (objective - bound) / max(1.0, abs(objective))
 
 
-def lower_bound(instance: Instance, price: FloatArray) -> float:
-    """A value that no plan can go below, for any finite `price` [K, T] (cost per kWh at each node)."""
-    return car_free_bound(instance, price) + float(car_bounds(instance, monotone(instance, price)).sum())
+def lower_bound(instance: Instance, price: FloatArray, served: FloatArray | None = None) -> float:
+    """A value that no plan can go below, for any finite `price` [K, T] (cost per kWh at each node).
+
+    `served` [N] of the plan to be proven, where the prices of unserved energy rise: any is valid, that is best.
+    """
+    instance, rest = instance.tangent(served)
+    return rest + car_free_bound(instance, price) + float(car_bounds(instance, monotone(instance, price)).sum())
 
 
 def car_free_bound(instance: Instance, price: FloatArray) -> float:
     """The part of the bound that the slots' loads and the caps contribute."""
     price = monotone(instance, price)
-    return _load_bound(instance, price[0], instance.most[0]) + _cap_bound(instance, price, instance.most)
+    return load_bound(instance, price[0], instance.most[0]) + _cap_bound(instance, price, instance.most)
 
 
 def monotone(instance: Instance, price: FloatArray) -> FloatArray:
@@ -37,7 +41,7 @@ def monotone(instance: Instance, price: FloatArray) -> FloatArray:
     return price
 
 
-def _load_bound(instance: Instance, price: FloatArray, most: FloatArray) -> float:
+def load_bound(instance: Instance, price: FloatArray, most: FloatArray) -> float:
     """Sum of min over the loads within reach of f(L) − price·(L − base)."""
     charging = np.clip(instance.cost.load(price) - instance.base, 0.0, np.minimum(instance.room[0], most))
     return float(instance.cost.value(instance.base + charging).sum()) - float(price @ charging)
@@ -73,16 +77,16 @@ def _cheapest(instance: Instance, price: FloatArray, count: IntArray) -> tuple[F
     _, example, row = np.unique(key, return_index=True, return_inverse=True)
     order = np.argsort(price, axis=1, kind="stable")
     node, unserved = instance.node[example], instance.unserved[example]
-    place = order if instance.nodes == 1 else order[node]
     length = instance.depart - instance.arrive
-    inside = (place >= instance.arrive[example, None]) & (place < instance.depart[example, None])
-    rank = np.flatnonzero(inside) % slots
-    ascending = np.sort(price, axis=1).ravel()
-    offers = ascending.take(rank + np.repeat(node * slots, length[example]))
+    ascending = np.sort(price, axis=1)[node]
+    # The slots of a window in the order of their price: those whose distance from its begin is below its length.
+    since = order.astype(np.int32)[node] - instance.arrive[example, None].astype(np.int32)
+    offers = ascending[since.view(np.uint32) < length[example, None].astype(np.uint32)]
     np.minimum(offers, np.repeat(unserved, length[example]), out=offers)
-    total = np.append(0.0, np.cumsum(offers))
+    total = np.zeros(len(offers) + 1)
+    np.cumsum(offers, out=total[1:])
     first = (np.cumsum(length[example]) - length[example])[row]
-    following = offers[np.minimum(first + count, len(offers) - 1)]
+    following = offers.take(first + count, mode="clip")
     return total[first + count] - total[first], np.where(count < length, following, instance.unserved)
 
 

@@ -12,8 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from optimizer.arrays import FloatArray, IntArray
-from optimizer.instance import Instance, up_the_tree
-from optimizer.slot_cost import SlotCost
+from optimizer.instance import Instance
 
 NOTHING = np.zeros(1)
 TABLE_CARS = 128
@@ -23,14 +22,14 @@ TABLE_SLOTS = 16
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Table:
-    """A few cars of one node as a dense table: the slots they share, and the unserved energy in the last column.
+    """A few cars of one node as a dense table: a row for each slot they share and, last, for the unserved energy.
 
-    The `entries` are a stretch of the entries; the same `places` are filled in every time.
+    The `entries` are a stretch of the entries; the same `places` of `values` [slots + 1, cars] are filled every time.
     """
 
     node: int
     cars: slice
-    columns: slice
+    slots: slice
     entries: slice
     places: IntArray
     values: FloatArray
@@ -40,7 +39,8 @@ class Table:
 class Entries:
     """The cars' slots with room in a row, car after car (node after node), each car's unserved energy last; scaled.
 
-    `terminal` = node·T + slot, the unserved energy all at K·T; `extra` price of an entry besides that of its terminal.
+    `terminal` = node·T + slot, the unserved energy all at K·T; `extra` price of an entry besides that of its terminal,
+    for the unserved energy rising by `bend` per unit, one per car.
     """
 
     cars: IntArray
@@ -50,10 +50,16 @@ class Entries:
     lasts: IntArray
     upper: FloatArray
     extra: FloatArray
+    bend: FloatArray
     energy: FloatArray
     nodes: int
     slots: int
     tables: tuple[Table, ...]
+
+    @property
+    def dearest(self) -> float:
+        """The largest price that unserved energy can have."""
+        return float((self.extra[self.lasts] + self.bend * self.energy).max())
 
     def per_car(self, values: FloatArray) -> FloatArray:
         """Sums per car."""
@@ -68,8 +74,10 @@ class Entries:
     def table(self, values: FloatArray, cars: int) -> FloatArray:
         """The entries as a table [cars, T], 0 elsewhere."""
         table = np.zeros((cars, self.slots))
-        slots = np.delete(np.arange(len(self.car)), self.lasts)
-        table[self.cars[self.car[slots]], self.terminal[slots] % self.slots] = values[slots]
+        place = (self.cars * self.slots).take(self.car)
+        place += self.terminal % self.slots if self.nodes > 1 else self.terminal
+        served = self.terminal < self.nodes * self.slots
+        table.ravel()[place[served]] = values[served]
         return table
 
     def at_entries(self, values: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -91,18 +99,19 @@ def make_entries(instance: Instance, room: FloatArray, unit: float, money: float
     near = instance.arrive // max(TABLE_SLOTS, instance.slots * TABLE_CARS * instance.nodes // len(cars))
     cars = cars[np.lexsort((instance.depart[cars], near[cars], instance.node[cars]))]
     node, energy = instance.node[cars], instance.energy[cars] / unit
-    car, slot = _slots(instance.arrive[cars], instance.depart[cars])
-    terminal = node[car] * instance.slots + slot
-    terminal[slot < 0] = instance.nodes * instance.slots
+    car, slot, behind = _slots(instance.arrive[cars], instance.depart[cars])
+    terminal = slot + (node * instance.slots).take(car) if instance.nodes > 1 else slot.copy()
+    terminal[behind] = instance.nodes * instance.slots
     if not open_at.all():
         kept = np.append(open_at.ravel(), True)[terminal]
         car, slot, terminal = car[kept], slot[kept], terminal[kept]
     lasts = np.cumsum(room_slots[cars] + 1) - 1
     starts = np.append(0, lasts[:-1] + 1)
-    upper = (instance.rate[cars] / unit)[car]
+    upper = (instance.rate[cars] / unit).take(car)
     upper[lasts] = 2.0 * energy
     extra = np.zeros(len(car))
     extra[lasts] = instance.unserved[cars] / money
+    bend = np.zeros(len(cars)) if instance.bend is None else instance.bend[cars] * (unit / money)
     tables = tuple(_tables(node, node * instance.slots + near[cars], car, slot, starts, lasts))
     return Entries(
         cars,
@@ -112,6 +121,7 @@ def make_entries(instance: Instance, room: FloatArray, unit: float, money: float
         lasts,
         upper,
         extra,
+        bend,
         energy,
         instance.nodes,
         instance.slots,
@@ -119,14 +129,15 @@ def make_entries(instance: Instance, room: FloatArray, unit: float, money: float
     )
 
 
-def _slots(arrive: IntArray, depart: IntArray) -> tuple[IntArray, IntArray]:
-    """Car and slot of every entry, −1 for the unserved energy behind the slots of each car."""
+def _slots(arrive: IntArray, depart: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Car and slot of every entry, −1 for the unserved energy behind the slots of each car, and where that stands."""
     length = depart - arrive + 1
     car = np.repeat(np.arange(len(arrive)), length)
     ends = np.cumsum(length)
-    slot = np.arange(len(car)) - (ends - length - arrive)[car]
+    slot = np.arange(len(car))
+    slot -= np.repeat(ends - length - arrive, length)
     slot[ends - 1] = -1
-    return car, slot
+    return car, slot, ends - 1
 
 
 def _tables(
@@ -138,21 +149,10 @@ def _tables(
             last = min(first + TABLE_CARS, int(right))
             entries = slice(int(starts[first]), int(lasts[last - 1]) + 1)
             low, high = int(slot[starts[first:last]].min()), int(slot[lasts[first:last] - 1].max()) + 1
-            places = (car[entries] - first) * (high - low + 1) + slot[entries] - low
-            places[lasts[first:last] - starts[first]] += high + 1
-            values = np.zeros((last - first, high - low + 1))
+            count = last - first
+            places = slot[entries] * count
+            places += car[entries]
+            places -= low * count + first
+            places[lasts[first:last] - starts[first]] += (high + 1) * count
+            values = np.zeros((high - low + 1, count))
             yield Table(int(node[first]), slice(first, last), slice(low, high), entries, places, values)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Caps:
-    """Tree, rooms [K, T] and slot cost in the same scale."""
-
-    parent: IntArray
-    room: FloatArray
-    cost: SlotCost
-    base: FloatArray
-
-    def flow(self, own: FloatArray) -> FloatArray:
-        """Energy under each node."""
-        return up_the_tree(self.parent, own)

@@ -49,6 +49,7 @@ class Account:
     missing_kwh: float
     missing_reason: str
     missing_feeder: str
+    missing_line: str = ""
 
 
 def account(problem: Problem, plan: Plan, index: int) -> Account:
@@ -77,6 +78,7 @@ def account(problem: Problem, plan: Plan, index: int) -> Account:
         missing_kwh=sum(s.energy_kwh for s in short),
         missing_reason=short[0].reason if short else "",
         missing_feeder=short[0].feeder if short else "",
+        missing_line=short[0].line if short else "",
     )
 
 

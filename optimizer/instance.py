@@ -6,7 +6,7 @@ the site cap; every other node has a cap of its own. `room` is what charging may
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +26,8 @@ class Instance:
     """Cars [N]: window of slots [arrive, depart), most energy per slot, energy wanted, price of leaving it unserved.
 
     `energy` never exceeds what the window holds, `rate` never exceeds `energy`. `room` [K, T] may be infinite; `most`
-    [K, T] is what the cars under each node could take together.
+    [K, T] is what the cars under each node could take together. `bend` [N]: the price of unserved energy u is
+    unserved + bend·u, None for constant ones.
     """
 
     base: FloatArray
@@ -40,6 +41,7 @@ class Instance:
     parent: IntArray
     room: FloatArray
     most: FloatArray
+    bend: FloatArray | None = None
 
     @property
     def slots(self) -> int:
@@ -82,7 +84,22 @@ class Instance:
     def objective(self, charging: FloatArray, served: FloatArray) -> float:
         """Cost of the load with `charging` [T] on top of the base, plus the price of what is not served."""
         missing = np.maximum(self.energy - served, 0.0)
-        return float(self.cost.value(self.base + charging).sum()) + float(self.unserved @ missing)
+        bent = 0.0 if self.bend is None else 0.5 * float(self.bend @ (missing * missing))
+        return float(self.cost.value(self.base + charging).sum()) + float(self.unserved @ missing) + bent
+
+    def dearest(self) -> FloatArray:
+        """What the last kWh costs each car that gets nothing [N]."""
+        return self.unserved if self.bend is None else self.unserved + self.bend * self.energy
+
+    def tangent(self, served: FloatArray | None) -> tuple[Instance, float]:
+        """The same with constant unserved prices, those at what is `served` [N] (or at all of it), and what that adds
+        to a cost: never more than the rising prices do.
+        """
+        if self.bend is None:
+            return self, 0.0
+        missing = np.zeros_like(self.energy) if served is None else np.maximum(self.energy - served, 0.0)
+        rest = -0.5 * float(self.bend @ (missing * missing))
+        return replace(self, unserved=self.unserved + self.bend * missing, bend=None), rest
 
 
 def up_the_tree(parent: IntArray, own: FloatArray) -> FloatArray:
@@ -167,7 +184,7 @@ def price_scale(instance: Instance) -> float:
 def default_price(instance: Instance, room: FloatArray) -> FloatArray:
     """Prices where no method sets any: the marginal cost of the base load, or too dear for every car without room."""
     base = instance.cost.price(instance.base)
-    dear = np.maximum(base, np.max(instance.unserved, initial=0.0))
+    dear = np.maximum(base, np.max(instance.dearest(), initial=0.0))
     price = np.where(room > 0, base, dear)
     for node in range(1, instance.nodes):
         np.maximum(price[node], price[instance.parent[node]], out=price[node])

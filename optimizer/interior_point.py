@@ -17,11 +17,11 @@ from scipy.linalg.blas import dsyrk
 
 from optimizer.arrays import FloatArray, IntArray
 from optimizer.batteries import Batteries
+from optimizer.caps import Caps, TreeCaps, TreeLimits
 from optimizer.devices import Device, JumpPoint
-from optimizer.entries import Caps, Entries, make_entries
+from optimizer.entries import Entries, make_entries
 from optimizer.instance import Instance, default_price, price_scale, up_the_tree, usable_room
 from optimizer.interior_batteries import BatteryPoint
-from optimizer.network import Network
 from optimizer.polyline import without_jumps
 from optimizer.repair import repair
 from optimizer.slot_cost import Scaled
@@ -39,17 +39,21 @@ PRICE_LIMIT = 10.0
 FIRST_MU = 0.1
 FLOOR = 0.01
 CURVATURE_MIN = 1e-9
+BEYOND = 1e-3
+"""So much further than asked nothing is won: caps that are missed by then are so by rounding."""
+TINY = 1e-300
+MIDDLE = 0.3
 
 
-class _Iteration:
+class Iteration:
     """One point and the Newton steps from it, all in place: arrays of this size are dear to allocate.
 
     `space` [2, entries]: energies x, and what is left to their limits; `dual` of both; `slack`, `cap_price` of the caps
-    and `price` at the nodes [K, T].
+    and `price` at the nodes [K, T] (as `caps` has them).
     """
 
     def __init__(self, e: Entries, caps: Caps, devices: Sequence[Device] = ()) -> None:
-        self.e, self.caps, self.dear = e, caps, e.extra[e.lasts]
+        self.e, self.caps = e, caps
         self.per, self.turn, self.move = (np.empty((2, len(e.car))) for _ in range(3))
         self.give, self.pull, self.offer, self.mean = (np.empty(len(e.car)) for _ in range(4))
         self.devices = devices
@@ -64,21 +68,30 @@ class _Iteration:
         x = share[e.car] * e.upper
         x[e.lasts] = e.energy - share * rate * length
         self.space = np.stack([x, e.upper - x])
+        self._price_unserved()
         flow = caps.flow(e.per_terminal(x))
         self.slack = np.maximum(caps.room - flow, FIRST_SLACK * caps.room)
         level = float(np.minimum(x, self.space[1]).mean())
         self.cap_price = FIRST_MU * level / self.slack
-        self.price = self.cap_price.copy()
-        self.price[0] += caps.cost.price(caps.base + flow[0])
-        for node in range(1, e.nodes):
-            self.price[node] += self.price[caps.parent[node]]
-        offer = e.at_entries(self.price, self.offer)
-        slope = offer + e.extra - (e.per_car(offer) / length)[e.car]
+        row_price = self.cap_price.copy()
+        row_price[0] += caps.cost.price(caps.base + flow[0])
+        self.price = caps.begin(row_price)
+        offers = caps.offers(self.price)
+        offer = e.at_entries(offers, self.offer)
+        slope = offer + self.extra - (e.per_car(offer) / length)[e.car]
         self.dual = np.stack([slope, -slope])
         np.maximum(self.dual, 0.0, out=self.dual)
         self.dual += FLOOR + FIRST_MU * level / e.upper
         for device in self.devices:
-            device.begin(self.price, caps.base + flow[0])
+            device.begin(offers, caps.base + flow[0])
+
+    def _price_unserved(self) -> None:
+        """What unserved energy costs per unit where it is."""
+        e = self.e
+        self.extra = e.extra.copy() if e.bend.any() else e.extra
+        if e.bend.any():
+            self.extra[e.lasts] += e.bend * self.space[0][e.lasts]
+        self.dear = self.extra[e.lasts]
 
     def look(self, aim: float) -> bool:
         """Takes the measures of the point; whether complementarity and cap misses are small enough."""
@@ -93,19 +106,27 @@ class _Iteration:
         self.cap_total = float(np.vdot(self.slack, self.cap_price))
         self.device_total = sum(device.total() for device in self.devices)
         self.total = float(np.vdot(self.space, self.dual)) + self.cap_total + self.device_total
-        if (np.abs(self.slack_miss) > SLACK_AIM * self.caps.room).any():
-            return False
-        unserved = float(self.dear @ self.space[0][self.e.lasts])
+        missing = self.space[0][self.e.lasts]
+        self._price_unserved()
+        unserved = float((self.dear - 0.5 * self.e.bend * missing) @ missing)
         beside = unserved + sum(device.cost() for device in self.devices)
-        return self.total <= aim * abs(float(self.caps.cost.value(self.load).sum()) + beside)
+        reached = self.total / max(abs(float(self.caps.cost.value(self.load).sum()) + beside), TINY)
+        missed = float(np.max(np.abs(self.slack_miss) / self.caps.measure))
+        self.merit = max(reached / aim, missed / SLACK_AIM)
+        return reached <= (BEYOND * aim if missed > SLACK_AIM else aim)
 
-    def advance(self) -> bool:
-        """Predictor, corrector, step; False when the numbers give out, with the point left as it was."""
+    def advance(self, plain: bool = False) -> bool:
+        """Predictor, corrector, step; False when the numbers give out, with the point left as it was. `plain`: towards
+        the middle, without terms of second order, where these go round in circles (cars and caps only).
+        """
         try:
             self._factorise()
         except LinAlgError:
             return False
         aim, cap_turn = self._predict()
+        if plain:
+            aim, cap_turn = MIDDLE * self.total / (self.turn.size + self.slack.size), np.zeros_like(self.slack)
+            self.turn[:] = 0.0
         self.turn -= self.dual
         np.multiply(self.per, aim, out=self.move)
         self.turn += self.move
@@ -117,22 +138,26 @@ class _Iteration:
     def _factorise(self) -> None:
         """Eliminates the cars."""
         e = self.e
-        np.reciprocal(self.space, out=self.per)
+        np.divide(1.0, self.space, out=self.per)  # faster than np.reciprocal, which is not vectorised
         np.multiply(self.dual, self.per, out=self.turn)
         np.add(self.turn[0], self.turn[1], out=self.give)
         self.give += PROXIMAL
-        np.reciprocal(self.give, out=self.give)
+        self.give[e.lasts] += e.bend
+        np.divide(1.0, self.give, out=self.give)
         self.car_give = 1.0 / e.per_car(self.give)
-        self.price_miss = self.caps.cost.price(self.load) + self.cap_price[0] - self.price[0]
+        self.marginal = self.caps.cost.price(self.load)
         for device in self.devices:
-            self.price_miss += device.price()
+            self.marginal = self.marginal + device.price()
+        row_price = self.cap_price.copy()
+        row_price[0] += self.marginal
+        self.price_miss = self.caps.miss(self.price, row_price)
         self.cap_stiff = self.cap_price / self.slack
         stiff = self.cap_stiff.copy()
         stiff[0] += np.maximum(self.caps.cost.curvature(self.load), CURVATURE_MIN)
         coupling, ground = self._conductances()
         for device in self.devices:
             stiff[0] += device.eliminate(coupling, ground)
-        self.network = Network(self.caps.parent, coupling, ground, 1.0 / stiff)
+        self.network = self.caps.network(coupling, ground, stiff)
 
     def _conductances(self) -> tuple[FloatArray, FloatArray]:
         """Between the slots of each node, and to ground; `unserved`: what flows there from the unserved prices."""
@@ -145,10 +170,10 @@ class _Iteration:
         for table in e.tables:
             table.values.ravel()[table.places] = rows[table.entries]
             # In the transpose, which is C-ordered as the sums are, the lower triangle is filled.
-            product = dsyrk(1.0, table.values.T).T
-            coupling[table.node, table.columns, table.columns] += product[:-1, :-1]
-            ground[table.node, table.columns] += product[-1, :-1]
-            self.unserved[table.node, table.columns] += worth[table.cars] @ table.values[:, :-1]
+            product = dsyrk(1.0, table.values.T, trans=1).T
+            coupling[table.node, table.slots, table.slots] += product[:-1, :-1]
+            ground[table.node, table.slots] += product[-1, :-1]
+            self.unserved[table.node, table.slots] += table.values[:-1] @ worth[table.cars]
         return coupling, ground
 
     def _predict(self) -> tuple[float, FloatArray]:
@@ -158,22 +183,21 @@ class _Iteration:
         The duals agree with the prices, so this step is the cars' answer to the new prices by themselves.
         """
         e = self.e
-        cap_lift = -self.cap_price - self.cap_stiff * self.slack_miss
-        lift = cap_lift + self.price
-        lift[1:] -= self.price[self.caps.parent[1:]]
-        lift[0] += self.price_miss
+        stiff_miss = self.cap_stiff * self.slack_miss
+        lift = -stiff_miss
+        lift[0] += self.marginal
         inflow = self.unserved.copy()
         for device in self.devices:
             device.aim(None)
             inflow += device.inflow()
             lift[0] += device.lift()
-        price = self.network.solve(inflow, lift)
-        offer = e.at_entries(price, self.offer)
-        offer += e.extra
+        offers = self.caps.offers(self.network.solve(inflow, self.caps.lifted(lift)))
+        offer = e.at_entries(offers, self.offer)
+        offer += self.extra
         offer *= self.give
         np.subtract(self._weighted_mean(offer), offer, out=self.pull)
-        flow = self._flow_step(price)
-        slack, cap_price = self.slack_miss - flow, cap_lift + self.cap_stiff * flow
+        flow = self._flow_step(offers)
+        slack, cap_price = self.slack_miss - flow, self.cap_stiff * flow - stiff_miss - self.cap_price
         return self._aim(slack, cap_price), slack * cap_price
 
     def _direction(self, cap_pull: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -183,28 +207,28 @@ class _Iteration:
         pull -= self._weighted_mean(pull)
         cap_lift = cap_pull - self.cap_stiff * self.slack_miss
         lift = cap_lift.copy()
-        lift[0] += self.price_miss
         inflow = e.per_terminal(pull)
         for device in self.devices:
             inflow += device.inflow()
             lift[0] += device.lift()
-        price = self.network.solve(inflow, lift)
-        offer = e.at_entries(price, self.offer)
+        price = self.network.solve(inflow, self.caps.lifted(lift) + self.price_miss)
+        offers = self.caps.offers(price)
+        offer = e.at_entries(offers, self.offer)
         offer *= self.give
         pull -= offer
         pull += self._weighted_mean(offer)
-        flow = self._flow_step(price)
+        flow = self._flow_step(offers)
         return self.slack_miss - flow, cap_lift + self.cap_stiff * flow, price
 
-    def _flow_step(self, price: FloatArray) -> FloatArray:
-        """Of cars (`pull`) and devices under each node, at the new prices."""
+    def _flow_step(self, offers: FloatArray) -> FloatArray:
+        """Of cars (`pull`) and devices in each row, at the new prices."""
         own = self.e.per_terminal(self.pull)
         for device in self.devices:
-            own += device.answer(price)
+            own += device.answer(offers)
         flow = self.caps.flow(own)
         for device in self.devices:
             device.settle(flow[0])
-        return flow
+        return self.network.through(flow)
 
     def _weighted_mean(self, weighted: FloatArray) -> FloatArray:
         """Mean per car of what was multiplied by `give`, times `give`."""
@@ -312,11 +336,11 @@ def solve_beside(
         devices.append(point_of_batteries)
     if len(jumps.slot):
         devices.append(JumpPoint(instance.slots, jumps.slot, jumps.at / unit, jumps.height / money))
-    caps = Caps(instance.parent, _finite(instance, room, unit), Scaled(smooth, unit, money), instance.base / unit)
+    caps = TreeCaps(instance.parent, _finite(instance, room, unit), Scaled(smooth, unit, money), instance.base / unit)
     charge = discharge = value = none
     with np.errstate(all="ignore"):
-        point, iterations = _iterate(e, caps, aim, devices)
-        found = np.clip(np.nan_to_num(point.price), -PRICE_LIMIT, PRICE_LIMIT * max(1.0, float(e.extra.max())))
+        point, iterations = iterate(e, caps, aim, devices)
+        found = np.clip(np.nan_to_num(point.price), -PRICE_LIMIT, PRICE_LIMIT * max(1.0, e.dearest))
         if batteries and point_of_batteries:
             charge, discharge = point_of_batteries.result()
             charge, discharge = batteries.netted(charge, discharge)
@@ -325,7 +349,7 @@ def solve_beside(
             if root_room is not None:
                 room[0] = np.minimum(room[0], root_room / unit)
             room = np.maximum(room - flow / unit, 0.0)
-        energy = repair(e, instance.parent, room, point.space[0], found)
+        energy = repair(e, TreeLimits(instance.parent), room, point.space[0], found)
     energy *= unit
     prices = found * money if batteries else _with_closed(price, found * money, e, instance.parent)
     return Found(e.table(energy, len(instance.rate)), prices, iterations, charge, discharge, value)
@@ -343,9 +367,9 @@ def _with_closed(price: FloatArray, found: FloatArray, e: Entries, parent: IntAr
     return np.where(used > 0, found, price)
 
 
-def _iterate(e: Entries, caps: Caps, aim: float, devices: Sequence[Device]) -> tuple[_Iteration, int]:
+def iterate(e: Entries, caps: Caps, aim: float, devices: Sequence[Device] = ()) -> tuple[Iteration, int]:
     """The last sound point and the number of iterations."""
-    point = _Iteration(e, caps, devices)
+    point = Iteration(e, caps, devices)
     for iteration in range(ITERATIONS_MAX):
         if point.look(aim) or not point.advance():
             return point, iteration

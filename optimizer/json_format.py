@@ -1,11 +1,14 @@
 """Problems and plans as JSON documents.
 
 A problem: {"slot_h": 0.25, "base_load_kw": [...], "cap_kw": [...], "sessions": [...], "weight": [...], "price":
-[...], "feeders": [...]}. Only weight, price and feeders may be left out. A list has one number per slot; one plain
-number stands for all slots (except for the base load of the site, whose length counts the slots); null in cap_kw means
-no cap. A session: {"id": "a", "arrival_slot": 0, "departure_slot": 8, "power_max_kw": 7.0, "energy_kwh": 10.5} and, if
-wanted, "priority" (higher is served first), "power_min_kw", "feeder". A feeder: {"id": "north", "cap_kw": 40} and, if
-wanted, "parent" (another feeder) and "base_load_kw".
+[...], "feeders": [...], "conductors": {...}, "current_limits": [...], "fairness": "priority", "earliest departure" or
+"equal share"}. All from weight on may be left out. A list has one number per slot; one plain number stands for all
+slots (except for the base load of the site, whose length counts the slots); null in cap_kw means no cap. A session:
+{"id": "a", "arrival_slot": 0, "departure_slot": 8, "power_max_kw": 7.0, "energy_kwh": 10.5} and, if wanted, "priority"
+(higher is served first), "power_min_kw", "feeder", "lines" (conductors: "1", "23", "123", "1-2", "?"). A feeder:
+{"id": "north", "cap_kw": 40} and, if wanted, "parent" (another feeder), "base_load_kw" and "conductors": {"cap_a": 63,
+"unbalance_a": 20, "base_a": [5, 8, 3], "neutral_v": 230}, as for the site. A current limit: {"id": "pod", "limit_a":
+80, "weights": {"1-2": 1, "1-3": [-0.5, 0.866]}, "feeder": "north"}, a weight a number or [real, imaginary].
 """
 
 from __future__ import annotations
@@ -13,9 +16,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from optimizer.arrays import FloatArray
+from optimizer.conductors import Conductors, CurrentLimit
 from optimizer.problem import EvSession, Feeder, Plan, Problem
 
 PROBLEM_KEYS = {
@@ -26,6 +33,9 @@ PROBLEM_KEYS = {
     "weight": False,
     "price": False,
     "feeders": False,
+    "conductors": False,
+    "current_limits": False,
+    "fairness": False,
 }
 SESSION_KEYS = {
     "id": True,
@@ -36,10 +46,14 @@ SESSION_KEYS = {
     "priority": False,
     "power_min_kw": False,
     "feeder": False,
+    "lines": False,
 }
-FEEDER_KEYS = {"id": True, "cap_kw": True, "parent": False, "base_load_kw": False}
+FEEDER_KEYS = {"id": True, "cap_kw": True, "parent": False, "base_load_kw": False, "conductors": False}
+CONDUCTOR_KEYS = {"cap_a": False, "unbalance_a": False, "base_a": False, "neutral_v": False}
+LIMIT_KEYS = {"id": True, "limit_a": True, "weights": True, "feeder": False, "neutral_v": False}
 WHOLE = frozenset({"arrival_slot", "departure_slot", "priority"})
-TEXTS = frozenset({"id", "feeder"})
+Made = TypeVar("Made")
+TEXTS = frozenset({"id", "feeder", "lines"})
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -92,6 +106,8 @@ def _session(where: str, value: object) -> EvSession:
         for key, item in given.items()
         if key not in TEXTS
     }
+    if "lines" in given:
+        fields["lines"] = _text(f"{where}.lines", given["lines"])
     return EvSession(id=_text(f"{where}.id", given["id"]), feeder=_text(f"{where}.feeder", given, "feeder"), **fields)
 
 
@@ -112,7 +128,53 @@ def _feeder(where: str, value: object, slots: int) -> Feeder:
         cap_kw=_series(f"{where}.cap_kw", given["cap_kw"], slots),  # type: ignore[arg-type]
         parent=_text(f"{where}.parent", given, "parent"),
         base_load_kw=None if base is None else _series(f"{where}.base_load_kw", base, slots),  # type: ignore[arg-type]
+        conductors=_conductors(f"{where}.conductors", given.get("conductors")),
     )
+
+
+def _table(where: str, value: object) -> ArrayLike:
+    """A number, a list, or lists in a list; null stands for no limit."""
+    if isinstance(value, list):
+        return [_table(f"{where}[{n}]", item) for n, item in enumerate(value)]  # type: ignore[return-value]
+    return math.inf if value is None else _number(where, value)
+
+
+def _conductors(where: str, value: object) -> Conductors | None:
+    if value is None:
+        return None
+    given = _object(where, value, CONDUCTOR_KEYS)
+    volts = {"neutral_v": _number(f"{where}.neutral_v", given["neutral_v"])} if "neutral_v" in given else {}
+    rows = {name: _table(f"{where}.{name}", given[name]) for name in CONDUCTOR_KEYS if name in given}
+    return _made(where, Conductors, rows | volts)
+
+
+def _current_limit(where: str, value: object) -> CurrentLimit:
+    given = _object(where, value, LIMIT_KEYS)
+    if not isinstance(given["weights"], Mapping):
+        raise ValueError(f"{where}.weights: an object is expected")
+    fields: dict[str, Any] = {
+        "id": _text(f"{where}.id", given["id"]),
+        "limit_a": _table(f"{where}.limit_a", given["limit_a"]),
+        "weights": {key: _complex(f"{where}.weights.{key}", item) for key, item in given["weights"].items()},
+        "feeder": _text(f"{where}.feeder", given, "feeder"),
+    }
+    if "neutral_v" in given:
+        fields["neutral_v"] = _number(f"{where}.neutral_v", given["neutral_v"])
+    return _made(where, CurrentLimit, fields)
+
+
+def _complex(where: str, value: object) -> complex:
+    parts = value if isinstance(value, list) else [value, 0.0]
+    if len(parts) != 2:
+        raise ValueError(f"{where}: a number or [real, imaginary] is expected")
+    return complex(_number(where, parts[0]), _number(where, parts[1]))
+
+
+def _made(where: str, kind: type[Made], fields: Mapping[str, Any]) -> Made:
+    try:
+        return kind(**fields)
+    except ValueError as fault:
+        raise ValueError(f"{where}: {fault}") from fault
 
 
 def read_problem(text: str) -> Problem:
@@ -127,6 +189,9 @@ def read_problem(text: str) -> Problem:
     feeders = given.get("feeders", [])
     if not isinstance(feeders, list):
         raise ValueError("feeders: a list is expected")
+    limits = given.get("current_limits", [])
+    if not isinstance(limits, list):
+        raise ValueError("current_limits: a list is expected")
     base = _series("base_load_kw", given["base_load_kw"], None)
     optional = {
         name: _series(name, given[name], len(base)) for name in ("weight", "price") if given.get(name) is not None
@@ -137,6 +202,9 @@ def read_problem(text: str) -> Problem:
         cap_kw=_series("cap_kw", given["cap_kw"], len(base)),  # type: ignore[arg-type]
         sessions=tuple(_session(f"sessions[{i}]", item) for i, item in enumerate(given["sessions"])),
         feeders=tuple(_feeder(f"feeders[{i}]", item, len(base)) for i, item in enumerate(feeders)),
+        conductors=_conductors("conductors", given.get("conductors")),
+        fairness=_text("fairness", given.get("fairness", "priority")),  # type: ignore[arg-type]  # Problem checks it
+        current_limits=tuple(_current_limit(f"current_limits[{i}]", item) for i, item in enumerate(limits)),
         **optional,  # type: ignore[arg-type]
     )
 
@@ -159,13 +227,41 @@ def problem_document(problem: Problem) -> dict[str, Any]:
             document[name] = values.tolist()
     if problem.feeders:
         document["feeders"] = [_feeder_document(feeder) for feeder in problem.feeders]
+    if problem.conductors is not None:
+        document["conductors"] = _conductors_document(problem.conductors)
+    if problem.fairness != "priority":
+        document["fairness"] = problem.fairness
+    if problem.current_limits:
+        document["current_limits"] = [_limit_document(limit) for limit in problem.current_limits]
     return document
+
+
+def _conductors_document(given: Conductors) -> dict[str, Any]:
+    document: dict[str, Any] = {name: _nulls(np.asarray(getattr(given, name)).tolist()) for name in CONDUCTOR_KEYS}
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def _limit_document(limit: CurrentLimit) -> dict[str, Any]:
+    weights = {key: [complex(item).real, complex(item).imag] for key, item in limit.weights.items()}
+    limit_a = _nulls(np.asarray(limit.limit_a).tolist())
+    return {
+        "id": limit.id, "limit_a": limit_a, "weights": weights, "feeder": limit.feeder, "neutral_v": limit.neutral_v
+    }  # fmt: skip
+
+
+def _nulls(value: Any) -> Any:
+    """No limit is null in JSON."""
+    if isinstance(value, list):
+        return [_nulls(item) for item in value]
+    return None if value is not None and math.isinf(value) else value
 
 
 def _feeder_document(feeder: Feeder) -> dict[str, Any]:
     document: dict[str, Any] = {"id": feeder.id, "cap_kw": _caps(feeder.cap_kw), "parent": feeder.parent}
     if feeder.base_load_kw is not None:
         document["base_load_kw"] = feeder.base_load_kw.tolist()
+    if feeder.conductors is not None:
+        document["conductors"] = _conductors_document(feeder.conductors)
     return document
 
 
@@ -187,7 +283,12 @@ def plan_document(problem: Problem, plan: Plan) -> dict[str, Any]:
         "cap_price": plan.cap_price.tolist(),
         "shortfalls": [
             {"session_id": s.session_id, "energy_kwh": s.energy_kwh, "reason": s.reason, "feeder": s.feeder}
+            | ({"line": s.line} if s.line else {})
             for s in plan.shortfalls
         ],
-        "cap_soft": [{"slot": c.slot, "excess_kw": c.excess_kw, "feeder": c.feeder} for c in plan.cap_soft],
+        "cap_soft": [
+            {"slot": c.slot, "excess_kw": c.excess_kw, "feeder": c.feeder}
+            | ({"line": c.line, "excess_a": c.excess_a} if c.line else {})
+            for c in plan.cap_soft
+        ],
     }

@@ -77,6 +77,10 @@ class Network:
             potential[node] = self._inverse(node, inflow[node] + self.edge[node] * above)
         return potential
 
+    def through(self, flow: FloatArray) -> FloatArray:
+        """The flows at the last prices, given as the sums of what cars then draw: exact enough here."""
+        return flow
+
     def _inverse(self, node: int, values: FloatArray) -> FloatArray:
         factor, scale = self.factors[node]
         found: FloatArray = scale * dpotrs(factor, scale * values, lower=0, overwrite_b=1)[0]

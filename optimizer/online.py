@@ -3,10 +3,15 @@
 A newcomer is placed at once by filling the valleys of the load that the others leave; nobody else moves, every cap
 holds. The certificate then says what that cost, and which cars it could be won back from: the gap is a sum over cars.
 `improve` plans those few anew, all others fixed, until the gap is as small as wished. So few piles get new set-points.
+
+Time moves on by `shift`: what the passed slots delivered is no longer wanted, who has left is gone, the plan for the
+rest stands. Cars that are only expected (`optimizer.expected`) are rows like all others, at the end; a newcomer takes
+the place of one of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +19,12 @@ import numpy as np
 
 from optimizer import interior_point
 from optimizer.arrays import BoolArray, FloatArray, IntArray
-from optimizer.certificate import car_bounds, car_free_bound, monotone, relative_gap
+from optimizer.caps import TreeLimits
+from optimizer.certificate import car_bounds, car_free_bound, lower_bound, monotone, relative_gap
 from optimizer.demand import fill_valleys
+from optimizer.expected import ExpectedCars
 from optimizer.instance import Instance, present, unserved_prices, up_the_tree
+from optimizer.slot_cost import SlotCost
 from optimizer.solver import solve_instance
 
 CARS_AT_ONCE = 40
@@ -26,6 +34,7 @@ AT_CAP = 1e-6
 CARS = ("arrive", "depart", "rate", "energy", "node")
 WORTH = 1e-3
 AIM = 0.1
+ALL_AT_ONCE, COARSE = 400, 0.5
 GROWTH = 64
 SAME_PRICE = 1e-4
 """Slots whose prices differ by less, relative to the dearest, are taken to have the same."""
@@ -34,12 +43,15 @@ SAME_PRICE = 1e-4
 class Running:
     """The state: the instance with the energies still wanted, the plan [N, T], its prices [K, T] and its proof.
 
-    Cars are known by their row. All energies kWh, rates kWh per slot.
+    The first `cars` rows are cars, the others are only expected, `counts` of them. All energies kWh, rates kWh per
+    slot.
     """
 
     def __init__(self, instance: Instance, priority: IntArray | None = None) -> None:
         self.instance = instance
         self.priority = np.zeros(len(instance.rate), dtype=np.int64) if priority is None else priority
+        self.rate_max = instance.rate.copy()
+        self.cars, self.counts = len(instance.rate), np.zeros(0)
         self._table = np.zeros((len(instance.rate) + GROWTH, instance.slots))
         self.solve()
 
@@ -61,10 +73,11 @@ class Running:
 
         Only if it would go short do some others move, who can charge at another time.
         """
-        row = len(self.instance.rate)
-        energy = min(energy, rate * (depart - arrive))
-        self._grow(arrive, depart, min(rate, energy), energy, node, priority)
-        self._table[row] = 0.0
+        row = self.cars
+        if len(self.instance.rate) > row:
+            self._come_true(arrive, node)
+        self._insert(row, (arrive, depart, rate, energy, node, priority))
+        self.cars += 1
         self._place(row)
         if self._table[row].sum() < self.instance.energy[row] * (1.0 - WORTH):
             self._make_way(row)
@@ -72,25 +85,100 @@ class Running:
 
     def want(self, row: int, energy: float) -> None:
         """A car wants more or less than thought; only its own row is placed anew."""
-        i = self.instance
-        cars = {name: getattr(i, name).copy() for name in CARS}
-        cars["energy"][row] = min(energy, float(i.rate[row]) * (i.depart[row] - i.arrive[row]))
-        self._take(cars)
-        self._place(row)
+        self._change(row, energy, int(self.instance.depart[row]))
+
+    def stays(self, row: int, depart: int) -> None:
+        """A car leaves earlier or later than thought; only its own row is placed anew."""
+        self._change(row, float(self.instance.energy[row]), depart)
 
     def leave(self, row: int) -> None:
         """A car goes; the rows behind it move up by one."""
         self._add_flow(int(self.instance.node[row]), -self._table[row])
-        self._table[row : len(self.instance.rate) - 1] = self._table[row + 1 : len(self.instance.rate)].copy()
-        keep = np.arange(len(self.instance.rate)) != row
-        self.priority = self.priority[keep]
-        self._take(
-            {name: getattr(self.instance, name)[keep] for name in ("arrive", "depart", "rate", "energy", "node")}
-        )
+        self._keep(np.arange(len(self.instance.rate)) != row)
+
+    def expect(self, expected: Sequence[ExpectedCars], priority: int = 0) -> None:
+        """Makes these the cars that are expected, instead of those before; each is placed by itself."""
+        for row in range(len(self.instance.rate) - 1, self.cars - 1, -1):
+            self.leave(row)
+        coming = [one for one in expected if one.count * one.energy > 0]
+        self.counts = np.array([one.count for one in coming])
+        for one in coming:
+            row, sizes = len(self.instance.rate), (one.count * one.rate, one.count * one.energy)
+            self._insert(row, (one.arrive, min(one.depart, self.instance.slots), *sizes, one.node, priority))
+            self._place(row)
+
+    def shift(self, base: FloatArray, room: FloatArray, cost: SlotCost, slots: int = 1) -> IntArray:
+        """Time moves on by so many slots: the new horizon's base load [T], rooms [K, T] and cost, of the same length.
+
+        What the plan gave in the slots that passed counts as delivered (`want` takes the meter's word for it). The
+        rows of the cars that have left, which are gone; the others keep their order. The plan is cut to rooms that
+        have shrunk, and `improve` makes the best of it.
+        """
+        i, kept = self.instance, slice(slots, None)
+        done = self.energy[:, :slots].sum(axis=1)
+        shifted = np.zeros_like(self._table)
+        shifted[:, : i.slots - slots] = self._table[:, kept]
+        self._table = shifted
+        self.price = np.hstack([self.price[:, kept], np.repeat(self.price[:, -1:], slots, axis=1)])
+        here = (i.depart > slots) & ((np.arange(len(i.depart)) < self.cars) | (i.arrive >= slots))
+        gone = np.flatnonzero(~here[: self.cars])
+        energy = np.maximum(i.energy - done, 0.0)
+        self.instance = replace(i, base=base, room=np.maximum(room, 0.0), cost=cost, energy=energy)
+        self._keep(here, slots)
+        self._table[: len(self.instance.rate)] *= self._fitting()
+        self.flow = self.instance.flow(self.energy)
+        return gone
+
+    def _fitting(self) -> FloatArray:
+        """Factors that bring the plan under the rooms."""
+        i = self.instance
+        return TreeLimits(i.parent).shares(i.room, i.own(self.energy))[i.node]
+
+    def _keep(self, kept: BoolArray, slots: int = 0) -> None:
+        """Only these rows, their windows moved by so many slots."""
+        i, rows = self.instance, np.flatnonzero(kept)
+        self._table[: len(rows)] = self._table[rows].copy()
+        self._table[len(rows) : len(kept)] = 0.0
+        self.priority, self.rate_max = self.priority[kept], self.rate_max[kept]
+        self.counts = self.counts[kept[self.cars :]]
+        self.cars = int(kept[: self.cars].sum())
+        cars = {name: getattr(i, name)[kept] for name in CARS}
+        cars["arrive"], cars["depart"] = np.maximum(cars["arrive"] - slots, 0), cars["depart"] - slots
+        cars["energy"] = np.minimum(cars["energy"], self.rate_max * (cars["depart"] - cars["arrive"]))
+        cars["rate"] = np.minimum(self.rate_max, cars["energy"])
+        self._take(cars)
+
+    def _change(self, row: int, energy: float, depart: int) -> None:
+        i = self.instance
+        cars = {name: getattr(i, name).copy() for name in CARS}
+        cars["depart"][row] = min(max(depart, int(i.arrive[row]) + 1), i.slots)
+        length = cars["depart"][row] - i.arrive[row]
+        cars["energy"][row] = min(energy, float(self.rate_max[row]) * length)
+        cars["rate"][row] = min(self.rate_max[row], cars["energy"][row])
+        self._take(cars)
+        self._place(row)
+
+    def _come_true(self, arrive: int, node: int) -> None:
+        """A newcomer is one of the expected: the kind at its node that was to come nearest to now goes down by its
+        count's share.
+        """
+        i = self.instance
+        same = self.cars + np.flatnonzero((i.node[self.cars :] == node) & (self.counts > 0))
+        if len(same) == 0:
+            return
+        row = int(same[np.argmin(np.abs(i.arrive[same] - arrive))])
+        count = self.counts[row - self.cars]
+        left = max(count - 1.0, 0.0) / count
+        self.counts[row - self.cars] = count * left
+        self.rate_max[row] *= left
+        self._change(row, float(i.energy[row]) * left, int(i.depart[row]))
 
     def improve(self, gap: float) -> float:
         """Brings the proof up to date and plans a few cars anew, in the end all, until the gap is reached; the gap."""
         reached = self._prove()
+        if reached > gap and len(self.instance.rate) <= ALL_AT_ONCE:
+            reached = self._plan_all(gap)
+            return reached if reached <= gap else self.solve()
         for _ in range(ROUNDS_MAX):
             if reached <= gap:
                 return reached
@@ -98,6 +186,16 @@ class Running:
                 break
             reached = self._prove()
         return reached if reached <= gap else self.solve()
+
+    def _plan_all(self, gap: float) -> float:
+        """Everybody anew, no more exactly than asked for: quicker than some after others when they are few."""
+        energy, price, _ = interior_point.solve(self.instance, COARSE * gap)
+        flow, bound = self.instance.flow(energy), lower_bound(self.instance, price)
+        objective = self.instance.objective(flow[0], energy.sum(axis=1))
+        if relative_gap(objective, bound) < self.gap:
+            self.energy[:] = energy
+            self.flow, self.price, self.lower_bound = flow, price, bound
+        return self._judge()
 
     def _chosen(self) -> IntArray:
         """The cars that the gap could be won back from, and those that can make way where some go short."""
@@ -146,20 +244,18 @@ class Running:
             self._table[other, slots] -= given
             self._place(other)
 
-    def _grow(self, arrive: int, depart: int, rate: float, energy: float, node: int, priority: int) -> None:
-        i = self.instance
-        if len(i.rate) == len(self._table):
-            self._table = np.concatenate([self._table, np.zeros((GROWTH + len(i.rate) // 4, i.slots))])
-        self.priority = np.append(self.priority, priority)
-        self._take(
-            {
-                "arrive": np.append(i.arrive, arrive),
-                "depart": np.append(i.depart, depart),
-                "rate": np.append(i.rate, rate),
-                "energy": np.append(i.energy, energy),
-                "node": np.append(i.node, node),
-            }
-        )
+    def _insert(self, row: int, car: tuple[int, int, float, float, int, int]) -> None:
+        """A row for one more car, with nothing planned yet."""
+        i, (arrive, depart, rate, energy, node, priority) = self.instance, car
+        energy = min(energy, rate * (depart - arrive))
+        count = len(i.rate)
+        if count == len(self._table):
+            self._table = np.concatenate([self._table, np.zeros((GROWTH + count // 4, i.slots))])
+        self._table[row + 1 : count + 1] = self._table[row:count].copy()
+        self._table[row] = 0.0
+        self.priority, self.rate_max = np.insert(self.priority, row, priority), np.insert(self.rate_max, row, rate)
+        values = zip(CARS, (arrive, depart, min(rate, energy), energy, node), strict=True)
+        self._take({name: np.insert(getattr(i, name), row, value) for name, value in values})
 
     def _take(self, cars: dict[str, Any]) -> None:
         """The instance with these cars, and everything that follows from them."""

@@ -6,7 +6,7 @@ time is done once, when it is built; the methods ask it no more than a search an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,33 +122,43 @@ def _stands(cost: Polyline, width: FloatArray) -> BoolArray:
     return np.asarray(width <= SAME_LOAD * (1.0 + np.abs(cost.loads).max()))
 
 
-def expected(cost: Polyline, extra: FloatArray, weights: FloatArray) -> Polyline:
+def expected(costs: Sequence[Polyline], extra: FloatArray, weights: FloatArray) -> Polyline:
     """The mean over scenarios of the cost of the load plus `extra` [N, T], with `weights` [N] of sum 1.
+
+    One cost stands for all scenarios, or there is one for each, with equally many corners.
 
     As large as the scenarios have corners together, whatever stands behind them: its evaluation does not grow with
     the number of cars, and hardly with that of scenarios.
     """
-    slots, corners = cost.loads.shape
-    width, rise = np.diff(cost.loads, axis=1), np.diff(cost.prices, axis=1)
-    stands = _stands(cost, width)
-    steps, slope = np.where(stands, rise, 0.0), _slopes(cost, width, rise, stands)
-    at = (cost.loads[:, None, :] - extra.T[:, :, None]).reshape(slots, -1)
-    share = np.repeat(weights, corners)
-    bend = share * np.tile(np.diff(slope, axis=1), len(weights))
-    jump = share * np.tile(np.concatenate([np.zeros((slots, 1)), steps], axis=1), len(weights))
+    parts = [_bends(cost) for cost in costs]
+    bends, jumps = (np.stack([part[side] for part in parts], axis=1) for side in (0, 1))
+    shape = (len(bends), len(weights), bends.shape[2])
+    share = weights[:, None]
+    at = (np.stack([cost.loads for cost in costs], axis=1) - extra.T[:, :, None]).reshape(shape[0], -1)
+    bend, jump = (np.broadcast_to(share * table, shape).reshape(shape[0], -1) for table in (bends, jumps))
     order = np.argsort(at, axis=1, kind="stable")
     at, bend, jump = (np.take_along_axis(table, order, axis=1) for table in (at, bend, jump))
+    each = costs if len(costs) > 1 else [costs[0]] * len(weights)
+    below, above = (weights @ np.stack([getattr(cost, side) for cost in each]) for side in ("below", "above"))
     begin = at[:, 0]
-    slopes = cost.below[:, None] + np.cumsum(bend, axis=1)
-    climbs = np.diff(at, axis=1) * slopes[:, :-1]
-    first = _mean(cost.price, begin, extra, weights) - _first_jump(at, jump)
-    right = first[:, None] + np.cumsum(jump, axis=1)
+    climbs = np.diff(at, axis=1) * (below[:, None] + np.cumsum(bend, axis=1))[:, :-1]
+    price, value = _before(each, begin, extra, weights)
+    right = price[:, None] + np.cumsum(jump, axis=1)
     right[:, 1:] += np.cumsum(climbs, axis=1)
-    if steps.any():
+    if jump.any():
         at = np.repeat(at, 2, axis=1)
-        right = np.stack([right - jump, right], axis=2).reshape(slots, -1)
+        right = np.stack([right - jump, right], axis=2).reshape(shape[0], -1)
     right = np.maximum.accumulate(right, axis=1)
-    return from_corners(at, right, _mean(cost.value, begin, extra, weights), cost.below, cost.above)
+    return from_corners(at, right, value, below, above)
+
+
+def _bends(cost: Polyline) -> tuple[FloatArray, FloatArray]:
+    """By how much the slope changes and the price jumps at every corner [T, K]."""
+    width, rise = np.diff(cost.loads, axis=1), np.diff(cost.prices, axis=1)
+    stands = _stands(cost, width)
+    steps = np.where(stands, rise, 0.0)
+    jumps = np.concatenate([np.zeros((len(steps), 1)), steps], axis=1)
+    return np.diff(_slopes(cost, width, rise, stands), axis=1), jumps
 
 
 def _slopes(cost: Polyline, width: FloatArray, rise: FloatArray, stands: BoolArray) -> FloatArray:
@@ -162,12 +172,15 @@ def _slopes(cost: Polyline, width: FloatArray, rise: FloatArray, stands: BoolArr
     return slopes
 
 
-def _mean(
-    question: Callable[[FloatArray], FloatArray], load: FloatArray, extra: FloatArray, weights: FloatArray
-) -> FloatArray:
-    return np.asarray(sum(w * question(load + more) for w, more in zip(weights, extra, strict=True)))
-
-
-def _first_jump(at: FloatArray, jump: FloatArray) -> FloatArray:
-    """What `price` at the first corner already counts of the jumps there."""
-    return np.asarray(np.where(at == at[:, :1], jump, 0.0).sum(axis=1))
+def _before(
+    costs: Sequence[Polyline], begin: FloatArray, extra: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Mean price and mean cost at the load `begin`, which with `extra` lies before all corners or at the first: by the
+    line before them, for rounding may put it behind the first, and the price jumps there.
+    """
+    price, value = np.zeros_like(begin), np.zeros_like(begin)
+    for cost, more, weight in zip(costs, extra, weights, strict=True):
+        beyond = begin + more - cost.loads[:, 0]
+        price += weight * (cost.prices[:, 0] + cost.below * beyond)
+        value += weight * (cost.values[:, 0] + (cost.prices[:, 0] + 0.5 * cost.below * beyond) * beyond)
+    return price, value

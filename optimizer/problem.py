@@ -14,11 +14,15 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from optimizer.arrays import FloatArray
+from optimizer.arrays import FloatArray, IntArray
+from optimizer.conductors import CONNECTIONS, Conductors, CurrentLimit
+from optimizer.fairness import FAIRNESS, Fairness, classes, with_equal_share
 from optimizer.instance import Instance, make_instance
 from optimizer.slot_cost import Quadratic
 
-ShortfallReason: TypeAlias = Literal["window too short", "site cap", "feeder cap"]
+ShortfallReason: TypeAlias = Literal[
+    "window too short", "site cap", "feeder cap", "line cap", "unbalance", "current limit"
+]
 
 # Far above any site; keeps squares and products of the solver inside the range of a double.
 MAGNITUDE_MAX = 1e9
@@ -52,6 +56,7 @@ class EvSession:
     `feeder`: id of the feeder below the site that the pile hangs on, empty for the site itself.
     `priority`: when the cap is too low for all, higher numbers are served first.
     `power_min_kw`: least power other than 0 that the pile can give; rounding uses it, a continuous plan does not.
+    `lines`: the site's conductors that it draws from (`optimizer.conductors`), "123" all three evenly.
     """
 
     id: str
@@ -62,6 +67,7 @@ class EvSession:
     priority: int = 0
     power_min_kw: float = 0.0
     feeder: str = ""
+    lines: str = "123"
 
     def __post_init__(self) -> None:
         """Raises ValueError naming the session and the field."""
@@ -75,6 +81,8 @@ class EvSession:
         _check_amount(f"session {self.id}: power_min_kw", self.power_min_kw)
         if self.power_min_kw > self.power_max_kw:
             raise ValueError(f"session {self.id}: power_min_kw is above power_max_kw")
+        if self.lines not in CONNECTIONS:
+            raise ValueError(f"session {self.id}: lines must be one of {', '.join(CONNECTIONS)}, got {self.lines}")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -82,13 +90,14 @@ class Feeder:
     """A part of the site with a cap of its own (kW per slot, infinite for none).
 
     `parent`: the feeder it hangs on, empty for the site. `base_load_kw` is the base load under it, its children's
-    included, and part of the site's.
+    included, and part of the site's. `conductors`: limits in ampere beside that of power.
     """
 
     id: str
     cap_kw: FloatArray
     parent: str = ""
     base_load_kw: FloatArray | None = None
+    conductors: Conductors | None = None
 
     def __post_init__(self) -> None:
         """Copies the arrays, makes them read-only and checks them."""
@@ -103,8 +112,9 @@ class Problem:
     """Minimise sum over slots of ½ w L² + π L, with L = base load + charging, in kWh per slot.
 
     `cap_kw` may hold infinity (no cap in that slot). `weight` w >= 0 defaults to 1 per slot, `price` π (money per
-    kWh) to 0. `feeders` below the site in any order. Raises ValueError when lengths differ, a value is not a number,
-    an id repeats, a window leaves the horizon or the feeders are no tree.
+    kWh) to 0. `feeders` below the site in any order. `conductors`: the site's own limits in ampere; `current_limits`:
+    any others on sums of currents. `fairness`: who goes short within a class of priority. Raises ValueError when
+    lengths differ, a value is not a number, an id repeats, a window leaves the horizon or the feeders are no tree.
     """
 
     slot_h: float
@@ -114,6 +124,9 @@ class Problem:
     weight: FloatArray | None = None
     price: FloatArray | None = None
     feeders: tuple[Feeder, ...] = ()
+    conductors: Conductors | None = None
+    current_limits: tuple[CurrentLimit, ...] = ()
+    fairness: Fairness = "priority"
 
     def __post_init__(self) -> None:
         """Copies the arrays, makes them read-only and checks them."""
@@ -125,8 +138,12 @@ class Problem:
                 object.__setattr__(self, name, _vector(name, values, infinite=name == "cap_kw"))
         object.__setattr__(self, "sessions", tuple(self.sessions))
         object.__setattr__(self, "feeders", _parents_first(tuple(self.feeders)))
+        object.__setattr__(self, "current_limits", tuple(self.current_limits))
         self._check_lengths()
         self._check_sessions()
+        self._check_currents()
+        if self.fairness not in FAIRNESS:
+            raise ValueError(f"fairness: one of {', '.join(FAIRNESS)} expected, got {self.fairness}")
 
     def _check_lengths(self) -> None:
         if self.slots == 0:
@@ -157,6 +174,25 @@ class Problem:
                     f"{self.slots} slots"
                 )
 
+    def _check_currents(self) -> None:
+        for conductors in self.conductors_by_node():
+            if conductors is not None:
+                conductors.check(self.slots)
+        known = set(self.node_ids())
+        for limit in self.current_limits:
+            limit.check(self.slots)
+            if limit.feeder not in known:
+                raise ValueError(f"current limit {limit.id}: there is no feeder {limit.feeder}")
+
+    @property
+    def wired(self) -> bool:
+        """Whether anything limits currents."""
+        return bool(self.current_limits) or any(given is not None for given in self.conductors_by_node())
+
+    def conductors_by_node(self) -> list[Conductors | None]:
+        """The limits in ampere of the site and the feeders."""
+        return [self.conductors, *(feeder.conductors for feeder in self.feeders)]
+
     @property
     def slots(self) -> int:
         """Number of slots T."""
@@ -185,7 +221,7 @@ class Problem:
         ids, hours, sessions = self.node_ids(), self.slot_h, self.sessions
         weight = np.ones(self.slots) if self.weight is None else self.weight
         tariff = np.zeros(self.slots) if self.price is None else self.price
-        return make_instance(
+        instance = make_instance(
             base=self.base_load_kw * hours,
             cost=Quadratic(weight, tariff),
             arrive=np.array([s.arrival_slot for s in sessions], dtype=np.int64),
@@ -193,11 +229,18 @@ class Problem:
             rate=np.array([s.power_max_kw for s in sessions], dtype=np.float64) * hours,
             energy=np.array([s.energy_kwh for s in sessions], dtype=np.float64),
             cap=self.caps_kw() * hours,
-            priority=np.array([s.priority for s in sessions], dtype=np.int64),
+            priority=self.classes(),
             node=np.array([ids.index(s.feeder) for s in sessions], dtype=np.int64),
             parent=np.array([-1, *(ids.index(feeder.parent) for feeder in self.feeders)], dtype=np.int64),
             node_base=self.base_loads_kw() * hours,
         )
+        return with_equal_share(instance, self.classes()) if self.fairness == "equal share" else instance
+
+    def classes(self) -> IntArray:
+        """Class of every session [N]: higher ones are served first."""
+        priority = np.array([s.priority for s in self.sessions], dtype=np.int64)
+        depart = np.array([s.departure_slot for s in self.sessions], dtype=np.int64)
+        return classes(priority, depart, self.fairness)
 
 
 def _parents_first(feeders: tuple[Feeder, ...]) -> tuple[Feeder, ...]:
@@ -219,21 +262,28 @@ def _parents_first(feeders: tuple[Feeder, ...]) -> tuple[Feeder, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Energy (kWh) that a session asked for and does not get, and why; `feeder` names the one whose cap is to blame."""
+    """Energy (kWh) that a session asked for and does not get, and why; `feeder` names the one whose cap is to blame,
+    `line` which conductor, which pair of them for an unbalance, or the id of a current limit.
+    """
 
     session_id: str
     energy_kwh: float
     reason: ShortfallReason
     feeder: str = ""
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class CapSoft:
-    """A slot in which the base load alone stands above the cap of the site or a feeder, and by how much (kW)."""
+    """A slot in which the base load alone stands above a cap of the site or a feeder, and by how much: kW, or ampere on
+    a `line` (on a pair, apart from each other).
+    """
 
     slot: int
     excess_kw: float
     feeder: str = ""
+    line: str = ""
+    excess_a: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -242,7 +292,8 @@ class Plan:
 
     `power_kw` [N, T] in the order of the sessions; `served_kwh` [N]; `objective`: cost of the load and price of the
     unserved energy; `gap` = (objective − lower_bound) / max(1, |objective|); `slot_price` and `cap_price` [T] are
-    marginal costs per kWh at the site, `feeder_price` [F, T] the slot prices at the feeders.
+    marginal costs per kWh at the site, `feeder_price` [F, T] the slot prices at the feeders. `limit_price` [rows, T]:
+    cost per ampere (kW) of every row of `optimizer.phased`, where currents are limited.
     """
 
     power_kw: FloatArray
@@ -257,6 +308,7 @@ class Plan:
     cap_soft: tuple[CapSoft, ...] = ()
     method: str = ""
     iterations: int = field(default=0)
+    limit_price: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 Solver: TypeAlias = Callable[[Problem], Plan]

@@ -9,53 +9,37 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.arrays import FloatArray, IntArray
+from optimizer.arrays import FloatArray
+from optimizer.caps import Limits, ratio
 from optimizer.entries import Entries
-from optimizer.instance import Instance, up_the_tree
+from optimizer.instance import Instance
 
 SPREAD_ROUNDS = 3
 MISSING_MIN = 1e-10
 
 
-def repair(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray, price: FloatArray) -> FloatArray:
-    """The entries within every limit, caps at `room` [K, T]; `price` [K, T] says where missing energy goes."""
+def repair(e: Entries, limits: Limits, room: FloatArray, energy: FloatArray, price: FloatArray) -> FloatArray:
+    """The entries within every limit, rows at `room` [R, T]; `price` [G, T] says where missing energy goes."""
     energy = np.clip(energy, 0.0, e.upper)
     np.copyto(energy, 0.0, where=np.isnan(energy))
     energy[e.lasts] = 0.0
     served = e.per_car(energy)
     if (served > e.energy * (1.0 + MISSING_MIN)).any():
-        energy *= _ratio(e.energy, served)[e.car]
-    _cut(e, parent, room, energy)
-    _spread(e, parent, room, energy)
-    _top_up(e, parent, room, energy, price)
-    _cut(e, parent, room, energy)
+        energy *= ratio(e.energy, served)[e.car]
+    _cut(e, limits, room, energy)
+    _spread(e, limits, room, energy)
+    _top_up(e, limits, room, energy, price)
+    _cut(e, limits, room, energy)
     return energy
 
 
-def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """part / whole where whole is above part, else 1."""
-    return np.divide(part, whole, out=np.ones_like(whole), where=whole > part)
-
-
-def _shares(parent: IntArray, limit: FloatArray, own: FloatArray) -> FloatArray:
-    """Factors [K, T] for the cars at each node that bring every node below its limit."""
-    factor, total = np.ones_like(own), own.copy()
-    for node in range(len(parent) - 1, -1, -1):
-        factor[node] = _ratio(limit[node], total[node])
-        if node:
-            total[parent[node]] += total[node] * factor[node]
-    for node in range(1, len(parent)):
-        factor[node] *= factor[parent[node]]
-    return factor
-
-
-def _cut(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray) -> None:
-    factor = _shares(parent, room, e.per_terminal(energy))
+def _cut(e: Entries, limits: Limits, room: FloatArray, energy: FloatArray) -> None:
+    factor = limits.shares(room, e.per_terminal(energy))
     if (factor < 1.0).any():
         energy *= e.at_entries(factor)
 
 
-def _spread(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray) -> None:
+def _spread(e: Entries, limits: Limits, room: FloatArray, energy: FloatArray) -> None:
     """Adds missing energy over the slots where a car is strictly between nothing and its limit."""
     for _ in range(SPREAD_ROUNDS):
         missing = e.energy - e.per_car(energy)
@@ -66,36 +50,29 @@ def _spread(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray) 
         share = np.divide(np.maximum(missing, 0.0), offered, out=np.zeros_like(missing), where=offered > 0)
         space *= np.minimum(share, 1.0)[e.car]
         own = e.per_terminal(energy)
-        left = np.maximum(room - up_the_tree(parent, own), 0.0)
-        space *= e.at_entries(_shares(parent, left, e.per_terminal(space)))
+        left = np.maximum(room - limits.flow(own), 0.0)
+        space *= e.at_entries(limits.shares(left, e.per_terminal(space)))
         energy += space
 
 
-def _top_up(e: Entries, parent: IntArray, room: FloatArray, energy: FloatArray, price: FloatArray) -> None:
+def _top_up(e: Entries, limits: Limits, room: FloatArray, energy: FloatArray, price: FloatArray) -> None:
     """Gives each car what it still misses in its cheapest slots with room; dearest unserved price first."""
     missing = np.maximum(e.energy - e.per_car(energy), 0.0)
     short = np.flatnonzero(missing > MISSING_MIN * e.energy)
     if len(short) == 0:
         return
-    left = np.maximum(room - up_the_tree(parent, e.per_terminal(energy)), 0.0)
+    left = np.maximum(room - limits.flow(e.per_terminal(energy)), 0.0)
     for car in short[np.argsort(-e.extra[e.lasts[short]], kind="stable")]:
         own = np.arange(e.starts[car], e.lasts[car])
         node, slots = np.divmod(e.terminal[own], e.slots)
         cheapest = np.argsort(price[node, slots], kind="stable")
-        own, slots, path = own[cheapest], slots[cheapest], np.array(_path(parent, int(node[0])))
-        fits = np.minimum(e.upper[own] - energy[own], left[np.ix_(path, slots)].min(axis=0))
-        fits = np.maximum(fits, 0.0)
+        own, slots, (rows, parts) = own[cheapest], slots[cheapest], limits.ways(int(node[0]))
+        holds = rows[parts > 0]
+        free = (left[np.ix_(holds, slots)] / parts[parts > 0][:, None]).min(axis=0)
+        fits = np.maximum(np.minimum(e.upper[own] - energy[own], free), 0.0)
         given = np.clip(missing[car] - (np.cumsum(fits) - fits), 0.0, fits)
         energy[own] += given
-        left[np.ix_(path, slots)] -= given
-
-
-def _path(parent: IntArray, node: int) -> list[int]:
-    """The node and everything above it."""
-    found = [node]
-    while found[-1]:
-        found.append(int(parent[found[-1]]))
-    return found
+        left[np.ix_(rows, slots)] -= parts[:, None] * given
 
 
 def keep_caps(instance: Instance, power: FloatArray, cap: FloatArray, below: FloatArray) -> None:

@@ -4,17 +4,82 @@ catalogue.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from rich.table import Table
 
+from optimizer.bench import PoolTiming, Timing
+from optimizer.chart import WIDTH_MAX, chart
 from optimizer.comparison import Line
 from optimizer.explain import Account
+from optimizer.explain_site import BatteryAccount, SiteAccount, SourceAccount
+from optimizer.picture import Curves
+from optimizer.problem import CapSoft, Plan, Problem
 from optimizer.site import Site, SitePlan
 
 Text = Callable[..., str]
+CHART_MARGIN = 12
+
+
+def drawing(text: Text, curves: Curves, width: int) -> list[str]:
+    """The curves as text, what they mean first."""
+    key = "optimize.chart" if curves.storage is None else "optimize.chart_storage"
+    columns = max(1, min(WIDTH_MAX, width - CHART_MARGIN))
+    return [text(key), *chart(curves.base, curves.load, curves.cap, columns, curves.storage)]
+
+
+def session_table(text: Text, problem: Problem, plan: Plan) -> Table:
+    """One row for each car."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column(text("optimize.column.session"))
+    for name in ("window", "wanted", "served", "peak"):
+        table.add_column(text(f"optimize.column.{name}"), justify="right")
+    for session, served, power in zip(problem.sessions, plan.served_kwh, plan.power_kw, strict=True):
+        window = f"{session.arrival_slot}–{session.departure_slot}"
+        table.add_row(session.id, window, f"{session.energy_kwh:.2f}", f"{served:.2f}", f"{power.max():.2f}")
+    return table
+
+
+def summary(text: Text, problem: Problem, plan: Plan) -> list[str]:
+    """A plan in a few lines: its proof, what it serves, who goes short."""
+    load = problem.load_kw(plan.power_kw)
+    wanted = sum(session.energy_kwh for session in problem.sessions)
+    proof = {"objective": f"{plan.objective:.6g}", "bound": f"{plan.lower_bound:.6g}", "gap": f"{plan.gap:.1e}"}
+    served = {"served": f"{plan.served_kwh.sum():.2f}", "wanted": f"{wanted:.2f}", "peak": f"{load.max():.2f}"}
+    return [
+        text("optimize.proof", **proof),
+        text("optimize.method", method=plan.method, iterations=plan.iterations),
+        text("optimize.energy", **served),
+        *shortages(text, plan),
+    ]
+
+
+def shortages(text: Text, plan: Plan | SitePlan) -> list[str]:
+    """Who goes short and why, and where the base load alone is too much."""
+    lines = []
+    for short in plan.shortfalls:
+        reason = reason_words(text, short.reason, short.feeder, short.line)
+        lines.append(text("optimize.shortfall", id=short.session_id, energy=f"{short.energy_kwh:.3f}", reason=reason))
+    return lines + [_soft(text, cap) for cap in plan.cap_soft]
+
+
+def _soft(text: Text, cap: CapSoft) -> str:
+    if not cap.line:
+        return text("optimize.cap_soft", slot=cap.slot, excess=f"{cap.excess_kw:.2f}")
+    more = {"excess": f"{cap.excess_a:.1f}", "line": cap.line, "place": _place(text, cap.feeder)}
+    return text("optimize.lines.soft", slot=cap.slot, **more)
+
+
+def reason_words(text: Text, reason: str, feeder: str, line: str) -> str:
+    """Why somebody goes short, the cap, conductor or limit to blame by name."""
+    key = f"optimize.reason.{reason.replace(' ', '_')}"
+    return text(key, feeder=feeder, line=line, place=_place(text, feeder))
+
+
+def _place(text: Text, feeder: str) -> str:
+    return text("optimize.place.feeder", feeder=feeder) if feeder else text("optimize.place.site")
 
 
 def clock(slot: int, slot_h: float) -> str:
@@ -61,7 +126,7 @@ def sentences(text: Text, account: Account, slot_h: float) -> list[str]:
         key = "feeder" if held.feeder else "site"
         lines.append(text(f"optimize.why.held_{key}", feeder=held.feeder, times=times(held.stretches, slot_h)))
     if account.missing_kwh > 0:
-        reason = text(f"optimize.reason.{account.missing_reason.replace(' ', '_')}")
+        reason = reason_words(text, account.missing_reason, account.missing_feeder, account.missing_line)
         lines.append(text("optimize.why.missing", energy=f"{account.missing_kwh:.2f}", reason=reason))
     return lines
 
@@ -126,8 +191,102 @@ def site_summary(text: Text, site: Site, plan: SitePlan) -> list[str]:
     for name, charge, discharge in zip(names, plan.charge_kw, plan.discharge_kw, strict=True):
         into, out = (f"{values.sum() * site.slot_h:,.1f}" for values in (charge, discharge))
         lines.append(text("optimize.site.battery", name=name, into=into, out=out))
-    for short in plan.shortfalls:
-        reason = text(f"optimize.reason.{short.reason.replace(' ', '_')}")
-        lines.append(text("optimize.shortfall", id=short.session_id, energy=f"{short.energy_kwh:.3f}", reason=reason))
-    lines += [text("optimize.cap_soft", slot=s.slot, excess=f"{s.excess_kw:.2f}") for s in plan.cap_soft]
+    return lines + shortages(text, plan)
+
+
+def site_sentences(text: Text, told: SiteAccount, slot_h: float) -> Iterator[tuple[str, list[str]]]:
+    """Names of cars, batteries, sources and of the connection, with what there is to say of each."""
+    yield from ((car.session.id, sentences(text, car, slot_h)) for car in told.cars)
+    yield from ((battery.id, _battery(text, battery, slot_h)) for battery in told.batteries)
+    yield from ((source.name, [_source(text, source, slot_h)]) for source in told.sources)
+    if told.at_limit:
+        yield text("optimize.why.connection"), [text("optimize.why.full", times=times(told.at_limit, slot_h))]
+
+
+def _battery(text: Text, told: BatteryAccount, slot_h: float) -> list[str]:
+    lines = []
+    if told.stays is not None:
+        first, last = told.stays
+        lines.append(text("optimize.why.here", start=clock(first, slot_h), end=clock(last + 1, slot_h)))
+    if told.charges:
+        into = {"energy": f"{told.charged_kwh:.2f}", "price": f"{told.price_paid:.4g}"}
+        lines.append(text("optimize.why.fills", times=times(told.charges, slot_h), **into))
+    if told.discharges:
+        out = {"energy": f"{told.discharged_kwh:.2f}", "price": f"{told.price_got:.4g}"}
+        lines.append(text("optimize.why.gives", times=times(told.discharges, slot_h), **out))
+    if told.charges and told.discharges:
+        lines.append(text("optimize.why.pays", price=f"{told.break_even:.4g}"))
+    if not told.charges and not told.discharges:
+        lines.append(text("optimize.why.idle"))
+    lines.append(text("optimize.why.ends", energy=f"{told.end_kwh:.2f}"))
+    if told.missing_kwh > 0:
+        reason = text("optimize.reason.site_cap")
+        lines.append(text("optimize.why.missing", energy=f"{told.missing_kwh:.2f}", reason=reason))
     return lines
+
+
+def _source(text: Text, told: SourceAccount, slot_h: float) -> str:
+    key = "source" if told.energy_kwh >= 0 else "sink"
+    values = {"energy": f"{abs(told.energy_kwh):.1f}", "worth": f"{told.worth:.4g}"}
+    return text(f"optimize.why.{key}", times=times(told.gives, slot_h), **values)
+
+
+def site_account_documents(told: SiteAccount) -> list[dict[str, Any]]:
+    """The same for machines, each with its kind."""
+    return [
+        *({"kind": "car", **account_document(car)} for car in told.cars),
+        *({"kind": "battery", **asdict(battery)} for battery in told.batteries),
+        *({"kind": "source", **asdict(source)} for source in told.sources),
+        {"kind": "connection", "at_limit": told.at_limit},
+    ]
+
+
+def files_table(text: Text, files: Sequence[str], documents: Sequence[dict[str, Any]]) -> Table:
+    """One row for each file solved."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column(text("optimize.files.file"))
+    for name in ("cars", "wanted", "served", "objective", "gap", "short"):
+        table.add_column(text(f"optimize.files.{name}"), justify="right")
+    for file, plan in zip(files, documents, strict=True):
+        sums = [sum(session[key] for session in plan["sessions"]) for key in ("wanted_kwh", "served_kwh")]
+        numbers = [f"{value:,.2f}" for value in sums]
+        proof = [f"{plan['objective']:.6g}", f"{plan['gap']:.1e}"]
+        table.add_row(file, f"{len(plan['sessions'])}", *numbers, *proof, f"{len(plan['shortfalls'])}")
+    return table
+
+
+def bench_table(text: Text, timings: Sequence[Timing]) -> Table:
+    """One row for each size of fleet."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("cars", "method", "time", "gap", "over", "served", "unserved"):
+        justify: Literal["left", "right"] = "left" if name == "method" else "right"
+        table.add_column(text(f"optimize.bench.column.{name}"), justify=justify)
+    for one in timings:
+        table.add_row(
+            f"{one.cars:,}",
+            one.method,
+            f"{1000 * one.seconds:,.1f}",
+            f"{one.gap:.1e}",
+            f"{one.over_cap_kw:g}",
+            f"{one.served_kwh:,.0f}",
+            f"{one.unserved_kwh:,.0f}",
+        )
+    return table
+
+
+def bench_pool(text: Text, timing: PoolTiming) -> str:
+    """Many sites in one process and in several, in one line."""
+    return text(
+        "optimize.bench.pool",
+        sites=timing.sites,
+        cars=timing.cars,
+        here=f"{timing.seconds_here:.2f}",
+        there=f"{timing.seconds_pool:.2f}",
+        processes=timing.processes,
+        same=text(f"optimize.bench.{'same' if timing.same else 'different'}"),
+    )
+
+
+def bench_document(timings: Sequence[Timing], pooled: PoolTiming | None) -> dict[str, Any]:
+    """The same for machines."""
+    return {"fleets": [asdict(one) for one in timings], "pool": None if pooled is None else asdict(pooled)}

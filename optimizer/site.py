@@ -5,12 +5,14 @@ Powers kW (per slot where they are arrays [T]), energies kWh, money in the curre
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optimizer.arrays import FloatArray
+from optimizer.models.availability import Availability, Car
 from optimizer.models.flexible_load import FlexibleLoad
 from optimizer.models.generator import Generator
 from optimizer.models.scenarios import ScenarioSet
@@ -26,9 +28,10 @@ class Site:
     `base_load_kw` [T]: uncontrolled load without the sun that may be turned down, `pv_kw`. `price` of a kWh bought,
     `sell_price` of one sold (never above; None: as bought). `weight`: ½ w n² of the grid's kWh per slot n, to flatten
     it. `import_max_kw`, `export_max_kw`: limits of the grid connection. `peak_price` per kW of the highest import
-    above `peak_so_far_kw`, not together with scenarios. `scenarios`: deviations of the net load in kW with weights;
-    grid, generators, flexible loads and sun then react to each, cars and batteries have one plan, and the import limit
-    holds with probability `confidence`.
+    above `peak_so_far_kw`, with scenarios of the highest in any of them. `scenarios`: deviations of the net load in kW
+    with weights; grid, generators, flexible loads and sun then react to each, cars and batteries have one plan, and the
+    import limit holds with probability `confidence`. `availability` by the id of a car: it is planned in the part of
+    its window in which it is there with that probability.
     """
 
     slot_h: float
@@ -49,6 +52,7 @@ class Site:
     peak_so_far_kw: float = 0.0
     scenarios: ScenarioSet | None = None
     confidence: float = 1.0
+    availability: Mapping[str, Availability] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Raises ValueError when lengths differ, a price of sale lies above that of purchase, an id repeats or a window
@@ -62,7 +66,18 @@ class Site:
         object.__setattr__(self, "sell_price", sell)
         for name in ("sessions", "cars", "storages", "generators", "flexible_loads", "feeders"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        known = {session.id for session in self.sessions} | {car.id for car in self.cars}
+        for name in self.availability:
+            if name not in known:
+                raise ValueError(f"availability: there is no car {name}")
+        object.__setattr__(self, "sessions", tuple(self._sure(session) for session in self.sessions))
+        object.__setattr__(self, "cars", tuple(self._sure(car) for car in self.cars))
         self._check()
+
+    def _sure(self, car: Car) -> Car:
+        """The car when it is there with the probability wanted."""
+        some = self.availability.get(car.id)
+        return car if some is None else some.narrowed(car, self.confidence)
 
     def _row(self, name: str, value: ArrayLike) -> FloatArray:
         try:
@@ -77,14 +92,14 @@ class Site:
             raise ValueError("weight, pv_kw and peak_price must not be negative")
         if not 0.0 < self.confidence <= 1.0:
             raise ValueError(f"confidence: must lie above 0 and at most at 1, got {self.confidence}")
-        if self.peak_price > 0 and self.scenarios is not None:
-            raise ValueError("peak_price: a price of the peak together with scenarios is not supported")
         if self.scenarios is not None and self.scenarios.values.shape[1] != self.slots:
             raise ValueError(f"scenarios: {self.slots} slots expected")
         users: list[V2gSession | Storage] = [*self.cars, *self.storages]
         ids = [session.id for session in self.sessions] + [user.id for user in users]
         if len(set(ids)) < len(ids):
             raise ValueError("sessions, cars and storages: every id may be given once")
+        if any(feeder.conductors is not None for feeder in self.feeders):
+            raise ValueError("feeders: limits of conductors are not planned together with a whole site")
         known = {"", *(feeder.id for feeder in self.feeders)}
         for user in users:
             if user.feeder not in known:

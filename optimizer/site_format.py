@@ -3,8 +3,8 @@
 A site: {"slot_h": 0.25, "base_load_kw": [...]} and, if wanted, "sessions" and "feeders" as in
 `optimizer.json_format`, "storages", "cars" (that feed back), "generators", "flexible_loads" (each a list of objects
 with the fields of `optimizer.models`), "pv_kw", "price", "sell_price", "weight", "import_max_kw", "export_max_kw" (a
-number or one per slot), "peak_price", "peak_so_far_kw", "confidence", and "scenarios": {"values": [[...], ...],
-"weights": [...]} in kW.
+number or one per slot), "peak_price", "peak_so_far_kw", "confidence", "scenarios": {"values": [[...], ...],
+"weights": [...]} in kW, and "availability": {"car-1": {"arrive": [...], "depart": [...], "weights": [...]}} in slots.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from optimizer import json_format
-from optimizer.models import FlexibleLoad, Generator, ScenarioSet, Storage, V2gSession
+from optimizer.models import Availability, FlexibleLoad, Generator, ScenarioSet, Storage, V2gSession
 from optimizer.site import Site, SitePlan
 
 LISTS: dict[str, type[Any]] = {
@@ -29,7 +29,8 @@ LISTS: dict[str, type[Any]] = {
 ROWS = ("pv_kw", "price", "sell_price", "weight", "import_max_kw", "export_max_kw")
 NUMBERS = ("peak_price", "peak_so_far_kw", "confidence")
 PLAIN = ("slot_h", "base_load_kw", "sessions", "feeders")
-OWN = frozenset({*LISTS, *NUMBERS, "pv_kw", "sell_price", "import_max_kw", "export_max_kw", "scenarios"})
+SETS = ("scenarios", "availability")
+OWN = frozenset({*LISTS, *NUMBERS, *SETS, "pv_kw", "sell_price", "import_max_kw", "export_max_kw"})
 """Fields that make a document a site rather than a problem."""
 Model = TypeVar("Model")
 
@@ -44,7 +45,7 @@ def read_site(text: str) -> Site:
     given = json.loads(text)
     if not isinstance(given, dict):
         raise ValueError("site: an object is expected")
-    unknown = [key for key in given if key not in (*PLAIN, *LISTS, *ROWS, *NUMBERS, "scenarios")]
+    unknown = [key for key in given if key not in (*PLAIN, *LISTS, *ROWS, *NUMBERS, *SETS)]
     if unknown:
         raise ValueError(f"site: unknown field {', '.join(unknown)}")
     plain = {"sessions": [], **{key: given[key] for key in PLAIN if key in given}, "cap_kw": None}
@@ -59,6 +60,7 @@ def read_site(text: str) -> Site:
         sessions=problem.sessions,
         feeders=problem.feeders,
         scenarios=None if some is None else _scenarios(some),
+        availability=_availability(given.get("availability", {})),
         **given_fields,
     )
 
@@ -101,6 +103,21 @@ def _scenarios(given: object) -> ScenarioSet:
         return ScenarioSet(given["values"], given.get("weights") or np.zeros(0))
     except TypeError as fault:
         raise ValueError("scenarios: tables of numbers expected") from fault
+
+
+def _availability(given: object) -> dict[str, Availability]:
+    if not isinstance(given, Mapping):
+        raise ValueError("availability: an object by car expected")
+    return {str(name): _one_availability(entry) for name, entry in given.items()}
+
+
+def _one_availability(entry: object) -> Availability:
+    if not isinstance(entry, Mapping) or not {"arrive", "depart"} <= entry.keys():
+        raise ValueError("availability: arrive and depart expected for every car")
+    rows = [entry[name] for name in ("arrive", "depart")] + [entry.get("weights") or []]
+    if not all(isinstance(row, list) and all(isinstance(item, int | float) for item in row) for row in rows):
+        raise ValueError("availability: lists of numbers expected")
+    return Availability(*(np.array(row) for row in rows))
 
 
 def site_plan_document(site: Site, plan: SitePlan) -> dict[str, Any]:

@@ -11,12 +11,13 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from optimizer import interior_point, levels
+from optimizer import interior_point, levels, phased
 from optimizer.aggregate import Aggregate
 from optimizer.arrays import FloatArray, IntArray
 from optimizer.certificate import lower_bound, relative_gap
 from optimizer.demand import Demand
 from optimizer.instance import Instance, default_price, price_scale, usable_room
+from optimizer.polyline import without_jumps
 from optimizer.problem import CapSoft, Plan, Problem, Shortfall
 from optimizer.repair import keep_caps
 from optimizer.slot_cost import Scaled
@@ -48,14 +49,33 @@ class Answer:
 
 
 def solve_instance(instance: Instance, method: MethodName | None = None) -> Answer:
-    """The best plan, by the method for its size or the one asked for; when that misses, by the other one too."""
-    many = len(instance.rate) >= LEVELS_FROM * (instance.slots / LEVELS_SLOTS) ** LEVELS_GROWTH
-    first = method or ("levels" if many and instance.nodes == 1 else "interior point")
+    """The best plan, by the method that suits it or the one asked for; when that misses, by the other one too."""
+    first = method or suited(instance)
+    can = instance.nodes == 1 and instance.bend is None
     answer = METHODS[first](instance)
-    if method is None and answer.gap > GAP_TARGET and instance.nodes == 1 and first != "levels":
-        other = by_levels(instance)
+    if method is None and answer.gap > GAP_TARGET and can:
+        other = METHODS["interior point" if first == "levels" else "levels"](instance)
         answer = other if other.gap < answer.gap else answer
     return answer
+
+
+def suited(instance: Instance) -> MethodName:
+    """Levels for many cars under one cap, unless the price jumps within reach.
+
+    Slots that stand at a jump have prices of their own, so the search for blocks of equal price hardly ends there; the
+    interior point does not mind.
+    """
+    many = len(instance.rate) >= LEVELS_FROM * (instance.slots / LEVELS_SLOTS) ** LEVELS_GROWTH
+    alone = instance.nodes == 1 and instance.bend is None
+    return "levels" if many and alone and not _jumps(instance) else "interior point"
+
+
+def _jumps(instance: Instance) -> bool:
+    """Whether the price of a slot jumps between its base load and the most that it can get."""
+    _, jumps = without_jumps(instance.cost)
+    first = instance.base[jumps.slot]
+    last = first + np.minimum(instance.room[0], instance.most[0])[jumps.slot]
+    return bool(((jumps.at > first) & (jumps.at < last)).any())
 
 
 def by_interior_point(instance: Instance) -> Answer:
@@ -69,8 +89,8 @@ def by_interior_point(instance: Instance) -> Answer:
 
 def by_levels(instance: Instance) -> Answer:
     """Exact for one cap, whatever the number of cars (`optimizer.levels`)."""
-    if instance.nodes > 1:
-        raise ValueError("the method of levels knows one node only")
+    if instance.nodes > 1 or instance.bend is not None:
+        raise ValueError("the method of levels knows one node and constant prices of unserved energy only")
     if not instance.energy.any():
         return _idle(instance)
     most, room, money = instance.most[0], usable_room(instance), price_scale(instance)
@@ -107,8 +127,8 @@ def _idle(instance: Instance) -> Answer:
 
 
 def _proven(instance: Instance, energy: FloatArray, price: FloatArray, rounds: int, method: str) -> Answer:
-    objective = instance.objective(energy.sum(axis=0), instance.served(energy))
-    bound = lower_bound(instance, price)
+    served = instance.served(energy)
+    objective, bound = instance.objective(energy.sum(axis=0), served), lower_bound(instance, price, served)
     return Answer(energy, price, method, rounds, objective, bound, relative_gap(objective, bound))
 
 
@@ -116,6 +136,8 @@ def solve(problem: Problem) -> Plan:
     """The plan of least cost, with a certified relative gap (aim 1e-6). Never raises for a valid problem, never
     exceeds a cap.
     """
+    if problem.wired:
+        return phased.solve(problem)
     instance = problem.instance()
     answer = solve_instance(instance)
     power = answer.energy

@@ -66,7 +66,8 @@ class Supply:
         """What every source gives [P, T] for a load [T]; sources of one price share what they give there."""
         price = self.cost.price(load)
         margin = SAME_PRICE * np.maximum(1.0, np.abs(price))
-        reach = np.abs(load) + 1.0 + np.where(np.isfinite(self.low), np.abs(self.low), 0.0).sum(axis=0)
+        ends = sum(np.where(np.isfinite(side), np.abs(side), 0.0).sum(axis=0) for side in (self.low, self.high))
+        reach = np.abs(load) + 1.0 + ends
         below, above = self._given(price - margin, reach), self._given(price + margin, reach)
         least, most = below.sum(axis=0), above.sum(axis=0)
         width = np.where(most > least, most - least, 1.0)
@@ -76,7 +77,7 @@ class Supply:
         return np.asarray(given, dtype=np.float64)
 
     def _given(self, price: FloatArray, reach: FloatArray) -> FloatArray:
-        """What every source gives at a price, `reach` standing for no limit."""
+        """What every source gives at a price, `reach`, more than all can give that have a limit, standing for none."""
         over = price - self.price
         wanted = np.divide(over, self.curvature, out=np.copysign(np.inf, over), where=self.curvature > 0)
         return np.asarray(np.clip(wanted, np.maximum(self.low, -reach), np.minimum(self.high, reach)))

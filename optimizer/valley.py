@@ -128,9 +128,11 @@ def _tree(cap: FloatArray, cars: int, feeders: Feeders | None) -> tuple[FloatArr
 
 def _amounts(name: str, values: ArrayLike, signed: bool = False, infinite: bool = False) -> FloatArray:
     array = np.asarray(values, dtype=np.float64)
-    known = array[~np.isposinf(array)] if infinite else array
     low = -MAGNITUDE_MAX if signed else 0.0
-    if array.ndim != 1 or not ((known >= low) & (known <= MAGNITUDE_MAX)).all():
+    known = array <= MAGNITUDE_MAX
+    if infinite:
+        known |= array == np.inf
+    if array.ndim != 1 or not (known & (array >= low)).all():
         raise ValueError(f"{name}: a row of numbers between {low:g} and {MAGNITUDE_MAX:g} expected")
     return array
 

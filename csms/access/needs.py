@@ -30,12 +30,13 @@ class UndeclaredRoute(TypeError):
 class Audited(Enum):
     """When an action is recorded. READS: never. FIRST: before it is begun, or it is refused. OWED: before it is begun
     if that is possible, else as soon as the log can be written again: what takes load away or stops something is not
-    refused because of a log.
+    refused because of a log. ITSELF: what is done writes its own record; refusals before it are recorded.
     """
 
     READS = "reads"
     FIRST = "first"
     OWED = "owed"
+    ITSELF = "itself"
 
 
 @dataclass(frozen=True, slots=True)

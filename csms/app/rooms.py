@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import platform
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -23,6 +23,7 @@ from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.grid import feeder_tree, limit_service
+from csms.app.limit_channels import limit_channels
 from csms.app.pki import Pki
 from csms.app.section import SettingsInvalid
 from csms.app.settings import (
@@ -31,6 +32,7 @@ from csms.app.settings import (
     Settings,
 )
 from csms.app.settings import StationSettings as ConfiguredStation
+from csms.app.solvers import Solvers
 from csms.app.tls import ServerTls
 from csms.app.upkeep import Upkeep
 from csms.app.webhook import Webhook
@@ -75,7 +77,6 @@ from csms.store import changes
 from csms.store.engine import Store, open_store
 from csms.store.outbox import SqlOutbox
 from csms.trace.service import Traces, TraceSettings
-from optimizer import solve
 
 Work = Callable[[], Awaitable[None]]
 
@@ -99,12 +100,15 @@ class Rooms:
     tls: ServerTls
     guard: Guard
     traces: Traces | None = None
+    solvers: Solvers | None = None
     background: list[tuple[str, Work]] = field(default_factory=list)
 
     async def close(self) -> None:
         """After the gateway has stopped and no background work runs."""
         await self.guard.close()
         await self.stations.close()
+        if self.solvers is not None:
+            await asyncio.to_thread(self.solvers.close)
         await self.store.close()
         if self.traces is not None:
             await self.traces.close()
@@ -130,7 +134,10 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     tree = feeder_tree(settings.feeders, ZoneInfo(settings.time_zone))
     guard = await _guard(settings, clock, store, tree)
     limits = await limit_service(settings.limit_sources, clock, store, tree, guard.audit, stations)
-    charging = ChargingService(clock, stations, store, solve, _charging(settings), tree, limits, stations.alerts)
+    rules = _charging(settings)
+    solvers = Solvers(settings.charging, rules.solve_wall_s)
+    rules = replace(rules, plans_at_once=solvers.at_once)
+    charging = ChargingService(clock, stations, store, solvers.solve, rules, tree, limits, stations.alerts)
     grace_s = settings.charging.lease_s + settings.charging.ramp_s
     progress = LimitProgress(clock, limits, charging.compliance, guard.audit, bus, grace_s)
     province, feed = await _province(settings, clock, store, bus, stations)
@@ -171,12 +178,14 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
     background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
+    background += limit_channels(settings, clock, limits, charging.drawn_w)
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.alerts.webhook:
         token = settings.alerts.webhook_token.get_secret_value()
         background.append(("alerts", Webhook(settings.alerts.webhook, token, stations.alerts).run))
     if settings.charging.control:
         charging.listen()
+        await asyncio.to_thread(solvers.begin)
         background += [("charging", charging.run)]
     if settings.partners:
         background += [("province-feed", feed.run), ("province", province.run)]
@@ -194,6 +203,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         tls,
         guard,
         traces,
+        solvers,
         background,
     )
 

@@ -31,6 +31,7 @@ from pydantic_settings import (
 )
 
 from csms.app.grid import FeederSettings, LimitSourceSettings
+from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdr2Settings, OpenAdrSettings
 from csms.app.section import Section, SettingsInvalid
 from csms.model.bounds import ANSWERED_IDS_KEPT, CALLS_QUEUED_MAX, FRAME_BYTES_MAX, STRANGERS_MAX
 from csms.trace.redaction import Cards
@@ -98,6 +99,8 @@ class ChargingSection(Section):
     periods_max: int = Field(default=2, ge=1)
     notice_s: float = Field(default=120.0, ge=0)
     cut_off_after_s: float = Field(default=60.0, ge=0)
+    solver_processes: int = Field(default=0, ge=0, le=64)
+    solver_from: int = Field(default=50, ge=1)
 
 
 class PartnerSettings(Section):
@@ -322,6 +325,10 @@ class Settings(BaseSettings):
     site: SiteSettings = SiteSettings()
     feeders: list[FeederSettings] = [FeederSettings(id="site", rating_kw=400.0)]
     limit_sources: list[LimitSourceSettings] = Field(default_factory=list)
+    openadr: list[OpenAdrSettings] = Field(default_factory=list)
+    openadr2: list[OpenAdr2Settings] = Field(default_factory=list)
+    limit_files: list[LimitFileSettings] = Field(default_factory=list)
+    limit_plugs: list[LimitPlugSettings] = Field(default_factory=list)
     stations: list[StationSettings] = Field(default_factory=list)
     charging: ChargingSection = ChargingSection()
     price: PriceSettings = PriceSettings()

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 from csms.model.charging_profile import ProfileKind, ProfilePurpose, RateUnit
 from firmware_profiles.limits import PURPOSES, Limits
@@ -18,6 +19,8 @@ from firmware_profiles.limits import PURPOSES, Limits
 PURPOSE_ORDER = (ProfilePurpose.TX, ProfilePurpose.TX_DEFAULT, ProfilePurpose.STATION_MAX)
 """The neutral order: a transaction's own profile leaves the lasting one below it as a floor."""
 STACK_LEVEL_MAX = 1000
+ORDERS_KEPT = 4096
+"""Stations of a kind share an order, and every round asks for it."""
 PER_AMPERE = {"A": 1, "dA": 10, "mA": 1000}
 """Units of configuration keys."""
 
@@ -63,6 +66,7 @@ class Declared:
     smart_charging: bool | None = None
 
 
+@lru_cache(ORDERS_KEPT)
 def rungs(role: Role, limits: Limits, declared: Declared, usual: RateUnit) -> tuple[Rung, ...]:
     """The rungs of a role, best first, each once. `usual`: the unit that most stations of the kind take.
 

@@ -118,6 +118,7 @@ class ChargingService:
             alerts,
         )
         self._watch = Watch(self._answers, self._outlets, trials, self._cars, settings)
+        self._planners = asyncio.Semaphore(settings.plans_at_once)
         self._causes: set[str] = set()
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -207,6 +208,10 @@ class ChargingService:
         plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
         return Drill(found, losses(plain, under))
 
+    def drawn_w(self, feeder_id: str) -> int:
+        """Base load and metered charging. KeyError for an unknown feeder."""
+        return self._tree.base_load_w(feeder_id, self._clock.now()) + self._outlets.metered_w(feeder_id)
+
     def ladder(self, station_id: str) -> LadderStatus:
         """How far limits of a station are known to act."""
         refs = self._outlets.of_station(station_id)
@@ -295,8 +300,7 @@ class ChargingService:
     async def _plan_again_and_again(self) -> None:
         while True:
             cause = await self._next_cause()
-            for root in self._tree.roots:
-                await self._guarded_plan(root, cause)
+            await asyncio.gather(*(self._guarded_plan(root, cause) for root in self._tree.roots))
 
     async def _next_cause(self) -> str:
         """Wait for a cause and for others that come right after it, or for the period."""
@@ -311,6 +315,11 @@ class ChargingService:
         return cause
 
     async def _guarded_plan(self, root: str, cause: str) -> None:
+        """Trees of feeders have no cap in common; as many are planned together as the solver can use."""
+        async with self._planners:
+            await self._plan_and_store(root, cause)
+
+    async def _plan_and_store(self, root: str, cause: str) -> None:
         try:
             plan = await self._planning.plan(root, cause)
             if plan is not None:

@@ -17,6 +17,7 @@ class ChargingSettings:
     `ramp_s`: how long a pile and its car may take to come down after an acknowledgement. `notice_s`: how long before it
     begins a lower cap counts (one ramp is added). `cut_off_after_s`: metering above a cap for this long
     ends sessions that obey no limit; 0: never. `tilt_per_h`: preference for early energy (see `planner`).
+    `plans_at_once`: how many trees of feeders are planned at the same time, for a solver that can use it.
     """
 
     lease_s: float = 900.0
@@ -34,6 +35,7 @@ class ChargingSettings:
     floor_share: float = 0.25
     reserve_share: float = 0.02
     tilt_per_h: float = 0.05
+    plans_at_once: int = 1
     needs: NeedsPolicy = field(default_factory=NeedsPolicy)
     profiles: ProfileRules = field(default_factory=ProfileRules)
 

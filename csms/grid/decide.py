@@ -94,12 +94,12 @@ def address_problem(peer: Peer, feeder_id: str, limit_id: str, feeders: FeederTr
 
 
 def _not_newer(statement: Statement, before: Limit) -> Decision:
-    if statement.version == before.version and _says_the_same(statement, before):
+    if statement.version == before.version and says_the_same(statement, before):
         return Decision(True, limit=before, repeated=True)
     return refused("stale_version", f"version {before.version} is known already")
 
 
-def _says_the_same(statement: Statement, before: Limit) -> bool:
+def says_the_same(statement: Statement, before: Limit) -> bool:
     """Times that were left out got the time of arrival, so only given ones are compared."""
     same_window = (statement.valid_from in (None, before.valid_from), statement.valid_to in (None, before.valid_to))
     same_value = statement.value_w in (None, before.power_w) and statement.blocks == before.blocks

@@ -42,7 +42,7 @@ _STATUS = {
 }
 
 looking = feeder_viewers.but(feeder="feeder_id")
-stating = feeder_operators.but(audited=Audited.READS)
+stating = feeder_operators.but(audited=Audited.ITSELF)
 limiting = stating.but(feeder="feeder_id")
 
 Source = Annotated[str, Query(max_length=80)]

@@ -269,6 +269,10 @@ class LimitService:
         """Limits in force or to come, by their beginning."""
         return self._book.known(feeder_id, self._clock.now())
 
+    def latest(self, source: str, feeder_id: str, limit_id: str) -> Limit | None:
+        """The highest version of a limit, cancelled or over too."""
+        return self._book.get(source, feeder_id, limit_id)
+
     def called(self, limit_id: str) -> list[Limit]:
         """All limits with this id, also those that are over."""
         return self._book.called(limit_id)

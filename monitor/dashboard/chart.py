@@ -29,8 +29,8 @@ def load_picture(points: Sequence[Point], end: datetime, window_s: float, width:
     for x, point in shown:
         _draw(canvas, x, point, canvas.dot_rows / top_w)
     rows = canvas.rows()
-    labelled = [_label(index, len(rows), top_w) + row for index, row in enumerate(rows)]
-    return [*labelled, _time_axis(start, end, canvas.width)]
+    labelled = [power_label(index, len(rows), top_w) + row for index, row in enumerate(rows)]
+    return [*labelled, time_axis(start, end, canvas.width)]
 
 
 def _by_column(points: Sequence[Point], start: datetime, window_s: float, columns: int) -> Iterator[tuple[int, Point]]:
@@ -66,14 +66,15 @@ def _draw(canvas: Canvas, x: int, point: Point, dots_per_w: float) -> None:
         canvas.dot("cap", x, round(point.cap_w * dots_per_w))
 
 
-def _label(index: int, rows: int, top_w: float) -> Styled:
+def power_label(index: int, rows: int, top_w: float) -> Styled:
     """Power at the top, in the middle and at the bottom, in kW."""
     marks = {0: top_w, rows // 2: top_w * (rows - rows // 2) / rows, rows - 1: 0.0}
     words = kilo(marks[index]).replace(",", "") if index in marks else ""
     return Styled(f"{words[: AXIS_WIDTH - 1]:>{AXIS_WIDTH - 1}} ", GREY, no_wrap=True, overflow="crop")
 
 
-def _time_axis(start: datetime, end: datetime, width: int) -> Styled:
+def time_axis(start: datetime, end: datetime, width: int) -> Styled:
+    """Local times at both ends."""
     left, right = (f"{time.astimezone():%H:%M}" for time in (start, end))
     gap = " " * max(1, width - len(left) - len(right))
     return Styled(" " * AXIS_WIDTH + left + gap + right, GREY, no_wrap=True, overflow="crop")

@@ -19,11 +19,12 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One look at the server: answers of `/overview`, `/stations` and `/sessions`."""
+    """One look at the server: answers of `/overview`, `/stations`, `/sessions`, and of `/plans/…` if wanted."""
 
     overview: Json
     stations: Sequence[Json] = ()
     sessions: Sequence[Json] = ()
+    plan: Json | None = None
 
     @property
     def time(self) -> datetime:

@@ -13,7 +13,7 @@ from rich.text import Text as Styled
 
 from monitor.dashboard.history import History, Json, Snapshot
 from monitor.dashboard.look import AMBER, GREY, RED, TEAL, Text, kilo, moment
-from monitor.dashboard.panes import EventPane, FeederPane, LoadPane, StationPane
+from monitor.dashboard.panes import EventPane, FeederPane, LoadPane, PlanPane, StationPane
 
 WALL_WINDOW_S = 300.0
 """The load picture shows five minutes of the wall: at the speed of a demo that is a day."""
@@ -36,10 +36,25 @@ class LiveView:
         self._text = text
         self._feeder = 0
         self._zoom = 1.0
+        self._ahead = False
 
     def next_feeder(self) -> None:
         """Show the next feeder's load picture."""
         self._feeder += 1
+
+    def turn(self) -> None:
+        """Look ahead, at the plan in force, or back, at what was."""
+        self._ahead = not self._ahead
+
+    def plan_of(self, snapshot: Snapshot | None) -> str:
+        """The feeder whose plan is wanted: plans are made for the top of a tree; empty while nobody looks ahead."""
+        if not self._ahead or snapshot is None:
+            return ""
+        parents = {feeder["feeder_id"]: feeder["parent_id"] for feeder in snapshot.overview["feeders"]}
+        top = self.chosen_feeder(snapshot.overview)
+        while parents.get(top):
+            top = parents[top]
+        return top
 
     def zoom(self, factor: float) -> None:
         """Show a window `factor` times as long (1/16 to 16 times the usual one)."""
@@ -67,16 +82,21 @@ class LiveView:
     def _fill(self, root: Layout, snapshot: Snapshot, history: History) -> None:
         feeder_id = self.chosen_feeder(snapshot.overview)
         common = (self._text, snapshot, history)
-        load = LoadPane(*common, feeder_id, self.window_s(snapshot.overview))
-        title = self._text("live.pane.load", feeder=feeder_id) if feeder_id else self._text("live.pane.no_load")
         root["upper"].split_row(
-            Layout(_panel(load, title), ratio=3),
+            Layout(self._picture(snapshot, history, feeder_id), ratio=3),
             Layout(_panel(FeederPane(*common, feeder_id), self._text("live.pane.feeders")), ratio=2),
         )
         root["lower"].split_row(
             Layout(_panel(StationPane(*common), self._text("live.pane.stations")), ratio=3),
             Layout(_panel(EventPane(*common), self._text("live.pane.events")), ratio=2),
         )
+
+    def _picture(self, snapshot: Snapshot, history: History, feeder_id: str) -> Panel:
+        common = (self._text, snapshot, history)
+        if self._ahead and feeder_id:
+            return _panel(PlanPane(*common), self._text("live.pane.plan", feeder=self.plan_of(snapshot)))
+        title = self._text("live.pane.load", feeder=feeder_id) if feeder_id else self._text("live.pane.no_load")
+        return _panel(LoadPane(*common, feeder_id, self.window_s(snapshot.overview)), title)
 
     def chosen_feeder(self, overview: Json) -> str:
         """The feeder whose load picture is shown; empty when there is none."""
@@ -108,7 +128,7 @@ class LiveView:
 
     def _keys(self) -> Styled:
         keys = Styled(no_wrap=True, overflow="crop")
-        for key, name in (("q", "quit"), ("p", "pause"), ("f", "feeder"), ("+/-", "zoom")):
+        for key, name in (("q", "quit"), ("p", "pause"), ("f", "feeder"), ("a", "ahead"), ("+/-", "zoom")):
             keys.append(f" {key} ", "reverse").append(f" {self._text(f'live.key.{name}')}  ")
         return keys
 

@@ -1,4 +1,4 @@
-"""The four panes of the live view; each draws itself into the room that it is given."""
+"""The panes of the live view; each draws itself into the room that it is given."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from rich.text import Text as Styled
 from monitor.dashboard.chart import STYLES, load_picture
 from monitor.dashboard.history import Event, History, Json, Snapshot, evse_states
 from monitor.dashboard.look import AMBER, GREEN, GREY, RED, STATES, TEAL, Text, clock_face, family, kilo, letter
+from monitor.dashboard.plan import STYLES as PLAN_STYLES
+from monitor.dashboard.plan import plan_picture
 
 BAR_LEFT, BAR_CAP = "█", "▏"
 
@@ -58,6 +60,27 @@ class LoadPane(Pane):
         for sign, layer in marks:
             legend.append(f"{sign} {self.text(f'live.legend.{layer}')}  ", STYLES[layer])
         return legend
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPane(Pane):
+    """The plan in force, from when it was made on."""
+
+    def lines(self, width: int, height: int) -> list[Styled]:
+        """Legend with the proof, picture, time axis."""
+        plan = self.snapshot.plan
+        if plan is None or not plan["content"].get("base_kw"):
+            return [Styled(self.text("live.no_plan"), GREY)]
+        return [self._legend(plan), *plan_picture(plan, width, height - 1)]
+
+    def _legend(self, plan: Json) -> Styled:
+        layers = [("━", "cap"), ("▪", "charging"), ("▪", "base")]
+        if plan["content"].get("storage_kw"):
+            layers.insert(1, ("▪", "storage"))
+        legend = Styled()
+        for sign, layer in layers:
+            legend.append(f"{sign} {self.text(f'live.legend.{layer}')}  ", PLAN_STYLES[layer])
+        return legend.append(self.text("live.gap", gap=f"{plan['gap']:.1e}"), GREY)
 
 
 @dataclass(frozen=True, slots=True)

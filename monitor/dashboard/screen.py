@@ -17,7 +17,8 @@ from monitor.dashboard.source import SourceLost
 DRAW_S = 0.2
 """Nothing moves faster than five times a second (screens, 1)."""
 
-Read = Callable[[], Awaitable[Snapshot]]
+Read = Callable[[str], Awaitable[Snapshot]]
+"""A look, with the plan of the feeder that is named, if one is."""
 
 
 class Screen:
@@ -55,6 +56,8 @@ class Screen:
                 self._paused = not self._paused
             case "f":
                 self._view.next_feeder()
+            case "a":
+                self._view.turn()
             case "+" | "=":
                 self._view.zoom(0.5)
             case "-":
@@ -75,7 +78,7 @@ class Screen:
     async def look(self) -> None:
         """Read once; while paused the history goes on and the screen stands."""
         try:
-            snapshot = await self._read()
+            snapshot = await self._read(self._view.plan_of(self._snapshot))
         except SourceLost as fault:
             self._error = str(fault)
             return

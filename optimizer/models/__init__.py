@@ -3,6 +3,7 @@
 Powers kW, energies kWh (per slot where said), money in the currency of the tariff.
 """
 
+from optimizer.models.availability import Availability
 from optimizer.models.base_load import profile, resampled
 from optimizer.models.flexible_load import FlexibleLoad
 from optimizer.models.generator import Generator
@@ -13,6 +14,7 @@ from optimizer.models.tariff import Tariff
 from optimizer.models.vehicle import V2gSession
 
 __all__ = [
+    "Availability",
     "FlexibleLoad",
     "Generator",
     "PvArray",

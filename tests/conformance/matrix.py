@@ -51,31 +51,38 @@ Sections stand for requirements where a specification does not number them. Pref
 """
 
 
-class _Marks:
+class _Items:
     """A plugin that only looks at what was collected."""
 
     def __init__(self) -> None:
-        self.shown: dict[str, set[str]] = defaultdict(set)
+        self.items: list[pytest.Item] = []
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            if any(item.get_closest_marker(name) for name in NOTHING_SHOWN):
-                continue
-            for mark in (mark for name in MARKS for mark in item.iter_markers(name)):
-                for shown in mark.args:
-                    self.shown[shown].add(item.nodeid.split("[")[0])
+        self.items = list(items)
+
+
+def shown_by(items: Iterable[pytest.Item]) -> Shown:
+    """What these tests say they show."""
+    shown: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        if any(item.get_closest_marker(name) for name in NOTHING_SHOWN):
+            continue
+        for mark in (mark for name in MARKS for mark in item.iter_markers(name)):
+            for name in mark.args:
+                shown[name].add(item.nodeid.split("[")[0])
+    return {name: sorted(tests) for name, tests in shown.items()}
 
 
 def collect() -> Shown:
-    """What the tests say they show; RuntimeError when they cannot be collected."""
-    marks, said = _Marks(), io.StringIO()
+    """What all tests say they show; RuntimeError when they cannot be collected."""
+    found, said = _Items(), io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         options = ["--collect-only", "-qqq", "-p", "no:cacheprovider", "--rootdir", str(ROOT), str(ROOT / "tests")]
-        code = pytest.main(options, plugins=[marks])
+        code = pytest.main(options, plugins=[found])
     if code != pytest.ExitCode.OK:
         raise RuntimeError("the tests cannot be collected:\n" + said.getvalue()[-3000:])
-    return {name: sorted(tests) for name, tests in marks.shown.items()}
+    return shown_by(found.items)
 
 
 def unknown(shown: Shown, entries: Mapping[str, Entry]) -> list[str]:
@@ -160,18 +167,22 @@ def _grouped(members: Iterable[Entry], key: object) -> dict[str, list[Entry]]:
     return groups
 
 
+def faults(shown: Shown) -> list[str]:
+    """What is wrong with the marks, or with the page as it is."""
+    entries = catalogue.load()
+    stale = not PAGE.is_file() or PAGE.read_text("utf-8") != page(entries, shown)
+    return unknown(shown, entries) + ["docs/conformance.md is stale: run `make conformance-page`"] * stale
+
+
 def main(arguments: Sequence[str]) -> int:
     """Write the page, or check it."""
-    entries, shown = catalogue.load(), collect()
-    faults, written = unknown(shown, entries), page(entries, shown)
-    if "--check" in arguments:
-        if not PAGE.is_file() or PAGE.read_text("utf-8") != written:
-            faults.append("docs/conformance.md is stale: run `make conformance-page`")
-    else:
-        PAGE.write_text(written, "utf-8")
-    for fault in faults:
+    shown = collect()
+    if "--check" not in arguments:
+        PAGE.write_text(page(catalogue.load(), shown), "utf-8")
+    found = faults(shown)
+    for fault in found:
         print(fault)  # noqa: T201 - this is a command
-    return 1 if faults else 0
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

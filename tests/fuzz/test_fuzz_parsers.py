@@ -23,16 +23,19 @@ import pytest
 from csms import ocpp16, ocpp21, ocpp201
 from csms.access.details import detail_of
 from csms.charging.feeder import Feeder, FeederTree
-from csms.gateway.admission import address_behind, address_of
 from csms.gateway.server import Gateway, GatewaySettings
 from csms.gateway.socket import Limits
 from csms.gateway.wire import Wire
-from csms.grid.decide import decide
+from csms.grid.decide import Known, decide
+from csms.grid.heartbeat import read_heartbeat
+from csms.grid.peer import Peer, SourceRule
+from csms.grid.statement import BadStatement
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import ScaledClock
 from csms.model.errors import PeerError
 from csms.model.ids import is_station_id
 from csms.province import strict_json as province_json
+from csms.security.addresses import address_behind, address_of
 from csms.security.basic import PASSWORD_BYTES_MAX, canonical, read_basic
 from csms.wire.codec import Codec
 from csms.wire.frames import Call, FrameError, Send, answer_to_bad_frame, decode
@@ -52,7 +55,7 @@ TREE = FeederTree([Feeder("T1", 250_000)], UTC)
 BOUNDS = Bounds(4096, depth_max=8, integer_digits_max=18, nul=False)
 CODECS = {t.protocol: Codec(t) for t in (module.translator(UTC) for module in (ocpp16, ocpp201, ocpp21))}
 LIMIT_CODES = {"malformed", "bad_unit", "bad_sign", "not_finite", "unknown_limit", "below_floor"}
-LIMIT_CODES |= {"window_order", "window_past", "beyond_horizon"}
+LIMIT_CODES |= {"window_order", "window_past", "beyond_horizon", "too_many_blocks"}
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def province(data: bytes) -> str:
 
 
 def limit(data: bytes) -> str:
-    decision = decide(data, "house", "T1", "L1", lambda *key: None, TREE, NOW)
+    decision = decide(data, Peer("house"), "T1", "L1", Known(lambda *key: None, TREE, SourceRule("house")), NOW)
     assert decision.accepted == (decision.limit is not None)
     if decision.accepted:
         assert decision.limit is not None
@@ -146,6 +149,14 @@ def limit(data: bytes) -> str:
         return "accepted"
     assert decision.code in LIMIT_CODES, decision.code
     return decision.code
+
+
+def beat(data: bytes) -> str:
+    try:
+        read_heartbeat(data)
+    except BadStatement as fault:
+        return fault.code
+    return "accepted"
 
 
 def moment(data: bytes) -> str:
@@ -178,6 +189,12 @@ STATEMENTS = (
     b'{"version":2,"value_w":1e4,"valid_from":"2026-03-01T12:00:00Z","valid_to":"2026-03-02T12:00:00+08:00"}',
     b'{"version":3,"cancel":true,"reason":"over"}',
     b'{"version":4,"value_w":0,"unit":"W","direction":"import","priority":1,"issued_at":"2026-03-01T11:00:00Z"}',
+    b'{"version":5,"blocks":[{"start":"2026-03-01T12:00:00Z","value_w":1},{"start":"2026-03-01T13:00:00Z","value_w":2}]}',
+)
+BEATS = (
+    b'{"limits":[{"feeder":"T1","id":"L1","version":3}]}',
+    b'{"limits":[],"sent_at":"2026-03-01T12:00:00Z"}',
+    b"{}",
 )
 TARGETS = {
     "paths": Target((b"/ocpp/CP-1", b"/ocpp/CP%201", b"/ocpp/a/b/", b"/ocpp/%E6%A1%A9?x=1#y"), path),
@@ -194,6 +211,7 @@ TARGETS = {
         (b'{"OperatorID":"123456789","Data":"x","TimeStamp":"20260301120000","Seq":"0001"}',), province
     ),
     "limits": Target(STATEMENTS, limit, share=2.0),
+    "heartbeats": Target(BEATS, beat),
     "times": Target((b"2026-03-01T12:00:00Z", b"2026/03/01 12:00:00 +0800", b"2026-03-01"), moment),
     "bodies in the audit log": Target((*STATEMENTS, b'{"password":"x","a":[{"b":null}]}'), audit, whole=True),
 }

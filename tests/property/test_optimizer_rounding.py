@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from optimizer import Levels, Request, amp_levels, round_targets, table_levels, watt_levels
+from optimizer import Levels, LineRoom, Request, amp_levels, round_targets, table_levels, watt_levels
+from optimizer.conductors import CONNECTIONS
 
 LEVELS: tuple[Levels, ...] = (
     amp_levels(32, 230),
@@ -37,6 +38,7 @@ def requests(draw: st.DrawFn) -> list[Request]:
                 must_run=draw(st.booleans()),
                 laxity_h=draw(st.floats(-2, 10)),
                 carry=draw(st.floats(-carry, carry)),
+                lines=draw(st.sampled_from(CONNECTIONS)),
             )
         )
     return made
@@ -53,6 +55,50 @@ def test_never_over_any_room(asked: list[Request], room_w: dict[str, int]) -> No
     for node, room in room_w.items():
         used = sum(g.power_w for g, r in zip(grants, asked, strict=True) if node in r.path)
         assert used <= max(room, 0)
+
+
+TRIPLES = st.tuples(*[st.integers(-5_000, 120_000)] * 3)
+LINE_ROOMS = st.dictionaries(
+    st.sampled_from(["site", "left", "right", "leaf"]),
+    st.builds(LineRoom, TRIPLES, st.none() | st.integers(0, 30_000), st.tuples(*[st.integers(0, 40_000)] * 3)),
+)
+
+
+def currents(asked: list[Request], setpoints: list[float], node: str) -> tuple[list[float], list[float]]:
+    """At most and at least on each conductor (mA), counted anew."""
+    most, least = [0.0] * 3, [0.0] * 3
+    for request, setpoint in zip(asked, setpoints, strict=True):
+        if node in request.path:
+            volts = 230 * 3**0.5 if "-" in request.lines else 230 * max(1, len(request.lines.replace("?", "")))
+            ampere = setpoint if request.levels.units_per_target == 10 else setpoint / volts
+            for n, line in enumerate("123"):
+                if line in request.lines or request.lines == "?":
+                    most[n] += 1000 * ampere
+                    least[n] += (
+                        1000 * ampere * (0.0 if request.lines == "?" else 0.866 if "-" in request.lines else 1.0)
+                    )
+    return most, least
+
+
+@settings(max_examples=400, deadline=None)
+@given(requests(), ROOMS, LINE_ROOMS)
+def test_never_over_a_conductor_nor_too_far_apart(
+    asked: list[Request], room_w: dict[str, int], lines: dict[str, LineRoom]
+) -> None:
+    grants = round_targets(asked, room_w, lines)
+    for node, room in room_w.items():
+        used = sum(g.power_w for g, r in zip(grants, asked, strict=True) if node in r.path)
+        assert used <= max(room, 0)
+    for node, line_room in lines.items():
+        most, least = currents(asked, [g.setpoint for g in grants], node)
+        for n, left in enumerate(line_room.left_ma):
+            assert most[n] <= max(left, 0) + 1e-6
+        if line_room.apart_ma is not None:
+            base = line_room.base_ma
+            for n in range(3):
+                for m in range(3):
+                    allowed = max(line_room.apart_ma, base[n] - base[m])
+                    assert base[n] + most[n] - base[m] - least[m] <= allowed + 1e-6
 
 
 @settings(max_examples=200, deadline=None)

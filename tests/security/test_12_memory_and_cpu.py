@@ -39,7 +39,10 @@ BOOT = {"chargePointVendor": "V", "chargePointModel": "M"}
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
     with running(
-        folder, stations=STATIONS, settings=SETTINGS.replace("[[feeders]]", LIMITS + "\n[[feeders]]", 1)
+        folder,
+        stations=STATIONS,
+        settings=SETTINGS.replace("[[feeders]]", LIMITS + "\n[[feeders]]", 1),
+        fresh=True,
     ) as one:
         yield one
 

@@ -135,7 +135,7 @@ def test_a_version_that_goes_back_and_an_old_limit(server: Server) -> None:
         ({"value_w": 1e300}, "not_finite"),
         ({"value_w": "0"}, "bad_unit"),
         ({"value_w": 100_000, "unit": "kW"}, "bad_unit"),
-        ({"value_w": 100_000, "direction": "export"}, "malformed"),
+        ({"value_w": 100_000, "direction": "sideways"}, "malformed"),
         ({"value_w": 100_000, "valid_too": "2026-01-01T00:00:00Z"}, "malformed"),
         ({"value_w": 100_000, "valid_from": "2200-01-01T00:00:00Z"}, "beyond_horizon"),
     ],
@@ -151,8 +151,8 @@ def test_a_cap_of_nothing_and_other_nonsense(server: Server, said: dict[str, Any
 def test_what_was_refused_is_kept_like_what_was_accepted(server: Server) -> None:
     push(server.api, "T1", "Z9", value_w=0)
     records = server.api.get("/api/v1/audit", params={"target": "T1"}).json()["records"]
-    done = next(row for row in records if row["kind"] == "done" and row["on"]["limit_id"] == "Z9")
-    assert done["result"] == {"http": 422, "code": "below_floor"}
+    decided = next(row for row in records if row["kind"] == "limit" and row["on"]["limit"] == "Z9")
+    assert (decided["result"]["accepted"], decided["result"]["code"]) == (False, "below_floor")
 
 
 def test_roles_that_may_not_limit(server: Server) -> None:

@@ -40,7 +40,7 @@ class Pile(BareStation):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    started = Server(tmp_path_factory.mktemp("run"))
+    started = Server(tmp_path_factory.mktemp("run"), fresh=True)
     started.start(CSMS_LOG_LEVEL="DEBUG")
     try:
         asyncio.run(a_day(started))

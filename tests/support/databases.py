@@ -1,11 +1,15 @@
-"""New databases for tests that run on every engine."""
+"""New databases for tests that run on every engine, and an empty one to copy, because migrating takes long."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+from csms.store import migrate
 from tests.support.postgres import PostgresServer
 
 
@@ -17,3 +21,14 @@ def new_database(request: pytest.FixtureRequest, engine: str, folder: Path) -> s
     url = server.new()
     request.addfinalizer(lambda: server.give_back(url))
     return url
+
+
+@cache
+def empty_database() -> bytes:
+    """An SQLite file with the tables and nothing in them."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        migrate.upgrade(f"sqlite+aiosqlite:///{folder / 'csms.db'}")
+        return (folder / "csms.db").read_bytes()
+    finally:
+        shutil.rmtree(folder)

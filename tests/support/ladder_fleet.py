@@ -64,16 +64,17 @@ READY_S = 40
 
 def knowing(kinds: Iterable[Manners]) -> Callable[..., FirmwareProfile]:
     """In place of `csms.station.wishes.find`: the firmware profiles of these kinds, found by the name of the kind."""
-    known = {kind.name: kind for kind in kinds if kind.known}
+    known = {kind.name: _known(kind, kind.known) for kind in kinds if kind.known}
 
     def find(vendor: str, model: str, firmware: str, **_: str) -> FirmwareProfile:
-        kind = known.get(model)
-        if kind is None or kind.known is None:
-            return GENERIC
-        facts = {"limits.after_reconnect": ("observed",)} if kind.forgets_on_reconnect else {}
-        return FirmwareProfile(model, model, GENERIC.rule, grade="verified", limits=kind.known, facts=facts)
+        return known.get(model, GENERIC)
 
     return find
+
+
+def _known(kind: Manners, limits: Limits) -> FirmwareProfile:
+    facts = {"limits.after_reconnect": ("observed",)} if kind.forgets_on_reconnect else {}
+    return FirmwareProfile(kind.name, kind.name, GENERIC.rule, grade="verified", limits=limits, facts=facts)
 
 
 class SimClock:

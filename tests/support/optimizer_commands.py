@@ -10,8 +10,9 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-PART = Path(__file__).resolve().parents[2] / "csms" / "texts" / "parts" / "optimize.toml"
-WORDS = tomllib.loads(PART.read_text(encoding="utf-8"))
+PARTS = Path(__file__).resolve().parents[2] / "csms" / "texts" / "parts"
+FILES = [tomllib.loads((PARTS / name).read_text(encoding="utf-8")) for name in ("optimize.toml", "optimize_many.toml")]
+WORDS = {"optimize": {key: value for file in FILES for key, value in file["optimize"].items()}}
 
 
 def words(lang: str) -> Callable[..., str]:

@@ -19,7 +19,9 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from csms.security.credentials import write_token
+from tests.support import forks
 from tests.support.access import bearer
+from tests.support.databases import empty_database
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 30.0
@@ -54,27 +56,30 @@ def csms(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
     """Run a `csms` command to its end; against a server of this process with its administrator's token."""
     url = environment.get("CSMS_URL") or dict(pairwise(arguments)).get("--url", "")
     known = {"CSMS_TOKEN": TOKENS[url]} if url in TOKENS else {}
-    return subprocess.run(
-        [sys.executable, "-c", "import cli; cli.main()", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "CSMS_LANG": "en", "COLUMNS": "100", **known, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    environ = {**os.environ, "CSMS_LANG": "en", "COLUMNS": "100", **known, **environment}
+    return forks.run(arguments, environ, ROOT)
 
 
 class Server:
-    """One running server; `api` is a client of its HTTP interface."""
+    """One running server; `api` is a client of its HTTP interface. `fresh`: Python itself is started (see forks.py),
+    and the server makes its database.
+    """
 
-    def __init__(self, folder: Path, stations: Sequence[str] = ("CP-1", "CP-2"), settings: str = SETTINGS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stations: Sequence[str] = ("CP-1", "CP-2"),
+        settings: str = SETTINGS,
+        *,
+        fresh: bool = False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.file = folder / "csms.toml"
         head = f'data_dir = "{folder.as_posix()}"\n'
         self.file.write_text(head + settings + "".join(STATION.format(id=name, kind="ac") for name in stations))
-        self.process: subprocess.Popen[bytes] | None = None
+        self.fresh = fresh
+        self.process: subprocess.Popen[bytes] | forks.Forked | None = None
 
     def start_with(self, token: str, **environment: str) -> None:
         """Start on data that has an administrator already."""
@@ -84,14 +89,7 @@ class Server:
     def start(self, **environment: str) -> None:
         ready = self.folder / "serve.json"
         ready.unlink(missing_ok=True)
-        with (self.folder / "serve.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-c", "import cli; cli.main()", "serve", "--config", str(self.file)],
-                cwd=ROOT,
-                env={**os.environ, **environment},
-                stdout=log,
-                stderr=log,
-            )
+        self.process = self._launch(["serve", "--config", str(self.file)], {**os.environ, **environment})
         deadline = time.monotonic() + START_S
         while not ready.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -104,6 +102,16 @@ class Server:
         self.token = TOKENS[self.api_url] = (self.folder / "admin.token").read_text().strip()
         headers = bearer(self.token)
         self.api = httpx.Client(base_url=self.api_url, trust_env=False, timeout=20, headers=headers)
+
+    def _launch(self, arguments: list[str], environ: dict[str, str]) -> subprocess.Popen[bytes] | forks.Forked:
+        with (self.folder / "serve.log").open("ab") as log:
+            if self.fresh:
+                command = [sys.executable, "-c", "import cli; cli.main()", *arguments]
+                return subprocess.Popen(command, cwd=ROOT, env=environ, stdout=log, stderr=log)
+            database = self.folder / "csms.db"
+            if not database.exists() and "CSMS_DATABASE_URL" not in environ:
+                database.write_bytes(empty_database())
+            return forks.start(arguments, environ, ROOT, log, log)
 
     def url(self, profile: int) -> str:
         """Where stations of a security profile connect."""

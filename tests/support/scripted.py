@@ -18,13 +18,10 @@ import asyncio
 import inspect
 import json
 import logging
-import shutil
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +36,11 @@ from csms.app.settings import Settings
 from csms.app.supervisor import Supervisor
 from csms.model.clock import Clock, system_clock
 from csms.model.command import Command, CommandResult
-from csms.store import changes, migrate
+from csms.store import changes
 from csms.store.tables import IdToken, Notice, Session
 from tests.support import official
 from tests.support.access import bearer, token_for
+from tests.support.databases import empty_database
 from tests.support.official import Payload
 
 WAIT_S = 30.0
@@ -466,17 +464,6 @@ class _Faults(logging.Handler):
             self.central.violations.append(f"logged: {record.getMessage()} {detail}")
 
 
-@cache
-def _empty_database() -> bytes:
-    """The tables and nothing in them: migrating takes much longer than copying."""
-    folder = Path(tempfile.mkdtemp())
-    try:
-        migrate.upgrade(f"sqlite+aiosqlite:///{folder / 'csms.db'}")
-        return (folder / "csms.db").read_bytes()
-    finally:
-        shutil.rmtree(folder)
-
-
 @asynccontextmanager
 async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Central]:
     """A central system with everything but the HTTP port; `settings` are those of csms.toml.
@@ -496,7 +483,7 @@ async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) 
     wanted = Settings(**(chosen | settings))
     database = wanted.data_dir / "csms.db"
     if not wanted.database_url and not database.exists():
-        database.write_bytes(_empty_database())
+        database.write_bytes(empty_database())
     rooms = await build_rooms(wanted, clock or system_clock())
     supervisor = Supervisor(rooms.clock)
     for name, work in rooms.background:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from csms.app.http import HttpServer
 from csms.charging.feeder import Feeder, FeederTree
 from csms.grid.http import router as limit_router
 from csms.grid.service import LimitService
+from tests.support import forks
 from tests.support.access import token_for
 from tests.support.limits import limits_over
 from tests.support.operations import Operations, TwinFeeders, operations, scene
@@ -40,15 +40,11 @@ class Done:
 
 
 async def run(*arguments: str, cwd: Path, typed: str = "", **environ: str) -> Done:
+    """A command to its end."""
     plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     plain |= {"LANG": "C.UTF-8", "TZ": "UTC", "PYTHONWARNINGS": "error", "TERM": "dumb"} | environ
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, str(ROOT / "cli.py"), *arguments, env=plain, cwd=cwd,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    async with asyncio.timeout(60):
-        out, err = await process.communicate(typed.encode())
-    return Done(process.returncode or 0, out.decode(), err.decode())
+    done = await asyncio.to_thread(forks.run, arguments, plain, cwd, typed)
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.dashboard.braille import Canvas
@@ -59,6 +59,7 @@ def test_nothing_is_drawn_before_the_first_point() -> None:
 values = st.floats(min_value=0, max_value=1e9)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2000), values, values, st.none() | values), max_size=40),
     st.integers(1, 200),

@@ -25,6 +25,9 @@ OVERVIEW = {
 }
 
 
+FIGURES = {"cap_w": 1, "upper_bound_w": 1, "planned_w": 1, "metered_w": 1, "base_w": 1}
+
+
 def text_of(screen: Screen) -> str:
     console = Console(width=100, height=24, file=io.StringIO())
     with console.capture() as capture:
@@ -39,7 +42,7 @@ class Server:
         self.down = False
         self.power_w = 1000.0
 
-    async def read(self) -> Snapshot:
+    async def read(self, plan_of: str = "") -> Snapshot:
         if self.down:
             raise SourceLost("connection refused")
         return Snapshot(OVERVIEW | {"power_w": self.power_w})
@@ -87,3 +90,19 @@ async def test_a_server_that_is_not_there_is_lost(url) -> None:
     with pytest.raises(SourceLost):
         await source.read()
     await source.close()
+
+
+async def test_the_plan_is_asked_for_while_the_viewer_looks_ahead() -> None:
+    asked: list[str] = []
+
+    async def read(plan_of: str) -> Snapshot:
+        asked.append(plan_of)
+        return Snapshot(OVERVIEW | {"feeders": [{"feeder_id": "site", "parent_id": None} | FIGURES]})
+
+    screen = Screen(LiveView(catalogue("en")), read)
+    await screen.look()
+    screen.press("a")
+    await screen.look()
+    screen.press("a")
+    await screen.look()
+    assert asked == ["", "site", ""]

@@ -46,7 +46,7 @@ def test_jumps_of_the_price_are_solved_to_a_proof(scenarios: int) -> None:
     site = supply(
         [Source("buy", rng.uniform(0.5, 1.2, slots), high=INF), Source("sell", 0.2, low=-INF, high=0.0)], slots
     )
-    cost = expected(site.cost, rng.normal(0, 3, (scenarios, slots)), np.full(scenarios, 1 / scenarios))
+    cost = expected([site.cost], rng.normal(0, 3, (scenarios, slots)), np.full(scenarios, 1 / scenarios))
     arrive = rng.integers(0, 30, cars)
     depart = arrive + rng.integers(4, 18, cars)
     power = rng.choice([3700.0, 11000.0], cars)

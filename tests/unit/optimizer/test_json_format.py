@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from optimizer import solve
-from optimizer.console import example_problem
+from optimizer.examples import example_problem
 from optimizer.json_format import plan_document, problem_document, read_problem
 
 SESSION = {"id": "a", "arrival_slot": 0, "departure_slot": 2, "power_max_kw": 7, "energy_kwh": 3.5}
@@ -99,3 +99,47 @@ def test_a_plan_is_written_in_full() -> None:
     assert [s["id"] for s in document["sessions"]] == [s.id for s in problem.sessions]
     assert document["sessions"][0]["served_kwh"] == pytest.approx(20.0)
     assert document["shortfalls"] == document["cap_soft"] == []
+
+
+def test_conductors_there_and_back() -> None:
+    given = GOOD | {
+        "conductors": {"cap_a": [10, None, 20], "unbalance_a": 5, "base_a": [1, 0, 2], "neutral_v": 120},
+        "feeders": [{"id": "F", "cap_kw": None, "conductors": {"cap_a": 8}}],
+        "current_limits": [{"id": "pod", "limit_a": [9, 9, None], "weights": {"1": 1, "2": [0, -1]}, "feeder": "F"}],
+        "sessions": [SESSION | {"feeder": "F", "lines": "1"}],
+    }
+    problem = read_problem(json.dumps(given))
+    assert problem.wired
+    assert problem.sessions[0].lines == "1"
+    assert problem.current_limits[0].weights == {"1": 1, "2": -1j}
+    document = problem_document(problem)
+    assert document["conductors"]["cap_a"] == [10, None, 20]
+    assert problem_document(read_problem(json.dumps(document))) == document
+    plan = plan_document(problem, solve(problem))
+    assert {s["line"] for s in plan["shortfalls"]} == {"1-2"}
+
+
+def test_a_base_load_over_a_conductor_is_told() -> None:
+    given = GOOD | {"conductors": {"cap_a": 3, "base_a": [1, 5, 1]}}
+    plan = plan_document(problem := read_problem(json.dumps(given)), solve(problem))
+    assert plan["cap_soft"][0] == {"slot": 0, "excess_kw": 0.0, "feeder": "", "line": "2", "excess_a": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"conductors": []}, "conductors: an object"),
+        ({"conductors": {"cap": 1}}, "unknown field cap"),
+        ({"conductors": {"cap_a": "x"}}, "conductors.cap_a: a number"),
+        ({"conductors": {"cap_a": -1}}, "conductors: .*cap_a"),
+        ({"conductors": {"cap_a": [1, 2]}}, "cap_a: one number, 3"),
+        ({"current_limits": {}}, "current_limits: a list"),
+        ({"current_limits": [{"id": "x", "limit_a": 1, "weights": []}]}, "weights: an object"),
+        ({"current_limits": [{"id": "x", "limit_a": 1, "weights": {"1": [1]}}]}, r"\[real, imaginary\]"),
+        ({"current_limits": [{"id": "x", "limit_a": 1, "weights": {"9": 1}}]}, "weights are finite"),
+        ({"sessions": [SESSION | {"lines": "4"}]}, "lines must be one of"),
+    ],
+)
+def test_mistakes_about_conductors_are_named(more: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        read_problem(json.dumps(GOOD | more))

@@ -7,6 +7,7 @@ import pytest
 
 from optimizer.arrays import IntArray
 from optimizer.certificate import lower_bound
+from optimizer.expected import ExpectedCars
 from optimizer.instance import Instance, make_instance
 from optimizer.online import Running
 from optimizer.slot_cost import Quadratic
@@ -128,3 +129,98 @@ def test_a_higher_class_pushes_a_lower_one_out() -> None:
     running.arrive(0, 1, 2.0, 2.0, priority=1)
     assert running.improve(1e-6) <= 1e-6
     np.testing.assert_allclose(running.energy[:, 0], [0.0, 2.0], atol=1e-4)
+
+
+def moved_on(running: Running, slots: int) -> tuple[np.ndarray, np.ndarray, Quadratic]:
+    """The new horizon: yesterday's slots come again."""
+    i = running.instance
+    return np.roll(i.base, -slots), np.roll(i.room, -slots, axis=1), Quadratic(np.ones(i.slots), np.zeros(i.slots))
+
+
+def test_time_moves_on_and_the_plan_stands() -> None:
+    running = Running(site(60, 7, feeders=2))
+    before, wanted, departs = running.energy.copy(), running.instance.energy.copy(), running.instance.depart.copy()
+    gone = running.shift(*moved_on(running, 10), slots=10)
+    np.testing.assert_array_equal(gone, np.flatnonzero(departs <= 10))
+    stay = departs > 10
+    np.testing.assert_allclose(running.energy[:, :-10], before[stay][:, 10:], atol=1e-12)
+    np.testing.assert_allclose(running.instance.energy, (wanted - before[:, :10].sum(axis=1))[stay], atol=1e-9)
+    sound(running)
+    assert running.improve(1e-4) <= 1e-4
+    sound(running)
+
+
+def test_slot_after_slot_with_arrivals_the_proof_goes_on() -> None:
+    running = Running(site(80, 8))
+    for number, (arrive, depart, rate, energy) in enumerate(newcomers(9, 20)):
+        running.shift(*moved_on(running, 1))
+        sound(running)
+        running.arrive(arrive, depart, rate, energy)
+        assert running.improve(1e-4) <= 1e-4
+        assert running.cars == len(running.instance.rate)
+        if number % 5 == 0:
+            assert running.objective <= solve_instance(running.instance).objective * (1 + 2e-4)
+
+
+def test_a_cap_that_comes_down_cuts_the_plan_at_once() -> None:
+    running = Running(site(60, 7))
+    base, room, cost = moved_on(running, 1)
+    running.shift(base, 0.5 * room, cost)
+    sound(running)
+    assert running.improve(1e-4) <= 1e-4
+
+
+def test_the_first_slot_of_a_car_counts_as_delivered() -> None:
+    running = two(depart_first=2, cap=1.0)
+    delivered = float(running.energy[0, 0])
+    flat = Quadratic(np.ones(2), np.zeros(2))
+    gone = running.shift(np.zeros(2), np.array([[9.0, 9.0]]), flat)
+    assert len(gone) == 0
+    assert running.instance.energy[0] == pytest.approx(2.0 - delivered)
+    assert len(running.shift(np.zeros(2), np.array([[9.0, 9.0]]), flat)) == 1
+    assert running.energy.shape == (0, 2)
+
+
+def test_a_departure_that_moves() -> None:
+    running = Running(site(40, 6))
+    row = int(np.argmax(running.instance.depart - running.instance.arrive))
+    arrive, wanted = int(running.instance.arrive[row]), float(running.instance.energy[row])
+    running.stays(row, arrive + 2)
+    sound(running)
+    assert not running.energy[row, arrive + 2 :].any()
+    running.stays(row, SLOTS + 5)
+    running.want(row, wanted)
+    assert running.instance.depart[row] == SLOTS
+    assert running.energy[row].sum() == pytest.approx(wanted, rel=1e-9)
+    assert running.improve(1e-4) <= 1e-4
+
+
+def test_expected_cars_keep_room_and_a_newcomer_takes_it() -> None:
+    """One car now, one like it expected: the valley of slot 1 is kept for who can charge only then."""
+    start, ones = np.zeros(1, dtype=np.int64), np.ones(1)
+    flat = Quadratic(np.ones(2), np.zeros(2))
+    running = Running(make_instance(np.zeros(2), flat, start, start + 2, 2 * ones, 2 * ones, np.full((1, 2), 2.0)))
+    running.expect([ExpectedCars(1, 2, 1.0, 1.0, count=2.0)])
+    assert (running.cars, len(running.instance.rate)) == (1, 2)
+    assert running.improve(1e-6) <= 1e-6
+    np.testing.assert_allclose(running.energy, [[2.0, 0.0], [0.0, 2.0]], atol=1e-2)
+    row = running.arrive(1, 2, 1.0, 1.0)
+    assert (row, running.cars) == (1, 2)
+    np.testing.assert_allclose(running.energy[1:], [[0.0, 1.0], [0.0, 1.0]], atol=1e-2)
+    assert running.counts.tolist() == [1.0]
+    sound(running)
+    running.arrive(1, 2, 1.0, 0.5)
+    running.expect([])
+    assert len(running.instance.rate) == running.cars == 3
+    sound(running)
+
+
+def test_what_was_expected_and_did_not_come_is_forgotten() -> None:
+    running = Running(site(20, 4))
+    running.expect([ExpectedCars(0, 9, 1.0, 2.0), ExpectedCars(3, 9, 1.0, 2.0, count=0.5)])
+    sound(running)
+    assert len(running.instance.rate) == 22
+    gone = running.shift(*moved_on(running, 1))
+    assert len(running.instance.rate) == 21 - len(gone)
+    assert running.counts.tolist() == [0.5]
+    sound(running)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.chart import BASE, CAP, CHARGING, HEIGHT, chart
+from optimizer.chart import BASE, CAP, CHARGING, HEIGHT, INTO, OUT_OF, chart
 
 
 def columns(lines: list[str]) -> list[str]:
@@ -19,6 +19,14 @@ def test_base_charging_and_cap() -> None:
     assert second == BASE * 5 + CHARGING * 3 + "  "
     assert len(lines) == HEIGHT
     assert lines[0].strip().startswith("10.0")
+
+
+def test_batteries_stand_on_the_load_or_take_of_it() -> None:
+    one = np.ones(2)
+    lines = chart(4.0 * one, 6.0 * one, np.full(2, np.inf), storage_kw=np.array([4.0, -3.0]))
+    first, second = columns(lines)
+    assert first == BASE * 4 + CHARGING * 2 + INTO * 4
+    assert second == BASE * 3 + OUT_OF * 3 + " " * 4
 
 
 def test_long_horizons_keep_their_peaks() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from optimizer import console
+from optimizer import terminal
 from optimizer.console import build
 from tests.support.optimizer_commands import run, words
 
@@ -96,7 +96,7 @@ def test_a_missing_file_ends_with_2(app: typer.Typer, tmp_path: Path) -> None:
 
 
 def test_a_huge_file_is_refused(app: typer.Typer, problem_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "FILE_BYTES_MAX", 10)
+    monkeypatch.setattr(terminal, "FILE_BYTES_MAX", 10)
     assert run(app, "solve", problem_file).exit_code == 2
 
 

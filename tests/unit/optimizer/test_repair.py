@@ -7,6 +7,7 @@ import pytest
 
 from optimizer import EvSession, Feeder, Problem
 from optimizer.arrays import FloatArray
+from optimizer.caps import TreeLimits
 from optimizer.entries import make_entries
 from optimizer.instance import default_price, usable_room
 from optimizer.repair import keep_caps, repair
@@ -23,7 +24,9 @@ def repaired(problem: Problem, table: FloatArray) -> FloatArray:
     filled = np.zeros(len(entries.car))
     slots = np.delete(np.arange(len(entries.car)), entries.lasts)
     filled[slots] = table[entries.cars[entries.car[slots]], entries.terminal[slots] % problem.slots]
-    energy = entries.table(repair(entries, made.parent, room, filled, default_price(made, room)), len(made.rate))
+    energy = entries.table(
+        repair(entries, TreeLimits(made.parent), room, filled, default_price(made, room)), len(made.rate)
+    )
     assert (energy >= 0).all()
     assert (energy <= made.rate[:, None]).all()
     assert not energy[~made.window()].any()

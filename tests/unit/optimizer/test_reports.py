@@ -11,12 +11,15 @@ import pytest
 import typer
 
 from optimizer.comparison import compare
-from optimizer.console import build, example_problem, example_site
+from optimizer.conductors import Conductors
+from optimizer.console import build
 from optimizer.cooptimise import solve_site
+from optimizer.examples import example_problem, example_site
 from optimizer.explain import account, stretches
 from optimizer.json_format import problem_document
 from optimizer.picture import Curves, save, svg
 from optimizer.problem import EvSession, Feeder, Problem
+from optimizer.reports import reason_words, sentences, shortages
 from optimizer.site_format import is_site, read_site, site_plan_document
 from optimizer.solver import solve
 from tests.support.optimizer_commands import run, words
@@ -163,7 +166,30 @@ def test_a_site_on_the_screen(app: typer.Typer, tmp_path: Path) -> None:
     assert "battery" in shown.stdout
     assert picture.exists()
     assert json.loads(run(app, "solve", file, "--json").stdout)["gap"] <= 1e-6
-    assert run(app, "compare", file).exit_code == 2
+
+
+def test_explaining_a_site_on_the_screen(app: typer.Typer, tmp_path: Path) -> None:
+    file = tmp_path / "site.json"
+    run(app, "example", "--whole-site", "--out", file)
+    shown = run(app, "explain", file)
+    assert shown.exit_code == 0
+    assert all(name in shown.stdout for name in ("car-5", "battery", "v2g", "pv"))
+    documents = json.loads(run(app, "explain", file, "--json").stdout)
+    assert {document["kind"] for document in documents} == {"car", "battery", "source", "connection"}
+    (only,) = json.loads(run(app, "explain", file, "--session", "v2g", "--json").stdout)
+    assert (only["kind"], only["id"]) == ("battery", "v2g")
+    assert run(app, "explain", file, "--session", "nobody").exit_code == 2
+
+
+def test_comparing_a_site_on_the_screen(app: typer.Typer, tmp_path: Path) -> None:
+    file, picture = tmp_path / "site.json", tmp_path / "site.svg"
+    run(app, "example", "--whole-site", "--out", file)
+    assert run(app, "compare", file, "--plot", picture).exit_code == 0
+    assert picture.exists()
+    lines = json.loads(run(app, "compare", file, "--json").stdout)
+    money = {line["name"]: line["money"] for line in lines}
+    assert money["optimum"] < money["without batteries"] < money["unmanaged"]
+    assert next(line for line in lines if line["name"] == "optimum")["over_cap_kw"] == pytest.approx(0.0, abs=1e-6)
 
 
 def test_explaining_on_the_screen(app: typer.Typer, tmp_path: Path) -> None:
@@ -202,3 +228,16 @@ def test_a_site_of_a_server(tmp_path: Path) -> None:
     shown = run(build(words("en"), server), "explain", "--site", "north")
     assert shown.exit_code == 0
     assert asked == ["north"]
+
+
+def test_conductors_and_limits_are_named_in_words() -> None:
+    cars = (EvSession("a", 0, 1, 7.0, 6.0, lines="1"),)
+    problem = Problem(1.0, [0.0], [99.0], cars, conductors=Conductors(cap_a=[10.0, 3.0, 99.0], base_a=[0.0, 4.0, 0.0]))
+    plan = solve(problem)
+    english, chinese = (shortages(words(lang), plan) for lang in ("en", "zh"))
+    assert english[0] == "a misses 3.700 kWh: the cap of conductor 1 of the site"
+    assert english[1] == "Slot 0: the base load alone is 1.0 A above the limit of 2 of the site"
+    assert "场站 1 相" in chinese[0]
+    told = sentences(words("en"), account(problem, plan, 0), 1.0)
+    assert any("conductor 1" in line for line in told)
+    assert reason_words(words("en"), "feeder cap", "F", "") == "the cap of feeder F"

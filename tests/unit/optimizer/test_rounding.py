@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from optimizer import Levels, Request, amp_levels, laxity_h, round_targets, table_levels, watt_levels
+from optimizer import Levels, LineRoom, Request, amp_levels, laxity_h, round_targets, table_levels, watt_levels
 
 ONE_PHASE = amp_levels(32, 230)
 ROOM_15_A = {"site": 15 * 230}
@@ -140,3 +140,54 @@ def test_wrong_requests_are_refused(request_: Request, words: str) -> None:
 def test_laxity_is_the_time_that_can_still_be_lost() -> None:
     assert laxity_h(3.0, 14.0, 7.0) == 1.0
     assert laxity_h(3.0, 14.0, 0.0) == math.inf
+
+
+def amps(*requests: Request, lines: dict[str, LineRoom], watts: int = 10**6) -> list[float]:
+    return [g.setpoint for g in round_targets(requests, {"site": watts, "hall": watts}, lines)]
+
+
+def test_a_conductor_s_cap_stops_its_cars_only() -> None:
+    lines = {"site": LineRoom((20_000, 40_000, 40_000))}
+    asked = [ask("a", 16, lines="1"), ask("b", 16, lines="1"), ask("c", 16, lines="2"), ask("d", 16, lines="23")]
+    assert amps(*asked, lines=lines) == [16, 0, 16, 16]
+
+
+def test_every_conductor_on_the_way_counts() -> None:
+    lines = {"site": LineRoom((30_000,) * 3), "hall": LineRoom((7_900,) * 3)}
+    asked = [ask("a", 16, lines="1", path=("hall", "site")), ask("b", 16, lines="1")]
+    assert amps(*asked, lines=lines) == [7, 16]
+
+
+def test_a_car_nobody_knows_the_line_of_needs_room_on_all() -> None:
+    assert amps(ask("a", 16, lines="?"), lines={"site": LineRoom((40_000, 9_000, 40_000))}) == [9]
+
+
+def test_lines_too_far_apart_go_down_by_the_least_urgent() -> None:
+    lines = {"site": LineRoom((99_000,) * 3, apart_ma=20_000)}
+    asked = [ask("a", 16, lines="1", laxity_h=0.1), ask("b", 16, lines="1", laxity_h=5.0), ask("c", 8, lines="23")]
+    assert amps(*asked, lines=lines) == [16, 12, 8]
+    assert amps(*asked[:2], lines=lines) == [16, 0]
+    assert amps(ask("t", 32, levels=amp_levels(32, 690)), lines=lines) == [32]
+
+
+def test_a_base_load_far_apart_may_be_evened_out_only() -> None:
+    lines = {"site": LineRoom((99_000,) * 3, apart_ma=10_000, base_ma=(30_000, 10_000, 25_000))}
+    assert amps(ask("a", 16, lines="1"), lines=lines) == [0]
+    assert amps(ask("b", 16, lines="2"), lines=lines) == [16]
+
+
+def test_piles_that_take_watts_have_currents_too() -> None:
+    lines = {"site": LineRoom((10_000,) * 3)}
+    assert amps(ask("dc", 20_000, levels=watt_levels(60_000, 3000, 100)), lines=lines) == [6_900]
+    across = ask("x", 16, levels=amp_levels(32, 208), lines="1-2")
+    assert amps(across, lines={"site": LineRoom((99_000, 8_000, 0))}) == [8]
+
+
+def test_a_base_load_over_one_conductor_leaves_the_others() -> None:
+    lines = {"site": LineRoom((-3_000, 20_000, 20_000))}
+    assert amps(ask("a", 16, lines="1"), ask("b", 9.6, lines="2"), lines=lines) == [0, 10]
+
+
+def test_an_unknown_connection_is_refused() -> None:
+    with pytest.raises(ValueError, match="lines"):
+        amps(ask("a", 6, lines="4"), lines={})

@@ -112,9 +112,10 @@ def test_linear_sources_agree_with_a_linear_program() -> None:
 
 def test_the_mean_over_scenarios_is_the_mean() -> None:
     rng = np.random.default_rng(8)
-    for site in (random_site(rng, 30), supply(SELL, 30)):
+    # The last one's price jumps at its first corner, where rounding may put a load on either side.
+    for site in (random_site(rng, 30), supply(SELL, 30), supply([*SELL, Source("sun", -0.1, high=4.1)], 30)):
         extra, weights = rng.normal(0, 2, (7, 30)), rng.dirichlet(np.ones(7))
-        mean = expected(site.cost, extra, weights)
+        mean = expected([site.cost], extra, weights)
         for load in rng.uniform(-9, 9, (20, 30)):
             each = list(zip(weights, extra, strict=True))
             np.testing.assert_allclose(mean.value(load), sum(w * site.cost.value(load + e) for w, e in each), atol=1e-9)
@@ -123,7 +124,7 @@ def test_the_mean_over_scenarios_is_the_mean() -> None:
 
 def test_two_scenarios_by_hand() -> None:
     # Grid ½ n² with n = L ± 1: mean value ½ L² + ½, price L.
-    mean = expected(supply([GRID], 1).cost, np.array([[1.0], [-1.0]]), np.array([0.5, 0.5]))
+    mean = expected([supply([GRID], 1).cost], np.array([[1.0], [-1.0]]), np.array([0.5, 0.5]))
     assert mean.value(one(3.0))[0] == pytest.approx(5.0)
     assert mean.price(one(3.0))[0] == pytest.approx(3.0)
 
@@ -133,3 +134,18 @@ def test_what_cannot_meet_every_load_is_refused() -> None:
         supply([Source("grid", 0.5, high=5.0)], 2)
     with pytest.raises(ValueError, match="curvatures"):
         supply([Source("grid", 0.5, curvature=-1.0, low=-INF, high=INF)], 2)
+
+
+def test_what_the_sun_gives_more_than_the_load_is_sold_to_the_last_bit() -> None:
+    site = supply([*SELL, Source("sun", 0.0, high=9.0)], 1)
+    given = site.dispatch(one(2.0))
+    np.testing.assert_allclose(given[:, 0], [0.0, -7.0, 9.0])
+
+
+def test_dispatch_costs_what_the_load_costs() -> None:
+    rng = np.random.default_rng(3)
+    for site in (random_site(rng, 30), supply([*SELL, Source("sun", 0.0, high=rng.uniform(0, 20, 30))], 30)):
+        for load in rng.uniform(-9, 9, (20, 30)):
+            given = site.dispatch(load)
+            np.testing.assert_allclose(given.sum(axis=0), load, atol=1e-9)
+            np.testing.assert_allclose(site.costs(given).sum(axis=0), site.cost.value(load), atol=1e-8)

@@ -21,7 +21,6 @@ from csms.station.context import Outside, StationSettings
 from csms.station.registration import Registration, rating
 from csms.station.service import StationService
 from csms.store.engine import Store, open_store
-from csms.store.migrate import upgrade
 
 STATION = "CP-1"
 
@@ -78,8 +77,7 @@ class Desk:
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     url = f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}"
     clock = ManualClock()
-    upgrade(url)
-    store = await open_store(url, clock)
+    store = await open_store(url, clock, upgrade=True)
     bus, events = EventBus(), []
     bus.subscribe(events.append)
     service = StationService(clock, store, bus, StationSettings(), Desk.outside)

@@ -124,7 +124,7 @@ async def test_a_password_that_was_changed_while_it_was_noted_is_not_remembered(
     await house.service.set_first_password("CP-1")
     go.set()
     while not told:
-        await next(iter(house.service._tasks))
+        await next(iter(house.service._background._tasks))
     assert told == [Refused.WRONG_PASSWORD]
     assert not house.context.credentials.is_remembered("CP-1", old)
 
@@ -245,12 +245,12 @@ async def test_events_from_many_addresses_do_not_fill_the_database(
     house = await open_house()
     for number in range(200):
         house.context.alarms.raise_(alarms.FAILED_AUTHENTICATION, "", "knocking", f"10.0.{number}.1")
-    assert len(house.service._tasks) == 21, "twenty, and one for all others"
+    assert len(house.service._background._tasks) == 21, "twenty, and one for all others"
     clock = house.context.clock
     assert isinstance(clock, ManualClock)
     clock.advance(61)
     house.context.alarms.raise_(alarms.FAILED_AUTHENTICATION, "", "knocking", "10.1.0.1")
-    assert len(house.service._tasks) == 22
+    assert len(house.service._background._tasks) == 22
 
 
 async def test_what_an_operator_asks_for_counts_only_when_it_is_stored(

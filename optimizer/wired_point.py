@@ -1,0 +1,147 @@
+"""The interior point and its proof under any linear limits on a tree (`optimizer.wiring`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.arrays import BoolArray, FloatArray
+from optimizer.caps import Caps
+from optimizer.certificate import car_bounds, load_bound
+from optimizer.entries import Entries, make_entries
+from optimizer.instance import Instance, price_scale
+from optimizer.interior_point import FREE_ROOM, ITERATIONS_MAX, PRICE_LIMIT, Iteration
+from optimizer.repair import repair
+from optimizer.slot_cost import Scaled, SlotCost
+from optimizer.wired_network import WiredNetwork
+from optimizer.wiring import Wiring
+
+MEASURE = 1e-2
+"""Misses of a row whose room is small beside what could be drawn are measured by this share of that."""
+
+GOES_ROUND = 0.9
+"""Where complementarity falls by less in two steps, terms of second order go round in circles."""
+WORSE = 1e4
+"""A point so many times worse than one before is beyond what precision allows."""
+
+
+class WiredCaps:
+    """The limits as the interior point sees them: rooms no larger than what can be used and never 0, so that slacks are
+    well scaled; prices [V, m, T] at the nodes, in the basis. Energies in units of `unit` kWh.
+    """
+
+    def __init__(self, wiring: Wiring, unit: float, cost: SlotCost, base: FloatArray) -> None:
+        self.wiring, self.cost, self.base = wiring, cost, base
+        room = np.minimum(wiring.usable(), FREE_ROOM * wiring.most) / unit
+        self.room = np.where(room > 0, room, 1.0)
+        self.measure = np.maximum(self.room, MEASURE * wiring.most / unit)
+
+    def flow(self, own: FloatArray) -> FloatArray:
+        """Rows [R, T] of groups [G, T]."""
+        return np.asarray(self.wiring.coef @ own)
+
+    def offers(self, price: FloatArray) -> FloatArray:
+        """Price per group [G, T]."""
+        return np.asarray(np.einsum("gb,gbt->gt", self.wiring.share, price[self.wiring.at]))
+
+    def lifted(self, row_lift: FloatArray) -> FloatArray:
+        """What rows add to the prices of their own nodes [V, m, T]."""
+        w = self.wiring
+        found = np.zeros((w.nodes, w.part.shape[1], row_lift.shape[1]))
+        np.add.at(found, w.row_node, w.part[:, :, None] * row_lift[:, None, :])
+        return found
+
+    def begin(self, row_price: FloatArray) -> FloatArray:
+        """Prices at the nodes of the prices of the rows."""
+        price = self.lifted(row_price)
+        for node in range(1, len(price)):
+            price[node] += price[self.wiring.parent[node]]
+        return price
+
+    def miss(self, price: FloatArray, row_price: FloatArray) -> FloatArray:
+        """By how much the rows' prices ask for more than the price stands above the parent's."""
+        above = price.copy()
+        above[1:] -= price[self.wiring.parent[1:]]
+        return self.lifted(row_price) - above
+
+    def network(self, coupling: FloatArray, ground: FloatArray, stiff: FloatArray) -> WiredNetwork:
+        """One factorisation."""
+        return WiredNetwork(self.wiring, coupling, ground, stiff)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Kept:
+    """A point on the way: how good it is (1 is what was asked for), energies, prices of the caps, load."""
+
+    merit: float
+    energy: FloatArray
+    cap_price: FloatArray
+    load: FloatArray
+
+
+def _kept(point: Iteration) -> Kept:
+    return Kept(point.merit, point.space[0].copy(), point.cap_price.copy(), point.load.copy())
+
+
+def _iterate(e: Entries, caps: Caps, aim: float) -> tuple[Kept, int]:
+    """The best point on the way and the number of iterations, where precision may end before the aim."""
+    point, iterations = Iteration(e, caps, ()), 0
+    done, best = point.look(aim), _kept(point)
+    before = [np.inf, np.inf]
+    while not done and point.merit <= WORSE * best.merit and iterations < ITERATIONS_MAX:
+        before = [before[1], point.total]
+        if not point.advance(plain=point.total > GOES_ROUND * before[0]):
+            break
+        iterations += 1
+        done = point.look(aim)
+        if point.merit < best.merit:
+            best = _kept(point)
+    return best, iterations
+
+
+def solve(instance: Instance, wiring: Wiring, aim: float) -> tuple[FloatArray, FloatArray, int]:
+    """Energy per car and slot [N, T], within every limit, prices of the rows [R, T], number of iterations."""
+    unit, money = float(np.max(instance.rate, initial=0.0)) or 1.0, price_scale(instance)
+    shut = wiring.shut(instance)
+    opened = wiring.open_groups(shut).astype(np.float64)
+    e = make_entries(wiring.grouped(instance), opened, unit, money)
+    price = np.zeros_like(wiring.room)
+    price[0] = instance.cost.price(instance.base)
+    if e is None:
+        return np.zeros((len(instance.rate), instance.slots)), _priced_out(instance, wiring, shut, price), 0
+    caps = WiredCaps(wiring, unit, Scaled(instance.cost, unit, money), instance.base / unit)
+    with np.errstate(all="ignore"):
+        point, iterations = _iterate(e, caps, aim)
+        found = np.nan_to_num(point.cap_price)
+        found[0] += caps.cost.price(point.load)
+        found = np.clip(found, -PRICE_LIMIT, PRICE_LIMIT * max(1.0, e.dearest) / _smallest(wiring))
+        energy = repair(e, wiring, wiring.usable() / unit, point.energy, wiring.price(found))
+    return e.table(energy * unit, len(instance.rate)), _priced_out(instance, wiring, shut, found * money), iterations
+
+
+def _smallest(wiring: Wiring) -> float:
+    """The smallest part, in size, of a group in a row: prices of such rows are as much larger than those of cars."""
+    return float(np.min(np.abs(wiring.coef), initial=1.0, where=wiring.coef != 0))
+
+
+def _priced_out(instance: Instance, wiring: Wiring, shut: BoolArray, price: FloatArray) -> FloatArray:
+    """Rows without room cost nothing to be dear: their groups are priced out."""
+    dear = float(np.max(instance.dearest(), initial=0.0))
+    for row in np.flatnonzero(shut.any(axis=1)):
+        groups = np.flatnonzero(wiring.coef[row] > 0)
+        lacks = (dear - wiring.price(price)[groups]) / wiring.coef[row, groups][:, None]
+        price[row] += np.where(shut[row], np.maximum(lacks.max(axis=0, initial=0.0), 0.0), 0.0)
+    return price
+
+
+def lower_bound(instance: Instance, wiring: Wiring, price: FloatArray, served: FloatArray | None = None) -> float:
+    """A value that no plan can go below, for any finite prices of the rows [R, T] (those of limits count from 0 up):
+    loads by themselves, cars by themselves, and what the rooms take off. `served` as in `optimizer.certificate`.
+    """
+    instance, rest = instance.tangent(served)
+    price = price.copy()
+    np.maximum(price[1:], 0.0, out=price[1:])
+    rooms = float((price[1:] * np.minimum(wiring.room[1:], wiring.most[1:])).sum())
+    cars = float(car_bounds(wiring.grouped(instance), wiring.price(price)).sum())
+    return load_bound(instance, price[0], wiring.most[0]) - rooms + cars + rest
