@@ -63,6 +63,11 @@ class Account:
     holds: list[Grant] = field(default_factory=list)
 
     @property
+    def lag(self) -> timedelta:
+        """How much later than told a lease may end in what is drawn."""
+        return self.ramp + self.skew
+
+    @property
     def floor_known(self) -> bool:
         """Whether the outlet is at its floor when nothing else is told."""
         taken = self.floor_taken or self.floor_before_w is not None
@@ -157,7 +162,7 @@ class Ledger:
         return most_w
 
     def _lives(self, account: Account, grant: Grant, now: datetime) -> bool:
-        return now < grant.until + account.ramp + account.skew
+        return now < grant.until + account.lag
 
     def settled_w(self, ref: EvseRef, now: datetime, reachable: bool) -> int:
         """What the upper bound comes down to by itself once all answers are in and all ramps are over."""
@@ -334,8 +339,7 @@ class Ledger:
     def bound_until(self, ref: EvseRef, now: datetime) -> datetime:
         """Until when a reader of the stored row must count the upper bound of `now`."""
         account = self._accounts[ref]
-        lag = account.ramp + account.skew
-        leased = [g.until + lag for g in (account.acknowledged, *account.sent.values()) if g is not None]
+        leased = [g.until + account.lag for g in (account.acknowledged, *account.sent.values()) if g is not None]
         return max([now, *leased, *(g.until for g in account.holds)])
 
     def expire(self, now: datetime) -> None:
@@ -349,7 +353,7 @@ class Ledger:
     def next_change(self, now: datetime) -> datetime | None:
         """When the next bound falls without anybody doing anything."""
         ends = [g.until for account in self._accounts.values() for g in account.holds]
-        ends += [g.until + a.ramp + a.skew for a in self._accounts.values() for g in a.sent.values()]
+        ends += [g.until + a.lag for a in self._accounts.values() for g in a.sent.values()]
         return min((end for end in ends if end > now), default=None)
 
     def _hold(self, account: Account, before_w: int, now: datetime) -> None:

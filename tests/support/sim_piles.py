@@ -9,7 +9,13 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from csms.model.charging_profile import ChargingProfile, CompositeSchedule, ProfilePurpose, RateUnit
+from csms.model.charging_profile import (
+    ChargingProfile,
+    CompositeSchedule,
+    ProfileKind,
+    ProfilePurpose,
+    RateUnit,
+)
 from csms.model.command import (
     ClearChargingProfile,
     Command,
@@ -84,13 +90,13 @@ KINDS = {
         Kind("forgets at boot", Limits(after_reconnect="lost"), forgets_boot=True),
         Kind("liar", replace(KEPT, ignores_accepted=True), lies=True),
         Kind("parrot", replace(KEPT, ignores_accepted=True), lies=True, parrot=True),
-        Kind("deaf", deaf=True),
+        Kind("deaf", replace(KEPT, ignores_accepted=True), deaf=True),
         Kind("steps", replace(KEPT, steps_a=(6.0, 10.0, 13.0, 16.0, 20.0, 25.0, 32.0)), steps_up=(6, 10, 13, 16, 20, 25, 32)),
         Kind("slow", replace(KEPT, reaction_s=45.0), reaction_s=30.0),
         Kind("bad clock", KEPT, time=Time(ahead_s=-120.0), clock_s=120.0, clock_jumps=True),
     )
 }
-"""By name. What OCPP asks of a station is `plain`; `deaf` needs no flag, for nothing is ever proven of it."""
+"""By name. What OCPP asks of a station is `plain`."""
 
 
 def seconds(moment: datetime | None) -> float:
@@ -123,6 +129,7 @@ class Pile:
         self.acting: dict[ProfilePurpose, ChargingProfile] = {}
         self.told: CompositeSchedule | None = None
         self.clashes = 0
+        self.began_s = 0.0
 
     def take(self, command: Command, now_s: float) -> CommandResult | None:
         """The answer; None: it never says anything. What it installed acts when `act` is called, `reaction_s` later."""
@@ -188,15 +195,16 @@ class Pile:
             profile = profiles.get(purpose)
             if profile is None or (purpose is ProfilePurpose.TX and profile.transaction_id != self.transaction_id):
                 continue
-            begins_s = seconds(profile.start)
-            if own_s < begins_s:
+            relative = profile.kind is ProfileKind.RELATIVE
+            begins_s = self.began_s - self.clock_s if relative else seconds(profile.start)
+            if own_s < begins_s and not relative:
                 ends_s = min(ends_s, begins_s)
                 continue
             over_s = seconds(profile.valid_to) if self.kind.valid_to and profile.valid_to is not None else NEVER_S
             if own_s >= over_s:
                 continue
             periods = profile.periods[: self.kind.periods]
-            at = bisect_right([p.start_s for p in periods], own_s - begins_s)
+            at = max(bisect_right([p.start_s for p in periods], own_s - begins_s), 1)
             if at < len(periods):
                 over_s = min(over_s, begins_s + periods[at].start_s)
             return profile, periods[at - 1].limit, periods[at - 1].phases or 3, min(ends_s, over_s)

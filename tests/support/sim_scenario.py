@@ -136,7 +136,7 @@ def _caps(
         base_w = sum(max(w for _, w in bases[id_]) for id_ in bases if feeder in ("T", id_))
         wild_w = sum(_counted_w(pile) for pile in under if not pile.kind.tame or pile.kind.name in ENDLESS)
         tame_w = sum(_counted_w(pile) for pile in under) - wild_w
-        low_w = round((base_w + wild_w + 0.15 * tame_w) / 0.97) + 2_000
+        low_w = round((base_w + max(wild_w / 0.7, wild_w + 0.15 * tame_w)) / 0.97) + 2_000
         if feeder == "T":
             low_w = max(low_w, round(0.8 * (lowest_w["A"] + lowest_w["B"])))
         lowest_w[feeder] = low_w

@@ -48,7 +48,7 @@ from firmware_profiles import GENERIC, FirmwareProfile
 from optimizer.problem import Plan, Problem
 from tests.support.sim_loop import START, LoopClock, VirtualLoop, run
 from tests.support.sim_network import COMMISSIONED_S, Line
-from tests.support.sim_piles import KINDS, VOLT, Car, Pile, seconds
+from tests.support.sim_piles import KINDS, NEVER_S, VOLT, Car, Pile, seconds
 from tests.support.sim_scenario import ENDLESS, PilePlan, Scenario
 from tests.support.sim_store import Disk, Hold
 
@@ -407,7 +407,7 @@ class World:
         self._sessions += 1
         number, began_s = self._sessions, self.loop.now_s
         pile.transaction_id, pile.car.power_w = f"tx{number}", power_w
-        pile.look_s = began_s
+        pile.look_s = pile.began_s = began_s
         self.loop.call_later(stays_s, self._leaves, id_, pile.transaction_id)
         self._owe(id_, lambda: self._opened(id_, number, began_s))
         self._say(id_, lambda: self._status(id_, ConnectorStatus.CHARGING))
@@ -628,19 +628,21 @@ class Judge:
         """A frame is about to leave: is what it allows written down (I3), and does it end at the floor (I5)?"""
         profile = getattr(command, "profile", None)
         pile, world, ref = self._world.piles[station_id], self._world, EvseRef(station_id, 1)
-        if not isinstance(profile, ChargingProfile) or profile.purpose is not ProfilePurpose.TX:
+        if not isinstance(profile, ChargingProfile) or profile.purpose is not ProfilePurpose.TX or not pile.kind.tame:
             return
-        ledger, now = server.charging._ledger, world.clock.now()
-        row = world.disk.bounds.get((station_id, 1))
-        bound_w, until = ledger.upper_bound_w(ref, now), ledger.bound_until(ref, now)
-        if row is None or row["upper_bound_w"] < bound_w or row["until"] < until:
-            world.report.unwritten.append((world.loop.now_s, station_id))
-        ends, floor_w = profile.periods[-1], ledger.account(ref).floor_w
-        unit_w = 1 if profile.unit is RateUnit.W else VOLT * (ends.phases or 3)
-        ends_s = seconds(profile.start) + (ends.start_s if len(profile.periods) > 1 else 0)
-        late = ends_s > world.loop.now_s + world.settings.lease_s
-        if pile.kind.periods > 1 and pile.kind.tame and (ends.limit * unit_w > floor_w + 1 or late):
-            world.report.lasting.append((world.loop.now_s, station_id))
+        account = server.charging._ledger.account(ref)
+        first, last, leased = profile.periods[0], profile.periods[-1], len(profile.periods) > 1
+        unit_w = 1 if profile.unit is RateUnit.W else VOLT * (first.phases or 3)
+        ends_s = seconds(profile.start) + last.start_s if leased else NEVER_S
+        if first.limit * unit_w > account.floor_w + 1:
+            row = world.disk.bounds.get((station_id, 1), {"upper_bound_w": 0, "until": START})
+            until_s = seconds(row["until"]) - account.ramp.total_seconds()
+            counted_w = account.counted_w(round(first.limit * unit_w))
+            if row["upper_bound_w"] < counted_w or until_s < min(ends_s, world.loop.now_s + world.settings.lease_s):
+                world.report.unwritten.append((world.loop.now_s, station_id))
+            late = leased and ends_s > world.loop.now_s + world.settings.lease_s
+            if pile.kind.periods > 1 and (not leased or late or last.limit * unit_w > account.floor_w + 1):
+                world.report.lasting.append((world.loop.now_s, station_id))
 
     def server_dies(self, server: Server) -> None:
         """From a while on all that obey must be at their floors, until another server speaks to them (I6)."""
