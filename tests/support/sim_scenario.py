@@ -14,6 +14,8 @@ LEASES_S = (60.0, 60.0, 90.0, 120.0)
 ORDINARY, GREEDY, ONE_PHASE = 0.75, 0.8, 0.1
 """Shares of piles without oddities, of cars that take all that the pile gives, of cars on one phase: with few of the
 others what is counted is drawn, and a watt too much shows."""
+TIGHT = 0.4
+"""Share of runs in which all piles are ordinary and all cars take all they are given, under caps that bind."""
 ENDLESS = ("one period", "bad clock")
 """Kinds whose limits end by nobody's clock; while such a pile is away what it was told last stays."""
 
@@ -70,9 +72,10 @@ def scenario(seed: int, level: str | None = None, *, steady: bool = False, brief
     chance, level = random.Random(seed), level or LEVELS[seed % len(LEVELS)]
     lasts_s = BRIEF_S if brief else DURATION_S
     weather = {"calm": CALM, "rough": ROUGH, "crash": ROUGH, "storm": STORM}[level]
-    piles = tuple(_pile(chance, steady, lasts_s) for _ in range(chance.randint(8, 12)))
+    tight = not steady and chance.random() < TIGHT
+    piles = tuple(_pile(chance, steady, tight, lasts_s) for _ in range(chance.randint(8, 12)))
     bases = {feeder: _bases(chance, steady, lasts_s) for feeder in ("T", "A", "B")}
-    lowest_w, caps = _caps(chance, piles, bases, steady, lasts_s)
+    lowest_w, caps = _caps(chance, piles, bases, steady, tight, lasts_s)
     crashes = level in ("crash", "storm")
     full_s = chance.uniform(100, 0.8 * lasts_s) if level == "storm" and chance.random() < 0.5 else None
     return Scenario(
@@ -96,17 +99,17 @@ def scenario(seed: int, level: str | None = None, *, steady: bool = False, brief
     )
 
 
-def _pile(chance: random.Random, steady: bool, lasts_s: int) -> PilePlan:
-    kind = PLAIN if steady or chance.random() < ORDINARY else KINDS[chance.choice(sorted(KINDS))]
-    rating = chance.choice((AC22, AC22, AC11, AC7, AC7, DC60))
+def _pile(chance: random.Random, steady: bool, tight: bool, lasts_s: int) -> PilePlan:
+    kind = PLAIN if steady or tight or chance.random() < ORDINARY else KINDS[chance.choice(sorted(KINDS))]
+    rating = chance.choice((AC22, AC7) if tight else (AC22, AC22, AC11, AC7, AC7, DC60))
     if kind.steps_up or (not kind.tame and rating is DC60):
         rating = AC22
     clock_s = chance.choice((-1, 1)) * kind.clock_s if kind.clock_s > 5 else chance.uniform(-kind.clock_s, kind.clock_s)
     cars, at_s = [], chance.uniform(COMMISSIONED_S - 20, COMMISSIONED_S + 40)
     while at_s < lasts_s - 60:
-        one_phase = rating.phases == 3 and rating.kind is CurrentKind.AC and chance.random() < ONE_PHASE
+        one_phase = rating.phases == 3 and rating.kind is CurrentKind.AC and not tight and chance.random() < ONE_PHASE
         phases = 1 if one_phase else rating.phases
-        share = 1.0 if chance.random() < GREEDY else chance.uniform(0.5, 1.0)
+        share = 1.0 if tight or chance.random() < GREEDY else chance.uniform(0.5, 1.0)
         power_w = rating.power_max_w * share * (phases / rating.phases)
         stays_s = lasts_s * 2 if steady else chance.uniform(150, 0.9 * lasts_s)
         cars.append((at_s, chance.uniform(20, 45), stays_s, power_w, phases))
@@ -127,6 +130,7 @@ def _caps(
     piles: tuple[PilePlan, ...],
     bases: dict[str, tuple[tuple[float, int], ...]],
     steady: bool,
+    tight: bool,
     lasts_s: int,
 ) -> tuple[dict[str, int], dict[str, tuple[tuple[float, int, float], ...]]]:
     """Caps that leave room for what cannot be limited, and never for all that is wanted."""
@@ -141,7 +145,7 @@ def _caps(
             low_w = max(low_w, round(0.8 * (lowest_w["A"] + lowest_w["B"])))
         lowest_w[feeder] = low_w
         times_s = [0.0] if steady else [0.0, *sorted(chance.uniform(60, lasts_s - 40) for _ in range(3 if feeder == "T" else 2))]
-        share = (0.5, 0.8) if steady else (0.2, 0.7) if feeder == "T" else (0.3, 1.0)
+        share = (0.5, 0.8) if steady else (0.1, 0.4) if tight else (0.2, 0.7) if feeder == "T" else (0.3, 1.0)
         caps[feeder] = tuple(
             (at_s, round(low_w + chance.uniform(*share) * chance.choice((1,) if steady else (0, 1, 1)) * tame_w), _notice_s(chance))
             for at_s in times_s
