@@ -47,11 +47,17 @@ def ordinary(seed: int, level: str) -> Scenario:
 
 @pytest.mark.req("GL-I1")
 @few
-@given(seeds, st.sampled_from(["calm", "rough", "crash"]))
-def test_i1_upper_bounds_fit_under_a_cap_that_stayed_for_a_lease_and_a_ramp(seed: int, level: str) -> None:
-    report = simulate(ordinary(seed, level), thorough=True)
-    assert report.over == []
-    assert report.bounds_over == []
+@given(seeds)
+def test_i1_upper_bounds_fit_under_a_cap_that_stayed(seed: int) -> None:
+    assert simulate(ordinary(seed, "calm"), thorough=True).bounds_over == []
+
+
+@pytest.mark.req("GL-I1")
+@few
+@given(seeds, st.sampled_from(["rough", "crash", "storm"]))
+def test_i1_loads_fit_under_it_whatever_fails(seed: int, level: str) -> None:
+    """Upper bounds may be above it then: doubt whether a limit still acts counts in full, at once."""
+    assert simulate(ordinary(seed, level)).over == []
 
 
 @pytest.mark.req("GL-I2")

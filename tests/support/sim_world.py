@@ -670,7 +670,7 @@ class Judge:
             return
         ledger, now = server.charging._ledger, self._world.clock.now()
         for feeder, bounds_w in ledger.sums_w(now).items():
-            if bounds_w > self._rooms[feeder][0][1]:
+            if bounds_w > self._rooms[feeder][0][1] and now_s > COMMISSIONED_S + RAMP_S:
                 self._world.report.bounds_over.append((int(now_s), feeder, bounds_w))
         for id_, pile in self._world.piles.items():
             ref = EvseRef(id_, 1)
