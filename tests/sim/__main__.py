@@ -1,7 +1,7 @@
 """Replay one run, or prove that no run breaks a rule.
 
-    python -m tests.sim 1234             one seed, told second by second (--level, --brief, --control, --flags-unknown)
-    python -m tests.sim --seeds 20000    all of them and the controls; the table of docs/topics/grid-limits-proof.md
+python -m tests.sim 1234             one seed, told second by second (--level, --brief, --control, --flags-unknown)
+python -m tests.sim --seeds 20000    all of them and the controls; the table of docs/topics/grid-limits-proof.md
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("seed", type=int, nargs="?", help="replay this one")
     parser.add_argument("--level", choices=LEVELS, help="instead of the seed's own")
-    parser.add_argument("--brief", action="store_true", help="a third as long")
+    parser.add_argument("--brief", action="store_true", help="four minutes")
     parser.add_argument("--control", choices=sorted(CONTROL_NAMES), default=ALL_ON.name, help="with a protection off")
     parser.add_argument("--seeds", type=int, help="run so many")
     parser.add_argument("--first", type=int, default=0, help="beginning with this one")

@@ -55,11 +55,9 @@ def test_what_once_failed_does_not_fail_again() -> None:
 def test_a_seed_is_the_same_run_wherever_it_runs(level: str) -> None:
     here = Job(7, level, brief=True).run()
     assert Job(7, level, brief=True).run() == here
-    told = "from tests.support.sim_runs import Job; print(Job(7, {!r}, brief=True).run().digest)".format(level)
+    told = f"from tests.support.sim_runs import Job; print(Job(7, {level!r}, brief=True).run().digest)"
     environment = os.environ | {"PYTHONHASHSEED": "99"}
-    there = subprocess.run(
-        [sys.executable, "-c", told], capture_output=True, text=True, check=True, env=environment
-    )
+    there = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, env=environment)
     assert there.stdout.strip() == here.digest
 
 

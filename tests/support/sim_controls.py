@@ -99,7 +99,9 @@ CONTROLS = (
     Control("ramp hold from the last acknowledged value", {(Ledger, "acknowledge"): acknowledge_from_last}),
     Control("no write-ahead", {(Journal, "write_ahead"): write_nothing}),
     Control("no leases", {(shaping, "limit_profile"): endless_profile}),
-    Control("no floors", {(Dispatcher, "_floors"): no_floors, (Account, "floor_known"): property(lambda account: True)}),
+    Control(
+        "no floors", {(Dispatcher, "_floors"): no_floors, (Account, "floor_known"): property(lambda account: True)}
+    ),
     Control("raises without room", {(Ledger, "may_raise"): any_raise}),
     Control("unanswered values do not count", {(Ledger, "lose"): lose_for_good}),
     Control("firmware flags unknown", {}, flags_known=False),

@@ -69,6 +69,11 @@ class Kind:
         """Whether some form of limit holds it while it is connected and while it is not."""
         return not (self.lies or self.deaf or self.forgets_away or self.forgets_boot)
 
+    @property
+    def comes_down_s(self) -> float:
+        """How long it may take as far as is known of the make."""
+        return (self.flags.reaction_s if self.flags is not None else None) or 0.0
+
     def firmware(self) -> FirmwareProfile:
         """The firmware profile that says so."""
         if self.flags is None:
@@ -91,7 +96,11 @@ KINDS = {
         Kind("liar", replace(KEPT, ignores_accepted=True), lies=True),
         Kind("parrot", replace(KEPT, ignores_accepted=True), lies=True, parrot=True),
         Kind("deaf", replace(KEPT, ignores_accepted=True), deaf=True),
-        Kind("steps", replace(KEPT, steps_a=(6.0, 10.0, 13.0, 16.0, 20.0, 25.0, 32.0)), steps_up=(6, 10, 13, 16, 20, 25, 32)),
+        Kind(
+            "steps",
+            replace(KEPT, steps_a=(6.0, 10.0, 13.0, 16.0, 20.0, 25.0, 32.0)),
+            steps_up=(6, 10, 13, 16, 20, 25, 32),
+        ),
         Kind("slow", replace(KEPT, reaction_s=45.0), reaction_s=30.0),
         Kind("bad clock", KEPT, time=Time(ahead_s=-120.0), clock_s=120.0, clock_jumps=True),
     )
@@ -116,7 +125,9 @@ class Car:
 class Pile:
     """One station with one outlet. Seconds are those of the run; `clock_s`: how far its own clock is behind."""
 
-    def __init__(self, station_id: str, feeder: str, kind: Kind, rating: EvseRating, ramp_s: float, clock_s: float) -> None:
+    def __init__(
+        self, station_id: str, feeder: str, kind: Kind, rating: EvseRating, ramp_s: float, clock_s: float
+    ) -> None:
         self.station_id, self.feeder, self.kind, self.rating = station_id, feeder, kind, rating
         self.fall_w = rating.power_max_w / ramp_s
         self.clock_s = clock_s

@@ -170,4 +170,3 @@ def _control(control: Control, seeds: int, processes: int, first: int) -> Sum:
 def progress(text: str) -> None:
     """For whoever waits."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201
-

@@ -9,7 +9,7 @@ from csms.model.station import CurrentKind, EvseRating
 from tests.support.sim_network import CALM, COMMISSIONED_S, ROUGH, STORM, Weather
 from tests.support.sim_piles import AC7, AC11, AC22, DC60, KINDS, PLAIN, VOLT, Kind
 
-DURATION_S, BRIEF_S = 900, 300
+DURATION_S, BRIEF_S = 900, 240
 LEASES_S = (60.0, 60.0, 90.0, 120.0)
 ORDINARY, GREEDY, ONE_PHASE = 0.75, 0.8, 0.1
 """Shares of piles without oddities, of cars that take all that the pile gives, of cars on one phase: with few of the
@@ -67,7 +67,7 @@ LEVELS = ("calm", "rough", "crash", "storm")
 
 
 def scenario(seed: int, level: str | None = None, *, steady: bool = False, brief: bool = False) -> Scenario:
-    """The run of a seed. `steady`: ordinary piles only, whose cars stay, and caps that do; `brief`: a third as long, with
+    """The run of a seed. `steady`: ordinary piles only, whose cars stay, and caps that do; `brief`: four minutes, with
     as much going wrong in it."""
     chance, level = random.Random(seed), level or LEVELS[seed % len(LEVELS)]
     lasts_s = BRIEF_S if brief else DURATION_S
@@ -120,7 +120,7 @@ def _pile(chance: random.Random, steady: bool, tight: bool, lasts_s: int) -> Pil
 def _bases(chance: random.Random, steady: bool, lasts_s: int) -> tuple[tuple[float, int], ...]:
     at_s, found = 0.0, []
     while at_s < lasts_s:
-        found.append((at_s, chance.randint(0, 6_000)))
+        found.append((float(round(at_s)), chance.randint(0, 6_000)))
         at_s += chance.uniform(120, 400) if not steady else lasts_s
     return tuple(found)
 
@@ -144,10 +144,18 @@ def _caps(
         if feeder == "T":
             low_w = max(low_w, round(0.8 * (lowest_w["A"] + lowest_w["B"])))
         lowest_w[feeder] = low_w
-        times_s = [0.0] if steady else [0.0, *sorted(chance.uniform(60, lasts_s - 40) for _ in range(3 if feeder == "T" else 2))]
+        times_s = (
+            [0.0]
+            if steady
+            else [0.0, *sorted(float(round(chance.uniform(60, lasts_s - 40))) for _ in range(3 if feeder == "T" else 2))]
+        )
         share = (0.5, 0.8) if steady else (0.1, 0.4) if tight else (0.2, 0.7) if feeder == "T" else (0.3, 1.0)
         caps[feeder] = tuple(
-            (at_s, round(low_w + chance.uniform(*share) * chance.choice((1,) if steady else (0, 1, 1)) * tame_w), _notice_s(chance))
+            (
+                at_s,
+                round(low_w + chance.uniform(*share) * chance.choice((1,) if steady else (0, 1, 1)) * tame_w),
+                _notice_s(chance),
+            )
             for at_s in times_s
         )
     return lowest_w, caps

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -114,7 +113,7 @@ class GridCaps:
     """`csms.charging.feeder.Caps`: statements count from when they are announced; they are durable."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self._plans, self._heard = scenario.caps, {id_: 1 for id_ in scenario.caps}
+        self._plans, self._heard = scenario.caps, dict.fromkeys(scenario.caps, 1)
 
     def hear(self, feeder: str, number: int) -> None:
         """A statement was acknowledged, with all before it."""
@@ -225,7 +224,9 @@ class World:
             reserve_share=0.0,
         )
         self.disk, self.caps = Disk(), GridCaps(scenario)
-        self.piles = {f"{n:02}-{plan.kind.name}": made(f"{n:02}-{plan.kind.name}", plan) for n, plan in enumerate(scenario.piles)}
+        self.piles = {
+            f"{n:02}-{plan.kind.name}": made(f"{n:02}-{plan.kind.name}", plan) for n, plan in enumerate(scenario.piles)
+        }
         self._plans = dict(zip(self.piles, scenario.piles, strict=True))
         self.lines = {id_: Line(loop, pile, scenario.weather, self.chance) for id_, pile in self.piles.items()}
         self.known = {id_: Known() for id_ in self.piles}
@@ -577,7 +578,8 @@ class Judge:
         scenario = world.scenario
         self._world = world
         self._under = {id_: [p for p in world.piles.values() if id_ in ("T", p.feeder)] for id_ in ("T", "A", "B")}
-        self.grace_s = scenario.lease_s + RAMP_S + SKEW_S if scenario.faulty else CALM_GRACE_S
+        slowest_s = max(RAMP_S, *(pile.kind.comes_down_s for pile in world.piles.values()))
+        self.grace_s = slowest_s + (scenario.lease_s + SKEW_S if scenario.faulty else CALM_GRACE_S - RAMP_S)
         self._rooms: dict[str, deque[tuple[float, int]]] = {id_: deque() for id_ in self._under}
         self._rooms_w: dict[str, int] = {}
         self._floors_w: dict[str, int] = {}
@@ -616,9 +618,7 @@ class Judge:
             self._covered(now_s)
 
     def _use(self, rooms_w: dict[str, int], draw_w: float) -> None:
-        wanted = {
-            id_: sum(pile.car.power_w for pile in self._under[id_] if pile.car is not None) for id_ in ("A", "B")
-        }
+        wanted = {id_: sum(pile.car.power_w for pile in self._under[id_] if pile.car is not None) for id_ in ("A", "B")}
         usable_w = min(rooms_w["T"], sum(min(rooms_w[id_], wanted[id_]) for id_ in wanted))
         for n in (0, 1) if self._world.settled else (0,):
             self._used[n] += draw_w
@@ -652,7 +652,7 @@ class Judge:
             for id_, pile in self._world.piles.items()
             if pile.kind.tame and pile.kind.name not in ENDLESS and EvseRef(id_, 1) in ledger
         }
-        slowest_s = max(RAMP_S, *(pile.kind.reaction_s + 15.0 for pile in self._world.piles.values()))
+        slowest_s = max(RAMP_S, *(pile.kind.comes_down_s for pile in self._world.piles.values()))
         self._floors_from_s = self._world.loop.now_s + self._world.settings.lease_s + slowest_s + SKEW_S
 
     def _without_server(self, now_s: float) -> None:

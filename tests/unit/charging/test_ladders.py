@@ -133,7 +133,9 @@ async def test_rb_68_limit_and_floor_are_told_again_after_reconnect_and_boot(boo
 
 @pytest.mark.req("SR-10")
 @pytest.mark.req("GL-I2")
-async def test_a_station_that_forgets_counts_in_full_whether_it_is_known_to_be_away_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_station_that_forgets_counts_in_full_whether_it_is_known_to_be_away_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     forgets = Manners("forgets", forgets_on_reconnect=True, known=Limits(after_reconnect="lost"))
     monkeypatch.setattr(wishes, "find", knowing([forgets]))
     fleet = Fleet(1, 30_000)
