@@ -24,6 +24,7 @@ from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.grid import feeder_tree, limit_service
 from csms.app.limit_channels import limit_channels
+from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.pki import Pki
 from csms.app.section import SettingsInvalid
 from csms.app.settings import (
@@ -140,6 +141,10 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     charging = ChargingService(clock, stations, store, solvers.solve, rules, tree, limits, stations.alerts)
     grace_s = settings.charging.lease_s + settings.charging.ramp_s
     progress = LimitProgress(clock, limits, charging.compliance, guard.audit, bus, grace_s)
+
+    def state(feeder_id: str) -> Mapping[str, Any]:
+        return feeder_state(charging, asdict(charging.status(feeder_id)))
+
     province, feed = await _province(settings, clock, store, bus, stations)
     traces = _traces(settings, clock)
     note = traces.note if traces is not None else forget
@@ -163,7 +168,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                 limit_routes.router(
                     limits,
                     store.reader,
-                    lambda feeder_id: asdict(charging.status(feeder_id)),
+                    state,
                     progress,
                     charging.drill,
                 )
@@ -178,6 +183,18 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
     background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
+    if settings.broker_url:
+        channel = mqtt_channel(
+            settings.broker_url,
+            settings.mqtt,
+            clock,
+            limits,
+            bus,
+            charging=charging,
+            progress=progress,
+            state=state,
+        )
+        background.append(("limits-mqtt", channel.run))
     background += limit_channels(settings, clock, limits, charging.drawn_w)
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.alerts.webhook:

@@ -32,6 +32,7 @@ from pydantic_settings import (
 
 from csms.app.grid import FeederSettings, LimitSourceSettings
 from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdr2Settings, OpenAdrSettings
+from csms.app.mqtt import BrokerUrl, MqttSection
 from csms.app.section import Section, SettingsInvalid
 from csms.model.bounds import ANSWERED_IDS_KEPT, CALLS_QUEUED_MAX, FRAME_BYTES_MAX, STRANGERS_MAX
 from csms.trace.redaction import Cards
@@ -338,6 +339,8 @@ class Settings(BaseSettings):
     certificates: CertificatesSection = CertificatesSection()
     firmware: FirmwareSection = FirmwareSection()
     alerts: AlertsSection = AlertsSection()
+    mqtt: MqttSection = MqttSection()
+    mqtt_url: BrokerUrl = ""
     traces: TracesSection = TracesSection()
     api: ApiSection = ApiSection()
     admission: AdmissionSection = AdmissionSection()
@@ -402,6 +405,11 @@ class Settings(BaseSettings):
     def store_url(self) -> str:
         """Where the database is: `database_url`, else a SQLite file in the data folder."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'csms.db'}"
+
+    @property
+    def broker_url(self) -> str:
+        """The MQTT broker of grid operators, empty for none: `mqtt_url` (one plain variable), else `mqtt.url`."""
+        return self.mqtt_url or self.mqtt.url
 
     @property
     def own_profiles(self) -> Path:

@@ -19,6 +19,7 @@ class Compliance:
     `settled_w`: what the stations come down to once all answers are in and all ramps are over; `movable_w`: how much of
     that could still be told away. `waiting`: stations that were told and have not answered, `unreachable`: not
     connected, `uncontrollable`: take no limit in any form; only where an outlet counts with more than its floor.
+    `stations`: how many there are.
     """
 
     feeder_id: str
@@ -32,6 +33,7 @@ class Compliance:
     waiting: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
     uncontrollable: tuple[str, ...] = ()
+    stations: int = 0
 
     @property
     def commanded(self) -> bool:

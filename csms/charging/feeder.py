@@ -121,6 +121,11 @@ class FeederTree:
         below = (self._feeders[id_] for id_ in self._below[feeder_id])
         return sum(self.base_loads.own_w(feeder.id, at, _at_quarter(feeder, quarter)) for feeder in below)
 
+    def base_load_metered(self, feeder_id: str, at: datetime) -> bool:
+        """Whether what `base_load_w` says was metered just now: all of it that the curves do not put at nothing."""
+        below = (self._feeders[id_] for id_ in self._below[feeder_id])
+        return all(self.base_loads.reading(feeder.id, at) is not None for feeder in below if any(feeder.base_load_w))
+
     def base_load_peak_w(self, feeder_id: str) -> int:
         """The highest base load of the day through this feeder, by the curve."""
         below = [self._feeders[id_] for id_ in self._below[feeder_id]]

@@ -187,6 +187,7 @@ class ChargingService:
             waiting=found.waiting,
             unreachable=found.unreachable,
             uncontrollable=found.uncontrollable,
+            stations=len({ref.station_id for ref in under}),
         )
 
     async def drill(self, limit: Limit) -> Drill:

@@ -85,7 +85,7 @@ def router(
     if drill is not None:
         _add_drill(routes, service, drill)
     _add_stating(routes, service)
-    _add_looking(routes, service, state)
+    _add_looking(routes, service, state, progress)
     _add_sources(routes, service)
     _add_history(routes, service, records)
     return routes
@@ -129,7 +129,9 @@ def _add_stating(routes: Router, service: LimitService) -> None:
             return problem(503, StoreUnavailable.code, "not stored, the limit stays in force; try again")
 
 
-def _add_looking(routes: Router, service: LimitService, state: FeederState | None) -> None:
+def _add_looking(
+    routes: Router, service: LimitService, state: FeederState | None, progress: LimitProgress | None
+) -> None:
     @routes.get(FEEDER + "/limits", summary="List limits")
     @looking
     async def list_limits(feeder_id: str) -> JSONResponse:
@@ -145,7 +147,7 @@ def _add_looking(routes: Router, service: LimitService, state: FeederState | Non
         """The cap in force, where it comes from, and what charging makes of it."""
         if feeder_id not in service.feeders:
             return _unknown(feeder_id)
-        return JSONResponse(state_view(service, feeder_id) | dict(state(feeder_id) if state else {}))
+        return JSONResponse(state_view(service, feeder_id, progress) | dict(state(feeder_id) if state else {}))
 
 
 def _add_status(routes: Router, service: LimitService, progress: LimitProgress | None) -> None:

@@ -15,6 +15,11 @@ def source_of(operator: str) -> str:
     return f"{OPERATOR_PREFIX}{operator}"
 
 
+def operator_of(source: str) -> str:
+    """The grid operator behind an identity, empty for somebody else."""
+    return source.removeprefix(OPERATOR_PREFIX) if source.startswith(OPERATOR_PREFIX) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Peer:
     """Somebody whose identity was checked by the channel. `feeders` None: bound to none in particular."""

@@ -120,7 +120,7 @@ class LimitService:
         self._feeders, self._bus, self._alerts = feeders, bus, alerts
         self._book = LimitBook()
         self._sources = Sources(rules, feeders, clock.monotonic_s())
-        self._buckets: dict[str, Buckets] = {}
+        self._buckets: dict[float, Buckets] = {}
         self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
 
@@ -180,18 +180,19 @@ class LimitService:
             result = {"mode": status.mode.value, "failsafe_w": dict(status.failsafe_w)}
             self._record.owe(AuditEntry("limit", "watch source", on={"source": status.source}, result=result))
             if status.mode is not Mode.SPEAKS:
-                await self._alert(SILENT, f"{status.source} is silent: {status.mode.value}")
+                await self.alert(SILENT, f"{status.source} is silent: {status.mode.value}")
             elif not self._sources.silent:
-                await self._alert_over(SILENT, "every source speaks")
+                await self.alert_over(SILENT, "every source speaks")
 
-    async def _alert(self, kind: str, info: str) -> None:
-        """Whoever cannot be told now is told by the log; what was decided stands."""
+    async def alert(self, kind: str, info: str) -> None:
+        """Tell of something about limits. Whoever cannot be told now is told by the log; what was decided stands."""
         try:
             await self._alerts.raise_(kind, "", info)
         except StoreUnavailable as fault:
             log.error("alert_not_stored", extra={"kind": kind, "info": info, "code": fault.code})
 
-    async def _alert_over(self, kind: str, note: str) -> None:
+    async def alert_over(self, kind: str, note: str) -> None:
+        """It is over by itself."""
         try:
             await self._alerts.over(kind, "", note)
         except StoreUnavailable as fault:
@@ -203,7 +204,7 @@ class LimitService:
     def _crowded(self, peer: Peer) -> Decision | None:
         """A source that says too much is told so; the record has the first of a burst."""
         per_s = self._sources.rule(peer.source).statements_per_min / 60
-        bucket = self._buckets.setdefault(peer.source, Buckets(per_s, max(60 * per_s, 1.0)))
+        bucket = self._buckets.setdefault(per_s, Buckets(per_s, max(60 * per_s, 1.0)))
         wait_s = bucket.take(peer.source, self._clock.monotonic_s())
         return refused("rate_limited", f"too many statements; try again in {wait_s:.0f} s") if wait_s else None
 
@@ -227,7 +228,7 @@ class LimitService:
             "limit_decided", extra={"feeder": feeder_id[:64], "source": peer.source, "code": decision.code or "ok"}
         )
         if decision.alarm:
-            await self._alert(FORBIDDEN, f"{decision.code}: {peer.source} about feeder {_plain(feeder_id)[:64]}")
+            await self.alert(FORBIDDEN, f"{decision.code}: {peer.source} about feeder {_plain(feeder_id)[:64]}")
         await self.look()
 
     async def _write(self, entry: AuditEntry, beside: Sequence[Change], new: Limit | None) -> None:
@@ -280,6 +281,14 @@ class LimitService:
     def sources(self) -> list[SourceStatus]:
         """How the configured sources stand."""
         return self._sources.statuses(self._clock.monotonic_s())
+
+    def rule(self, source: str) -> SourceRule:
+        """What is agreed with a source; of one that is not configured, no feeders."""
+        return self._sources.rule(source)
+
+    def rules(self) -> list[SourceRule]:
+        """What is agreed with the configured sources."""
+        return self._sources.rules
 
     @property
     def feeders(self) -> FeederTree:

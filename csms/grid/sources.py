@@ -39,6 +39,11 @@ class Sources:
         watch = self._watches.get(source)
         return watch.rule if watch is not None else SourceRule(source)
 
+    @property
+    def rules(self) -> list[SourceRule]:
+        """What is agreed with all that are configured."""
+        return [watch.rule for watch in self._watches.values()]
+
     def hold(self, source: str, feeder_id: str, failsafe_w: int) -> None:
         """From now on this counts for a feeder when the source is silent."""
         watch = self._watches.get(source)

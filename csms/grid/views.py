@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
 from csms.grid.sources import SourceStatus
 from csms.model.limit import Limit
@@ -34,8 +35,8 @@ def limit_view(limit: Limit, now: datetime) -> dict[str, Any]:
     return view | ({"blocks": blocks} if blocks else {})
 
 
-def state_view(service: LimitService, feeder_id: str) -> dict[str, Any]:
-    """The cap of a feeder now and what stands behind it."""
+def state_view(service: LimitService, feeder_id: str, progress: LimitProgress | None = None) -> dict[str, Any]:
+    """The cap of a feeder now and what stands behind it; with `progress` how far each limit has come."""
     now = service.now()
     feeder = service.feeders.feeder(feeder_id)
     return {
@@ -45,10 +46,16 @@ def state_view(service: LimitService, feeder_id: str) -> dict[str, Any]:
         "export_cap_w": service.export_cap_w(feeder_id, now),
         "rating_w": feeder.rating_w,
         "lowest_cap_w": feeder.lowest_cap_w,
+        "failsafe": service.failsafe_w(feeder_id) is not None,
         "failsafe_w": service.failsafe_w(feeder_id),
         "base_w": service.feeders.base_load_w(feeder_id, now),
-        "limits": [limit_view(limit, now) for limit in service.known(feeder_id)],
+        "limits": [limit_view(limit, now) | _come(limit, progress) for limit in service.known(feeder_id)],
     }
+
+
+def _come(limit: Limit, progress: LimitProgress | None) -> dict[str, Any]:
+    track = progress.track(limit) if progress is not None else None
+    return {"stage": track.stage.value, "outcome": track.outcome.value} if track is not None else {}
 
 
 def source_view(status: SourceStatus) -> dict[str, Any]:

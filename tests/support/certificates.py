@@ -34,3 +34,41 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
     files[0].write_bytes(certificate.public_bytes(pem))
     files[1].write_bytes(key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
     return files
+
+
+def issued(folder: Path, *common_names: str) -> Path:
+    """An authority of its own, and for each name `name.pem` and `name.key` below it, good for servers at 127.0.0.1 and
+    for clients. Where the authority's certificate is.
+    """
+    root_key, root = ec.generate_private_key(ec.SECP256R1()), _name("authority")
+    authority = _builder(root, root, root_key).add_extension(x509.BasicConstraints(True, None), critical=True)
+    _write(folder / "ca.pem", authority.sign(root_key, hashes.SHA256()))
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    for common_name in common_names:
+        key = ec.generate_private_key(ec.SECP256R1())
+        made = _builder(_name(common_name), root, key).add_extension(address, critical=False)
+        _write(folder / f"{common_name}.pem", made.sign(root_key, hashes.SHA256()))
+        pem = serialization.Encoding.PEM
+        text = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        (folder / f"{common_name}.key").write_bytes(text)
+    return folder / "ca.pem"
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return x509.CertificateBuilder(
+        issuer,
+        subject,
+        key.public_key(),
+        x509.random_serial_number(),
+        now - timedelta(days=1),
+        now + timedelta(days=30),
+    )
+
+
+def _write(path: Path, made: x509.Certificate) -> None:
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
