@@ -83,6 +83,8 @@ class FeederTree:
         if not listed or len(listed) != len(self._feeders):
             raise ValueError("feeders: at least one is needed, each with its own id")
         self._paths = {feeder.id: self._path_of(feeder) for feeder in listed}
+        self.ids = tuple(sorted(self._feeders, key=lambda id_: len(self._paths[id_])))
+        """All feeders, parents before children."""
         self._below = {id_: tuple(f for f in self._feeders if id_ in self._paths[f]) for id_ in self._feeders}
 
     def _path_of(self, feeder: Feeder) -> tuple[str, ...]:
@@ -95,11 +97,6 @@ class FeederTree:
 
     def __contains__(self, feeder_id: object) -> bool:
         return feeder_id in self._feeders
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """All feeders, parents before children."""
-        return tuple(sorted(self._feeders, key=lambda id_: len(self._paths[id_])))
 
     @property
     def roots(self) -> tuple[str, ...]:
