@@ -30,6 +30,7 @@ COMMANDS: Commands = {
     "doctor": "csms.console.server_doctor",
     "session": "csms.console.session",
     "limit": "csms.console.limit",
+    "feeder": "csms.console.feeder",
     "plan": "csms.console.plan",
     "province": "csms.console.province",
     "db": "csms.console.db",

@@ -351,7 +351,7 @@ class Dispatcher:
         """What may leave all the same: another process must not count less than what a station then holds."""
         leaving = []
         for sending in sendings:
-            ends = None if sending.raises else self._covered_until(sending)
+            ends = None if sending.raises else self._covered_until(sending, now)
             if ends is None:
                 self._answers.withdrawn(sending, LOOK_S)
             elif isinstance(sending.command, SetChargingProfile):
@@ -361,7 +361,7 @@ class Dispatcher:
                 leaving.append(sending)
         return leaving
 
-    def _covered_until(self, sending: Sending) -> datetime | None:
+    def _covered_until(self, sending: Sending, now: datetime) -> datetime | None:
         """Until when what stands written covers a limit without its being renewed; None: it does not."""
         ends = []
         for ref, sequence in sending.entries:
