@@ -93,6 +93,8 @@ class FeederTree:
             raise ValueError("feeders: at least one is needed, each with its own id")
         paths = {feeder.id: _path_of(feeder, known) for feeder in listed}
         self._feeders, self._paths = known, paths
+        self.ids = tuple(sorted(known, key=lambda id_: len(paths[id_])))
+        """All feeders, parents before children."""
         self._below = {id_: tuple(f for f in known if id_ in paths[f]) for id_ in known}
 
     def replace(self, feeders: Iterable[Feeder], now: datetime, settle: timedelta) -> None:
@@ -111,11 +113,6 @@ class FeederTree:
 
     def __contains__(self, feeder_id: object) -> bool:
         return feeder_id in self._feeders
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """All feeders, parents before children."""
-        return tuple(sorted(self._feeders, key=lambda id_: len(self._paths[id_])))
 
     @property
     def roots(self) -> tuple[str, ...]:

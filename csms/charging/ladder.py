@@ -67,13 +67,18 @@ class Declared:
 
 
 @lru_cache(ORDERS_KEPT)
+def obeys_any(limits: Limits) -> bool:
+    """Whether any profile may hold stations of this make."""
+    return not limits.ignores_accepted
+
+
 def rungs(role: Role, limits: Limits, declared: Declared, usual: RateUnit) -> tuple[Rung, ...]:
     """The rungs of a role, best first, each once. `usual`: the unit that most stations of the kind take.
 
     What the firmware profile knows leaves no choice; what the station declares only decides which comes first. A make
     that is known to obey no profile is told none.
     """
-    if limits.ignores_accepted:
+    if not obeys_any(limits):
         return ()
     return tuple(
         dict.fromkeys(

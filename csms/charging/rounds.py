@@ -109,7 +109,11 @@ def within_room(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Si
             if id_ in room:
                 room[id_] -= ledger.settled_w(ref, now, reachable(ref.station_id))
     wishes = {ref: _wish(ref, plain[ref], ledger) for ref in movable}
-    if all(sum(w.wanted_w for w in wishes.values() if id_ in w.path) <= room[id_] for id_ in room):
+    wanted_w = dict.fromkeys(room, 0)
+    for wish in wishes.values():
+        for id_ in wish.path:
+            wanted_w[id_] += wish.wanted_w
+    if all(wanted_w[id_] <= room[id_] for id_ in room):
         return plain
     scaled = proportional(wishes, room)
     lowered = {ref: targets[ref].outlet.at_most(min(scaled[ref], plain[ref].value_w)) for ref in movable}

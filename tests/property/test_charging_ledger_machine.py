@@ -5,6 +5,7 @@ the highest cap of the last lease, ramp and skew (I1).
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -207,6 +208,13 @@ class FaultyLedger(RuleBasedStateMachine):
             return
         for ref, pile in self.piles.items():
             assert pile.draw_w <= self.ledger.upper_bound_w(ref, self.now)
+
+    @invariant()
+    def what_is_remembered_is_what_would_be_reckoned(self) -> None:
+        anew = copy.deepcopy(self.ledger)
+        for ref in anew.refs:
+            anew._touch(anew.account(ref))
+        assert anew.sums_w(self.now) == self.ledger.sums_w(self.now)
 
     @invariant()
     def bounds_fit_under_a_cap_that_stayed(self) -> None:

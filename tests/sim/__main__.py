@@ -1,7 +1,8 @@
 """Replay one run, or prove that no run breaks a rule.
 
 python -m tests.sim 1234             one seed, told second by second (--level, --brief, --control, --flags-unknown)
-python -m tests.sim --seeds 20000    all of them and the controls; the table of docs/topics/grid-limits-proof.md
+python -m tests.sim --seeds 20000    all of them and the controls; --page puts the table into
+                                     docs/topics/grid-limits-proof.md
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import sys
 
 from tests.support.sim_controls import ALL_ON
-from tests.support.sim_runs import CONTROL_NAMES, broken, keep, proof, what_broke
+from tests.support.sim_runs import CONTROL_NAMES, broken, keep, proof, what_broke, write_page
 from tests.support.sim_scenario import LEVELS, Scenario, scenario
 from tests.support.sim_world import simulate
 
@@ -25,10 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--control", choices=sorted(CONTROL_NAMES), default=ALL_ON.name, help="with a protection off")
     parser.add_argument("--seeds", type=int, help="run so many")
     parser.add_argument("--first", type=int, default=0, help="beginning with this one")
+    parser.add_argument("--page", action="store_true", help="write the table into the page")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args(arguments)
     if asked.seeds is not None:
-        return prove(asked.seeds, asked.processes, asked.first)
+        return prove(asked.seeds, asked.processes, asked.first, asked.page)
     if asked.seed is None:
         parser.error("a seed, or --seeds")
     return replay(scenario(asked.seed, asked.level, brief=asked.brief), asked.control)
@@ -60,10 +62,13 @@ def described(plan: Scenario) -> list[str]:
     return lines
 
 
-def prove(seeds: int, processes: int, first: int) -> int:
+def prove(seeds: int, processes: int, first: int, page: bool) -> int:
     """Many runs, and the table."""
     rows, failed = proof(seeds, processes, first)
     print("\n".join(rows))  # noqa: T201
+    if page:
+        last = first + seeds - 1
+        write_page(rows, f"`python -m tests.sim --first {first} --seeds {seeds} --page`: seeds {first:,} to {last:,}.")
     for report in failed:
         keep(report)
         print(f"{report.seed} {report.level}: {what_broke(report)}", file=sys.stderr)  # noqa: T201

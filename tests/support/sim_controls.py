@@ -42,9 +42,9 @@ WRITE_AHEAD = Journal.write_ahead
 def lose_for_good(ledger: Ledger, sequence: int) -> None:
     """No answer means that nothing happened."""
     LOSE(ledger, sequence)
-    ledger._sums = None
     for ref in ledger.refs:
         ledger.account(ref).sent.pop(sequence, None)
+        ledger._touch(ledger.account(ref))
 
 
 def any_raise(*_: Any) -> bool:

@@ -14,6 +14,8 @@ from tests.support.sim_scenario import LEVELS, scenario
 from tests.support.sim_world import Report, simulate
 
 SEEDS_FILE = Path(__file__).parents[1] / "sim" / "seeds.txt"
+PAGE = Path(__file__).parents[2] / "docs" / "topics" / "grid-limits-proof.md"
+BEGIN, END = "<!-- from python -m tests.sim --page -->", "<!-- end -->"
 CONTROL_NAMES = {control.name: control for control in (ALL_ON, *CONTROLS)}
 STEADY_SEEDS = 40
 
@@ -141,6 +143,14 @@ def proof(seeds: int, processes: int, first: int = 0) -> tuple[list[str], list[R
     rows += [_steady(level, processes).row() for level in ("calm", "rough")]
     rows += [found.row() for found in controls(max(seeds // 20, 20), processes, first)]
     return rows, failed
+
+
+def write_page(rows: Sequence[str], said: str, path: Path = PAGE) -> None:
+    """Put the table, and how it was made, into the page."""
+    before, _, rest = path.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    table = "\n".join(rows)
+    path.write_text(f"{before}{BEGIN}\n{said}\n\n{table}\n{END}{after}", "utf-8")
 
 
 def _steady(level: str, processes: int) -> Sum:

@@ -147,7 +147,10 @@ def _caps(
         times_s = (
             [0.0]
             if steady
-            else [0.0, *sorted(float(round(chance.uniform(60, lasts_s - 40))) for _ in range(3 if feeder == "T" else 2))]
+            else [
+                0.0,
+                *sorted(float(round(chance.uniform(60, lasts_s - 40))) for _ in range(3 if feeder == "T" else 2)),
+            ]
         )
         share = (0.5, 0.8) if steady else (0.1, 0.4) if tight else (0.2, 0.7) if feeder == "T" else (0.3, 1.0)
         caps[feeder] = tuple(

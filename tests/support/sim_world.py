@@ -60,6 +60,8 @@ SETTLED_S = 90.0
 """So long after the last change of a cap, a base load or a car the share of the cap that is used is counted."""
 SHARES = (0.0, 0.3, 1.0, 1.0)
 """What the random planner wants for a car, of all that it takes; the rounding cuts it down to the room."""
+TICK_S = 0.001
+"""Clocks are read in whole microseconds, the loop counts finer."""
 BACK_S = (5.0, 15.0)
 """How long after a server is there again its stations come back."""
 
@@ -640,7 +642,7 @@ class Judge:
             counted_w = account.counted_w(round(first.limit * unit_w))
             if row["upper_bound_w"] < counted_w or until_s < min(ends_s, world.loop.now_s + world.settings.lease_s):
                 world.report.unwritten.append((world.loop.now_s, station_id))
-            late = leased and ends_s > world.loop.now_s + world.settings.lease_s
+            late = leased and ends_s > world.loop.now_s + world.settings.lease_s + TICK_S
             if pile.kind.periods > 1 and (not leased or late or last.limit * unit_w > account.floor_w + 1):
                 world.report.lasting.append((world.loop.now_s, station_id))
 
