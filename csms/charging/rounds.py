@@ -112,7 +112,8 @@ def within_room(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Si
     wanted_w = dict.fromkeys(room, 0)
     for wish in wishes.values():
         for id_ in wish.path:
-            wanted_w[id_] += wish.wanted_w
+            if id_ in wanted_w:
+                wanted_w[id_] += wish.wanted_w
     if all(wanted_w[id_] <= room[id_] for id_ in room):
         return plain
     scaled = proportional(wishes, room)
