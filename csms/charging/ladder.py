@@ -67,18 +67,13 @@ class Declared:
 
 
 @lru_cache(ORDERS_KEPT)
-def obeys_any(limits: Limits) -> bool:
-    """Whether any profile may hold stations of this make."""
-    return not limits.ignores_accepted
-
-
 def rungs(role: Role, limits: Limits, declared: Declared, usual: RateUnit) -> tuple[Rung, ...]:
     """The rungs of a role, best first, each once. `usual`: the unit that most stations of the kind take.
 
     What the firmware profile knows leaves no choice; what the station declares only decides which comes first. A make
     that is known to obey no profile is told none.
     """
-    if not obeys_any(limits):
+    if limits.ignores_accepted:
         return ()
     return tuple(
         dict.fromkeys(
@@ -90,6 +85,11 @@ def rungs(role: Role, limits: Limits, declared: Declared, usual: RateUnit) -> tu
             for unit in _units(limits, declared, usual)
         )
     )
+
+
+def obeys(limits: Limits) -> bool:
+    """Whether a make may keep to a limit in some form."""
+    return not limits.ignores_accepted or bool(static_rung(limits))
 
 
 def static_rung(limits: Limits) -> tuple[Rung, ...]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from csms.charging.discretise import Setpoint
 from csms.charging.feeder import Caps, FeederTree, NoCaps
 from csms.charging.floors import NOMINAL_V, FloorRule, assign_floors
-from csms.charging.ladder import obeys_any
+from csms.charging.ladder import obeys
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.planner import NeedsPolicy, Visit, visit
@@ -64,7 +64,7 @@ class Outlets:
         for station in self._stations.values():
             known, away = firmware_of(station), not station.online
             forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
-            held = not forgets and (known is None or obeys_any(known.limits))
+            held = not forgets and (known is None or obeys(known.limits))
             behind_s = max(station.manners.clock_lag_s or 0.0, clock_behind_s(known))
             for evse in station.evses.values():
                 self._ledger.note_car(evse.ref, car_possible(station, evse, held))
@@ -142,12 +142,13 @@ class Outlets:
 
     def metered_w(self, feeder_id: str) -> int:
         """Sum of the newest powers of the outlets under a feeder."""
-        return round(sum(self._power_w(ref) for ref in self._under(feeder_id)))
+        return round(sum(self.power_w(ref) for ref in self._under(feeder_id)))
 
     def _under(self, feeder_id: str) -> Iterable[EvseRef]:
         return (ref for ref in self._known if feeder_id in self._ledger.account(ref).path)
 
-    def _power_w(self, ref: EvseRef) -> float:
+    def power_w(self, ref: EvseRef) -> float:
+        """The newest power of an outlet; 0 while none was metered."""
         evse = self.evse(ref)
         return evse.power_w or 0.0 if evse else 0.0
 
