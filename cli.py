@@ -31,6 +31,7 @@ COMMANDS: Commands = {
     "session": "csms.console.session",
     "limit": "csms.console.limit",
     "response": "csms.console.response",
+    "feeder": "csms.console.feeder",
     "plan": "csms.console.plan",
     "province": "csms.console.province",
     "db": "csms.console.db",

@@ -157,7 +157,7 @@ class Time:
     ahead_s: float = fact(
         0.0,
         "So far ahead, s.",
-        csms="nothing: minutes are taken as they are, more is flagged",
+        csms="charging/traits.py",
         sim=TIMING,
         least=-3600,
         most=3600,

@@ -24,15 +24,17 @@ from csms.charging.feeder import Caps, FeederTree
 from csms.charging.journal import Journal, Sending
 from csms.charging.ladder import Role
 from csms.charging.ladders import Ladders, News
-from csms.charging.ledger import Ledger
+from csms.charging.ledger import NEVER, Ledger
 from csms.charging.outlets import Outlets
 from csms.charging.ports import Stations
+from csms.charging.profiles import ending_by
 from csms.charging.rounds import Order, Situation, Target, orders
 from csms.charging.settings import ChargingSettings
 from csms.charging.shaping import Shaper
 from csms.charging.traits import forgets_offline, limits_of, outlet
 from csms.charging.trials import Trials, floor_first, level
 from csms.model.clock import Clock
+from csms.model.command import SetChargingProfile
 from csms.model.errors import StoreUnavailable
 from csms.model.event import LimitControlChanged
 from csms.model.ids import EvseRef
@@ -331,7 +333,7 @@ class Dispatcher:
         return self._shaper.limit(order, rung, now, situation)
 
     async def _send(self, sendings: list[Sending], now: datetime) -> None:
-        """Write ahead, then send. While the store takes nothing only decreases go out."""
+        """Write ahead, then send. While the store takes nothing only decreases go out, and prolong nothing."""
         if not sendings:
             return
         stations = {sending.ref.station_id for sending in sendings}
@@ -340,16 +342,35 @@ class Dispatcher:
             await self._journal.write_ahead(sendings, self._ledger, now)
         except StoreUnavailable as fault:
             log.error("upper_bounds_not_stored", extra={"fault": str(fault)})
-            sendings = self._without_raises(sendings)
+            sendings = self._unwritten(sendings, now)
             self._busy -= stations - {sending.ref.station_id for sending in sendings}
         for sending in sendings:
             self._spawn(self._deliver(sending), f"limit {sending.ref}")
 
-    def _without_raises(self, sendings: list[Sending]) -> list[Sending]:
+    def _unwritten(self, sendings: list[Sending], now: datetime) -> list[Sending]:
+        """What may leave all the same: another process must not count less than what a station then holds."""
+        leaving = []
         for sending in sendings:
-            if sending.raises:
+            ends = None if sending.raises else self._covered_until(sending, now)
+            if ends is None:
                 self._answers.withdrawn(sending, LOOK_S)
-        return [sending for sending in sendings if not sending.raises]
+            elif isinstance(sending.command, SetChargingProfile):
+                profile = ending_by(sending.command.profile, ends)
+                leaving.append(replace(sending, command=SetChargingProfile(sending.command.evse_id, profile)))
+            else:
+                leaving.append(sending)
+        return leaving
+
+    def _covered_until(self, sending: Sending, now: datetime) -> datetime | None:
+        """Until when what stands written covers a limit without its being renewed; None: it does not."""
+        ends = []
+        for ref, sequence in sending.entries:
+            account, written = self._ledger.account(ref), self._journal.written(ref)
+            value_w = account.counted_w(account.sent[sequence].value_w)
+            if value_w > account.floor_w and (written is None or value_w > written.value_w):
+                return None
+            ends.append(now if written is None else written.until - account.lag)
+        return min(ends, default=now + NEVER)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

@@ -13,7 +13,7 @@ from csms.charging.discretise import Setpoint
 from csms.charging.ladder import Happening, Rung
 from csms.charging.ladders import Change as LadderChange
 from csms.charging.ladders import Ladders, News
-from csms.charging.ledger import Ledger
+from csms.charging.ledger import Grant, Ledger
 from csms.charging.ports import ChargingStore
 from csms.model.charging_profile import ChargingProfile, ProfilePurpose
 from csms.model.command import Command, SetChargingProfile
@@ -64,12 +64,19 @@ class Journal:
 
     def __init__(self, store: ChargingStore) -> None:
         self._store = store
+        self._written: dict[EvseRef, Grant] = {}
 
     async def write_ahead(self, sendings: Sequence[Sending], ledger: Ledger, now: datetime) -> None:
         """Bounds and profiles of one round in one transaction (I3)."""
         raised = [ref for sending in sendings for ref, _ in sending.entries]
-        bounds = [changes.put_upper_bound(_bound_row(ref, ledger, now)) for ref in raised]
+        rows = [_bound_row(ref, ledger, now) for ref in raised]
+        bounds = [changes.put_upper_bound(row) for row in rows]
         await self._store.writer.commit([*bounds, *(changes.add_profile(_profile_row(s)) for s in sendings)])
+        self._written |= {ref: _grant(row) for ref, row in zip(raised, rows, strict=True)}
+
+    def written(self, ref: EvseRef) -> Grant | None:
+        """The bound that another process would begin with."""
+        return self._written.get(ref)
 
     async def answered(self, sending: Sending, status: str, at: datetime | None) -> None:
         """What came of a profile."""
@@ -105,7 +112,8 @@ class Journal:
         for row in await self._store.reader.upper_bounds():
             ref = EvseRef(row.station_id, row.evse_id)
             if ref in ledger and row.until > now:
-                ledger.restore(ref, row.upper_bound_w, row.until)
+                ledger.restore(ref, row.upper_bound_w, row.until, row.places or ())
+                self._written[ref] = _grant(row)
         latest: dict[EvseRef, ProfileRow] = {}
         for profile in await self._store.reader.profiles(limit=PROFILES_READ):
             if profile.purpose in LASTING:
@@ -139,8 +147,13 @@ def _bound_row(ref: EvseRef, ledger: Ledger, now: datetime) -> UpperBoundRow:
         evse_id=ref.evse_id,
         upper_bound_w=ledger.upper_bound_w(ref, now),
         until=ledger.bound_until(ref, now),
+        places=list(ledger.account(ref).places),
         updated_at=now,
     )
+
+
+def _grant(row: UpperBoundRow) -> Grant:
+    return Grant(row.upper_bound_w, row.until)
 
 
 def _profile_row(sending: Sending) -> ProfileRow:

@@ -43,13 +43,15 @@ COMPOSITE = "composite schedule"
 
 @dataclass(slots=True)
 class Standing:
-    """One station. `declared` None: not asked yet. `unhelpful`: why its composite schedules prove nothing, by role."""
+    """One station. `declared` None: not asked yet. `unhelpful`: why its composite schedules prove nothing, by role.
+    `looked`: what the rung to use was last found from."""
 
     firmware: Firmware
     tracks: dict[Role, Track]
     since: dict[Role, datetime]
     declared: Declared | None = None
     unhelpful: dict[Role, str] = field(default_factory=dict)
+    looked: dict[Role, tuple[object, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +130,29 @@ class Ladders:
         if track.over and self._clock.now() >= standing.since[role] + RETRY:
             return self._enter(station_id, role, Happening.AGAIN, "")
         if track.rung is None or not (track.proven or track.state is State.DOUBTFUL):
-            moved = track.at(self._order(station_id, role), self._waits(station_id, role))
-            if moved != track:
-                self._set(station_id, Change(station_id, track, moved, None, self._clock.now()))
-                track = moved
+            return self._looked(station_id, role, standing)
         return track
+
+    def _looked(self, station_id: str, role: Role, standing: Standing) -> Track:
+        """The track on the rung to use; looks again only when something it depends on is another."""
+        track = standing.tracks[role]
+        if self._is_known(station_id, role, standing):
+            return track
+        moved = track.at(self._order(station_id, role), self._waits(station_id, role))
+        if moved != track:
+            self._set(station_id, Change(station_id, track, moved, None, self._clock.now()))
+        standing.looked[role] = self._facts(station_id, role, standing)
+        return standing.tracks[role]
+
+    def _is_known(self, station_id: str, role: Role, standing: Standing) -> bool:
+        before, facts = standing.looked.get(role, ()), self._facts(station_id, role, standing)
+        return len(before) == len(facts) and all(one is other for one, other in zip(before, facts, strict=True))
+
+    def _facts(self, station_id: str, role: Role, standing: Standing) -> tuple[object, ...]:
+        """All that the order of rungs and the place in it depend on."""
+        station, tracks = self._stations.get(station_id), standing.tracks
+        ratings = (evse.rating for evse in station.evses.values()) if station else ()
+        return (tracks[role], tracks[Role.FLOOR], standing.declared, limits_of(station), next(iter(ratings), None))
 
     def rung(self, station_id: str, role: Role) -> Rung | None:
         """The rung to use now; None when none is left. A limit by configuration key is the floor too."""
@@ -237,7 +257,7 @@ class Ladders:
         standing = self._standings.get(station_id)
         if standing is None:
             standing = self._standings[station_id] = Standing(firmware, {}, {})
-        for role in Role:
+        for role in Role if len(standing.tracks) < len(Role) else ():
             if role not in standing.tracks:
                 standing.tracks[role] = Track(role, remembered=self._learned.get((firmware, role)))
                 standing.since[role] = now

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from csms.model.ids import EvseRef
 
 NEVER = timedelta(days=3650)
 """How much later than told a lease ends at a station whose clock is wrong."""
+FOREVER = datetime.max.replace(tzinfo=UTC)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,29 @@ class Grant:
         return self.due or self.until
 
 
+class Reckoned(NamedTuple):
+    """Upper bounds that stay as they are in [since, until) unless something happens: `value_w` of one outlet."""
+
+    since: datetime
+    until: datetime
+    value_w: int
+
+    def covers(self, now: datetime) -> bool:
+        """Whether that is now."""
+        return self.since <= now < self.until
+
+
 @dataclass(slots=True)
 class Account:
     """What is known of one outlet. `sent` holds unanswered values by sequence number.
 
     `floor_taken`: the station acknowledged its floor; `floor_before_w`: not this one yet, but a higher one before;
     `floor_acts`, `limit_acts`: floors, limits of this station are known to act; `held`: a limit of the session that
-    runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles then; `ramp`: how long
-    it takes to come down; `skew`: how much later than told a lease may end there.
+    runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles when its connection
+    or its power is gone, which is noticed late, so that nothing ever holds it; `ramp`: how long it takes to come down;
+    `skew`: how much later than told a lease may end there; `reckoned`: its upper bound, as long as it is known.
+    `left`: feeders that it hung on before its place changed; it counts there as well until `left_until`, when nothing
+    acts any more that was granted with their room (sequence numbers up to `moved_after`).
     """
 
     ref: EvseRef
@@ -60,12 +78,31 @@ class Account:
     commanded: Grant | None = None
     sent: dict[int, Grant] = field(default_factory=dict)
     holds: list[Grant] = field(default_factory=list)
+    reckoned: Reckoned | None = None
+    left: tuple[str, ...] = ()
+    left_until: datetime = LONG_AGO
+    moved_after: int = 0
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All feeders at which it counts."""
+        return self.path + self.left
+
+    @property
+    def lag(self) -> timedelta:
+        """How much later than told a lease may end in what is drawn."""
+        return self.ramp + self.skew
+
+    @property
+    def leased(self) -> list[Grant]:
+        """The values that count until their lease ends."""
+        return [*self.sent.values()] if self.acknowledged is None else [self.acknowledged, *self.sent.values()]
 
     @property
     def floor_known(self) -> bool:
         """Whether the outlet is at its floor when nothing else is told."""
         taken = self.floor_taken or self.floor_before_w is not None
-        return taken and self.floor_acts and not (self.away and self.forgets)
+        return taken and self.floor_acts and not self.forgets
 
     @property
     def floor_counted_w(self) -> int:
@@ -76,7 +113,7 @@ class Account:
     def bounded(self) -> bool:
         """Whether something known to act holds the outlet. A limit without a floor below it ends with its session,
         which nobody hears of while the station is away."""
-        return self.floor_known or (self.held and self.limit_acts and not self.away)
+        return self.floor_known or (self.held and self.limit_acts and not (self.away or self.forgets))
 
     @property
     def loose(self) -> bool:
@@ -86,7 +123,7 @@ class Account:
     def counted_w(self, value_w: int) -> int:
         """What a value told to the outlet counts with: one that is not known to act frees it, unless its floor holds
         it lower anyway."""
-        if self.limit_acts and not (self.away and self.forgets):
+        if self.limit_acts and not self.forgets:
             return value_w
         return self.floor_counted_w if self.floor_known and value_w <= self.floor_counted_w else self.physical_w
 
@@ -100,7 +137,8 @@ class Ledger:
         self._accounts: dict[EvseRef, Account] = {}
         self._sequence = 0
         self._awaited: set[int] = set()
-        self._sums: tuple[datetime, dict[str, int]] | None = None
+        self._sums: dict[str, int] = {}
+        self._sums_hold: tuple[datetime, datetime] | None = None
 
     def __contains__(self, ref: object) -> bool:
         return ref in self._accounts
@@ -114,14 +152,17 @@ class Ledger:
         """The account (to read); KeyError when there is none."""
         return self._accounts[ref]
 
-    def enrol(self, ref: EvseRef, path: tuple[str, ...], floor_w: int, physical_w: int) -> None:
+    def enrol(
+        self, ref: EvseRef, path: tuple[str, ...], floor_w: int, physical_w: int, now: datetime = LONG_AGO
+    ) -> None:
         """Open an account, or change its place and nameplate; another floor has to be confirmed anew."""
-        self._sums = None
         account = self._accounts.get(ref)
         if account is None:
-            self._accounts[ref] = Account(ref, path, floor_w, physical_w, self._ramp, self._skew)
-            return
-        account.path, account.physical_w = path, physical_w
+            account = self._accounts[ref] = Account(ref, path, floor_w, physical_w, self._ramp, self._skew)
+        self._touch(account)
+        if path != account.path:
+            self._move(account, path, now)
+        account.physical_w = physical_w
         if floor_w == account.floor_w:
             return
         if account.floor_taken or account.floor_before_w is not None:
@@ -129,16 +170,42 @@ class Ledger:
             account.floor_before_w = account.floor_counted_w if lower else None
         account.floor_w, account.floor_taken = floor_w, False
 
-    def restore(self, ref: EvseRef, value_w: int, until: datetime) -> None:
-        """Take over a bound that an earlier process wrote: it counts until `until` (ramp and skew included)."""
-        self._sums = None
-        self._accounts[ref].holds.append(Grant(value_w, until))
+    def _move(self, account: Account, path: tuple[str, ...], now: datetime) -> None:
+        """It hangs elsewhere: until what it has is replaced or over, it counts in both places."""
+        until = max(self.bound_until(account.ref, now), now + account.lag)
+        self._leave(account, [id_ for id_ in account.places if id_ not in path], until)
+        account.path, account.moved_after = path, self._sequence
+
+    def _leave(self, account: Account, left: Iterable[str], until: datetime) -> None:
+        account.left, account.left_until = tuple(dict.fromkeys(left)), max(account.left_until, until)
+
+    def restore(self, ref: EvseRef, value_w: int, until: datetime, places: Iterable[str] = ()) -> None:
+        """Take over a bound that an earlier process wrote: it counts until `until` (ramp and skew included), also at
+        those of the `places` it was granted with where it does not hang any more."""
+        account = self._accounts[ref]
+        account.holds.append(Grant(value_w, until))
+        if left := [id_ for id_ in places if id_ not in account.path]:
+            self._leave(account, left, until)
+        self._touch(account)
 
     def upper_bound_w(self, ref: EvseRef, now: datetime) -> int:
         """The most this outlet may be drawing at `now` (I2)."""
-        account = self._accounts[ref]
-        held_w = max((g.value_w for g in account.holds if now < g.until), default=0)
-        return max(self._loose_w(account, now), held_w)
+        return self._reckoned(self._accounts[ref], now).value_w
+
+    def _reckoned(self, account: Account, now: datetime) -> Reckoned:
+        if account.reckoned is None or not account.reckoned.covers(now):
+            most_w, ends = self._loose_w(account, now), [FOREVER]
+            for hold in account.holds:
+                if now < hold.until:
+                    most_w = max(most_w, hold.value_w)
+                    ends.append(hold.until)
+            ends += [end for grant in account.leased if now < (end := grant.until + account.lag)]
+            account.reckoned = Reckoned(now, min(ends), most_w)
+        return account.reckoned
+
+    def _touch(self, account: Account) -> None:
+        """Something happened to it."""
+        account.reckoned = self._sums_hold = None
 
     def _loose_w(self, account: Account, now: datetime) -> int:
         """What the outlet may draw for other reasons than a ramp."""
@@ -146,12 +213,14 @@ class Ledger:
         return max(leased_w, account.physical_w) if account.loose else leased_w
 
     def _leased_w(self, account: Account, now: datetime) -> int:
-        leased = [account.acknowledged, *account.sent.values()]
-        live = (g for g in leased if g is not None and self._lives(account, g, now))
-        return max([account.floor_counted_w, *(account.counted_w(g.value_w) for g in live)])
+        most_w = account.floor_counted_w
+        for grant in account.leased:
+            if self._lives(account, grant, now):
+                most_w = max(most_w, account.counted_w(grant.value_w))
+        return most_w
 
     def _lives(self, account: Account, grant: Grant, now: datetime) -> bool:
-        return now < grant.until + account.ramp + account.skew
+        return now < grant.until + account.lag
 
     def settled_w(self, ref: EvseRef, now: datetime, reachable: bool) -> int:
         """What the upper bound comes down to by itself once all answers are in and all ramps are over."""
@@ -174,15 +243,15 @@ class Ledger:
 
     def sums_w(self, now: datetime) -> dict[str, int]:
         """Sum of the upper bounds at every feeder."""
-        if self._sums is not None and self._sums[0] == now:
-            return self._sums[1]
-        sums: dict[str, int] = {}
-        for ref, account in self._accounts.items():
-            bound_w = self.upper_bound_w(ref, now)
-            for id_ in account.path:
-                sums[id_] = sums.get(id_, 0) + bound_w
-        self._sums = now, sums
-        return sums
+        if self._sums_hold is None or not self._sums_hold[0] <= now < self._sums_hold[1]:
+            self._sums, until = {}, FOREVER
+            for account in self._accounts.values():
+                reckoned = self._reckoned(account, now)
+                until = min(until, reckoned.until)
+                for id_ in account.places:
+                    self._sums[id_] = self._sums.get(id_, 0) + reckoned.value_w
+            self._sums_hold = now, until
+        return self._sums
 
     def may_raise(self, ref: EvseRef, value_w: int, now: datetime, room_w: Mapping[str, int]) -> bool:
         """Whether `value_w` may be sent: at every ancestor Σ bounds + max(0, value − own bound) ≤ room (rule 2).
@@ -195,29 +264,33 @@ class Ledger:
     def free_w(self, ref: EvseRef, now: datetime, room_w: Mapping[str, int]) -> int:
         """The highest value that may be sent now."""
         sums = self.sums_w(now)
-        spare_w = min(room_w[id_] - sums[id_] for id_ in self._accounts[ref].path)
+        spare_w = min(room_w[id_] - sums[id_] for id_ in self._accounts[ref].places if id_ in room_w)
         if spare_w < 0:
             return self.settled_w(ref, now, True)
         return self.upper_bound_w(ref, now) + spare_w
 
     def send(self, ref: EvseRef, value_w: int, now: datetime, until: datetime, due: datetime | None = None) -> int:
         """A value is about to go out with a lease to `until`: it counts from now on. Returns its sequence number."""
-        account = self._accounts[ref]
-        added_w, sums = max(account.counted_w(value_w) - self.upper_bound_w(ref, now), 0), self.sums_w(now)
-        for id_ in account.path:
-            sums[id_] += added_w
+        account, sums = self._accounts[ref], self.sums_w(now)
+        before_w = self.upper_bound_w(ref, now)
         self._sequence += 1
         account.sent[self._sequence] = account.commanded = Grant(value_w, until, due)
         self._awaited.add(self._sequence)
+        account.reckoned = None
+        after = self._reckoned(account, now)
+        for id_ in account.places:
+            sums[id_] += after.value_w - before_w
+        assert self._sums_hold is not None
+        self._sums_hold = self._sums_hold[0], min(self._sums_hold[1], after.until)
         return self._sequence
 
     def withdraw(self, ref: EvseRef, sequence: int) -> None:
         """The frame never left (nothing was written to a connection), so it does not count."""
-        self._sums = None
         self._awaited.discard(sequence)
         account = self._accounts[ref]
         account.sent.pop(sequence, None)
         account.commanded = account.acknowledged
+        self._touch(account)
 
     def lose(self, sequence: int) -> None:
         """No answer came (time-out, lost connection): whether the station acted is unknown, so it keeps counting."""
@@ -238,34 +311,37 @@ class Ledger:
         The highest of them and of the value acknowledged before is held for one ramp (rule 4): the car may still be
         drawing it.
         """
-        self._sums = None
         self._awaited.discard(sequence)
         account = self._accounts[ref]
         if sequence not in account.sent:
             return
+        self._touch(account)
         before_w = self._loose_w(account, now)
         account.acknowledged, account.held = account.sent[sequence], True
         account.sent = {number: grant for number, grant in account.sent.items() if number > sequence}
         self._hold(account, before_w, now)
+        if account.left and sequence > account.moved_after:
+            ramps_over = max((hold.until for hold in account.holds), default=now)
+            account.left_until = min(account.left_until, max(ramps_over, now + account.ramp))
 
     def refuse(self, ref: EvseRef, sequence: int) -> None:
         """The station said no: this value alone is off the table (rule 6)."""
-        self._sums = None
         self._awaited.discard(sequence)
         account = self._accounts[ref]
         refused = account.sent.pop(sequence, None)
         if refused is account.commanded:
             account.commanded = account.acknowledged
+        self._touch(account)
 
     def end_session(self, ref: EvseRef, now: datetime, lasting: bool = False) -> None:
         """The transaction is over and its profiles with it; the load is off after one ramp.
 
         A `lasting` limit outlives it and goes on to count, for the next car as well.
         """
-        self._sums = None
         account = self._accounts[ref]
         if lasting:
             return
+        self._touch(account)
         before_w = self._loose_w(account, now)
         account.acknowledged = account.commanded = None
         account.sent, account.held = {}, False
@@ -284,9 +360,9 @@ class Ledger:
 
     def lose_floor(self, ref: EvseRef) -> None:
         """The station may have forgotten its floor, or another one is about to replace it."""
-        self._sums = None
         account = self._accounts[ref]
         account.floor_taken, account.floor_before_w = False, None
+        self._touch(account)
 
     def lose_profiles(self, ref: EvseRef) -> None:
         """The station may have forgotten everything (it restarted)."""
@@ -300,15 +376,18 @@ class Ledger:
         its clock is behind ours: a lease ends late there, and beyond the skew allowed for nobody knows when (B3)."""
         account = self._accounts[ref]
         if (skew := self._skew if behind_s <= self._skew.total_seconds() else NEVER) != account.skew:
-            self._sums, account.skew = None, skew
-        account.ramp = max(self._ramp, timedelta(seconds=reaction_s))
+            account.skew = skew
+            self._touch(account)
+        if (ramp := max(self._ramp, timedelta(seconds=reaction_s))) != account.ramp:
+            account.ramp = ramp
+            self._touch(account)
         if (account.away, account.forgets) != (away, forgets):
             self._change(ref, now, away=away, forgets=forgets)
 
     def _change(self, ref: EvseRef, now: datetime, **facts: bool | int | None) -> None:
         """Other facts about an outlet; what it may have been drawing before is held for one ramp."""
-        self._sums = None
         account = self._accounts[ref]
+        self._touch(account)
         before_w = self._loose_w(account, now)
         for name, value in facts.items():
             setattr(account, name, value)
@@ -316,8 +395,10 @@ class Ledger:
 
     def note_car(self, ref: EvseRef, possible: bool) -> None:
         """Whether a car may be plugged in."""
-        self._sums = None
-        self._accounts[ref].car_possible = possible
+        account = self._accounts[ref]
+        if account.car_possible != possible:
+            account.car_possible = possible
+            self._touch(account)
 
     def in_transit(self, now: datetime) -> bool:
         """Whether some bound will still fall by itself soon: an answer is awaited or a ramp is running."""
@@ -328,14 +409,15 @@ class Ledger:
     def bound_until(self, ref: EvseRef, now: datetime) -> datetime:
         """Until when a reader of the stored row must count the upper bound of `now`."""
         account = self._accounts[ref]
-        lag = account.ramp + account.skew
-        leased = [g.until + lag for g in (account.acknowledged, *account.sent.values()) if g is not None]
-        return max([now, *leased, *(g.until for g in account.holds)])
+        return max([now, *(g.until + account.lag for g in account.leased), *(g.until for g in account.holds)])
 
     def expire(self, now: datetime) -> None:
         """Forget what no longer counts."""
         for account in self._accounts.values():
             account.holds = [g for g in account.holds if now < g.until]
+            if account.left and now >= account.left_until:
+                account.left = ()
+                self._touch(account)
             account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
             if account.acknowledged is not None and not self._lives(account, account.acknowledged, now):
                 account.acknowledged = None
@@ -343,7 +425,8 @@ class Ledger:
     def next_change(self, now: datetime) -> datetime | None:
         """When the next bound falls without anybody doing anything."""
         ends = [g.until for account in self._accounts.values() for g in account.holds]
-        ends += [g.until + a.ramp + a.skew for a in self._accounts.values() for g in a.sent.values()]
+        ends += [g.until + a.lag for a in self._accounts.values() for g in a.sent.values()]
+        ends += [account.left_until for account in self._accounts.values() if account.left]
         return min((end for end in ends if end > now), default=None)
 
     def _hold(self, account: Account, before_w: int, now: datetime) -> None:

@@ -8,10 +8,12 @@ from datetime import datetime
 from csms.charging.discretise import Setpoint
 from csms.charging.feeder import Caps, FeederTree, NoCaps
 from csms.charging.floors import NOMINAL_V, FloorRule, assign_floors
+from csms.charging.ladder import obeys
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.planner import NeedsPolicy, Visit, visit
-from csms.charging.traits import forgets_offline, limits_of, outlet, pauses, reaction_s
+from csms.charging.traits import clock_behind_s, forgets_offline, limits_of, outlet, pauses, reaction_s
+from csms.charging.tree_change import Hanging
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, RegistrationStatus, Stage
@@ -47,6 +49,7 @@ class Outlets:
         self._floors, self._cars, self._caps = floors, cars, caps or NoCaps()
         self._known: dict[EvseRef, _Known] = {}
         self._lowest_w: dict[str, int] = {}
+        self._tree_version = -1
 
     def refresh(self) -> None:
         """Enrol what is new or changed, and note where a car may be and whose station is away."""
@@ -55,27 +58,35 @@ class Outlets:
             limits = limits_of(station)
             listed |= {e.ref: (e.rating, station.feeder_id, _least_floor_w(e, limits)) for e in station.evses.values()}
         lowest_w = {id_: self._tree.lowest_cap_w(id_, self._caps, now) for id_ in self._tree.ids}
-        if listed != self._known or lowest_w != self._lowest_w:
-            self._lowest_w = lowest_w
-            self._enrol(listed)
+        if (listed, lowest_w, self._tree.version) != (self._known, self._lowest_w, self._tree_version):
+            self._lowest_w, self._tree_version = lowest_w, self._tree.version
+            self._enrol(listed, now)
         for station in self._stations.values():
             known, away = firmware_of(station), not station.online
             forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
-            behind_s = station.manners.clock_lag_s or 0.0
+            held = not forgets and (known is None or obeys(known.limits))
+            behind_s = max(station.manners.clock_lag_s or 0.0, clock_behind_s(known))
             for evse in station.evses.values():
-                self._ledger.note_car(evse.ref, car_possible(station, evse))
+                self._ledger.note_car(evse.ref, car_possible(station, evse, held))
                 self._ledger.note_station(
                     evse.ref, now, away=away, forgets=forgets, reaction_s=acts_after_s, behind_s=behind_s
                 )
 
-    def _enrol(self, listed: dict[EvseRef, _Known]) -> None:
+    def _enrol(self, listed: dict[EvseRef, _Known], now: datetime) -> None:
         kept = {ref: self._ledger.account(ref).floor_w for ref in self._known if listed.get(ref) == self._known[ref]}
         places = {ref: (rating, feeder_id) for ref, (rating, feeder_id, _) in listed.items()}
         least = {ref: least_w for ref, (_, _, least_w) in listed.items() if least_w}
         for ref, floor_w in assign_floors(places, self._tree, self._floors, kept, least, self._lowest_w).items():
             rating, feeder_id, _ = listed[ref]
-            self._ledger.enrol(ref, self._tree.path(feeder_id), floor_w, physical_w(rating))
+            self._ledger.enrol(ref, self._tree.path(feeder_id), floor_w, physical_w(rating), now)
         self._known = listed
+
+    def hanging(self) -> list[Hanging]:
+        """Every outlet with its feeder, the floor that it may be at and the lowest that it can have."""
+        return [
+            Hanging(ref, feeder_id, self._ledger.account(ref).floor_counted_w, least_w)
+            for ref, (_, feeder_id, least_w) in self._known.items()
+        ]
 
     def evse(self, ref: EvseRef) -> EvseState | None:
         """The live EVSE."""
@@ -146,12 +157,14 @@ def _least_floor_w(evse: EvseState, limits: Limits) -> int:
     return 0 if pauses(limits) else outlet(evse.rating, evse.rating.phases, 0, limits).least_w
 
 
-def car_possible(station: StationState, evse: EvseState) -> bool:
-    """Whether a car may be plugged in.
+def car_possible(station: StationState, evse: EvseState, held: bool = True) -> bool:
+    """Whether a car may be plugged in, as far as that matters; not `held`: it is known that nothing will hold the
+    car, so that it must not be heard of too late.
 
     A station that never connected is taken for not yet built, one that was rejected for not (or no more) there, and so
     is a stranger that nobody let in: anybody can make up an id and leave again. A connector that was only mentioned, by
-    a number in some message, counts once it has told a status.
+    a number in some message, counts once it has told a status. What was told before the station was away says nothing
+    of now.
     """
     if evse.session is not None:
         return True
@@ -161,6 +174,8 @@ def car_possible(station: StationState, evse: EvseState) -> bool:
         return False
     if not station.online:
         return station.last_seen_at is not None
+    if not held or (station.connected_at is not None and not station.manners.states):
+        return True
     return not evse.connectors or any(status not in WITHOUT_CAR for status in evse.connectors.values())
 
 

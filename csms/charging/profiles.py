@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from csms.charging.discretise import Setpoint
 from csms.charging.ladder import Rung
 from csms.model.charging_profile import (
@@ -26,6 +28,9 @@ TX_PROFILE_BASE = 1000
 FLOOR_PROFILE_BASE = 2000
 BACKDATED = timedelta(seconds=60)
 """Schedules start a minute ago, so that a pile whose clock is a little behind applies them at once."""
+LONG_BACKDATED = timedelta(days=1)
+"""What has no other profile below it starts a day ago: before its schedule begins nothing limits a station, so a clock
+that is behind, jumps back or tells the time of another zone must not come before it."""
 ENDLESS = timedelta(days=3650)
 """How long a limit is counted whose end nobody can rely on."""
 
@@ -86,8 +91,8 @@ def limit_profile(
 ) -> ChargingProfile:
     """`setpoint` now and the floor from the end of the lease (I5)."""
     assert rung.purpose is not None
-    start = None if rung.kind is ProfileKind.RELATIVE else whole_second(now) - BACKDATED
-    begun_s = int(session_age_s if start is None else BACKDATED.total_seconds())
+    start = None if rung.kind is ProfileKind.RELATIVE else whole_second(now) - backdated(rung)
+    begun_s = int(session_age_s if start is None else backdated(rung).total_seconds())
     steps = [(0, setpoint)]
     if rules.renews:
         steps.append((begun_s + int(lease_s), floor))
@@ -105,6 +110,17 @@ def limit_profile(
     )
 
 
+def ending_by(profile: ChargingProfile, moment: datetime) -> ChargingProfile:
+    """The same limit, at its last period (the floor) by `moment` at the latest."""
+    if len(profile.periods) == 1:
+        return profile
+    last = profile.periods[-1]
+    latest_s = 0 if profile.start is None else int((moment - profile.start).total_seconds())
+    if latest_s <= profile.periods[-2].start_s:
+        return replace(profile, periods=(replace(last, start_s=0),))
+    return replace(profile, periods=(*profile.periods[:-1], replace(last, start_s=min(last.start_s, latest_s))))
+
+
 def floor_profile(rung: Rung, evse_id: int, floor: Setpoint, now: datetime, rules: ProfileRules) -> ChargingProfile:
     """The lasting ceiling for whatever happens when nobody speaks to the station: one period without end (B2)."""
     assert rung.purpose is not None
@@ -115,7 +131,7 @@ def floor_profile(rung: Rung, evse_id: int, floor: Setpoint, now: datetime, rule
         kind=rung.kind,
         unit=rung.unit,
         periods=_periods([(0, floor)], rung.unit, rules),
-        start=None if rung.kind is ProfileKind.RELATIVE else whole_second(now) - BACKDATED,
+        start=None if rung.kind is ProfileKind.RELATIVE else whole_second(now) - backdated(rung),
     )
 
 
@@ -131,6 +147,11 @@ def profile_id(rung: Rung, evse_id: int, rules: ProfileRules) -> int:
     if rules.profile_id_max is None or number <= rules.profile_id_max:
         return number
     return 1 + (2 * place + rung.lasting) % rules.profile_id_max
+
+
+def backdated(rung: Rung) -> timedelta:
+    """How long ago a schedule on this rung begins."""
+    return LONG_BACKDATED if rung.lasting else BACKDATED
 
 
 def whole_second(moment: datetime) -> datetime:

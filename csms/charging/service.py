@@ -31,6 +31,8 @@ from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
 from csms.charging.settings import ChargingSettings
 from csms.charging.simulation import Simulation, simulation
 from csms.charging.status import FeederLoad, FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
+from csms.charging.tree_change import Hanging
+from csms.charging.tree_desk import Leaving
 from csms.charging.trials import Trials
 from csms.charging.watch import Watch
 from csms.model.clock import Clock
@@ -157,7 +159,7 @@ class ChargingService:
         now = self._clock.now()
         feeder = self._tree.feeder(feeder_id)
         targets = self._dispatcher.targets
-        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).path]
+        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).places]
         return FeederStatus(
             feeder_id=feeder_id,
             parent_id=feeder.parent or None,
@@ -174,7 +176,7 @@ class ChargingService:
     def compliance(self, feeder_id: str) -> Compliance:
         """How far a feeder has come with its cap. KeyError for an unknown one."""
         now = self._clock.now()
-        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).path]
+        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).places]
         found = standing(under, self._ledger, self._ladders, now, self._dispatcher.reachable)
         return Compliance(
             feeder_id=feeder_id,
@@ -196,13 +198,14 @@ class ChargingService:
         without it. Nobody is told anything. KeyError for an unknown feeder.
         """
         caps, settings, root = WithLimit(self._caps, limit), self._settings, self._tree.path(limit.feeder_id)[-1]
+        tree = copy.copy(self._tree)
         there = {station_id for station_id in self._stations.stations if self._dispatcher.reachable(station_id)}
         found = await asyncio.to_thread(
             rehearse,
             copy.deepcopy(self._ledger),
             dict(self._dispatcher.targets),
             limit.feeder_id,
-            lambda at: self._tree.rooms_w(caps, at, settings.lead_s, settings.reserve_share),
+            lambda at: tree.rooms_w(caps, at, settings.lead_s, settings.reserve_share),
             there.__contains__,
             settings.lease,
             self._clock.now(),
@@ -258,6 +261,31 @@ class ChargingService:
         """How far limits of a station are known to act."""
         refs = self._outlets.of_station(station_id)
         return ladder_status(station_id, self._ladders, self._ledger, refs, self._clock.now())
+
+    def hanging(self) -> list[Hanging]:
+        """Every outlet with its feeder and its floor."""
+        self._outlets.refresh()
+        return self._outlets.hanging()
+
+    def leaving(self) -> dict[str, list[Leaving]]:
+        """By feeder: stations that count there until what they were told there is replaced or over."""
+        found: dict[str, dict[str, datetime]] = {}
+        for account in map(self._ledger.account, self._ledger.refs):
+            for id_ in account.left:
+                until = found.setdefault(id_, {})
+                station_id = account.ref.station_id
+                until[station_id] = max(account.left_until, until.get(station_id, account.left_until))
+        return {id_: [Leaving(*pair) for pair in sorted(ends.items())] for id_, ends in found.items()}
+
+    def tree_changed(self) -> None:
+        """Bring the ledger in step with the tree; carry out and plan anew. Whoever hangs elsewhere now is told again
+        soon, so that it counts in both places no longer than it takes."""
+        self._outlets.refresh()
+        for ref in self._ledger.refs:
+            if self._ledger.account(ref).left:
+                self._dispatcher.tell_again(ref)
+        self._dispatcher.wake()
+        self.wake("feeders")
 
     def climb_again(self, station_id: str) -> None:
         """Begin the ladder of a station at its top."""

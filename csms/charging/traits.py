@@ -65,6 +65,11 @@ def reaction_s(limits: Limits) -> float:
     return limits.reaction_s or 0.0
 
 
+def clock_behind_s(known: FirmwareProfile | None) -> float:
+    """How far the clocks of this make are known to be behind."""
+    return max(-known.time.ahead_s, 0.0) if known is not None else 0.0
+
+
 def repeats(limits: Limits) -> bool:
     """Whether the same limit may be told twice within a connection."""
     return limits.repeat_same != "harmful"

@@ -132,12 +132,16 @@ async def test_rb_68_limit_and_floor_are_told_again_after_reconnect_and_boot(boo
 
 
 @pytest.mark.req("SR-10")
-async def test_a_station_that_forgets_counts_in_full_while_it_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.req("GL-I2")
+async def test_a_station_that_forgets_counts_in_full_whether_it_is_known_to_be_away_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     forgets = Manners("forgets", forgets_on_reconnect=True, known=Limits(after_reconnect="lost"))
     monkeypatch.setattr(wishes, "find", knowing([forgets]))
     fleet = Fleet(1, 30_000)
     fleet.add("P", forgets)
     await charged(fleet)
+    assert fleet.charging.status("T").upper_bound_w == 22_080, "a lost connection is noticed late"
     fleet.drop("P")
     await fleet.run(30)
     assert fleet.charging.status("T").upper_bound_w == 22_080

@@ -167,6 +167,14 @@ def test_a_connector_that_was_only_mentioned_has_no_car() -> None:
     assert car_possible(station, evse)
 
 
+def test_what_was_told_before_a_station_was_away_says_nothing_of_now() -> None:
+    evse = EvseState(A, AC1, connectors={1: ConnectorStatus.AVAILABLE}, registered=True)
+    station = StationState("A", "T", "", {1: evse}, TwinLink(Protocol.OCPP16), last_seen_at=NOW, connected_at=NOW)
+    assert car_possible(station, evse)
+    station.manners.states = 1
+    assert not car_possible(station, evse)
+
+
 def test_a_rejected_station_that_is_away_counts_while_its_session_runs_only() -> None:
     evse = EvseState(A, AC1, registered=True)
     station = StationState("A", "T", "", {1: evse}, None, last_seen_at=NOW, stage=Stage.REJECTED)

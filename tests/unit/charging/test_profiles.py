@@ -109,6 +109,13 @@ def test_the_floor_profile_is_for_good() -> None:
     assert profile.duration_s is None
 
 
+@pytest.mark.req("GL-B2")
+def test_a_floor_has_begun_on_a_clock_that_is_behind_or_tells_the_time_of_another_zone() -> None:
+    profile = floor_profile(LASTING, 2, FLOOR, NOW, HOUSE)
+    assert profile.start is not None
+    assert profile.start <= NOW - timedelta(hours=14)
+
+
 def test_the_whole_station_has_an_id_of_its_own() -> None:
     assert profile_id(Rung(ProfilePurpose.STATION_MAX, RateUnit.A, station_wide=True), 3, HOUSE) == 2000
 

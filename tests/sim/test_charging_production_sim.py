@@ -1,0 +1,99 @@
+"""The production charging room before simulated fleets (grid-limits B, C): 500 seeds, what once failed, the control.
+
+`make sim SEEDS=20000` runs more and longer ones; `python -m tests.sim SEED` tells one second by second.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.sim.__main__ import main
+from tests.support.sim_controls import CONTROLS, Control
+from tests.support.sim_runs import Job, broken, keep, seeds_kept, what_broke
+from tests.support.sim_scenario import LEVELS
+
+SEEDS, GROUPS = 500, 10
+CALM_SEEDS = 12
+FAULTY_SEEDS = 16
+SHOWING = {
+    "no ramp hold": Job(1, "calm", brief=True),
+    "ramp hold from the last acknowledged value": Job(4039, "storm"),
+    "no write-ahead": Job(4018, "crash"),
+    "no leases": Job(2, "storm", brief=True),
+    "no floors": Job(0, "storm", brief=True),
+    "raises without room": Job(4, "storm", brief=True),
+    "unanswered values do not count": Job(2, "storm", brief=True),
+    "firmware flags unknown": Job(5, "crash", brief=True),
+    "no verification: accepted is believed": Job(5, "storm", brief=True),
+}
+"""A run that shows it, for each control; the same run with everything on shows nothing."""
+
+
+def failures(jobs: list[Job]) -> list[str]:
+    reports = [(job, job.run()) for job in jobs]
+    return [f"{job}: {what_broke(report)}" for job, report in reports if broken(report)]
+
+
+@pytest.mark.req("GL-I1", "GL-I2", "GL-I3", "GL-I4", "GL-I5", "GL-I6")
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_no_seed_breaks_a_rule(group: int) -> None:
+    """Seconds above any cap after the grace: none, in every run."""
+    assert failures([Job(seed, brief=True) for seed in range(group, SEEDS, GROUPS)]) == []
+
+
+def test_what_once_failed_does_not_fail_again() -> None:
+    assert failures(seeds_kept()) == []
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_seed_is_the_same_run_wherever_it_runs(level: str) -> None:
+    here = Job(7, level, brief=True).run()
+    assert Job(7, level, brief=True).run() == here
+    told = f"from tests.support.sim_runs import Job; print(Job(7, {level!r}, brief=True).run().digest)"
+    environment = os.environ | {"PYTHONHASHSEED": "99"}
+    there = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True, env=environment)
+    assert there.stdout.strip() == here.digest
+
+
+@pytest.mark.req("GL-B4.1", "GL-B4.2", "GL-B4.3", "GL-B4.4", "GL-B3", "GL-B2")
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
+def test_without_a_protection_the_same_run_is_above_its_cap(control: Control) -> None:
+    job = SHOWING[control.name]
+    assert not broken(job.run())
+    assert replace(job, control=control.name).run().over_s > 0
+
+
+@pytest.mark.req("GL-I9")
+def test_most_of_the_cap_is_used_where_nothing_goes_wrong() -> None:
+    uses = [Job(seed, "calm", steady=True).run().settled_use or 0.0 for seed in range(CALM_SEEDS)]
+    assert sum(uses) / len(uses) >= 0.95
+    assert min(uses) >= 0.9
+
+
+def test_three_quarters_are_used_with_frames_lost_and_connections_dropped() -> None:
+    uses = [Job(seed, "rough", steady=True).run().use or 0.0 for seed in range(FAULTY_SEEDS)]
+    assert sum(uses) / len(uses) >= 0.75
+    assert min(uses) >= 0.7
+
+
+def test_a_failing_seed_is_kept_once(tmp_path: Path) -> None:
+    path = tmp_path / "seeds.txt"
+    path.write_text("# seeds\n", "utf-8")
+    report = Job(0, "storm", CONTROLS[4].name, brief=True).run()
+    keep(report, path)
+    keep(report, path)
+    assert [(job.seed, job.level) for job in seeds_kept(path)] == [(0, "storm")]
+
+
+def test_one_run_is_told_second_by_second(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["3", "--brief"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("seed 3, storm")
+    assert "TxProfile" in told
+    assert "no rule was broken" in told

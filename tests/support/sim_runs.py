@@ -1,0 +1,182 @@
+"""Many runs side by side: by seeds, in processes, with progress; what they add up to, as a table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.sim_controls import ALL_ON, CONTROLS, Control
+from tests.support.sim_scenario import LEVELS, scenario
+from tests.support.sim_world import Report, simulate
+
+SEEDS_FILE = Path(__file__).parents[1] / "sim" / "seeds.txt"
+PAGE = Path(__file__).parents[2] / "docs" / "topics" / "grid-limits-proof.md"
+BEGIN, END = "<!-- from python -m tests.sim --page -->", "<!-- end -->"
+CONTROL_NAMES = {control.name: control for control in (ALL_ON, *CONTROLS)}
+STEADY_SEEDS = 40
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: `level` None for that of the seed."""
+
+    seed: int
+    level: str | None = None
+    control: str = ALL_ON.name
+    steady: bool = False
+    brief: bool = False
+
+    def run(self) -> Report:
+        """Whether this process has done it before or not: the same."""
+        control = CONTROL_NAMES[self.control]
+        with control.off():
+            return simulate(scenario(self.seed, self.level, steady=self.steady, brief=self.brief), control.flags_known)
+
+
+def broken(report: Report) -> bool:
+    """Whether anything was as it must never be."""
+    wrong = (report.over, report.uncovered, report.unwritten, report.lasting, report.above_floor)
+    return any(wrong) or report.clashes > 0
+
+
+@dataclass
+class Sum:
+    """What several runs add up to."""
+
+    name: str
+    runs: int = 0
+    runs_over: int = 0
+    over_s: int = 0
+    runs_uncovered: int = 0
+    uses: list[float] = field(default_factory=list)
+    messages: int = 0
+
+    def add(self, report: Report, settled: bool = False) -> None:
+        """One more."""
+        self.runs += 1
+        self.runs_over += bool(report.over)
+        self.over_s += report.over_s
+        self.runs_uncovered += bool(report.uncovered)
+        self.messages += report.messages
+        use = report.settled_use if settled else report.use
+        if use is not None:
+            self.uses.append(use)
+
+    @property
+    def use(self) -> float:
+        """Mean share of the usable cap that was drawn."""
+        return sum(self.uses) / max(len(self.uses), 1)
+
+    def row(self) -> str:
+        """Of the table."""
+        each, runs = max(self.runs, 1), f"{self.runs_over:,} of {self.runs:,}"
+        return (
+            f"| {self.name} | {runs} | {self.over_s:,} | {self.over_s / each:.2f} | {self.runs_uncovered:,} "
+            f"| {self.use:.2f} | {self.messages / each:.0f} |"
+        )
+
+
+HEAD = (
+    "| runs | above a cap after the grace | s above, all runs | s above, each run | drew more than counted | use "
+    "| messages |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+)
+
+
+def seeds_kept(path: Path = SEEDS_FILE) -> list[Job]:
+    """The regression list: `seed level [brief]`, and why after a #."""
+    found = []
+    for line in path.read_text("utf-8").splitlines():
+        words = line.partition("#")[0].split()
+        if words:
+            found.append(Job(int(words[0]), words[1], brief="brief" in words))
+    return found
+
+
+def keep(report: Report, path: Path = SEEDS_FILE) -> None:
+    """Add a seed that failed to the regression list."""
+    line = f"{report.seed} {report.level}"
+    known = {f"{job.seed} {job.level}" for job in seeds_kept(path)}
+    if line not in known:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"{line}  # {what_broke(report)}\n")
+
+
+def what_broke(report: Report) -> str:
+    """In a few words."""
+    found = [
+        (f"{report.over_s} s above a cap", report.over),
+        ("drew more than counted", report.uncovered),
+        ("left before it was written", report.unwritten),
+        ("does not end at the floor", report.lasting),
+        ("above its floor without a server", report.above_floor),
+        ("two profiles at one place", report.clashes),
+    ]
+    return ", ".join(f"{words} at {there[0] if isinstance(there, list) else there}" for words, there in found if there)
+
+
+def run_all(jobs: Sequence[Job], processes: int, told: Callable[[str], None] | None = None) -> Iterator[Report]:
+    """Every job's report, in order."""
+    begun_s, step = time.monotonic(), max(len(jobs) // 20, 1)
+    with ProcessPoolExecutor(processes) as pool:
+        for number, report in enumerate(pool.map(Job.run, jobs, chunksize=8), 1):
+            yield report
+            if told is not None and number % step == 0:
+                left_s = (time.monotonic() - begun_s) / number * (len(jobs) - number)
+                told(f"{number} of {len(jobs)}, {left_s:.0f} s to go")
+
+
+def proof(seeds: int, processes: int, first: int = 0) -> tuple[list[str], list[Report]]:
+    """The table of the page, and the runs that broke a rule."""
+    rows, failed = [HEAD], []
+    jobs = [Job(seed) for seed in range(first, first + seeds)]
+    sums = {level: Sum(level) for level in LEVELS}
+    for report in run_all(jobs, processes, progress):
+        sums[report.level].add(report)
+        if broken(report):
+            failed.append(report)
+            progress(f"seed {report.seed} ({report.level}): {what_broke(report)}")
+    rows += [found.row() for found in sums.values()]
+    rows += [_steady(level, processes).row() for level in ("calm", "rough")]
+    rows += [found.row() for found in controls(max(seeds // 20, 20), processes, first)]
+    return rows, failed
+
+
+def write_page(rows: Sequence[str], said: str, path: Path = PAGE) -> None:
+    """Put the table, and how it was made, into the page."""
+    before, _, rest = path.read_text("utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    table = "\n".join(rows)
+    path.write_text(f"{before}{BEGIN}\n{said}\n\n{table}\n{END}{after}", "utf-8")
+
+
+def _steady(level: str, processes: int) -> Sum:
+    """How much of a cap is used that stays, by ordinary piles whose cars stay."""
+    settled = level == "calm"
+    found = Sum(f"{level}, ordinary piles, cars and caps that stay" + ", settled" * settled)
+    for report in run_all([Job(seed, level, steady=True) for seed in range(STEADY_SEEDS)], processes):
+        found.add(report, settled)
+    return found
+
+
+def controls(seeds: int, processes: int, first: int = 0) -> Iterable[Sum]:
+    """The same runs with everything on, then with each protection off."""
+    for control in (ALL_ON, *CONTROLS):
+        yield _control(control, seeds, processes, first)
+
+
+def _control(control: Control, seeds: int, processes: int, first: int) -> Sum:
+    found = Sum(control.name)
+    jobs = [Job(seed, control=control.name) for seed in range(first, first + seeds)]
+    for report in run_all(jobs, processes):
+        found.add(report)
+    progress(found.row())
+    return found
+
+
+def progress(text: str) -> None:
+    """For whoever waits."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
