@@ -20,10 +20,11 @@ from csms.grid.service import LimitService
 from csms.model.clock import Clock
 from csms.model.limit import Block
 from csms.model.response import Method, Notice, ResponseEvent
+from csms.response.dispatch import Held
 from csms.response.figures import BaselineRule, Baselines
 from csms.response.loads import FeederLoads
 from csms.response.offers import OfferRule, of_cars
-from csms.response.service import Held, ResponseRules, ResponseService
+from csms.response.service import ResponseRules, ResponseService
 from csms.response.work import ResponseWork
 from csms.station.service import StationService
 from csms.store.engine import Store
@@ -113,7 +114,9 @@ def response_room(
         now = clock.now()
         return {id_: charging.drawn_w(id_) - tree.base_load_w(id_, now) for id_ in tree.ids}
 
-    return ResponseRoom(service, ResponseWork(clock, service, store.writer, charging_w))
+    charging.heed(service.fills)
+    work = ResponseWork(clock, service, store.writer, charging_w, lambda: charging.wake("response"))
+    return ResponseRoom(service, work)
 
 
 def _baselines(section: ResponseSection) -> BaselineRule:

@@ -25,6 +25,7 @@ from csms.charging.ladders import Ladders
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
+from csms.charging.planner import Urges
 from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan, Solved
 from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
@@ -212,6 +213,10 @@ class ChargingService:
         )
         plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
         return Drill(found, losses(plain, under))
+
+    def heed(self, urges: Urges) -> None:
+        """From now on plans move charging to where more load is wanted."""
+        self._planning.urges = urges
 
     async def simulate(self, limit: Limit, slots: int) -> Simulation:
         """What this limit would do to the plan of the next `slots` quarter-hours; nobody is told. KeyError for an

@@ -44,7 +44,9 @@ class Writer(Protocol):
 
 
 class ResponseWork:
-    """`charging_w`: what the stations under each feeder draw now. `reports`: by channel; HTTP is asked, not told."""
+    """`charging_w`: what the stations under each feeder draw now; `plan_again`: the planner should look at `fills`.
+    `reports`: ways back by channel; HTTP is asked, not told.
+    """
 
     def __init__(
         self,
@@ -52,10 +54,11 @@ class ResponseWork:
         service: ResponseService,
         writer: Writer,
         charging_w: Callable[[], Mapping[str, float]],
-        reports: Mapping[str, Report] | None = None,
+        plan_again: Callable[[], None],
     ) -> None:
         self._clock, self._service, self._writer = clock, service, writer
-        self._charging_w, self._reports = charging_w, reports or {}
+        self._charging_w, self._plan_again = charging_w, plan_again
+        self.reports: dict[str, Report] = {}
         self._recorder = Recorder(service.tree)
         self._reported: dict[str, object] = {}
 
@@ -71,7 +74,10 @@ class ResponseWork:
         self._recorder.look(self._charging_w(), now)
         try:
             await self._keep()
-            for row in await self._service.near(now - TRY_FOR):
+            rows = await self._service.book.near(now - TRY_FOR)
+            if self._service.fills.take(map(event_of, rows), now):
+                self._plan_again()
+            for row in rows:
                 await self._tend(row)
         except StoreUnavailable as fault:
             log.warning("response_waits", extra={"code": fault.code})
@@ -84,27 +90,29 @@ class ResponseWork:
 
     async def _tend(self, row: ResponseRow) -> None:
         event, now = event_of(row), self._clock.now()
+        if event.cancelled_at is not None and now < event.invitation.end:
+            await self._service.take_back(row)
         if not event.taken:
             return
         if now < event.invitation.end:
             await self._service.dispatch(row.id)
-        elif now >= event.invitation.end + SETTLE and not await self._service.evaluations(row.id):
+        elif now >= event.invitation.end + SETTLE and not await self._service.book.evaluations(row.id):
             await self._evaluate(row)
         await self._report(row, event)
 
     async def _evaluate(self, row: ResponseRow) -> None:
         try:
-            await self._service.evaluate(OURSELVES, row.id, "over")
+            await self._service.settling.evaluate(OURSELVES, row.id, "over")
         except Refused as fault:
             if self._clock.now() >= event_of(row).invitation.end + TRY_FOR - timedelta(seconds=4 * LOOK_S):
                 await self._service.alert(NOT_EVALUATED, f"event {row.id}: {fault}")
 
     async def _report(self, row: ResponseRow, event: ResponseEvent) -> None:
         """Each quarter-hour, and when there is an evaluation; what was not taken is told again."""
-        send = self._reports.get(event.channel)
+        send = self.reports.get(event.channel)
         if send is None or self._clock.now() < event.invitation.start:
             return
-        results = await self._service.evaluations(row.id)
+        results = await self._service.book.evaluations(row.id)
         mark = (len(results), quarter_of(self._clock.now()) if not results else None)
         if self._reported.get(row.id) == mark:
             return

@@ -110,16 +110,21 @@ class Desk:
             self.rules,
         )
         self.reports: list[Any] = []
+        self.plans = 0
         self.work = ResponseWork(
             self.clock,
             self.service,
             self.store.writer,
             lambda: dict.fromkeys(self.tree.ids, self.drawn_w),
-            {"told": self._told},
+            self._planned,
         )
+        self.work.reports["told"] = self._told
         problems.install(app)
         app.include_router(router(self.service))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
+
+    def _planned(self) -> None:
+        self.plans += 1
 
     async def _told(self, event: ResponseEvent, report: Any) -> None:
         self.reports.append(report)
