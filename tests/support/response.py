@@ -110,7 +110,7 @@ class Desk:
             self.rules,
         )
         self.reports: list[Any] = []
-        self.plans = 0
+        self.plans, self.away = 0, False
         self.work = ResponseWork(
             self.clock,
             self.service,
@@ -127,6 +127,8 @@ class Desk:
         self.plans += 1
 
     async def _told(self, event: ResponseEvent, report: Any) -> None:
+        if self.away:
+            raise ConnectionError("away")
         self.reports.append(report)
 
     async def seen(self, start: datetime, load_w: Sequence[float], feeder_id: str = "T1") -> None:
