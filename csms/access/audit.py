@@ -139,18 +139,8 @@ class AuditLog:
     async def pay(self) -> None:
         """Write what is owed. Raises StoreUnavailable."""
         while self._owed:
-            lost, self.dropped = self.dropped, 0
-            batch = list(self._owed)
-            if lost:
-                batch.append(AuditEntry("note", "audit records lost", result={"count": lost}))
             async with self._turn:
-                try:
-                    await self._append(batch)
-                except StoreUnavailable:
-                    self.dropped += lost
-                    raise
-            for _ in range(len(batch) - bool(lost)):
-                self._owed.popleft()
+                await self._append_behind_owed([])
 
     async def run(self) -> None:
         """Background work: pay what is owed, and tell the server's log where the chain ends."""
@@ -178,7 +168,8 @@ class AuditLog:
     async def _write_waiting(self) -> None:
         batch, self._waiting = self._waiting, []
         try:
-            await self._append([entry for entry, _, _ in batch], [one for _, beside, _ in batch for one in beside])
+            entries = [entry for entry, _, _ in batch]
+            await self._append_behind_owed(entries, [one for _, beside, _ in batch for one in beside])
         except Exception as fault:
             for _, _, told in batch:
                 settle(told, fault)
@@ -187,6 +178,17 @@ class AuditLog:
         else:
             for _, _, told in batch:
                 settle(told, None)
+
+    async def _append_behind_owed(self, entries: Sequence[AuditEntry], beside: Sequence[Change] = ()) -> None:
+        """What is owed happened earlier, so it stands earlier in the chain."""
+        owed, lost = list(self._owed), self.dropped
+        notes = [AuditEntry("note", "audit records lost", result={"count": lost})] if lost else []
+        if not (owed or entries):
+            return
+        await self._append([*owed, *notes, *entries], beside)
+        self.dropped -= lost
+        for _ in owed:
+            self._owed.popleft()
 
     async def _append(self, entries: Sequence[AuditEntry], beside: Sequence[Change] = ()) -> None:
         for attempt in range(ATTEMPTS_MAX):

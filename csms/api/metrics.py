@@ -24,7 +24,7 @@ def router(deps: ApiDeps) -> Router:
     @routes.get("/metrics", summary="Figures for Prometheus")
     @viewers
     async def metrics() -> Response:
-        """Ends of certificates, open alerts, stations, counters of the gateway and of the API."""
+        """Ends of certificates, open alerts, stations, feeders and limits, counters of the gateway and of the API."""
         return Response("".join([line async for line in _lines(deps)]), media_type=MEDIA_TYPE)
 
     return routes
@@ -53,6 +53,8 @@ async def _lines(deps: ApiDeps) -> AsyncIterator[str]:
     counters = {**(deps.gateway.counters() if deps.gateway else {}), **deps.guard.counters()}
     counted = [({"name": name}, float(count)) for name, count in sorted(counters.items())]
     yield metric("csms_counter", "untyped", "What GET /api/v1/overview shows under gateway", counted)
+    for lines in deps.figures():
+        yield lines
 
 
 def metric(name: str, kind: str, about: str, series: Series) -> str:

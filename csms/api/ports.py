@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Protocol
@@ -384,6 +384,7 @@ class ApiDeps:
     traces: TracesPort | None = None
     condition: Callable[[], Condition] = Condition
     routers: Sequence[APIRouter] = ()
+    figures: Callable[[], Iterable[str]] = tuple
     version: str = "0"
     time_zone: tzinfo = UTC
     files: FileDesk | None = None

@@ -24,6 +24,7 @@ from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.grid import feeder_tree, limit_service
 from csms.app.limit_channels import limit_channels
+from csms.app.limit_figures import LimitFigures
 from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.pki import Pki
 from csms.app.section import SettingsInvalid
@@ -48,6 +49,7 @@ from csms.gateway.ports import forget
 from csms.gateway.server import Gateway, GatewaySettings
 from csms.gateway.socket import Limits
 from csms.grid import http as limit_routes
+from csms.grid.overruns import Overruns
 from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
 from csms.model.authentication import SecurityProfile
@@ -141,6 +143,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     charging = ChargingService(clock, stations, store, solvers.solve, rules, tree, limits, stations.alerts)
     grace_s = settings.charging.lease_s + settings.charging.ramp_s
     progress = LimitProgress(clock, limits, charging.compliance, guard.audit, bus, grace_s)
+    overruns = Overruns(clock, charging.loads, stations.alerts, grace_s)
 
     def state(feeder_id: str) -> Mapping[str, Any]:
         return feeder_state(charging, asdict(charging.status(feeder_id)))
@@ -173,6 +176,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                     charging.drill,
                 )
             ],
+            figures=LimitFigures(limits, progress, overruns).lines,
             version=version("csms"),
             time_zone=ZoneInfo(settings.time_zone),
             files=files,
@@ -183,6 +187,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
     background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
+    background.append(("overruns", overruns.run))
     if settings.broker_url:
         channel = mqtt_channel(
             settings.broker_url,

@@ -132,12 +132,13 @@ class Outlets:
 
     def metered_w(self, feeder_id: str) -> int:
         """Sum of the newest powers of the outlets under a feeder."""
-        return round(sum(self._power_w(ref) for ref in self._under(feeder_id)))
+        return round(sum(self.power_w(ref) for ref in self._under(feeder_id)))
 
     def _under(self, feeder_id: str) -> Iterable[EvseRef]:
         return (ref for ref in self._known if feeder_id in self._ledger.account(ref).path)
 
-    def _power_w(self, ref: EvseRef) -> float:
+    def power_w(self, ref: EvseRef) -> float:
+        """The newest power of an outlet; 0 while none was metered."""
         evse = self.evse(ref)
         return evse.power_w or 0.0 if evse else 0.0
 

@@ -29,7 +29,7 @@ from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan
 from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
 from csms.charging.settings import ChargingSettings
-from csms.charging.status import FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
+from csms.charging.status import FeederLoad, FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
 from csms.charging.trials import Trials
 from csms.charging.watch import Watch
 from csms.model.clock import Clock
@@ -212,6 +212,22 @@ class ChargingService:
     def drawn_w(self, feeder_id: str) -> int:
         """Base load and metered charging. KeyError for an unknown feeder."""
         return self._tree.base_load_w(feeder_id, self._clock.now()) + self._outlets.metered_w(feeder_id)
+
+    def loads(self) -> dict[str, FeederLoad]:
+        """Every feeder, parents before children."""
+        now = self._clock.now()
+        drawn_w, bound_w = (dict.fromkeys(self._tree.ids, 0) for _ in range(2))
+        for ref in self._ledger.refs:
+            own_w, own_bound_w = self._outlets.power_w(ref), self._ledger.upper_bound_w(ref, now)
+            for feeder_id in self._ledger.account(ref).path:
+                drawn_w[feeder_id] += round(own_w)
+                bound_w[feeder_id] += own_bound_w
+        found = {}
+        for feeder_id in self._tree.ids:
+            base_w = self._tree.base_load_w(feeder_id, now)
+            sums_w = drawn_w[feeder_id] + base_w, bound_w[feeder_id] + base_w
+            found[feeder_id] = FeederLoad(self.cap_w(feeder_id, now), *sums_w)
+        return found
 
     def ladder(self, station_id: str) -> LadderStatus:
         """How far limits of a station are known to act."""

@@ -32,6 +32,15 @@ class FeederStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class FeederLoad:
+    """One feeder now, in W, base load included: `drawn_w` as metered, `bound_w` by upper bounds."""
+
+    cap_w: int
+    drawn_w: int
+    bound_w: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrackStatus:
     """One role of a station. `rung` None: none is left; `tried`: how many forms so far, this one included."""
 

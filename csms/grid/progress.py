@@ -17,6 +17,7 @@ from typing import Any
 
 from csms.charging.compliance import Compliance
 from csms.grid.service import LimitService, Record
+from csms.grid.tally import Tally
 from csms.model.audit import AuditEntry
 from csms.model.clock import Clock
 from csms.model.event import Event, LimitChanged
@@ -82,7 +83,7 @@ class Track:
             self.reached.setdefault(Stage.CONFIRMED, now)
         self._meter(now, found)
         if self.below >= LOOKS_TO_VERIFY and Stage.CONFIRMED in self.reached:
-            self.reached.setdefault(Stage.VERIFIED, now)
+            self.reached[Stage.VERIFIED] = now
             self.outcome = Outcome.ACHIEVED
         elif now >= self.binds_at + grace and Stage.VERIFIED not in self.reached:
             self.outcome = Outcome.PARTLY if found.metered_below else Outcome.MISSED
@@ -93,6 +94,12 @@ class Track:
             return
         self.looked_at = now
         self.below = self.below + 1 if found.metered_below else 0
+
+    @property
+    def took_s(self) -> float | None:
+        """From when it was to hold until metering showed it; None before."""
+        at = self.reached.get(Stage.VERIFIED)
+        return None if at is None else (at - self.binds_at).total_seconds()
 
     @property
     def done(self) -> bool:
@@ -117,6 +124,7 @@ class LimitProgress:
         self._grace = timedelta(seconds=grace_s)
         self._tracks: OrderedDict[tuple[str, str, str], Track] = OrderedDict()
         self._wake = asyncio.Event()
+        self.taking_effect = Tally()
         bus.subscribe(self._heard)
         for feeder_id in limits.feeders.ids:
             self._follow_all(feeder_id)
@@ -153,6 +161,8 @@ class LimitProgress:
                     asked[limit.feeder_id] = self._ask(limit.feeder_id)
                 if track.look(now, asked[limit.feeder_id], self._grace):
                     self._tell(track)
+                if track.took_s is not None:
+                    self.taking_effect.add(track.took_s)
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, LimitChanged):

@@ -21,6 +21,7 @@ from csms.grid.liveness import Mode
 from csms.grid.peer import Peer, SourceRule
 from csms.grid.rows import limit_of, row_of
 from csms.grid.sources import Sources, SourceStatus
+from csms.grid.tally import Tally
 from csms.model.audit import AuditEntry
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
@@ -122,7 +123,7 @@ class LimitService:
         self._sources = Sources(rules, feeders, clock.monotonic_s())
         self._buckets: dict[float, Buckets] = {}
         self._turn = asyncio.Lock()
-        self._changed = asyncio.Event()
+        self.acknowledging = Tally()
 
     async def restore(self) -> None:
         """Load what was acknowledged; the store wins over anything remembered elsewhere. Raises StoreUnavailable."""
@@ -132,11 +133,14 @@ class LimitService:
 
     async def submit(self, raw: bytes, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
         """Decide on a statement; durable when this returns. Raises StoreUnavailable: then it is not acknowledged."""
+        arrived_s = self._clock.monotonic_s()
         async with self._turn:
             now = self._clock.now()
             decision = self._crowded(peer) or decide(raw, peer, feeder_id, limit_id, self._known(peer), now)
             await self._settle("set limit", decision, raw, peer, feeder_id, limit_id)
-            return decision
+        if decision.accepted:
+            self.acknowledging.add(self._clock.monotonic_s() - arrived_s)
+        return decision
 
     def would(self, raw: bytes, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
         """What would be decided on a statement; nothing is stored or told."""

@@ -206,7 +206,16 @@ async def test_what_is_owed_is_written_when_the_store_works_again(store: Store, 
     await log.pay()
     chain = await records(store)
     assert check(chain).fault == ""
-    assert [record.target for record in chain] == ["CP-1", "CP-5", "CP-3", "CP-4"]
+    assert [record.target for record in chain] == ["CP-1", "CP-3", "CP-4", "CP-5"]
+    assert log.owed == 0
+
+
+async def test_what_is_owed_stands_before_what_happened_later(store: Store, clock: ManualClock) -> None:
+    log = AuditLog(clock, store)
+    log.owe(entry(1))
+    log.owe(entry(2))
+    await asyncio.gather(log.write(entry(3)), log.pay())
+    assert [json.loads(record.text)["request"] for record in await records(store)] == ["r1", "r2", "r3"]
     assert log.owed == 0
 
 

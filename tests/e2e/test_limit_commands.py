@@ -105,6 +105,20 @@ def test_what_an_operator_may_not(server: Server, operator: dict[str, str]) -> N
     )
 
 
+def test_the_figures_of_limits(server: Server) -> None:
+    """After the tests above: one limit set and verified, one source silent, nothing drawn by cars."""
+    lines = server.api.get("/api/v1/metrics").text.splitlines()
+    figures = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert figures['csms_feeder_metered_watts{feeder="T1"}'] == "10000"
+    assert figures['csms_feeder_cap_watts{feeder="T1"}'] == "40000"
+    assert float(figures['csms_feeder_upper_bound_watts{feeder="T1"}']) >= 10_000
+    assert figures['csms_limit_violation_seconds_total{feeder="T1"}'] == "0"
+    assert figures['csms_source_failsafe{source="grid:north-grid"}'] == "1"
+    assert int(figures["csms_limit_ack_seconds_count"]) == 1
+    assert 0 < float(figures["csms_limit_ack_seconds_sum"]) < 60
+    assert int(figures["csms_limit_effective_seconds_count"]) == 1
+
+
 def test_the_tree_of_feeders(server: Server) -> None:
     listed = csms("limit", "show", "--url", server.api_url)
     assert "T1" in listed.stdout

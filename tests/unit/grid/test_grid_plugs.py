@@ -193,6 +193,27 @@ def test_what_is_no_list(raw: bytes) -> None:
         read_file(json.dumps({"limits": [{"feeder": "T1", "id": "a"}] * 2}).encode())
 
 
+async def test_metered_base_loads_count_as_of_their_writing(desk: Desk) -> None:
+    def base_w() -> int:
+        return desk.limits.feeders.base_load_w("T1", desk.clock.now())
+
+    async def say(**said: Any) -> None:
+        desk.path.write_text(json.dumps(said))
+        await desk.look()
+
+    await say(base_load_w={"T1": 55_000})
+    assert base_w() == 0, "a file that lay there before may be old"
+    desk.clock.advance(5)
+    await say(base_load_w={"T1": 60_000.4}, limits=[{"feeder": "T1", "id": "cap", "value_w": 120_000}])
+    assert (base_w(), desk.cap()) == (60_000, 120_000)
+    for wrong in ({"T1": "5"}, {"T1": True}, {"T1": 1e300}, [5], {"T2": 5}, {"T7": 5}):
+        desk.clock.advance(5)
+        await say(base_load_w=wrong, limits=[{"feeder": "T1", "id": "cap", "value_w": 120_000}])
+        assert (base_w(), desk.cap()) == (60_000, 120_000)
+    desk.clock.advance(400)
+    assert base_w() == 0, "nobody metered it lately"
+
+
 class Steady:
     """A channel as a house would write it."""
 
