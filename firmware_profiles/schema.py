@@ -157,7 +157,7 @@ class Time:
     ahead_s: float = fact(
         0.0,
         "So far ahead, s.",
-        csms="charging/traits.py (a lease ends late there)",
+        csms="charging/traits.py",
         sim=TIMING,
         least=-3600,
         most=3600,

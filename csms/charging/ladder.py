@@ -87,6 +87,11 @@ def rungs(role: Role, limits: Limits, declared: Declared, usual: RateUnit) -> tu
     )
 
 
+def obeys(limits: Limits) -> bool:
+    """Whether a make may keep to a limit in some form."""
+    return not limits.ignores_accepted or bool(static_rung(limits))
+
+
 def static_rung(limits: Limits) -> tuple[Rung, ...]:
     """The configuration key, where one is known: it is written to flash memory, so it comes last."""
     if not limits.static_key:

@@ -8,6 +8,7 @@ from datetime import datetime
 from csms.charging.discretise import Setpoint
 from csms.charging.feeder import Caps, FeederTree, NoCaps
 from csms.charging.floors import NOMINAL_V, FloorRule, assign_floors
+from csms.charging.ladder import obeys
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.planner import NeedsPolicy, Visit, visit
@@ -61,7 +62,7 @@ class Outlets:
         for station in self._stations.values():
             known, away = firmware_of(station), not station.online
             forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
-            held = not forgets and (known is None or not known.limits.ignores_accepted)
+            held = not forgets and (known is None or obeys(known.limits))
             behind_s = max(station.manners.clock_lag_s or 0.0, clock_behind_s(known))
             for evse in station.evses.values():
                 self._ledger.note_car(evse.ref, car_possible(station, evse, held))

@@ -51,8 +51,8 @@ def described(plan: Scenario) -> list[str]:
     """What is there before it begins."""
     lines = [f"seed {plan.seed}, {plan.level}, lease {plan.lease_s:g} s, plans by {plan.planner}"]
     lines += [
-        f"  pile {n:02} {p.kind.name:16} {p.rating.power_max_w / 1000:g} kW at {p.feeder}, comes down in {p.ramp_s:.0f} s,"
-        f" clock {-p.clock_s:+.0f} s"
+        f"  pile {n:02} {p.kind.name:16} {p.rating.power_max_w / 1000:g} kW at {p.feeder},"
+        f" comes down in {p.ramp_s:.0f} s, clock {-p.clock_s:+.0f} s"
         for n, p in enumerate(plan.piles)
     ]
     for feeder, caps in plan.caps.items():

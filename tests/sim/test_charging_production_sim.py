@@ -1,4 +1,4 @@
-"""The production charging room before simulated fleets (grid-limits B, C): 500 seeds, what once failed, and the control.
+"""The production charging room before simulated fleets (grid-limits B, C): 500 seeds, what once failed, the control.
 
 `make sim SEEDS=20000` runs more and longer ones; `python -m tests.sim SEED` tells one second by second.
 """

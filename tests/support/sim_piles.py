@@ -1,5 +1,5 @@
-"""A pile with a car, as physics and firmware have it: what it is told acts late, at the end of a lease by its own clock,
-and the car follows within its ramp. What else it does is its `Kind`.
+"""A pile with a car, as physics and firmware have it: what it is told acts late, a lease ends by its own clock, and the
+car follows within its ramp. What else it does is its `Kind`.
 """
 
 from __future__ import annotations

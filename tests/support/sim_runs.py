@@ -81,8 +81,8 @@ class Sum:
 
 
 HEAD = (
-    "| runs | above a cap after the grace | s above, all runs | s above, each run | drew more than counted | use | messages |"
-    "\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    "| runs | above a cap after the grace | s above, all runs | s above, each run | drew more than counted | use "
+    "| messages |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
 )
 
 

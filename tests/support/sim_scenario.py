@@ -144,14 +144,8 @@ def _caps(
         if feeder == "T":
             low_w = max(low_w, round(0.8 * (lowest_w["A"] + lowest_w["B"])))
         lowest_w[feeder] = low_w
-        times_s = (
-            [0.0]
-            if steady
-            else [
-                0.0,
-                *sorted(float(round(chance.uniform(60, lasts_s - 40))) for _ in range(3 if feeder == "T" else 2)),
-            ]
-        )
+        changes = 0 if steady else 3 if feeder == "T" else 2
+        times_s = [0.0, *sorted(float(round(chance.uniform(60, lasts_s - 40))) for _ in range(changes))]
         share = (0.5, 0.8) if steady else (0.1, 0.4) if tight else (0.2, 0.7) if feeder == "T" else (0.3, 1.0)
         caps[feeder] = tuple(
             (

@@ -85,9 +85,9 @@ class Known:
 class Report:
     """What a run has shown. `over`: (second, feeder, W above the cap) after the grace; `uncovered`: (second, station,
     draw, bound); `unwritten`: frames that left before the bound they need was durable; `lasting`: schedules that do not
-    end at the floor in time; `clashes`: profiles beside others of the same place; `bounds_over`: as `over`, of the upper
-    bounds; `above_floor`: stations above their floors long after the server's death. `use`: share of the usable cap that
-    was drawn, in all seconds after the first minutes, and in settled ones (None: there were none)."""
+    end at the floor in time; `clashes`: profiles beside others of the same place; `bounds_over`: as `over`, of the
+    upper bounds; `above_floor`: stations above their floors long after the server's death. `use`: share of the usable
+    cap that was drawn, in all seconds after the first minutes, and in settled ones (None: there were none)."""
 
     seed: int
     level: str
@@ -283,7 +283,7 @@ class World:
             self.loop.call_later(self.chance.uniform(*BACK_S), self._comes_back, id_)
 
     def solver(self, problem: Problem) -> Plan:
-        """Anything but sensible: random shares, or as much as every car takes; or none in time (the production rule)."""
+        """Anything but sensible: random shares, or all that every car takes; or none in time (the production rule)."""
         if self.scenario.planner == "fair":
             raise ArithmeticError("no plan")
         most_kw = np.array([s.power_max_kw for s in problem.sessions])
