@@ -272,9 +272,9 @@ class ChargingService:
                 self._dispatcher.tell_again(evse)
                 self.wake("needs")
             case StationConnected(station_id=station_id):
-                self._dispatcher.station_up(station_id, restarted=False)
+                self._back(station_id, restarted=False)
             case StationBooted(station_id=station_id):
-                self._dispatcher.station_up(station_id, restarted=True)
+                self._back(station_id, restarted=True)
             case LimitsTouched(station_id=station_id):
                 self._dispatcher.overruled(station_id)
             case StationDisconnected():
@@ -286,6 +286,12 @@ class ChargingService:
                 self.wake("limit")
             case _:
                 self._dispatcher.wake()
+
+    def _back(self, station_id: str, restarted: bool) -> None:
+        """Whoever has a car there is part of the plan again."""
+        self._dispatcher.station_up(station_id, restarted)
+        if any(self._outlets.session(ref) is not None for ref in self._outlets.of_station(station_id)):
+            self.wake("station back")
 
     def _look_again(self) -> None:
         self._dispatcher.wake()

@@ -322,7 +322,10 @@ class ProfileRow(Row, table=True):
 
 
 class UpperBoundRow(Row, table=True):
-    """Write-ahead row of the safety ledger: the most one EVSE may be drawing, durable before a frame goes out."""
+    """Write-ahead row of the safety ledger: the most one EVSE may be drawing, durable before a frame goes out.
+
+    `limits`: those that made it, {session, acknowledged, sent: [...]}, each [W, until, renewed before or null].
+    """
 
     __tablename__ = "upper_bound"
 
@@ -331,6 +334,7 @@ class UpperBoundRow(Row, table=True):
     upper_bound_w: int
     until: datetime = Field(sa_type=Utc)
     updated_at: datetime = Field(sa_type=Utc)
+    limits: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
 
 
 class OutboxRow(Row, table=True):
