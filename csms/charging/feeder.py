@@ -161,10 +161,6 @@ class FeederTree:
         local = at.astimezone(self._zone)
         return _at_quarter(self._feeders[feeder_id], local.hour * 4 + local.minute // 15)
 
-    def below(self, feeder_id: str) -> tuple[str, ...]:
-        """The feeder and all that hang below it."""
-        return self._below[feeder_id]
-
     def cap_w(self, feeder_id: str, caps: Caps, at: datetime) -> int:
         """Minimum of the rating and whatever caps from outside are in force (grid-limits A3)."""
         rating_w, limit_w = self._feeders[feeder_id].rating_w, caps.cap_w(feeder_id, at)
