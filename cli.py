@@ -30,6 +30,8 @@ COMMANDS: Commands = {
     "doctor": "csms.console.server_doctor",
     "session": "csms.console.session",
     "limit": "csms.console.limit",
+    "response": "csms.console.response",
+    "feeder": "csms.console.feeder",
     "plan": "csms.console.plan",
     "province": "csms.console.province",
     "db": "csms.console.db",

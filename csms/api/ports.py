@@ -14,6 +14,7 @@ from fastapi import APIRouter
 
 from csms.access.guard import Guard
 from csms.charging.status import LadderStatus
+from csms.charging.tree_desk import TreeDesk
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
@@ -389,5 +390,6 @@ class ApiDeps:
     time_zone: tzinfo = UTC
     files: FileDesk | None = None
     ladders: LadderPort | None = None
+    tree: TreeDesk | None = None
     pki: PkiPort | None = None
     guard: Guard = field(kw_only=True)

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from csms.api.security_headers import headers_for
+from csms.charging.tree_change import FeederInUse, TreeRefused, UnknownFeeder
 from csms.model.access import (
     AccessRefused,
     AuditUnavailable,
@@ -100,6 +101,9 @@ STATUS_BY_ERROR: Mapping[type[CsmsError], int] = {
     StoreUnavailable: 503,
     CallTimeout: 504,
     NoSpace: 507,
+    UnknownFeeder: 404,
+    FeederInUse: 409,
+    TreeRefused: 422,
 }
 
 
@@ -149,6 +153,8 @@ async def _csms_error(request: Request, fault: Exception) -> JSONResponse:
         more["reason"] = fault.reason
     if isinstance(fault, AccessRefused):
         more["reason"] = fault.reason
+    if isinstance(fault, TreeRefused):
+        more["numbers"] = fault.numbers
     response = problem(status, fault.code, str(fault) or (type(fault).__doc__ or "").strip(), **more)
     response.headers.update(fault.headers if isinstance(fault, AccessRefused) else {})
     return response

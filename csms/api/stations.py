@@ -68,8 +68,15 @@ def _add_writes(routes: Router, deps: ApiDeps) -> None:
     @routes.put("/{station_id}", summary="Register or change a station")
     @technicians
     async def put_station(station_id: str, body: StationBody) -> StationDetail:
-        """From now on the station may connect; a running session of a known station goes on."""
+        """From now on the station may connect; a running session of a known station goes on. One that is known stays on
+        its feeder unless the body names another.
+        """
         _check_feeder(deps, body.feeder_id)
+        known = deps.stations.stations.get(station_id)
+        if known is not None and known.registered:
+            if deps.tree is not None and body.feeder_id not in ("", known.feeder_id):
+                await deps.tree.move(station_id, body.feeder_id)
+            body = body.model_copy(update={"feeder_id": body.feeder_id or known.feeder_id})
         await deps.stations.register(_registration(station_id, body))
         return await _detail(deps, station_id, PROFILES_SHOWN)
 

@@ -1,9 +1,8 @@
-"""Feeders and sources of limits: their settings, and the tree and the service that are made of them."""
+"""Feeders and sources of limits: their settings, and the service that is made of them; `supply` makes the tree."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import tzinfo
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -55,11 +54,6 @@ class LimitSourceSettings(Section):
     statements_per_min: float = Field(default=600.0, ge=1)
 
 
-def feeder_tree(feeders: Iterable[FeederSettings], zone: tzinfo) -> FeederTree:
-    """The supply tree."""
-    return FeederTree([_feeder(feeder) for feeder in feeders], zone)
-
-
 async def limit_service(
     sources: Sequence[LimitSourceSettings],
     clock: Clock,
@@ -92,7 +86,8 @@ def _source_rule(source: LimitSourceSettings) -> SourceRule:
     )
 
 
-def _feeder(feeder: FeederSettings) -> Feeder:
+def feeder_of(feeder: FeederSettings) -> Feeder:
+    """A node as the settings say."""
     loads = feeder.base_load_kw if isinstance(feeder.base_load_kw, list) else [feeder.base_load_kw]
     return Feeder(
         id=feeder.id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -208,7 +208,7 @@ def _ven(vtn: OpenAdrSettings, peer: Peer, clock: Clock, tree: FeederTree, meter
         targets=vtn.targets,
         levels=vtn.levels,
         emergency_w={feeder_id: round(kw * 1000) for feeder_id, kw in vtn.emergency_kw.items()},
-        rating_w=_ratings(vtn, tree),
+        rating_w=_Ratings(vtn.mapped, tree),
         unit=vtn.unit,
     )
     address = VtnAddress(
@@ -238,7 +238,7 @@ def _ven2(vtn: OpenAdr2Settings, peer: Peer, clock: Clock, tree: FeederTree) -> 
             feeders=tuple(vtn.feeders),
             targets=vtn.targets,
             levels=vtn.levels,
-            rating_w=_ratings(vtn, tree),
+            rating_w=_Ratings(vtn.mapped, tree),
             unit=vtn.unit,
         ),
         url=vtn.url,
@@ -255,8 +255,20 @@ def _ven2(vtn: OpenAdr2Settings, peer: Peer, clock: Clock, tree: FeederTree) -> 
         raise SettingsInvalid(f"openadr2 {vtn.name}: {fault}") from None
 
 
-def _ratings(vtn: MappedSettings, tree: FeederTree) -> dict[str, int]:
-    return {feeder_id: tree.feeder(feeder_id).rating_w for feeder_id in vtn.mapped}
+class _Ratings(Mapping[str, int]):
+    """The ratings of some feeders as they are now."""
+
+    def __init__(self, feeders: Collection[str], tree: FeederTree) -> None:
+        self._feeders, self._tree = feeders, tree
+
+    def __getitem__(self, feeder_id: str) -> int:
+        return self._tree.feeder(feeder_id).rating_w
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._feeders)
+
+    def __len__(self) -> int:
+        return len(self._feeders)
 
 
 def _own(plug: LimitPlugSettings, peer: Peer) -> LimitPlug:

@@ -22,11 +22,12 @@ from csms.access.guard import Guard, Rates
 from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
-from csms.app.grid import feeder_tree, limit_service
+from csms.app.grid import limit_service
 from csms.app.limit_channels import limit_channels
 from csms.app.limit_figures import LimitFigures
 from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.pki import Pki
+from csms.app.response import response_room
 from csms.app.section import SettingsInvalid
 from csms.app.settings import (
     AdmissionSection,
@@ -35,6 +36,7 @@ from csms.app.settings import (
 )
 from csms.app.settings import StationSettings as ConfiguredStation
 from csms.app.solvers import Solvers
+from csms.app.supply import read_supply, tree_desk
 from csms.app.tls import ServerTls
 from csms.app.upkeep import Upkeep
 from csms.app.webhook import Webhook
@@ -62,6 +64,7 @@ from csms.province.ids import IdPair, IdTable
 from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
+from csms.response import http as response_routes
 from csms.security.authority import LocalAuthority
 from csms.security.authority_command import CommandAuthority
 from csms.security.contract_check import ContractVerifier, read_roots
@@ -133,8 +136,9 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     files = FileDesk(settings.data_dir / "files", clock, store, _file_limits(settings), makers)
     files.public_url = settings.public_url
     own = LocalAuthority(settings.data_dir / "pki", clock, settings.certificates.organization)
-    stations = await _stations(settings, clock, store, bus, _outside(settings, clock, files, own, makers))
-    tree = feeder_tree(settings.feeders, ZoneInfo(settings.time_zone))
+    supply = await read_supply(settings, store)
+    tree, outside = supply.tree, _outside(settings, clock, files, own, makers)
+    stations = await _stations(settings, clock, store, bus, outside, supply.places)
     guard = await _guard(settings, clock, store, tree)
     limits = await limit_service(settings.limit_sources, clock, store, tree, guard.audit, stations)
     rules = _charging(settings)
@@ -148,6 +152,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     def state(feeder_id: str) -> Mapping[str, Any]:
         return feeder_state(charging, asdict(charging.status(feeder_id)))
 
+    zone = ZoneInfo(settings.time_zone)
+    response = response_room(settings.response, zone, clock, store, guard.audit, limits, charging, stations)
     province, feed = await _province(settings, clock, store, bus, stations)
     traces = _traces(settings, clock)
     note = traces.note if traces is not None else forget
@@ -162,6 +168,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             stations=stations,
             reader=store.reader,
             feeders=_Feeders(charging, tree),
+            tree=tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens),
             ladders=charging if settings.charging.control else None,
             province=province,
             gateway=gateway,
@@ -174,7 +181,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                     state,
                     progress,
                     charging.drill,
-                )
+                ),
+                response_routes.router(response.service),
             ],
             figures=LimitFigures(limits, progress, overruns).lines,
             version=version("csms"),
@@ -187,7 +195,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
     background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
-    background.append(("overruns", overruns.run))
+    background += [("overruns", overruns.run), ("response", response.work.run)]
     if settings.broker_url:
         channel = mqtt_channel(
             settings.broker_url,
@@ -309,7 +317,9 @@ def _client_check(settings: Settings, responders: OcspClient, clock: Clock) -> C
     return _contracts(section.client_roots, responders, clock)
 
 
-async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBus, outside: Outside) -> StationService:
+async def _stations(
+    settings: Settings, clock: Clock, store: Store, bus: EventBus, outside: Outside, places: Mapping[str, str]
+) -> StationService:
     house = StationSettings(
         accept_unknown=settings.accept_unknown,
         unknown_boot=RegistrationStatus(settings.unknown_boot),
@@ -335,13 +345,14 @@ async def _stations(settings: Settings, clock: Clock, store: Store, bus: EventBu
     )
     service = StationService(clock, store, bus, house, outside)
     await service.restore()
-    await asyncio.gather(*(_register(service, station) for station in settings.stations))
+    await asyncio.gather(*(_register(service, station, places.get(station.id)) for station in settings.stations))
     return service
 
 
-async def _register(service: StationService, station: ConfiguredStation) -> None:
-    """What the settings say of its proof can only make that stronger. Raises SettingsInvalid."""
-    await service.register(_registration(station))
+async def _register(service: StationService, station: ConfiguredStation, place: str | None) -> None:
+    """`place`: the feeder that an administrator put it on. What the settings say of its proof can only make that
+    stronger. Raises SettingsInvalid."""
+    await service.register(_registration(station, place))
     profile = max(service.stations[station.id].proof.profile, SecurityProfile(station.security_profile))
     if station.serial or station.security_profile:
         try:
@@ -350,9 +361,11 @@ async def _register(service: StationService, station: ConfiguredStation) -> None
             raise SettingsInvalid(f"stations: {fault}") from None
 
 
-def _registration(station: ConfiguredStation) -> Registration:
+def _registration(station: ConfiguredStation, place: str | None) -> Registration:
     plate = rating(station.kind, station.phases, station.current_max_a, round(station.power_max_kw * 1000))
-    return Registration(station.id, station.feeder, station.site, dict.fromkeys(range(1, station.evses + 1), plate))
+    return Registration(
+        station.id, place or station.feeder, station.site, dict.fromkeys(range(1, station.evses + 1), plate)
+    )
 
 
 def _charging(settings: Settings) -> ChargingSettings:

@@ -156,7 +156,7 @@ class _Stage:
         self.found.unreachable = sorted(above)
 
     def _under(self) -> list[EvseRef]:
-        return [ref for ref in self._ledger.refs if self._feeder_id in self._ledger.account(ref).path]
+        return [ref for ref in self._ledger.refs if self._feeder_id in self._ledger.account(ref).places]
 
     def next_look(self, now: datetime) -> datetime:
         """When something happens by itself: an answer, the end of a ramp or a lease; never at once."""

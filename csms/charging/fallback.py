@@ -23,7 +23,7 @@ def proportional(wishes: Mapping[EvseRef, Wish], room_w: Mapping[str, int]) -> d
     `room_w` per feeder is what these outlets together may draw. Floors are kept even where the room is smaller.
     """
     factor = {id_: _factor([w for w in wishes.values() if id_ in w.path], room) for id_, room in room_w.items()}
-    return {ref: _scaled(wish, [factor[id_] for id_ in wish.path]) for ref, wish in wishes.items()}
+    return {ref: _scaled(wish, [factor[id_] for id_ in wish.path if id_ in factor]) for ref, wish in wishes.items()}
 
 
 def _factor(wishes: Sequence[Wish], room_w: int) -> float:

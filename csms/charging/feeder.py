@@ -72,28 +72,44 @@ class Feeder:
 
 
 class FeederTree:
-    """All feeders of the house. Stations without a known feeder hang on the first one, so that they always count."""
+    """All feeders of the house. Stations without a known feeder hang on the first one, so that they always count.
+
+    Whoever holds the tree sees its changes; a shallow copy stays as it was. `version` counts the changes.
+    """
 
     def __init__(self, feeders: Iterable[Feeder], zone: tzinfo = UTC) -> None:
         """Raises ValueError for no feeder, a repeated id, an unknown parent or a circle."""
         self.base_loads = BaseLoads()
-        listed = list(feeders)
-        self._feeders = {feeder.id: feeder for feeder in listed}
+        self.version = 0
         self._zone = zone
-        if not listed or len(listed) != len(self._feeders):
-            raise ValueError("feeders: at least one is needed, each with its own id")
-        self._paths = {feeder.id: self._path_of(feeder) for feeder in listed}
-        self.ids = tuple(sorted(self._feeders, key=lambda id_: len(self._paths[id_])))
-        """All feeders, parents before children."""
-        self._below = {id_: tuple(f for f in self._feeders if id_ in self._paths[f]) for id_ in self._feeders}
+        self._left: dict[str, frozenset[str]] = {}
+        self._left_until = datetime.min.replace(tzinfo=UTC)
+        self._take(feeders)
 
-    def _path_of(self, feeder: Feeder) -> tuple[str, ...]:
-        path = [feeder.id]
-        while parent := self._feeders[path[-1]].parent:
-            if parent not in self._feeders or parent in path:
-                raise ValueError(f"feeder {path[-1]}: its parent {parent!r} is unknown or lies below it")
-            path.append(parent)
-        return tuple(path)
+    def _take(self, feeders: Iterable[Feeder]) -> None:
+        listed = list(feeders)
+        known = {feeder.id: feeder for feeder in listed}
+        if not listed or len(listed) != len(known):
+            raise ValueError("feeders: at least one is needed, each with its own id")
+        paths = {feeder.id: _path_of(feeder, known) for feeder in listed}
+        self._feeders, self._paths = known, paths
+        self.ids = tuple(sorted(known, key=lambda id_: len(paths[id_])))
+        """All feeders, parents before children."""
+        self._below = {id_: tuple(f for f in known if id_ in paths[f]) for id_ in known}
+
+    def replace(self, feeders: Iterable[Feeder], now: datetime, settle: timedelta) -> None:
+        """Other feeders from now on. The base load of what hangs elsewhere now counts for `settle` in both places.
+
+        Raises ValueError as the constructor does; then nothing has changed.
+        """
+        before, counting = self._below, self._left if now < self._left_until else {}
+        self._take(feeders)
+        self._left = {
+            id_: frozenset(before.get(id_, ())) - set(below) | counting.get(id_, frozenset())
+            for id_, below in self._below.items()
+        }
+        self._left_until = max(self._left_until, now + settle)
+        self.version += 1
 
     def __contains__(self, feeder_id: object) -> bool:
         return feeder_id in self._feeders
@@ -102,6 +118,15 @@ class FeederTree:
     def roots(self) -> tuple[str, ...]:
         """Feeders without a parent."""
         return tuple(id_ for id_ in self._feeders if len(self._paths[id_]) == 1)
+
+    @property
+    def feeders(self) -> tuple[Feeder, ...]:
+        """All nodes in the order they were given in; the first is where stations without a known feeder count."""
+        return tuple(self._feeders.values())
+
+    def below(self, feeder_id: str) -> tuple[str, ...]:
+        """The feeder and all that hang below it."""
+        return self._below[feeder_id]
 
     def feeder(self, feeder_id: str) -> Feeder:
         """The node; KeyError when there is none."""
@@ -115,8 +140,11 @@ class FeederTree:
         """Base load through this feeder, its own and that of all feeders below: as metered, else by the curve."""
         local = at.astimezone(self._zone)
         quarter = local.hour * 4 + local.minute // 15
-        below = (self._feeders[id_] for id_ in self._below[feeder_id])
-        return sum(self.base_loads.own_w(feeder.id, at, _at_quarter(feeder, quarter)) for feeder in below)
+        below: Iterable[str] = self._below[feeder_id]
+        if at < self._left_until and (left := self._left.get(feeder_id)):
+            below = left.union(below)
+        loads = (self._feeders[id_] for id_ in below if id_ in self._feeders)
+        return sum(self.base_loads.own_w(feeder.id, at, _at_quarter(feeder, quarter)) for feeder in loads)
 
     def base_load_metered(self, feeder_id: str, at: datetime) -> bool:
         """Whether what `base_load_w` says was metered just now: all of it that the curves do not put at nothing."""
@@ -127,6 +155,11 @@ class FeederTree:
         """The highest base load of the day through this feeder, by the curve."""
         below = [self._feeders[id_] for id_ in self._below[feeder_id]]
         return max(sum(_at_quarter(feeder, q) for feeder in below) for q in range(QUARTER_HOURS_A_DAY))
+
+    def curve_w(self, feeder_id: str, at: datetime) -> int:
+        """What the curve says of the load right at this feeder, whatever is metered."""
+        local = at.astimezone(self._zone)
+        return _at_quarter(self._feeders[feeder_id], local.hour * 4 + local.minute // 15)
 
     def cap_w(self, feeder_id: str, caps: Caps, at: datetime) -> int:
         """Minimum of the rating and whatever caps from outside are in force (grid-limits A3)."""
@@ -156,6 +189,15 @@ class FeederTree:
         """What the lowest cap (of the contract, or `cap_w`) leaves beside the highest base load; never negative."""
         lowest_w = usable_w(self._feeders[feeder_id].lowest_cap_w if cap_w is None else cap_w, reserve_share)
         return max(lowest_w - self.base_load_peak_w(feeder_id), 0)
+
+
+def _path_of(feeder: Feeder, known: Mapping[str, Feeder]) -> tuple[str, ...]:
+    path = [feeder.id]
+    while parent := known[path[-1]].parent:
+        if parent not in known or parent in path:
+            raise ValueError(f"feeder {path[-1]}: its parent {parent!r} is unknown or lies below it")
+        path.append(parent)
+    return tuple(path)
 
 
 def _at_quarter(feeder: Feeder, quarter: int) -> int:

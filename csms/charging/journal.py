@@ -112,7 +112,7 @@ class Journal:
         for row in await self._store.reader.upper_bounds():
             ref = EvseRef(row.station_id, row.evse_id)
             if ref in ledger and row.until > now:
-                ledger.restore(ref, row.upper_bound_w, row.until)
+                ledger.restore(ref, row.upper_bound_w, row.until, row.places or ())
                 self._written[ref] = _grant(row)
         latest: dict[EvseRef, ProfileRow] = {}
         for profile in await self._store.reader.profiles(limit=PROFILES_READ):
@@ -147,6 +147,7 @@ def _bound_row(ref: EvseRef, ledger: Ledger, now: datetime) -> UpperBoundRow:
         evse_id=ref.evse_id,
         upper_bound_w=ledger.upper_bound_w(ref, now),
         until=ledger.bound_until(ref, now),
+        places=list(ledger.account(ref).places),
         updated_at=now,
     )
 

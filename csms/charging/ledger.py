@@ -18,6 +18,7 @@ from csms.model.ids import EvseRef
 NEVER = timedelta(days=3650)
 """How much later than told a lease ends at a station whose clock is wrong."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Account:
     runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles when its connection
     or its power is gone, which is noticed late, so that nothing ever holds it; `ramp`: how long it takes to come down;
     `skew`: how much later than told a lease may end there; `reckoned`: its upper bound, as long as it is known.
+    `left`: feeders that it hung on before its place changed; it counts there as well until `left_until`, when nothing
+    acts any more that was granted with their room (sequence numbers up to `moved_after`).
     """
 
     ref: EvseRef
@@ -76,6 +79,14 @@ class Account:
     sent: dict[int, Grant] = field(default_factory=dict)
     holds: list[Grant] = field(default_factory=list)
     reckoned: Reckoned | None = None
+    left: tuple[str, ...] = ()
+    left_until: datetime = LONG_AGO
+    moved_after: int = 0
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All feeders at which it counts."""
+        return self.path + self.left
 
     @property
     def lag(self) -> timedelta:
@@ -141,13 +152,17 @@ class Ledger:
         """The account (to read); KeyError when there is none."""
         return self._accounts[ref]
 
-    def enrol(self, ref: EvseRef, path: tuple[str, ...], floor_w: int, physical_w: int) -> None:
+    def enrol(
+        self, ref: EvseRef, path: tuple[str, ...], floor_w: int, physical_w: int, now: datetime = LONG_AGO
+    ) -> None:
         """Open an account, or change its place and nameplate; another floor has to be confirmed anew."""
         account = self._accounts.get(ref)
         if account is None:
             account = self._accounts[ref] = Account(ref, path, floor_w, physical_w, self._ramp, self._skew)
         self._touch(account)
-        account.path, account.physical_w = path, physical_w
+        if path != account.path:
+            self._move(account, path, now)
+        account.physical_w = physical_w
         if floor_w == account.floor_w:
             return
         if account.floor_taken or account.floor_before_w is not None:
@@ -155,10 +170,22 @@ class Ledger:
             account.floor_before_w = account.floor_counted_w if lower else None
         account.floor_w, account.floor_taken = floor_w, False
 
-    def restore(self, ref: EvseRef, value_w: int, until: datetime) -> None:
-        """Take over a bound that an earlier process wrote: it counts until `until` (ramp and skew included)."""
+    def _move(self, account: Account, path: tuple[str, ...], now: datetime) -> None:
+        """It hangs elsewhere: until what it has is replaced or over, it counts in both places."""
+        until = max(self.bound_until(account.ref, now), now + account.lag)
+        self._leave(account, [id_ for id_ in account.places if id_ not in path], until)
+        account.path, account.moved_after = path, self._sequence
+
+    def _leave(self, account: Account, left: Iterable[str], until: datetime) -> None:
+        account.left, account.left_until = tuple(dict.fromkeys(left)), max(account.left_until, until)
+
+    def restore(self, ref: EvseRef, value_w: int, until: datetime, places: Iterable[str] = ()) -> None:
+        """Take over a bound that an earlier process wrote: it counts until `until` (ramp and skew included), also at
+        those of the `places` it was granted with where it does not hang any more."""
         account = self._accounts[ref]
         account.holds.append(Grant(value_w, until))
+        if left := [id_ for id_ in places if id_ not in account.path]:
+            self._leave(account, left, until)
         self._touch(account)
 
     def upper_bound_w(self, ref: EvseRef, now: datetime) -> int:
@@ -221,7 +248,7 @@ class Ledger:
             for account in self._accounts.values():
                 reckoned = self._reckoned(account, now)
                 until = min(until, reckoned.until)
-                for id_ in account.path:
+                for id_ in account.places:
                     self._sums[id_] = self._sums.get(id_, 0) + reckoned.value_w
             self._sums_hold = now, until
         return self._sums
@@ -237,7 +264,7 @@ class Ledger:
     def free_w(self, ref: EvseRef, now: datetime, room_w: Mapping[str, int]) -> int:
         """The highest value that may be sent now."""
         sums = self.sums_w(now)
-        spare_w = min(room_w[id_] - sums[id_] for id_ in self._accounts[ref].path)
+        spare_w = min(room_w[id_] - sums[id_] for id_ in self._accounts[ref].places if id_ in room_w)
         if spare_w < 0:
             return self.settled_w(ref, now, True)
         return self.upper_bound_w(ref, now) + spare_w
@@ -251,7 +278,7 @@ class Ledger:
         self._awaited.add(self._sequence)
         account.reckoned = None
         after = self._reckoned(account, now)
-        for id_ in account.path:
+        for id_ in account.places:
             sums[id_] += after.value_w - before_w
         assert self._sums_hold is not None
         self._sums_hold = self._sums_hold[0], min(self._sums_hold[1], after.until)
@@ -293,6 +320,9 @@ class Ledger:
         account.acknowledged, account.held = account.sent[sequence], True
         account.sent = {number: grant for number, grant in account.sent.items() if number > sequence}
         self._hold(account, before_w, now)
+        if account.left and sequence > account.moved_after:
+            ramps_over = max((hold.until for hold in account.holds), default=now)
+            account.left_until = min(account.left_until, max(ramps_over, now + account.ramp))
 
     def refuse(self, ref: EvseRef, sequence: int) -> None:
         """The station said no: this value alone is off the table (rule 6)."""
@@ -386,6 +416,9 @@ class Ledger:
         for account in self._accounts.values():
             if account.holds:
                 account.holds = [g for g in account.holds if now < g.until]
+            if account.left and now >= account.left_until:
+                account.left = ()
+                self._touch(account)
             if account.sent:
                 account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
             if account.acknowledged is not None and not self._lives(account, account.acknowledged, now):
@@ -395,6 +428,7 @@ class Ledger:
         """When the next bound falls without anybody doing anything."""
         ends = [g.until for account in self._accounts.values() for g in account.holds]
         ends += [g.until + a.lag for a in self._accounts.values() for g in a.sent.values()]
+        ends += [account.left_until for account in self._accounts.values() if account.left]
         return min((end for end in ends if end > now), default=None)
 
     def _hold(self, account: Account, before_w: int, now: datetime) -> None:

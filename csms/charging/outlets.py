@@ -13,6 +13,7 @@ from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.planner import NeedsPolicy, Visit, visit
 from csms.charging.traits import clock_behind_s, forgets_offline, limits_of, outlet, pauses, reaction_s
+from csms.charging.tree_change import Hanging
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
 from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, RegistrationStatus, Stage
@@ -48,6 +49,7 @@ class Outlets:
         self._floors, self._cars, self._caps = floors, cars, caps or NoCaps()
         self._known: dict[EvseRef, _Known] = {}
         self._lowest_w: dict[str, int] = {}
+        self._tree_version = -1
 
     def refresh(self) -> None:
         """Enrol what is new or changed, and note where a car may be and whose station is away."""
@@ -58,9 +60,9 @@ class Outlets:
             for evse in station.evses.values():
                 listed[evse.ref] = evse.rating, station.feeder_id, _least_floor_w(evse, known)
         lowest_w = {id_: self._tree.lowest_cap_w(id_, self._caps, now) for id_ in self._tree.ids}
-        if listed != self._known or lowest_w != self._lowest_w:
-            self._lowest_w = lowest_w
-            self._enrol(listed)
+        if (listed, lowest_w, self._tree.version) != (self._known, self._lowest_w, self._tree_version):
+            self._lowest_w, self._tree_version = lowest_w, self._tree.version
+            self._enrol(listed, now)
         for station_id, station in self._stations.items():
             known, away = firmware[station_id], not station.online
             forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
@@ -72,14 +74,21 @@ class Outlets:
                     evse.ref, now, away=away, forgets=forgets, reaction_s=acts_after_s, behind_s=behind_s
                 )
 
-    def _enrol(self, listed: dict[EvseRef, _Known]) -> None:
+    def _enrol(self, listed: dict[EvseRef, _Known], now: datetime) -> None:
         kept = {ref: self._ledger.account(ref).floor_w for ref in self._known if listed.get(ref) == self._known[ref]}
         places = {ref: (rating, feeder_id) for ref, (rating, feeder_id, _) in listed.items()}
         least = {ref: least_w for ref, (_, _, least_w) in listed.items() if least_w}
         for ref, floor_w in assign_floors(places, self._tree, self._floors, kept, least, self._lowest_w).items():
             rating, feeder_id, _ = listed[ref]
-            self._ledger.enrol(ref, self._tree.path(feeder_id), floor_w, physical_w(rating))
+            self._ledger.enrol(ref, self._tree.path(feeder_id), floor_w, physical_w(rating), now)
         self._known = listed
+
+    def hanging(self) -> list[Hanging]:
+        """Every outlet with its feeder, the floor that it may be at and the lowest that it can have."""
+        return [
+            Hanging(ref, feeder_id, self._ledger.account(ref).floor_counted_w, least_w)
+            for ref, (_, feeder_id, least_w) in self._known.items()
+        ]
 
     def evse(self, ref: EvseRef) -> EvseState | None:
         """The live EVSE."""

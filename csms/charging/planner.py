@@ -224,7 +224,7 @@ def reserved_w(ledger: Ledger, planned: Iterable[EvseRef], reachable: Callable[[
     later: dict[str, int] = {}
     for ref in set(ledger.refs) - set(planned):
         account = ledger.account(ref)
-        for id_ in account.path:
+        for id_ in account.places:
             soon[id_] = soon.get(id_, 0) + ledger.settled_w(ref, now, reachable(ref.station_id))
             later[id_] = later.get(id_, 0) + ledger.lasting_w(ref, now)
     return soon, later

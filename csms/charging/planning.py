@@ -52,14 +52,17 @@ class Planning:
         self.plans: dict[str, CurrentPlan] = {}
 
     async def plan(self, root: str, cause: str) -> CurrentPlan | None:
-        """Plan and aim; None when no session runs under this root (nothing to decide)."""
-        now = self._clock.now()
+        """Plan and aim; None when no session runs under this root (nothing to decide), and when the tree changed
+        meanwhile (whoever changed it has a plan made again)."""
+        now, version = self._clock.now(), self._tree.version
         self._outlets.refresh()
         visits = self._outlets.visits(root, self._settings.needs, now)
         if not visits:
             self._dispatcher.aim(root, {})
             return None
         solved = await self._solve(self._problem(root, visits, now))
+        if version != self._tree.version:
+            return None
         now = self._clock.now()
         visits = [visit for visit in visits if self._still_there(visit)]
         steps = self._steps(visits, solved, now)

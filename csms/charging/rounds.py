@@ -105,13 +105,15 @@ def within_room(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Si
     movable = [ref for ref in targets if reachable(ref.station_id) and _obeys(ledger, ref)]
     room = dict(situation.room_w)
     for ref in set(ledger.refs) - set(movable):
-        for id_ in ledger.account(ref).path:
-            room[id_] -= ledger.settled_w(ref, now, reachable(ref.station_id))
+        for id_ in ledger.account(ref).places:
+            if id_ in room:
+                room[id_] -= ledger.settled_w(ref, now, reachable(ref.station_id))
     wishes = {ref: _wish(ref, plain[ref], ledger) for ref in movable}
     wanted_w = dict.fromkeys(room, 0)
     for wish in wishes.values():
         for id_ in wish.path:
-            wanted_w[id_] += wish.wanted_w
+            if id_ in wanted_w:
+                wanted_w[id_] += wish.wanted_w
     if all(wanted_w[id_] <= room[id_] for id_ in room):
         return plain
     scaled = proportional(wishes, room)
@@ -126,7 +128,7 @@ def _obeys(ledger: Ledger, ref: EvseRef) -> bool:
 
 def _wish(ref: EvseRef, setpoint: Setpoint, ledger: Ledger) -> Wish:
     account = ledger.account(ref)
-    return Wish(max(setpoint.value_w, account.floor_w), account.floor_w, account.path)
+    return Wish(max(setpoint.value_w, account.floor_w), account.floor_w, account.places)
 
 
 def _in_order(wanted: Mapping[EvseRef, Setpoint], targets: Mapping[EvseRef, Target], ledger: Ledger) -> list[EvseRef]:

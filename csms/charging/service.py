@@ -26,10 +26,12 @@ from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
 from csms.charging.planning import Planning
-from csms.charging.plans import CurrentPlan
+from csms.charging.plans import CurrentPlan, Solved
 from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
 from csms.charging.settings import ChargingSettings
 from csms.charging.status import FeederLoad, FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
+from csms.charging.tree_change import Hanging
+from csms.charging.tree_desk import Leaving
 from csms.charging.trials import Trials
 from csms.charging.watch import Watch
 from csms.model.clock import Clock
@@ -156,7 +158,7 @@ class ChargingService:
         now = self._clock.now()
         feeder = self._tree.feeder(feeder_id)
         targets = self._dispatcher.targets
-        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).path]
+        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).places]
         return FeederStatus(
             feeder_id=feeder_id,
             parent_id=feeder.parent or None,
@@ -173,7 +175,7 @@ class ChargingService:
     def compliance(self, feeder_id: str) -> Compliance:
         """How far a feeder has come with its cap. KeyError for an unknown one."""
         now = self._clock.now()
-        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).path]
+        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).places]
         found = standing(under, self._ledger, self._ladders, now, self._dispatcher.reachable)
         return Compliance(
             feeder_id=feeder_id,
@@ -195,19 +197,33 @@ class ChargingService:
         without it. Nobody is told anything. KeyError for an unknown feeder.
         """
         caps, settings, root = WithLimit(self._caps, limit), self._settings, self._tree.path(limit.feeder_id)[-1]
+        tree = copy.copy(self._tree)
         there = {station_id for station_id in self._stations.stations if self._dispatcher.reachable(station_id)}
         found = await asyncio.to_thread(
             rehearse,
             copy.deepcopy(self._ledger),
             dict(self._dispatcher.targets),
             limit.feeder_id,
-            lambda at: self._tree.rooms_w(caps, at, settings.lead_s, settings.reserve_share),
+            lambda at: tree.rooms_w(caps, at, settings.lead_s, settings.reserve_share),
             there.__contains__,
             settings.lease,
             self._clock.now(),
         )
         plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
         return Drill(found, losses(plain, under))
+
+    async def foresee(self, feeder_id: str, limit: Limit | None = None) -> Solved | None:
+        """What would be planned now for the cars under a feeder, with a limit more if one is given; nobody is told.
+        None when no session runs there. KeyError for an unknown feeder.
+        """
+        self._tree.feeder(feeder_id)
+        caps = self._caps if limit is None else WithLimit(self._caps, limit)
+        return await self._planning.foresee(feeder_id, caps)
+
+    def floors_w(self, feeder_id: str) -> int:
+        """What the stations under a feeder may draw whatever is ordered."""
+        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).path]
+        return sum(self._ledger.account(ref).floor_counted_w for ref in under)
 
     def drawn_w(self, feeder_id: str) -> int:
         """Base load and metered charging. KeyError for an unknown feeder."""
@@ -233,6 +249,31 @@ class ChargingService:
         """How far limits of a station are known to act."""
         refs = self._outlets.of_station(station_id)
         return ladder_status(station_id, self._ladders, self._ledger, refs, self._clock.now())
+
+    def hanging(self) -> list[Hanging]:
+        """Every outlet with its feeder and its floor."""
+        self._outlets.refresh()
+        return self._outlets.hanging()
+
+    def leaving(self) -> dict[str, list[Leaving]]:
+        """By feeder: stations that count there until what they were told there is replaced or over."""
+        found: dict[str, dict[str, datetime]] = {}
+        for account in map(self._ledger.account, self._ledger.refs):
+            for id_ in account.left:
+                until = found.setdefault(id_, {})
+                station_id = account.ref.station_id
+                until[station_id] = max(account.left_until, until.get(station_id, account.left_until))
+        return {id_: [Leaving(*pair) for pair in sorted(ends.items())] for id_, ends in found.items()}
+
+    def tree_changed(self) -> None:
+        """Bring the ledger in step with the tree; carry out and plan anew. Whoever hangs elsewhere now is told again
+        soon, so that it counts in both places no longer than it takes."""
+        self._outlets.refresh()
+        for ref in self._ledger.refs:
+            if self._ledger.account(ref).left:
+                self._dispatcher.tell_again(ref)
+        self._dispatcher.wake()
+        self.wake("feeders")
 
     def climb_again(self, station_id: str) -> None:
         """Begin the ladder of a station at its top."""

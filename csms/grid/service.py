@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from csms.charging.feeder import FeederTree
+from csms.charging.tree_change import Failsafe
 from csms.grid.book import LimitBook
 from csms.grid.decide import Decision, Known, decide, decide_cancel, refused
 from csms.grid.heartbeat import read_heartbeat
@@ -273,6 +274,14 @@ class LimitService:
     def known(self, feeder_id: str) -> list[Limit]:
         """Limits in force or to come, by their beginning."""
         return self._book.known(feeder_id, self._clock.now())
+
+    def in_force(self, feeder_id: str) -> list[str]:
+        """The ids of those limits."""
+        return [limit.limit_id for limit in self.known(feeder_id)]
+
+    def failsafes(self) -> list[Failsafe]:
+        """What the silence of each source would leave."""
+        return self._sources.failsafes()
 
     def latest(self, source: str, feeder_id: str, limit_id: str) -> Limit | None:
         """The highest version of a limit, cancelled or over too."""

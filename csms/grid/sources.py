@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from csms.charging.feeder import FeederTree
+from csms.charging.tree_change import Failsafe
 from csms.grid.liveness import Mode, Watch
 from csms.grid.peer import SourceRule
 
@@ -73,6 +74,11 @@ class Sources:
         """The lowest value that a silent source leaves for a feeder."""
         held = (watch.rule.failsafe_w for watch in self._watches.values() if watch.mode is Mode.FAILSAFE)
         return min((values[feeder_id] for values in held if feeder_id in values), default=None)
+
+    def failsafes(self) -> list[Failsafe]:
+        """What the silence of each would leave, whether it speaks or not."""
+        rules = self.rules
+        return [Failsafe(rule.source, id_, watts) for rule in rules for id_, watts in rule.failsafe_w.items()]
 
     @property
     def silent(self) -> list[str]:

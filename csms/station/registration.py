@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from csms.model.authentication import SecurityProfile
+from csms.model.errors import UnknownStation
 from csms.model.ids import EvseRef, is_station_id
 from csms.model.meter import Sample
 from csms.model.smart_charging import EvNeeds
@@ -25,6 +26,7 @@ from csms.station.wishes import firmware_of
 from csms.store import changes
 from csms.store.change import Change
 from csms.store.samples import StoredSample
+from csms.store.supply_tables import StationPlaceRow
 from csms.store.tables import Evse, Session, Station
 from firmware_profiles import FirmwareProfile
 
@@ -97,6 +99,17 @@ async def register(context: StationContext, registered: Registration) -> None:
         else:
             known.rating, known.registered = nameplate, True
     lifecycle.pursue(context, live)
+
+
+async def put_on(context: StationContext, station_id: str, feeder_id: str) -> None:
+    """Store on which feeder a station hangs, then show it. Raises UnknownStation."""
+    live = context.stations.get(station_id)
+    if live is None:
+        raise UnknownStation(f"no station {station_id!r} is registered")
+    place = StationPlaceRow(station_id=station_id, feeder_id=feeder_id, moved_at=context.clock.now())
+    moved = changes.set_columns(Station, {"id": station_id}, feeder_id=feeder_id)
+    await context.store.writer.commit([changes.put_row(place), moved])
+    live.feeder_id = feeder_id
 
 
 def nameplates_of_make(context: StationContext, station: StationState) -> list[Change]:

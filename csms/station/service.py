@@ -131,6 +131,10 @@ class StationService:
         """Make a station known, or change its site, feeder or nameplates."""
         await registration.register(self._context, registered)
 
+    async def put_on(self, station_id: str, feeder_id: str) -> None:
+        """From now on a station hangs on this feeder, whatever the settings say. Raises UnknownStation."""
+        await registration.put_on(self._context, station_id, feeder_id)
+
     async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
         """Approve, commission or reject a station, or say what its next boot is answered. Raises UnknownStation."""
         await lifecycle.settle(self._context, station_id, stage, wish)

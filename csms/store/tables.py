@@ -322,7 +322,10 @@ class ProfileRow(Row, table=True):
 
 
 class UpperBoundRow(Row, table=True):
-    """Write-ahead row of the safety ledger: the most one EVSE may be drawing, durable before a frame goes out."""
+    """Write-ahead row of the safety ledger: the most one EVSE may be drawing, durable before a frame goes out.
+
+    `places`: the feeders with whose room it was granted.
+    """
 
     __tablename__ = "upper_bound"
 
@@ -330,6 +333,7 @@ class UpperBoundRow(Row, table=True):
     evse_id: int = Field(primary_key=True)
     upper_bound_w: int
     until: datetime = Field(sa_type=Utc)
+    places: list[str] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     updated_at: datetime = Field(sa_type=Utc)
 
 

@@ -1,0 +1,37 @@
+"""Tables of the supply side as administrators changed it; what stands here wins over the settings. Times are UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import JSON, BigInteger, Column
+from sqlmodel import Field
+
+from csms.store.row import Row
+from csms.store.times import Utc
+
+
+class FeederRow(Row, table=True):
+    """A feeder as it was set or taken away (`removed`); powers in W, `base_load_w` one value or 96 by quarter-hour."""
+
+    __tablename__ = "feeder"
+
+    id: str = Field(primary_key=True, max_length=64)
+    parent: str = ""
+    rating_w: int = Field(sa_column=Column(BigInteger, nullable=False))
+    base_load_w: list[int] = Field(sa_column=Column(JSON, nullable=False))
+    lowest_cap_w: int = Field(sa_column=Column(BigInteger, nullable=False))
+    phase_a: float | None = None
+    removed: bool = False
+    added_at: datetime = Field(sa_type=Utc)
+    changed_at: datetime = Field(sa_type=Utc)
+
+
+class StationPlaceRow(Row, table=True):
+    """Where an administrator put a station."""
+
+    __tablename__ = "station_place"
+
+    station_id: str = Field(primary_key=True, max_length=48)
+    feeder_id: str
+    moved_at: datetime = Field(sa_type=Utc)
