@@ -35,6 +35,24 @@ class Grant:
         return self.due or self.until
 
 
+class Kept(NamedTuple):
+    """What stands written of an outlet for a process to come: its upper bound with its end (ramp and skew included),
+    the limits of a session that made it, the acknowledged one and those that were not answered yet, oldest first, and
+    the `places` (feeders) with whose room they were granted.
+    """
+
+    bound: Grant
+    session_id: int | None = None
+    acknowledged: Grant | None = None
+    sent: tuple[Grant, ...] = ()
+    places: tuple[str, ...] = ()
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The limits."""
+        return self.sent if self.acknowledged is None else (self.acknowledged, *self.sent)
+
+
 class Reckoned(NamedTuple):
     """Upper bounds that stay as they are in [since, until) unless something happens: `value_w` of one outlet."""
 
@@ -55,9 +73,10 @@ class Account:
     `floor_acts`, `limit_acts`: floors, limits of this station are known to act; `held`: a limit of the session that
     runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles when its connection
     or its power is gone, which is noticed late, so that nothing ever holds it; `ramp`: how long it takes to come down;
-    `skew`: how much later than told a lease may end there; `reckoned`: its upper bound, as long as it is known.
-    `left`: feeders that it hung on before its place changed; it counts there as well until `left_until`, when nothing
-    acts any more that was granted with their room (sequence numbers up to `moved_after`).
+    `skew`: how much later than told a lease may end there; `session_id`: of the session that runs; `reckoned`: its
+    upper bound, as long as it is known. `left`: feeders that it hung on before its place changed; it counts there as
+    well until `left_until`, when nothing acts any more that was granted with their room (sequence numbers up to
+    `moved_after`).
     """
 
     ref: EvseRef
@@ -74,6 +93,7 @@ class Account:
     away: bool = False
     forgets: bool = False
     car_possible: bool = False
+    session_id: int | None = None
     acknowledged: Grant | None = None
     commanded: Grant | None = None
     sent: dict[int, Grant] = field(default_factory=dict)
@@ -172,21 +192,47 @@ class Ledger:
 
     def _move(self, account: Account, path: tuple[str, ...], now: datetime) -> None:
         """It hangs elsewhere: until what it has is replaced or over, it counts in both places."""
-        until = max(self.bound_until(account.ref, now), now + account.lag)
+        until = max(self.kept(account.ref, now).bound.until, now + account.lag)
         self._leave(account, [id_ for id_ in account.places if id_ not in path], until)
-        account.path, account.moved_after = path, self._sequence
+        account.path = path
 
     def _leave(self, account: Account, left: Iterable[str], until: datetime) -> None:
         account.left, account.left_until = tuple(dict.fromkeys(left)), max(account.left_until, until)
+        account.moved_after = self._sequence
 
-    def restore(self, ref: EvseRef, value_w: int, until: datetime, places: Iterable[str] = ()) -> None:
-        """Take over a bound that an earlier process wrote: it counts until `until` (ramp and skew included), also at
-        those of the `places` it was granted with where it does not hang any more."""
+    def kept(self, ref: EvseRef, now: datetime) -> Kept:
+        """What has to be written before something is sent, and what `restore` takes over."""
         account = self._accounts[ref]
-        account.holds.append(Grant(value_w, until))
-        if left := [id_ for id_ in places if id_ not in account.path]:
-            self._leave(account, left, until)
+        ends = [now, *(g.until + account.lag for g in account.leased), *(g.until for g in account.holds)]
+        bound = Grant(self.upper_bound_w(ref, now), max(ends))
+        return Kept(bound, account.session_id, account.acknowledged, tuple(account.sent.values()), account.places)
+
+    def restore(self, ref: EvseRef, kept: Kept, now: datetime) -> None:
+        """Take over what an earlier process wrote (B5).
+
+        While the same session runs its limits count as they did, and what was sent last can be told again. All else in
+        the bound are ramps, which are over soon. Without such limits the bound counts to its end. All of it counts also
+        at those of the places with whose room it was granted where the outlet does not hang any more.
+        """
+        account, until = self._accounts[ref], kept.bound.until
+        if kept.grants and kept.session_id is not None and kept.session_id == account.session_id:
+            account.acknowledged, account.held = kept.acknowledged, kept.acknowledged is not None
+            for grant in kept.sent:
+                self._sequence += 1
+                account.sent[self._sequence] = grant
+            account.commanded = kept.grants[-1]
+            until = min(until, now + account.ramp)
+        account.holds.append(Grant(kept.bound.value_w, until))
+        if left := [id_ for id_ in kept.places if id_ not in account.path]:
+            self._leave(account, left, kept.bound.until)
         self._touch(account)
+
+    def at_floor(self, ref: EvseRef, now: datetime) -> bool:
+        """Whether no limit above the floor may be in force, nor a car still be coming down from one."""
+        account = self._accounts[ref]
+        counting = [g for g in account.leased if self._lives(account, g, now)]
+        counting += [g for g in account.holds if now < g.until]
+        return all(grant.value_w <= account.floor_counted_w for grant in counting)
 
     def upper_bound_w(self, ref: EvseRef, now: datetime) -> int:
         """The most this outlet may be drawing at `now` (I2)."""
@@ -339,6 +385,7 @@ class Ledger:
         A `lasting` limit outlives it and goes on to count, for the next car as well.
         """
         account = self._accounts[ref]
+        account.session_id = None
         if lasting:
             return
         self._touch(account)
@@ -400,25 +447,26 @@ class Ledger:
             account.car_possible = possible
             self._touch(account)
 
+    def note_session(self, ref: EvseRef, session_id: int | None) -> None:
+        """Which session runs there, so that what is written down can be told from that of another one."""
+        self._accounts[ref].session_id = session_id
+
     def in_transit(self, now: datetime) -> bool:
         """Whether some bound will still fall by itself soon: an answer is awaited or a ramp is running."""
         holds = (g for account in self._accounts.values() for g in account.holds)
         ramp = max((account.ramp for account in self._accounts.values()), default=self._ramp)
         return bool(self._awaited) or any(now < g.until <= now + ramp for g in holds)
 
-    def bound_until(self, ref: EvseRef, now: datetime) -> datetime:
-        """Until when a reader of the stored row must count the upper bound of `now`."""
-        account = self._accounts[ref]
-        return max([now, *(g.until + account.lag for g in account.leased), *(g.until for g in account.holds)])
-
     def expire(self, now: datetime) -> None:
         """Forget what no longer counts."""
         for account in self._accounts.values():
-            account.holds = [g for g in account.holds if now < g.until]
+            if account.holds:
+                account.holds = [g for g in account.holds if now < g.until]
             if account.left and now >= account.left_until:
                 account.left = ()
                 self._touch(account)
-            account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
+            if account.sent:
+                account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
             if account.acknowledged is not None and not self._lives(account, account.acknowledged, now):
                 account.acknowledged = None
 

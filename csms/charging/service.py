@@ -251,9 +251,10 @@ class ChargingService:
         now = self._clock.now()
         drawn_w, bound_w = (dict.fromkeys(self._tree.ids, 0) for _ in range(2))
         for ref in self._ledger.refs:
-            own_w, own_bound_w = self._outlets.power_w(ref), self._ledger.upper_bound_w(ref, now)
-            for feeder_id in self._ledger.account(ref).path:
-                drawn_w[feeder_id] += round(own_w)
+            account, own_bound_w = self._ledger.account(ref), self._ledger.upper_bound_w(ref, now)
+            for feeder_id in account.path:
+                drawn_w[feeder_id] += round(self._outlets.power_w(ref))
+            for feeder_id in account.places:
                 bound_w[feeder_id] += own_bound_w
         found = {}
         for feeder_id in self._tree.ids:
@@ -330,9 +331,9 @@ class ChargingService:
                 self._dispatcher.tell_again(evse)
                 self.wake("needs")
             case StationConnected(station_id=station_id):
-                self._dispatcher.station_up(station_id, restarted=False)
+                self._back(station_id, restarted=False)
             case StationBooted(station_id=station_id):
-                self._dispatcher.station_up(station_id, restarted=True)
+                self._back(station_id, restarted=True)
             case LimitsTouched(station_id=station_id):
                 self._dispatcher.overruled(station_id)
             case StationDisconnected():
@@ -344,6 +345,12 @@ class ChargingService:
                 self.wake("limit")
             case _:
                 self._dispatcher.wake()
+
+    def _back(self, station_id: str, restarted: bool) -> None:
+        """Whoever has a car there is part of the plan again."""
+        self._dispatcher.station_up(station_id, restarted)
+        if any(self._outlets.session(ref) is not None for ref in self._outlets.of_station(station_id)):
+            self.wake("station back")
 
     def _look_again(self) -> None:
         self._dispatcher.wake()

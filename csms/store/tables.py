@@ -324,7 +324,8 @@ class ProfileRow(Row, table=True):
 class UpperBoundRow(Row, table=True):
     """Write-ahead row of the safety ledger: the most one EVSE may be drawing, durable before a frame goes out.
 
-    `places`: the feeders with whose room it was granted.
+    `places`: the feeders with whose room it was granted; `limits`: those that made it, {session, acknowledged,
+    sent: [...]}, each [W, until, renewed before or null].
     """
 
     __tablename__ = "upper_bound"
@@ -335,6 +336,7 @@ class UpperBoundRow(Row, table=True):
     until: datetime = Field(sa_type=Utc)
     places: list[str] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     updated_at: datetime = Field(sa_type=Utc)
+    limits: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
 
 
 class OutboxRow(Row, table=True):
