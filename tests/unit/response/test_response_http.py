@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from csms.model.access import Role
 from csms.model.clock import ManualClock
+from csms.response.figures import BaselineRule
 from csms.response.offers import OfferRule
 from csms.response.rules import Party
 from csms.response.service import NOT_DISPATCHED, ResponseRules
@@ -134,6 +135,53 @@ async def test_bids_that_are_refused(desk: Desk) -> None:
     assert await code(desk, "PUT", URL + "/clearing", {"accepted": True}) == "no_bid"
     desk.at(NOW + 2 * HOUR)
     assert await code(desk, "PUT", bid, {"power_kw": 20, "price": 1}) == "reply_late"
+
+
+async def test_a_bid_may_be_taken_back_until_it_is_cleared(desk: Desk) -> None:
+    await desk.history()
+    await desk.put(**INVITATION)
+    await desk.put("/bid", power_kw=20, price=1.5)
+    assert (await desk.http.delete(URL + "/bid")).json()["status"] == "11"
+    assert (await desk.http.delete(URL + "/bid")).status_code == 202
+    assert await code(desk, "PUT", URL + "/clearing", {"accepted": True}) == "no_bid"
+    await desk.put("/bid", power_kw=20, price=1.5)
+    await desk.put("/clearing", accepted=True)
+    assert await code(desk, "DELETE", URL + "/bid") == "already_cleared"
+
+
+async def test_the_two_hours_before_a_notice_adjust_the_baseline(tmp_path: Path) -> None:
+    """Load was 12 kW above the usual this morning, so it is taken to be in the evening; never by more than a fifth."""
+    told_at = datetime(2026, 7, 14, 3, tzinfo=UTC)
+    clock = ManualClock(told_at)
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", clock, upgrade=True)
+    desk = Desk(store, clock, baselines=BaselineRule(adjust=True))
+    desk.http.headers.update(bearer(await token_for(desk.guard)))
+    morning = told_at - 2 * HOUR
+    await desk.history()
+    await desk.history(50_000, start=morning, slots=8)
+    await desk.seen(morning, [62_000] * 8)
+    await desk.put(**(INVITATION | {"notice": "intraday"}))
+    found = (await desk.http.get(URL + "/baseline")).json()
+    assert (found["adjusted_kw"], found["rows"][0]["baseline_kw"]) == (12, 112)
+    await desk.seen(morning, [99_000] * 8)
+    assert (await desk.http.get(URL + "/baseline")).json()["adjusted_kw"] == 20
+    await desk.http.aclose()
+    await store.close()
+
+
+async def test_an_event_of_a_feeder_that_is_gone(desk: Desk) -> None:
+    await desk.history_of("T1a")
+    await desk.put(**(INVITATION | {"feeder": "T1a"}))
+    await desk.put("/bid", power_kw=20, price=1.5)
+    kept = [one for one in desk.tree.feeders if one.id != "T1a"]
+    desk.tree.replace(kept, NOW, timedelta(0))
+    told = await desk.put("/clearing", accepted=True)
+    assert told["dispatch"]["code"] == "unknown_feeder"
+    await desk.work.look()
+    assert await code(desk, "GET", URL + "/offer") == "unknown_feeder"
+    desk.at(START + HOUR)
+    await desk.seen(START, [80_000] * 4, "T1a")
+    assert (await desk.http.post(URL + "/evaluations")).json()["ratio"] == pytest.approx(1.0)
 
 
 async def test_too_few_days_are_told_with_their_number(desk: Desk) -> None:
