@@ -25,8 +25,8 @@ from csms.store.response_tables import ResponseRow
 log = logging.getLogger(__name__)
 
 LOOK_S = 15.0
-SETTLE = timedelta(minutes=5)
-"""After the end of an event its last quarter-hour comes in and is rolled up."""
+SETTLE = timedelta(minutes=20)
+"""After the end of an event the next quarter-hour is rolled up, too: it has the register behind the edge."""
 TRY_FOR = timedelta(days=2)
 """So long stations that were out of reach may still deliver; then a person has to ask for the evaluation."""
 NOT_EVALUATED = "ResponseNotEvaluated"
