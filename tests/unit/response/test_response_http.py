@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,9 @@ from csms.response.figures import BaselineRule
 from csms.response.offers import OfferRule
 from csms.response.rules import Party
 from csms.response.service import NOT_DISPATCHED, ResponseRules
-from csms.response.work import SETTLE
+from csms.response.words import Refused
+from csms.response.work import NOT_EVALUATED, SETTLE, TRY_FOR
+from csms.store import changes
 from csms.store.engine import open_store
 from csms.store.response_tables import ResponseRow
 from csms.store.security_tables import Alert
@@ -396,6 +399,62 @@ async def test_a_report_that_was_not_taken_goes_again(desk: Desk) -> None:
     assert desk.reports == []
     await desk.work.look()
     assert len(desk.reports) == 1
+
+
+async def test_what_is_done_is_not_done_again_and_again(desk: Desk) -> None:
+    await desk.history()
+    await desk.taken()
+    await desk.http.delete(URL)
+    for _ in range(3):
+        await desk.work.look()
+    limits = [(row["action"], row["result"]["code"]) for row in await desk.records("limit")]
+    assert limits == [("set limit", ""), ("cancel limit", "")]
+
+
+async def test_an_event_that_was_not_metered_is_tried_each_quarter_hour_and_told_at_last(desk: Desk) -> None:
+    await desk.history()
+    await desk.taken()
+    desk.drawn_w = 70_000
+    asked = 0
+
+    async def of(*about: object) -> None:
+        nonlocal asked
+        asked += 1
+        raise Refused("not_metered", "a quarter-hour is not known")
+
+    desk.service.settling.evaluate = of  # type: ignore[assignment,method-assign]
+    desk.at(START + HOUR + SETTLE)
+    for _ in range(5):
+        await desk.work.look()
+    assert asked == 1
+    desk.clock.advance(900)
+    await desk.work.look()
+    assert asked == 2
+    desk.at(START + HOUR + TRY_FOR - QUARTER / 2)
+    await desk.work.look()
+    (alert,) = await desk.store.reader.find(Alert)
+    assert alert.kind == NOT_EVALUATED
+
+
+async def test_a_fault_about_one_event_holds_up_no_other(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    await desk.history()
+    await desk.taken()
+    (row,) = await desk.store.reader.find(ResponseRow)
+    row.id, row.content["invitation"]["id"] = "E0", "E0"
+    await desk.store.writer.commit([changes.put_row(row)])
+    await desk.seen(START, [80_000] * 4)
+    desk.at(START + HOUR + SETTLE)
+    evaluate = desk.service.settling.evaluate
+
+    async def faulty(party: Party, event_id: str, *more: Any) -> Any:
+        if event_id == "E0":
+            raise RuntimeError("a mistake of ours")
+        return await evaluate(party, event_id, *more)
+
+    desk.service.settling.evaluate = faulty  # type: ignore[assignment,method-assign]
+    await desk.work.look()
+    assert len((await desk.http.get(URL)).json()["evaluations"]) == 1
+    assert [record.message for record in caplog.records if record.exc_info] == ["response_failed"]
 
 
 async def test_what_this_server_sees_becomes_history(desk: Desk) -> None:
