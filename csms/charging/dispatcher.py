@@ -25,6 +25,7 @@ from csms.charging.journal import Journal, Sending
 from csms.charging.ladder import Role
 from csms.charging.ladders import Ladders, News
 from csms.charging.ledger import NEVER, Ledger
+from csms.charging.lines import LinesOf
 from csms.charging.outlets import Outlets
 from csms.charging.ports import Stations
 from csms.charging.profiles import ending_by
@@ -139,6 +140,10 @@ class Dispatcher:
         """Watts for charging at every feeder now."""
         return self._tree.rooms_w(self._caps, self._clock.now(), self._settings.lead_s, self._settings.reserve_share)
 
+    def lines_ma(self) -> LinesOf:
+        """Milliampere for charging now, on each conductor of feeders that count currents."""
+        return self._tree.lines_ma(self._clock.now(), self._settings.lead_s, self._settings.reserve_share)
+
     async def run(self) -> None:
         """Until cancelled; then nothing is on the way any more."""
         try:
@@ -212,6 +217,7 @@ class Dispatcher:
             self._answers.stale,
             self._answers.resting,
             lambda ref, lease_s: self._shaper.lease(ref, lease_s, now),
+            self.lines_ma(),
         )
 
     def _live_targets(self, now: datetime, room_w: Mapping[str, int]) -> dict[EvseRef, Target]:

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
+from csms.charging.account import Grant
 from csms.charging.discretise import Setpoint
 from csms.charging.ladder import Happening, Rung
 from csms.charging.ladders import Change as LadderChange
 from csms.charging.ladders import Ladders, News
-from csms.charging.ledger import Grant, Ledger
+from csms.charging.ledger import Ledger
+from csms.charging.lines import Triple
 from csms.charging.ports import ChargingStore
 from csms.model.charging_profile import ChargingProfile, ProfilePurpose
 from csms.model.command import Command, SetChargingProfile
@@ -112,7 +114,7 @@ class Journal:
         for row in await self._store.reader.upper_bounds():
             ref = EvseRef(row.station_id, row.evse_id)
             if ref in ledger and row.until > now:
-                ledger.restore(ref, row.upper_bound_w, row.until, row.places or ())
+                ledger.restore(ref, row.upper_bound_w, row.until, row.places or (), _lines(row))
                 self._written[ref] = _grant(row)
         latest: dict[EvseRef, ProfileRow] = {}
         for profile in await self._store.reader.profiles(limit=PROFILES_READ):
@@ -148,8 +150,13 @@ def _bound_row(ref: EvseRef, ledger: Ledger, now: datetime) -> UpperBoundRow:
         upper_bound_w=ledger.upper_bound_w(ref, now),
         until=ledger.bound_until(ref, now),
         places=list(ledger.account(ref).places),
+        lines_ma=list(ledger.bound(ref, now).on_ma),
         updated_at=now,
     )
+
+
+def _lines(row: UpperBoundRow) -> Triple | None:
+    return (row.lines_ma[0], row.lines_ma[1], row.lines_ma[2]) if row.lines_ma else None
 
 
 def _grant(row: UpperBoundRow) -> Grant:
