@@ -366,9 +366,8 @@ async def _register(service: StationService, station: ConfiguredStation, place: 
 
 def _registration(station: ConfiguredStation, place: str | None) -> Registration:
     plate = rating(station.kind, station.phases, station.current_max_a, round(station.power_max_kw * 1000))
-    return Registration(
-        station.id, place or station.feeder, station.site, dict.fromkeys(range(1, station.evses + 1), plate)
-    )
+    evses = {n: replace(plate, rotation=rotation) for n, rotation in enumerate(station.rotations, start=1)}
+    return Registration(station.id, place or station.feeder, station.site, evses)
 
 
 def _charging(settings: Settings) -> ChargingSettings:

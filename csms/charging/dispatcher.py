@@ -25,6 +25,7 @@ from csms.charging.journal import Journal, Sending
 from csms.charging.ladder import Role
 from csms.charging.ladders import Ladders, News
 from csms.charging.ledger import NEVER, Ledger
+from csms.charging.lines import LinesOf
 from csms.charging.outlets import Outlets
 from csms.charging.ports import Stations
 from csms.charging.profiles import ending_by
@@ -139,6 +140,10 @@ class Dispatcher:
         """Watts for charging at every feeder now."""
         return self._tree.rooms_w(self._caps, self._clock.now(), self._settings.lead_s, self._settings.reserve_share)
 
+    def lines_ma(self) -> LinesOf:
+        """Milliampere for charging now, on each conductor of feeders that count currents."""
+        return self._tree.lines_ma(self._clock.now(), self._settings.lead_s, self._settings.reserve_share)
+
     async def run(self) -> None:
         """Until cancelled; then nothing is on the way any more."""
         try:
@@ -212,6 +217,7 @@ class Dispatcher:
             self._answers.stale,
             self._answers.resting,
             lambda ref, lease_s: self._shaper.lease(ref, lease_s, now),
+            self.lines_ma(),
         )
 
     def _live_targets(self, now: datetime, room_w: Mapping[str, int]) -> dict[EvseRef, Target]:
@@ -371,8 +377,9 @@ class Dispatcher:
         for ref, sequence in sending.entries:
             account = self._ledger.account(ref)
             value_w = account.sent[sequence].value_w
-            end = self._journal.covered_until(ref, value_w)
-            if end is None and account.counted_w(value_w) > account.floor_w:
+            counted_w = account.counted_w(value_w)
+            end = self._journal.covered_until(ref, value_w, counted_w)
+            if end is None and counted_w > account.floor_w:
                 return None
             ends.append(now if end is None else end)
         return min(ends, default=now + NEVER)

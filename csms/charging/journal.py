@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
+from csms.charging.account import Grant, Kept
 from csms.charging.discretise import Setpoint
 from csms.charging.ladder import Happening, Rung
 from csms.charging.ladders import Change as LadderChange
 from csms.charging.ladders import Ladders, News
-from csms.charging.ledger import Grant, Kept, Ledger
+from csms.charging.ledger import Ledger
+from csms.charging.lines import Triple
 from csms.charging.ports import ChargingStore
 from csms.model.charging_profile import ChargingProfile, ProfilePurpose
 from csms.model.command import Command, SetChargingProfile
@@ -73,11 +75,14 @@ class Journal:
         await self._store.writer.commit([*bounds, *(changes.add_profile(_profile_row(s)) for s in sendings)])
         self._written |= kept
 
-    def covered_until(self, ref: EvseRef, value_w: int) -> datetime | None:
-        """Until when another process would count a limit of so many watts even if it never heard of it; None: not."""
+    def covered_until(self, ref: EvseRef, value_w: int, counted_w: int) -> datetime | None:
+        """Until when another process would count a limit of so many watts, which count with so many, even if it never
+        heard of it; None: not.
+        """
         kept = self._written.get(ref)
-        ends = [grant.until for grant in kept.grants if grant.value_w >= value_w] if kept is not None else []
-        return max(ends, default=None)
+        if kept is None or kept.bound.value_w < counted_w:
+            return None
+        return max((grant.until for grant in kept.grants if grant.value_w >= value_w), default=None)
 
     async def answered(self, sending: Sending, status: str, at: datetime | None) -> None:
         """What came of a profile."""
@@ -154,6 +159,7 @@ def _bound_row(ref: EvseRef, kept: Kept, now: datetime) -> UpperBoundRow:
         upper_bound_w=kept.bound.value_w,
         until=kept.bound.until,
         places=list(kept.places),
+        lines_ma=list(kept.bound.on_ma) if kept.bound.on_ma is not None else None,
         updated_at=now,
         limits=limits,
     )
@@ -161,20 +167,27 @@ def _bound_row(ref: EvseRef, kept: Kept, now: datetime) -> UpperBoundRow:
 
 def _kept(row: UpperBoundRow, booted_at: datetime | None) -> Kept:
     """A station that started again since may have lost its limits; then the bound alone counts."""
-    bound, limits, places = Grant(row.upper_bound_w, row.until), row.limits, tuple(row.places or ())
+    bound, limits = Grant(row.upper_bound_w, row.until, on_ma=_lines(row)), row.limits
+    places = tuple(row.places or ())
     if limits is None or (booted_at is not None and booted_at > row.updated_at):
         return Kept(bound, places=places)
     acknowledged = _grant(limits["acknowledged"]) if limits["acknowledged"] is not None else None
     return Kept(bound, limits["session"], acknowledged, tuple(_grant(sent) for sent in limits["sent"]), places)
 
 
+def _lines(row: UpperBoundRow) -> Triple | None:
+    return (row.lines_ma[0], row.lines_ma[1], row.lines_ma[2]) if row.lines_ma else None
+
+
 def _plain(grant: Grant) -> list[Any]:
-    return [grant.value_w, grant.until.isoformat(), grant.due.isoformat() if grant.due is not None else None]
+    due = grant.due.isoformat() if grant.due is not None else None
+    return [grant.value_w, grant.until.isoformat(), due, grant.phases]
 
 
 def _grant(plain: Sequence[Any]) -> Grant:
-    value_w, until, due = plain
-    return Grant(value_w, datetime.fromisoformat(until), datetime.fromisoformat(due) if due is not None else None)
+    value_w, until, due, phases = plain
+    renewed = datetime.fromisoformat(due) if due is not None else None
+    return Grant(value_w, datetime.fromisoformat(until), renewed, phases)
 
 
 def _profile_row(sending: Sending) -> ProfileRow:

@@ -24,6 +24,7 @@ from csms.charging.journal import Journal, Sending
 from csms.charging.ladders import Ladders
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
+from csms.charging.lines import NONE
 from csms.charging.outlets import Outlets
 from csms.charging.planner import Urges
 from csms.charging.planning import Planning
@@ -210,6 +211,7 @@ class ChargingService:
             there.__contains__,
             settings.lease,
             self._clock.now(),
+            lambda at: tree.lines_ma(at, settings.lead_s, settings.reserve_share),
         )
         plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
         return Drill(found, losses(plain, under))
@@ -272,6 +274,10 @@ class ChargingService:
         """Every outlet with its feeder and its floor."""
         self._outlets.refresh()
         return self._outlets.hanging()
+
+    def phases_a(self, feeder_id: str) -> tuple[float, ...]:
+        """The most that charging may put on each phase of a feeder now."""
+        return tuple(ma / 1000 for ma in self._ledger.sums_ma(self._clock.now()).get(feeder_id, NONE))
 
     def leaving(self) -> dict[str, list[Leaving]]:
         """By feeder: stations that count there until what they were told there is replaced or over."""
