@@ -39,7 +39,7 @@ equivalence: $(STAMP)
 	CSMS_EQUIVALENCE=10000 CSMS_EQUIVALENCE_REPORT=equivalence.json $(BIN)/python -m pytest -n 2 --dist loadfile -q --timeout 1200 tests/conformance $(ARGS)
 
 kill: $(STAMP)
-	CSMS_KILL_RUNS=50 $(BIN)/python -m pytest -n 2 --dist load -q --timeout 1200 tests/fault/test_store_kill.py $(ARGS)
+	CSMS_KILL_RUNS=50 CSMS_KILL_STATIONS=200 CSMS_LIMIT_KILLS=20 $(BIN)/python -m pytest -n 2 --dist load -q --timeout 2400 tests/fault/test_store_kill.py tests/fault/test_limit_kill.py $(ARGS)
 
 # The charging room before simulated fleets, each seed another one, and the controls; prints the table of
 # docs/topics/grid-limits-proof.md. 20,000 seeds take some hours on two cores; seeds that fail are added to tests/sim/seeds.txt.

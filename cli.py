@@ -30,6 +30,7 @@ COMMANDS: Commands = {
     "doctor": "csms.console.server_doctor",
     "session": "csms.console.session",
     "limit": "csms.console.limit",
+    "response": "csms.console.response",
     "feeder": "csms.console.feeder",
     "plan": "csms.console.plan",
     "province": "csms.console.province",

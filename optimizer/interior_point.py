@@ -57,6 +57,7 @@ class Iteration:
         self.per, self.turn, self.move = (np.empty((2, len(e.car))) for _ in range(3))
         self.give, self.pull, self.offer, self.mean = (np.empty(len(e.car)) for _ in range(4))
         self.devices = devices
+        self.bent = bool(e.bend.any())
         self._start()
 
     def _start(self) -> None:
@@ -88,10 +89,11 @@ class Iteration:
     def _price_unserved(self) -> None:
         """What unserved energy costs per unit where it is."""
         e = self.e
-        self.extra = e.extra.copy() if e.bend.any() else e.extra
-        if e.bend.any():
-            self.extra[e.lasts] += e.bend * self.space[0][e.lasts]
-        self.dear = self.extra[e.lasts]
+        self.extra, self.dear = e.extra, e.extra[e.lasts]
+        if self.bent:
+            self.extra = e.extra.copy()
+            self.dear += e.bend * self.space[0][e.lasts]
+            self.extra[e.lasts] = self.dear
 
     def look(self, aim: float) -> bool:
         """Takes the measures of the point; whether complementarity and cap misses are small enough."""
@@ -107,7 +109,8 @@ class Iteration:
         self.device_total = sum(device.total() for device in self.devices)
         self.total = float(np.vdot(self.space, self.dual)) + self.cap_total + self.device_total
         missing = self.space[0][self.e.lasts]
-        self._price_unserved()
+        if self.bent:
+            self._price_unserved()
         unserved = float((self.dear - 0.5 * self.e.bend * missing) @ missing)
         beside = unserved + sum(device.cost() for device in self.devices)
         reached = self.total / max(abs(float(self.caps.cost.value(self.load).sum()) + beside), TINY)
@@ -142,7 +145,8 @@ class Iteration:
         np.multiply(self.dual, self.per, out=self.turn)
         np.add(self.turn[0], self.turn[1], out=self.give)
         self.give += PROXIMAL
-        self.give[e.lasts] += e.bend
+        if self.bent:
+            self.give[e.lasts] += e.bend
         np.divide(1.0, self.give, out=self.give)
         self.car_give = 1.0 / e.per_car(self.give)
         self.marginal = self.caps.cost.price(self.load)

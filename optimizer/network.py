@@ -3,7 +3,8 @@
 Every (node, slot) is a terminal. Cars couple the slots of their node (each is a Laplacian once its own energy balance
 is eliminated) and lead to ground through their unserved energy; the cap of a node is a resistor to its parent, at the
 root to ground together with the slot cost. Sums of conductances never cancel: each diagonal is the sum of its row's
-couplings and of what leads to ground, so stiff caps and slack ones may stand side by side.
+couplings and of what leads to ground, so stiff caps and slack ones may stand side by side. Cholesky's errors do not
+depend on how the rows are scaled (Demmel 1989), so they stay as they are.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Network:
     def __init__(self, parent: IntArray, coupling: FloatArray, ground: FloatArray, edge: FloatArray) -> None:
         self.parent, self.edge = parent, edge
         nodes, slots = ground.shape
-        self.factors: list[tuple[FloatArray, FloatArray]] = []
+        self.factors: list[FloatArray] = []
         ones = np.ones(slots)
         ground = ground.copy()
         for node in range(nodes - 1, -1, -1):
@@ -34,30 +35,25 @@ class Network:
             diagonal = between.ravel()[:: slots + 1]
             diagonal[:] = 0.0
             total = ones @ between + between @ ones + ground[node] + edge[node]
-            scale = 1.0 / np.sqrt(total)
-            between *= -scale
-            between *= scale[:, None]
-            diagonal[:] = 1.0
+            np.negative(between, out=between)
+            diagonal[:] = total
             # The transpose of a C-ordered lower triangle is the upper one of a Fortran-ordered matrix: no copy.
             factor, fault = dpotrf(between.T, lower=0, overwrite_a=1, clean=0)
             if fault:
                 raise LinAlgError("the network is not positive definite")
-            self.factors.append((factor, scale))
+            self.factors.append(factor)
             if node:
-                self._hand_up(node, factor, scale, coupling, ground)
+                self._hand_up(node, factor, coupling, ground)
         self.factors.reverse()
 
-    def _hand_up(
-        self, node: int, factor: FloatArray, scale: FloatArray, coupling: FloatArray, ground: FloatArray
-    ) -> None:
+    def _hand_up(self, node: int, factor: FloatArray, coupling: FloatArray, ground: FloatArray) -> None:
         """What a node and everything below it look like from its parent."""
         inverse, fault = dpotri(factor, lower=0)
         if fault:
             raise LinAlgError("the network is singular")
-        side = scale * self.edge[node]
-        above = self.parent[node]
+        side, above = self.edge[node], self.parent[node]
         coupling[above] += np.tril(inverse.T * side * side[:, None], -1)
-        ground[above] += self.edge[node] * scale * dpotrs(factor, scale * ground[node], lower=0)[0]
+        ground[above] += side * dpotrs(factor, ground[node], lower=0)[0]
 
     def solve(self, inflow: FloatArray, lift: FloatArray) -> FloatArray:
         """Potentials [K, T] for the current `inflow` into every terminal and the potential `lift` that each edge adds
@@ -82,6 +78,5 @@ class Network:
         return flow
 
     def _inverse(self, node: int, values: FloatArray) -> FloatArray:
-        factor, scale = self.factors[node]
-        found: FloatArray = scale * dpotrs(factor, scale * values, lower=0, overwrite_b=1)[0]
+        found: FloatArray = dpotrs(self.factors[node], values, lower=0)[0]
         return found

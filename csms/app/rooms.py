@@ -27,6 +27,7 @@ from csms.app.limit_channels import limit_channels
 from csms.app.limit_figures import LimitFigures
 from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.pki import Pki
+from csms.app.response import response_room
 from csms.app.section import SettingsInvalid
 from csms.app.settings import (
     AdmissionSection,
@@ -63,6 +64,7 @@ from csms.province.ids import IdPair, IdTable
 from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
+from csms.response import http as response_routes
 from csms.security.authority import LocalAuthority
 from csms.security.authority_command import CommandAuthority
 from csms.security.contract_check import ContractVerifier, read_roots
@@ -150,6 +152,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     def state(feeder_id: str) -> Mapping[str, Any]:
         return feeder_state(charging, asdict(charging.status(feeder_id)))
 
+    zone = ZoneInfo(settings.time_zone)
+    response = response_room(settings.response, zone, clock, store, guard.audit, limits, charging, stations)
     province, feed = await _province(settings, clock, store, bus, stations)
     traces = _traces(settings, clock)
     note = traces.note if traces is not None else forget
@@ -177,7 +181,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                     state,
                     progress,
                     charging.drill,
-                )
+                ),
+                response_routes.router(response.service),
             ],
             figures=LimitFigures(limits, progress, overruns).lines,
             version=version("csms"),
@@ -190,7 +195,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
     background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
-    background.append(("overruns", overruns.run))
+    background += [("overruns", overruns.run), ("response", response.work.run)]
     if settings.broker_url:
         channel = mqtt_channel(
             settings.broker_url,

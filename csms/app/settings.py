@@ -33,6 +33,7 @@ from pydantic_settings import (
 from csms.app.grid import FeederSettings, LimitSourceSettings
 from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdr2Settings, OpenAdrSettings
 from csms.app.mqtt import BrokerUrl, MqttSection
+from csms.app.response import ResponseSection
 from csms.app.section import Section, SettingsInvalid
 from csms.model.bounds import ANSWERED_IDS_KEPT, CALLS_QUEUED_MAX, FRAME_BYTES_MAX, STRANGERS_MAX
 from csms.trace.redaction import Cards
@@ -345,6 +346,7 @@ class Settings(BaseSettings):
     limit_plugs: list[LimitPlugSettings] = Field(default_factory=list)
     stations: list[StationSettings] = Field(default_factory=list)
     charging: ChargingSection = ChargingSection()
+    response: ResponseSection = ResponseSection()
     price: PriceSettings = PriceSettings()
     partners: list[PartnerSettings] = Field(default_factory=list)
     retention: RetentionSection = RetentionSection()

@@ -33,7 +33,7 @@ from csms.charging.rounds import Order, Situation, Target, orders
 from csms.charging.settings import ChargingSettings
 from csms.charging.shaping import Shaper
 from csms.charging.traits import forgets_offline, limits_of, outlet
-from csms.charging.trials import Trials, floor_first, level
+from csms.charging.trials import Trials, floor_first, floor_open, level
 from csms.model.clock import Clock
 from csms.model.command import SetChargingProfile
 from csms.model.errors import StoreUnavailable
@@ -248,8 +248,10 @@ class Dispatcher:
 
     def _floor_is_shown_first(self, ref: EvseRef, target: Target, now: datetime) -> bool:
         account = self._ledger.account(ref)
+        if account.commanded is not None or not floor_open(account):
+            return False
         trial = self._trials.trial(ref, target.session_id, now)
-        return account.commanded is None and floor_first(trial, account, self._outlets.floor(ref), now)
+        return floor_first(trial, self._outlets.floor(ref), now)
 
     def _tried(self, now: datetime, room_w: Mapping[str, int], live: Mapping[EvseRef, Target]) -> dict[EvseRef, Target]:
         """Trial levels at outlets whose limits are not known to act."""
@@ -257,8 +259,8 @@ class Dispatcher:
         left_w = {id_: room_w[id_] - sums_w.get(id_, 0) for id_ in room_w}
         tried: dict[EvseRef, Target] = {}
         for ref in self._ledger.refs:
-            session, account = self._outlets.session(ref), self._ledger.account(ref)
-            if session is None or ref in live or account.limit_acts:
+            account = self._ledger.account(ref)
+            if ref in live or account.limit_acts or (session := self._outlets.session(ref)) is None:
                 continue
             if self._ladders.rung(ref.station_id, Role.LIMIT) is None:
                 continue
@@ -287,6 +289,8 @@ class Dispatcher:
         return targets
 
     def _is_shared(self, ref: EvseRef) -> bool:
+        if len(self._station(ref).evses) == 1:
+            return False
         rung = self._ladders.rung(ref.station_id, Role.LIMIT)
         reach = self._shaper.reach(ref, rung) if rung is not None else None
         return reach is not None and reach.each and len(reach.refs) > 1

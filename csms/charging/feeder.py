@@ -163,6 +163,11 @@ class FeederTree:
         below = [self._feeders[id_] for id_ in self._below[feeder_id]]
         return max(sum(_at_quarter(feeder, q) for feeder in below) for q in range(QUARTER_HOURS_A_DAY))
 
+    def curve_w(self, feeder_id: str, at: datetime) -> int:
+        """What the curve says of the load right at this feeder, whatever is metered."""
+        local = at.astimezone(self._zone)
+        return _at_quarter(self._feeders[feeder_id], local.hour * 4 + local.minute // 15)
+
     def cap_w(self, feeder_id: str, caps: Caps, at: datetime) -> int:
         """Minimum of the rating and whatever caps from outside are in force (grid-limits A3)."""
         rating_w, limit_w = self._feeders[feeder_id].rating_w, caps.cap_w(feeder_id, at)

@@ -28,6 +28,7 @@ from csms.charging.profiles import usual_unit
 from csms.charging.traits import limits_of, proofs
 from csms.model.charging_profile import ProfileKind, ProfilePurpose, RateUnit
 from csms.model.clock import Clock
+from csms.model.station import StationIdentity
 from csms.station.state import StationState
 from csms.store.station_tables import LimitRung
 
@@ -37,6 +38,8 @@ RETRY = timedelta(hours=6)
 Firmware = tuple[str, str, str]
 """Vendor, model and firmware as a boot said them."""
 
+ROLES = len(Role)
+
 COMPOSITE = "composite schedule"
 """The proof by GetCompositeSchedule."""
 
@@ -44,7 +47,7 @@ COMPOSITE = "composite schedule"
 @dataclass(slots=True)
 class Standing:
     """One station. `declared` None: not asked yet. `unhelpful`: why its composite schedules prove nothing, by role.
-    `looked`: what the rung to use was last found from."""
+    `looked`: what the rung to use was last found from; `identity`: what `firmware` was last read from."""
 
     firmware: Firmware
     tracks: dict[Role, Track]
@@ -52,6 +55,7 @@ class Standing:
     declared: Declared | None = None
     unhelpful: dict[Role, str] = field(default_factory=dict)
     looked: dict[Role, tuple[object, ...]] = field(default_factory=dict)
+    identity: StationIdentity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +256,20 @@ class Ladders:
         return self._standing(station_id).since[role]
 
     def _standing(self, station_id: str) -> Standing:
-        firmware = _firmware(self._stations.get(station_id))
-        now = self._clock.now()
+        standing, station = self._standings.get(station_id), self._stations.get(station_id)
+        said = station.identity if station is not None else None
+        if standing is not None and standing.identity is said and len(standing.tracks) == ROLES:
+            return standing
+        return self._read(station_id, said)
+
+    def _read(self, station_id: str, said: StationIdentity | None) -> Standing:
+        """The standing of a station that said who it is, perhaps for the first time."""
+        firmware, now = _firmware(said), self._clock.now()
         standing = self._standings.get(station_id)
         if standing is None:
             standing = self._standings[station_id] = Standing(firmware, {}, {})
-        for role in Role if len(standing.tracks) < len(Role) else ():
+        standing.identity = said
+        for role in Role:
             if role not in standing.tracks:
                 standing.tracks[role] = Track(role, remembered=self._learned.get((firmware, role)))
                 standing.since[role] = now
@@ -310,10 +322,8 @@ class Ladders:
 NOBODY: Firmware = ("", "", "")
 
 
-def _firmware(station: StationState | None) -> Firmware:
-    if station is None or station.identity is None:
-        return NOBODY
-    return station.identity.vendor, station.identity.model, station.identity.firmware
+def _firmware(said: StationIdentity | None) -> Firmware:
+    return (said.vendor, said.model, said.firmware) if said is not None else NOBODY
 
 
 def _alike(rung: Rung | None, floor: Rung | None) -> bool:

@@ -382,11 +382,13 @@ class Ledger:
     def expire(self, now: datetime) -> None:
         """Forget what no longer counts."""
         for account in self._accounts.values():
-            account.holds = [g for g in account.holds if now < g.until]
+            if account.holds:
+                account.holds = [g for g in account.holds if now < g.until]
             if account.left and now >= account.left_until:
                 account.left = ()
                 self._touch(account)
-            account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
+            if account.sent:
+                account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
             if account.acknowledged is not None and not self._lives(account, account.acknowledged, now):
                 account.acknowledged = None
 

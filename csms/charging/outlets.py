@@ -20,7 +20,7 @@ from csms.model.ids import EvseRef
 from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, RegistrationStatus, Stage
 from csms.station.state import EvseState, OpenSession, StationState
 from csms.station.wishes import firmware_of
-from firmware_profiles import Limits
+from firmware_profiles import FirmwareProfile, Limits
 
 WITHOUT_CAR = (
     ConnectorStatus.AVAILABLE,
@@ -55,15 +55,17 @@ class Outlets:
     def refresh(self) -> None:
         """Enrol what is new or changed, and note where a car may be and whose station is away."""
         now, listed = self._clock.now(), dict[EvseRef, _Known]()
-        for station in self._stations.values():
-            limits = limits_of(station)
-            listed |= {e.ref: (e.rating, station.feeder_id, _least_floor_w(e, limits)) for e in station.evses.values()}
+        firmware = {station_id: firmware_of(station) for station_id, station in self._stations.items()}
+        for station_id, station in self._stations.items():
+            known = firmware[station_id]
+            for evse in station.evses.values():
+                listed[evse.ref] = evse.rating, station.feeder_id, _least_floor_w(evse, known)
         lowest_w = {id_: self._tree.lowest_cap_w(id_, self._caps, now) for id_ in self._tree.ids}
         if (listed, lowest_w, self._tree.version) != (self._known, self._lowest_w, self._tree_version):
             self._lowest_w, self._tree_version = lowest_w, self._tree.version
             self._enrol(listed, now)
-        for station in self._stations.values():
-            known, away = firmware_of(station), not station.online
+        for station_id, station in self._stations.items():
+            known, away = firmware[station_id], not station.online
             forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
             held = not forgets and (known is None or obeys(known.limits))
             behind_s = max(station.manners.clock_lag_s or 0.0, clock_behind_s(known))
@@ -163,8 +165,10 @@ class Outlets:
         return evse.power_w or 0.0 if evse else 0.0
 
 
-def _least_floor_w(evse: EvseState, limits: Limits) -> int:
-    return 0 if pauses(limits) else outlet(evse.rating, evse.rating.phases, 0, limits).least_w
+def _least_floor_w(evse: EvseState, known: FirmwareProfile | None) -> int:
+    if known is None or pauses(known.limits):
+        return 0
+    return outlet(evse.rating, evse.rating.phases, 0, known.limits).least_w
 
 
 def car_possible(station: StationState, evse: EvseState, held: bool = True) -> bool:

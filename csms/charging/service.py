@@ -27,7 +27,7 @@ from csms.charging.ledger import Ledger
 from csms.charging.lines import NONE
 from csms.charging.outlets import Outlets
 from csms.charging.planning import Planning
-from csms.charging.plans import CurrentPlan
+from csms.charging.plans import CurrentPlan, Solved
 from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
 from csms.charging.settings import ChargingSettings
 from csms.charging.status import FeederLoad, FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
@@ -213,6 +213,19 @@ class ChargingService:
         )
         plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
         return Drill(found, losses(plain, under))
+
+    async def foresee(self, feeder_id: str, limit: Limit | None = None) -> Solved | None:
+        """What would be planned now for the cars under a feeder, with a limit more if one is given; nobody is told.
+        None when no session runs there. KeyError for an unknown feeder.
+        """
+        self._tree.feeder(feeder_id)
+        caps = self._caps if limit is None else WithLimit(self._caps, limit)
+        return await self._planning.foresee(feeder_id, caps)
+
+    def floors_w(self, feeder_id: str) -> int:
+        """What the stations under a feeder may draw whatever is ordered."""
+        under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).path]
+        return sum(self._ledger.account(ref).floor_counted_w for ref in under)
 
     def drawn_w(self, feeder_id: str) -> int:
         """Base load and metered charging. KeyError for an unknown feeder."""

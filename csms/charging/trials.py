@@ -59,10 +59,14 @@ class Trials:
         self._trials.pop(ref, None)
 
 
-def floor_first(trial: Trial, account: Account, floor: Setpoint, now: datetime) -> bool:
-    """Whether to say nothing yet, so that the floor can be seen to act: limits are known to, the floor is not."""
-    open_ = account.limit_acts and account.floor_taken and not account.floor_acts and not account.away
-    return open_ and not trial.follower.has_point(floor) and now < trial.begun_at + PATIENCE
+def floor_open(account: Account) -> bool:
+    """Whether limits are known to act and the floor is not, although it was taken."""
+    return account.limit_acts and account.floor_taken and not account.floor_acts and not account.away
+
+
+def floor_first(trial: Trial, floor: Setpoint, now: datetime) -> bool:
+    """Whether to say nothing yet, so that an open floor can be seen to act."""
+    return not trial.follower.has_point(floor) and now < trial.begun_at + PATIENCE
 
 
 def level(trial: Trial, account: Account, outlet: Outlet, now: datetime, room_w: Mapping[str, int]) -> Setpoint:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
 
 from csms.store.access_reading import AccessReading
+from csms.store.feeder_reading import FeederReading
 from csms.store.rollup_reading import RollupReading
 from csms.store.station_reading import StationReading
 from csms.store.tables import (
@@ -32,7 +33,7 @@ from csms.store.tables import (
 _SAMPLES_STORED = select(func.sum(col(Tally.value))).where(col(Tally.name) == "samples")
 
 
-class Reader(RollupReading, StationReading, AccessReading):
+class Reader(RollupReading, StationReading, AccessReading, FeederReading):
     """Made by `open_store`. Every method raises StoreUnavailable when the database cannot be read."""
 
     async def stations(self) -> Sequence[Station]:

@@ -24,6 +24,7 @@ from csms.store.changes import table_of
 from csms.store.due import QUARTER_S
 from csms.store.energy_tables import StreamBatch, V2xEvent
 from csms.store.queries import Reader
+from csms.store.response_tables import FeederLoad
 from csms.store.security_tables import Alert, SecurityEvent
 from csms.store.station_tables import (
     DisplayMessage,
@@ -134,6 +135,7 @@ _DATED: Mapping[str, _Dated] = {
     "signed_values": _Dated(
         SignedValue, SignedValue.received_at, col(SignedValue.session_id).is_(None), kept_as="samples"
     ),
+    "feeder_loads": _Dated(FeederLoad, FeederLoad.begins_at, kept_as="rollups"),
     "links": _Dated(FileLink, FileLink.expires_at),
     "made_up_tokens": _Dated(IdToken, IdToken.expires_at, col(IdToken.id_token).startswith(MADE_UP)),
     "outbox": _Dated(OutboxRow, OutboxRow.acked_at, col(OutboxRow.state) == "acked"),

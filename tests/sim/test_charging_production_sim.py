@@ -22,17 +22,17 @@ SEEDS, GROUPS = 500, 10
 CALM_SEEDS = 12
 FAULTY_SEEDS = 16
 SHOWING = {
-    "no ramp hold": Job(1, "calm", brief=True),
-    "ramp hold from the last acknowledged value": Job(4039, "storm"),
-    "no write-ahead": Job(4018, "crash"),
-    "no leases": Job(2, "storm", brief=True),
-    "no floors": Job(0, "storm", brief=True),
-    "raises without room": Job(4, "storm", brief=True),
-    "unanswered values do not count": Job(2, "storm", brief=True),
-    "firmware flags unknown": Job(5, "crash", brief=True),
-    "no verification: accepted is believed": Job(5, "storm", brief=True),
+    "no ramp hold": ("1 crash", "4 storm", "11 crash"),
+    "ramp hold from the last acknowledged value": ("36 storm", "51 crash"),
+    "no write-ahead": ("28 storm", "25 crash", "40 storm"),
+    "no leases": ("1 crash", "2 storm", "4 storm"),
+    "no floors": ("1 crash", "2 storm"),
+    "raises without room": ("2 storm", "3 crash", "1 crash"),
+    "unanswered values do not count": ("20 storm", "18 storm", "11 crash"),
+    "firmware flags unknown": ("46 storm", "11 crash", "17 crash"),
+    "no verification: accepted is believed": ("37 crash", "52 storm", "44 storm"),
 }
-"""A run that shows it, for each control; the same run with everything on shows nothing."""
+"""Runs of which at least one shows it, for each control; with everything on none of them shows anything."""
 
 
 def failures(jobs: list[Job]) -> list[str]:
@@ -63,10 +63,10 @@ def test_a_seed_is_the_same_run_wherever_it_runs(level: str) -> None:
 
 @pytest.mark.req("GL-B4.1", "GL-B4.2", "GL-B4.3", "GL-B4.4", "GL-B3", "GL-B2")
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda control: control.name)
-def test_without_a_protection_the_same_run_is_above_its_cap(control: Control) -> None:
-    job = SHOWING[control.name]
-    assert not broken(job.run())
-    assert replace(job, control=control.name).run().over_s > 0
+def test_without_a_protection_the_same_runs_are_above_their_caps(control: Control) -> None:
+    jobs = [Job(int(seed), level) for seed, level in (words.split() for words in SHOWING[control.name])]
+    assert failures(jobs) == []
+    assert any(replace(job, control=control.name).run().over_s for job in jobs)
 
 
 @pytest.mark.req("GL-I9")

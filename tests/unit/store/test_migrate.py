@@ -19,7 +19,16 @@ from sqlmodel import SQLModel
 
 from csms.model.clock import system_clock
 from csms.model.errors import StoreUnavailable
-from csms.store import access_tables, energy_tables, migrate, schema, security_tables, station_tables, tables
+from csms.store import (
+    access_tables,
+    energy_tables,
+    migrate,
+    response_tables,
+    schema,
+    security_tables,
+    station_tables,
+    tables,
+)
 from csms.store.engine import open_store
 from csms.store.migrations import HEAD
 from csms.store.samples import StoredSample
@@ -28,7 +37,7 @@ ROOT = Path(__file__).resolve().parents[3]
 ALL = [step.revision for step in reversed(list(ScriptDirectory(str(migrate.FOLDER)).walk_revisions()))]
 OWN_TABLES = {
     model.__tablename__
-    for module in (tables, station_tables, access_tables, energy_tables, security_tables)
+    for module in (tables, station_tables, access_tables, energy_tables, response_tables, security_tables)
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, SQLModel) and model is not SQLModel
 }

@@ -1,0 +1,193 @@
+"""Demand response: the settings, and the room that is made of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from csms.access.audit import AuditLog
+from csms.app.section import Section, SettingsInvalid
+from csms.charging.feeder import FeederTree
+from csms.charging.service import ChargingService
+from csms.grid.peer import Peer
+from csms.grid.service import LimitService
+from csms.model.clock import Clock
+from csms.model.limit import Block
+from csms.model.response import Method, Notice, ResponseEvent
+from csms.response.figures import BaselineRule, Baselines
+from csms.response.loads import FeederLoads
+from csms.response.offers import OfferRule, of_cars
+from csms.response.service import Held, ResponseRules, ResponseService
+from csms.response.work import ResponseWork
+from csms.station.service import StationService
+from csms.store.engine import Store
+from optimizer.arrays import FloatArray
+from optimizer.models.tariff import Tariff, shipped, shipped_tariff
+from optimizer.response import BAND
+
+SOURCE = Peer("response", "response", "demand response")
+"""As which events limit feeders."""
+CARS_COUNT = timedelta(hours=1)
+"""Of later events the cars that are there now say nothing."""
+
+
+class ResponseSection(Section):
+    """Demand response. `methods`: baseline by notice; `band`: shares of the target between which is credited what was
+    reached. `automatic`: bid as soon as an event is told: `share` of what usually can fall, if that is `power_min_kw`;
+    at what shifting costs by `tariff` but not below `price_min` (yuan per kWh), or without one at the price invited.
+    `days_off`, `days_worked`: holidays, and weekend days worked instead; when left out those of the tariffs that come
+    with the program.
+    """
+
+    methods: dict[Notice, Method] = Field(default_factory=dict)
+    adjust: bool = False
+    band: tuple[float, float] = BAND
+    automatic: bool = False
+    share: float = Field(default=0.5, gt=0, le=1)
+    price_min: float | None = Field(default=None, ge=0)
+    power_min_kw: float = Field(default=1.0, ge=0)
+    tariff: str = ""
+    days_off: list[date] | None = None
+    days_worked: list[date] | None = None
+
+    @field_validator("band")
+    @classmethod
+    def _ordered(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= value[0] <= 1 <= value[1]:
+            raise ValueError("the band reaches from at most 1 to at least 1")
+        return value
+
+    @field_validator("tariff")
+    @classmethod
+    def _known_tariff(cls, value: str) -> str:
+        if value and value not in shipped():
+            raise ValueError(f"no tariff {value}; there are {', '.join(shipped())}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseRoom:
+    """What routes and the supervisor need of it."""
+
+    service: ResponseService
+    work: ResponseWork
+
+
+def response_room(
+    section: ResponseSection,
+    zone: tzinfo,
+    clock: Clock,
+    store: Store,
+    audit: AuditLog,
+    limits: LimitService,
+    charging: ChargingService,
+    stations: StationService,
+) -> ResponseRoom:
+    """The service and its background work."""
+    tree = limits.feeders
+    loads = FeederLoads(store.reader, tree, _Places(stations, tree), zone)
+    tariff = shipped_tariff(section.tariff) if section.tariff else None
+    service = ResponseService(
+        clock,
+        store,
+        audit,
+        tree,
+        Baselines(loads, _baselines(section), zone),
+        LimitDoor(limits),
+        _Cars(clock, charging, tariff),
+        stations.alerts,
+        ResponseRules(
+            section.band,
+            section.automatic,
+            OfferRule(section.share, section.price_min, round(section.power_min_kw * 1000)),
+        ),
+    )
+
+    def charging_w() -> Mapping[str, float]:
+        now = clock.now()
+        return {id_: charging.drawn_w(id_) - tree.base_load_w(id_, now) for id_ in tree.ids}
+
+    return ResponseRoom(service, ResponseWork(clock, service, store.writer, charging_w))
+
+
+def _baselines(section: ResponseSection) -> BaselineRule:
+    known = [shipped_tariff(name) for name in shipped()]
+    off = section.days_off if section.days_off is not None else [day for one in known for day in one.days_off]
+    worked = (
+        section.days_worked if section.days_worked is not None else [day for one in known for day in one.days_worked]
+    )
+    if set(off) & set(worked):
+        raise SettingsInvalid("response: a day is off or worked, not both")
+    return BaselineRule(section.methods, section.adjust, frozenset(off), frozenset(worked))
+
+
+class _Places:
+    """Which stations hang where now."""
+
+    def __init__(self, stations: StationService, tree: FeederTree) -> None:
+        self._stations, self._tree = stations, tree
+
+    def under(self, feeder_id: str) -> Sequence[str]:
+        found = self._stations.stations.items()
+        return [id_ for id_, station in found if feeder_id in self._tree.path(station.feeder_id)]
+
+
+class LimitDoor:
+    """Events enter by the one door for limits."""
+
+    def __init__(self, limits: LimitService) -> None:
+        self._limits = limits
+
+    async def hold(self, event_id: str, feeder_id: str, blocks: Sequence[Block], until: datetime) -> Held:
+        limit_id = _limit_id(event_id)
+        before = self._limits.latest(SOURCE.source, feeder_id, limit_id)
+        statement = {
+            "version": before.version + 1 if before is not None else 1,
+            "valid_from": blocks[0].start.isoformat(),
+            "valid_to": until.isoformat(),
+            "blocks": [{"start": block.start.isoformat(), "value_w": block.power_w} for block in blocks],
+            "reason": f"demand response event {event_id}",
+        }
+        told = await self._limits.submit(json.dumps(statement).encode(), SOURCE, feeder_id, limit_id)
+        return Held(limit_id, told.code, told.text)
+
+    async def release(self, event_id: str, feeder_id: str) -> None:
+        await self._limits.cancel(SOURCE, feeder_id, _limit_id(event_id))
+
+
+def _limit_id(event_id: str) -> str:
+    return f"response-{event_id}"
+
+
+class _Cars:
+    """What charging knows of the cars that are there."""
+
+    def __init__(self, clock: Clock, charging: ChargingService, tariff: Tariff | None) -> None:
+        self._clock, self._charging, self._tariff = clock, charging, tariff
+
+    def floors_w(self, feeder_id: str) -> int:
+        return self._charging.floors_w(feeder_id)
+
+    async def of_cars(self, event: ResponseEvent) -> tuple[float, float] | None:
+        asked, now = event.invitation, self._clock.now()
+        if asked.start > now + CARS_COUNT or asked.end <= now:
+            return None
+        solved = await self._charging.foresee(asked.feeder_id)
+        if solved is None or solved.plan is None:
+            return None
+        problem = solved.problem
+        prices = self._prices(now, problem.slots, problem.slot_h)
+        return await asyncio.to_thread(of_cars, asked, problem, solved.plan, now, prices)
+
+    def _prices(self, now: datetime, slots: int, slot_h: float) -> FloatArray:
+        """Nothing where no tariff is known: then the least price of the settings counts."""
+        try:
+            return self._tariff.prices(now, slots, slot_h) if self._tariff is not None else np.zeros(slots)
+        except ValueError:
+            return np.zeros(slots)

@@ -1,0 +1,1 @@
+"""Demand response: events from their invitation to their settlement."""

@@ -1,0 +1,119 @@
+"""What goes on by itself: feeders are watched, events are carried out and evaluated, reports go back.
+
+It works from what is stored and from the clock alone, so a start after a crash is no special case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+
+from csms.model.clock import Clock
+from csms.model.errors import StoreUnavailable
+from csms.model.response import ResponseEvent
+from csms.response.loads import Recorder, quarter_of
+from csms.response.service import OURSELVES, ResponseService
+from csms.response.views import evaluation_view, event_of, event_view, row_view
+from csms.response.words import Refused
+from csms.store import changes
+from csms.store.change import Change
+from csms.store.response_tables import ResponseRow
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 15.0
+SETTLE = timedelta(minutes=5)
+"""After the end of an event its last quarter-hour comes in and is rolled up."""
+TRY_FOR = timedelta(days=2)
+"""So long stations that were out of reach may still deliver; then a person has to ask for the evaluation."""
+NOT_EVALUATED = "ResponseNotEvaluated"
+
+Report = Callable[[ResponseEvent, Mapping[str, Any]], Awaitable[None]]
+"""Carries a report back by the channel that an event came by."""
+
+
+class Writer(Protocol):
+    """The writing side of the store."""
+
+    async def commit(self, changes: Sequence[Change]) -> None:
+        """Wait until durable; raises StoreUnavailable."""
+        ...
+
+
+class ResponseWork:
+    """`charging_w`: what the stations under each feeder draw now. `reports`: by channel; HTTP is asked, not told."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        service: ResponseService,
+        writer: Writer,
+        charging_w: Callable[[], Mapping[str, float]],
+        reports: Mapping[str, Report] | None = None,
+    ) -> None:
+        self._clock, self._service, self._writer = clock, service, writer
+        self._charging_w, self._reports = charging_w, reports or {}
+        self._recorder = Recorder(service.tree)
+        self._reported: dict[str, object] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(self._clock.wall_s(LOOK_S))
+
+    async def look(self) -> None:
+        """Once. What cannot be stored now is done at the next look."""
+        now = self._clock.now()
+        self._recorder.look(self._charging_w(), now)
+        try:
+            await self._keep()
+            for row in await self._service.near(now - TRY_FOR):
+                await self._tend(row)
+        except StoreUnavailable as fault:
+            log.warning("response_waits", extra={"code": fault.code})
+
+    async def _keep(self) -> None:
+        over = self._recorder.over(self._clock.now())
+        if over:
+            await self._writer.commit([changes.put_row(row) for row in over])
+            self._recorder.drop(over)
+
+    async def _tend(self, row: ResponseRow) -> None:
+        event, now = event_of(row), self._clock.now()
+        if not event.taken:
+            return
+        if now < event.invitation.end:
+            await self._service.dispatch(row.id)
+        elif now >= event.invitation.end + SETTLE and not await self._service.evaluations(row.id):
+            await self._evaluate(row)
+        await self._report(row, event)
+
+    async def _evaluate(self, row: ResponseRow) -> None:
+        try:
+            await self._service.evaluate(OURSELVES, row.id, "over")
+        except Refused as fault:
+            if self._clock.now() >= event_of(row).invitation.end + TRY_FOR - timedelta(seconds=4 * LOOK_S):
+                await self._service.alert(NOT_EVALUATED, f"event {row.id}: {fault}")
+
+    async def _report(self, row: ResponseRow, event: ResponseEvent) -> None:
+        """Each quarter-hour, and when there is an evaluation; what was not taken is told again."""
+        send = self._reports.get(event.channel)
+        if send is None or self._clock.now() < event.invitation.start:
+            return
+        results = await self._service.evaluations(row.id)
+        mark = (len(results), quarter_of(self._clock.now()) if not results else None)
+        if self._reported.get(row.id) == mark:
+            return
+        rows = [row_view(one) for one in await self._service.report(OURSELVES, row.id)]
+        told = event_view(row, self._clock.now()) | {"rows": rows}
+        told["evaluation"] = evaluation_view(results[-1]) if results else None
+        try:
+            await send(event, told)
+        except (OSError, RuntimeError) as fault:
+            log.warning("response_report_not_taken", extra={"event": row.id, "fault": str(fault)})
+        else:
+            self._reported[row.id] = mark
