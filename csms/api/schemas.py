@@ -142,7 +142,7 @@ class LiveSession(Out):
 
 
 class EvseOut(Out):
-    """One EVSE: nameplate, state, live power. `connectors`: status by number of the connector; `rotation` as in bodies."""
+    """One EVSE: nameplate, state, live power. `connectors`: status by number; `rotation` as in bodies."""
 
     evse_id: int
     kind: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from csms.charging.lines import Triple, connection, highest, minus, on_lines
+from csms.charging.lines import NONE, Triple, connection, highest, minus, on_lines
 from csms.model.ids import EvseRef
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -17,6 +17,7 @@ class Grant:
     """`value_w` may be drawn until `until` (without ramp and skew); it should be renewed before `due` (None: that).
 
     `phases`: on so many, 0: on all of the outlet; `on_ma`: what that is on each conductor where it is known already.
+    `restored`: a process before wrote it down.
     """
 
     value_w: int
@@ -24,6 +25,7 @@ class Grant:
     due: datetime | None = None
     phases: int = 0
     on_ma: Triple | None = None
+    restored: bool = False
 
     @property
     def renew_by(self) -> datetime:
@@ -152,10 +154,25 @@ class Account:
         """A power on so many phases; 0: on all that the outlet has."""
         return Draw(value_w, on_lines(value_w, phases or self.phases, connection(self.rotation, phases or self.phases)))
 
+    def counted_grant(self, grant: Grant) -> Draw:
+        """What a grant counts with."""
+        if grant.on_ma is not None and self.counted_w(grant.value_w) == grant.value_w:
+            return Draw(grant.value_w, grant.on_ma)
+        return self.counted(grant.value_w, grant.phases)
+
     def counted(self, value_w: int, phases: int = 0) -> Draw:
         """What a value told to the outlet counts with, on so many phases if it is known to act."""
         counted_w = self.counted_w(value_w)
         return self.draw(counted_w, phases if counted_w == value_w else 0)
+
+    @property
+    def restored(self) -> Draw:
+        """What a process before wrote down, as far as it still counts."""
+        found = Draw(0, NONE)
+        for hold in self.holds:
+            if hold.restored:
+                found = found.or_(self.taken_over(hold))
+        return found
 
     def taken_over(self, grant: Grant) -> Draw:
         """What a hold counts with; where nobody noted the phases, on each as if it were drawn from that alone."""

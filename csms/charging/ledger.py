@@ -93,10 +93,29 @@ class Ledger:
         """Take over a bound that an earlier process wrote: it counts until `until` (ramp and skew included), also at
         those of the `places` it was granted with where it does not hang any more."""
         account = self._accounts[ref]
-        account.holds.append(Grant(value_w, until, on_ma=on_ma))
+        account.holds.append(Grant(value_w, until, on_ma=on_ma, restored=True))
         if left := [id_ for id_ in places if id_ not in account.path]:
             self._leave(account, left, until)
         self._touch(account)
+
+    def take_back(self, ref: EvseRef, said: Draw, until: datetime, now: datetime, *, above: bool) -> None:
+        """The station says what it holds until `until`, which takes the place of what was restored; the higher of both
+        is held for one ramp. `above`: more than that, so that it counts like a value without an answer: the next one
+        that it takes supersedes it.
+        """
+        account = self._accounts[ref]
+        self._touch(account)
+        before = account.restored.or_(self._loose(account, now))
+        account.holds = [hold for hold in account.holds if not hold.restored]
+        if said.exceeds(account.floor):
+            grant = Grant(said.value_w, until, on_ma=said.on_ma)
+            account.commanded = grant
+            if above:
+                self._sequence += 1
+                account.sent[self._sequence] = grant
+            else:
+                account.acknowledged = grant
+        self._hold(account, before, now)
 
     def upper_bound_w(self, ref: EvseRef, now: datetime) -> int:
         """The most this outlet may be drawing at `now` (I2)."""
@@ -122,7 +141,7 @@ class Ledger:
         most = account.floor
         for grant in account.leased:
             if self._lives(account, grant, now):
-                most = most.or_(account.counted(grant.value_w, grant.phases))
+                most = most.or_(account.counted_grant(grant))
         return most.or_(account.draw(account.physical_w)) if account.loose else most
 
     def _lives(self, account: Account, grant: Grant, now: datetime) -> bool:
@@ -139,7 +158,7 @@ class Ledger:
             return self.bound(ref, now)
         floor, told = account.floor, account.commanded
         live = told is not None and self._lives(account, told, now)
-        return floor.or_(account.counted(told.value_w, told.phases)) if told is not None and live else floor
+        return floor.or_(account.counted_grant(told)) if told is not None and live else floor
 
     def bound(self, ref: EvseRef, now: datetime) -> Draw:
         """The upper bound, on each conductor too."""

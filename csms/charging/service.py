@@ -29,6 +29,7 @@ from csms.charging.outlets import Outlets
 from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan, Solved
 from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
+from csms.charging.read_back import ReadBack
 from csms.charging.settings import ChargingSettings
 from csms.charging.status import FeederLoad, FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
 from csms.charging.tree_change import Hanging
@@ -93,6 +94,17 @@ class ChargingService:
             self._obeys,
             self._look_again,
         )
+        self._read_back = ReadBack(
+            clock,
+            stations,
+            self._ledger,
+            self._outlets,
+            self._ladders,
+            settings.lease_s,
+            self.counters,
+            self._journal.above_bound,
+            alerts,
+        )
         self._dispatcher = Dispatcher(
             clock,
             stations,
@@ -105,6 +117,7 @@ class ChargingService:
             self._ladders,
             trials,
             self._answers,
+            self._read_back,
         )
         self._planning = Planning(
             clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
@@ -299,6 +312,7 @@ class ChargingService:
                 self._outlets.refresh()
                 booted = {id_: station.booted_at for id_, station in self._stations.stations.items()}
                 await self._journal.restore(self._ledger, booted, self._clock.now())
+                self._read_back.begin()
                 return self._answers.look(self._clock.now())
             except StoreUnavailable as fault:
                 log.error("upper_bounds_not_read", extra={"fault": str(fault)})
