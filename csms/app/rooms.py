@@ -27,7 +27,7 @@ from csms.app.limit_channels import limit_channels
 from csms.app.limit_figures import LimitFigures
 from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.pki import Pki
-from csms.app.response import response_room
+from csms.app.response import OverMqtt, response_room, way_back
 from csms.app.section import SettingsInvalid
 from csms.app.settings import (
     AdmissionSection,
@@ -181,6 +181,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                     state,
                     progress,
                     charging.drill,
+                    charging.simulate,
                 ),
                 response_routes.router(response.service),
             ],
@@ -206,7 +207,9 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             charging=charging,
             progress=progress,
             state=state,
+            responses=OverMqtt(response.service),
         )
+        response.work.reports["mqtt"] = way_back(channel)
         background.append(("limits-mqtt", channel.run))
     background += limit_channels(settings, clock, limits, charging.drawn_w)
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from csms.charging.lines import NONE, Triple, connection, highest, minus, on_lines
+from csms.charging.lines import Triple, connection, highest, minus, on_lines
 from csms.model.ids import EvseRef
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -17,7 +17,6 @@ class Grant:
     """`value_w` may be drawn until `until` (without ramp and skew); it should be renewed before `due` (None: that).
 
     `phases`: on so many, 0: on all of the outlet; `on_ma`: what that is on each conductor where it is known already.
-    `restored`: a process before wrote it down.
     """
 
     value_w: int
@@ -25,12 +24,29 @@ class Grant:
     due: datetime | None = None
     phases: int = 0
     on_ma: Triple | None = None
-    restored: bool = False
 
     @property
     def renew_by(self) -> datetime:
         """When it may have ended."""
         return self.due or self.until
+
+
+class Kept(NamedTuple):
+    """What stands written of an outlet for a process to come: its upper bound with its end (ramp and skew included),
+    the limits of a session that made it, the acknowledged one and those that were not answered yet, oldest first, and
+    the `places` (feeders) with whose room they were granted.
+    """
+
+    bound: Grant
+    session_id: int | None = None
+    acknowledged: Grant | None = None
+    sent: tuple[Grant, ...] = ()
+    places: tuple[str, ...] = ()
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The limits."""
+        return self.sent if self.acknowledged is None else (self.acknowledged, *self.sent)
 
 
 class Reckoned(NamedTuple):
@@ -70,10 +86,11 @@ class Account:
     `floor_acts`, `limit_acts`: floors, limits of this station are known to act; `held`: a limit of the session that
     runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles when its connection
     or its power is gone, which is noticed late, so that nothing ever holds it; `ramp`: how long it takes to come down;
-    `skew`: how much later than told a lease may end there; `reckoned`: its upper bound, as long as it is known.
-    `left`: feeders that it hung on before its place changed; it counts there as well until `left_until`, when nothing
-    acts any more that was granted with their room (sequence numbers up to `moved_after`). `phases`, `rotation`: how it
-    is wired (`csms.charging.lines`).
+    `skew`: how much later than told a lease may end there; `session_id`: of the session that runs; `reckoned`: its
+    upper bound, as long as it is known. `left`: feeders that it hung on before its place changed; it counts there as
+    well until `left_until`, when nothing acts any more that was granted with their room (sequence numbers up to
+    `moved_after`). `phases`, `rotation`: how it is wired (`csms.charging.lines`). `restored`: the bound of a process
+    before, until something else is told.
     """
 
     ref: EvseRef
@@ -90,6 +107,7 @@ class Account:
     away: bool = False
     forgets: bool = False
     car_possible: bool = False
+    session_id: int | None = None
     acknowledged: Grant | None = None
     commanded: Grant | None = None
     sent: dict[int, Grant] = field(default_factory=dict)
@@ -97,6 +115,7 @@ class Account:
     reckoned: Reckoned | None = None
     phases: int = 3
     rotation: str = ""
+    restored: Grant | None = None
     left: tuple[str, ...] = ()
     left_until: datetime = LONG_AGO
     moved_after: int = 0
@@ -164,15 +183,6 @@ class Account:
         """What a value told to the outlet counts with, on so many phases if it is known to act."""
         counted_w = self.counted_w(value_w)
         return self.draw(counted_w, phases if counted_w == value_w else 0)
-
-    @property
-    def restored(self) -> Draw:
-        """What a process before wrote down, as far as it still counts."""
-        found = Draw(0, NONE)
-        for hold in self.holds:
-            if hold.restored:
-                found = found.or_(self.taken_over(hold))
-        return found
 
     def taken_over(self, grant: Grant) -> Draw:
         """What a hold counts with; where nobody noted the phases, on each as if it were drawn from that alone."""

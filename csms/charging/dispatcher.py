@@ -396,11 +396,13 @@ class Dispatcher:
         """Until when what stands written covers a limit without its being renewed; None: it does not."""
         ends = []
         for ref, sequence in sending.entries:
-            account, written = self._ledger.account(ref), self._journal.written(ref)
-            value_w = account.counted_w(account.sent[sequence].value_w)
-            if value_w > account.floor_w and (written is None or value_w > written.value_w):
+            account = self._ledger.account(ref)
+            value_w = account.sent[sequence].value_w
+            counted_w = account.counted_w(value_w)
+            end = self._journal.covered_until(ref, value_w, counted_w)
+            if end is None and counted_w > account.floor_w:
                 return None
-            ends.append(now if written is None else written.until - account.lag)
+            ends.append(now if end is None else end)
         return min(ends, default=now + NEVER)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:

@@ -9,13 +9,14 @@ integer watts, all phases, and milliampere on each of the conductors. Nothing he
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from csms.charging.account import LONG_AGO, Account, Draw, Grant, Reckoned
+from csms.charging.account import LONG_AGO, Account, Draw, Grant, Kept, Reckoned
 from csms.charging.lines import NONE, LinesOf, Triple, connection, minus, plus, used, within
 from csms.model.ids import EvseRef
 
-__all__ = ["Account", "Draw", "Grant", "Ledger"]
+__all__ = ["Account", "Draw", "Grant", "Kept", "Ledger"]
 
 NEVER = timedelta(days=3650)
 """How much later than told a lease ends at a station whose clock is wrong."""
@@ -75,27 +76,41 @@ class Ledger:
 
     def _move(self, account: Account, path: tuple[str, ...], now: datetime) -> None:
         """It hangs elsewhere: until what it has is replaced or over, it counts in both places."""
-        until = max(self.bound_until(account.ref, now), now + account.lag)
+        until = max(self.kept(account.ref, now).bound.until, now + account.lag)
         self._leave(account, [id_ for id_ in account.places if id_ not in path], until)
-        account.path, account.moved_after = path, self._sequence
+        account.path = path
 
     def _leave(self, account: Account, left: Iterable[str], until: datetime) -> None:
         account.left, account.left_until = tuple(dict.fromkeys(left)), max(account.left_until, until)
+        account.moved_after = self._sequence
 
-    def restore(
-        self,
-        ref: EvseRef,
-        value_w: int,
-        until: datetime,
-        places: Iterable[str] = (),
-        on_ma: Triple | None = None,
-    ) -> None:
-        """Take over a bound that an earlier process wrote: it counts until `until` (ramp and skew included), also at
-        those of the `places` it was granted with where it does not hang any more."""
+    def kept(self, ref: EvseRef, now: datetime) -> Kept:
+        """What has to be written before something is sent, and what `restore` takes over."""
         account = self._accounts[ref]
-        account.holds.append(Grant(value_w, until, on_ma=on_ma, restored=True))
-        if left := [id_ for id_ in places if id_ not in account.path]:
-            self._leave(account, left, until)
+        ends = [now, *(g.until + account.lag for g in account.leased), *(g.until for g in account.holds)]
+        most = self.bound(ref, now)
+        bound = Grant(most.value_w, max(ends), on_ma=most.on_ma)
+        return Kept(bound, account.session_id, account.acknowledged, tuple(account.sent.values()), account.places)
+
+    def restore(self, ref: EvseRef, kept: Kept, now: datetime) -> None:
+        """Take over what an earlier process wrote (B5).
+
+        While the same session runs its limits count as they did, and what was sent last can be told again. All else in
+        the bound are ramps, which are over soon. Without such limits the bound counts to its end. All of it counts also
+        at those of the places with whose room it was granted where the outlet does not hang any more.
+        """
+        account, bound = self._accounts[ref], kept.bound
+        if kept.grants and kept.session_id is not None and kept.session_id == account.session_id:
+            account.acknowledged, account.held = kept.acknowledged, kept.acknowledged is not None
+            for grant in kept.sent:
+                self._sequence += 1
+                account.sent[self._sequence] = grant
+            account.commanded = kept.grants[-1]
+            bound = replace(bound, until=min(bound.until, now + account.ramp))
+        account.holds.append(bound)
+        account.restored = kept.bound
+        if left := [id_ for id_ in kept.places if id_ not in account.path]:
+            self._leave(account, left, kept.bound.until)
         self._touch(account)
 
     def take_back(self, ref: EvseRef, said: Draw, until: datetime, now: datetime, *, above: bool) -> None:
@@ -103,19 +118,28 @@ class Ledger:
         is held for one ramp. `above`: more than that, so that it counts like a value without an answer: the next one
         that it takes supersedes it.
         """
-        account = self._accounts[ref]
+        account, restored = self._accounts[ref], self._accounts[ref].restored
+        assert restored is not None
         self._touch(account)
-        before = account.restored.or_(self._loose(account, now))
-        account.holds = [hold for hold in account.holds if not hold.restored]
+        before = account.taken_over(restored).or_(self._loose(account, now))
+        account.holds = [hold for hold in account.holds if hold.value_w != restored.value_w]
+        account.restored = account.acknowledged = account.commanded = None
+        account.sent = {}
         if said.exceeds(account.floor):
-            grant = Grant(said.value_w, until, on_ma=said.on_ma)
-            account.commanded = grant
+            account.commanded = grant = Grant(said.value_w, until, on_ma=said.on_ma)
             if above:
                 self._sequence += 1
                 account.sent[self._sequence] = grant
             else:
                 account.acknowledged = grant
         self._hold(account, before, now)
+
+    def at_floor(self, ref: EvseRef, now: datetime) -> bool:
+        """Whether no limit above the floor may be in force, nor a car still be coming down from one."""
+        account = self._accounts[ref]
+        counting = [g for g in account.leased if self._lives(account, g, now)]
+        counting += [g for g in account.holds if now < g.until]
+        return all(grant.value_w <= account.floor_counted_w for grant in counting)
 
     def upper_bound_w(self, ref: EvseRef, now: datetime) -> int:
         """The most this outlet may be drawing at `now` (I2)."""
@@ -261,6 +285,7 @@ class Ledger:
         before = self.bound(ref, now)
         self._sequence += 1
         account.sent[self._sequence] = account.commanded = Grant(value_w, until, due, phases)
+        account.restored = None
         self._awaited.add(self._sequence)
         account.reckoned = None
         after = self._reckoned(account, now)
@@ -326,6 +351,7 @@ class Ledger:
         A `lasting` limit outlives it and goes on to count, for the next car as well.
         """
         account = self._accounts[ref]
+        account.session_id = account.restored = None
         if lasting:
             return
         self._touch(account)
@@ -387,16 +413,15 @@ class Ledger:
             account.car_possible = possible
             self._touch(account)
 
+    def note_session(self, ref: EvseRef, session_id: int | None) -> None:
+        """Which session runs there, so that what is written down can be told from that of another one."""
+        self._accounts[ref].session_id = session_id
+
     def in_transit(self, now: datetime) -> bool:
         """Whether some bound will still fall by itself soon: an answer is awaited or a ramp is running."""
         holds = (g for account in self._accounts.values() for g in account.holds)
         ramp = max((account.ramp for account in self._accounts.values()), default=self._ramp)
         return bool(self._awaited) or any(now < g.until <= now + ramp for g in holds)
-
-    def bound_until(self, ref: EvseRef, now: datetime) -> datetime:
-        """Until when a reader of the stored row must count the upper bound of `now`."""
-        account = self._accounts[ref]
-        return max([now, *(g.until + account.lag for g in account.leased), *(g.until for g in account.holds)])
 
     def expire(self, now: datetime) -> None:
         """Forget what no longer counts."""

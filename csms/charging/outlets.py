@@ -71,6 +71,7 @@ class Outlets:
             behind_s = max(station.manners.clock_lag_s or 0.0, clock_behind_s(known))
             for evse in station.evses.values():
                 self._ledger.note_car(evse.ref, car_possible(station, evse, held))
+                self._ledger.note_session(evse.ref, evse.session.session_id if evse.session else None)
                 self._ledger.note_station(
                     evse.ref, now, away=away, forgets=forgets, reaction_s=acts_after_s, behind_s=behind_s
                 )

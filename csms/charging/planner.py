@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 
@@ -41,6 +42,14 @@ REST_H = 1.0
 """What the least power delivers in this time is a small rest."""
 OVERDUE_STAY = timedelta(hours=1)
 """A car that stays past its departure is planned as if it left in an hour, again and again."""
+
+
+class Urges(Protocol):
+    """Who wishes for more load at times (csms.response.dispatch.Fills)."""
+
+    def urge_w(self, feeder_id: str, at: datetime) -> int:
+        """By how much more load is wanted at a root feeder at a moment."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +128,11 @@ def problem(
     reserve_share: float,
     lead_s: float,
     tilt_per_h: float,
+    urges: Urges | None = None,
 ) -> Problem:
     """The valley-filling problem of one root feeder; visits that want nothing are left out.
 
+    `urges`: where more load is wanted the base load counts as lower by so much, so charging is drawn there.
     `reserved`: what other outlets may draw at each feeder, soon and later; it stands beside the base load. Of the
     feeders below the root those are part of it that the visits could overload.
     """
@@ -151,13 +162,15 @@ def problem(
         if (feeder_base_kw + most.value_w / 1000 > feeder_cap_kw).any() or _may_overload(lines, most):
             tight[feeder_id] = Feeder(feeder_id, feeder_cap_kw, base_load_kw=feeder_base_kw, conductors=lines)
     caps_kw = cap_kw(root)
-    price = tilt_per_h * float(caps_kw.max()) * SLOT_H
+    price = tilt_per_h * float(caps_kw.max()) * SLOT_H * SLOT_H * np.arange(SLOTS, dtype=np.float64)
+    if urges is not None:
+        price -= np.array([urges.urge_w(root, at) for at in slots]) / 1000 * SLOT_H
     return Problem(
         slot_h=SLOT_H,
         base_load_kw=base_kw(root),
         cap_kw=caps_kw,
         sessions=tuple(ev_session(visit, now, _first_of(visit.path, tight)) for visit in wanting),
-        price=price * SLOT_H * np.arange(SLOTS, dtype=np.float64),
+        price=price,
         feeders=tuple(replace(feeder, parent=_first_of(tree.path(id_)[1:], tight)) for id_, feeder in tight.items()),
         conductors=conductors(root),
     )

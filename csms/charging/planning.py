@@ -15,7 +15,7 @@ from csms.charging.feeder import Caps, FeederTree
 from csms.charging.ledger import Ledger
 from csms.charging.lines import LinesOf, minus
 from csms.charging.outlets import Outlets
-from csms.charging.planner import Visit, asks, problem, reserved
+from csms.charging.planner import Urges, Visit, asks, problem, reserved
 from csms.charging.plans import CurrentPlan, Solved, adopted
 from csms.charging.ports import Solver
 from csms.charging.rounds import Target
@@ -51,6 +51,7 @@ class Planning:
         self._carries_w: dict[EvseRef, float] = {}
         self._carried_at: dict[str, datetime] = {}
         self.plans: dict[str, CurrentPlan] = {}
+        self.urges: Urges | None = None
 
     async def plan(self, root: str, cause: str) -> CurrentPlan | None:
         """Plan and aim; None when no session runs under this root (nothing to decide), and when the tree changed
@@ -90,6 +91,7 @@ class Planning:
             self._settings.reserve_share,
             self._settings.lead_s,
             self._settings.tilt_per_h,
+            self.urges,
         )
 
     async def _solve(self, asked: Problem) -> Solved:

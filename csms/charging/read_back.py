@@ -61,7 +61,7 @@ def stated(answer: CompositeSchedule | None, unit: RateUnit, account: Account) -
     most = draws[0][1]
     for _, draw in draws[1:]:
         most = most.or_(draw)
-    bound = account.restored
+    bound = account.taken_over(account.restored) if account.restored is not None else account.floor
     if _exceeds(most, bound):
         return Stated(most, ends_s, above=True)
     return Stated(Draw(min(most.value_w, bound.value_w), _least(most.on_ma, bound.on_ma)), ends_s, above=False)
@@ -110,23 +110,26 @@ class ReadBack:
 
     def begin(self) -> None:
         """The bounds of the process before are there: ask whoever may hold more than a floor."""
-        self.waiting = {ref.station_id for ref in self.ledger.refs if self._restored(ref)}
+        now = self.clock.now()
+        self.waiting = {ref.station_id for ref in self.ledger.refs if self._restored(ref, now)}
 
     def again(self, station_id: str) -> None:
         """It has connected anew; what it did not say before it may say now."""
-        if any(self._restored(ref) for ref in self.outlets.of_station(station_id)):
+        now = self.clock.now()
+        if any(self._restored(ref, now) for ref in self.outlets.of_station(station_id)):
             self.waiting.add(station_id)
 
-    def _restored(self, ref: EvseRef) -> bool:
+    def _restored(self, ref: EvseRef, now: datetime) -> bool:
         account = self.ledger.account(ref)
-        return account.restored.value_w > account.floor_w
+        written = account.restored
+        return written is not None and now < written.until and written.value_w > account.floor_w
 
     async def read(self, station_id: str) -> None:
         """Ask for every outlet with a bound of before."""
         self.waiting.discard(station_id)
         rung = self._rung(station_id)
         for ref in self.outlets.of_station(station_id) if rung is not None else ():
-            if rung is not None and self._restored(ref):
+            if rung is not None and self._restored(ref, self.clock.now()):
                 await self._read(ref, rung)
 
     def _rung(self, station_id: str) -> Rung | None:
@@ -144,7 +147,9 @@ class ReadBack:
         answer = await composite(self.clock, self.stations, ref.station_id, ref.evse_id, rung.unit, asked_s)
         now, account = self.clock.now(), self.ledger.account(ref)
         said = stated(answer, rung.unit, account)
-        if said is None or account.commanded is not None:
+        if account.restored is None:
+            return  # the session is over
+        if said is None:
             self.counters.read_back_silent += 1
             return
         until = now + timedelta(seconds=said.ends_s if said.ends_s is not None else asked_s)

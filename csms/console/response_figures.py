@@ -81,8 +81,8 @@ def _agreed(text: Text, event: dict[str, Any]) -> dict[str, Cell]:
 def _dispatch(text: Text, done: dict[str, Any]) -> Cell:
     if done["code"]:
         return Styled(f"{done['code']}: {done['text']}", units.BAD)
-    if not done["limit_id"]:
-        return text("response.dispatch.wish")
+    if "steered" in done:
+        return text(f"response.dispatch.{'wish' if done['steered'] else 'watched'}")
     words = text("response.dispatch.limit", id=done["limit_id"], method=done["method"])
     short = done["short_kw"]
     return Styled(f"{words}; {text('response.dispatch.short', power=kw(short))}", units.BAD) if short else words

@@ -78,7 +78,8 @@ class FeederLoads:
     async def window(self, feeder_id: str, start: datetime, slots: int) -> list[Quarter | None]:
         """`slots` quarter-hours from `start`; None where the load is not known."""
         since, until = start, start + QUARTER * slots
-        below, ids = self._tree.below(feeder_id), self._stations.under(feeder_id)
+        below = self._tree.below(feeder_id) if feeder_id in self._tree else (feeder_id,)
+        ids = self._stations.under(feeder_id)
         seen = await self._reader.feeder_loads(below, since, until)
         metered = await self._reader.metered_quarters(ids, since - AROUND, until + AROUND)
         rolled_up = datetime.fromtimestamp(await self._reader.tally(UNTIL_TALLY) or 0, UTC)
@@ -99,7 +100,9 @@ class FeederLoads:
         return found
 
     def _base_w(self, feeder_id: str, row: FeederLoad | None, at: datetime) -> float:
-        return row.base_w if row is not None else float(self._tree.curve_w(feeder_id, at))
+        if row is not None:
+            return row.base_w
+        return float(self._tree.curve_w(feeder_id, at)) if feeder_id in self._tree else 0.0
 
     async def _metered_that_day(self, feeder_id: str, ids: Sequence[str], at: datetime) -> bool:
         """Whether stations metered on a day of which this server saw nothing."""

@@ -44,7 +44,9 @@ class Writer(Protocol):
 
 
 class ResponseWork:
-    """`charging_w`: what the stations under each feeder draw now. `reports`: by channel; HTTP is asked, not told."""
+    """`charging_w`: what the stations under each feeder draw now; `plan_again`: the planner should look at `fills`.
+    `reports`: ways back by channel; HTTP is asked, not told.
+    """
 
     def __init__(
         self,
@@ -52,10 +54,11 @@ class ResponseWork:
         service: ResponseService,
         writer: Writer,
         charging_w: Callable[[], Mapping[str, float]],
-        reports: Mapping[str, Report] | None = None,
+        plan_again: Callable[[], None],
     ) -> None:
         self._clock, self._service, self._writer = clock, service, writer
-        self._charging_w, self._reports = charging_w, reports or {}
+        self._charging_w, self._plan_again = charging_w, plan_again
+        self.reports: dict[str, Report] = {}
         self._recorder = Recorder(service.tree)
         self._reported: dict[str, object] = {}
 
@@ -71,8 +74,12 @@ class ResponseWork:
         self._recorder.look(self._charging_w(), now)
         try:
             await self._keep()
-            for row in await self._service.near(now - TRY_FOR):
+            rows = await self._service.book.near(now - TRY_FOR)
+            if self._service.fills.take(map(event_of, rows), now):
+                self._plan_again()
+            for row in rows:
                 await self._tend(row)
+            self._reported = {row.id: self._reported.get(row.id) for row in rows}
         except StoreUnavailable as fault:
             log.warning("response_waits", extra={"code": fault.code})
 
@@ -84,36 +91,41 @@ class ResponseWork:
 
     async def _tend(self, row: ResponseRow) -> None:
         event, now = event_of(row), self._clock.now()
-        if not event.taken:
-            return
-        if now < event.invitation.end:
+        asked = event.invitation
+        if event.cancelled_at is not None and now < asked.end:
+            await self._service.take_back(row)
+        if event.taken and now < asked.end:
             await self._service.dispatch(row.id)
-        elif now >= event.invitation.end + SETTLE and not await self._service.evaluations(row.id):
+        elif event.taken and now >= asked.end + SETTLE and not await self._service.book.evaluations(row.id):
             await self._evaluate(row)
-        await self._report(row, event)
+        await self._report(row.id, event)
 
     async def _evaluate(self, row: ResponseRow) -> None:
         try:
-            await self._service.evaluate(OURSELVES, row.id, "over")
+            await self._service.settling.evaluate(OURSELVES, row.id, "over")
         except Refused as fault:
             if self._clock.now() >= event_of(row).invitation.end + TRY_FOR - timedelta(seconds=4 * LOOK_S):
                 await self._service.alert(NOT_EVALUATED, f"event {row.id}: {fault}")
 
-    async def _report(self, row: ResponseRow, event: ResponseEvent) -> None:
-        """Each quarter-hour, and when there is an evaluation; what was not taken is told again."""
-        send = self._reports.get(event.channel)
-        if send is None or self._clock.now() < event.invitation.start:
+    async def _report(self, event_id: str, event: ResponseEvent) -> None:
+        """When something was said, each quarter-hour while it runs, when it is evaluated. What was not taken is told
+        again, and after a start all that is near.
+        """
+        send, now = self.reports.get(event.channel), self._clock.now()
+        if send is None:
             return
-        results = await self._service.evaluations(row.id)
-        mark = (len(results), quarter_of(self._clock.now()) if not results else None)
-        if self._reported.get(row.id) == mark:
+        row, results = await self._service.book.known(event_id), await self._service.book.evaluations(event_id)
+        runs = event.taken and event.invitation.start <= now and not results
+        mark = (row.content, row.dispatch, event.status(now), len(results), quarter_of(now) if runs else None)
+        if self._reported.get(event_id) == mark:
             return
-        rows = [row_view(one) for one in await self._service.report(OURSELVES, row.id)]
-        told = event_view(row, self._clock.now()) | {"rows": rows}
+        begun = event.taken and event.invitation.start <= now
+        rows = [row_view(one) for one in await self._service.report(OURSELVES, event_id)] if begun else []
+        told = event_view(row, now) | {"rows": rows}
         told["evaluation"] = evaluation_view(results[-1]) if results else None
         try:
             await send(event, told)
-        except (OSError, RuntimeError) as fault:
-            log.warning("response_report_not_taken", extra={"event": row.id, "fault": str(fault)})
+        except OSError as fault:
+            log.warning("response_report_not_taken", extra={"event": event_id, "fault": str(fault)})
         else:
-            self._reported[row.id] = mark
+            self._reported[event_id] = mark

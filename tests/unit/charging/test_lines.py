@@ -10,7 +10,7 @@ from csms.charging.discretise import Ask, Outlet, discretise, steady
 from csms.charging.fallback import Wish, proportional
 from csms.charging.feeder import Feeder, FeederTree, NoCaps
 from csms.charging.floors import FloorRule, assign_floors
-from csms.charging.ledger import Draw, Ledger
+from csms.charging.ledger import Draw, Grant, Kept, Ledger
 from csms.charging.lines import connection, connection_of, on_lines, spare_ma, within
 from csms.charging.planner import Visit, problem
 from csms.charging.rounds import LeaseRule, Situation, Target, orders, within_room
@@ -101,8 +101,8 @@ def test_less_power_on_fewer_phases_may_be_more_on_one() -> None:
 @pytest.mark.req("GL-B5")
 def test_a_bound_of_another_process_counts_as_it_was_written_or_anywhere() -> None:
     book = ledger((A, 3, "RST"), (B, 3, ""))
-    book.restore(A, 6_900, at(900), ["T"], (10_000, 10_000, 10_000))
-    book.restore(B, 6_900, at(900), ["T"])
+    book.restore(A, Kept(Grant(6_900, at(900), on_ma=(10_000, 10_000, 10_000)), places=("T",)), NOW)
+    book.restore(B, Kept(Grant(6_900, at(900)), places=("T",)), NOW)
     assert book.bound(A, NOW).on_ma == (10_000, 10_000, 10_000)
     assert book.bound(B, NOW).on_ma == (30_000, 30_000, 30_000)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from csms.charging.account import Draw
+from csms.charging.account import Draw, Grant, Kept
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.ledger import Ledger
 from csms.charging.read_back import ABOVE, Stated, stated
@@ -40,7 +40,8 @@ def restarted(phases: int = 3, rotation: str = "") -> Ledger:
     ledger.confirm_floor(A, NOW)
     ledger.trust(A, NOW, floor=True, limit=True)
     ledger.note_car(A, True)
-    ledger.restore(A, 3_680 * phases, at(920), ["T"], (16_000,) * 3)
+    bound = Grant(3_680 * phases, at(920), on_ma=(16_000, 16_000, 16_000))
+    ledger.restore(A, Kept(bound, places=("T",)), NOW)
     return ledger
 
 
@@ -102,6 +103,29 @@ def test_a_confirmed_bound_gives_way_after_one_ramp_and_ends_with_its_lease() ->
     assert ledger.upper_bound_w(A, at(420)) == 4_140
     ledger.end_session(A, at(60))
     assert ledger.upper_bound_w(A, at(75)) == 4_140, "a restored hold would have stayed"
+
+
+@pytest.mark.req("GL-B5")
+def test_what_a_session_was_told_gives_way_to_what_the_station_says() -> None:
+    ledger = Ledger(ramp_s=15, skew_s=5)
+    ledger.enrol(A, ("T",), 0, 7_360, phases=1)
+    ledger.confirm_floor(A, NOW)
+    ledger.trust(A, NOW, floor=True, limit=True)
+    ledger.note_session(A, 7)
+    taken, sent = Grant(3_680, at(900)), Grant(6_900, at(960), phases=1)
+    ledger.restore(A, Kept(Grant(6_900, at(980)), 7, taken, (sent,), ("T",)), NOW)
+    assert ledger.upper_bound_w(A, at(20)) == 6_900, "whether it has that nobody knows"
+    ledger.take_back(A, Draw(3_680, (16_000,) * 3), at(900), at(20), above=False)
+    assert ledger.upper_bound_w(A, at(34)) == 6_900
+    assert ledger.upper_bound_w(A, at(35)) == 3_680
+    assert ledger.told_w(A) == 3_680
+    assert ledger.account(A).restored is None, "it is asked once"
+
+
+def test_what_is_told_meanwhile_is_no_more_asked_for() -> None:
+    ledger = restarted()
+    ledger.send(A, 4_600, NOW, at(900))
+    assert ledger.account(A).restored is None
 
 
 @pytest.mark.req("GL-B6")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from csms.model.access import Role
 from csms.model.clock import ManualClock
 from csms.response.offers import OfferRule
+from csms.response.rules import Party
 from csms.response.service import NOT_DISPATCHED, ResponseRules
 from csms.response.work import SETTLE
 from csms.store.engine import open_store
@@ -311,20 +313,22 @@ async def test_appeals_leave_the_old_figures(desk: Desk) -> None:
 
 async def test_reports_go_back_by_the_channel_an_event_came_by(desk: Desk) -> None:
     await desk.history()
-    await desk.taken()
-    (row,) = await desk.store.reader.find(ResponseRow)
-    row.content["channel"] = "told"
-    from csms.store import changes
-
-    await desk.store.writer.commit([changes.put_row(row)])
+    body = json.dumps(INVITATION).encode()
+    await desk.service.invite(body, Party("grid:north", "told", "north", feeders=frozenset({"T1"})), "E1")
     desk.drawn_w = 70_000
-    await desk.work.look()
-    assert desk.reports == [], "it has not begun"
+    for _ in range(2):
+        await desk.work.look()
+    assert [report["status"] for report in desk.reports] == ["11"]
+    await desk.put("/bid", power_kw=20, price=1.5)
+    await desk.put("/clearing", accepted=True)
+    for _ in range(2):
+        await desk.work.look()
+    assert [report["status"] for report in desk.reports] == ["11", "22"]
     desk.at(START + QUARTER)
     await desk.seen(START, [81_000])
     for _ in range(2):
         await desk.work.look()
-    (report,) = desk.reports
+    report = desk.reports[-1]
     assert [one["adjustment_kw"] for one in report["rows"]] == [-19, None, None, None]
     assert report["evaluation"] is None
     await desk.seen(START, [80_000] * 4)
@@ -332,7 +336,18 @@ async def test_reports_go_back_by_the_channel_an_event_came_by(desk: Desk) -> No
     for _ in range(2):
         await desk.work.look()
     assert desk.reports[-1]["evaluation"]["ratio"] == pytest.approx(1.0)
-    assert len(desk.reports) == 2
+    assert len(desk.reports) == 4
+
+
+async def test_a_report_that_was_not_taken_goes_again(desk: Desk) -> None:
+    body = json.dumps(INVITATION).encode()
+    await desk.service.invite(body, Party("grid:north", "told", "north"), "E1")
+    desk.away = True
+    await desk.work.look()
+    desk.away = False
+    assert desk.reports == []
+    await desk.work.look()
+    assert len(desk.reports) == 1
 
 
 async def test_what_this_server_sees_becomes_history(desk: Desk) -> None:
