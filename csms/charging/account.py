@@ -89,7 +89,8 @@ class Account:
     `skew`: how much later than told a lease may end there; `session_id`: of the session that runs; `reckoned`: its
     upper bound, as long as it is known. `left`: feeders that it hung on before its place changed; it counts there as
     well until `left_until`, when nothing acts any more that was granted with their room (sequence numbers up to
-    `moved_after`). `phases`, `rotation`: how it is wired (`csms.charging.lines`).
+    `moved_after`). `phases`, `rotation`: how it is wired (`csms.charging.lines`). `restored`: the bound of a process
+    before, until something else is told.
     """
 
     ref: EvseRef
@@ -114,6 +115,7 @@ class Account:
     reckoned: Reckoned | None = None
     phases: int = 3
     rotation: str = ""
+    restored: Grant | None = None
     left: tuple[str, ...] = ()
     left_until: datetime = LONG_AGO
     moved_after: int = 0
@@ -170,6 +172,12 @@ class Account:
     def draw(self, value_w: int, phases: int = 0) -> Draw:
         """A power on so many phases; 0: on all that the outlet has."""
         return Draw(value_w, on_lines(value_w, phases or self.phases, connection(self.rotation, phases or self.phases)))
+
+    def counted_grant(self, grant: Grant) -> Draw:
+        """What a grant counts with."""
+        if grant.on_ma is not None and self.counted_w(grant.value_w) == grant.value_w:
+            return Draw(grant.value_w, grant.on_ma)
+        return self.counted(grant.value_w, grant.phases)
 
     def counted(self, value_w: int, phases: int = 0) -> Draw:
         """What a value told to the outlet counts with, on so many phases if it is known to act."""

@@ -105,6 +105,10 @@ class Journal:
         ]
         await self._store.writer.commit([*(changes.put_row(row) for row in rows), *notices])
 
+    async def above_bound(self, ref: EvseRef, at: datetime, told: dict[str, object]) -> None:
+        """A station says that it holds more than it may have been told."""
+        await self._store.writer.commit([changes.add_notice(ref.station_id, at, "limit_above_bound", told)])
+
     async def restore_ladders(self, ladders: Ladders) -> None:
         """What was learned of every station."""
         ladders.restore(await self._store.reader.find(LimitRung))

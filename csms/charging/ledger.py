@@ -108,9 +108,31 @@ class Ledger:
             account.commanded = kept.grants[-1]
             bound = replace(bound, until=min(bound.until, now + account.ramp))
         account.holds.append(bound)
+        account.restored = kept.bound
         if left := [id_ for id_ in kept.places if id_ not in account.path]:
             self._leave(account, left, kept.bound.until)
         self._touch(account)
+
+    def take_back(self, ref: EvseRef, said: Draw, until: datetime, now: datetime, *, above: bool) -> None:
+        """The station says what it holds until `until`, which takes the place of what was restored; the higher of both
+        is held for one ramp. `above`: more than that, so that it counts like a value without an answer: the next one
+        that it takes supersedes it.
+        """
+        account, restored = self._accounts[ref], self._accounts[ref].restored
+        assert restored is not None
+        self._touch(account)
+        before = account.taken_over(restored).or_(self._loose(account, now))
+        account.holds = [hold for hold in account.holds if hold.value_w != restored.value_w]
+        account.restored = account.acknowledged = account.commanded = None
+        account.sent = {}
+        if said.exceeds(account.floor):
+            account.commanded = grant = Grant(said.value_w, until, on_ma=said.on_ma)
+            if above:
+                self._sequence += 1
+                account.sent[self._sequence] = grant
+            else:
+                account.acknowledged = grant
+        self._hold(account, before, now)
 
     def at_floor(self, ref: EvseRef, now: datetime) -> bool:
         """Whether no limit above the floor may be in force, nor a car still be coming down from one."""
@@ -143,7 +165,7 @@ class Ledger:
         most = account.floor
         for grant in account.leased:
             if self._lives(account, grant, now):
-                most = most.or_(account.counted(grant.value_w, grant.phases))
+                most = most.or_(account.counted_grant(grant))
         return most.or_(account.draw(account.physical_w)) if account.loose else most
 
     def _lives(self, account: Account, grant: Grant, now: datetime) -> bool:
@@ -160,7 +182,7 @@ class Ledger:
             return self.bound(ref, now)
         floor, told = account.floor, account.commanded
         live = told is not None and self._lives(account, told, now)
-        return floor.or_(account.counted(told.value_w, told.phases)) if told is not None and live else floor
+        return floor.or_(account.counted_grant(told)) if told is not None and live else floor
 
     def bound(self, ref: EvseRef, now: datetime) -> Draw:
         """The upper bound, on each conductor too."""
@@ -263,6 +285,7 @@ class Ledger:
         before = self.bound(ref, now)
         self._sequence += 1
         account.sent[self._sequence] = account.commanded = Grant(value_w, until, due, phases)
+        account.restored = None
         self._awaited.add(self._sequence)
         account.reckoned = None
         after = self._reckoned(account, now)
@@ -328,7 +351,7 @@ class Ledger:
         A `lasting` limit outlives it and goes on to count, for the next car as well.
         """
         account = self._accounts[ref]
-        account.session_id = None
+        account.session_id = account.restored = None
         if lasting:
             return
         self._touch(account)

@@ -114,7 +114,11 @@ class Outlets:
 
     def limits(self, ref: EvseRef) -> Limits:
         """What is known of how the station takes limits."""
-        return limits_of(self._stations.get(ref.station_id))
+        return self.limits_of_station(ref.station_id)
+
+    def limits_of_station(self, station_id: str) -> Limits:
+        """The same of a station."""
+        return limits_of(self._stations.get(station_id))
 
     def heard_since(self, ref: EvseRef, moment: datetime) -> bool:
         """Whether the station has said something after `moment`."""

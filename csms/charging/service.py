@@ -30,6 +30,7 @@ from csms.charging.planner import Urges
 from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan, Solved
 from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
+from csms.charging.read_back import ReadBack
 from csms.charging.settings import ChargingSettings
 from csms.charging.simulation import Simulation, simulation
 from csms.charging.status import FeederLoad, FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
@@ -95,6 +96,17 @@ class ChargingService:
             self._obeys,
             self._look_again,
         )
+        self._read_back = ReadBack(
+            clock,
+            stations,
+            self._ledger,
+            self._outlets,
+            self._ladders,
+            settings.lease_s,
+            self.counters,
+            self._journal.above_bound,
+            alerts,
+        )
         self._dispatcher = Dispatcher(
             clock,
             stations,
@@ -107,6 +119,7 @@ class ChargingService:
             self._ladders,
             trials,
             self._answers,
+            self._read_back,
         )
         self._planning = Planning(
             clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
@@ -317,6 +330,7 @@ class ChargingService:
                 self._outlets.refresh()
                 booted = {id_: station.booted_at for id_, station in self._stations.stations.items()}
                 await self._journal.restore(self._ledger, booted, self._clock.now())
+                self._read_back.begin()
                 return self._answers.look(self._clock.now())
             except StoreUnavailable as fault:
                 log.error("upper_bounds_not_read", extra={"fault": str(fault)})
