@@ -405,7 +405,9 @@ async def test_a_message_at_the_broker_is_a_wake_up_and_no_more(desk: Desk, monk
         broker.publish("events/create", b'{"values": [999]}')
         await until(lambda: limits.cap_w("T1", clock.now()) == 120_000)
         await broker.drop()
+        await until(lambda: len(broker.connects) > 1)
         desk.twin.limit("e1", 110, LATER)
+        await broker.drop()
         await until(lambda: limits.cap_w("T1", clock.now()) == 110_000)
         assert len(broker.connects) > 1, "it comes again, and asks at once"
         task.cancel()
