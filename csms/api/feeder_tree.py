@@ -26,13 +26,15 @@ FeederId = Annotated[str, Path(min_length=1, max_length=64)]
 class FeederBody(Body):
     """A feeder as a whole. `base_load_w`: one value, or 96 by quarter-hour of the local day, of the loads right at it
     that are no stations. `lowest_cap_w`: the lowest cap that anybody may order by contract; 0: nothing is agreed, so
-    that no floor is promised. `lower_floors`: floors that do not fit under it are lowered, instead of a refusal.
+    that no floor is promised. `phase_a`: what each of its phases can carry, in ampere; without it currents are not
+    counted here. `lower_floors`: floors that do not fit under it are lowered, instead of a refusal.
     """
 
     parent_id: str | None = Field(default=None, min_length=1, max_length=64)
     rating_w: Watt = Field(gt=0)
     base_load_w: Watt | list[Watt] = 0
     lowest_cap_w: Watt = 0
+    phase_a: float | None = Field(default=None, gt=0, le=1_000_000, allow_inf_nan=False)
     lower_floors: bool = False
 
 
@@ -55,12 +57,14 @@ class FeederConfigOut(Out):
 
     `origin`: who said so last. `floors_w` of `floor_stations` fit into `floor_room_w`, which is what the lowest cap
     that may be ordered (`lowest_ordered_w`: by contract, or by a source's silence) leaves beside the highest base load.
+    `phase_bounds_a`: the most that charging may put on each phase now; empty where currents are not counted.
     """
 
     feeder_id: str
     parent_id: str | None
     rating_w: int
     lowest_cap_w: int
+    phase_a: float | None
     base_load_w: list[int]
     origin: Literal["settings", "administrator"]
     stations: list[str]
@@ -69,6 +73,7 @@ class FeederConfigOut(Out):
     floor_room_w: int
     lowest_ordered_w: int
     floor_stations: list[str]
+    phase_bounds_a: list[float]
 
 
 class FeederTreeOut(Out):
@@ -152,7 +157,7 @@ def _feeder(feeder_id: str, body: FeederBody) -> Feeder:
         raise Refused(422, "lowest_cap_above_rating", text, numbers=numbers)
     if len(loads) not in (1, QUARTER_HOURS_A_DAY):
         raise Refused(422, "bad_base_load", f"base_load_w is one value or {QUARTER_HOURS_A_DAY}, not {len(loads)}")
-    return Feeder(feeder_id, body.rating_w, body.parent_id or "", tuple(loads), body.lowest_cap_w)
+    return Feeder(feeder_id, body.rating_w, body.parent_id or "", tuple(loads), body.lowest_cap_w, body.phase_a)
 
 
 def _view(node: Node) -> FeederConfigOut:
@@ -162,6 +167,7 @@ def _view(node: Node) -> FeederConfigOut:
         parent_id=feeder.parent or None,
         rating_w=feeder.rating_w,
         lowest_cap_w=feeder.lowest_cap_w,
+        phase_a=feeder.phase_a,
         base_load_w=list(feeder.base_load_w),
         origin="settings" if node.from_settings else "administrator",
         stations=list(node.stations),
@@ -170,4 +176,5 @@ def _view(node: Node) -> FeederConfigOut:
         floor_room_w=floors.room_w,
         lowest_ordered_w=floors.lowest_cap_w,
         floor_stations=list(floors.stations),
+        phase_bounds_a=list(node.phases_a),
     )

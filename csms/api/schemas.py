@@ -142,11 +142,12 @@ class LiveSession(Out):
 
 
 class EvseOut(Out):
-    """One EVSE: nameplate, state, live power. `connectors` maps connector number to status."""
+    """One EVSE: nameplate, state, live power. `connectors`: status by number; `rotation` as in bodies."""
 
     evse_id: int
     kind: str
     phases: int
+    rotation: str
     current_max_a: float
     power_max_w: int
     status: str
@@ -311,13 +312,18 @@ class ProvinceOut(Out):
 
 
 class EvseBody(Body):
-    """Nameplate of one EVSE; `power_max_w` left out: current x 230 V x phases (for DC: of its input)."""
+    """Nameplate of one EVSE; `power_max_w` left out: current x 230 V x phases (for DC: of its input).
+
+    `rotation`: to which phases of its feeder its own three are wired, such as `STR`; empty: nobody knows, so that what
+    it draws from fewer than three counts on all of them.
+    """
 
     evse_id: int = Field(default=1, ge=1, le=256)
     kind: Literal["ac", "dc"] = "ac"
     phases: Literal[1, 2, 3] = 3
     current_max_a: float = Field(default=32.0, gt=0, le=2000, allow_inf_nan=False)
     power_max_w: int | None = Field(default=None, gt=0, le=10**7)
+    rotation: Literal["", "RST", "RTS", "SRT", "STR", "TRS", "TSR"] = ""
 
 
 class StationBody(Body):

@@ -140,4 +140,4 @@ def _registration(station_id: str, body: StationBody) -> Registration:
 
 def _rating(evse: EvseBody) -> EvseRating:
     power_max_w = evse.power_max_w or round(evse.current_max_a * NOMINAL_VOLTAGE_V * evse.phases)
-    return rating(evse.kind, evse.phases, evse.current_max_a, power_max_w)
+    return rating(evse.kind, evse.phases, evse.current_max_a, power_max_w, evse.rotation)

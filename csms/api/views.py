@@ -65,6 +65,7 @@ def evse_view(evse: EvseState) -> EvseOut:
         evse_id=evse.ref.evse_id,
         kind=evse.rating.kind,
         phases=evse.rating.phases,
+        rotation=evse.rating.rotation,
         current_max_a=evse.rating.current_max_a,
         power_max_w=evse.rating.power_max_w,
         status=evse_status(evse),

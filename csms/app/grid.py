@@ -18,13 +18,15 @@ from csms.store.engine import Store
 
 
 class FeederSettings(Section):
-    """One node of the supply tree. `base_load_kw`: one number, or 96 by quarter-hour of the local day."""
+    """One node of the supply tree. `base_load_kw`: one number, or 96 by quarter-hour of the local day; `phase_a`: what
+    each of its phases can carry, where currents are to be counted."""
 
     id: str = Field(min_length=1, max_length=64)
     parent: str = ""
     rating_kw: float = Field(gt=0)
     base_load_kw: float | list[float] = 0.0
     lowest_cap_kw: float | None = Field(default=None, ge=0)
+    phase_a: float | None = Field(default=None, gt=0, le=1_000_000, allow_inf_nan=False)
 
     @field_validator("base_load_kw")
     @classmethod
@@ -95,4 +97,5 @@ def feeder_of(feeder: FeederSettings) -> Feeder:
         parent=feeder.parent,
         base_load_w=tuple(round(load * 1000) for load in loads),
         lowest_cap_w=round((feeder.lowest_cap_kw or 0.0) * 1000),
+        phase_a=feeder.phase_a,
     )

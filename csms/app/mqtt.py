@@ -18,6 +18,7 @@ from csms.charging.service import ChargingService
 from csms.grid.mqtt import FeederState, MqttChannel, Pace
 from csms.grid.mqtt_link import Broker
 from csms.grid.mqtt_payloads import FeederPower, Quality
+from csms.grid.mqtt_responses import ResponseDesk
 from csms.grid.mqtt_topics import fits
 from csms.grid.peer import operator_of
 from csms.grid.progress import LimitProgress
@@ -89,6 +90,7 @@ def mqtt_channel(
     charging: ChargingService,
     progress: LimitProgress,
     state: FeederState,
+    responses: ResponseDesk | None = None,
 ) -> MqttChannel:
     """The channel; nothing is connected yet. Raises SettingsInvalid."""
     _check_names(limits)
@@ -108,6 +110,7 @@ def mqtt_channel(
         meter=lambda feeder_id: feeder_power(charging, tree, feeder_id, clock.now()),
         report=report,
         pace=Pace(section.state_s, section.meter_s),
+        responses=responses,
     )
 
 

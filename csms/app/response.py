@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
+from typing import Any
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -15,18 +16,25 @@ from csms.access.audit import AuditLog
 from csms.app.section import Section, SettingsInvalid
 from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
-from csms.grid.peer import Peer
+from csms.grid.mqtt import MqttChannel
+from csms.grid.mqtt_responses import Word
+from csms.grid.peer import Peer, operator_of
 from csms.grid.service import LimitService
 from csms.model.clock import Clock
 from csms.model.limit import Block
 from csms.model.response import Method, Notice, ResponseEvent
+from csms.response.dispatch import Held
 from csms.response.figures import BaselineRule, Baselines
 from csms.response.loads import FeederLoads
 from csms.response.offers import OfferRule, of_cars
-from csms.response.service import Held, ResponseRules, ResponseService
-from csms.response.work import ResponseWork
+from csms.response.rules import Party
+from csms.response.service import ResponseRules, ResponseService
+from csms.response.views import event_view
+from csms.response.words import Refused
+from csms.response.work import Report, ResponseWork
 from csms.station.service import StationService
 from csms.store.engine import Store
+from csms.store.response_tables import ResponseRow
 from optimizer.arrays import FloatArray
 from optimizer.models.tariff import Tariff, shipped, shipped_tariff
 from optimizer.response import BAND
@@ -113,7 +121,9 @@ def response_room(
         now = clock.now()
         return {id_: charging.drawn_w(id_) - tree.base_load_w(id_, now) for id_ in tree.ids}
 
-    return ResponseRoom(service, ResponseWork(clock, service, store.writer, charging_w))
+    charging.heed(service.fills)
+    work = ResponseWork(clock, service, store.writer, charging_w, lambda: charging.wake("response"))
+    return ResponseRoom(service, work)
 
 
 def _baselines(section: ResponseSection) -> BaselineRule:
@@ -158,7 +168,9 @@ class LimitDoor:
         return Held(limit_id, told.code, told.text)
 
     async def release(self, event_id: str, feeder_id: str) -> None:
-        await self._limits.cancel(SOURCE, feeder_id, _limit_id(event_id))
+        before = self._limits.latest(SOURCE.source, feeder_id, _limit_id(event_id))
+        if before is not None and not before.cancelled:
+            await self._limits.cancel(SOURCE, feeder_id, _limit_id(event_id))
 
 
 def _limit_id(event_id: str) -> str:
@@ -191,3 +203,44 @@ class _Cars:
             return self._tariff.prices(now, slots, slot_h) if self._tariff is not None else np.zeros(slots)
         except ValueError:
             return np.zeros(slots)
+
+
+class OverMqtt:
+    """What operators say about events over MQTT; fits csms.grid.mqtt_responses.ResponseDesk."""
+
+    def __init__(self, service: ResponseService) -> None:
+        self._service = service
+
+    async def said(self, word: Word, peer: Peer, feeder_id: str) -> Mapping[str, Any]:
+        """The feeder of an invitation is that of its topic."""
+        party = Party(peer.source, peer.channel, peer.name, feeders=peer.feeders)
+        told: dict[str, Any] = {"id": word.event_id, "feeder_id": feeder_id, "at": self._service.now().isoformat()}
+        try:
+            row = await self._taken(word, party, feeder_id)
+        except Refused as fault:
+            return told | {"accepted": False, "code": fault.code, "text": str(fault)}
+        return told | {"accepted": True, "event": event_view(row, self._service.now())}
+
+    async def _taken(self, word: Word, party: Party, feeder_id: str) -> ResponseRow:
+        service, raw = self._service, json.dumps(word.body).encode()
+        match word.kind:
+            case "invitation":
+                body = {"feeder": feeder_id} | dict(word.body)
+                return await service.invite(json.dumps(body).encode(), party, word.event_id)
+            case "clearing":
+                return await service.clear(raw, party, word.event_id)
+            case "cancel":
+                return await service.cancel(party, word.event_id)
+            case _:
+                await service.settling.answer(raw, party, word.event_id, word.appeal)
+                return await service.book.known(word.event_id, party)
+
+
+def way_back(channel: MqttChannel) -> Report:
+    """Reports of events that came over MQTT."""
+
+    async def send(event: ResponseEvent, report: Mapping[str, Any]) -> None:
+        asked = event.invitation
+        await channel.say_report(operator_of(asked.source), asked.feeder_id, report)
+
+    return send

@@ -27,7 +27,7 @@ from csms.app.limit_channels import limit_channels
 from csms.app.limit_figures import LimitFigures
 from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.pki import Pki
-from csms.app.response import response_room
+from csms.app.response import OverMqtt, response_room, way_back
 from csms.app.section import SettingsInvalid
 from csms.app.settings import (
     AdmissionSection,
@@ -181,6 +181,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                     state,
                     progress,
                     charging.drill,
+                    charging.simulate,
                 ),
                 response_routes.router(response.service),
             ],
@@ -206,7 +207,9 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             charging=charging,
             progress=progress,
             state=state,
+            responses=OverMqtt(response.service),
         )
+        response.work.reports["mqtt"] = way_back(channel)
         background.append(("limits-mqtt", channel.run))
     background += limit_channels(settings, clock, limits, charging.drawn_w)
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
@@ -363,9 +366,8 @@ async def _register(service: StationService, station: ConfiguredStation, place: 
 
 def _registration(station: ConfiguredStation, place: str | None) -> Registration:
     plate = rating(station.kind, station.phases, station.current_max_a, round(station.power_max_kw * 1000))
-    return Registration(
-        station.id, place or station.feeder, station.site, dict.fromkeys(range(1, station.evses + 1), plate)
-    )
+    evses = {n: replace(plate, rotation=rotation) for n, rotation in enumerate(station.rotations, start=1)}
+    return Registration(station.id, place or station.feeder, station.site, evses)
 
 
 def _charging(settings: Settings) -> ChargingSettings:

@@ -57,6 +57,7 @@ Profile = Annotated[int, Field(ge=0, le=3)]
 class StationSettings(Section):
     """A registered station; all its EVSEs have the same nameplate. `serial`: what its certificate is made out to.
 
+    `rotation`: to which phases of the feeder they are wired, such as `STR`: one for all EVSEs or a list of them.
     `security_profile`: the lowest that it may come by; higher ones that it has used count all the same.
     """
 
@@ -68,8 +69,20 @@ class StationSettings(Section):
     current_max_a: float = 32.0
     power_max_kw: float = 22.0
     evses: int = Field(default=1, ge=1, le=256)
+    rotation: str | list[str] = ""
     serial: str = Field(default="", max_length=64)
     security_profile: Profile = 0
+
+    @model_validator(mode="after")
+    def _rotations(self) -> StationSettings:
+        if any(one and sorted(one) != ["R", "S", "T"] for one in self.rotations) or len(self.rotations) != self.evses:
+            raise ValueError("rotation is an order of R, S and T such as STR, one for all EVSEs or a list of as many")
+        return self
+
+    @property
+    def rotations(self) -> list[str]:
+        """By EVSE."""
+        return [self.rotation] * self.evses if isinstance(self.rotation, str) else self.rotation
 
 
 class SiteSettings(Section):

@@ -151,6 +151,10 @@ class Answers:
         """Whether a floor may be what holds the outlet."""
         return self._ledger.account(ref).floor_taken
 
+    def at_floor(self, ref: EvseRef) -> bool:
+        """Whether nothing above its floor may be in force: also no limit of a process before this one."""
+        return self._ledger.at_floor(ref, self._clock.now())
+
     def sampled(self, ref: EvseRef) -> None:
         """A sample came; where it is part of a trial, the next level may be due."""
         if not self._ledger.account(ref).limit_acts or not self._ledger.account(ref).floor_acts:

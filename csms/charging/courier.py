@@ -77,10 +77,10 @@ async def deliver(clock: Clock, stations: Stations, sending: Sending) -> tuple[O
 
 
 async def composite(
-    clock: Clock, stations: Stations, station_id: str, evse_id: int, unit: RateUnit
+    clock: Clock, stations: Stations, station_id: str, evse_id: int, unit: RateUnit, duration_s: int = COMPOSITE_S
 ) -> CompositeSchedule | None:
     """What the station says it will do; None when it does not say."""
-    result = await _asked(clock, stations, station_id, GetCompositeSchedule(evse_id, COMPOSITE_S, unit))
+    result = await _asked(clock, stations, station_id, GetCompositeSchedule(evse_id, duration_s, unit))
     return result.composite if result is not None else None
 
 

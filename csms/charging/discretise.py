@@ -9,10 +9,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from csms.charging.floors import AC_MINIMUM_A, NOMINAL_V
+from csms.charging.floors import AC_MINIMUM_A
+from csms.charging.lines import ALL, NOMINAL_V, LinesOf, Triple, connection_of, minus, on_lines, spare_ma
 from csms.model.charging_profile import RateUnit
 from csms.model.ids import EvseRef
 from csms.model.station import CurrentKind, EvseRating
+from optimizer.line_rooms import LineRoom
 from optimizer.rounding import Levels, Request, amp_levels, round_targets, watt_levels
 
 DC_STEP_W = 100
@@ -29,6 +31,11 @@ class Setpoint:
     value_w: int
     limit_a: float
     phases: int
+
+    @property
+    def drawn_on(self) -> int:
+        """On how many phases of the feeder: a DC outlet draws from all three."""
+        return 3 if self.kind is CurrentKind.DC else self.phases
 
     def limit(self, unit: RateUnit) -> float:
         """The number that stands in a schedule of this unit, rounded down to 0.1."""
@@ -51,6 +58,20 @@ class Outlet:
     steps_a: tuple[float, ...] = ()
     minimum_a: float = AC_MINIMUM_A
     minimum_w: int = 0
+
+    @property
+    def drawn_on(self) -> int:
+        """On how many phases of the feeder: a DC outlet draws from all three."""
+        return 3 if self.rating.kind is CurrentKind.DC else self.phases
+
+    @property
+    def lines(self) -> str:
+        """The conductors of the feeder that it draws from, as the optimiser writes them."""
+        return connection_of(self.rating, self.phases)
+
+    def on_lines(self, value_w: int) -> Triple:
+        """What a power puts on each conductor."""
+        return on_lines(value_w, self.drawn_on, self.lines)
 
     @property
     def watts_per_unit(self) -> float:
@@ -139,19 +160,42 @@ class Step:
     carry_w: float
 
 
-def discretise(asks: Sequence[Ask], room_w: Mapping[str, int]) -> dict[EvseRef, Step]:
-    """Setpoints for all asks; the sum of max(setpoint, floor) exceeds no feeder's `room_w` unless floors alone do.
+@dataclass(slots=True)
+class _Left:
+    """What is left at every feeder, in W and on its conductors."""
+
+    room_w: dict[str, int]
+    lines_ma: dict[str, Triple]
+
+    def take(self, ask: Ask, above_w: int) -> None:
+        """It takes so much more."""
+        current_ma = ask.outlet.on_lines(above_w)
+        for id_ in ask.path:
+            self.room_w[id_] -= above_w
+            if id_ in self.lines_ma:
+                self.lines_ma[id_] = minus(self.lines_ma[id_], current_ma)
+
+    def fits(self, ask: Ask, above_w: int) -> bool:
+        """Whether so much more has room."""
+        spare = spare_ma(ask.outlet.lines, ask.path, self.lines_ma)
+        light = spare is None or on_lines(above_w, ask.outlet.drawn_on, ALL)[0] <= spare
+        return light and all(self.room_w[id_] >= above_w for id_ in ask.path)
+
+
+def discretise(asks: Sequence[Ask], room_w: Mapping[str, int], lines_ma: LinesOf | None = None) -> dict[EvseRef, Step]:
+    """Setpoints for all asks; the sum of max(setpoint, floor) exceeds no feeder's `room_w` unless floors alone do, nor
+    what `lines_ma` leaves on its conductors.
 
     `room_w`: what these outlets together may draw. Idle cars get the least power where room is left, so that one that
     wakes up shows itself. Sessions that want nothing more get 0.
     """
-    above = dict(room_w)
+    above = _Left(dict(room_w), dict(lines_ma or {}))
     for ask in asks:
-        _take(above, ask.path, ask.outlet.floor_w)
+        above.take(ask, ask.outlet.floor_w)
     active = [ask for ask in asks if ask.wants and not ask.idle]
     steps = _rounded(active, above)
     for ask in active:
-        _take(above, ask.path, max(steps[ask.ref].setpoint.value_w - ask.outlet.floor_w, 0))
+        above.take(ask, max(steps[ask.ref].setpoint.value_w - ask.outlet.floor_w, 0))
     for ask in asks:
         if ask.ref not in steps:
             steps[ask.ref] = Step(_kept_awake(ask, above) if ask.wants else ask.outlet.setpoint(0), 0.0)
@@ -159,28 +203,32 @@ def discretise(asks: Sequence[Ask], room_w: Mapping[str, int]) -> dict[EvseRef, 
 
 
 def steady(
-    steps: Mapping[EvseRef, Step], before: Mapping[EvseRef, Setpoint], asks: Sequence[Ask], room_w: Mapping[str, int]
+    steps: Mapping[EvseRef, Step],
+    before: Mapping[EvseRef, Setpoint],
+    asks: Sequence[Ask],
+    room_w: Mapping[str, int],
+    lines_ma: LinesOf | None = None,
 ) -> dict[EvseRef, Step]:
     """Leave setpoints as they are where the change is small: every move of power idles it for a round trip and a ramp.
 
-    Small raises are left out; small decreases are, as long as `room_w` holds for all.
+    Small raises are left out; small decreases are, as long as `room_w` and `lines_ma` hold for all.
     """
     kept = dict(steps)
-    left = dict(room_w)
+    left = _Left(dict(room_w), dict(lines_ma or {}))
     near = {ask.ref for ask in asks if ask.ref in before and _is_near(ask.outlet, before[ask.ref], steps[ask.ref])}
     for ask in asks:
         old = before.get(ask.ref)
         if old is not None and ask.ref in near and old.value_w < steps[ask.ref].setpoint.value_w:
             kept[ask.ref] = Step(old, steps[ask.ref].carry_w)
-        _take(left, ask.path, max(kept[ask.ref].setpoint.value_w, ask.outlet.floor_w))
+        left.take(ask, max(kept[ask.ref].setpoint.value_w, ask.outlet.floor_w))
     for ask in asks:
         old, now_w = before.get(ask.ref), kept[ask.ref].setpoint.value_w
         if old is None or ask.ref not in near or old.value_w <= now_w:
             continue
         more_w = old.value_w - max(now_w, ask.outlet.floor_w)
-        if all(left[id_] >= more_w for id_ in ask.path):
+        if left.fits(ask, more_w):
             kept[ask.ref] = Step(old, steps[ask.ref].carry_w)
-            _take(left, ask.path, max(more_w, 0))
+            left.take(ask, max(more_w, 0))
     return kept
 
 
@@ -194,15 +242,11 @@ def _is_near(outlet: Outlet, old: Setpoint, new: Step) -> bool:
     return low_w > 0 and old.phases == new.setpoint.phases and high_w - low_w <= small_w
 
 
-def _take(room_w: dict[str, int], path: Sequence[str], watts: int) -> None:
-    for id_ in path:
-        room_w[id_] -= watts
-
-
-def _rounded(asks: Sequence[Ask], above_w: Mapping[str, int]) -> dict[EvseRef, Step]:
+def _rounded(asks: Sequence[Ask], above: _Left) -> dict[EvseRef, Step]:
     requests = [_request(ask) for ask in asks]
     used = {id_ for request in requests for id_ in request.path}
-    grants = round_targets(requests, {id_: room for id_, room in above_w.items() if id_ in used})
+    lines = {id_: LineRoom(left_ma) for id_, left_ma in above.lines_ma.items() if id_ in used}
+    grants = round_targets(requests, {id_: room for id_, room in above.room_w.items() if id_ in used}, lines)
     return {
         ask.ref: Step(
             ask.outlet.at_most(ask.outlet.floor_w + round(grant.setpoint * ask.outlet.watts_per_unit)),
@@ -224,6 +268,8 @@ def _request(ask: Ask) -> Request:
         must_run=ask.must_run,
         laxity_h=ask.laxity_h,
         carry=ask.carry_w / per_unit,
+        lines=outlet.lines,
+        neutral_v=float(NOMINAL_V),
     )
 
 
@@ -238,11 +284,11 @@ def _levels(ask: Ask) -> Levels:
     return amp_levels(most_w / outlet.watts_per_unit, outlet.watts_per_unit, least_w / outlet.watts_per_unit)
 
 
-def _kept_awake(ask: Ask, above_w: dict[str, int]) -> Setpoint:
+def _kept_awake(ask: Ask, above: _Left) -> Setpoint:
     outlet = ask.outlet
     if outlet.floor_w >= outlet.least_w:
         return outlet.at_most(outlet.floor_w)
-    if min(above_w[id_] for id_ in ask.path) < outlet.least_w:
+    if not above.fits(ask, outlet.least_w):
         return outlet.setpoint(0)
-    _take(above_w, ask.path, outlet.least_w)
+    above.take(ask, outlet.least_w)
     return outlet.setpoint(outlet.least_w)

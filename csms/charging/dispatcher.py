@@ -25,9 +25,11 @@ from csms.charging.journal import Journal, Sending
 from csms.charging.ladder import Role
 from csms.charging.ladders import Ladders, News
 from csms.charging.ledger import NEVER, Ledger
+from csms.charging.lines import LinesOf
 from csms.charging.outlets import Outlets
 from csms.charging.ports import Stations
 from csms.charging.profiles import ending_by
+from csms.charging.read_back import ReadBack
 from csms.charging.rounds import Order, Situation, Target, orders
 from csms.charging.settings import ChargingSettings
 from csms.charging.shaping import Shaper
@@ -66,10 +68,12 @@ class Dispatcher:
         ladders: Ladders,
         trials: Trials,
         answers: Answers,
+        read_back: ReadBack,
     ) -> None:
         self._clock, self._stations, self._journal = clock, stations, journal
         self._ledger, self._outlets, self._tree, self._caps = ledger, outlets, tree, caps
         self._settings, self._ladders, self._trials, self._answers = settings, ladders, trials, answers
+        self._read_back = read_back
         self._shaper = Shaper(stations.stations, ladders, ledger, outlets, settings, answers.told_w)
         self.targets: dict[EvseRef, Target] = {}
         self._busy: set[str] = set()
@@ -98,6 +102,7 @@ class Dispatcher:
         """A station connected or restarted: what it was told is told again (SR-09), once it has settled (SR-06). Only a
         configuration key stays in its flash memory."""
         self._let_settle(station_id)
+        self._read_back.again(station_id)
         forgot = restarted or forgets_offline(firmware_of(self._stations.stations.get(station_id)))
         rung = self._ladders.rung(station_id, Role.LIMIT)
         flash = rung is not None and rung.purpose is None
@@ -139,6 +144,10 @@ class Dispatcher:
         """Watts for charging at every feeder now."""
         return self._tree.rooms_w(self._caps, self._clock.now(), self._settings.lead_s, self._settings.reserve_share)
 
+    def lines_ma(self) -> LinesOf:
+        """Milliampere for charging now, on each conductor of feeders that count currents."""
+        return self._tree.lines_ma(self._clock.now(), self._settings.lead_s, self._settings.reserve_share)
+
     async def run(self) -> None:
         """Until cancelled; then nothing is on the way any more."""
         try:
@@ -175,6 +184,7 @@ class Dispatcher:
         self._answers.look(now)
         room_w = self.room_w()
         self._ask(now)
+        self._ask_what_holds(now)
         targets = self._live_targets(now, room_w)
         situation = self._situation(now, room_w, set())
         floors = self._floors(now, targets, situation)
@@ -213,6 +223,7 @@ class Dispatcher:
             self._answers.stale,
             self._answers.resting,
             lambda ref, lease_s: self._shaper.lease(ref, lease_s, now),
+            self.lines_ma(),
         )
 
     def _live_targets(self, now: datetime, room_w: Mapping[str, int]) -> dict[EvseRef, Target]:
@@ -306,6 +317,22 @@ class Dispatcher:
                 self._busy.add(station_id)
                 self._spawn(self._declare(station_id), f"declaration {station_id}")
 
+    def _ask_what_holds(self, now: datetime) -> None:
+        """After a restart a station says what holds it before it is told anything else (B5)."""
+        for station_id in list(self._read_back.waiting):
+            free = station_id not in self._busy and self._settled(station_id, now)
+            if free and not self._ladders.not_asked(station_id):
+                self._busy.add(station_id)
+                self._spawn(self._read(station_id), f"read back {station_id}")
+
+    async def _read(self, station_id: str) -> None:
+        try:
+            await self._read_back.read(station_id)
+        except Exception:
+            log.exception("not_read_back", extra={"station": station_id})
+        finally:
+            self._end_turn(station_id)
+
     async def _declare(self, station_id: str) -> None:
         try:
             self._ladders.declare(station_id, await courier.declaration(self._clock, self._stations, station_id))
@@ -370,11 +397,13 @@ class Dispatcher:
         """Until when what stands written covers a limit without its being renewed; None: it does not."""
         ends = []
         for ref, sequence in sending.entries:
-            account, written = self._ledger.account(ref), self._journal.written(ref)
-            value_w = account.counted_w(account.sent[sequence].value_w)
-            if value_w > account.floor_w and (written is None or value_w > written.value_w):
+            account = self._ledger.account(ref)
+            value_w = account.sent[sequence].value_w
+            counted_w = account.counted_w(value_w)
+            end = self._journal.covered_until(ref, value_w, counted_w)
+            if end is None and counted_w > account.floor_w:
                 return None
-            ends.append(now if written is None else written.until - account.lag)
+            ends.append(now if end is None else end)
         return min(ends, default=now + NEVER)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:

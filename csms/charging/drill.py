@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from csms.charging.feeder import Caps
 from csms.charging.ledger import Ledger
+from csms.charging.lines import LinesOf
 from csms.charging.plans import Solved
 from csms.charging.rounds import LeaseRule, Situation, Target, orders
 from csms.model.ids import EvseRef
@@ -22,6 +23,7 @@ MOMENT = timedelta(seconds=0.1)
 HORIZON = timedelta(hours=1)
 KWH_SHOWN = 0.01
 RoomAt = Callable[[datetime], Mapping[str, int]]
+LinesAt = Callable[[datetime], LinesOf]
 
 
 class WithLimit:
@@ -123,9 +125,10 @@ def rehearse(
     reachable: Callable[[str], bool],
     rule: LeaseRule,
     now: datetime,
+    lines_at: LinesAt = lambda at: {},
 ) -> Rehearsal:
     """Let the rounds run until the bounds fit; `ledger` is a copy, and is changed."""
-    stage = _Stage(ledger, targets, feeder_id, room_at, reachable, rule, now)
+    stage = _Stage(ledger, targets, feeder_id, room_at, reachable, rule, now, lines_at)
     at = now
     while at <= now + HORIZON and not stage.look(at):
         at = stage.next_look(at)
@@ -142,9 +145,11 @@ class _Stage:
         reachable: Callable[[str], bool],
         rule: LeaseRule,
         now: datetime,
+        lines_at: LinesAt,
     ) -> None:
         self._ledger, self._targets, self._feeder_id = ledger, targets, feeder_id
-        self._room_at, self._reachable, self._rule, self._begun = room_at, reachable, rule, now
+        self._room_at, self._lines_at, self._reachable, self._rule = room_at, lines_at, reachable, rule
+        self._begun = now
         self._answers: dict[str, tuple[datetime, EvseRef, int]] = {}
         self._before = {ref: ledger.told_w(ref) for ref in self._under()}
         away = [ref for ref in self._before if not reachable(ref.station_id)]
@@ -169,7 +174,13 @@ class _Stage:
         self._answer(now)
         self._ledger.expire(now)
         room_w = self._room_at(now)
-        ready = Situation(now, room_w, lambda id_: self._reachable(id_) and id_ not in self._answers, self._reachable)
+        ready = Situation(
+            now,
+            room_w,
+            lambda id_: self._reachable(id_) and id_ not in self._answers,
+            self._reachable,
+            lines_ma=self._lines_at(now),
+        )
         for order in orders(self._targets, self._ledger, ready, self._rule):
             self._answers[order.ref.station_id] = now + timedelta(seconds=ANSWER_S), order.ref, order.sequence
             if order.ref in self._before and order.setpoint.value_w < self._before[order.ref]:

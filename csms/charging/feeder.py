@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Protocol
 
 from csms.charging.base_load import BaseLoads
+from csms.charging.lines import ALL, Triple, minus, on_lines
 
 QUARTER_HOUR = timedelta(minutes=15)
 QUARTER_HOURS_A_DAY = 96
@@ -55,6 +56,7 @@ class Feeder:
 
     `base_load_w`: other loads right at this node, one value or 96 by quarter-hour of the local day. `lowest_cap_w`: the
     lowest cap that anybody may ever set by contract; 0 when nothing is agreed (then no floor can be promised).
+    `phase_a`: what each of its three phases can carry, in ampere; None: currents are not counted here.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Feeder:
     parent: str = ""
     base_load_w: tuple[int, ...] = (0,)
     lowest_cap_w: int = 0
+    phase_a: float | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for a rating that is not positive, a negative load or a curve of another length."""
@@ -69,6 +72,8 @@ class Feeder:
             raise ValueError(f"feeder {self.id}: needs a rating above 0 W and a lowest cap between 0 and the rating")
         if len(self.base_load_w) not in (1, QUARTER_HOURS_A_DAY) or min(self.base_load_w) < 0:
             raise ValueError(f"feeder {self.id}: the base load is 1 or {QUARTER_HOURS_A_DAY} values, none negative")
+        if self.phase_a is not None and not 0 < self.phase_a < math.inf:
+            raise ValueError(f"feeder {self.id}: a phase carries more than 0 A")
 
 
 class FeederTree:
@@ -95,6 +100,8 @@ class FeederTree:
         self._feeders, self._paths = known, paths
         self.ids = tuple(sorted(known, key=lambda id_: len(paths[id_])))
         """All feeders, parents before children."""
+        self.counting = tuple(id_ for id_ in self.ids if known[id_].phase_a is not None)
+        """Those that count currents."""
         self._below = {id_: tuple(f for f in known if id_ in paths[f]) for id_ in known}
 
     def replace(self, feeders: Iterable[Feeder], now: datetime, settle: timedelta) -> None:
@@ -179,6 +186,31 @@ class FeederTree:
             usable_w(self.cap_w(feeder_id, caps, at), reserve_share) - self.base_load_w(feeder_id, at) for at in moments
         )
         return min(rooms)
+
+    def lines_ma(self, now: datetime, lead_s: float, reserve_share: float) -> dict[str, Triple]:
+        """Per feeder that counts currents: milliampere for charging on each phase, now and for `lead_s` seconds.
+
+        The base load is taken to be spread evenly.
+        """
+        until = now + timedelta(seconds=lead_s)
+        return {id_: self._lines_ma(id_, now, until, reserve_share) for id_ in self.counting}
+
+    def _lines_ma(self, feeder_id: str, since: datetime, until: datetime, reserve_share: float) -> Triple:
+        base_w = max(self.base_load_w(feeder_id, at) for at in [since, *quarter_hours(since, until)])
+        return minus(self._carried_ma(feeder_id, reserve_share), on_lines(base_w, 3, ALL))
+
+    def _carried_ma(self, feeder_id: str, reserve_share: float) -> Triple:
+        carried_ma = math.floor((self._feeders[feeder_id].phase_a or 0.0) * 1000 * (1 - reserve_share))
+        return carried_ma, carried_ma, carried_ma
+
+    def lowest_lines_ma(self, reserve_share: float, share: float = 1.0) -> dict[str, Triple]:
+        """The same beside the highest base load of the day; never negative. `share`: of it."""
+        found = {}
+        for id_ in self.counting:
+            left = minus(self._carried_ma(id_, reserve_share), on_lines(self.base_load_peak_w(id_), 3, ALL))
+            shared = int(max(left[0], 0) * share)
+            found[id_] = shared, shared, shared
+        return found
 
     def lowest_cap_w(self, feeder_id: str, caps: Caps, now: datetime) -> int:
         """The lowest cap that counts from now on: by contract, or what was ordered below it in an emergency."""

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from csms.charging.feeder import FeederTree, fits
+from csms.charging.lines import ALL, NOMINAL_V, connection_of, minus, on_lines, spare_ma
 from csms.model.ids import EvseRef
 from csms.model.station import CurrentKind, EvseRating
 
-NOMINAL_V = 230
 AC_MINIMUM_A = 6.0
 """IEC 61851: a car is offered 0 or at least 6 A."""
 
@@ -49,6 +49,7 @@ def assign_floors(
     lowest cap beside the highest base load.
     """
     lowest = caps_w or {}
+    left_ma = tree.lowest_lines_ma(rule.reserve_share, rule.share)
     rooms = {id_: tree.lowest_room_w(id_, rule.reserve_share, lowest.get(id_)) for id_ in tree.ids}
     budget = {id_: int(room_w * rule.share) for id_, room_w in rooms.items()}
     used_w: dict[str, int] = dict.fromkeys(tree.ids, 0)
@@ -58,8 +59,13 @@ def assign_floors(
         rating, feeder_id = outlets[ref]
         path = tree.path(feeder_id)
         wanted_w = floor_w(rating, rule.floor_a)
-        floors[ref] = least.get(ref) or (wanted_w if fits(wanted_w, path, used_w, budget) else 0)
+        lines = connection_of(rating, rating.phases)
+        spare = spare_ma(lines, path, left_ma)
+        light = spare is None or on_lines(wanted_w, rating.phases, ALL)[0] <= max(spare, 0)
+        floors[ref] = least.get(ref) or (wanted_w if light and fits(wanted_w, path, used_w, budget) else 0)
         _take(used_w, path, floors[ref])
+        for id_ in left_ma.keys() & set(path):
+            left_ma[id_] = minus(left_ma[id_], on_lines(floors[ref], rating.phases, lines))
     return floors
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
+from csms.charging.account import Grant, Kept
 from csms.charging.discretise import Setpoint
 from csms.charging.ladder import Happening, Rung
 from csms.charging.ladders import Change as LadderChange
 from csms.charging.ladders import Ladders, News
-from csms.charging.ledger import Grant, Ledger
+from csms.charging.ledger import Ledger
+from csms.charging.lines import Triple
 from csms.charging.ports import ChargingStore
 from csms.model.charging_profile import ChargingProfile, ProfilePurpose
 from csms.model.command import Command, SetChargingProfile
@@ -64,19 +66,23 @@ class Journal:
 
     def __init__(self, store: ChargingStore) -> None:
         self._store = store
-        self._written: dict[EvseRef, Grant] = {}
+        self._written: dict[EvseRef, Kept] = {}
 
     async def write_ahead(self, sendings: Sequence[Sending], ledger: Ledger, now: datetime) -> None:
         """Bounds and profiles of one round in one transaction (I3)."""
-        raised = [ref for sending in sendings for ref, _ in sending.entries]
-        rows = [_bound_row(ref, ledger, now) for ref in raised]
-        bounds = [changes.put_upper_bound(row) for row in rows]
+        kept = {ref: ledger.kept(ref, now) for sending in sendings for ref, _ in sending.entries}
+        bounds = [changes.put_upper_bound(_bound_row(ref, one, now)) for ref, one in kept.items()]
         await self._store.writer.commit([*bounds, *(changes.add_profile(_profile_row(s)) for s in sendings)])
-        self._written |= {ref: _grant(row) for ref, row in zip(raised, rows, strict=True)}
+        self._written |= kept
 
-    def written(self, ref: EvseRef) -> Grant | None:
-        """The bound that another process would begin with."""
-        return self._written.get(ref)
+    def covered_until(self, ref: EvseRef, value_w: int, counted_w: int) -> datetime | None:
+        """Until when another process would count a limit of so many watts, which count with so many, even if it never
+        heard of it; None: not.
+        """
+        kept = self._written.get(ref)
+        if kept is None or kept.bound.value_w < counted_w:
+            return None
+        return max((grant.until for grant in kept.grants if grant.value_w >= value_w), default=None)
 
     async def answered(self, sending: Sending, status: str, at: datetime | None) -> None:
         """What came of a profile."""
@@ -99,6 +105,10 @@ class Journal:
         ]
         await self._store.writer.commit([*(changes.put_row(row) for row in rows), *notices])
 
+    async def above_bound(self, ref: EvseRef, at: datetime, told: dict[str, object]) -> None:
+        """A station says that it holds more than it may have been told."""
+        await self._store.writer.commit([changes.add_notice(ref.station_id, at, "limit_above_bound", told)])
+
     async def restore_ladders(self, ladders: Ladders) -> None:
         """What was learned of every station."""
         ladders.restore(await self._store.reader.find(LimitRung))
@@ -112,8 +122,8 @@ class Journal:
         for row in await self._store.reader.upper_bounds():
             ref = EvseRef(row.station_id, row.evse_id)
             if ref in ledger and row.until > now:
-                ledger.restore(ref, row.upper_bound_w, row.until, row.places or ())
-                self._written[ref] = _grant(row)
+                kept = self._written[ref] = _kept(row, booted.get(row.station_id))
+                ledger.restore(ref, kept, now)
         latest: dict[EvseRef, ProfileRow] = {}
         for profile in await self._store.reader.profiles(limit=PROFILES_READ):
             if profile.purpose in LASTING:
@@ -141,19 +151,47 @@ def _told(change: LadderChange) -> dict[str, Any]:
     }
 
 
-def _bound_row(ref: EvseRef, ledger: Ledger, now: datetime) -> UpperBoundRow:
+def _bound_row(ref: EvseRef, kept: Kept, now: datetime) -> UpperBoundRow:
+    limits = {
+        "session": kept.session_id,
+        "acknowledged": _plain(kept.acknowledged) if kept.acknowledged is not None else None,
+        "sent": [_plain(grant) for grant in kept.sent],
+    }
     return UpperBoundRow(
         station_id=ref.station_id,
         evse_id=ref.evse_id,
-        upper_bound_w=ledger.upper_bound_w(ref, now),
-        until=ledger.bound_until(ref, now),
-        places=list(ledger.account(ref).places),
+        upper_bound_w=kept.bound.value_w,
+        until=kept.bound.until,
+        places=list(kept.places),
+        lines_ma=list(kept.bound.on_ma) if kept.bound.on_ma is not None else None,
         updated_at=now,
+        limits=limits,
     )
 
 
-def _grant(row: UpperBoundRow) -> Grant:
-    return Grant(row.upper_bound_w, row.until)
+def _kept(row: UpperBoundRow, booted_at: datetime | None) -> Kept:
+    """A station that started again since may have lost its limits; then the bound alone counts."""
+    bound, limits = Grant(row.upper_bound_w, row.until, on_ma=_lines(row)), row.limits
+    places = tuple(row.places or ())
+    if limits is None or (booted_at is not None and booted_at > row.updated_at):
+        return Kept(bound, places=places)
+    acknowledged = _grant(limits["acknowledged"]) if limits["acknowledged"] is not None else None
+    return Kept(bound, limits["session"], acknowledged, tuple(_grant(sent) for sent in limits["sent"]), places)
+
+
+def _lines(row: UpperBoundRow) -> Triple | None:
+    return (row.lines_ma[0], row.lines_ma[1], row.lines_ma[2]) if row.lines_ma else None
+
+
+def _plain(grant: Grant) -> list[Any]:
+    due = grant.due.isoformat() if grant.due is not None else None
+    return [grant.value_w, grant.until.isoformat(), due, grant.phases]
+
+
+def _grant(plain: Sequence[Any]) -> Grant:
+    value_w, until, due, phases = plain
+    renewed = datetime.fromisoformat(due) if due is not None else None
+    return Grant(value_w, datetime.fromisoformat(until), renewed, phases)
 
 
 def _profile_row(sending: Sending) -> ProfileRow:

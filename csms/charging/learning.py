@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from csms.charging.discretise import Setpoint
-from csms.charging.floors import NOMINAL_V
+from csms.charging.lines import NOMINAL_V
 from csms.model.ids import EvseRef
 from csms.model.meter import CURRENT_IMPORT, Sample
 from csms.model.station import CurrentKind

@@ -3,129 +3,24 @@
 Upper bound of an outlet = max(floor, acknowledged value until its lease end, every unanswered value until its lease
 end, every ramp hold), each lease prolonged by ramp and clock skew. A value counts only when it is known to act: with
 the physical maximum otherwise, and so does an outlet where a car may be and nothing known to act holds it. Values are
-integer watts, all phases. Nothing here reads a clock.
+integer watts, all phases, and milliampere on each of the conductors. Nothing here reads a clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
+from csms.charging.account import LONG_AGO, Account, Draw, Grant, Kept, Reckoned
+from csms.charging.lines import NONE, LinesOf, Triple, connection, minus, plus, used, within
 from csms.model.ids import EvseRef
+
+__all__ = ["Account", "Draw", "Grant", "Kept", "Ledger"]
 
 NEVER = timedelta(days=3650)
 """How much later than told a lease ends at a station whose clock is wrong."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """`value_w` may be drawn until `until` (without ramp and skew); it should be renewed before `due` (None: that)."""
-
-    value_w: int
-    until: datetime
-    due: datetime | None = None
-
-    @property
-    def renew_by(self) -> datetime:
-        """When it may have ended."""
-        return self.due or self.until
-
-
-class Reckoned(NamedTuple):
-    """Upper bounds that stay as they are in [since, until) unless something happens: `value_w` of one outlet."""
-
-    since: datetime
-    until: datetime
-    value_w: int
-
-    def covers(self, now: datetime) -> bool:
-        """Whether that is now."""
-        return self.since <= now < self.until
-
-
-@dataclass(slots=True)
-class Account:
-    """What is known of one outlet. `sent` holds unanswered values by sequence number.
-
-    `floor_taken`: the station acknowledged its floor; `floor_before_w`: not this one yet, but a higher one before;
-    `floor_acts`, `limit_acts`: floors, limits of this station are known to act; `held`: a limit of the session that
-    runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles when its connection
-    or its power is gone, which is noticed late, so that nothing ever holds it; `ramp`: how long it takes to come down;
-    `skew`: how much later than told a lease may end there; `reckoned`: its upper bound, as long as it is known.
-    `left`: feeders that it hung on before its place changed; it counts there as well until `left_until`, when nothing
-    acts any more that was granted with their room (sequence numbers up to `moved_after`).
-    """
-
-    ref: EvseRef
-    path: tuple[str, ...]
-    floor_w: int
-    physical_w: int
-    ramp: timedelta
-    skew: timedelta
-    floor_taken: bool = False
-    floor_before_w: int | None = None
-    floor_acts: bool = False
-    limit_acts: bool = False
-    held: bool = False
-    away: bool = False
-    forgets: bool = False
-    car_possible: bool = False
-    acknowledged: Grant | None = None
-    commanded: Grant | None = None
-    sent: dict[int, Grant] = field(default_factory=dict)
-    holds: list[Grant] = field(default_factory=list)
-    reckoned: Reckoned | None = None
-    left: tuple[str, ...] = ()
-    left_until: datetime = LONG_AGO
-    moved_after: int = 0
-
-    @property
-    def places(self) -> tuple[str, ...]:
-        """All feeders at which it counts."""
-        return self.path + self.left
-
-    @property
-    def lag(self) -> timedelta:
-        """How much later than told a lease may end in what is drawn."""
-        return self.ramp + self.skew
-
-    @property
-    def leased(self) -> list[Grant]:
-        """The values that count until their lease ends."""
-        return [*self.sent.values()] if self.acknowledged is None else [self.acknowledged, *self.sent.values()]
-
-    @property
-    def floor_known(self) -> bool:
-        """Whether the outlet is at its floor when nothing else is told."""
-        taken = self.floor_taken or self.floor_before_w is not None
-        return taken and self.floor_acts and not self.forgets
-
-    @property
-    def floor_counted_w(self) -> int:
-        """The most that the outlet draws at its floor, whichever it has."""
-        return max(self.floor_w, self.floor_before_w or 0)
-
-    @property
-    def bounded(self) -> bool:
-        """Whether something known to act holds the outlet. A limit without a floor below it ends with its session,
-        which nobody hears of while the station is away."""
-        return self.floor_known or (self.held and self.limit_acts and not (self.away or self.forgets))
-
-    @property
-    def loose(self) -> bool:
-        """Whether it may draw all it can."""
-        return self.car_possible and not self.bounded
-
-    def counted_w(self, value_w: int) -> int:
-        """What a value told to the outlet counts with: one that is not known to act frees it, unless its floor holds
-        it lower anyway."""
-        if self.limit_acts and not self.forgets:
-            return value_w
-        return self.floor_counted_w if self.floor_known and value_w <= self.floor_counted_w else self.physical_w
 
 
 class Ledger:
@@ -138,6 +33,7 @@ class Ledger:
         self._sequence = 0
         self._awaited: set[int] = set()
         self._sums: dict[str, int] = {}
+        self._sums_ma: dict[str, Triple] = {}
         self._sums_hold: tuple[datetime, datetime] | None = None
 
     def __contains__(self, ref: object) -> bool:
@@ -153,7 +49,15 @@ class Ledger:
         return self._accounts[ref]
 
     def enrol(
-        self, ref: EvseRef, path: tuple[str, ...], floor_w: int, physical_w: int, now: datetime = LONG_AGO
+        self,
+        ref: EvseRef,
+        path: tuple[str, ...],
+        floor_w: int,
+        physical_w: int,
+        now: datetime = LONG_AGO,
+        *,
+        phases: int = 3,
+        rotation: str = "",
     ) -> None:
         """Open an account, or change its place and nameplate; another floor has to be confirmed anew."""
         account = self._accounts.get(ref)
@@ -162,7 +66,7 @@ class Ledger:
         self._touch(account)
         if path != account.path:
             self._move(account, path, now)
-        account.physical_w = physical_w
+        account.physical_w, account.phases, account.rotation = physical_w, phases, rotation
         if floor_w == account.floor_w:
             return
         if account.floor_taken or account.floor_before_w is not None:
@@ -172,21 +76,70 @@ class Ledger:
 
     def _move(self, account: Account, path: tuple[str, ...], now: datetime) -> None:
         """It hangs elsewhere: until what it has is replaced or over, it counts in both places."""
-        until = max(self.bound_until(account.ref, now), now + account.lag)
+        until = max(self.kept(account.ref, now).bound.until, now + account.lag)
         self._leave(account, [id_ for id_ in account.places if id_ not in path], until)
-        account.path, account.moved_after = path, self._sequence
+        account.path = path
 
     def _leave(self, account: Account, left: Iterable[str], until: datetime) -> None:
         account.left, account.left_until = tuple(dict.fromkeys(left)), max(account.left_until, until)
+        account.moved_after = self._sequence
 
-    def restore(self, ref: EvseRef, value_w: int, until: datetime, places: Iterable[str] = ()) -> None:
-        """Take over a bound that an earlier process wrote: it counts until `until` (ramp and skew included), also at
-        those of the `places` it was granted with where it does not hang any more."""
+    def kept(self, ref: EvseRef, now: datetime) -> Kept:
+        """What has to be written before something is sent, and what `restore` takes over."""
         account = self._accounts[ref]
-        account.holds.append(Grant(value_w, until))
-        if left := [id_ for id_ in places if id_ not in account.path]:
-            self._leave(account, left, until)
+        ends = [now, *(g.until + account.lag for g in account.leased), *(g.until for g in account.holds)]
+        most = self.bound(ref, now)
+        bound = Grant(most.value_w, max(ends), on_ma=most.on_ma)
+        return Kept(bound, account.session_id, account.acknowledged, tuple(account.sent.values()), account.places)
+
+    def restore(self, ref: EvseRef, kept: Kept, now: datetime) -> None:
+        """Take over what an earlier process wrote (B5).
+
+        While the same session runs its limits count as they did, and what was sent last can be told again. All else in
+        the bound are ramps, which are over soon. Without such limits the bound counts to its end. All of it counts also
+        at those of the places with whose room it was granted where the outlet does not hang any more.
+        """
+        account, bound = self._accounts[ref], kept.bound
+        if kept.grants and kept.session_id is not None and kept.session_id == account.session_id:
+            account.acknowledged, account.held = kept.acknowledged, kept.acknowledged is not None
+            for grant in kept.sent:
+                self._sequence += 1
+                account.sent[self._sequence] = grant
+            account.commanded = kept.grants[-1]
+            bound = replace(bound, until=min(bound.until, now + account.ramp))
+        account.holds.append(bound)
+        account.restored = kept.bound
+        if left := [id_ for id_ in kept.places if id_ not in account.path]:
+            self._leave(account, left, kept.bound.until)
         self._touch(account)
+
+    def take_back(self, ref: EvseRef, said: Draw, until: datetime, now: datetime, *, above: bool) -> None:
+        """The station says what it holds until `until`, which takes the place of what was restored; the higher of both
+        is held for one ramp. `above`: more than that, so that it counts like a value without an answer: the next one
+        that it takes supersedes it.
+        """
+        account, restored = self._accounts[ref], self._accounts[ref].restored
+        assert restored is not None
+        self._touch(account)
+        before = account.taken_over(restored).or_(self._loose(account, now))
+        account.holds = [hold for hold in account.holds if hold.value_w != restored.value_w]
+        account.restored = account.acknowledged = account.commanded = None
+        account.sent = {}
+        if said.exceeds(account.floor):
+            account.commanded = grant = Grant(said.value_w, until, on_ma=said.on_ma)
+            if above:
+                self._sequence += 1
+                account.sent[self._sequence] = grant
+            else:
+                account.acknowledged = grant
+        self._hold(account, before, now)
+
+    def at_floor(self, ref: EvseRef, now: datetime) -> bool:
+        """Whether no limit above the floor may be in force, nor a car still be coming down from one."""
+        account = self._accounts[ref]
+        counting = [g for g in account.leased if self._lives(account, g, now)]
+        counting += [g for g in account.holds if now < g.until]
+        return all(grant.value_w <= account.floor_counted_w for grant in counting)
 
     def upper_bound_w(self, ref: EvseRef, now: datetime) -> int:
         """The most this outlet may be drawing at `now` (I2)."""
@@ -194,42 +147,47 @@ class Ledger:
 
     def _reckoned(self, account: Account, now: datetime) -> Reckoned:
         if account.reckoned is None or not account.reckoned.covers(now):
-            most_w, ends = self._loose_w(account, now), [FOREVER]
+            most, ends = self._loose(account, now), [FOREVER]
             for hold in account.holds:
                 if now < hold.until:
-                    most_w = max(most_w, hold.value_w)
+                    most = most.or_(account.taken_over(hold))
                     ends.append(hold.until)
             ends += [end for grant in account.leased if now < (end := grant.until + account.lag)]
-            account.reckoned = Reckoned(now, min(ends), most_w)
+            account.reckoned = Reckoned(now, min(ends), *most)
         return account.reckoned
 
     def _touch(self, account: Account) -> None:
         """Something happened to it."""
         account.reckoned = self._sums_hold = None
 
-    def _loose_w(self, account: Account, now: datetime) -> int:
+    def _loose(self, account: Account, now: datetime) -> Draw:
         """What the outlet may draw for other reasons than a ramp."""
-        leased_w = self._leased_w(account, now)
-        return max(leased_w, account.physical_w) if account.loose else leased_w
-
-    def _leased_w(self, account: Account, now: datetime) -> int:
-        most_w = account.floor_counted_w
+        most = account.floor
         for grant in account.leased:
             if self._lives(account, grant, now):
-                most_w = max(most_w, account.counted_w(grant.value_w))
-        return most_w
+                most = most.or_(account.counted_grant(grant))
+        return most.or_(account.draw(account.physical_w)) if account.loose else most
 
     def _lives(self, account: Account, grant: Grant, now: datetime) -> bool:
         return now < grant.until + account.lag
 
     def settled_w(self, ref: EvseRef, now: datetime, reachable: bool) -> int:
         """What the upper bound comes down to by itself once all answers are in and all ramps are over."""
+        return self.settled(ref, now, reachable).value_w
+
+    def settled(self, ref: EvseRef, now: datetime, reachable: bool) -> Draw:
+        """The same, on each conductor too."""
         account = self._accounts[ref]
         if not reachable or account.loose:
-            return self.upper_bound_w(ref, now)
-        told = account.commanded
+            return self.bound(ref, now)
+        floor, told = account.floor, account.commanded
         live = told is not None and self._lives(account, told, now)
-        return max(account.floor_counted_w, account.counted_w(told.value_w) if told is not None and live else 0)
+        return floor.or_(account.counted_grant(told)) if told is not None and live else floor
+
+    def bound(self, ref: EvseRef, now: datetime) -> Draw:
+        """The upper bound, on each conductor too."""
+        reckoned = self._reckoned(self._accounts[ref], now)
+        return Draw(reckoned.value_w, reckoned.on_ma)
 
     def told_w(self, ref: EvseRef) -> int:
         """What the outlet was told last; its floor when nothing was."""
@@ -238,48 +196,102 @@ class Ledger:
 
     def lasting_w(self, ref: EvseRef, now: datetime) -> int:
         """What the outlet may draw when its session is over or its lease has ended."""
+        return self.lasting(ref, now).value_w
+
+    def lasting(self, ref: EvseRef, now: datetime) -> Draw:
+        """The same, on each conductor too."""
         account = self._accounts[ref]
-        return self.settled_w(ref, now, True) if account.loose else account.floor_counted_w
+        return self.settled(ref, now, True) if account.loose else account.floor
 
     def sums_w(self, now: datetime) -> dict[str, int]:
         """Sum of the upper bounds at every feeder."""
+        self._sum(now)
+        return self._sums
+
+    def sums_ma(self, now: datetime) -> dict[str, Triple]:
+        """The same on each conductor of every feeder."""
+        self._sum(now)
+        return self._sums_ma
+
+    def _sum(self, now: datetime) -> None:
         if self._sums_hold is None or not self._sums_hold[0] <= now < self._sums_hold[1]:
-            self._sums, until = {}, FOREVER
+            self._sums, self._sums_ma, until = {}, {}, FOREVER
             for account in self._accounts.values():
                 reckoned = self._reckoned(account, now)
                 until = min(until, reckoned.until)
                 for id_ in account.places:
                     self._sums[id_] = self._sums.get(id_, 0) + reckoned.value_w
+                    self._sums_ma[id_] = plus(self._sums_ma.get(id_, NONE), reckoned.on_ma)
             self._sums_hold = now, until
-        return self._sums
 
-    def may_raise(self, ref: EvseRef, value_w: int, now: datetime, room_w: Mapping[str, int]) -> bool:
-        """Whether `value_w` may be sent: at every ancestor Σ bounds + max(0, value − own bound) ≤ room (rule 2).
+    def may_raise(
+        self,
+        ref: EvseRef,
+        value_w: int,
+        now: datetime,
+        room_w: Mapping[str, int],
+        lines_ma: LinesOf | None = None,
+        phases: int = 0,
+    ) -> bool:
+        """Whether `value_w` may be sent: at every ancestor Σ bounds + max(0, value − own bound) ≤ room (rule 2), and so
+        on each conductor of those that count currents (`lines_ma`), for a value on so many `phases`.
 
         While the bounds are above the room (a cap fell) nothing rises, not even within a bound that a ramp holds up.
         """
-        counted_w = self._accounts[ref].counted_w(value_w)
-        return counted_w <= self.settled_w(ref, now, True) or counted_w <= self.free_w(ref, now, room_w)
+        account = self._accounts[ref]
+        counted, settled = account.counted(value_w, phases), self.settled(ref, now, True)
+        counting = lines_ma is not None and not lines_ma.keys().isdisjoint(account.places)
+        falls = not counted.exceeds(settled) if counting else counted.value_w <= settled.value_w
+        return falls or counted.value_w <= self.free_w(ref, now, room_w, lines_ma, phases)
 
-    def free_w(self, ref: EvseRef, now: datetime, room_w: Mapping[str, int]) -> int:
+    def free_w(
+        self,
+        ref: EvseRef,
+        now: datetime,
+        room_w: Mapping[str, int],
+        lines_ma: LinesOf | None = None,
+        phases: int = 0,
+    ) -> int:
         """The highest value that may be sent now."""
-        sums = self.sums_w(now)
-        spare_w = min(room_w[id_] - sums[id_] for id_ in self._accounts[ref].places if id_ in room_w)
-        if spare_w < 0:
-            return self.settled_w(ref, now, True)
-        return self.upper_bound_w(ref, now) + spare_w
+        account, sums = self._accounts[ref], self.sums_w(now)
+        spare_w = min(room_w[id_] - sums[id_] for id_ in account.places if id_ in room_w)
+        free_w = self.settled_w(ref, now, True) if spare_w < 0 else self.upper_bound_w(ref, now) + spare_w
+        counting = [id_ for id_ in account.places if lines_ma is not None and id_ in lines_ma]
+        if lines_ma is None or not counting:
+            return free_w
+        left = [minus(lines_ma[id_], self._sums_ma[id_]) for id_ in counting]
+        return min(free_w, self._free_on_lines_w(account, now, left, phases or account.phases))
 
-    def send(self, ref: EvseRef, value_w: int, now: datetime, until: datetime, due: datetime | None = None) -> int:
+    def _free_on_lines_w(self, account: Account, now: datetime, left: Sequence[Triple], phases: int) -> int:
+        on = used(connection(account.rotation, phases))
+        spare = {n: min(one[n] for one in left) for n in on}
+        if min(spare.values()) < 0:
+            settled = self.settled(account.ref, now, True)
+            return min(settled.value_w, within(min(settled.on_ma[n] for n in on), phases))
+        own = self._reckoned(account, now).on_ma
+        return within(min(own[n] + spare[n] for n in on), phases)
+
+    def send(
+        self,
+        ref: EvseRef,
+        value_w: int,
+        now: datetime,
+        until: datetime,
+        due: datetime | None = None,
+        phases: int = 0,
+    ) -> int:
         """A value is about to go out with a lease to `until`: it counts from now on. Returns its sequence number."""
         account, sums = self._accounts[ref], self.sums_w(now)
-        before_w = self.upper_bound_w(ref, now)
+        before = self.bound(ref, now)
         self._sequence += 1
-        account.sent[self._sequence] = account.commanded = Grant(value_w, until, due)
+        account.sent[self._sequence] = account.commanded = Grant(value_w, until, due, phases)
+        account.restored = None
         self._awaited.add(self._sequence)
         account.reckoned = None
         after = self._reckoned(account, now)
         for id_ in account.places:
-            sums[id_] += after.value_w - before_w
+            sums[id_] += after.value_w - before.value_w
+            self._sums_ma[id_] = plus(self._sums_ma[id_], minus(after.on_ma, before.on_ma))
         assert self._sums_hold is not None
         self._sums_hold = self._sums_hold[0], min(self._sums_hold[1], after.until)
         return self._sequence
@@ -316,10 +328,10 @@ class Ledger:
         if sequence not in account.sent:
             return
         self._touch(account)
-        before_w = self._loose_w(account, now)
+        before = self._loose(account, now)
         account.acknowledged, account.held = account.sent[sequence], True
         account.sent = {number: grant for number, grant in account.sent.items() if number > sequence}
-        self._hold(account, before_w, now)
+        self._hold(account, before, now)
         if account.left and sequence > account.moved_after:
             ramps_over = max((hold.until for hold in account.holds), default=now)
             account.left_until = min(account.left_until, max(ramps_over, now + account.ramp))
@@ -339,13 +351,14 @@ class Ledger:
         A `lasting` limit outlives it and goes on to count, for the next car as well.
         """
         account = self._accounts[ref]
+        account.session_id = account.restored = None
         if lasting:
             return
         self._touch(account)
-        before_w = self._loose_w(account, now)
+        before = self._loose(account, now)
         account.acknowledged = account.commanded = None
         account.sent, account.held = {}, False
-        self._hold(account, before_w, now)
+        self._hold(account, before, now)
 
     def confirm_floor(self, ref: EvseRef, now: datetime) -> None:
         """The station has acknowledged its floor profile; a higher one that it had is held for one ramp."""
@@ -388,10 +401,10 @@ class Ledger:
         """Other facts about an outlet; what it may have been drawing before is held for one ramp."""
         account = self._accounts[ref]
         self._touch(account)
-        before_w = self._loose_w(account, now)
+        before = self._loose(account, now)
         for name, value in facts.items():
             setattr(account, name, value)
-        self._hold(account, before_w, now)
+        self._hold(account, before, now)
 
     def note_car(self, ref: EvseRef, possible: bool) -> None:
         """Whether a car may be plugged in."""
@@ -400,16 +413,15 @@ class Ledger:
             account.car_possible = possible
             self._touch(account)
 
+    def note_session(self, ref: EvseRef, session_id: int | None) -> None:
+        """Which session runs there, so that what is written down can be told from that of another one."""
+        self._accounts[ref].session_id = session_id
+
     def in_transit(self, now: datetime) -> bool:
         """Whether some bound will still fall by itself soon: an answer is awaited or a ramp is running."""
         holds = (g for account in self._accounts.values() for g in account.holds)
         ramp = max((account.ramp for account in self._accounts.values()), default=self._ramp)
         return bool(self._awaited) or any(now < g.until <= now + ramp for g in holds)
-
-    def bound_until(self, ref: EvseRef, now: datetime) -> datetime:
-        """Until when a reader of the stored row must count the upper bound of `now`."""
-        account = self._accounts[ref]
-        return max([now, *(g.until + account.lag for g in account.leased), *(g.until for g in account.holds)])
 
     def expire(self, now: datetime) -> None:
         """Forget what no longer counts."""
@@ -431,7 +443,7 @@ class Ledger:
         ends += [account.left_until for account in self._accounts.values() if account.left]
         return min((end for end in ends if end > now), default=None)
 
-    def _hold(self, account: Account, before_w: int, now: datetime) -> None:
+    def _hold(self, account: Account, before: Draw, now: datetime) -> None:
         """Hold what might be drawn before for one ramp; older holds go on to their own end."""
-        if before_w > self._loose_w(account, now):
-            account.holds.append(Grant(before_w, now + account.ramp))
+        if before.exceeds(self._loose(account, now)):
+            account.holds.append(Grant(before.value_w, now + account.ramp, on_ma=before.on_ma))

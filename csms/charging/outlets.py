@@ -7,10 +7,11 @@ from datetime import datetime
 
 from csms.charging.discretise import Setpoint
 from csms.charging.feeder import Caps, FeederTree, NoCaps
-from csms.charging.floors import NOMINAL_V, FloorRule, assign_floors
+from csms.charging.floors import FloorRule, assign_floors
 from csms.charging.ladder import obeys
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
+from csms.charging.lines import NOMINAL_V
 from csms.charging.planner import NeedsPolicy, Visit, visit
 from csms.charging.traits import clock_behind_s, forgets_offline, limits_of, outlet, pauses, reaction_s
 from csms.charging.tree_change import Hanging
@@ -75,6 +76,7 @@ class Outlets:
         held = not forgets and (known is None or obeys(known.limits))
         for evse in station.evses.values():
             self._ledger.note_car(evse.ref, car_possible(station, evse, held))
+            self._ledger.note_session(evse.ref, evse.session.session_id if evse.session else None)
             if changed:
                 self._ledger.note_station(
                     evse.ref,
@@ -91,15 +93,24 @@ class Outlets:
         least = {ref: least_w for ref, (_, _, least_w) in listed.items() if least_w}
         for ref, floor_w in assign_floors(places, self._tree, self._floors, kept, least, self._lowest_w).items():
             rating, feeder_id, _ = listed[ref]
-            self._ledger.enrol(ref, self._tree.path(feeder_id), floor_w, physical_w(rating), now)
+            self._ledger.enrol(
+                ref,
+                self._tree.path(feeder_id),
+                floor_w,
+                physical_w(rating),
+                now,
+                phases=3 if rating.kind is CurrentKind.DC else rating.phases,
+                rotation=rating.rotation,
+            )
         self._known, self._noted = listed, {}
 
     def hanging(self) -> list[Hanging]:
         """Every outlet with its feeder, the floor that it may be at and the lowest that it can have."""
-        return [
-            Hanging(ref, feeder_id, self._ledger.account(ref).floor_counted_w, least_w)
-            for ref, (_, feeder_id, least_w) in self._known.items()
-        ]
+        found = []
+        for ref, (_, feeder_id, least_w) in self._known.items():
+            floor = self._ledger.account(ref).floor
+            found.append(Hanging(ref, feeder_id, floor.value_w, least_w, floor.on_ma))
+        return found
 
     def evse(self, ref: EvseRef) -> EvseState | None:
         """The live EVSE."""
@@ -114,7 +125,11 @@ class Outlets:
 
     def limits(self, ref: EvseRef) -> Limits:
         """What is known of how the station takes limits."""
-        return limits_of(self._stations.get(ref.station_id))
+        return self.limits_of_station(ref.station_id)
+
+    def limits_of_station(self, station_id: str) -> Limits:
+        """The same of a station."""
+        return limits_of(self._stations.get(station_id))
 
     def heard_since(self, ref: EvseRef, moment: datetime) -> bool:
         """Whether the station has said something after `moment`."""

@@ -11,26 +11,30 @@ import math
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import numpy as np
 
+from csms.charging.account import Draw
 from csms.charging.discretise import Ask, Outlet
 from csms.charging.feeder import QUARTER_HOUR, Caps, FeederTree, usable_w
 from csms.charging.learning import Car
 from csms.charging.ledger import Ledger
+from csms.charging.lines import NOMINAL_V, NONE, plus
 from csms.charging.traits import NOTHING_KNOWN
 from csms.charging.traits import outlet as outlet_of
 from csms.model.ids import EvseRef
 from csms.station.state import EvseState, OpenSession
 from firmware_profiles import Limits
 from optimizer.arrays import FloatArray
+from optimizer.conductors import Conductors
 from optimizer.problem import EvSession, Feeder, Problem
 from optimizer.rounding import laxity_h
 
 SLOTS = 96
 SLOT_H = 0.25
-Reserved = tuple[Mapping[str, int], Mapping[str, int]]
-"""W by feeder, soon and later."""
+Reserved = tuple[Mapping[str, Draw], Mapping[str, Draw]]
+"""By feeder, soon and later."""
 
 SATISFIED_WH = 50.0
 """A session that lacks less than this has what it wanted."""
@@ -38,6 +42,14 @@ REST_H = 1.0
 """What the least power delivers in this time is a small rest."""
 OVERDUE_STAY = timedelta(hours=1)
 """A car that stays past its departure is planned as if it left in an hour, again and again."""
+
+
+class Urges(Protocol):
+    """Who wishes for more load at times (csms.response.dispatch.Fills)."""
+
+    def urge_w(self, feeder_id: str, at: datetime) -> int:
+        """By how much more load is wanted at a root feeder at a moment."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +128,11 @@ def problem(
     reserve_share: float,
     lead_s: float,
     tilt_per_h: float,
+    urges: Urges | None = None,
 ) -> Problem:
     """The valley-filling problem of one root feeder; visits that want nothing are left out.
 
+    `urges`: where more load is wanted the base load counts as lower by so much, so charging is drawn there.
     `reserved`: what other outlets may draw at each feeder, soon and later; it stands beside the base load. Of the
     feeders below the root those are part of it that the visits could overload.
     """
@@ -128,33 +142,56 @@ def problem(
         return np.array([usable_w(_cap_w(tree, caps, feeder_id, at, lead_s), reserve_share) for at in slots]) / 1000
 
     def base_kw(feeder_id: str) -> FloatArray:
-        more_w = [part.get(feeder_id, 0) for part in reserved]
+        more_w = [part[feeder_id].value_w if feeder_id in part else 0 for part in reserved]
         return np.array([tree.base_load_w(feeder_id, at) + more_w[min(n, 1)] for n, at in enumerate(slots)]) / 1000
+
+    def conductors(feeder_id: str) -> Conductors | None:
+        carried_a = tree.feeder(feeder_id).phase_a
+        if carried_a is None:
+            return None
+        more_ma = [part[feeder_id].on_ma if feeder_id in part else NONE for part in reserved]
+        even_a = np.array([tree.base_load_w(feeder_id, at) for at in slots]) / (3 * NOMINAL_V)
+        base_a = [even_a + [more_ma[min(n, 1)][line] / 1000 for n in range(SLOTS)] for line in range(3)]
+        return Conductors(carried_a * (1 - reserve_share), base_a=np.array(base_a), neutral_v=float(NOMINAL_V))
 
     wanting = [visit for visit in visits if visit.wants]
     tight: dict[str, Feeder] = {}
-    for feeder_id, most_kw in _most_kw(wanting, root).items():
+    for feeder_id, most in _most(wanting, root).items():
         feeder_cap_kw, feeder_base_kw = cap_kw(feeder_id), base_kw(feeder_id)
-        if (feeder_base_kw + most_kw > feeder_cap_kw).any():
-            tight[feeder_id] = Feeder(feeder_id, feeder_cap_kw, base_load_kw=feeder_base_kw)
+        lines = conductors(feeder_id)
+        if (feeder_base_kw + most.value_w / 1000 > feeder_cap_kw).any() or _may_overload(lines, most):
+            tight[feeder_id] = Feeder(feeder_id, feeder_cap_kw, base_load_kw=feeder_base_kw, conductors=lines)
     caps_kw = cap_kw(root)
-    price = tilt_per_h * float(caps_kw.max()) * SLOT_H
+    price = tilt_per_h * float(caps_kw.max()) * SLOT_H * SLOT_H * np.arange(SLOTS, dtype=np.float64)
+    if urges is not None:
+        price -= np.array([urges.urge_w(root, at) for at in slots]) / 1000 * SLOT_H
     return Problem(
         slot_h=SLOT_H,
         base_load_kw=base_kw(root),
         cap_kw=caps_kw,
         sessions=tuple(ev_session(visit, now, _first_of(visit.path, tight)) for visit in wanting),
-        price=price * SLOT_H * np.arange(SLOTS, dtype=np.float64),
+        price=price,
         feeders=tuple(replace(feeder, parent=_first_of(tree.path(id_)[1:], tight)) for id_, feeder in tight.items()),
+        conductors=conductors(root),
     )
 
 
-def _most_kw(visits: Iterable[Visit], root: str) -> dict[str, float]:
+def _may_overload(lines: Conductors | None, most: Draw) -> bool:
+    if lines is None or lines.base_a is None:
+        return False
+    most_a = np.asarray(lines.base_a) + np.array(most.on_ma)[:, None] / 1000
+    return bool((most_a > np.asarray(lines.cap_a)).any())
+
+
+def _most(visits: Iterable[Visit], root: str) -> dict[str, Draw]:
     """What the visits may draw together at each feeder below the root."""
-    found: dict[str, float] = {}
+    found: dict[str, Draw] = {}
     for visit in visits:
+        most_w = math.ceil(visit.power_max_w)
+        on_ma = visit.outlet.on_lines(most_w)
         for id_ in visit.path[: visit.path.index(root)]:
-            found[id_] = found.get(id_, 0.0) + visit.power_max_w / 1000
+            known = found.get(id_, Draw(0, NONE))
+            found[id_] = Draw(known.value_w + most_w, plus(known.on_ma, on_ma))
     return found
 
 
@@ -180,6 +217,7 @@ def ev_session(visit: Visit, now: datetime, feeder_id: str = "") -> EvSession:
         energy_kwh=visit.remaining_wh / 1000,
         power_min_kw=min(visit.outlet.least_w, visit.power_max_w) / 1000,
         feeder=feeder_id,
+        lines=visit.outlet.lines,
     )
 
 
@@ -217,14 +255,20 @@ def asks(
     return found
 
 
-def reserved_w(ledger: Ledger, planned: Iterable[EvseRef], reachable: Callable[[str], bool], now: datetime) -> Reserved:
+def reserved(ledger: Ledger, planned: Iterable[EvseRef], reachable: Callable[[str], bool], now: datetime) -> Reserved:
     """What outlets without a place in the plan may draw at each feeder: soon (ramps over) and later (floors, and the
     rating of those that do not obey)."""
-    soon: dict[str, int] = {}
-    later: dict[str, int] = {}
+    soon: dict[str, Draw] = {}
+    later: dict[str, Draw] = {}
     for ref in set(ledger.refs) - set(planned):
         account = ledger.account(ref)
+        settled, lasting = ledger.settled(ref, now, reachable(ref.station_id)), ledger.lasting(ref, now)
         for id_ in account.places:
-            soon[id_] = soon.get(id_, 0) + ledger.settled_w(ref, now, reachable(ref.station_id))
-            later[id_] = later.get(id_, 0) + ledger.lasting_w(ref, now)
+            _add(soon, id_, settled)
+            _add(later, id_, lasting)
     return soon, later
+
+
+def _add(sums: dict[str, Draw], feeder_id: str, more: Draw) -> None:
+    known = sums.get(feeder_id)
+    sums[feeder_id] = more if known is None else Draw(known.value_w + more.value_w, plus(known.on_ma, more.on_ma))

@@ -13,8 +13,9 @@ from csms.charging.dispatcher import Dispatcher
 from csms.charging.fallback import Wish, proportional
 from csms.charging.feeder import Caps, FeederTree
 from csms.charging.ledger import Ledger
+from csms.charging.lines import LinesOf, minus
 from csms.charging.outlets import Outlets
-from csms.charging.planner import Visit, asks, problem, reserved_w
+from csms.charging.planner import Urges, Visit, asks, problem, reserved
 from csms.charging.plans import CurrentPlan, Solved, adopted
 from csms.charging.ports import Solver
 from csms.charging.rounds import Target
@@ -50,6 +51,7 @@ class Planning:
         self._carries_w: dict[EvseRef, float] = {}
         self._carried_at: dict[str, datetime] = {}
         self.plans: dict[str, CurrentPlan] = {}
+        self.urges: Urges | None = None
 
     async def plan(self, root: str, cause: str) -> CurrentPlan | None:
         """Plan and aim; None when no session runs under this root (nothing to decide), and when the tree changed
@@ -85,10 +87,11 @@ class Planning:
             caps or self._caps,
             root,
             now,
-            reserved_w(self._ledger, [v.ref for v in visits], self._dispatcher.reachable, now),
+            reserved(self._ledger, [v.ref for v in visits], self._dispatcher.reachable, now),
             self._settings.reserve_share,
             self._settings.lead_s,
             self._settings.tilt_per_h,
+            self.urges,
         )
 
     async def _solve(self, asked: Problem) -> Solved:
@@ -110,12 +113,13 @@ class Planning:
         return session is not None and session.session_id == visit.session_id
 
     def _steps(self, visits: Sequence[Visit], solved: Solved, now: datetime) -> dict[EvseRef, Step]:
-        room_w = self._dispatcher.room_w()
-        soon, _ = reserved_w(self._ledger, [v.ref for v in visits], self._dispatcher.reachable, now)
-        room_w = {id_: room - soon.get(id_, 0) for id_, room in room_w.items()}
-        wished_kw = solved.first_slot_kw() if solved.plan is not None else _proportional_kw(visits, room_w)
+        room_w, lines_ma = self._dispatcher.room_w(), self._dispatcher.lines_ma()
+        soon, _ = reserved(self._ledger, [v.ref for v in visits], self._dispatcher.reachable, now)
+        room_w = {id_: room - soon[id_].value_w if id_ in soon else room for id_, room in room_w.items()}
+        lines_ma = {id_: minus(left, soon[id_].on_ma) if id_ in soon else left for id_, left in lines_ma.items()}
+        wished_kw = solved.first_slot_kw() if solved.plan is not None else _proportional_kw(visits, room_w, lines_ma)
         asked = asks(visits, wished_kw, self._carries_w, now)
-        return steady(discretise(asked, room_w), self._setpoints(visits), asked, room_w)
+        return steady(discretise(asked, room_w, lines_ma), self._setpoints(visits), asked, room_w, lines_ma)
 
     def _setpoints(self, visits: Sequence[Visit]) -> dict[EvseRef, Setpoint]:
         """What the same sessions are aimed at until now."""
@@ -132,9 +136,13 @@ class Planning:
         self._carries_w |= {ref: step.carry_w for ref, step in steps.items()}
 
 
-def _proportional_kw(visits: Sequence[Visit], room_w: Mapping[str, int]) -> dict[str, float]:
-    wishes = {v.ref: Wish(int(v.power_max_w), v.outlet.floor_w, v.path) for v in visits if v.wants}
-    return {str(ref): watts / 1000 for ref, watts in proportional(wishes, room_w).items()}
+def _proportional_kw(visits: Sequence[Visit], room_w: Mapping[str, int], lines_ma: LinesOf) -> dict[str, float]:
+    wishes = {
+        v.ref: Wish(int(v.power_max_w), v.outlet.floor_w, v.path, v.outlet.drawn_on, v.outlet.lines)
+        for v in visits
+        if v.wants
+    }
+    return {str(ref): watts / 1000 for ref, watts in proportional(wishes, room_w, lines_ma).items()}
 
 
 def _targets(visits: Sequence[Visit], steps: Mapping[EvseRef, Step], now: datetime) -> dict[EvseRef, Target]:

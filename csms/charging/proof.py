@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from csms.charging.discretise import Setpoint
-from csms.charging.floors import NOMINAL_V
+from csms.charging.lines import NOMINAL_V
 from csms.model.charging_profile import CompositeSchedule, RateUnit
 from csms.model.meter import CURRENT_OFFERED, POWER_OFFERED, Sample
 

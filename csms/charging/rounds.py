@@ -7,13 +7,14 @@ entered in the ledger as they are made, so that a round never spends the same ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from csms.charging.discretise import Outlet, Setpoint
 from csms.charging.fallback import Wish, proportional
 from csms.charging.ledger import Ledger
+from csms.charging.lines import LinesOf, connection, minus, on_lines
 from csms.charging.profiles import ENDLESS, Lease
 from csms.model.ids import EvseRef
 
@@ -58,7 +59,8 @@ class Situation:
 
     `ready`: stations that can be asked now (connected, settled, not busy); `reachable`: those that will be soon;
     `stale`: outlets whose profile must be sent again (after a reconnect); `resting`: not to be asked now; `lease`: how
-    long a limit told to an outlet counts, when it is told for this many seconds.
+    long a limit told to an outlet counts, when it is told for this many seconds; `lines_ma`: room on the conductors of
+    feeders that count currents.
     """
 
     now: datetime
@@ -68,6 +70,7 @@ class Situation:
     stale: Collection[EvseRef] = field(default_factory=frozenset)
     resting: Collection[EvseRef] = field(default_factory=frozenset)
     lease: Callable[[EvseRef, float], Lease] = lambda ref, lease_s: Lease(lease_s)
+    lines_ma: LinesOf = field(default_factory=dict)
 
 
 def orders(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Situation, rule: LeaseRule) -> list[Order]:
@@ -92,7 +95,7 @@ def enter(ref: EvseRef, setpoint: Setpoint, ledger: Ledger, situation: Situation
     lease = situation.lease(ref, rule.lease_s)
     until = situation.now + (ENDLESS if lease.ends_s is None else timedelta(seconds=lease.ends_s))
     due = situation.now + timedelta(seconds=rule.lease_s) if lease.renewed else until
-    return ledger.send(ref, setpoint.value_w, situation.now, until, due)
+    return ledger.send(ref, setpoint.value_w, situation.now, until, due, setpoint.drawn_on)
 
 
 def within_room(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Situation) -> dict[EvseRef, Setpoint]:
@@ -103,20 +106,23 @@ def within_room(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Si
     now, reachable = situation.now, situation.reachable
     plain = {ref: target.setpoint for ref, target in targets.items()}
     movable = [ref for ref in targets if reachable(ref.station_id) and _obeys(ledger, ref)]
-    room = dict(situation.room_w)
+    room, lines_ma = dict(situation.room_w), dict(situation.lines_ma)
     for ref in set(ledger.refs) - set(movable):
+        settled = ledger.settled(ref, now, reachable(ref.station_id))
         for id_ in ledger.account(ref).places:
             if id_ in room:
-                room[id_] -= ledger.settled_w(ref, now, reachable(ref.station_id))
-    wishes = {ref: _wish(ref, plain[ref], ledger) for ref in movable}
+                room[id_] -= settled.value_w
+            if id_ in lines_ma:
+                lines_ma[id_] = minus(lines_ma[id_], settled.on_ma)
+    wishes = {ref: _wish(ref, targets[ref], ledger) for ref in movable}
     wanted_w = dict.fromkeys(room, 0)
     for wish in wishes.values():
         for id_ in wish.path:
             if id_ in wanted_w:
                 wanted_w[id_] += wish.wanted_w
-    if all(wanted_w[id_] <= room[id_] for id_ in room):
+    if all(wanted_w[id_] <= room[id_] for id_ in room) and _fit_on_lines(wishes.values(), lines_ma):
         return plain
-    scaled = proportional(wishes, room)
+    scaled = proportional(wishes, room, lines_ma)
     lowered = {ref: targets[ref].outlet.at_most(min(scaled[ref], plain[ref].value_w)) for ref in movable}
     return plain | lowered
 
@@ -126,9 +132,20 @@ def _obeys(ledger: Ledger, ref: EvseRef) -> bool:
     return account.limit_acts and not account.loose
 
 
-def _wish(ref: EvseRef, setpoint: Setpoint, ledger: Ledger) -> Wish:
-    account = ledger.account(ref)
-    return Wish(max(setpoint.value_w, account.floor_w), account.floor_w, account.places)
+def _fit_on_lines(wishes: Iterable[Wish], lines_ma: LinesOf) -> bool:
+    left = dict(lines_ma)
+    for wish in wishes if left else ():
+        for id_ in wish.path:
+            if id_ in left:
+                left[id_] = minus(left[id_], on_lines(wish.wanted_w, wish.phases, wish.lines))
+    return all(min(triple) >= 0 for triple in left.values())
+
+
+def _wish(ref: EvseRef, target: Target, ledger: Ledger) -> Wish:
+    account, setpoint = ledger.account(ref), target.setpoint
+    wanted_w = max(setpoint.value_w, account.floor_w)
+    lines = connection(account.rotation, setpoint.drawn_on)
+    return Wish(wanted_w, account.floor_w, account.places, setpoint.drawn_on, lines)
 
 
 def _in_order(wanted: Mapping[EvseRef, Setpoint], targets: Mapping[EvseRef, Target], ledger: Ledger) -> list[EvseRef]:
@@ -149,12 +166,16 @@ def _next_setpoint(
     account = ledger.account(ref)
     if told is None and account.floor_known and wanted.value_w == account.floor_w:
         return None  # its floor says so already
-    if ledger.may_raise(ref, wanted.value_w, situation.now, situation.room_w):
+    room_w, lines_ma = situation.room_w, situation.lines_ma
+    if ledger.may_raise(ref, wanted.value_w, situation.now, room_w, lines_ma, wanted.drawn_on):
         return wanted
     if not account.limit_acts:
         return None
-    possible = outlet.at_most(min(ledger.free_w(ref, situation.now, situation.room_w), wanted.value_w))
+    free_w = ledger.free_w(ref, situation.now, room_w, lines_ma, outlet.drawn_on)
+    possible = outlet.at_most(min(free_w, wanted.value_w))
     told_w = told.value_w if told is not None else 0
+    if wanted.value_w < told_w:
+        return possible  # less, on fewer phases: no raise on any of them
     worth = possible.value_w - told_w >= WORTHWHILE * (wanted.value_w - told_w)
     if due or (possible.value_w > told_w and (worth or not ledger.in_transit(situation.now))):
         return possible

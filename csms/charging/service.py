@@ -19,16 +19,20 @@ from csms.charging.counters import Counters
 from csms.charging.cut_off import CutOff
 from csms.charging.dispatcher import Dispatcher
 from csms.charging.drill import Drill, WithLimit, losses, rehearse
-from csms.charging.feeder import Caps, FeederTree, NoCaps
+from csms.charging.feeder import QUARTER_HOUR, Caps, FeederTree, NoCaps
 from csms.charging.journal import Journal, Sending
 from csms.charging.ladders import Ladders
 from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
+from csms.charging.lines import NONE
 from csms.charging.outlets import Outlets
+from csms.charging.planner import Urges
 from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan, Solved
 from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
+from csms.charging.read_back import ReadBack
 from csms.charging.settings import ChargingSettings
+from csms.charging.simulation import Simulation, simulation
 from csms.charging.status import FeederLoad, FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
 from csms.charging.tree_change import Hanging
 from csms.charging.tree_desk import Leaving
@@ -92,6 +96,17 @@ class ChargingService:
             self._obeys,
             self._look_again,
         )
+        self._read_back = ReadBack(
+            clock,
+            stations,
+            self._ledger,
+            self._outlets,
+            self._ladders,
+            settings.lease_s,
+            self.counters,
+            self._journal.above_bound,
+            alerts,
+        )
         self._dispatcher = Dispatcher(
             clock,
             stations,
@@ -104,6 +119,7 @@ class ChargingService:
             self._ladders,
             trials,
             self._answers,
+            self._read_back,
         )
         self._planning = Planning(
             clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
@@ -208,17 +224,33 @@ class ChargingService:
             there.__contains__,
             settings.lease,
             self._clock.now(),
+            lambda at: tree.lines_ma(at, settings.lead_s, settings.reserve_share),
         )
         plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
         return Drill(found, losses(plain, under))
 
-    async def foresee(self, feeder_id: str, limit: Limit | None = None) -> Solved | None:
-        """What would be planned now for the cars under a feeder, with a limit more if one is given; nobody is told.
-        None when no session runs there. KeyError for an unknown feeder.
+    def heed(self, urges: Urges) -> None:
+        """From now on plans move charging to where more load is wanted."""
+        self._planning.urges = urges
+
+    async def simulate(self, limit: Limit, slots: int) -> Simulation:
+        """What this limit would do to the plan of the next `slots` quarter-hours; nobody is told. KeyError for an
+        unknown feeder.
         """
-        self._tree.feeder(feeder_id)
-        caps = self._caps if limit is None else WithLimit(self._caps, limit)
-        return await self._planning.foresee(feeder_id, caps)
+        feeder_id, caps, now = limit.feeder_id, WithLimit(self._caps, limit), self._clock.now()
+        root = self._tree.path(self._tree.feeder(feeder_id).id)[-1]
+        plain, under = [await self._planning.foresee(root, which) for which in (self._caps, caps)]
+        paths = {str(ref): self._ledger.account(ref).path for ref in self._ledger.refs}
+        starts = [now + QUARTER_HOUR * n for n in range(slots)]
+        return simulation(
+            plain, under, lambda id_: feeder_id in paths.get(id_, ()), self._tree, caps, feeder_id, starts
+        )
+
+    async def foresee(self, feeder_id: str) -> Solved | None:
+        """What would be planned now for the cars under a feeder; nobody is told. None when no session runs there.
+        KeyError for an unknown feeder.
+        """
+        return await self._planning.foresee(self._tree.feeder(feeder_id).id, self._caps)
 
     def floors_w(self, feeder_id: str) -> int:
         """What the stations under a feeder may draw whatever is ordered."""
@@ -234,9 +266,10 @@ class ChargingService:
         now = self._clock.now()
         drawn_w, bound_w = (dict.fromkeys(self._tree.ids, 0) for _ in range(2))
         for ref in self._ledger.refs:
-            own_w, own_bound_w = self._outlets.power_w(ref), self._ledger.upper_bound_w(ref, now)
-            for feeder_id in self._ledger.account(ref).path:
-                drawn_w[feeder_id] += round(own_w)
+            account, own_bound_w = self._ledger.account(ref), self._ledger.upper_bound_w(ref, now)
+            for feeder_id in account.path:
+                drawn_w[feeder_id] += round(self._outlets.power_w(ref))
+            for feeder_id in account.places:
                 bound_w[feeder_id] += own_bound_w
         found = {}
         for feeder_id in self._tree.ids:
@@ -254,6 +287,10 @@ class ChargingService:
         """Every outlet with its feeder and its floor."""
         self._outlets.refresh()
         return self._outlets.hanging()
+
+    def phases_a(self, feeder_id: str) -> tuple[float, ...]:
+        """The most that charging may put on each phase of a feeder now."""
+        return tuple(ma / 1000 for ma in self._ledger.sums_ma(self._clock.now()).get(feeder_id, NONE))
 
     def leaving(self) -> dict[str, list[Leaving]]:
         """By feeder: stations that count there until what they were told there is replaced or over."""
@@ -293,6 +330,7 @@ class ChargingService:
                 self._outlets.refresh()
                 booted = {id_: station.booted_at for id_, station in self._stations.stations.items()}
                 await self._journal.restore(self._ledger, booted, self._clock.now())
+                self._read_back.begin()
                 return self._answers.look(self._clock.now())
             except StoreUnavailable as fault:
                 log.error("upper_bounds_not_read", extra={"fault": str(fault)})
@@ -313,9 +351,9 @@ class ChargingService:
                 self._dispatcher.tell_again(evse)
                 self.wake("needs")
             case StationConnected(station_id=station_id):
-                self._dispatcher.station_up(station_id, restarted=False)
+                self._back(station_id, restarted=False)
             case StationBooted(station_id=station_id):
-                self._dispatcher.station_up(station_id, restarted=True)
+                self._back(station_id, restarted=True)
             case LimitsTouched(station_id=station_id):
                 self._dispatcher.overruled(station_id)
             case StationDisconnected():
@@ -327,6 +365,12 @@ class ChargingService:
                 self.wake("limit")
             case _:
                 self._dispatcher.wake()
+
+    def _back(self, station_id: str, restarted: bool) -> None:
+        """Whoever has a car there is part of the plan again."""
+        self._dispatcher.station_up(station_id, restarted)
+        if any(self._outlets.session(ref) is not None for ref in self._outlets.of_station(station_id)):
+            self.wake("station back")
 
     def _look_again(self) -> None:
         self._dispatcher.wake()

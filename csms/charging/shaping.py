@@ -132,7 +132,8 @@ class Shaper:
         found = []
         for ref in refs:
             settled_w = ledger.settled_w(ref, now, True)
-            spare_w = ledger.free_w(ref, now, situation.room_w) - ledger.upper_bound_w(ref, now)
+            free_w = ledger.free_w(ref, now, situation.room_w, situation.lines_ma)
+            spare_w = free_w - ledger.upper_bound_w(ref, now)
             found.append(max(settled_w, settled_w + spare_w // (len(refs) + 1)))
         return found
 

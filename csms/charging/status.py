@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from csms.charging.account import Account
 from csms.charging.ladder import Role, Rung, State
 from csms.charging.ladders import Ladders
-from csms.charging.ledger import Account, Ledger
+from csms.charging.ledger import Ledger
 from csms.model.ids import EvseRef
 
 

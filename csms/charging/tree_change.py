@@ -6,10 +6,12 @@ What does not fit already is no reason to refuse a change that does not make it 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from csms.charging.feeder import Feeder, FeederTree
+from csms.charging.lines import NONE, Triple, plus
 from csms.model.errors import CsmsError
 from csms.model.ids import EvseRef
 
@@ -37,12 +39,21 @@ class FeederInUse(TreeRefused):
 
 @dataclass(frozen=True, slots=True)
 class Hanging:
-    """An outlet and where it hangs. `floor_w`: the floor that it may be at now; `least_w`: the lowest it can have."""
+    """An outlet and where it hangs. `floor_w`: the floor that it may be at now, with `on_ma` on each phase; `least_w`:
+    the lowest it can have."""
 
     ref: EvseRef
     feeder_id: str
     floor_w: int
     least_w: int = 0
+    on_ma: Triple = NONE
+
+    @property
+    def lowered(self) -> Hanging:
+        """At the lowest floor that it can have."""
+        share = self.least_w / self.floor_w if self.floor_w else 1.0
+        first, second, third = (math.ceil(current_ma * share) for current_ma in self.on_ma)
+        return replace(self, floor_w=self.least_w, on_ma=(first, second, third))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +67,26 @@ class Failsafe:
 
 @dataclass(frozen=True, slots=True)
 class Floors:
-    """The floors at one feeder against the lowest cap that may be ordered, beside base load and reserve."""
+    """The floors at one feeder against the lowest cap that may be ordered, beside base load and reserve; where currents
+    are counted those on its fullest phase, too."""
 
     feeder_id: str
     floors_w: int
     lowest_cap_w: int
     room_w: int
     stations: tuple[str, ...]
+    on_ma: int = 0
+    room_ma: int = 0
 
     @property
     def excess_w(self) -> int:
         """By how much they do not fit."""
         return max(self.floors_w - self.room_w, 0)
+
+    @property
+    def excess_ma(self) -> int:
+        """By how much they do not fit on one of the phases."""
+        return max(self.on_ma - self.room_ma, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +102,26 @@ class House:
         """How the floors fit at every feeder, parents before children."""
         sums_w = dict.fromkeys(self.tree.ids, 0)
         stations: dict[str, set[str]] = {id_: set() for id_ in sums_w}
+        on_ma = dict.fromkeys(self.tree.ids, NONE)
         for outlet in self.outlets:
             for id_ in self.tree.path(outlet.feeder_id) if outlet.floor_w else ():
                 sums_w[id_] += outlet.floor_w
                 stations[id_].add(outlet.ref.station_id)
+                on_ma[id_] = plus(on_ma[id_], outlet.on_ma)
         lowest_w = {id_: self.lowest_cap_w(id_) for id_ in sums_w}
         room_w = {id_: self.tree.lowest_room_w(id_, self.reserve_share, lowest_w[id_]) for id_ in sums_w}
+        room_ma = self.tree.lowest_lines_ma(self.reserve_share)
         return {
-            id_: Floors(id_, sums_w[id_], lowest_w[id_], room_w[id_], tuple(sorted(stations[id_]))) for id_ in sums_w
+            id_: Floors(
+                id_,
+                sums_w[id_],
+                lowest_w[id_],
+                room_w[id_],
+                tuple(sorted(stations[id_])),
+                max(on_ma[id_]) if id_ in room_ma else 0,
+                room_ma[id_][0] if id_ in room_ma else 0,
+            )
+            for id_ in sums_w
         }
 
     def lowest_cap_w(self, feeder_id: str) -> int:
@@ -143,6 +174,8 @@ def check(before: House, after: House) -> None:
     for feeder_id, found in after.floors().items():
         if found.excess_w > (known[feeder_id].excess_w if feeder_id in known else 0):
             raise _too_much(found)
+        if found.excess_ma > (known[feeder_id].excess_ma if feeder_id in known else 0):
+            raise _too_much_on_a_phase(found)
 
 
 def _of(feeders: Iterable[Feeder], tree: FeederTree) -> FeederTree:
@@ -171,6 +204,16 @@ def _check_failsafe(failsafe: Failsafe, tree: FeederTree) -> None:
         )
         numbers = {"lowest_cap_w": feeder.lowest_cap_w, "failsafe_w": failsafe.power_w, "source": failsafe.source}
         raise TreeRefused("failsafe_below_lowest_cap", text, feeder_id=feeder.id, **numbers)
+
+
+def _too_much_on_a_phase(found: Floors) -> TreeRefused:
+    floors_a, room_a = found.on_ma / 1000, found.room_ma / 1000
+    text = (
+        f"feeder {found.feeder_id}: the floors of {', '.join(found.stations[:10])} put {floors_a:g} A on one phase, "
+        f"which carries {room_a:g} A beside its base load"
+    )
+    numbers = {"floors_a": floors_a, "room_a": room_a, "stations": list(found.stations)}
+    return TreeRefused("floors_exceed_phase", text, feeder_id=found.feeder_id, **numbers)
 
 
 def _too_much(found: Floors) -> TreeRefused:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.ports import ChargingWriter
@@ -60,6 +60,10 @@ class Ledgered(Protocol):
         """Every outlet with its floor."""
         ...
 
+    def phases_a(self, feeder_id: str) -> tuple[float, ...]:
+        """The most that charging may put on each phase of a feeder now."""
+        ...
+
     def leaving(self) -> dict[str, list[Leaving]]:
         """By feeder: stations that count there although they hang elsewhere now."""
         ...
@@ -87,13 +91,15 @@ NamedBy = Callable[[str], Awaitable[Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A feeder as it is configured, with what hangs right on it and how the floors below it fit."""
+    """A feeder as it is configured, with what hangs right on it and how the floors below it fit. `phases_a`: the most
+    that charging may put on each phase now, where that is counted."""
 
     feeder: Feeder
     from_settings: bool
     stations: tuple[str, ...]
     floors: Floors
     leaving: tuple[Leaving, ...] = ()
+    phases_a: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,7 @@ class TreeDesk:
                 tuple(sorted(stations.get(id_, ()))),
                 floors[id_],
                 tuple(leaving.get(id_, ())),
+                self.charging.phases_a(id_) if self.charging is not None and id_ in self.tree.counting else (),
             )
             for id_ in self.tree.ids
         ]
@@ -179,7 +186,7 @@ class TreeDesk:
             left = station.feeder_id
             before = self._house()
             outlets = [
-                replace(one, feeder_id=feeder_id, floor_w=one.least_w if lower_floors else one.floor_w)
+                replace(_lowest([one], lower_floors)[0], feeder_id=feeder_id)
                 if one.ref.station_id == station_id
                 else one
                 for one in before.outlets
@@ -238,13 +245,14 @@ class TreeDesk:
             rating_w=feeder.rating_w,
             base_load_w=list(feeder.base_load_w),
             lowest_cap_w=feeder.lowest_cap_w,
+            phase_a=feeder.phase_a,
             added_at=known.added_at if known is not None else now,
             changed_at=now,
         )
 
 
 def _lowest(outlets: Sequence[Hanging], lower_floors: bool) -> Sequence[Hanging]:
-    return [replace(one, floor_w=one.least_w) for one in outlets] if lower_floors else outlets
+    return [one.lowered for one in outlets] if lower_floors else outlets
 
 
 def merged(configured: Iterable[Feeder], rows: Iterable[FeederRow]) -> list[Feeder]:
@@ -259,5 +267,4 @@ def merged(configured: Iterable[Feeder], rows: Iterable[FeederRow]) -> list[Feed
 
 def changed_feeder(row: FeederRow) -> Feeder:
     """A feeder as an administrator set it. Raises ValueError."""
-    facts: dict[str, Any] = {"base_load_w": tuple(row.base_load_w), "lowest_cap_w": row.lowest_cap_w}
-    return Feeder(row.id, row.rating_w, row.parent, **facts)
+    return Feeder(row.id, row.rating_w, row.parent, tuple(row.base_load_w), row.lowest_cap_w, row.phase_a)

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from csms.charging.account import Account
 from csms.charging.discretise import Outlet, Setpoint
 from csms.charging.ladder import Rung
-from csms.charging.ledger import Account
 from csms.charging.proof import MOVED, Follower, Verdict
 from csms.model.ids import EvseRef
 

@@ -66,11 +66,13 @@ class Watch:
         return self._first_seen(sending, measured, acts_at), learns
 
     def _told(self, ref: EvseRef, session: OpenSession) -> tuple[Sending, datetime] | None:
-        """What the outlet should keep to: its limit, else its floor, and since when."""
+        """What the outlet should keep to: its limit, else its floor, and since when; None: that is not known."""
         if ref in self._answers.in_force:
             return self._answers.in_force[ref]
         floor = self._answers.floors.get(ref)
-        return None if floor is None else (floor[0], max(floor[1], session.started_at))
+        if floor is None or not self._answers.at_floor(ref):
+            return None
+        return floor[0], max(floor[1], session.started_at)
 
     def _measured(self, event: Metered) -> Measured | None:
         """The newest power, else the mean power between two registers (stations that meter energy alone)."""

@@ -121,6 +121,16 @@ Heads = list[tuple[int, str]]
 
 
 def _judge(text: Text, out: Output, records: Iterator[AuditRecord], noted: Heads, partial: bool = False) -> None:
+    document = walk(records, noted, partial)
+    if out.as_json:
+        out.document(document)
+    else:
+        tell(text, out, document)
+    if not document["ok"]:
+        raise typer.Exit(FAILED)
+
+
+def walk(records: Iterator[AuditRecord], noted: Heads, partial: bool = False) -> dict[str, Any]:
     """Walk the chain; the heads that were noted elsewhere must lie on it. `noted` may grow while records come."""
     check, notes, begins = ChainCheck(), 0, 0
     found: set[tuple[int, str]] = set()
@@ -134,7 +144,7 @@ def _judge(text: Text, out: Output, records: Iterator[AuditRecord], noted: Heads
         found |= {head for head in noted if head == (record.seq, record.hash)}
     lost = [seq for seq, last_hash in noted if seq >= max(begins, 1) and (seq, last_hash) not in found]
     broken_seq = check.broken_seq or (min(lost) if lost else None)
-    document = {
+    return {
         "ok": broken_seq is None,
         "begins": begins,
         "checked": check.checked,
@@ -143,15 +153,10 @@ def _judge(text: Text, out: Output, records: Iterator[AuditRecord], noted: Heads
         "fault": check.fault or ("cut" if lost else ""),
         "notes": notes,
     }
-    if out.as_json:
-        out.document(document)
-    else:
-        _tell(text, out, document)
-    if not document["ok"]:
-        raise typer.Exit(FAILED)
 
 
-def _tell(text: Text, out: Output, document: dict[str, Any]) -> None:
+def tell(text: Text, out: Output, document: dict[str, Any]) -> None:
+    """What was found on the way."""
     if document["fault"]:
         words = text(f"audit.fault.{document['fault']}")
         out.line(text("audit.verify.bad", seq=document["broken_seq"], fault=words, checked=document["checked"]))

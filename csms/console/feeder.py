@@ -90,11 +90,22 @@ def _record(text: Text, out: Output, feeder: dict[str, Any]) -> None:
             text("feeder.column.origin"): text(f"feeder.origin.{feeder['origin']}"),
             **{text(f"feeder.column.{name}"): units.kilo(feeder[name]) for name in names},
             text("feeder.column.base_load"): load,
+            **_phases(text, feeder),
             text("feeder.column.stations"): ", ".join(feeder["stations"]) or units.NOTHING,
         }
     )
     for one in feeder["leaving"]:
         out.line(text("feeder.leaving", station=one["station_id"], until=units.local_time(one["until"])))
+
+
+def _phases(text: Text, feeder: dict[str, Any]) -> dict[str, str]:
+    if feeder["phase_a"] is None:
+        return {}
+    bounds = " / ".join(f"{bound:.1f}" for bound in feeder["phase_bounds_a"])
+    return {
+        text("feeder.column.phase_a"): f"{feeder['phase_a']:g}",
+        text("feeder.column.phase_bounds"): bounds or units.NOTHING,
+    }
 
 
 def _set(app: typer.Typer, text: Text) -> None:
@@ -108,6 +119,7 @@ def _set(app: typer.Typer, text: Text) -> None:
         rating_kw: float | None = typer.Option(None, "--rating-kw", help=text("feeder.set.rating")),
         lowest_cap_kw: float | None = typer.Option(None, "--lowest-cap-kw", help=text("feeder.set.lowest_cap")),
         base_load_kw: str | None = typer.Option(None, "--base-load-kw", help=text("feeder.set.base_load")),
+        phase_a: float | None = typer.Option(None, "--phase-a", min=0, help=text("feeder.set.phase")),
         lower_floors: bool = typer.Option(False, "--lower-floors", help=text("feeder.lower_floors")),
         url: str = url_option(text),
         as_json: bool = json_option(text),
@@ -117,6 +129,7 @@ def _set(app: typer.Typer, text: Text) -> None:
             "lowest_cap_w": _watts(text, lowest_cap_kw, "--lowest-cap-kw"),
             "base_load_w": _loads(text, base_load_kw),
             "parent_id": parent,
+            "phase_a": phase_a or None,
         }
         with work(text, url, as_json) as (api, out):
             known = _known(api, feeder)
@@ -124,6 +137,7 @@ def _set(app: typer.Typer, text: Text) -> None:
                 raise typer.BadParameter(text("feeder.set.new_needs_rating"), param_hint="--rating-kw")
             body = (known or {}) | {name: value for name, value in given.items() if value is not None}
             body |= {"lower_floors": lower_floors} | ({"parent_id": None} if root else {})
+            body |= {"phase_a": None} if phase_a == 0 else {}
             answer = api.put(f"/feeders/{path_segment(feeder)}", body)
             if as_json:
                 out.document(answer)
@@ -139,7 +153,7 @@ def _known(api: ApiClient, feeder: str) -> dict[str, Any] | None:
         if fault.code != "unknown_feeder":
             raise
         return None
-    return {name: answer[name] for name in ("parent_id", "rating_w", "lowest_cap_w", "base_load_w")}
+    return {name: answer[name] for name in ("parent_id", "rating_w", "lowest_cap_w", "base_load_w", "phase_a")}
 
 
 def _watts(text: Text, kw: float | None, hint: str) -> int | None:

@@ -1,4 +1,4 @@
-"""`csms limit`: set, show, cancel a cap on a feeder (grid-limits A5, A6); `limit_watch` has the other commands."""
+"""`csms limit`: set, show, cancel a cap on a feeder (grid-limits A5, A6); the other commands stand beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from csms.console import limit_watch, units
+from csms.console import limit_simulate, limit_verify, limit_watch, units
 from csms.console.client import ApiClient
 from csms.console.layout import Cell, Column
 from csms.console.limit_values import power_w_option, server_time, statement, window
@@ -25,7 +25,8 @@ def build(text: Text) -> typer.Typer:
     _add_set(app, text)
     _add_show(app, text)
     _add_cancel(app, text)
-    limit_watch.mount(app, text)
+    for more in (limit_watch, limit_simulate, limit_verify):
+        more.mount(app, text)
     return app
 
 

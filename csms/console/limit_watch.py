@@ -1,14 +1,15 @@
-"""`csms limit status|sources|history|drill`: what became of limits, who states them, and what one would do."""
+"""`csms limit status|sources|history|drill`: what became of limits, who states them, what one would do at once."""
 
 from __future__ import annotations
 
 import uuid
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import typer
 
-from csms.console import units
+from csms.console import limit_export, units
 from csms.console.layout import Cell, Column
 from csms.console.limit_values import power_w_option, server_time, statement, window
 from csms.console.work import Output, example, json_option, url_option, work
@@ -97,11 +98,16 @@ def _history(app: typer.Typer, text: Text) -> None:
         feeder: str = _feeder(text),
         last: int = typer.Option(50, "--last", min=1, max=PAGE_MAX, help=text("limit.history.last")),
         before: int | None = typer.Option(None, "--before", min=1, help=text("audit.list.before")),
+        export: Path | None = typer.Option(None, "--export", help=text("limit.history.export")),
+        force: bool = typer.Option(False, "--force", help=text("db.option.force")),
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
             path = f"/feeders/{quote(feeder, safe='')}/limits/history"
+            if export is not None:
+                limit_export.export(text, api, out, path, export, force)
+                return
             answer = api.get(path, limit=last, before_seq=before)
             if as_json:
                 out.document(answer)

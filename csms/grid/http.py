@@ -16,6 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from csms.access.needs import Audited, feeder_operators, feeder_viewers
 from csms.access.routing import Router, caller_of
 from csms.charging.drill import Drill
+from csms.charging.simulation import Simulation
 from csms.grid.decide import Decision, refused
 from csms.grid.peer import Peer
 from csms.grid.progress import LimitProgress
@@ -50,6 +51,8 @@ Source = Annotated[str, Query(max_length=80)]
 
 Rehearse = Callable[[Limit], Awaitable[Drill]]
 """What charging would make of a limit."""
+Simulate = Callable[[Limit, int], Awaitable[Simulation]]
+"""What a limit would do to the plan of so many quarter-hours."""
 
 
 class BaseLoadIn(BaseModel):
@@ -77,6 +80,7 @@ def router(
     state: FeederState | None = None,
     progress: LimitProgress | None = None,
     drill: Rehearse | None = None,
+    simulate: Simulate | None = None,
 ) -> Router:
     """The routes over `service`; `state` adds figures of charging to a feeder, `progress` what becomes of limits."""
     routes = Router(prefix=PREFIX, tags=["limits"])
@@ -84,6 +88,8 @@ def router(
     _add_base_load(routes, service)
     if drill is not None:
         _add_drill(routes, service, drill)
+    if simulate is not None:
+        _add_simulation(routes, service, simulate)
     _add_stating(routes, service)
     _add_looking(routes, service, state, progress)
     _add_sources(routes, service)
@@ -183,6 +189,25 @@ def _add_drill(routes: Router, service: LimitService, drill: Rehearse) -> None:
             return _answer(service, decision)
         shown = {"limit": limit_view(decision.limit, service.now()), "clock_time": service.now().isoformat()}
         return JSONResponse(shown | asdict(await drill(decision.limit)))
+
+
+def _add_simulation(routes: Router, service: LimitService, simulate: Simulate) -> None:
+    @routes.post(FEEDER + "/limits/{limit_id}/simulation", summary="Simulate a limit", openapi_extra=_BODY)
+    @limiting
+    async def look_ahead(
+        feeder_id: str, limit_id: str, request: Request, slots: Annotated[int, Query(ge=1, le=96)] = 24
+    ) -> JSONResponse:
+        """What the plan of the next `slots` quarter-hours would be with this statement: cap, base load, charging and
+        energy, and which cars would get less. Nothing is stored and nobody is told anything.
+        """
+        raw = await _body(request)
+        if raw is None:
+            return problem(413, "body_too_large", f"a request body has at most {BODY_BYTES_MAX} bytes")
+        decision = service.would(raw, peer_of(caller_of(request)), feeder_id, limit_id)
+        if not decision.accepted or decision.limit is None:
+            return _answer(service, decision)
+        shown = {"limit": limit_view(decision.limit, service.now()), "clock_time": service.now().isoformat()}
+        return JSONResponse(shown | asdict(await simulate(decision.limit, slots)))
 
 
 def _add_base_load(routes: Router, service: LimitService) -> None:

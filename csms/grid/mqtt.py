@@ -32,6 +32,7 @@ from csms.grid.mqtt_payloads import (
     read_base,
     read_said,
 )
+from csms.grid.mqtt_responses import ResponseDesk, read_word
 from csms.grid.mqtt_topics import Address, BadTopic, Kind, everybodys, read_response_topic, read_topic, status_topic
 from csms.grid.peer import Peer, operator_of, source_of
 from csms.grid.progress import LimitProgress
@@ -99,9 +100,12 @@ class MqttChannel:
         meter: FeederMeter | None = None,
         report: BaseReport | None = None,
         pace: Pace | None = None,
+        responses: ResponseDesk | None = None,
     ) -> None:
         self._node, self._clock, self._limits, self._progress = node, clock, limits, progress
         self._state, self._meter, self._report, self._pace = state, meter, report, pace or Pace()
+        self._responses = responses
+        self._connection: Connection | None = None
         self._status = status_topic(node)
         self._link = Link(broker, (self._status, OFFLINE))
         self._again, self._again_s = self._link.inbox.lost, AGAIN_S
@@ -146,8 +150,11 @@ class MqttChannel:
         """Hear first: what is retained may be a limit that nobody has acknowledged."""
         self._again.clear()
         await self._read_retained(connection)
+        if self._responses is not None:
+            await connection.hear(everybodys(Kind.RESPONSE_SET), qos=1)
         # At most once, so that the broker keeps none while we are away: an old heartbeat says nothing of now.
         await connection.hear(everybodys(Kind.HEARTBEAT), everybodys(Kind.BASE), qos=0)
+        self._connection = connection
         try:
             await connection.say(self._status, ONLINE, retain=True)
             async with asyncio.TaskGroup() as work:
@@ -161,6 +168,8 @@ class MqttChannel:
                 async with asyncio.timeout(GOODBYE_S):
                     await connection.say(self._status, OFFLINE, retain=True)
             raise
+        finally:
+            self._connection = None
 
     async def _read_retained(self, connection: Connection) -> None:
         await connection.hear(everybodys(Kind.SET), qos=1)
@@ -195,6 +204,8 @@ class MqttChannel:
             await self._take_statement(connection, message, address)
         elif address.kind is Kind.HEARTBEAT:
             await self._take_heartbeat(connection, message, address)
+        elif address.kind is Kind.RESPONSE_SET:
+            await self._take_response(connection, message, address)
         else:
             self._take_base(message, address)
 
@@ -242,6 +253,33 @@ class MqttChannel:
             raise NotTaken(fault.code, str(fault)) from None
         self.counts["heartbeats"] += 1
         await self._respond(connection, message, address.operator, self._our_beat(peer.source))
+
+    async def _take_response(self, connection: Connection, message: Message, address: Address) -> None:
+        """Without an answer nothing was stored: then it is to be said again."""
+        if self._responses is None or message.retain:
+            raise NotTaken("retained_response", "what is kept says nothing new")
+        peer = self._bound_peer(address)
+        try:
+            word = read_word(message.payload)
+            answer = packed(await finished(self._responses.said(word, peer, address.feeder_id)))
+        except BadPayload as fault:
+            answer = packed({"accepted": False, "code": "malformed", "text": str(fault)})
+        except StoreUnavailable as fault:
+            raise NotTaken("not_stored", str(fault)) from None
+        self.counts["responses"] += 1
+        await connection.say(address._replace(kind=Kind.RESPONSE_ACK).topic, answer, properties_for())
+        await self._respond(connection, message, address.operator, answer)
+
+    async def say_report(self, operator: str, feeder_id: str, report: Mapping[str, Any]) -> None:
+        """Tell an operator how an event of its stands. Raises OSError while there is no connection."""
+        connection = self._connection
+        if connection is None:
+            raise ConnectionError("not connected to the broker")
+        try:
+            topic = Address(operator, feeder_id, Kind.RESPONSE_REPORT).topic
+            await connection.say(topic, packed(report), properties_for())
+        except MqttError as fault:
+            raise ConnectionError(str(fault)) from None
 
     def _take_base(self, message: Message, address: Address) -> None:
         self._bound_peer(address)

@@ -2,6 +2,8 @@
 
     grid/v1/{operator}/{feeder}/limit/set    heartbeat    base      from the operator
     grid/v1/{operator}/{feeder}/limit/ack    limit/state  meter     heartbeat      to it
+    grid/v1/{operator}/{feeder}/response/set                        from the operator: demand response
+    grid/v1/{operator}/{feeder}/response/ack    response/report     to it
     grid/v1/csms/{node}/status                                      whether we are there
 
 That an operator writes only below its own name is the broker's rule (its list of who may write where); here the name in
@@ -32,9 +34,12 @@ class Kind(StrEnum):
     METER = "meter"
     HEARTBEAT = "heartbeat"
     BASE = "base"
+    RESPONSE_SET = "response/set"
+    RESPONSE_ACK = "response/ack"
+    RESPONSE_REPORT = "response/report"
 
 
-FROM_OPERATORS = frozenset({Kind.SET, Kind.HEARTBEAT, Kind.BASE})
+FROM_OPERATORS = frozenset({Kind.SET, Kind.HEARTBEAT, Kind.BASE, Kind.RESPONSE_SET})
 
 
 class Address(NamedTuple):

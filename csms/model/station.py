@@ -69,9 +69,13 @@ class StationIdentity:
 
 @dataclass(frozen=True, slots=True)
 class EvseRating:
-    """Nameplate of one EVSE. `current_max_a` is per phase for AC and the module input equivalent for DC."""
+    """Nameplate of one EVSE. `current_max_a` is per phase for AC and the module input equivalent for DC.
+
+    `rotation`: to which phases of its feeder its own first, second and third are wired, such as `STR`; empty: unknown.
+    """
 
     kind: CurrentKind
     phases: int
     current_max_a: float
     power_max_w: int
+    rotation: str = ""

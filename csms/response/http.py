@@ -86,6 +86,12 @@ def _add_bidding(routes: Router, service: ResponseService) -> None:
         """`power_kw` and `price`, or `automatic`. Until `reply_by` a bid may be replaced."""
         return await _taken(request, service, lambda raw, party: service.bid(raw, party, event_id))
 
+    @routes.delete(EVENT + "/bid", summary="Take a bid back", status_code=202)
+    @bidding
+    async def withdraw(event_id: str, request: Request) -> JSONResponse:
+        """Until `reply_by`, while nothing is cleared."""
+        return await _taken(request, service, lambda raw, party: service.withdraw(party, event_id))
+
     @routes.get(EVENT + "/offer", summary="What an automatic bid would be")
     @technicians
     async def offer(event_id: str, request: Request) -> JSONResponse:
@@ -104,7 +110,7 @@ def _add_looking(routes: Router, service: ResponseService) -> None:
         """By their beginning, the latest first; a grid operator sees those of its feeders."""
 
         async def look(party: Party) -> Any:
-            rows = await service.events(party, limit)
+            rows = await service.book.listed(party, limit)
             return {"clock_time": service.now().isoformat(), "events": [event_view(row, service.now()) for row in rows]}
 
         return await _looked(request, look)
@@ -115,9 +121,9 @@ def _add_looking(routes: Router, service: ResponseService) -> None:
         """With its evaluations and appeals."""
 
         async def look(party: Party) -> Any:
-            shown = event_view(await service.event(party, event_id), service.now())
-            shown["evaluations"] = [evaluation_view(row) for row in await service.evaluations(event_id)]
-            shown["appeals"] = [appeal_view(row) for row in await service.appeals(event_id)]
+            shown = event_view(await service.book.known(event_id, party), service.now())
+            shown["evaluations"] = [evaluation_view(row) for row in await service.book.evaluations(event_id)]
+            shown["appeals"] = [appeal_view(row) for row in await service.book.appeals(event_id)]
             return shown | {"clock_time": service.now().isoformat()}
 
         return await _looked(request, look)
@@ -128,7 +134,7 @@ def _add_looking(routes: Router, service: ResponseService) -> None:
         """By the method agreed, or another one to compare; days that it lacks are told."""
 
         async def look(party: Party) -> Any:
-            start = event_of(await service.event(party, event_id)).invitation.start
+            start = event_of(await service.book.known(event_id, party)).invitation.start
             return baseline_view(await service.baseline(party, event_id, method), start)
 
         return await _looked(request, look)
@@ -139,7 +145,7 @@ def _add_looking(routes: Router, service: ResponseService) -> None:
         """Baseline, plan, actual load and adjustment; null where it is not known (yet)."""
 
         async def look(party: Party) -> Any:
-            row = await service.event(party, event_id)
+            row = await service.book.known(event_id, party)
             rows = [row_view(one) for one in await service.report(party, event_id)]
             return event_view(row, service.now()) | {"clock_time": service.now().isoformat(), "rows": rows}
 
@@ -155,7 +161,7 @@ def _add_settling(routes: Router, service: ResponseService) -> None:
         """
 
         async def go(party: Party) -> Any:
-            return evaluation_view(await service.evaluate(party, event_id, method=method))
+            return evaluation_view(await service.settling.evaluate(party, event_id, method=method))
 
         return await _looked(request, go, 201)
 
@@ -168,7 +174,7 @@ def _add_appeals(routes: Router, service: ResponseService) -> None:
         raw = await request.body()
 
         async def go(party: Party) -> Any:
-            return appeal_view(await service.appeal(raw, party, event_id))
+            return appeal_view(await service.settling.appeal(raw, party, event_id))
 
         return await _looked(request, go, 201)
 
@@ -179,7 +185,7 @@ def _add_appeals(routes: Router, service: ResponseService) -> None:
         raw = await request.body()
 
         async def go(party: Party) -> Any:
-            return appeal_view(await service.answer(raw, party, event_id, number))
+            return appeal_view(await service.settling.answer(raw, party, event_id, number))
 
         return await _looked(request, go)
 

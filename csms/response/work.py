@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.model.response import ResponseEvent
-from csms.response.loads import Recorder, quarter_of
+from csms.response.loads import QUARTER, Recorder, quarter_of
 from csms.response.service import OURSELVES, ResponseService
 from csms.response.views import evaluation_view, event_of, event_view, row_view
 from csms.response.words import Refused
@@ -25,8 +25,8 @@ from csms.store.response_tables import ResponseRow
 log = logging.getLogger(__name__)
 
 LOOK_S = 15.0
-SETTLE = timedelta(minutes=5)
-"""After the end of an event its last quarter-hour comes in and is rolled up."""
+SETTLE = timedelta(minutes=20)
+"""After the end of an event the next quarter-hour is rolled up, too: it has the register behind the edge."""
 TRY_FOR = timedelta(days=2)
 """So long stations that were out of reach may still deliver; then a person has to ask for the evaluation."""
 NOT_EVALUATED = "ResponseNotEvaluated"
@@ -44,7 +44,9 @@ class Writer(Protocol):
 
 
 class ResponseWork:
-    """`charging_w`: what the stations under each feeder draw now. `reports`: by channel; HTTP is asked, not told."""
+    """`charging_w`: what the stations under each feeder draw now; `plan_again`: the planner should look at `fills`.
+    `reports`: ways back by channel; HTTP is asked, not told.
+    """
 
     def __init__(
         self,
@@ -52,12 +54,14 @@ class ResponseWork:
         service: ResponseService,
         writer: Writer,
         charging_w: Callable[[], Mapping[str, float]],
-        reports: Mapping[str, Report] | None = None,
+        plan_again: Callable[[], None],
     ) -> None:
         self._clock, self._service, self._writer = clock, service, writer
-        self._charging_w, self._reports = charging_w, reports or {}
+        self._charging_w, self._plan_again = charging_w, plan_again
+        self.reports: dict[str, Report] = {}
         self._recorder = Recorder(service.tree)
         self._reported: dict[str, object] = {}
+        self._tried: dict[str, datetime | None] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -71,8 +75,13 @@ class ResponseWork:
         self._recorder.look(self._charging_w(), now)
         try:
             await self._keep()
-            for row in await self._service.near(now - TRY_FOR):
-                await self._tend(row)
+            rows = await self._service.book.near(now - TRY_FOR)
+            if self._service.fills.take(map(event_of, rows), now):
+                self._plan_again()
+            for row in rows:
+                await self._guarded(row)
+            self._reported = {row.id: self._reported.get(row.id) for row in rows}
+            self._tried = {row.id: self._tried.get(row.id) for row in rows}
         except StoreUnavailable as fault:
             log.warning("response_waits", extra={"code": fault.code})
 
@@ -82,38 +91,65 @@ class ResponseWork:
             await self._writer.commit([changes.put_row(row) for row in over])
             self._recorder.drop(over)
 
+    async def _guarded(self, row: ResponseRow) -> None:
+        """A fault of ours about one event holds up no other one."""
+        try:
+            await self._tend(row)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("response_failed", extra={"event": row.id})
+
     async def _tend(self, row: ResponseRow) -> None:
         event, now = event_of(row), self._clock.now()
-        if not event.taken:
-            return
-        if now < event.invitation.end:
-            await self._service.dispatch(row.id)
-        elif now >= event.invitation.end + SETTLE and not await self._service.evaluations(row.id):
+        asked = event.invitation
+        if event.cancelled_at is not None and now < asked.end:
+            await self._service.take_back(row)
+        if event.taken and now < asked.end:
+            await self._carry_out(row)
+        elif event.taken and now >= asked.end + SETTLE and not await self._service.book.evaluations(row.id):
             await self._evaluate(row)
-        await self._report(row, event)
+        await self._report(row.id, event)
+
+    def _again(self, row: ResponseRow) -> bool:
+        """Whether what failed may be tried once more: in each quarter-hour once, for it takes a look at many days."""
+        quarter = quarter_of(self._clock.now())
+        before, self._tried[row.id] = self._tried.get(row.id), quarter
+        return before != quarter
+
+    async def _carry_out(self, row: ResponseRow) -> None:
+        failed = row.dispatch is not None and bool(row.dispatch["code"])
+        if row.dispatch is None or (failed and self._again(row)):
+            await self._service.dispatch(row.id)
 
     async def _evaluate(self, row: ResponseRow) -> None:
+        if not self._again(row):
+            return
         try:
-            await self._service.evaluate(OURSELVES, row.id, "over")
+            await self._service.settling.evaluate(OURSELVES, row.id, "over")
         except Refused as fault:
-            if self._clock.now() >= event_of(row).invitation.end + TRY_FOR - timedelta(seconds=4 * LOOK_S):
+            if self._clock.now() >= event_of(row).invitation.end + TRY_FOR - QUARTER:
                 await self._service.alert(NOT_EVALUATED, f"event {row.id}: {fault}")
 
-    async def _report(self, row: ResponseRow, event: ResponseEvent) -> None:
-        """Each quarter-hour, and when there is an evaluation; what was not taken is told again."""
-        send = self._reports.get(event.channel)
-        if send is None or self._clock.now() < event.invitation.start:
+    async def _report(self, event_id: str, event: ResponseEvent) -> None:
+        """When something was said, each quarter-hour while it runs, when it is evaluated. What was not taken is told
+        again, and after a start all that is near.
+        """
+        send, now = self.reports.get(event.channel), self._clock.now()
+        if send is None:
             return
-        results = await self._service.evaluations(row.id)
-        mark = (len(results), quarter_of(self._clock.now()) if not results else None)
-        if self._reported.get(row.id) == mark:
+        row, results = await self._service.book.known(event_id), await self._service.book.evaluations(event_id)
+        runs = event.taken and event.invitation.start <= now and not results
+        mark = (row.content, row.dispatch, event.status(now), len(results), quarter_of(now) if runs else None)
+        if self._reported.get(event_id) == mark:
             return
-        rows = [row_view(one) for one in await self._service.report(OURSELVES, row.id)]
-        told = event_view(row, self._clock.now()) | {"rows": rows}
+        begun = event.taken and event.invitation.start <= now
+        rows = [row_view(one) for one in await self._service.report(OURSELVES, event_id)] if begun else []
+        told = event_view(row, now) | {"rows": rows}
         told["evaluation"] = evaluation_view(results[-1]) if results else None
         try:
             await send(event, told)
-        except (OSError, RuntimeError) as fault:
-            log.warning("response_report_not_taken", extra={"event": row.id, "fault": str(fault)})
+        except OSError as fault:
+            log.warning("response_report_not_taken", extra={"event": event_id, "fault": str(fault)})
         else:
-            self._reported[row.id] = mark
+            self._reported[event_id] = mark

@@ -54,13 +54,15 @@ class Registration:
             raise ValueError("EVSE numbers start at 1")
 
 
-def rating(kind: str, phases: int, current_max_a: float, power_max_w: int) -> EvseRating:
+def rating(kind: str, phases: int, current_max_a: float, power_max_w: int, rotation: str = "") -> EvseRating:
     """A nameplate from plain values; ValueError says what cannot be."""
     if kind not in tuple(CurrentKind):
         raise ValueError(f"an EVSE is ac or dc, not {kind!r}")
     if phases not in (1, 2, 3) or not current_max_a > 0 or not power_max_w > 0:
         raise ValueError("an EVSE has 1 to 3 phases and a positive current and power")
-    return EvseRating(CurrentKind(kind), phases, current_max_a, power_max_w)
+    if rotation and sorted(rotation) != ["R", "S", "T"]:
+        raise ValueError(f"a rotation is an order of the phases R, S and T such as STR, not {rotation}")
+    return EvseRating(CurrentKind(kind), phases, current_max_a, power_max_w, rotation)
 
 
 def stranger(station_id: str, settings: StationSettings) -> Registration:
@@ -170,6 +172,7 @@ def _evse_row(station_id: str, evse_id: int, nameplate: EvseRating) -> Evse:
         phases=nameplate.phases,
         current_max_a=nameplate.current_max_a,
         power_max_w=nameplate.power_max_w,
+        rotation=nameplate.rotation,
     )
 
 
@@ -195,7 +198,7 @@ async def restore(context: StationContext) -> None:
         nameplates_of_make(context, state)
         context.count_stranger(state)
     for evse in await reader.evses():
-        nameplate = rating(evse.kind, evse.phases, evse.current_max_a, evse.power_max_w)
+        nameplate = rating(evse.kind, evse.phases, evse.current_max_a, evse.power_max_w, evse.rotation)
         ref = EvseRef(evse.station_id, evse.evse_id)
         context.stations[evse.station_id].evses[evse.evse_id] = EvseState(ref, nameplate, registered=True)
     for connector in await reader.connectors():

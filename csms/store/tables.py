@@ -60,6 +60,7 @@ class Evse(Row, table=True):
     phases: int = 3
     current_max_a: float = 32.0
     power_max_w: int = 22080
+    rotation: str = Field(default="", sa_column_kwargs=ADDED_TEXT)
 
 
 class Connector(Row, table=True):
@@ -324,7 +325,8 @@ class ProfileRow(Row, table=True):
 class UpperBoundRow(Row, table=True):
     """Write-ahead row of the safety ledger: the most one EVSE may be drawing, durable before a frame goes out.
 
-    `places`: the feeders with whose room it was granted.
+    `places`: the feeders with whose room it was granted; `lines_ma`: milliampere on each of their conductors;
+    `limits`: those that made it, {session, acknowledged, sent: [...]}, each [W, until, renewed before or null, phases].
     """
 
     __tablename__ = "upper_bound"
@@ -334,7 +336,9 @@ class UpperBoundRow(Row, table=True):
     upper_bound_w: int
     until: datetime = Field(sa_type=Utc)
     places: list[str] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    lines_ma: list[int] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     updated_at: datetime = Field(sa_type=Utc)
+    limits: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
 
 
 class OutboxRow(Row, table=True):

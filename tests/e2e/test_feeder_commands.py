@@ -59,6 +59,9 @@ def test_a_tree_is_changed_and_kept(server: Server) -> None:
     assert (made["rating_w"], made["lowest_cap_w"], made["origin"]) == (40_000, 20_000, "administrator")
     changed = told(server, "set", "东区", "--rating-kw", "45")
     assert (changed["rating_w"], changed["lowest_cap_w"], changed["parent_id"]) == (45_000, 20_000, "T1")
+    assert told(server, "set", "东区", "--phase-a", "63")["phase_a"] == 63
+    assert told(server, "set", "东区", "--rating-kw", "45")["phase_bounds_a"] == [0, 0, 0], "what is not given stays"
+    assert "Each phase carries A" in shown(server, "show", "东区")
     moved = told(server, "move", "CP-*", "--to", "东区", "--lower-floors")["results"]
     assert [(one["station_id"], one["ok"]) for one in moved] == [("CP-1", True), ("CP-2", True)]
     assert "CP-1, CP-2" in shown(server, "show", "东区")
@@ -68,6 +71,7 @@ def test_a_tree_is_changed_and_kept(server: Server) -> None:
     audit = server.api.get("/api/v1/audit", params={"limit": 50}).text
     assert "PUT /stations/{station_id}/feeder" in audit
     assert "PUT /feeders/{feeder_id}" in audit
+    assert told(server, "set", "东区", "--phase-a", "0")["phase_a"] is None
     for station in ("CP-1", "CP-2"):
         told(server, "move", station, "--to", "T1")
     assert "removed" in shown(server, "remove", "东区")
@@ -100,7 +104,7 @@ def test_refusals_have_their_codes(server: Server) -> None:
 
 def test_stations_stay_where_they_are_when_their_nameplate_is_changed(server: Server) -> None:
     told(server, "move", "CP-1", "--to", "T2", "--lower-floors")
-    answer = server.api.put("/api/v1/stations/CP-1", json={"evses": [{"evse_id": 1, "phases": 1}]})
+    answer = server.api.put("/api/v1/stations/CP-1", json={"evses": [{"evse_id": 1, "phases": 1, "rotation": "STR"}]})
     assert (answer.status_code, answer.json()["feeder_id"]) == (200, "T2")
     answer = server.api.put("/api/v1/stations/CP-1", json={"feeder_id": "T1"})
     assert answer.json()["feeder_id"] == "T1"

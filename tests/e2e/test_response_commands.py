@@ -107,6 +107,8 @@ async def _evening(server: Server, clock: SimClock) -> Evening:
     await say("bid", "bid", "DR-1", "--auto")
     await say("cleared", "clear", "DR-1", by=operator)
     await say("baseline", "baseline", "DR-1")
+    ahead = await _command(server, operator, "limit", "simulate", "T1", "--kw", "12", "--to", "+8h", "--hours", "8")
+    found.said["simulated"] = json.loads(ahead)
     await asyncio.sleep(max(END.timestamp() - clock.epoch_s(), 0) / SPEED)
     deadline = time.monotonic() + 60
     while not found.said.get("shown", {}).get("evaluations") and time.monotonic() < deadline:
@@ -122,6 +124,8 @@ async def _evening(server: Server, clock: SimClock) -> Evening:
         found.shown[command] = done.stdout
     verified = await asyncio.to_thread(csms, "audit", "verify", "--url", server.api_url)
     found.shown["audit"] = verified.stdout
+    held = await asyncio.to_thread(csms, "limit", "verify", "--json", "--url", server.api_url)
+    found.said["limits"] = json.loads(held.stdout)
     fleet.request_stop()
     await run
     return found
@@ -172,4 +176,15 @@ def test_people_read_tables_and_the_chain_is_whole(evening: Evening) -> None:
     assert "Effective ratio" in evening.shown["show DR-1"]
     assert "█" in evening.shown["report DR-1"]
     assert "Days" in evening.shown["baseline DR-1"]
-    assert "records" in evening.shown["audit"] or "whole" in evening.shown["audit"].lower()
+    assert "all whole" in evening.shown["audit"]
+    assert evening.said["limits"]["ok"], evening.said["limits"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_simulation_with_cars_tells_who_would_lose(evening: Evening) -> None:
+    found = evening.said["simulated"]
+    assert found["planned"]
+    assert {row["cap_kw"] for row in found["rows"]} == {12.0}
+    assert all(row["base_kw"] + row["with_kw"] <= 12.0 + 0.01 for row in found["rows"])
+    assert len(found["losses"]) == len(PILES)

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from csms.charging.ledger import Ledger
+from csms.charging.ledger import Kept, Ledger
 from csms.model.ids import EvseRef
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -53,7 +53,8 @@ class FaultyLedger(RuleBasedStateMachine):
         super().__init__()
         self.now_s = 0
         self.ledger = Ledger(RAMP_S, SKEW_S)
-        self.rows: dict[EvseRef, tuple[int, datetime]] = {}
+        self.rows: dict[EvseRef, Kept] = {}
+        self.session_id = 1
         self.piles: dict[EvseRef, Pile] = {}
         self.caps_w = [(0, HIGHEST_W)]
         self.running = True
@@ -68,6 +69,7 @@ class FaultyLedger(RuleBasedStateMachine):
         for ref, pile in self.piles.items():
             self.ledger.enrol(ref, ("T",), FLOOR_W, RATED_W)
             self.ledger.note_car(ref, True)
+            self.ledger.note_session(ref, self.session_id)
             self.ledger.confirm_floor(ref, self.now)
             self.ledger.trust(ref, self.now, floor=True, limit=True)
             self.note(ref, pile)
@@ -91,7 +93,7 @@ class FaultyLedger(RuleBasedStateMachine):
         if not ready or not self.ledger.may_raise(ref, value_w, self.now, self.room_w):
             return
         number = self.ledger.send(ref, value_w, self.now, self.now + timedelta(seconds=LEASE_S))
-        self.rows[ref] = self.ledger.upper_bound_w(ref, self.now), self.ledger.bound_until(ref, self.now)
+        self.rows[ref] = self.ledger.kept(ref, self.now)
         if leaves:
             pile.inbox.append((number, value_w, self.now_s + LEASE_S, pile.connection))
         else:
@@ -174,15 +176,17 @@ class FaultyLedger(RuleBasedStateMachine):
         for pile in self.piles.values():
             pile.connected, pile.inbox, pile.answers = False, [], []
 
-    @rule()
-    def restart(self) -> None:
+    @rule(same_session=st.booleans())
+    def restart(self, same_session: bool) -> None:
+        """In between there may have been another session, which the process before never told anything."""
         if self.running:
             return
+        self.session_id += not same_session
         self.running, self.ledger, self.loose_s = True, Ledger(RAMP_S, SKEW_S), self.now_s
         self.begin()
-        for ref, (bound_w, until) in self.rows.items():
-            if until > self.now:
-                self.ledger.restore(ref, bound_w, until)
+        for ref, kept in self.rows.items():
+            if kept.bound.until > self.now:
+                self.ledger.restore(ref, kept, self.now)
 
     @rule(ref=pick, late_s=st.integers(0, SKEW_S))
     def clock_jump(self, ref: EvseRef, late_s: int) -> None:

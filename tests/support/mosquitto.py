@@ -30,6 +30,7 @@ user {name}
 topic write grid/v1/{name}/+/limit/set
 topic write grid/v1/{name}/+/heartbeat
 topic write grid/v1/{name}/+/base
+topic write grid/v1/{name}/+/response/set
 topic read grid/v1/{name}/#
 topic read grid/v1/csms/+/status
 """

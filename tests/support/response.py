@@ -110,18 +110,25 @@ class Desk:
             self.rules,
         )
         self.reports: list[Any] = []
+        self.plans, self.away = 0, False
         self.work = ResponseWork(
             self.clock,
             self.service,
             self.store.writer,
             lambda: dict.fromkeys(self.tree.ids, self.drawn_w),
-            {"told": self._told},
+            self._planned,
         )
+        self.work.reports["told"] = self._told
         problems.install(app)
         app.include_router(router(self.service))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
 
+    def _planned(self) -> None:
+        self.plans += 1
+
     async def _told(self, event: ResponseEvent, report: Any) -> None:
+        if self.away:
+            raise ConnectionError("away")
         self.reports.append(report)
 
     async def seen(self, start: datetime, load_w: Sequence[float], feeder_id: str = "T1") -> None:

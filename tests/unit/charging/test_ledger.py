@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from csms.charging.ledger import Ledger
+from csms.charging.ledger import Grant, Kept, Ledger
 from csms.model.ids import EvseRef
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -21,6 +21,10 @@ def at(seconds: float) -> datetime:
 @pytest.fixture
 def ledger() -> Ledger:
     """Two outlets with a floor of 1 kW and a physical maximum of 20 kW; floors installed long ago, cars there."""
+    return enrolled()
+
+
+def enrolled() -> Ledger:
     found = Ledger(ramp_s=15, skew_s=5)
     for ref in (A, B):
         found.enrol(ref, ("T",), 1_000, 20_000)
@@ -152,15 +156,40 @@ def test_settled_is_what_comes_of_it_when_the_station_can_be_reached(ledger: Led
 
 
 def test_a_restored_bound_counts_until_its_end(ledger: Ledger) -> None:
-    ledger.restore(A, 12_000, at(100))
+    ledger.restore(A, Kept(Grant(12_000, at(100))), NOW)
+    assert not ledger.at_floor(A, at(99))
     assert ledger.upper_bound_w(A, at(99)) == 12_000
     assert ledger.upper_bound_w(A, at(100)) == 1_000
+    assert ledger.at_floor(A, at(100))
+
+
+def test_restored_limits_of_the_session_that_runs_go_on_and_can_be_told_again(ledger: Ledger) -> None:
+    ledger.note_session(A, 7)
+    granted(ledger, A, 9_000)
+    ledger.send(A, 4_000, NOW, LEASE_END)
+    kept = ledger.kept(A, NOW)
+    for session_id, settled_w in ((7, 4_000), (8, 1_000), (None, 1_000)):
+        later = enrolled()
+        later.note_session(A, session_id)
+        later.restore(A, kept, at(60))
+        assert later.upper_bound_w(A, at(60)) == 9_000
+        assert later.settled_w(A, at(60), reachable=True) == settled_w
+        assert later.in_doubt(A) == (session_id == 7), "what was never answered is told again"
+    later = enrolled()
+    later.note_session(A, 7)
+    later.restore(A, kept, at(60))
+    assert later.may_raise(A, 4_000, at(61), {"T": 0}), "it is no more than what holds already"
+    sequence = later.send(A, 4_000, at(61), at(961))
+    later.acknowledge(A, sequence, at(62))
+    assert (later.upper_bound_w(A, at(76)), later.upper_bound_w(A, at(77))) == (9_000, 4_000)
 
 
 def test_what_is_written_down_covers_everything_outstanding(ledger: Ledger) -> None:
     granted(ledger, A, 9_000)
     ledger.send(A, 2_000, at(60), at(960))
-    assert ledger.bound_until(A, at(60)) == at(980)
+    kept = ledger.kept(A, at(60))
+    assert (kept.bound.value_w, kept.bound.until) == (9_000, at(980))
+    assert [grant.value_w for grant in kept.grants] == [9_000, 2_000]
 
 
 def test_expiry_forgets_and_transit_ends(ledger: Ledger) -> None:
@@ -206,7 +235,7 @@ def test_a_clock_that_is_behind_keeps_a_lease_alive_for_good(ledger: Ledger) -> 
     for behind_s, bound_w in ((0.0, 1_000), (5.0, 1_000), (-90.0, 1_000), (5.1, 8_000)):
         ledger.note_station(A, NOW, away=False, forgets=False, reaction_s=0.0, behind_s=behind_s)
         assert ledger.upper_bound_w(A, at(9_000)) == bound_w, behind_s
-    assert ledger.bound_until(A, NOW) > at(10**8)
+    assert ledger.kept(A, NOW).bound.until > at(10**8)
     sequence = ledger.send(A, 2_000, at(9_000), at(9_900))
     ledger.acknowledge(A, sequence, at(9_003))
     assert ledger.upper_bound_w(A, at(9_020)) == 2_000

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from csms.charging.ledger import Ledger
+from csms.charging.ledger import Grant, Kept, Ledger
 from csms.model.ids import EvseRef
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -90,7 +90,7 @@ def test_a_feeder_that_is_gone_holds_nobody(ledger: Ledger) -> None:
 def test_another_process_counts_a_bound_where_it_was_granted() -> None:
     ledger = Ledger(ramp_s=15, skew_s=5)
     ledger.enrol(A, ("T2", "S"), 1_000, 20_000)
-    ledger.restore(A, 10_000, at(500), ["T1", "S"])
+    ledger.restore(A, Kept(Grant(10_000, at(500)), places=("T1", "S")), at(0))
     assert ledger.sums_w(at(499)) == {"T2": 10_000, "S": 10_000, "T1": 10_000}
     ledger.expire(at(500))
     assert ledger.sums_w(at(500)) == {"T2": 1_000, "S": 1_000}

@@ -10,9 +10,10 @@ import pytest
 from csms.charging.discretise import Outlet
 from csms.charging.feeder import Feeder, FeederTree, NoCaps
 from csms.charging.learning import Car, Cars
-from csms.charging.ledger import Ledger
+from csms.charging.ledger import Draw, Ledger
+from csms.charging.lines import NONE
 from csms.charging.outlets import car_possible, physical_w
-from csms.charging.planner import NeedsPolicy, Visit, asks, ev_session, problem, reserved_w, visit
+from csms.charging.planner import NeedsPolicy, Visit, asks, ev_session, problem, reserved, visit
 from csms.model.ids import EvseRef
 from csms.model.meter import CURRENT_IMPORT, Sample
 from csms.model.station import ConnectorStatus, CurrentKind, EvseRating, Protocol, RegistrationStatus, Stage
@@ -87,7 +88,8 @@ def test_windows_are_whole_quarter_hours_before_the_departure() -> None:
 def test_the_problem_has_caps_base_load_reserve_and_rising_prices() -> None:
     tree = FeederTree([Feeder("T", 100_000, base_load_w=(10_000,))])
     visits = [seen(Needs(20_000, hours(3))), seen(Needs(0, hours(3)))]
-    found = problem(visits[:1], tree, Falling(hours(1)), "T", NOW, ({"T": 5_000}, {"T": 1_000}), 0.02, 120, 0.2)
+    others = {"T": Draw(5_000, NONE)}, {"T": Draw(1_000, NONE)}
+    found = problem(visits[:1], tree, Falling(hours(1)), "T", NOW, others, 0.02, 120, 0.2)
     assert found.cap_kw[0] == pytest.approx(98.0)
     assert found.cap_kw[4] == pytest.approx(29.4)
     assert list(found.base_load_kw[:3]) == [15.0, 11.0, 11.0]
@@ -132,8 +134,9 @@ def test_others_reserve_what_they_may_draw() -> None:
         ledger.confirm_floor(EvseRef(name, 1), NOW)
         ledger.trust(EvseRef(name, 1), NOW, floor=True, limit=True)
     ledger.acknowledge(EvseRef("C", 1), ledger.send(EvseRef("C", 1), 5_000, NOW, hours(1)), NOW)
-    offline = reserved_w(ledger, [A], lambda station: station != "C", NOW)
-    assert offline == ({"T": 6_000, "N": 5_000}, {"T": 2_000, "N": 1_000})
+    offline = reserved(ledger, [A], lambda station: station != "C", NOW)
+    shown = tuple({id_: draw.value_w for id_, draw in part.items()} for part in offline)
+    assert shown == ({"T": 6_000, "N": 5_000}, {"T": 2_000, "N": 1_000})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Feeders and places of stations as administrators set them; the places with whose room a bound was granted."""
+"""Feeders and places of stations as administrators set them, how outlets are wired; where and how a bound counts."""
 
 from __future__ import annotations
 
@@ -36,10 +36,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("station_id"),
     )
     op.add_column("upper_bound", sa.Column("places", sa.JSON(), nullable=True))
+    op.add_column("upper_bound", sa.Column("lines_ma", sa.JSON(), nullable=True))
+    op.add_column("evse", sa.Column("rotation", sa.String(), nullable=False, server_default=sa.text("''")))
 
 
 def downgrade() -> None:
     """The tree is that of the settings again; stations stay where they were put."""
+    op.drop_column("evse", "rotation")
+    op.drop_column("upper_bound", "lines_ma")
     op.drop_column("upper_bound", "places")
     op.drop_table("station_place")
     op.drop_table("feeder")

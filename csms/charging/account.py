@@ -1,0 +1,193 @@
+"""What the ledger knows of one outlet, and what that counts with (grid-limits B4, B8). Nothing here reads a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from csms.charging.lines import Triple, connection, highest, minus, on_lines
+from csms.model.ids import EvseRef
+
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """`value_w` may be drawn until `until` (without ramp and skew); it should be renewed before `due` (None: that).
+
+    `phases`: on so many, 0: on all of the outlet; `on_ma`: what that is on each conductor where it is known already.
+    """
+
+    value_w: int
+    until: datetime
+    due: datetime | None = None
+    phases: int = 0
+    on_ma: Triple | None = None
+
+    @property
+    def renew_by(self) -> datetime:
+        """When it may have ended."""
+        return self.due or self.until
+
+
+class Kept(NamedTuple):
+    """What stands written of an outlet for a process to come: its upper bound with its end (ramp and skew included),
+    the limits of a session that made it, the acknowledged one and those that were not answered yet, oldest first, and
+    the `places` (feeders) with whose room they were granted.
+    """
+
+    bound: Grant
+    session_id: int | None = None
+    acknowledged: Grant | None = None
+    sent: tuple[Grant, ...] = ()
+    places: tuple[str, ...] = ()
+
+    @property
+    def grants(self) -> tuple[Grant, ...]:
+        """The limits."""
+        return self.sent if self.acknowledged is None else (self.acknowledged, *self.sent)
+
+
+class Reckoned(NamedTuple):
+    """Upper bounds that stay as they are in [since, until) unless something happens: `value_w` of one outlet, `on_ma`
+    on each conductor."""
+
+    since: datetime
+    until: datetime
+    value_w: int
+    on_ma: Triple
+
+    def covers(self, now: datetime) -> bool:
+        """Whether that is now."""
+        return self.since <= now < self.until
+
+
+class Draw(NamedTuple):
+    """The most that may be drawn, in all and on each conductor."""
+
+    value_w: int
+    on_ma: Triple
+
+    def or_(self, other: Draw) -> Draw:
+        """Whichever is more."""
+        return Draw(max(self.value_w, other.value_w), highest(self.on_ma, other.on_ma))
+
+    def exceeds(self, other: Draw) -> bool:
+        """Whether it is more anywhere."""
+        return self.value_w > other.value_w or max(minus(self.on_ma, other.on_ma)) > 0
+
+
+@dataclass(slots=True)
+class Account:
+    """What is known of one outlet. `sent` holds unanswered values by sequence number.
+
+    `floor_taken`: the station acknowledged its floor; `floor_before_w`: not this one yet, but a higher one before;
+    `floor_acts`, `limit_acts`: floors, limits of this station are known to act; `held`: a limit of the session that
+    runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles when its connection
+    or its power is gone, which is noticed late, so that nothing ever holds it; `ramp`: how long it takes to come down;
+    `skew`: how much later than told a lease may end there; `session_id`: of the session that runs; `reckoned`: its
+    upper bound, as long as it is known. `left`: feeders that it hung on before its place changed; it counts there as
+    well until `left_until`, when nothing acts any more that was granted with their room (sequence numbers up to
+    `moved_after`). `phases`, `rotation`: how it is wired (`csms.charging.lines`). `restored`: the bound of a process
+    before, until something else is told.
+    """
+
+    ref: EvseRef
+    path: tuple[str, ...]
+    floor_w: int
+    physical_w: int
+    ramp: timedelta
+    skew: timedelta
+    floor_taken: bool = False
+    floor_before_w: int | None = None
+    floor_acts: bool = False
+    limit_acts: bool = False
+    held: bool = False
+    away: bool = False
+    forgets: bool = False
+    car_possible: bool = False
+    session_id: int | None = None
+    acknowledged: Grant | None = None
+    commanded: Grant | None = None
+    sent: dict[int, Grant] = field(default_factory=dict)
+    holds: list[Grant] = field(default_factory=list)
+    reckoned: Reckoned | None = None
+    phases: int = 3
+    rotation: str = ""
+    restored: Grant | None = None
+    left: tuple[str, ...] = ()
+    left_until: datetime = LONG_AGO
+    moved_after: int = 0
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """All feeders at which it counts."""
+        return self.path + self.left
+
+    @property
+    def lag(self) -> timedelta:
+        """How much later than told a lease may end in what is drawn."""
+        return self.ramp + self.skew
+
+    @property
+    def leased(self) -> list[Grant]:
+        """The values that count until their lease ends."""
+        return [*self.sent.values()] if self.acknowledged is None else [self.acknowledged, *self.sent.values()]
+
+    @property
+    def floor_known(self) -> bool:
+        """Whether the outlet is at its floor when nothing else is told."""
+        taken = self.floor_taken or self.floor_before_w is not None
+        return taken and self.floor_acts and not self.forgets
+
+    @property
+    def floor_counted_w(self) -> int:
+        """The most that the outlet draws at its floor, whichever it has."""
+        return max(self.floor_w, self.floor_before_w or 0)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether something known to act holds the outlet. A limit without a floor below it ends with its session,
+        which nobody hears of while the station is away."""
+        return self.floor_known or (self.held and self.limit_acts and not (self.away or self.forgets))
+
+    @property
+    def loose(self) -> bool:
+        """Whether it may draw all it can."""
+        return self.car_possible and not self.bounded
+
+    def counted_w(self, value_w: int) -> int:
+        """What a value told to the outlet counts with: one that is not known to act frees it, unless its floor holds
+        it lower anyway."""
+        if self.limit_acts and not self.forgets:
+            return value_w
+        return self.floor_counted_w if self.floor_known and value_w <= self.floor_counted_w else self.physical_w
+
+    @property
+    def floor(self) -> Draw:
+        """The most that the outlet draws at its floor, on each conductor too."""
+        return self.draw(self.floor_counted_w)
+
+    def draw(self, value_w: int, phases: int = 0) -> Draw:
+        """A power on so many phases; 0: on all that the outlet has."""
+        return Draw(value_w, on_lines(value_w, phases or self.phases, connection(self.rotation, phases or self.phases)))
+
+    def counted_grant(self, grant: Grant) -> Draw:
+        """What a grant counts with."""
+        if grant.on_ma is not None and self.counted_w(grant.value_w) == grant.value_w:
+            return Draw(grant.value_w, grant.on_ma)
+        return self.counted(grant.value_w, grant.phases)
+
+    def counted(self, value_w: int, phases: int = 0) -> Draw:
+        """What a value told to the outlet counts with, on so many phases if it is known to act."""
+        counted_w = self.counted_w(value_w)
+        return self.draw(counted_w, phases if counted_w == value_w else 0)
+
+    def taken_over(self, grant: Grant) -> Draw:
+        """What a hold counts with; where nobody noted the phases, on each as if it were drawn from that alone."""
+        if grant.on_ma is not None:
+            return Draw(grant.value_w, grant.on_ma)
+        most = self.draw(self.physical_w).on_ma
+        anywhere = on_lines(grant.value_w, 1, connection(self.rotation, 3))
+        return Draw(grant.value_w, tuple(map(min, anywhere, most)))  # type: ignore[arg-type]
