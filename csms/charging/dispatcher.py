@@ -163,9 +163,10 @@ class Dispatcher:
     async def _sleep(self) -> None:
         now = self._clock.now()
         known = [self._ledger.next_change(now), *self._quiet_until.values(), *self._answers.resting.values()]
-        delays_s = [(at - now).total_seconds() for at in known if at is not None and at > now]
+        soonest = min((at for at in known if at is not None and at > now), default=None)
+        delay_s = LOOK_S if soonest is None else min(LOOK_S, (soonest - now).total_seconds())
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._clock.wall_s(min([LOOK_S, *delays_s]))):
+            async with asyncio.timeout(self._clock.wall_s(delay_s)):
                 await self._wake.wait()
 
     async def _guarded_round(self) -> None:
@@ -218,7 +219,7 @@ class Dispatcher:
             now,
             room_w,
             lambda station_id: station_id not in busy and self._settled(station_id, now),
-            self.reachable,
+            {station_id for station_id in self._stations.stations if self.reachable(station_id)}.__contains__,
             self._answers.stale,
             self._answers.resting,
             lambda ref, lease_s: self._shaper.lease(ref, lease_s, now),

@@ -51,29 +51,40 @@ class Outlets:
         self._known: dict[EvseRef, _Known] = {}
         self._lowest_w: dict[str, int] = {}
         self._tree_version = -1
+        self._noted: dict[str, tuple[bool, bool, float, float]] = {}
 
     def refresh(self) -> None:
         """Enrol what is new or changed, and note where a car may be and whose station is away."""
         now, listed = self._clock.now(), dict[EvseRef, _Known]()
-        firmware = {station_id: firmware_of(station) for station_id, station in self._stations.items()}
-        for station_id, station in self._stations.items():
-            known = firmware[station_id]
+        stations = [(station, firmware_of(station)) for station in self._stations.values()]
+        for station, known in stations:
             for evse in station.evses.values():
                 listed[evse.ref] = evse.rating, station.feeder_id, _least_floor_w(evse, known)
         lowest_w = {id_: self._tree.lowest_cap_w(id_, self._caps, now) for id_ in self._tree.ids}
         if (listed, lowest_w, self._tree.version) != (self._known, self._lowest_w, self._tree_version):
             self._lowest_w, self._tree_version = lowest_w, self._tree.version
             self._enrol(listed, now)
-        for station_id, station in self._stations.items():
-            known, away = firmware[station_id], not station.online
-            forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
-            held = not forgets and (known is None or obeys(known.limits))
-            behind_s = max(station.manners.clock_lag_s or 0.0, clock_behind_s(known))
-            for evse in station.evses.values():
-                self._ledger.note_car(evse.ref, car_possible(station, evse, held))
-                self._ledger.note_session(evse.ref, evse.session.session_id if evse.session else None)
+        for station, known in stations:
+            self._note(station, known, now)
+
+    def _note(self, station: StationState, known: FirmwareProfile | None, now: datetime) -> None:
+        forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
+        behind_s = max(station.manners.clock_lag_s or 0.0, clock_behind_s(known))
+        facts = station.online, forgets, acts_after_s, behind_s
+        changed = self._noted.get(station.station_id) != facts
+        self._noted[station.station_id] = facts
+        held = not forgets and (known is None or obeys(known.limits))
+        for evse in station.evses.values():
+            self._ledger.note_car(evse.ref, car_possible(station, evse, held))
+            self._ledger.note_session(evse.ref, evse.session.session_id if evse.session else None)
+            if changed:
                 self._ledger.note_station(
-                    evse.ref, now, away=away, forgets=forgets, reaction_s=acts_after_s, behind_s=behind_s
+                    evse.ref,
+                    now,
+                    away=not station.online,
+                    forgets=forgets,
+                    reaction_s=acts_after_s,
+                    behind_s=behind_s,
                 )
 
     def _enrol(self, listed: dict[EvseRef, _Known], now: datetime) -> None:
@@ -91,7 +102,7 @@ class Outlets:
                 phases=3 if rating.kind is CurrentKind.DC else rating.phases,
                 rotation=rating.rotation,
             )
-        self._known = listed
+        self._known, self._noted = listed, {}
 
     def hanging(self) -> list[Hanging]:
         """Every outlet with its feeder, the floor that it may be at and the lowest that it can have."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.sim.__main__ import main
-from tests.support.sim_controls import CONTROLS, Control
-from tests.support.sim_runs import Job, broken, keep, seeds_kept, what_broke
+from tests.support.sim_controls import ALL_ON, CONTROLS, Control
+from tests.support.sim_runs import BEGIN, END, PAGE, Job, broken, keep, seeds_kept, what_broke, write_page
 from tests.support.sim_scenario import LEVELS
 
 SEEDS, GROUPS = 500, 10
@@ -89,6 +89,26 @@ def test_a_failing_seed_is_kept_once(tmp_path: Path) -> None:
     keep(report, path)
     keep(report, path)
     assert [(job.seed, job.level) for job in seeds_kept(path)] == [(0, "storm")]
+
+
+def table() -> dict[str, list[str]]:
+    """The rows of the page by their names."""
+    text = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+    lines = ([cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|")
+    return {cells[0]: cells[1:] for cells in lines}
+
+
+def test_the_page_shows_no_second_above_a_cap_and_some_without_each_protection() -> None:
+    rows = table()
+    assert {rows[name][1] for name in (*LEVELS, ALL_ON.name)} == {"0"}
+    assert [control.name for control in CONTROLS if rows[control.name][1] == "0"] == []
+
+
+def test_the_table_of_the_page_is_replaced_and_nothing_else(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", "utf-8")
+    write_page(["| new |"], "so many seeds", page)
+    assert page.read_text("utf-8") == f"before\n{BEGIN}\nso many seeds\n\n| new |\n{END}\nafter\n"
 
 
 def test_one_run_is_told_second_by_second(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,13 +28,15 @@ class Job:
     level: str | None = None
     control: str = ALL_ON.name
     steady: bool = False
+    moving: bool = False
     brief: bool = False
 
     def run(self) -> Report:
         """Whether this process has done it before or not: the same."""
         control = CONTROL_NAMES[self.control]
         with control.off():
-            return simulate(scenario(self.seed, self.level, steady=self.steady, brief=self.brief), control.flags_known)
+            plan = scenario(self.seed, self.level, steady=self.steady, moving=self.moving, brief=self.brief)
+            return simulate(plan, control.flags_known)
 
 
 def broken(report: Report) -> bool:
@@ -81,7 +83,7 @@ class Sum:
 
 
 HEAD = (
-    "| runs | above a cap after the grace | s above, all runs | s above, each run | drew more than counted | use "
+    "| runs | above a cap after the grace | s above, all runs | s above, each run | drew more than counted, runs | use "
     "| messages |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
 )
 
@@ -140,8 +142,8 @@ def proof(seeds: int, processes: int, first: int = 0) -> tuple[list[str], list[R
             failed.append(report)
             progress(f"seed {report.seed} ({report.level}): {what_broke(report)}")
     rows += [found.row() for found in sums.values()]
-    rows += [_steady(level, processes).row() for level in ("calm", "rough")]
-    rows += [found.row() for found in controls(max(seeds // 20, 20), processes, first)]
+    rows += [_steady(level, moving, processes).row() for level in ("calm", "rough") for moving in (False, True)]
+    rows += [found.row() for found in controls(max(seeds // 10, 60), processes, first)]
     return rows, failed
 
 
@@ -153,24 +155,26 @@ def write_page(rows: Sequence[str], said: str, path: Path = PAGE) -> None:
     path.write_text(f"{before}{BEGIN}\n{said}\n\n{table}\n{END}{after}", "utf-8")
 
 
-def _steady(level: str, processes: int) -> Sum:
-    """How much of a cap is used that stays, by ordinary piles whose cars stay."""
-    settled = level == "calm"
-    found = Sum(f"{level}, ordinary piles, cars and caps that stay" + ", settled" * settled)
-    for report in run_all([Job(seed, level, steady=True) for seed in range(STEADY_SEEDS)], processes):
+def _steady(level: str, moving: bool, processes: int) -> Sum:
+    """How much of a cap is used by ordinary piles whose cars stay; without faults and changes once all is settled."""
+    settled = level == "calm" and not moving
+    caps = "caps that change" if moving else "a cap that stays"
+    found = Sum(f"{level}, ordinary piles under {caps}" + ", settled" * settled)
+    jobs = [Job(seed, level, steady=True, moving=moving) for seed in range(STEADY_SEEDS)]
+    for report in run_all(jobs, processes):
         found.add(report, settled)
     return found
 
 
 def controls(seeds: int, processes: int, first: int = 0) -> Iterable[Sum]:
-    """The same runs with everything on, then with each protection off."""
+    """The same runs, in each of which the server dies, with everything on, then with each protection off."""
     for control in (ALL_ON, *CONTROLS):
         yield _control(control, seeds, processes, first)
 
 
 def _control(control: Control, seeds: int, processes: int, first: int) -> Sum:
     found = Sum(control.name)
-    jobs = [Job(seed, control=control.name) for seed in range(first, first + seeds)]
+    jobs = [Job(seed, ("crash", "storm")[seed % 2], control.name) for seed in range(first, first + seeds)]
     for report in run_all(jobs, processes):
         found.add(report)
     progress(found.row())

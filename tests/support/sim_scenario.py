@@ -66,16 +66,18 @@ class Scenario:
 LEVELS = ("calm", "rough", "crash", "storm")
 
 
-def scenario(seed: int, level: str | None = None, *, steady: bool = False, brief: bool = False) -> Scenario:
-    """The run of a seed. `steady`: ordinary piles only, whose cars stay, and caps that do; `brief`: four minutes, with
-    as much going wrong in it."""
+def scenario(
+    seed: int, level: str | None = None, *, steady: bool = False, moving: bool = False, brief: bool = False
+) -> Scenario:
+    """The run of a seed. `steady`: ordinary piles only, whose cars stay, and caps that do, unless they are `moving`;
+    `brief`: four minutes, with as much going wrong in it."""
     chance, level = random.Random(seed), level or LEVELS[seed % len(LEVELS)]
     lasts_s = BRIEF_S if brief else DURATION_S
     weather = {"calm": CALM, "rough": ROUGH, "crash": ROUGH, "storm": STORM}[level]
     tight = not steady and chance.random() < TIGHT
     piles = tuple(_pile(chance, steady, tight, lasts_s) for _ in range(chance.randint(8, 12)))
     bases = {feeder: _bases(chance, steady, lasts_s) for feeder in ("T", "A", "B")}
-    lowest_w, caps = _caps(chance, piles, bases, steady, tight, lasts_s)
+    lowest_w, caps = _caps(chance, piles, bases, steady, moving, tight, lasts_s)
     crashes = level in ("crash", "storm")
     full_s = chance.uniform(100, 0.8 * lasts_s) if level == "storm" and chance.random() < 0.5 else None
     return Scenario(
@@ -130,6 +132,7 @@ def _caps(
     piles: tuple[PilePlan, ...],
     bases: dict[str, tuple[tuple[float, int], ...]],
     steady: bool,
+    moving: bool,
     tight: bool,
     lasts_s: int,
 ) -> tuple[dict[str, int], dict[str, tuple[tuple[float, int, float], ...]]]:
@@ -144,7 +147,7 @@ def _caps(
         if feeder == "T":
             low_w = max(low_w, round(0.8 * (lowest_w["A"] + lowest_w["B"])))
         lowest_w[feeder] = low_w
-        changes = 0 if steady else 3 if feeder == "T" else 2
+        changes = 0 if steady and not moving else 3 if feeder == "T" else 2
         times_s = [0.0, *sorted(float(round(chance.uniform(60, lasts_s - 40))) for _ in range(changes))]
         share = (0.5, 0.8) if steady else (0.1, 0.4) if tight else (0.2, 0.7) if feeder == "T" else (0.3, 1.0)
         caps[feeder] = tuple(
