@@ -168,7 +168,9 @@ class LimitDoor:
         return Held(limit_id, told.code, told.text)
 
     async def release(self, event_id: str, feeder_id: str) -> None:
-        await self._limits.cancel(SOURCE, feeder_id, _limit_id(event_id))
+        before = self._limits.latest(SOURCE.source, feeder_id, _limit_id(event_id))
+        if before is not None and not before.cancelled:
+            await self._limits.cancel(SOURCE, feeder_id, _limit_id(event_id))
 
 
 def _limit_id(event_id: str) -> str:

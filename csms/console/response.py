@@ -18,7 +18,21 @@ from csms.texts import Text
 def build(text: Text) -> typer.Typer:
     """The command group."""
     app = group(text, "response")
-    for add in (_list, _show, _invite, _offer, _bid, _clear, _cancel, _baseline, _report, _evaluate, _appeal, _answer):
+    for add in (
+        _list,
+        _show,
+        _invite,
+        _offer,
+        _bid,
+        _withdraw,
+        _clear,
+        _cancel,
+        _baseline,
+        _report,
+        _evaluate,
+        _appeal,
+        _answer,
+    ):
         add(app, text)
     return app
 
@@ -94,8 +108,9 @@ def _invite(app: typer.Typer, text: Text) -> None:
     ) -> None:
         with work(text, url, as_json) as (api, out):
             now = server_time(api)
-            times = {"start": start, "end": end} | ({"reply_by": reply_by} if reply_by else {})
-            body: dict[str, Any] = {name: figures.moment(text, value, now) for name, value in times.items()}
+            times = {"start": figures.quarter(text, start, now), "end": figures.quarter(text, end, now)}
+            times |= {"reply_by": figures.moment(text, reply_by, now)} if reply_by else {}
+            body: dict[str, Any] = {name: at.isoformat() for name, at in times.items()}
             body |= {"feeder": feeder, "type": "fill" if fill else "shave", "notice": notice, "target_kw": kw}
             body |= {"price": price, "price_unit": "per_kw" if per_kw else "per_kwh"}
             _told(text, out, api.put(_path(event), body))
@@ -136,6 +151,15 @@ def _bid(app: typer.Typer, text: Text) -> None:
         with work(text, url, as_json) as (api, out):
             body = {"automatic": True} if automatic else {"power_kw": kw, "price": price}
             _told(text, out, api.put(_path(event, "bid"), body))
+
+
+def _withdraw(app: typer.Typer, text: Text) -> None:
+    @app.command(
+        "withdraw", help=text("response.withdraw.help"), epilog=example(text, "csms response withdraw DR-0714")
+    )
+    def withdraw(event: str = _event(text), url: str = url_option(text), as_json: bool = json_option(text)) -> None:
+        with work(text, url, as_json) as (api, out):
+            _told(text, out, api.delete(_path(event, "bid")))
 
 
 def _clear(app: typer.Typer, text: Text) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import typer
@@ -29,12 +29,21 @@ def state(text: Text, event: dict[str, Any]) -> str:
     return f"{event['status']} {words}"
 
 
-def moment(text: Text, value: str, now: datetime) -> str:
-    """A time as typed, for the API; usage error for what is none."""
+def moment(text: Text, value: str, now: datetime) -> datetime:
+    """A time as typed; usage error for what is none."""
     try:
-        return units.point_in_time(value, now).isoformat()
+        return units.point_in_time(value, now)
     except (ValueError, OverflowError):
         raise typer.BadParameter(text("limit.bad_time", value=value)) from None
+
+
+def quarter(text: Text, value: str, now: datetime) -> datetime:
+    """The same; what is told from now on is meant to begin with the next quarter-hour."""
+    at = moment(text, value, now)
+    if value != "now" and not value.startswith("+"):
+        return at
+    past = timedelta(minutes=at.minute % 15, seconds=at.second, microseconds=at.microsecond)
+    return at - past + timedelta(minutes=15) if past else at
 
 
 def show_event(text: Text, out: Output, event: dict[str, Any]) -> None:

@@ -86,6 +86,12 @@ def _add_bidding(routes: Router, service: ResponseService) -> None:
         """`power_kw` and `price`, or `automatic`. Until `reply_by` a bid may be replaced."""
         return await _taken(request, service, lambda raw, party: service.bid(raw, party, event_id))
 
+    @routes.delete(EVENT + "/bid", summary="Take a bid back", status_code=202)
+    @bidding
+    async def withdraw(event_id: str, request: Request) -> JSONResponse:
+        """Until `reply_by`, while nothing is cleared."""
+        return await _taken(request, service, lambda raw, party: service.withdraw(party, event_id))
+
     @routes.get(EVENT + "/offer", summary="What an automatic bid would be")
     @technicians
     async def offer(event_id: str, request: Request) -> JSONResponse:

@@ -1,13 +1,14 @@
 """The load of a feeder by quarter-hour: what its stations metered, and the base load beside them.
 
 Charging comes from the energy registers of the outlets, read at the edges of the quarter-hours between their values; of
-an outlet that sends no register, from its powers. What is not rolled up yet is what was seen. The base load is what was
-seen, else the curve. A quarter-hour is known when this server saw it; on days before it looked, when stations metered
-that day at all.
+an outlet that sends no register, from its powers. Until the next quarter-hour is rolled up, too (it has the value
+behind the edge), what was seen counts. The base load is what was seen, else the curve. A quarter-hour is known when
+this server saw it; on days before it looked, when stations metered that day at all.
 """
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class FeederLoads:
         rolled_up = datetime.fromtimestamp(await self._reader.tally(UNTIL_TALLY) or 0, UTC)
         by_place = {(row.feeder_id, row.begins_at): row for row in seen}
         blind = not seen and await self._metered_that_day(feeder_id, ids, start)
-        energies = powers_w(metered, since, slots)
+        energies = await asyncio.to_thread(powers_w, metered, since, slots)
         found: list[Quarter | None] = []
         for n in range(slots):
             at = since + QUARTER * n
@@ -93,7 +94,7 @@ class FeederLoads:
             if mine is None and not blind:
                 found.append(None)
                 continue
-            charging = mine.charging_w if mine is not None and at + QUARTER > rolled_up else energies[n]
+            charging = mine.charging_w if mine is not None and at + 2 * QUARTER > rolled_up else energies[n]
             rows = [by_place.get((id_, at)) for id_ in below]
             base = [self._base_w(id_, row, at) for id_, row in zip(below, rows, strict=True)]
             found.append(Quarter(at, charging, sum(base), all(row is not None and row.metered > 0 for row in rows)))

@@ -57,12 +57,7 @@ def check_owner(party: Party, event: ResponseEvent) -> None:
 def with_bid(event: ResponseEvent, bid: Bid, others: Iterable[ResponseEvent], now: datetime) -> ResponseEvent:
     """Raises Refused: cancelled, already_cleared, reply_late, above_invited, event_overlaps."""
     asked = event.invitation
-    if event.cancelled_at is not None:
-        raise Refused("cancelled", "the event was cancelled")
-    if event.clearing is not None:
-        raise Refused("already_cleared", "the operator has decided on the bid")
-    if now > asked.reply_by:
-        raise Refused("reply_late", f"bids were taken until {asked.reply_by.isoformat()}")
+    _check_open(event, now)
     if bid.power_w > asked.target_w:
         raise Refused("above_invited", f"{asked.target_w / 1000:g} kW are asked for")
     if bid.price > asked.price:
@@ -71,6 +66,24 @@ def with_bid(event: ResponseEvent, bid: Bid, others: Iterable[ResponseEvent], no
     if other is not None:
         raise Refused("event_overlaps", f"event {other.invitation.id} has a bid for the same load at that time")
     return replace(event, bid=bid)
+
+
+def without_bid(event: ResponseEvent, now: datetime) -> ResponseEvent:
+    """Raises Refused: cancelled, already_cleared, reply_late. Taking back what is not there is no error."""
+    if event.bid is None:
+        return event
+    _check_open(event, now)
+    return replace(event, bid=None)
+
+
+def _check_open(event: ResponseEvent, now: datetime) -> None:
+    """Whether bids may still come and go."""
+    if event.cancelled_at is not None:
+        raise Refused("cancelled", "the event was cancelled")
+    if event.clearing is not None:
+        raise Refused("already_cleared", "the operator has decided on the bid")
+    if now > event.invitation.reply_by:
+        raise Refused("reply_late", f"bids were taken until {event.invitation.reply_by.isoformat()}")
 
 
 def overlaps(one: ResponseEvent, other: ResponseEvent) -> bool:

@@ -122,6 +122,14 @@ class ResponseService:
 
         return await self._said("bid", raw, party, event_id, decide)
 
+    async def withdraw(self, party: Party, event_id: str) -> ResponseRow:
+        """Take the bid back. Raises Refused, StoreUnavailable."""
+
+        async def decide(now: datetime) -> ResponseRow:
+            return _row(rules.without_bid(event_of(await self.book.known(event_id, party)), now))
+
+        return await self._said("withdraw bid", b"", party, event_id, decide)
+
     async def clear(self, raw: bytes, party: Party, event_id: str) -> ResponseRow:
         """The operator's result; what it takes is dispatched. Raises Refused, StoreUnavailable."""
 

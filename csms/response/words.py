@@ -91,8 +91,8 @@ def read(raw: bytes, kind: type[Body]) -> Body:
 
 def invitation(body: InvitationBody, event_id: str, source: str, now: datetime) -> Invitation:
     """Raises Refused: malformed, not_on_quarter_hour, window_order, window_past, beyond_horizon, reply_late."""
-    if not 0 < len(event_id) <= ID_LENGTH_MAX or not event_id.isprintable():
-        raise Refused("malformed", f"an event id has 1 to {ID_LENGTH_MAX} printable characters")
+    if not 0 < len(event_id) <= ID_LENGTH_MAX or not event_id.isprintable() or "/" in event_id:
+        raise Refused("malformed", f"an event id has 1 to {ID_LENGTH_MAX} printable characters, none of them /")
     start, end = body.start.astimezone(UTC), body.end.astimezone(UTC)
     reply_by = (body.reply_by or start).astimezone(UTC)
     if any(at.timestamp() % QUARTER_S for at in (start, end)):

@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.model.response import ResponseEvent
-from csms.response.loads import Recorder, quarter_of
+from csms.response.loads import QUARTER, Recorder, quarter_of
 from csms.response.service import OURSELVES, ResponseService
 from csms.response.views import evaluation_view, event_of, event_view, row_view
 from csms.response.words import Refused
@@ -25,8 +25,8 @@ from csms.store.response_tables import ResponseRow
 log = logging.getLogger(__name__)
 
 LOOK_S = 15.0
-SETTLE = timedelta(minutes=5)
-"""After the end of an event its last quarter-hour comes in and is rolled up."""
+SETTLE = timedelta(minutes=20)
+"""After the end of an event the next quarter-hour is rolled up, too: it has the register behind the edge."""
 TRY_FOR = timedelta(days=2)
 """So long stations that were out of reach may still deliver; then a person has to ask for the evaluation."""
 NOT_EVALUATED = "ResponseNotEvaluated"
@@ -61,6 +61,7 @@ class ResponseWork:
         self.reports: dict[str, Report] = {}
         self._recorder = Recorder(service.tree)
         self._reported: dict[str, object] = {}
+        self._tried: dict[str, datetime | None] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -78,8 +79,9 @@ class ResponseWork:
             if self._service.fills.take(map(event_of, rows), now):
                 self._plan_again()
             for row in rows:
-                await self._tend(row)
+                await self._guarded(row)
             self._reported = {row.id: self._reported.get(row.id) for row in rows}
+            self._tried = {row.id: self._tried.get(row.id) for row in rows}
         except StoreUnavailable as fault:
             log.warning("response_waits", extra={"code": fault.code})
 
@@ -89,22 +91,44 @@ class ResponseWork:
             await self._writer.commit([changes.put_row(row) for row in over])
             self._recorder.drop(over)
 
+    async def _guarded(self, row: ResponseRow) -> None:
+        """A fault of ours about one event holds up no other one."""
+        try:
+            await self._tend(row)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("response_failed", extra={"event": row.id})
+
     async def _tend(self, row: ResponseRow) -> None:
         event, now = event_of(row), self._clock.now()
         asked = event.invitation
         if event.cancelled_at is not None and now < asked.end:
             await self._service.take_back(row)
         if event.taken and now < asked.end:
-            await self._service.dispatch(row.id)
+            await self._carry_out(row)
         elif event.taken and now >= asked.end + SETTLE and not await self._service.book.evaluations(row.id):
             await self._evaluate(row)
         await self._report(row.id, event)
 
+    def _again(self, row: ResponseRow) -> bool:
+        """Whether what failed may be tried once more: in each quarter-hour once, for it takes a look at many days."""
+        quarter = quarter_of(self._clock.now())
+        before, self._tried[row.id] = self._tried.get(row.id), quarter
+        return before != quarter
+
+    async def _carry_out(self, row: ResponseRow) -> None:
+        failed = row.dispatch is not None and bool(row.dispatch["code"])
+        if row.dispatch is None or (failed and self._again(row)):
+            await self._service.dispatch(row.id)
+
     async def _evaluate(self, row: ResponseRow) -> None:
+        if not self._again(row):
+            return
         try:
             await self._service.settling.evaluate(OURSELVES, row.id, "over")
         except Refused as fault:
-            if self._clock.now() >= event_of(row).invitation.end + TRY_FOR - timedelta(seconds=4 * LOOK_S):
+            if self._clock.now() >= event_of(row).invitation.end + TRY_FOR - QUARTER:
                 await self._service.alert(NOT_EVALUATED, f"event {row.id}: {fault}")
 
     async def _report(self, event_id: str, event: ResponseEvent) -> None:

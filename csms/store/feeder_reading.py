@@ -17,8 +17,8 @@ from csms.store.tables import MeteringPoint, Quantity, Rollup
 
 REGISTER, POWER = "Energy.Active.Import.Register", "Power.Active.Import"
 _AT_OUTLETS = ("", "Outlet")
-STATIONS_AT_ONCE = 500
-"""A statement takes only so many parameters."""
+STATIONS_AT_ONCE = 100
+"""Rows of more would hold everything else up for too long."""
 
 
 @dataclass(frozen=True, slots=True)

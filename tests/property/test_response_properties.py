@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from csms.grid.mqtt_payloads import BadPayload
+from csms.grid.mqtt_responses import KINDS, read_word
 from csms.model.response import Bid, Clearing, Invitation, Kind, Method, Notice, PriceUnit, ResponseEvent
+from csms.response import words
 from csms.response.baseline import RULES, Baseline, Calendar, TooFew, adjusted, candidates, of_days
 from csms.response.evaluate import evaluate, intervals
 from csms.response.offers import OfferRule, offer
@@ -17,6 +22,15 @@ START = datetime(2026, 7, 14, 11, tzinfo=UTC)
 DAY = timedelta(days=1)
 WATTS = st.floats(0, 1e6)
 TARGETS = st.integers(1_000, 500_000)
+NAMES = ("id", "feeder", "type", "start", "accepted", "power_kw", "price", "automatic", "reason", "upheld", "cancel")
+JSON = st.dictionaries(
+    st.sampled_from(NAMES),
+    st.recursive(
+        st.none() | st.booleans() | st.floats(allow_nan=False) | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+        max_leaves=5,
+    ),
+)
 
 
 def event(target_w: int, kind: Kind, unit: PriceUnit = PriceUnit.PER_KWH, price: float = 1.0) -> ResponseEvent:
@@ -124,6 +138,16 @@ def test_what_is_offered_may_be_offered(
     assert usual is None or found.power_w <= usual * share
     assert cars is None or found.power_w <= cars[0]
     assert found.price >= (price_min or 0.0) - 1e-4
+
+
+@given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_whatever_is_said_is_read_or_refused(raw: bytes) -> None:
+    for kind in (words.InvitationBody, words.BidBody, words.ClearingBody, words.AppealBody, words.AnswerBody):
+        with suppress(words.Refused):
+            assert isinstance(words.read(raw, kind), kind)
+    with suppress(BadPayload):
+        assert read_word(raw).kind in KINDS
+    words.plain(raw)
 
 
 def test_the_hand_computed_figures() -> None:

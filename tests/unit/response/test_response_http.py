@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from csms.model.access import Role
 from csms.model.clock import ManualClock
+from csms.response.figures import BaselineRule
 from csms.response.offers import OfferRule
 from csms.response.rules import Party
 from csms.response.service import NOT_DISPATCHED, ResponseRules
-from csms.response.work import SETTLE
+from csms.response.words import Refused
+from csms.response.work import NOT_EVALUATED, SETTLE, TRY_FOR
+from csms.store import changes
 from csms.store.engine import open_store
 from csms.store.response_tables import ResponseRow
 from csms.store.security_tables import Alert
@@ -134,6 +138,53 @@ async def test_bids_that_are_refused(desk: Desk) -> None:
     assert await code(desk, "PUT", URL + "/clearing", {"accepted": True}) == "no_bid"
     desk.at(NOW + 2 * HOUR)
     assert await code(desk, "PUT", bid, {"power_kw": 20, "price": 1}) == "reply_late"
+
+
+async def test_a_bid_may_be_taken_back_until_it_is_cleared(desk: Desk) -> None:
+    await desk.history()
+    await desk.put(**INVITATION)
+    await desk.put("/bid", power_kw=20, price=1.5)
+    assert (await desk.http.delete(URL + "/bid")).json()["status"] == "11"
+    assert (await desk.http.delete(URL + "/bid")).status_code == 202
+    assert await code(desk, "PUT", URL + "/clearing", {"accepted": True}) == "no_bid"
+    await desk.put("/bid", power_kw=20, price=1.5)
+    await desk.put("/clearing", accepted=True)
+    assert await code(desk, "DELETE", URL + "/bid") == "already_cleared"
+
+
+async def test_the_two_hours_before_a_notice_adjust_the_baseline(tmp_path: Path) -> None:
+    """Load was 12 kW above the usual this morning, so it is taken to be in the evening; never by more than a fifth."""
+    told_at = datetime(2026, 7, 14, 3, tzinfo=UTC)
+    clock = ManualClock(told_at)
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", clock, upgrade=True)
+    desk = Desk(store, clock, baselines=BaselineRule(adjust=True))
+    desk.http.headers.update(bearer(await token_for(desk.guard)))
+    morning = told_at - 2 * HOUR
+    await desk.history()
+    await desk.history(50_000, start=morning, slots=8)
+    await desk.seen(morning, [62_000] * 8)
+    await desk.put(**(INVITATION | {"notice": "intraday"}))
+    found = (await desk.http.get(URL + "/baseline")).json()
+    assert (found["adjusted_kw"], found["rows"][0]["baseline_kw"]) == (12, 112)
+    await desk.seen(morning, [99_000] * 8)
+    assert (await desk.http.get(URL + "/baseline")).json()["adjusted_kw"] == 20
+    await desk.http.aclose()
+    await store.close()
+
+
+async def test_an_event_of_a_feeder_that_is_gone(desk: Desk) -> None:
+    await desk.history_of("T1a")
+    await desk.put(**(INVITATION | {"feeder": "T1a"}))
+    await desk.put("/bid", power_kw=20, price=1.5)
+    kept = [one for one in desk.tree.feeders if one.id != "T1a"]
+    desk.tree.replace(kept, NOW, timedelta(0))
+    told = await desk.put("/clearing", accepted=True)
+    assert told["dispatch"]["code"] == "unknown_feeder"
+    await desk.work.look()
+    assert await code(desk, "GET", URL + "/offer") == "unknown_feeder"
+    desk.at(START + HOUR)
+    await desk.seen(START, [80_000] * 4, "T1a")
+    assert (await desk.http.post(URL + "/evaluations")).json()["ratio"] == pytest.approx(1.0)
 
 
 async def test_too_few_days_are_told_with_their_number(desk: Desk) -> None:
@@ -348,6 +399,62 @@ async def test_a_report_that_was_not_taken_goes_again(desk: Desk) -> None:
     assert desk.reports == []
     await desk.work.look()
     assert len(desk.reports) == 1
+
+
+async def test_what_is_done_is_not_done_again_and_again(desk: Desk) -> None:
+    await desk.history()
+    await desk.taken()
+    await desk.http.delete(URL)
+    for _ in range(3):
+        await desk.work.look()
+    limits = [(row["action"], row["result"]["code"]) for row in await desk.records("limit")]
+    assert limits == [("set limit", ""), ("cancel limit", "")]
+
+
+async def test_an_event_that_was_not_metered_is_tried_each_quarter_hour_and_told_at_last(desk: Desk) -> None:
+    await desk.history()
+    await desk.taken()
+    desk.drawn_w = 70_000
+    asked = 0
+
+    async def of(*about: object) -> None:
+        nonlocal asked
+        asked += 1
+        raise Refused("not_metered", "a quarter-hour is not known")
+
+    desk.service.settling.evaluate = of  # type: ignore[assignment,method-assign]
+    desk.at(START + HOUR + SETTLE)
+    for _ in range(5):
+        await desk.work.look()
+    assert asked == 1
+    desk.clock.advance(900)
+    await desk.work.look()
+    assert asked == 2
+    desk.at(START + HOUR + TRY_FOR - QUARTER / 2)
+    await desk.work.look()
+    (alert,) = await desk.store.reader.find(Alert)
+    assert alert.kind == NOT_EVALUATED
+
+
+async def test_a_fault_about_one_event_holds_up_no_other(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    await desk.history()
+    await desk.taken()
+    (row,) = await desk.store.reader.find(ResponseRow)
+    row.id, row.content["invitation"]["id"] = "E0", "E0"
+    await desk.store.writer.commit([changes.put_row(row)])
+    await desk.seen(START, [80_000] * 4)
+    desk.at(START + HOUR + SETTLE)
+    evaluate = desk.service.settling.evaluate
+
+    async def faulty(party: Party, event_id: str, *more: Any) -> Any:
+        if event_id == "E0":
+            raise RuntimeError("a mistake of ours")
+        return await evaluate(party, event_id, *more)
+
+    desk.service.settling.evaluate = faulty  # type: ignore[assignment,method-assign]
+    await desk.work.look()
+    assert len((await desk.http.get(URL)).json()["evaluations"]) == 1
+    assert [record.message for record in caplog.records if record.exc_info] == ["response_failed"]
 
 
 async def test_what_this_server_sees_becomes_history(desk: Desk) -> None:

@@ -100,6 +100,10 @@ async def test_what_was_seen_is_known_and_what_nobody_saw_is_not(store: Store) -
     assert (first.base_w, first.charging_w, first.load_w, first.metered) == (47_000.0, 3_000.0, 50_000.0, True)
     assert second is None, "nothing was rolled up, so what was seen of charging counts; later nobody looked"
     await rolled_up(store, NOON + QUARTER)
+    (still,) = await loads(store).window("T1", NOON, 1)
+    assert still is not None
+    assert still.charging_w == 3_000.0, "the value behind the edge may be on its way"
+    await rolled_up(store, NOON + 2 * QUARTER)
     (after,) = await loads(store).window("T1", NOON, 1)
     assert after is not None
     assert after.charging_w == 0.0, "no register moved"
