@@ -10,7 +10,7 @@ import contextlib
 import copy
 import logging
 from collections.abc import Coroutine
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from csms.charging.answers import Answers
@@ -60,6 +60,8 @@ from csms.store import changes
 log = logging.getLogger(__name__)
 
 RESTORE_AGAIN_S = 5.0
+ROOM_REST_S = 30.0
+"""Between two plans that are made because a limit begins or ends: many may do so one after the other."""
 
 
 class ChargingService:
@@ -405,9 +407,14 @@ class ChargingService:
             await asyncio.gather(*(self._guarded_plan(root, cause) for root in self._tree.roots))
 
     async def _next_cause(self) -> str:
-        """Wait for a cause and for others that come right after it, or for the period."""
+        """Wait for a cause and for others that come right after it, for another room by a limit, or for the period."""
+        now = self._clock.now()
+        next_room = self._next_room(now)
+        wait_s = self._settings.replan_s
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._clock.wall_s(self._settings.replan_s)):
+            if next_room is not None:
+                wait_s = min(wait_s, max((next_room - now).total_seconds(), ROOM_REST_S))
+            async with asyncio.timeout(self._clock.wall_s(wait_s)):
                 await self._wake.wait()
         if self._wake.is_set():
             await asyncio.sleep(self._clock.wall_s(self._settings.debounce_s))
@@ -415,6 +422,13 @@ class ChargingService:
         self._causes.clear()
         self._wake.clear()
         return cause
+
+    def _next_room(self, now: datetime) -> datetime | None:
+        """When a limit known today leaves another room: it counts early where it is lower, and ends in time."""
+        lead, ahead = timedelta(seconds=self._settings.lead_s), timedelta(seconds=self._settings.replan_s)
+        edges = {edge for id_ in self._tree.ids for edge in self._caps.edges(id_, now, now + lead + ahead)}
+        moments = {edge - lead for edge in edges} | edges
+        return min((moment for moment in moments if moment > now), default=None)
 
     async def _guarded_plan(self, root: str, cause: str) -> None:
         """Trees of feeders have no cap in common; as many are planned together as the solver can use."""
