@@ -210,6 +210,7 @@ async def test_what_is_owed_is_written_when_the_store_works_again(store: Store, 
     assert log.owed == 0
 
 
+@pytest.mark.req("GL-A9")
 async def test_what_is_owed_stands_before_what_happened_later(store: Store, clock: ManualClock) -> None:
     log = AuditLog(clock, store)
     log.owe(entry(1))

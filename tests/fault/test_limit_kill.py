@@ -164,7 +164,7 @@ async def _kill_often(site: Site, dice: random.Random) -> Watch:
 
 @pytest.mark.slow
 @pytest.mark.timeout(120 + 60 * KILLS)
-@pytest.mark.req("I8", "GL-A6")
+@pytest.mark.req("GL-I8", "GL-B5")
 def test_a_limit_outlives_the_server_and_nobody_is_ever_above_it(tmp_path: Path) -> None:
     site = Site(tmp_path)
     try:

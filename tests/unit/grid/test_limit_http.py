@@ -65,6 +65,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     await store.close()
 
 
+@pytest.mark.req("GL-A6")
 async def test_a_limit_is_durable_when_it_is_acknowledged(desk: Desk) -> None:
     answer = await desk.http.put(URL, json={"version": 1, "value_w": 150_000})
     assert answer.status_code == 202
