@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from csms.api.metrics import metric
+from csms.charging.status import FeederLoad
 from csms.grid.liveness import Mode
 from csms.grid.overruns import Overruns
 from csms.grid.progress import LimitProgress
@@ -20,10 +21,11 @@ class LimitFigures:
     limits: LimitService
     progress: LimitProgress
     overruns: Overruns
+    loads: Callable[[], Mapping[str, FeederLoad]]
 
     def lines(self) -> Iterator[str]:
         """As of now."""
-        loads = self.overruns.loads
+        loads = self.loads()
         cap_w = {feeder_id: load.cap_w for feeder_id, load in loads.items()}
         drawn_w = {feeder_id: load.drawn_w for feeder_id, load in loads.items()}
         bound_w = {feeder_id: load.bound_w for feeder_id, load in loads.items()}

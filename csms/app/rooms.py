@@ -185,7 +185,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                 ),
                 response_routes.router(response.service),
             ],
-            figures=LimitFigures(limits, progress, overruns).lines,
+            figures=LimitFigures(limits, progress, overruns, charging.loads).lines,
             version=version("csms"),
             time_zone=ZoneInfo(settings.time_zone),
             files=files,

@@ -34,7 +34,6 @@ class Overruns:
     ) -> None:
         self._clock, self._ask, self._alerts, self._grace_s = clock, ask, alerts, grace_s
         self.above_s: defaultdict[str, float] = defaultdict(float)
-        self.loads: Mapping[str, FeederLoad] = {}
         self._since_s: dict[str, float] = {}
         self._told: set[str] = set()
         self._looked_s = clock.monotonic_s()
@@ -54,22 +53,22 @@ class Overruns:
         """Look once; time since the last look counts for whatever is above now."""
         now_s = self._clock.monotonic_s()
         passed_s, self._looked_s = now_s - self._looked_s, now_s
-        self.loads = self._ask()
-        above = {feeder_id for feeder_id, load in self.loads.items() if load.drawn_w > load.cap_w}
+        loads = self._ask()
+        above = {feeder_id for feeder_id, load in loads.items() if load.drawn_w > load.cap_w}
         self._since_s = {feeder_id: self._since_s.get(feeder_id, now_s) for feeder_id in above}
         for feeder_id in above:
             self.above_s[feeder_id] += passed_s
         lasting = {feeder_id for feeder_id, since_s in self._since_s.items() if now_s - since_s >= self._grace_s}
-        await self._tell(lasting)
+        await self._tell(lasting, loads)
 
-    async def _tell(self, lasting: set[str]) -> None:
-        new, before = lasting - self._told, self._told
-        self._told = lasting
-        for feeder_id in sorted(new):
-            load = self.loads[feeder_id]
+    async def _tell(self, lasting: set[str], loads: Mapping[str, FeederLoad]) -> None:
+        """What could not be stored is told the next time."""
+        for feeder_id in sorted(lasting - self._told):
+            load = loads[feeder_id]
             told = {"feeder": feeder_id, "drawn_w": load.drawn_w, "cap_w": load.cap_w}
             log.error("feeder_above_cap", extra=told)
             info = f"{feeder_id}: {load.drawn_w / 1000:.1f} kW are metered, {load.cap_w / 1000:.1f} kW may be drawn"
             await self._alerts.raise_(ABOVE_CAP, "", info)
-        if before and not lasting:
+        if self._told and not lasting:
             await self._alerts.over(ABOVE_CAP, "", "every feeder is below its cap")
+        self._told = lasting

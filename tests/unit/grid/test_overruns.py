@@ -47,7 +47,6 @@ async def test_seconds_above_a_cap_are_counted_for_each_feeder(store: Store) -> 
     await desk.look(3)
     await desk.look(2, T1=BELOW, T2=ABOVE)
     assert desk.overruns.above_s == {"T1": 5.0, "T2": 2.0}
-    assert desk.overruns.loads["T2"] == ABOVE
     assert await desk.alerts() == [], "loads may still be coming down"
 
 

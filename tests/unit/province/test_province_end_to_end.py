@@ -164,7 +164,8 @@ async def test_a_platform_that_comes_up_later_gets_orders_first_and_the_latest_s
             summary = await store.summary()
         status = (await service.status())["prov"]
     assert (summary["orders"], summary["connectors"]) == (3, 1)
-    assert summary["received"]["supervise_notification_station_status"] == 2, "the latest, and the re-sync"
+    received = summary["received"]["supervise_notification_station_status"]
+    assert received in (1, 2), "the latest, and the re-sync, which takes its place where it still waits"
     assert (status["dead"], status["retry"], status["queued"], status["sent"]) == (0, 0, 0, 0)
 
 
