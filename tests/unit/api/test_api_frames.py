@@ -165,6 +165,7 @@ async def test_a_slow_client_is_told_what_it_missed(http, traces, at, monkeypatc
 
 async def test_a_silent_stream_is_kept_alive(http, traces, monkeypatch) -> None:
     monkeypatch.setattr("csms.api.frames.KEEP_ALIVE_S", 0.05)
+    await get(http, "/stations/CP-1/frames")  # what was noted before is written
     async with http.stream("GET", "/api/v1/frames/live") as answer:
         stream = events(answer.aiter_lines())
         assert [await anext(stream) for _ in range(3)] == [("", "welcome"), ("", "nothing new"), ("", "nothing new")]
