@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
+
 from csms.model.response import Kind, PriceUnit, ResponseEvent
 from optimizer.response import BAND, settlement
 
@@ -86,8 +88,8 @@ def evaluate(event: ResponseEvent, rows: Sequence[Interval], band: Band = BAND) 
         return None
     usual = [row.baseline_w for row in rows]
     found = settlement(
-        [value / 1000 for value in usual],  # type: ignore[arg-type]
-        [value / 1000 for value in load],  # type: ignore[arg-type]
+        np.array(usual) / 1000,
+        np.array(load) / 1000,
         event.target_w / 1000,
         event.price,
         QUARTER_H,

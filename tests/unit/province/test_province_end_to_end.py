@@ -148,7 +148,17 @@ async def test_all_four_kinds_arrive(tmp_path: Path, profile: str) -> None:
     assert (summary["order_energy_kwh"], summary["order_money_yuan"]) == (12.35, 13.09)
 
 
-async def test_a_platform_that_comes_up_later_gets_orders_first_and_the_latest_status(tmp_path: Path) -> None:
+async def test_a_platform_that_comes_up_later_gets_orders_first_and_the_latest_status(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    resync = ProvinceService.resync
+
+    async def noted(service: ProvinceService, partner_id: str) -> None:
+        await resync(service, partner_id)
+        synced.append(partner_id)
+
+    monkeypatch.setattr(ProvinceService, "resync", noted)
     clock = fast_clock(7200.0)
     platform = Platform(clock, tmp_path, port=free_port())
     async with operator(clock, platform.port) as service:
@@ -159,10 +169,11 @@ async def test_a_platform_that_comes_up_later_gets_orders_first_and_the_latest_s
         await until(service, lambda status: status["unreachable"])
         async with platform.up() as (_, store):
             assert await service.drain(later(clock, 240))
-            await until(service, lambda status: not status["unreachable"])
+            await until(service, lambda status: not status["unreachable"] and synced)
             assert await service.drain(later(clock, 240))
             summary = await store.summary()
         status = (await service.status())["prov"]
+    assert set(synced) == {"prov"}, "all that a platform should know is said again when it is back"
     assert (summary["orders"], summary["connectors"]) == (3, 1)
     received = summary["received"]["supervise_notification_station_status"]
     assert received in (1, 2), "the latest, and the re-sync, which takes its place where it still waits"
