@@ -53,6 +53,9 @@ PUBLISH_ENDS = frozenset({"Published", "DownloadFailed", "InvalidChecksum", "Pub
 
 CANCELED = "AcceptedCanceled"
 
+RETRIES_UNSAID = 3
+"""Where the order does not say `retries`, the station decides how often it tries again (UpdateFirmwareRequest)."""
+
 
 async def firmware_status(
     context: StationContext, station_id: str, message: FirmwareStatus, received_at: datetime
@@ -94,8 +97,7 @@ async def update(context: StationContext, station_id: str, command: UpdateFirmwa
         raise
     begins_at = signed.retrieve_at or context.clock.now()
     operation = await operations.begin(context, station_id, UPDATE, _asked(signed, source, begins_at))
-    transfers = 1 + (command.retries or 0)
-    location = await _location(source, operation, command.location, begins_at, transfers)
+    location = await _location(source, operation, command.location, begins_at, _transfers(command.retries))
     order = replace(signed, firmware="", location=location, retrieve_at=begins_at, request_id=operation.id)
     result = await operations.carry_out(context, operation, order, send)
     if result.status == CANCELED:
@@ -110,7 +112,7 @@ async def publish(context: StationContext, station_id: str, command: PublishFirm
     now = context.clock.now()
     asked = {"file": command.firmware or without_secrets(command.location), "checksum": checksum}
     operation = await operations.begin(context, station_id, PUBLISH, asked)
-    location = await _location(source, operation, command.location, now, 1 + (command.retries or 0))
+    location = await _location(source, operation, command.location, now, _transfers(command.retries))
     order = replace(command, firmware="", location=location, checksum=checksum, request_id=operation.id)
     return await operations.carry_out(context, operation, order, send)
 
@@ -162,6 +164,13 @@ def _check_signed(context: StationContext, station_id: str, command: UpdateFirmw
             f"{what} has no signature of its maker: give it one (csms station firmware upload --certificate "
             "--signature), or name the station in the setting firmware.unsigned_for"
         )
+
+
+def _transfers(retries: int | None) -> int:
+    """How often a station may fetch the file: what the network took of a transfer that broke off near its end looks
+    like a whole one from here.
+    """
+    return 1 + (RETRIES_UNSAID if retries is None else retries)
 
 
 async def _location(

@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from csms.station.firmware import RETRIES_UNSAID
 from tests.support.scripted_firmware import Central, central
 from tests.support.signing import Maker
 
@@ -136,26 +138,48 @@ async def transferring(csms: Central, wanted: bool = True) -> bool:
     return bool(csms.rooms.files._busy) is wanted
 
 
+async def break_off(csms: Central, url: str) -> None:
+    async with csms.http.stream("GET", url) as broken:
+        await anext(broken.aiter_bytes(1000))
+
+
+async def fetch(csms: Central, url: str) -> httpx.Response:
+    """What is there once the server has noticed that an earlier transfer broke off."""
+    async with asyncio.timeout(20):
+        while (fetched := await csms.http.get(url)).status_code == 409:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    return fetched
+
+
+async def test_a_station_decides_how_often_it_tries_again_unless_told(tmp_path: Path) -> None:
+    async with central(tmp_path) as csms:
+        station = await csms.station("CP-1")
+        assert (await csms.http.put("/api/v1/firmware/fw.bin", content=b"small")).status_code == 200
+        station.answers("UpdateFirmware", {})
+        for orders, transfers in (({}, 1 + RETRIES_UNSAID), ({"retries": 0}, 1), ({"retries": 1}, 2)):
+            await csms.operator("CP-1", "update_firmware", firmware="fw.bin", **orders)
+            url = (await station.expected("UpdateFirmware"))["location"]
+            fetched = [(await fetch(csms, url)).status_code for _ in range(transfers + 1)]
+            assert fetched == [200] * transfers + [404]
+
+
 async def test_firmware_over_http(tmp_path: Path) -> None:
     async with central(tmp_path) as csms:
         station = await csms.station("CP-1")
-        firmware = bytes(range(256)) * 10_000
+        firmware = bytes(range(256)) * 80_000  # more than buffers of the network hold
         assert (await csms.http.put("/api/v1/firmware/fw.bin", content=firmware)).status_code == 200
         assert (await csms.http.put("/api/v1/firmware/fw.bin", content=b"x")).json()["code"] == "firmware_exists"
         for bad in ("..", "%2e%2e%2fcsms.db", ".fw", "fw%0a"):
             answer = await csms.http.put(f"/api/v1/firmware/{bad}", content=b"x")
             assert answer.status_code in (404, 405, 422), answer.text
         station.answers("UpdateFirmware", {})
-        await csms.operator("CP-1", "update_firmware", firmware="fw.bin")
+        await csms.operator("CP-1", "update_firmware", firmware="fw.bin", retries=0)
         url = (await station.expected("UpdateFirmware"))["location"]
         assert url.endswith("/fw.bin"), "some stations go by the end of an address"
         head = await csms.http.head(url)
         assert (head.status_code, head.headers["content-length"]) == (200, str(len(firmware)))
-        async with csms.http.stream("GET", url) as broken:
-            await anext(broken.aiter_bytes(1000))
-        async with asyncio.timeout(20):
-            while (fetched := await csms.http.get(url)).status_code != 200:  # noqa: ASYNC110
-                await asyncio.sleep(0.1)  # that the other one broke is noticed a little later
+        await break_off(csms, url)
+        fetched = await fetch(csms, url)
         assert fetched.content == firmware
         assert fetched.headers["content-disposition"] == 'attachment; filename="fw.bin"'
         assert (await csms.http.get(url)).status_code == 404
