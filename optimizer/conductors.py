@@ -155,8 +155,12 @@ class Sum:
     limit: FloatArray
 
 
-def line_sums(node: int, given: Conductors, base_kw: FloatArray, connections: Sequence[str]) -> Iterator[Sum]:
-    """Caps and unbalance limit of the conductors at a node with `base_kw` [T], for the connections in use."""
+def line_sums(
+    node: int, given: Conductors, base_kw: FloatArray, connections: Sequence[str], feeds: bool = False
+) -> Iterator[Sum]:
+    """Caps and unbalance limit of the conductors at a node with `base_kw` [T], for the connections in use; `feeds`:
+    current may flow back, and the caps hold both ways.
+    """
     slots = len(base_kw)
     cap, volts = per_line(given.cap_a, slots, "cap_a"), given.neutral_v
     base = base_kw * ampere_per_kw("123", volts) * np.ones((3, 1))
@@ -166,7 +170,7 @@ def line_sums(node: int, given: Conductors, base_kw: FloatArray, connections: Se
     for n, line in enumerate(LINES):
         if np.isfinite(cap[n]).any():
             weights = {c: ampere[c] * on_line(c, line) for c in connections}
-            for turn, width in chords([*weights.values(), 1.0]):
+            for turn, width in chords([*weights.values(), 1.0], feeds):
                 parts = {c: _along(w, turn) for c, w in weights.items()}
                 yield Sum(node, "line cap", line, parts, base[n] * _along(1.0, turn), cap[n] * width)
     apart = per_slot(given.unbalance_a, slots, "unbalance_a")
@@ -176,11 +180,13 @@ def line_sums(node: int, given: Conductors, base_kw: FloatArray, connections: Se
             yield Sum(node, "unbalance", f"{more}-{less}", parts, base[n] - base[m], apart)
 
 
-def limit_sums(node: int, given: CurrentLimit, slots: int, connections: Sequence[str]) -> Iterator[Sum]:
+def limit_sums(
+    node: int, given: CurrentLimit, slots: int, connections: Sequence[str], feeds: bool = False
+) -> Iterator[Sum]:
     """A limit of one's own, as rows."""
     weights = {c: ampere_per_kw(c, given.neutral_v) * given.weights.get(c, 0.0) for c in connections}
     none, limit = np.zeros(slots), per_slot(given.limit_a, slots, f"current limit {given.id}")
-    for turn, width in chords(list(weights.values())):
+    for turn, width in chords(list(weights.values()), feeds):
         yield Sum(
             node, "current limit", given.id, {c: _along(w, turn) for c, w in weights.items()}, none, limit * width
         )
@@ -195,9 +201,9 @@ def _along(weight: complex, turn: float) -> float:
     return float(np.real(weight * np.exp(-1j * turn)))
 
 
-def chords(weights: Sequence[complex]) -> list[tuple[float, float]]:
+def chords(weights: Sequence[complex], feeds: bool = False) -> list[tuple[float, float]]:
     """(angle of the normal, share of the radius) of chords inside the unit circle over the arc that sums of `weights`
-    with factors >= 0 can point to.
+    with factors >= 0 can point to; with factors of any sign where something `feeds` back.
     """
     angles = np.sort(np.angle([w for w in weights if abs(w) > 0]))
     if len(angles) == 0:
@@ -206,8 +212,8 @@ def chords(weights: Sequence[complex]) -> list[tuple[float, float]]:
     widest = int(np.argmax(gaps))
     first, arc = float(angles[(widest + 1) % len(angles)]), 2 * np.pi - float(gaps[widest])
     if arc < 1e-9:
-        return [(first, 1.0)]
-    if arc > np.pi - 1e-9:
+        return [(first, 1.0), (first + np.pi, 1.0)] if feeds else [(first, 1.0)]
+    if feeds or arc > np.pi - 1e-9:
         first, arc = 0.0, 2 * np.pi
     count = int(np.ceil(arc / CHORD - 1e-9))
     step = arc / count

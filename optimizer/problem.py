@@ -293,7 +293,7 @@ class Plan:
     `power_kw` [N, T] in the order of the sessions; `served_kwh` [N]; `objective`: cost of the load and price of the
     unserved energy; `gap` = (objective − lower_bound) / max(1, |objective|); `slot_price` and `cap_price` [T] are
     marginal costs per kWh at the site, `feeder_price` [F, T] the slot prices at the feeders. `limit_price` [rows, T]:
-    cost per ampere (kW) of every row of `optimizer.phased`, where currents are limited.
+    cost per ampere (kW) of every row of `optimizer.limit_rows`, where currents are limited.
     """
 
     power_kw: FloatArray
