@@ -12,15 +12,19 @@ else it becomes chords no wider than 4°, inside the circle by at most 0.06 %.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from math import sqrt
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optimizer.arrays import FloatArray
 
+ShortfallReason: TypeAlias = Literal[
+    "window too short", "site cap", "feeder cap", "line cap", "unbalance", "current limit"
+]
 LINES = "123"
 UNKNOWN = "?"
 TO_NEUTRAL = ("1", "2", "3", "12", "13", "23", "123")
@@ -30,6 +34,14 @@ VOLTAGE_V = 230.0
 CHORD = np.pi / 48
 """A chord's arc, 3.75°: at most cos(1.875°) = 0.99946 of the circle is left."""
 ROTATION = {"R": "1", "S": "2", "T": "3"}
+
+
+def known_lines(name: str, lines: str) -> None:
+    """Raises ValueError unless what may feed back is between known conductors and neutral: only there a current that
+    turns round is the same one with the other sign.
+    """
+    if lines not in TO_NEUTRAL:
+        raise ValueError(f"{name}: lines must be one of {', '.join(TO_NEUTRAL)}, got {lines}")
 
 
 def lines_of(rotation: str, phases: int) -> str:
@@ -66,6 +78,16 @@ class Conductors:
             raise ValueError("conductors: base_a must be numbers")
         if not 1.0 <= self.neutral_v <= 100_000.0:
             raise ValueError(f"conductors: neutral_v must lie between 1 and 100,000, got {self.neutral_v}")
+
+    def base(self, base_kw: FloatArray) -> FloatArray:
+        """What a base load [T] puts on each [3, T]."""
+        if self.base_a is not None:
+            return per_line(self.base_a, len(base_kw), "base_a")
+        return base_kw * ampere_per_kw("123", self.neutral_v) * np.ones((3, 1))
+
+    def raised(self, base_kw: FloatArray, more_kw: FloatArray) -> Conductors:
+        """The same with more base load, spread evenly."""
+        return replace(self, base_a=self.base(base_kw) + more_kw * ampere_per_kw("123", self.neutral_v))
 
     def check(self, slots: int) -> None:
         """Raises ValueError when a shape does not fit `slots`."""
@@ -148,7 +170,7 @@ class Sum:
     """
 
     node: int
-    reason: str
+    reason: ShortfallReason
     line: str
     per_kw: Mapping[str, float]
     base: FloatArray
@@ -163,9 +185,7 @@ def line_sums(
     """
     slots = len(base_kw)
     cap, volts = per_line(given.cap_a, slots, "cap_a"), given.neutral_v
-    base = base_kw * ampere_per_kw("123", volts) * np.ones((3, 1))
-    if given.base_a is not None:
-        base = per_line(given.base_a, slots, "base_a")
+    base = given.base(base_kw)
     ampere = {c: ampere_per_kw(c, volts) for c in connections}
     for n, line in enumerate(LINES):
         if np.isfinite(cap[n]).any():

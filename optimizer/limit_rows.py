@@ -15,6 +15,7 @@ import numpy as np
 from optimizer.arrays import FloatArray, IntArray
 from optimizer.conductors import Conductors, CurrentLimit, Sum, limit_sums, line_sums
 from optimizer.instance import up_the_tree
+from optimizer.problem import Problem
 from optimizer.wiring import Given
 
 HAIR_A = 1e-3
@@ -73,13 +74,20 @@ class Rows:
         own = np.zeros((len(parent), len(self.kinds), power_kw.shape[1]))
         np.add.at(own, (node, kind), power_kw)
         flow = up_the_tree(parent, own)
-        return self.base() + np.einsum("rk,rkt->rt", self.per_kind(), flow[self.node])
+        return np.asarray(self.base() + np.einsum("rk,rkt->rt", self.per_kind(), flow[self.node]))
 
     def exchange(self) -> float:
         """How many kWh a kWh may stand in the way of: one on a single conductor, of three on all of them."""
         per_kind = self.per_kind()
         least = np.where(per_kind > 0, per_kind, np.inf).min(axis=1)
         return max(1.0, float(np.max(per_kind.max(axis=1) / least)))
+
+
+def nodes_of(problem: Problem) -> Nodes:
+    """The problem's tree with all its limits."""
+    ids = problem.node_ids()
+    limits = [(ids.index(limit.feeder), limit) for limit in problem.current_limits]
+    return Nodes(problem.caps_kw(), problem.base_loads_kw(), problem.conductors_by_node(), limits)
 
 
 def rows_of(nodes: Nodes, kinds: Iterable[str], feeds: bool = False) -> Rows:

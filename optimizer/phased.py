@@ -18,7 +18,7 @@ from optimizer.certificate import relative_gap
 from optimizer.conductors import Sum
 from optimizer.fairness import with_equal_share
 from optimizer.instance import Instance, unserved_prices
-from optimizer.limit_rows import Nodes, Rows, rows_of
+from optimizer.limit_rows import Rows, nodes_of, rows_of
 from optimizer.problem import CapSoft, Plan, Problem, Shortfall
 from optimizer.wiring import Wiring, wire
 
@@ -78,13 +78,6 @@ def limits_of(problem: Problem) -> tuple[Instance, Limits, IntArray, FloatArray]
         return instance, TreeLimits(instance.parent), instance.node, instance.room
     w = wired(problem)
     return w.instance, w.wiring, w.wiring.group, w.wiring.room
-
-
-def nodes_of(problem: Problem) -> Nodes:
-    """The problem's tree with all its limits."""
-    ids = problem.node_ids()
-    limits = [(ids.index(limit.feeder), limit) for limit in problem.current_limits]
-    return Nodes(problem.caps_kw(), problem.base_loads_kw(), problem.conductors_by_node(), limits)
 
 
 def wired(problem: Problem) -> Wired:
@@ -223,7 +216,8 @@ def to_blame(w: Wired, price: FloatArray, group: int, window: slice) -> Sum:
     """The row that makes a window dearest for a group."""
     own = price[:, window].copy()
     own[0] = np.maximum(own[0] - w.instance.cost.price(w.instance.base)[window], 0.0)
-    return w.rows.sums[w.wiring.origin[int(np.argmax(w.wiring.coef[:, group] * own.sum(axis=1)))]]
+    worst = int(np.argmax(w.wiring.coef[:, group] * own.sum(axis=1)))
+    return w.rows.sums[int(w.wiring.origin[worst])]
 
 
 def soft(rows: Rows, ids: Sequence[str]) -> Iterator[CapSoft]:
