@@ -15,10 +15,11 @@ import numpy as np
 from optimizer import interior_point
 from optimizer.arrays import FloatArray
 from optimizer.certificate import relative_gap
+from optimizer.conductors import ShortfallReason
 from optimizer.peak import lowest_peak
 from optimizer.phased import feeder_price, soft, to_blame
 from optimizer.preparation import Prepared, prepare
-from optimizer.problem import CapSoft, Shortfall, ShortfallReason
+from optimizer.problem import CapSoft, Shortfall
 from optimizer.site import Site, SitePlan
 from optimizer.site_bill import bill
 from optimizer.site_solver import Solved, solve_prepared
