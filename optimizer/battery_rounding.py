@@ -124,7 +124,7 @@ def round_all(
     `lines` as in `round_targets`; a conductor carries as much back as it carries forth. Raises ValueError for ids that
     repeat and as `round_targets`.
     """
-    ids = [asked.id for asked in (*requests, *batteries)]
+    ids = [asked.id for asked in requests] + [asked.id for asked in batteries]
     if len(set(ids)) < len(ids):
         raise ValueError("requests and batteries: every id may be given once")
     rooms = _Rooms(dict(room_w), dict(lines or {}), dict(feed_w or {}))

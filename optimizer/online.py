@@ -23,8 +23,8 @@ from optimizer.demand import fill_valleys
 from optimizer.expected import ExpectedCars
 from optimizer.instance import Instance, present, up_the_tree
 from optimizer.limit_rows import nodes_of, rows_of
+from optimizer.limiting import NodeLimits, RowLimits, limits_and_kinds
 from optimizer.problem import Problem
-from optimizer.running_limits import NodeLimits, RowLimits, kinds_of
 from optimizer.slot_cost import SlotCost
 
 Row = TypeVar("Row", FloatArray, IntArray)
@@ -61,7 +61,7 @@ class Running:
         self.limits = NodeLimits(instance.room) if limits is None else limits
         self.priority, self.kind = (nobody if given is None else given for given in (priority, kind))
         unserved = self.limits.unserved(instance, instance.most, self.priority)
-        self.instance = instance if limits is None else replace(instance, unserved=unserved)
+        self.instance = replace(instance, unserved=unserved) if isinstance(limits, RowLimits) else instance
         self.rate_max = instance.rate.copy()
         self.cars, self.counts = len(instance.rate), np.zeros(0)
         self._table = np.zeros((len(instance.rate) + GROWTH, instance.slots))
@@ -72,13 +72,7 @@ class Running:
         """A problem's plan that goes on; where currents are limited newcomers may come on the `connections` and those
         that are in use.
         """
-        instance = problem.instance()
-        lines = [session.lines for session in problem.sessions]
-        if not problem.wired:
-            return cls(instance, problem.classes())
-        rows = rows_of(nodes_of(problem), [*lines, *connections])
-        limits = RowLimits(rows, rows.room() * problem.slot_h)
-        return cls(instance, problem.classes(), limits, kinds_of(limits, lines))
+        return cls(problem.instance(), problem.classes(), *limits_and_kinds(problem, connections))
 
     @property
     def energy(self) -> FloatArray:
