@@ -81,7 +81,7 @@ class NodeLimits:
             answer = solve_instance(i)
             return answer.energy, answer.price, answer.lower_bound
         energy, price, _ = interior_point.solve(i, aim)
-        return energy, price, lower_bound(i, price)
+        return energy, price, lower_bound(i, price, energy.sum(axis=1))
 
     def some(self, i: Instance, kind: IntArray, others: FloatArray, aim: float) -> FloatArray | None:
         """Energies of some cars beside what all others draw in every row; None where these alone are over."""
@@ -151,8 +151,9 @@ class RowLimits(NodeLimits):
         w, best = self._wiring(i, kind, self.room), None
         for target in AIMS if aim is None else (aim,):
             energy, found, _ = wired_point.solve(i, w, target)
-            bound = wired_point.lower_bound(i, w, found)
-            gap = relative_gap(i.objective(energy.sum(axis=0), energy.sum(axis=1)), bound)
+            served = energy.sum(axis=1)
+            bound = wired_point.lower_bound(i, w, found, served)
+            gap = relative_gap(i.objective(energy.sum(axis=0), served), bound)
             if best is None or gap < best[0]:
                 best = gap, energy, found, bound
             if gap <= GAP_TARGET:

@@ -21,6 +21,7 @@ from optimizer.arrays import BoolArray, FloatArray, IntArray
 from optimizer.certificate import relative_gap
 from optimizer.demand import fill_valleys
 from optimizer.expected import ExpectedCars
+from optimizer.fairness import with_equal_share
 from optimizer.instance import Instance, present, up_the_tree
 from optimizer.limit_rows import nodes_of, rows_of
 from optimizer.limiting import NodeLimits, RowLimits, limits_and_kinds
@@ -47,7 +48,8 @@ class Running:
     """The state: the instance with the energies still wanted, the plan [N, T], its prices [R, T] and its proof.
 
     The first `cars` rows are cars, the others are only expected, `counts` of them. All energies kWh, rates kWh per
-    slot. `limits` and `kind` [N], the connection of every car, where more than the caps of the instance limits them.
+    slot. `limits` and `kind` [N], the connection of every car, where more than the caps of the instance limits them;
+    `equal_share` as in `optimizer.fairness`.
     """
 
     def __init__(
@@ -56,12 +58,16 @@ class Running:
         priority: IntArray | None = None,
         limits: NodeLimits | None = None,
         kind: IntArray | None = None,
+        equal_share: bool = False,
     ) -> None:
         nobody = np.zeros(len(instance.rate), dtype=np.int64)
         self.limits = NodeLimits(instance.room) if limits is None else limits
         self.priority, self.kind = (nobody if given is None else given for given in (priority, kind))
         unserved = self.limits.unserved(instance, instance.most, self.priority)
         self.instance = replace(instance, unserved=unserved) if isinstance(limits, RowLimits) else instance
+        self.equal_share = equal_share
+        if equal_share:
+            self.instance = with_equal_share(replace(instance, unserved=unserved), self.priority)
         self.rate_max = instance.rate.copy()
         self.cars, self.counts = len(instance.rate), np.zeros(0)
         self._table = np.zeros((len(instance.rate) + GROWTH, instance.slots))
@@ -72,7 +78,8 @@ class Running:
         """A problem's plan that goes on; where currents are limited newcomers may come on the `connections` and those
         that are in use.
         """
-        return cls(problem.instance(), problem.classes(), *limits_and_kinds(problem, connections))
+        equal = problem.fairness == "equal share"
+        return cls(problem.instance(), problem.classes(), *limits_and_kinds(problem, connections), equal)
 
     @property
     def energy(self) -> FloatArray:
@@ -304,7 +311,10 @@ class Running:
         """The instance with these cars, and everything that follows from them."""
         i = self.instance
         most = _most(i, cars)
-        self.instance = replace(i, **cars, most=most, unserved=self.limits.unserved(i, most, self.priority))
+        unserved = self.limits.unserved(i, most, self.priority)
+        self.instance = replace(i, **cars, most=most, unserved=unserved, bend=None)
+        if self.equal_share:
+            self.instance = with_equal_share(self.instance, self.priority)
 
     def _place(self, row: int) -> None:
         """Gives a car its best plan with all others fixed: first what rows need of it that only it keeps within their
@@ -336,7 +346,8 @@ class Running:
         """The best plan of some cars with all others fixed; False when it is no better than what they have."""
         i, old, kind = self.instance, self.energy[cars], self.kind[cars]
         chosen: dict[str, Any] = {name: getattr(i, name)[cars] for name in CARS}
-        small = replace(i, most=_most(i, chosen), unserved=i.unserved[cars], **chosen)
+        bend = None if i.bend is None else i.bend[cars]
+        small = replace(i, most=_most(i, chosen), unserved=i.unserved[cars], bend=bend, **chosen)
         others = self.flow - self.limits.flow(small, kind, old)
         new = self.limits.some(small, kind, others, aim)
         beside = replace(small, base=i.base + others[0])
@@ -370,10 +381,12 @@ class Running:
 
     def _prove(self) -> float:
         """Bound and gap of the present plan, and every car's part of the gap."""
-        spent = self.limits.spent(self.instance, self.kind, self._prices(), self.energy)
-        self.price, self.lower_bound = spent.price, spent.rest + float(spent.cheapest.sum())
-        self._missing = np.maximum(self.instance.energy - self.energy.sum(axis=1), 0.0)
-        self._excess = spent.paid + self.instance.unserved * self._missing - spent.cheapest
+        served = self.energy.sum(axis=1)
+        i, rest = self.instance.tangent(served)
+        spent = self.limits.spent(i, self.kind, self._prices(), self.energy)
+        self.price, self.lower_bound = spent.price, spent.rest + float(spent.cheapest.sum()) + rest
+        self._missing = np.maximum(i.energy - served, 0.0)
+        self._excess = spent.paid + i.unserved * self._missing - spent.cheapest
         return self._judge()
 
     def _judge(self) -> float:
