@@ -128,7 +128,8 @@ class Iteration:
             return False
         aim, cap_turn = self._predict()
         if plain:
-            aim, cap_turn = MIDDLE * self.total / (self.turn.size + self.slack.size), np.zeros_like(self.slack)
+            pairs = self.turn.size + self.slack.size + sum(device.size for device in self.devices)
+            aim, cap_turn = MIDDLE * self.total / pairs, np.zeros_like(self.slack)
             self.turn[:] = 0.0
             for device in self.devices:
                 device.straight()

@@ -127,7 +127,7 @@ def _deviations(site: Site) -> tuple[FloatArray, FloatArray, FloatArray, FloatAr
 
 def _discharge(site: Site) -> FloatArray:
     """What batteries could give per slot."""
-    total = np.full(site.slots, sum(storage.discharge_max_kw for storage in site.storages))
+    total = np.full(site.slots, sum(storage.discharge_max_kw for storage in site.storages), dtype=np.float64)
     for car in site.cars:
         total[car.arrival_slot : car.departure_slot] += car.discharge_max_kw
     return np.asarray(total, dtype=np.float64) * site.slot_h

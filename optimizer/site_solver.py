@@ -41,13 +41,35 @@ def solve_prepared(ready: Prepared, target: float = GAP_TARGET) -> Solved:
     """The best plan with its bound, proven to the `target` if the numbers allow."""
     best: Solved | None = None
     for aim in AIMS:
-        found = _kept(ready, _found(ready, aim))
-        solved = Solved(found, _objective(ready, found), lower_bound(ready, found))
-        best = solved if best is None or solved.gap < best.gap else best
+        best = _better(ready, _found(ready, aim), best)
         if best.gap <= target:
             break
     assert best is not None
+    if best.gap > target and ready.wired is not None and ready.batteries.count:
+        best = _better(ready, _found(_one_way(ready, best.found), AIMS[1]), best)
     return best
+
+
+def _better(ready: Prepared, found: interior_point.Found, best: Solved | None) -> Solved:
+    """The cheaper plan of both with the higher bound; prices prove what they prove."""
+    found = _kept(ready, found)
+    solved = Solved(found, _objective(ready, found), lower_bound(ready, found))
+    if best is None:
+        return solved
+    cheaper = solved if solved.objective < best.objective else best
+    return replace(cheaper, lower_bound=max(solved.lower_bound, best.lower_bound))
+
+
+def _one_way(ready: Prepared, found: interior_point.Found) -> Prepared:
+    """The same with batteries that go only one way in a slot, as in the plan found.
+
+    A battery that charges and gives at once burns energy, and so holds conductors together: nobody can carry that out,
+    but a bound has to allow for it.
+    """
+    b = ready.batteries
+    charge = np.where(found.discharge > 0, 0.0, b.charge)
+    discharge = np.where(found.charge > 0, 0.0, b.discharge)
+    return replace(ready, batteries=replace(b, charge=charge, discharge=discharge))
 
 
 def _found(ready: Prepared, aim: float) -> interior_point.Found:

@@ -163,7 +163,10 @@ def solve_beside(
             energy = within(e, energy)
             share = drawn_back(wiring, room, e.per_terminal(energy) + net)
             charge, discharge, energy, net = share * charge, share * discharge, share * energy, share * net
-            room = _left(wiring, room, net, None if root_room is None else root_room / unit)
+            left = _left(wiring, room, net, None if root_room is None else root_room / unit)
+            # What keeps every row together with the batteries is not to be cut for a rounding of differences.
+            left[1:] = np.maximum(left[1:], wiring.flow(e.per_terminal(energy))[1:])
+            room = left
         energy = repair(e, wiring, room, energy, wiring.price(found))
     # Where batteries may give although cars may not charge, what is dear for cars would be so for them too.
     prices = found * money if batteries else _priced_out(instance, wiring, shut, found * money)
