@@ -9,7 +9,7 @@ independent minimisations over charge, discharge and energy is a lower bound on 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,8 +45,9 @@ class Batteries:
 
     @property
     def strongest(self) -> float:
-        """The most that one of them charges or discharges in a slot."""
-        return float(max(np.max(side, initial=0.0) for side in (self.charge, self.discharge)))
+        """The most that one of them charges or discharges in a slot; where none can, the least that its size is."""
+        most = float(max(np.max(side, initial=0.0) for side in (self.charge, self.discharge)))
+        return most or float(np.max(self.most - self.least, initial=0.0)) / self.charge.shape[1]
 
     def path(self, charge: FloatArray, discharge: FloatArray) -> FloatArray:
         """Energy at the end of every slot [S, T]."""
@@ -133,7 +134,7 @@ def make_batteries(
     rank = [len(classes)] * len(storages) + [classes.index(c.priority) for c in cars]
     loss = 1.0 / of("discharge_efficiency")
     gain = of("charge_efficiency")
-    return Batteries(
+    made = Batteries(
         node=node,
         arrive=arrive,
         depart=depart,
@@ -148,4 +149,23 @@ def make_batteries(
         # A kWh inside costs more than one at the meter.
         dear=(dear + step * np.array(rank, dtype=np.float64)) * np.maximum(1.0 / np.maximum(gain, 0.1), loss),
         wear=of("wear_per_kwh"),
+    )
+    return _without_the_stuck(made)
+
+
+def _without_the_stuck(b: Batteries) -> Batteries:
+    """What is full and cannot give, or empty and cannot take, does nothing; its limits are none then, so that there is
+    a point inside them.
+    """
+    full = ~b.discharge.any(axis=1) & (b.start >= b.most - NEGLIGIBLE)
+    empty = ~b.charge.any(axis=1) & (b.start <= b.least + NEGLIGIBLE)
+    stuck = full | empty
+    if not stuck.any():
+        return b
+    return replace(
+        b,
+        charge=np.where(stuck[:, None], 0.0, b.charge),
+        discharge=np.where(stuck[:, None], 0.0, b.discharge),
+        least=np.where(stuck, np.minimum(b.start, b.wanted) - 1.0, b.least),
+        most=np.where(stuck, np.maximum(b.start, b.wanted) + 1.0, b.most),
     )

@@ -53,6 +53,16 @@ def test_a_battery_that_only_gives() -> None:
     assert -1e-9 <= plan.gap <= 1e-6
 
 
+def test_what_is_full_and_cannot_give_stands_still() -> None:
+    full = battery(energy_start_kwh=10.0, discharge_max_kw=0.0)
+    empty = battery(energy_start_kwh=0.0, charge_max_kw=0.0, energy_end_kwh=3.0)
+    for stuck, lacks in ((full, 0.0), (empty, 3.0)):
+        plan = solve_site(Site(1.0, np.full(2, 3.0), storages=(stuck,), price=[1.0, 2.0]))
+        np.testing.assert_allclose(plan.charge_kw + plan.discharge_kw, 0.0, atol=1e-9)
+        assert -1e-9 <= plan.gap <= 1e-6
+        assert sum(short.energy_kwh for short in plan.shortfalls) == pytest.approx(lacks, abs=1e-6)
+
+
 def test_a_battery_ends_with_what_it_began_with() -> None:
     site = Site(1.0, np.ones(2), storages=(battery(energy_start_kwh=4.0),), price=[3.0, 1.0])
     plan = solve_site(site)
