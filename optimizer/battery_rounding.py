@@ -21,6 +21,8 @@ from optimizer.models.storage import Storage
 from optimizer.models.vehicle import V2gSession
 from optimizer.rounding import REMAINDER_MIN, Grant, Levels, Request, round_targets, watt_levels
 
+LEVELS_MAX = 10_000
+"""Without steps of its own a battery has so many, and none below a watt."""
 ROUND_WH = 1e-6
 """Energies this near to a limit are at it."""
 
@@ -93,7 +95,9 @@ def battery_request(
     """A battery of a site as a request; its steps are those of the model."""
     step_kw = unit.power_step_kw if isinstance(unit, Storage) else 0.0
     floor = unit.energy_min_kwh if isinstance(unit, Storage) else unit.floor_kwh
-    step, least = max(round(1000 * step_kw), 1), round(1000 * unit.power_min_kw)
+    most = max(unit.charge_max_kw, unit.discharge_max_kw)
+    step = max(round(1000 * step_kw), math.ceil(1000 * most / LEVELS_MAX), 1)
+    least = round(1000 * unit.power_min_kw)
     return BatteryRequest(
         id=unit.id,
         target_w=1000.0 * target_kw,

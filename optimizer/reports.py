@@ -18,6 +18,7 @@ from optimizer.explain_site import BatteryAccount, SiteAccount, SourceAccount
 from optimizer.picture import Curves
 from optimizer.problem import CapSoft, Plan, Problem
 from optimizer.site import Site, SitePlan
+from optimizer.site_rounding import set_points
 
 Text = Callable[..., str]
 CHART_MARGIN = 12
@@ -182,6 +183,7 @@ def site_summary(text: Text, site: Site, plan: SitePlan) -> list[str]:
     """A whole site's plan in a few lines."""
     proof = {"objective": f"{plan.objective:.6g}", "bound": f"{plan.lower_bound:.6g}", "gap": f"{plan.gap:.1e}"}
     wanted, served = sum(session.energy_kwh for session in site.sessions), float(plan.served_kwh.sum())
+    told = set_points(site, plan)
     lines = [
         text("optimize.proof", **proof),
         text("optimize.energy", served=f"{served:.2f}", wanted=f"{wanted:.2f}", peak=f"{plan.peak_kw:.2f}"),
@@ -195,6 +197,10 @@ def site_summary(text: Text, site: Site, plan: SitePlan) -> list[str]:
     for name, charge, discharge in zip(names, plan.charge_kw, plan.discharge_kw, strict=True):
         into, out = (f"{values.sum() * site.slot_h:,.1f}" for values in (charge, discharge))
         lines.append(text("optimize.site.battery", name=name, into=into, out=out))
+    now = [f"{one.id} {one.setpoint:g} A" for one in told.cars if one.setpoint]
+    now += [f"{one.id} {one.setpoint_w:+,} W" for one in told.batteries if one.setpoint_w]
+    if now:
+        lines.append(text("optimize.site.now", points=", ".join(now)))
     return lines + shortages(text, plan)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from optimizer import json_format
 from optimizer.models import Availability, FlexibleLoad, Generator, ScenarioSet, Storage, V2gSession
 from optimizer.site import Site, SitePlan
+from optimizer.site_rounding import SetPoints, set_points
 
 LISTS: dict[str, type[Any]] = {
     "storages": Storage,
@@ -145,5 +146,12 @@ def site_plan_document(site: Site, plan: SitePlan) -> dict[str, Any]:
         "sources_kw": {name: power.tolist() for name, power in plan.source_kw.items()},
         "load_kw": plan.load_kw.tolist(),
         "slot_price": plan.slot_price.tolist(),
+        "set_points": _set_points(set_points(site, plan)),
         **json_format.lacks(plan.shortfalls, plan.cap_soft),
     }
+
+
+def _set_points(told: SetPoints) -> list[dict[str, Any]]:
+    """What to tell in the first slot: ampere per phase of cars, watts of batteries (above 0: charge)."""
+    cars = [{"id": one.id, "setpoint_a": one.setpoint, "power_w": one.power_w} for one in told.cars]
+    return cars + [{"id": one.id, "setpoint_w": one.setpoint_w} for one in told.batteries]

@@ -21,7 +21,8 @@ from optimizer.problem import EvSession
 from optimizer.rounding import Grant, Request, amp_levels, laxity_h
 from optimizer.site import GRID, Site, SitePlan
 
-MINIMUM_A = 6.0
+MINIMUM_A, LIMIT_A = 6.0, 2000.0
+"""Of a pile; none takes more."""
 PLENTY = 10**9
 """Watts or milliamperes where there is no limit."""
 
@@ -81,7 +82,7 @@ def _request(site: Site, car: EvSession, kw: float, path: tuple[str, ...], carry
     return Request(
         id=car.id,
         target=1000.0 * kw / watts,
-        levels=amp_levels(1000.0 * car.power_max_kw / watts, watts, round(least_a, 1), step_a),
+        levels=amp_levels(min(1000.0 * car.power_max_kw / watts, LIMIT_A), watts, round(least_a, 1), step_a),
         path=path,
         must_run=slack < site.slot_h,
         laxity_h=slack,

@@ -10,8 +10,11 @@ import pytest
 from optimizer import Conductors, EvSession, Feeder
 from optimizer.cooptimise import solve_site
 from optimizer.models import Storage, V2gSession
+from optimizer.reports import site_summary
 from optimizer.site import Site
+from optimizer.site_format import site_plan_document
 from optimizer.site_rounding import set_points
+from tests.support.optimizer_commands import words
 
 SLOTS, H = 16, 0.5
 
@@ -106,3 +109,23 @@ def test_no_limits_at_all() -> None:
     alone = Site(1.0, np.zeros(2), (EvSession("a", 0, 2, 7.36, 3.0, lines="1"),), price=[1.0, 2.0])
     (grant,) = set_points(alone, solve_site(alone)).cars
     assert grant.setpoint == pytest.approx(13.0, abs=1.0)
+
+
+def test_the_plan_of_a_site_says_what_to_tell_now() -> None:
+    one = site()
+    plan = solve_site(one)
+    told = {entry["id"]: entry for entry in site_plan_document(one, plan)["set_points"]}
+    granted = {grant.id: grant.setpoint for grant in set_points(one, plan).cars}
+    assert {name: entry["setpoint_a"] for name, entry in told.items() if "setpoint_a" in entry} == granted
+    assert {"bat", "v2g"} <= set(told)
+    (line,) = [line for line in site_summary(words("en"), one, plan) if line.startswith("To be told now")]
+    assert f"bat {told['bat']['setpoint_w']:+,} W" in line or told["bat"]["setpoint_w"] == 0
+
+
+def test_sizes_beyond_any_pile() -> None:
+    """Steps and levels stay countable."""
+    huge = Site(1.0, np.zeros(2), (EvSession("a", 0, 2, 1e7, 1e7),), price=[1.0, 2.0],
+                storages=(Storage("b", 1e6, 0.0, 1e6, 1e6, energy_end_kwh=1e5),))  # fmt: skip
+    told = set_points(huge, solve_site(huge))
+    assert told.cars[0].setpoint <= 2000
+    assert told.batteries[0].setpoint_w >= 0
