@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -68,7 +68,7 @@ from csms.trace.service import Traces
 Work = Callable[[], Awaitable[None]]
 
 
-@dataclass(slots=True)
+@dataclass
 class Rooms:
     """Everything that one server consists of; `background` is work for the supervisor."""
 
@@ -80,13 +80,18 @@ class Rooms:
     charging: ChargingService
     province: ProvinceService
     gateway: Gateway
-    api: FastAPI
+    api_deps: ApiDeps
     files: FileDesk
     tls: ServerTls
     guard: Guard
     traces: Traces | None = None
     solvers: Solvers | None = None
     background: list[tuple[str, Work]] = field(default_factory=list)
+
+    @cached_property
+    def api(self) -> FastAPI:
+        """The HTTP interface; to make its many routes takes longer than all the rest, so only who serves it does."""
+        return create_api(self.api_deps)
 
     async def close(self) -> None:
         """After the gateway has stopped and no background work runs."""
@@ -140,36 +145,34 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     tls = ServerTls(settings)
     gateway = Gateway(gateway_settings(settings), clock, stations, tls=await tls.contexts(), note=note, metrics=metrics)
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
-    api = create_api(
-        ApiDeps(
-            guard=guard,
-            clock=clock,
-            stations=stations,
-            reader=store.reader,
-            feeders=_Feeders(charging, tree),
-            tree=tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens),
-            ladders=charging if settings.charging.control else None,
-            province=province,
-            gateway=gateway,
-            traces=traces,
-            condition=upkeep.condition,
-            routers=[
-                limit_routes.router(
-                    limits,
-                    store.reader,
-                    state,
-                    progress,
-                    charging.drill,
-                    charging.simulate,
-                ),
-                response_routes.router(response.service),
-            ],
-            figures=LimitFigures(limits, progress, overruns, charging.loads).lines,
-            version=version("csms"),
-            time_zone=ZoneInfo(settings.time_zone),
-            files=files,
-            pki=Pki(settings, own),
-        )
+    api_deps = ApiDeps(
+        guard=guard,
+        clock=clock,
+        stations=stations,
+        reader=store.reader,
+        feeders=_Feeders(charging, tree),
+        tree=tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens),
+        ladders=charging if settings.charging.control else None,
+        province=province,
+        gateway=gateway,
+        traces=traces,
+        condition=upkeep.condition,
+        routers=[
+            limit_routes.router(
+                limits,
+                store.reader,
+                state,
+                progress,
+                charging.drill,
+                charging.simulate,
+            ),
+            response_routes.router(response.service),
+        ],
+        figures=LimitFigures(limits, progress, overruns, charging.loads).lines,
+        version=version("csms"),
+        time_zone=ZoneInfo(settings.time_zone),
+        files=files,
+        pki=Pki(settings, own),
     )
     background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
     if tls.profiles:
@@ -210,7 +213,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         charging,
         province,
         gateway,
-        api,
+        api_deps,
         files,
         tls,
         guard,
