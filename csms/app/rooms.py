@@ -157,15 +157,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         gateway=gateway,
         traces=traces,
         condition=upkeep.condition,
-        routers=[
-            limit_routes.router(
-                limits,
-                store.reader,
-                state,
-                progress,
-                charging.drill,
-                charging.simulate,
-            ),
+        routers=lambda: [
+            limit_routes.router(limits, store.reader, state, progress, charging.drill, charging.simulate),
             response_routes.router(response.service),
         ],
         figures=LimitFigures(limits, progress, overruns, charging.loads).lines,
