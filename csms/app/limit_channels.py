@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
@@ -28,7 +27,7 @@ from csms.model.clock import Clock
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Kilowatts = Annotated[float, Field(ge=0)]
-Work = tuple[str, Callable[[], Awaitable[None]]]
+Channel = tuple[str, LimitPlug]
 Metered = Callable[[str], int]
 
 
@@ -149,10 +148,10 @@ class ChannelSettings(Protocol):
     limit_plugs: list[LimitPlugSettings]
 
 
-def limit_channels(settings: ChannelSettings, clock: Clock, limits: LimitService, metered_w: Metered) -> list[Work]:
-    """Work for the supervisor, one for each channel. Raises SettingsInvalid."""
+def limit_channels(settings: ChannelSettings, clock: Clock, limits: LimitService, metered_w: Metered) -> list[Channel]:
+    """All channels by the name of their work. Raises SettingsInvalid."""
     sources = {source.name: source for source in settings.limit_sources}
-    made: list[tuple[str, LimitPlug]] = []
+    made: list[Channel] = []
     for vtn in settings.openadr:
         peer = _peer(vtn.name, "openadr3", vtn.mapped, sources, limits.feeders, vtn.url)
         made.append((f"openadr:{vtn.name}", _ven(vtn, peer, clock, limits.feeders, metered_w)))
@@ -168,7 +167,7 @@ def limit_channels(settings: ChannelSettings, clock: Clock, limits: LimitService
     names = [name for name, _ in made]
     if len(set(names)) < len(names):
         raise SettingsInvalid("two channels of limits of one kind have the same name")
-    return [(name, partial(channel.run, limits)) for name, channel in made]
+    return made
 
 
 def _peer(

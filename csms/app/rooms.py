@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ from csms.access.guard import Guard, Rates
 from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
+from csms.app.channel_figures import ChannelFigures
 from csms.app.grid import limit_service
 from csms.app.limit_channels import limit_channels
 from csms.app.limit_figures import LimitFigures
@@ -161,6 +163,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     tls = ServerTls(settings)
     gateway = Gateway(_gateway(settings), clock, stations, tls=await tls.contexts(), note=note, metrics=metrics)
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
+    figures, channels = LimitFigures(limits, progress, overruns, charging.loads), ChannelFigures(charging.counters)
     api = create_api(
         ApiDeps(
             guard=guard,
@@ -185,7 +188,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                 ),
                 response_routes.router(response.service),
             ],
-            figures=LimitFigures(limits, progress, overruns, charging.loads).lines,
+            figures=lambda: chain(figures.lines(), channels.lines()),
             version=version("csms"),
             time_zone=ZoneInfo(settings.time_zone),
             files=files,
@@ -198,7 +201,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
     background += [("overruns", overruns.run), ("response", response.work.run)]
     if settings.broker_url:
-        channel = mqtt_channel(
+        channel = channels.mqtt = mqtt_channel(
             settings.broker_url,
             settings.mqtt,
             clock,
@@ -211,7 +214,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         )
         response.work.reports["mqtt"] = way_back(channel)
         background.append(("limits-mqtt", channel.run))
-    background += limit_channels(settings, clock, limits, charging.drawn_w)
+    channels.channels = limit_channels(settings, clock, limits, charging.drawn_w)
+    background += [(name, partial(one.run, limits)) for name, one in channels.channels]
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.alerts.webhook:
         token = settings.alerts.webhook_token.get_secret_value()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -55,7 +55,10 @@ class VenRule:
 
 
 class Ven:
-    """One VTN. Fits csms.grid.plug.LimitPlug. `metered_w`: what a feeder draws, base load and charging."""
+    """One VTN. Fits csms.grid.plug.LimitPlug. `metered_w`: what a feeder draws, base load and charging.
+
+    `counts`: polls and reports by what became of them; `polled_at`: when the VTN answered last.
+    """
 
     def __init__(self, rule: VenRule, vtn: Vtn, peer: Peer, clock: Clock, metered_w: Callable[[str], int]) -> None:
         self._rule, self._vtn, self._clock, self._metered_w = rule, vtn, clock, metered_w
@@ -68,8 +71,15 @@ class Ven:
         self._reports: dict[str, str] = {}
         self._register_at_s = self._report_at_s = -1.0
         self._fault = ""
+        self.counts: Counter[str] = Counter()
+        self.polled_at: datetime | None = None
         self.ven_id = ""
         self.program_ids: tuple[str, ...] = ()
+
+    @property
+    def reports_owed(self) -> int:
+        """Reports about events that the VTN has not taken yet."""
+        return len(self._owed)
 
     def wake(self) -> None:
         """Something may have changed: ask now."""
@@ -112,12 +122,16 @@ class Ven:
             readings, complete = await self._read(desk.now())
             await self._settle(desk, readings, complete)
         except VtnUnavailable as fault:
+            self.counts["polls_unavailable"] += 1
             self._note(str(fault))
             return fault.wait_s
         except StoreUnavailable as fault:
+            self.counts["polls_not_stored"] += 1
             self._note(f"not stored, so not taken: {fault}")
             await self._list.beat(desk, None)
             return 0.0
+        self.counts["polls_ok" if complete else "polls_incomplete"] += 1
+        self.polled_at = desk.now()
         self._note("" if complete else "a program that the settings name is not there")
         await self._tell(desk, readings)
         return 0.0
@@ -213,11 +227,13 @@ class Ven:
             while self._owed:
                 await self._vtn.send("POST", "/reports", state_report(self._owed[0], agreed, now))
                 self._owed.popleft()
+                self.counts["reports_taken"] += 1
             now_s = self._clock.monotonic_s()
             if self._rule.report_s and now_s >= self._report_at_s:
                 self._report_at_s = now_s + self._rule.report_s
                 await self._tell_metered(desk, readings, now)
         except VtnUnavailable as fault:
+            self.counts["reports_not_taken"] += 1
             if self._owed and fault.status in (400, 403, 404, 409, 422):
                 self._owed.popleft()
             log.warning("report_not_taken", extra={"vtn": self._name, "fault": str(fault)})
@@ -239,6 +255,7 @@ class Ven:
         known = self._reports.pop(reading.event_id, "")
         path = f"/reports/{quote(known, safe='')}" if known else "/reports"
         said = await self._vtn.send("PUT" if known else "POST", path, report)
+        self.counts["reports_taken"] += 1
         id_ = said.get("id") if isinstance(said, dict) else None
         if isinstance(id_, str):
             self._reports[reading.event_id] = id_
