@@ -29,7 +29,7 @@ from csms.app.limit_channels import limit_channels
 from csms.app.limit_figures import LimitFigures
 from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.pki import Pki
-from csms.app.response import OverMqtt, response_room, way_back
+from csms.app.response import ChannelDesk, response_room, way_back, way_back_to_vtns
 from csms.app.section import SettingsInvalid
 from csms.app.settings import (
     AdmissionSection,
@@ -56,6 +56,7 @@ from csms.grid import http as limit_routes
 from csms.grid.overruns import Overruns
 from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
+from csms.grid.ven import Ven
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.model.station import Protocol, RegistrationStatus
@@ -200,6 +201,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         background.append(("certificates", partial(tls.watch, gateway)))
     background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
     background += [("overruns", overruns.run), ("response", response.work.run)]
+    desk = ChannelDesk(response.service)
     if settings.broker_url:
         channel = channels.mqtt = mqtt_channel(
             settings.broker_url,
@@ -210,11 +212,13 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             charging=charging,
             progress=progress,
             state=state,
-            responses=OverMqtt(response.service),
+            responses=desk,
         )
         response.work.reports["mqtt"] = way_back(channel)
         background.append(("limits-mqtt", channel.run))
-    channels.channels = limit_channels(settings, clock, limits, charging.drawn_w)
+    channels.channels = limit_channels(settings, clock, limits, charging.drawn_w, desk)
+    vens = {one.source: one for _, one in channels.channels if isinstance(one, Ven)}
+    response.work.reports["openadr3"] = way_back_to_vtns(vens)
     background += [(name, partial(one.run, limits)) for name, one in channels.channels]
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.alerts.webhook:

@@ -32,10 +32,11 @@ from csms.grid.mqtt_payloads import (
     read_base,
     read_said,
 )
-from csms.grid.mqtt_responses import ResponseDesk, read_word
+from csms.grid.mqtt_responses import read_word
 from csms.grid.mqtt_topics import Address, BadTopic, Kind, everybodys, read_response_topic, read_topic, status_topic
 from csms.grid.peer import Peer, operator_of, source_of
 from csms.grid.progress import LimitProgress
+from csms.grid.responses import ResponseDesk
 from csms.grid.service import LimitService
 from csms.grid.statement import BadStatement
 from csms.grid.views import state_view
