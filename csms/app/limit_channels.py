@@ -193,6 +193,8 @@ def _peer(
 ) -> Peer:
     """It may limit what `limit_sources` binds it to, else what its own section names."""
     source = sources.get(name)
+    if source is not None and source.signed and channel != "plug":
+        raise SettingsInvalid(f"{channel} {name}: limit_sources demands signatures, and what comes this way has none")
     bound = frozenset(source.feeders if source is not None and source.feeders else named)
     unknown = sorted({*bound, *named} - {*tree.ids})
     if unknown or not bound:
