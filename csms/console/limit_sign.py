@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from csms.console.work import example
+from csms.console.work import example, json_option
 from csms.security.jws import read_private_key, sign
 from csms.texts import Text
 from csms.wire.canonical_json import canonical
@@ -43,7 +43,9 @@ def mount(app: typer.Typer, text: Text) -> None:
     def sign_(
         file: str = typer.Argument(help=text("limit.sign.file"), metavar="FILE"),
         key: Path = typer.Option(..., "--key", help=text("limit.sign.option"), dir_okay=False),
+        as_json: bool = json_option(text),
     ) -> None:
+        del as_json  # a statement is JSON in any case
         try:
             raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
             document = read_object(raw, BOUNDS)

@@ -13,25 +13,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
-
-from csms.wire.strict_json import Bounds, JsonRefused, read_object
+from msgspec import Struct
 
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 SIGNATURE_LENGTH_MAX = 4096
-HEADER_BOUNDS = Bounds(2048, depth_max=2, integer_digits_max=18, nul=False)
 RSA_BITS_MIN = 2048
 CURVES: dict[str, tuple[str, int, Callable[[], hashes.HashAlgorithm]]] = {
     "secp256r1": ("ES256", 32, hashes.SHA256),
     "secp384r1": ("ES384", 48, hashes.SHA384),
 }
 CERTIFICATE = "-----BEGIN CERTIFICATE-----"
+
+
+class _Header(Struct):
+    alg: str
+    crit: Any = None
+    b64: bool = True
 
 
 class BadSignature(ValueError):
@@ -101,12 +106,12 @@ def _parts(signature: str, payload: bytes) -> _Parts:
     if between:
         raise BadSignature("what is signed stands beside the signature, not in it")
     try:
-        said = read_object(_decoded(header), HEADER_BOUNDS)
-    except JsonRefused as fault:
+        said = msgspec.json.decode(_decoded(header), type=_Header)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise BadSignature(f"its header: {fault}") from None
-    if "crit" in said or said.get("b64", True) is not True:
+    if said.crit is not None or not said.b64:
         raise BadSignature("its header wants what is not known here")
-    return _Parts(str(said.get("alg")), f"{header}.{_encoded(payload)}".encode("ascii", "replace"), _decoded(raw))
+    return _Parts(said.alg, f"{header}.{_encoded(payload)}".encode("ascii", "replace"), _decoded(raw))
 
 
 def _signed_by(key: PublicKey, parts: _Parts) -> bool:
