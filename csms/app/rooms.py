@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property, partial
 from importlib.metadata import version
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from csms.access.guard import Guard, Rates
 from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
+from csms.app.channel_figures import ChannelFigures
 from csms.app.grid import limit_service
 from csms.app.limit_channels import limit_channels
 from csms.app.limit_figures import LimitFigures
@@ -26,7 +28,7 @@ from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.outside import makers as firmware_makers
 from csms.app.outside import outside as outside_of
 from csms.app.pki import Pki
-from csms.app.response import OverMqtt, response_room, way_back
+from csms.app.response import ChannelDesk, response_room, way_back, way_back_to_vtns
 from csms.app.room_settings import charging_settings, file_limits, gateway_settings, trace_settings
 from csms.app.settings import (
     PartnerSettings,
@@ -47,6 +49,7 @@ from csms.grid import http as limit_routes
 from csms.grid.overruns import Overruns
 from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
+from csms.grid.ven import Ven
 from csms.model.clock import Clock
 from csms.province.client import Partner
 from csms.province.crypto import Secrets
@@ -145,6 +148,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     tls = ServerTls(settings)
     gateway = Gateway(gateway_settings(settings), clock, stations, tls=await tls.contexts(), note=note, metrics=metrics)
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
+    figures, channels = LimitFigures(limits, progress, overruns, charging.loads), ChannelFigures(charging.counters)
     api_deps = ApiDeps(
         guard=guard,
         clock=clock,
@@ -161,7 +165,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             limit_routes.router(limits, store.reader, state, progress, charging.drill, charging.simulate),
             response_routes.router(response.service),
         ],
-        figures=LimitFigures(limits, progress, overruns, charging.loads).lines,
+        figures=lambda: chain(figures.lines(), channels.lines()),
         version=version("csms"),
         time_zone=ZoneInfo(settings.time_zone),
         files=files,
@@ -172,8 +176,9 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         background.append(("certificates", partial(tls.watch, gateway)))
     background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
     background += [("overruns", overruns.run), ("response", response.work.run)]
+    desk = ChannelDesk(response.service)
     if settings.broker_url:
-        channel = mqtt_channel(
+        channel = channels.mqtt = mqtt_channel(
             settings.broker_url,
             settings.mqtt,
             clock,
@@ -182,11 +187,14 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             charging=charging,
             progress=progress,
             state=state,
-            responses=OverMqtt(response.service),
+            responses=desk,
         )
         response.work.reports["mqtt"] = way_back(channel)
         background.append(("limits-mqtt", channel.run))
-    background += limit_channels(settings, clock, limits, charging.drawn_w)
+    channels.channels = limit_channels(settings, clock, limits, charging.drawn_w, desk)
+    vens = {one.source: one for _, one in channels.channels if isinstance(one, Ven)}
+    response.work.reports["openadr3"] = way_back_to_vtns(vens)
+    background += [(name, partial(one.run, limits)) for name, one in channels.channels]
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.alerts.webhook:
         token = settings.alerts.webhook_token.get_secret_value()
