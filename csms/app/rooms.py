@@ -7,7 +7,6 @@ import platform
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -27,11 +26,11 @@ from csms.app.limit_channels import limit_channels
 from csms.app.limit_figures import LimitFigures
 from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.pki import Pki
+from csms.app.province import province_room
 from csms.app.response import OverMqtt, response_room, way_back
 from csms.app.section import SettingsInvalid
 from csms.app.settings import (
     AdmissionSection,
-    PartnerSettings,
     Settings,
 )
 from csms.app.settings import StationSettings as ConfiguredStation
@@ -57,12 +56,6 @@ from csms.grid.service import LimitService
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.model.station import Protocol, RegistrationStatus
-from csms.province.client import Partner
-from csms.province.crypto import Secrets
-from csms.province.feed import ProvinceFeed, Site
-from csms.province.ids import IdPair, IdTable
-from csms.province.ports import OutboxEntry
-from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
 from csms.response import http as response_routes
 from csms.security.authority import LocalAuthority
@@ -79,9 +72,7 @@ from csms.station.files import MB, FileDesk, FileLimits
 from csms.station.proving import ProofRefused
 from csms.station.registration import Registration, rating
 from csms.station.service import StationService
-from csms.store import changes
 from csms.store.engine import Store, open_store
-from csms.store.outbox import SqlOutbox
 from csms.trace.service import Traces, TraceSettings
 
 Work = Callable[[], Awaitable[None]]
@@ -154,7 +145,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
 
     zone = ZoneInfo(settings.time_zone)
     response = response_room(settings.response, zone, clock, store, guard.audit, limits, charging, stations)
-    province, feed = await _province(settings, clock, store, bus, stations)
+    partners = await province_room(settings, clock, store, bus, stations)
+    province = partners.service
     traces = _traces(settings, clock)
     note = traces.note if traces is not None else forget
     metrics = Metrics()
@@ -184,6 +176,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                     charging.simulate,
                 ),
                 response_routes.router(response.service),
+                *partners.routers,
             ],
             figures=LimitFigures(limits, progress, overruns, charging.loads).lines,
             version=version("csms"),
@@ -221,7 +214,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         await asyncio.to_thread(solvers.begin)
         background += [("charging", charging.run)]
     if settings.partners:
-        background += [("province-feed", feed.run), ("province", province.run)]
+        background += [("province-feed", partners.feed.run), ("province", province.run)]
     return Rooms(
         settings,
         clock,
@@ -443,48 +436,6 @@ def _traces(settings: Settings, clock: Clock) -> Traces | None:
             id_tokens=section.id_tokens,
         ),
         clock,
-    )
-
-
-async def _province(
-    settings: Settings, clock: Clock, store: Store, bus: EventBus, stations: StationService
-) -> tuple[ProvinceService, ProvinceFeed]:
-    outbox = SqlOutbox(store, OutboxEntry)
-    rows = await store.reader.external_ids()
-    ids = IdTable(IdPair(row.scope, row.local, row.external) for row in rows)
-
-    async def save_ids(pairs: Sequence[IdPair]) -> None:
-        await store.writer.commit([changes.put_external_id(pair.scope, pair.local, pair.external) for pair in pairs])
-
-    service = ProvinceService(clock, outbox, ids, [_partner(partner) for partner in settings.partners], save_ids)
-    feed = ProvinceFeed(clock, service, outbox, store.reader, stations.stations, _site(settings))
-    if settings.partners:
-        bus.subscribe(feed.hear)
-    return service, feed
-
-
-def _partner(partner: PartnerSettings) -> Partner:
-    secrets = Secrets(
-        partner.operator_secret,
-        partner.data_secret.encode(),
-        partner.data_secret_iv.encode(),
-        partner.sig_secret.encode(),
-    )
-    return Partner(partner.id, load_profile(partner.profile), partner.base_url, partner.operator_id, secrets)
-
-
-def _site(settings: Settings) -> Site:
-    site, price = settings.site, settings.price
-    return Site(
-        id=site.id,
-        name=site.name,
-        address=site.address,
-        area_code=site.area_code,
-        longitude=site.longitude,
-        latitude=site.latitude,
-        phone=site.phone,
-        electricity_price=Decimal(str(price.electricity)),
-        service_price=Decimal(str(price.service)),
     )
 
 
