@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from decimal import Decimal
 from functools import cached_property, partial
 from importlib.metadata import version
 from itertools import chain
@@ -28,10 +27,10 @@ from csms.app.mqtt import feeder_state, mqtt_channel
 from csms.app.outside import makers as firmware_makers
 from csms.app.outside import outside as outside_of
 from csms.app.pki import Pki
+from csms.app.province import province_room
 from csms.app.response import ChannelDesk, response_room, way_back, way_back_to_vtns
 from csms.app.room_settings import charging_settings, file_limits, gateway_settings, trace_settings
 from csms.app.settings import (
-    PartnerSettings,
     Settings,
 )
 from csms.app.solvers import Solvers
@@ -51,21 +50,13 @@ from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
 from csms.grid.ven import Ven
 from csms.model.clock import Clock
-from csms.province.client import Partner
-from csms.province.crypto import Secrets
-from csms.province.feed import ProvinceFeed, Site
-from csms.province.ids import IdPair, IdTable
-from csms.province.ports import OutboxEntry
-from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
 from csms.response import http as response_routes
 from csms.security.authority import LocalAuthority
 from csms.station.bus import EventBus
 from csms.station.files import FileDesk
 from csms.station.service import StationService
-from csms.store import changes
 from csms.store.engine import Store, open_store
-from csms.store.outbox import SqlOutbox
 from csms.trace.service import Traces
 
 Work = Callable[[], Awaitable[None]]
@@ -141,7 +132,8 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
 
     zone = ZoneInfo(settings.time_zone)
     response = response_room(settings.response, zone, clock, store, guard.audit, limits, charging, stations)
-    province, feed = await _province(settings, clock, store, bus, stations)
+    partners = await province_room(settings, clock, store, bus, stations)
+    province = partners.service
     traces = Traces(trace_settings(settings), clock) if settings.traces.enabled else None
     note = traces.note if traces is not None else forget
     metrics = Metrics()
@@ -164,6 +156,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         routers=lambda: [
             limit_routes.router(limits, store.reader, state, progress, charging.drill, charging.simulate),
             response_routes.router(response.service),
+            *partners.routers,
         ],
         figures=lambda: chain(figures.lines(), channels.lines()),
         version=version("csms"),
@@ -204,7 +197,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         await asyncio.to_thread(solvers.begin)
         background += [("charging", charging.run)]
     if settings.partners:
-        background += [("province-feed", feed.run), ("province", province.run)]
+        background += [("province-feed", partners.feed.run), ("province", province.run)]
     return Rooms(
         settings,
         clock,
@@ -241,48 +234,6 @@ async def _guard(settings: Settings, clock: Clock, store: Store, tree: FeederTre
         open_burst=section.open_requests_burst,
     )
     return Guard(clock, tokens, audit, covers=covers, rates=rates)
-
-
-async def _province(
-    settings: Settings, clock: Clock, store: Store, bus: EventBus, stations: StationService
-) -> tuple[ProvinceService, ProvinceFeed]:
-    outbox = SqlOutbox(store, OutboxEntry)
-    rows = await store.reader.external_ids()
-    ids = IdTable(IdPair(row.scope, row.local, row.external) for row in rows)
-
-    async def save_ids(pairs: Sequence[IdPair]) -> None:
-        await store.writer.commit([changes.put_external_id(pair.scope, pair.local, pair.external) for pair in pairs])
-
-    service = ProvinceService(clock, outbox, ids, [_partner(partner) for partner in settings.partners], save_ids)
-    feed = ProvinceFeed(clock, service, outbox, store.reader, stations.stations, _site(settings))
-    if settings.partners:
-        bus.subscribe(feed.hear)
-    return service, feed
-
-
-def _partner(partner: PartnerSettings) -> Partner:
-    secrets = Secrets(
-        partner.operator_secret,
-        partner.data_secret.encode(),
-        partner.data_secret_iv.encode(),
-        partner.sig_secret.encode(),
-    )
-    return Partner(partner.id, load_profile(partner.profile), partner.base_url, partner.operator_id, secrets)
-
-
-def _site(settings: Settings) -> Site:
-    site, price = settings.site, settings.price
-    return Site(
-        id=site.id,
-        name=site.name,
-        address=site.address,
-        area_code=site.area_code,
-        longitude=site.longitude,
-        latitude=site.latitude,
-        phone=site.phone,
-        electricity_price=Decimal(str(price.electricity)),
-        service_price=Decimal(str(price.service)),
-    )
 
 
 class _Feeders:
