@@ -18,7 +18,7 @@ from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError
-from csms.province.client import Partner, PlatformClient
+from csms.province.client import Partner, PlatformClient, Probe
 from csms.province.outbox import Outcome, Step, Verdict, lost_at, sending_order, step
 from csms.province.ports import OPEN_STATES, OutboxEntry, OutboxStore
 from csms.province.profile import Kind
@@ -69,6 +69,10 @@ class PartnerForwarder:
         """Keys, clock or field order were corrected: try again."""
         self._paused, self._silent_until = "", None
         self.wake()
+
+    async def probe(self) -> Probe:
+        """Whether the partner gives us a token now."""
+        return await self._client.probe()
 
     async def run(self) -> None:
         """Deliver until cancelled. A store that fails is tried again after a period."""
