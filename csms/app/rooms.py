@@ -126,7 +126,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         feeders=_Feeders(charging, supply.tree),
         tree=tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens),
         ladders=charging if settings.charging.control else None,
-        province=partners.service,
+        province=partners.office,
         gateway=gateway,
         traces=traces,
         condition=upkeep.condition,
