@@ -165,6 +165,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     gateway = Gateway(_gateway(settings), clock, stations, tls=await tls.contexts(), note=note, metrics=metrics)
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
     figures, channels = LimitFigures(limits, progress, overruns, charging.loads), ChannelFigures(charging.counters)
+    supply_desk = tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens)
     api = create_api(
         ApiDeps(
             guard=guard,
@@ -172,7 +173,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
             stations=stations,
             reader=store.reader,
             feeders=_Feeders(charging, tree),
-            tree=tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens),
+            tree=supply_desk,
             ladders=charging if settings.charging.control else None,
             province=province,
             gateway=gateway,
@@ -200,6 +201,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
     background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
+    background += [("limits-of-others", limits.follow), ("supply-tree", supply_desk.watch)]
     background += [("overruns", overruns.run), ("response", response.work.run)]
     desk = ChannelDesk(response.service)
     if settings.broker_url:
