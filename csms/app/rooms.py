@@ -188,7 +188,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
                     charging.drill,
                     charging.simulate,
                 ),
-                response_routes.router(response.service),
+                response_routes.router(response.service, response.statements),
             ],
             figures=lambda: chain(figures.lines(), channels.lines()),
             version=version("csms"),

@@ -94,4 +94,5 @@ def named_in(settings: Settings) -> Callable[[str], list[str]]:
     sections += [(f"openadr2 {one.name}", {*one.mapped}) for one in settings.openadr2]
     sections += [(f"limit_files {one.name}", {*one.feeders}) for one in settings.limit_files]
     sections += [(f"limit_plugs {one.name}", {*one.feeders}) for one in settings.limit_plugs]
+    sections += [(f"response.contracts {one.operator}", {one.feeder}) for one in settings.response.contracts]
     return lambda feeder_id: [name for name, feeders in sections if feeder_id in feeders]
