@@ -387,7 +387,7 @@ class ApiDeps:
     gateway: GatewayPort | None = None
     traces: TracesPort | None = None
     condition: Callable[[], Condition] = Condition
-    routers: Sequence[APIRouter] = ()
+    routers: Callable[[], Sequence[APIRouter]] = tuple
     figures: Callable[[], Iterable[str]] = tuple
     version: str = "0"
     time_zone: tzinfo = UTC
