@@ -50,7 +50,7 @@ class GridRoom:
         state = partial(_state, self.charging)
         return [
             limit_routes.router(self.limits, self.store.reader, state, self.progress, drill, simulate),
-            response_routes.router(self.response.service),
+            response_routes.router(self.response.service, self.response.statements),
         ]
 
     def lines(self) -> Iterator[str]:
@@ -77,6 +77,7 @@ def grid_room(
     response = response_room(settings.response, zone, clock, store, guard.audit, limits, charging, stations)
     desk, channels = ChannelDesk(response.service), ChannelFigures(charging.counters)
     background: list[Named] = [("limit-sources", limits.run), ("limit-progress", progress.run)]
+    background += [("limits-of-others", limits.follow)]
     background += [("overruns", overruns.run), ("response", response.work.run)]
     if settings.broker_url:
         channels.mqtt = mqtt_channel(

@@ -118,13 +118,14 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         metrics=Metrics(),
     )
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
+    supply_desk = tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens)
     deps = ApiDeps(
         guard=guard,
         clock=clock,
         stations=stations,
         reader=store.reader,
         feeders=_Feeders(charging, supply.tree),
-        tree=tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens),
+        tree=supply_desk,
         ladders=charging if settings.charging.control else None,
         province=partners.office,
         gateway=gateway,
@@ -138,7 +139,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         pki=Pki(settings, own),
     )
     background: list[Named] = [("stations", stations.run), *upkeep.background, *grid.background]
-    background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
+    background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run), ("supply-tree", supply_desk.watch)]
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
     if settings.alerts.webhook:
