@@ -37,6 +37,7 @@ COMMANDS: Commands = {
     "db": "csms.console.db",
     "firmware-profile": "csms.console.firmware_profile",
     "monitor": {"live": "monitor.console", "intake": "monitor.intake.console"},
+    "evidence": "monitor.evidence.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",
 }

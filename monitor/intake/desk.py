@@ -33,6 +33,7 @@ from csms.province.messages import answer_body
 from csms.province.profile import Kind
 from csms.province.replay import WINDOW_S, ReplayCache
 from csms.province.token import Token, issue
+from monitor.evidence.documents import record_bytes
 from monitor.intake.checks import check_token_request, judge_message, plain
 from monitor.intake.settings import Operator, PlatformSettings
 from monitor.store.intake import Call, IntakeStore, Message, Standing
@@ -172,7 +173,8 @@ class IntakeDesk:
                 body=plain(opened.body),
             ),
         }
-        standing = await self._store.accept(calls, Message(kind, judged.fields, judged.digest))
+        record = record_bytes(operator.operator_id, kind, call.business_id, call.received_at, opened.body)
+        standing = await self._store.accept(calls, Message(kind, judged.fields, judged.digest, record))
         ret = calls[standing].ret or OK
         accepted = standing is not Standing.CONFLICT
         body = strict_json.write(answer_body(profile, kind, opened.body)) if accepted else b""

@@ -23,6 +23,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.province.profile import Kind
 from csms.province.token import Token
+from monitor.store.evidence import EvidenceStore, append
 from monitor.store.tables import (
     Intake,
     IntakeMessage,
@@ -71,6 +72,8 @@ class Message:
     kind: Kind
     fields: Mapping[str, Any]
     digest: str
+    record: bytes = b""
+    """What goes into the evidence log."""
 
 
 class IntakeStore:
@@ -79,6 +82,7 @@ class IntakeStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._one_writer = asyncio.Lock()
+        self.evidence = EvidenceStore(engine, self._one_writer)
 
     async def close(self) -> None:
         """Close the file."""
@@ -94,6 +98,10 @@ class IntakeStore:
         call = calls[Standing.NEW]
         async with self._writing() as session:
             standing = await _WRITERS[message.kind](session, call, message)
+            if standing is Standing.NEW:
+                await append(
+                    session, call.operator_id, message.kind, call.business_id, call.received_at, message.record
+                )
             session.add(_row(calls[standing]))
         return standing
 

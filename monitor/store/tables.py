@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Integer
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -101,3 +101,47 @@ class IntakeToken(Intake, table=True):
     token: str
     issued_at: datetime = Field(sa_type=Utc)
     expires_at: datetime = Field(sa_type=Utc)
+
+
+class EvidenceLog(Intake, table=True):
+    """The end of an operator's evidence log: how many records, the chain, and the day that the next one belongs to."""
+
+    __tablename__ = "evidence_log"
+
+    operator_id: str = Field(primary_key=True)
+    size: int = 0
+    chain: bytes
+    last_day: str
+
+
+class EvidenceRecord(Intake, table=True):
+    """An accepted message in canonical bytes, with its hash as a leaf and the chain up to it. Never changed."""
+
+    __tablename__ = "evidence_record"
+    __table_args__ = (
+        Index("evidence_record_thing", "operator_id", "kind", "business_id"),
+        Index("evidence_record_day", "operator_id", "day"),
+        Index("evidence_record_time", "operator_id", "received_at"),
+    )
+
+    operator_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    day: str
+    kind: str
+    business_id: str
+    received_at: datetime = Field(sa_type=Utc)
+    record: bytes
+    leaf: bytes
+    chain: bytes
+
+
+class EvidenceHead(Intake, table=True):
+    """The signed head of a local day."""
+
+    __tablename__ = "evidence_head"
+
+    operator_id: str = Field(primary_key=True)
+    day: str = Field(primary_key=True)
+    size: int
+    document: str
+    peaks: bytes
