@@ -185,7 +185,7 @@ def _tell(text: Text, verdict: Verdict, as_json: bool) -> None:
                 )
             )
         known = "evidence.key_known" if verdict.key_known else "evidence.key_came_along"
-        typer.echo(text(known, key=verdict.key_id))
+        typer.echo(text(known, name=verdict.key_id))
     if not verdict.right:
         raise typer.Exit(FAILED)
 
