@@ -30,10 +30,25 @@ FILE = "acnsim_caltech_2019-03_5min_sessions.csv"
 Rule = Callable[[Problem, bool], FloatArray]
 
 
+def folder() -> Path:
+    """Where recorded sessions are looked for: the folder that ACN_DATA names, else beside the repository."""
+    beside = _repository().parent / "shared" / "data" / "acn"
+    return Path(os.environ.get("ACN_DATA") or beside)
+
+
+def _repository() -> Path:
+    """This checkout, or the one that it is a worktree of: there `.git` is a file that says where."""
+    root = Path(__file__).resolve().parents[1]
+    link = root / ".git"
+    if not link.is_file():
+        return root
+    git = Path(link.read_text("utf-8").removeprefix("gitdir:").strip())
+    return git.parents[2] if git.parts[-3:-1] == (".git", "worktrees") else root
+
+
 def data() -> Path:
     """The file of sessions, which need not exist."""
-    beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "acn"
-    return Path(os.environ.get("ACN_DATA", beside)) / FILE
+    return folder() / FILE
 
 
 def sessions(until_slot: int = 10**9) -> tuple[EvSession, ...]:

@@ -43,6 +43,11 @@ class Batteries:
         """Number of batteries S."""
         return len(self.node)
 
+    @property
+    def strongest(self) -> float:
+        """The most that one of them charges or discharges in a slot."""
+        return float(max(np.max(side, initial=0.0) for side in (self.charge, self.discharge)))
+
     def path(self, charge: FloatArray, discharge: FloatArray) -> FloatArray:
         """Energy at the end of every slot [S, T]."""
         moved = self.gain[:, None] * charge - discharge * self.loss[:, None]

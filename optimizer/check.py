@@ -91,5 +91,5 @@ def _wired(problem: Problem, plan: Plan) -> tuple[float, float]:
     row_price = w.row_price(plan.slot_price, plan.limit_price)
     if not np.isfinite(row_price).all():
         raise ValueError("limit_price: finite numbers expected")
-    excess = (w.values(plan.power_kw) - w.limits())[len(problem.feeders) + 1 :]
+    excess = (w.values(plan.power_kw) - w.rows.limit())[len(problem.feeders) + 1 :]
     return float(np.max(excess, initial=0.0)), wired_point.lower_bound(w.instance, w.wiring, row_price, plan.served_kwh)

@@ -35,6 +35,7 @@ def compare_site(site: Site, plan: SitePlan) -> list[Line]:
 
 def as_cars(site: Site) -> Problem:
     """Every car as one that only charges, under the limit of the import and what the sun gives, as rules see it."""
+    none = np.zeros(site.slots)
     lacking = [(car, max(car.energy_wanted_kwh - car.energy_start_kwh, 0.0)) for car in site.cars]
     more = tuple(
         EvSession(
@@ -45,11 +46,14 @@ def as_cars(site: Site) -> Problem:
             energy / car.charge_efficiency,
             car.priority,
             feeder=car.feeder,
+            lines=car.lines,
         )
         for car, energy in lacking
     )
+    problem = site.problem()
     return replace(
-        site.problem(),
+        problem,
+        conductors=None if problem.conductors is None else problem.conductors.raised(site.base_load_kw, none),
         base_load_kw=site.base_load_kw - np.asarray(site.pv_kw),
         cap_kw=np.asarray(site.import_max_kw),
         sessions=site.sessions + more,

@@ -12,15 +12,19 @@ else it becomes chords no wider than 4°, inside the circle by at most 0.06 %.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from math import sqrt
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optimizer.arrays import FloatArray
 
+ShortfallReason: TypeAlias = Literal[
+    "window too short", "site cap", "feeder cap", "line cap", "unbalance", "current limit"
+]
 LINES = "123"
 UNKNOWN = "?"
 TO_NEUTRAL = ("1", "2", "3", "12", "13", "23", "123")
@@ -30,6 +34,14 @@ VOLTAGE_V = 230.0
 CHORD = np.pi / 48
 """A chord's arc, 3.75°: at most cos(1.875°) = 0.99946 of the circle is left."""
 ROTATION = {"R": "1", "S": "2", "T": "3"}
+
+
+def known_lines(name: str, lines: str) -> None:
+    """Raises ValueError unless what may feed back is between known conductors and neutral: only there a current that
+    turns round is the same one with the other sign.
+    """
+    if lines not in TO_NEUTRAL:
+        raise ValueError(f"{name}: lines must be one of {', '.join(TO_NEUTRAL)}, got {lines}")
 
 
 def lines_of(rotation: str, phases: int) -> str:
@@ -66,6 +78,16 @@ class Conductors:
             raise ValueError("conductors: base_a must be numbers")
         if not 1.0 <= self.neutral_v <= 100_000.0:
             raise ValueError(f"conductors: neutral_v must lie between 1 and 100,000, got {self.neutral_v}")
+
+    def base(self, base_kw: FloatArray) -> FloatArray:
+        """What a base load [T] puts on each [3, T]."""
+        if self.base_a is not None:
+            return per_line(self.base_a, len(base_kw), "base_a")
+        return base_kw * ampere_per_kw("123", self.neutral_v) * np.ones((3, 1))
+
+    def raised(self, base_kw: FloatArray, more_kw: FloatArray) -> Conductors:
+        """The same with more base load, spread evenly."""
+        return replace(self, base_a=self.base(base_kw) + more_kw * ampere_per_kw("123", self.neutral_v))
 
     def check(self, slots: int) -> None:
         """Raises ValueError when a shape does not fit `slots`."""
@@ -148,25 +170,27 @@ class Sum:
     """
 
     node: int
-    reason: str
+    reason: ShortfallReason
     line: str
     per_kw: Mapping[str, float]
     base: FloatArray
     limit: FloatArray
 
 
-def line_sums(node: int, given: Conductors, base_kw: FloatArray, connections: Sequence[str]) -> Iterator[Sum]:
-    """Caps and unbalance limit of the conductors at a node with `base_kw` [T], for the connections in use."""
+def line_sums(
+    node: int, given: Conductors, base_kw: FloatArray, connections: Sequence[str], feeds: bool = False
+) -> Iterator[Sum]:
+    """Caps and unbalance limit of the conductors at a node with `base_kw` [T], for the connections in use; `feeds`:
+    current may flow back, and the caps hold both ways.
+    """
     slots = len(base_kw)
     cap, volts = per_line(given.cap_a, slots, "cap_a"), given.neutral_v
-    base = base_kw * ampere_per_kw("123", volts) * np.ones((3, 1))
-    if given.base_a is not None:
-        base = per_line(given.base_a, slots, "base_a")
+    base = given.base(base_kw)
     ampere = {c: ampere_per_kw(c, volts) for c in connections}
     for n, line in enumerate(LINES):
         if np.isfinite(cap[n]).any():
             weights = {c: ampere[c] * on_line(c, line) for c in connections}
-            for turn, width in chords([*weights.values(), 1.0]):
+            for turn, width in chords([*weights.values(), 1.0], feeds):
                 parts = {c: _along(w, turn) for c, w in weights.items()}
                 yield Sum(node, "line cap", line, parts, base[n] * _along(1.0, turn), cap[n] * width)
     apart = per_slot(given.unbalance_a, slots, "unbalance_a")
@@ -176,11 +200,13 @@ def line_sums(node: int, given: Conductors, base_kw: FloatArray, connections: Se
             yield Sum(node, "unbalance", f"{more}-{less}", parts, base[n] - base[m], apart)
 
 
-def limit_sums(node: int, given: CurrentLimit, slots: int, connections: Sequence[str]) -> Iterator[Sum]:
+def limit_sums(
+    node: int, given: CurrentLimit, slots: int, connections: Sequence[str], feeds: bool = False
+) -> Iterator[Sum]:
     """A limit of one's own, as rows."""
     weights = {c: ampere_per_kw(c, given.neutral_v) * given.weights.get(c, 0.0) for c in connections}
     none, limit = np.zeros(slots), per_slot(given.limit_a, slots, f"current limit {given.id}")
-    for turn, width in chords(list(weights.values())):
+    for turn, width in chords(list(weights.values()), feeds):
         yield Sum(
             node, "current limit", given.id, {c: _along(w, turn) for c, w in weights.items()}, none, limit * width
         )
@@ -195,9 +221,9 @@ def _along(weight: complex, turn: float) -> float:
     return float(np.real(weight * np.exp(-1j * turn)))
 
 
-def chords(weights: Sequence[complex]) -> list[tuple[float, float]]:
+def chords(weights: Sequence[complex], feeds: bool = False) -> list[tuple[float, float]]:
     """(angle of the normal, share of the radius) of chords inside the unit circle over the arc that sums of `weights`
-    with factors >= 0 can point to.
+    with factors >= 0 can point to; with factors of any sign where something `feeds` back.
     """
     angles = np.sort(np.angle([w for w in weights if abs(w) > 0]))
     if len(angles) == 0:
@@ -206,8 +232,8 @@ def chords(weights: Sequence[complex]) -> list[tuple[float, float]]:
     widest = int(np.argmax(gaps))
     first, arc = float(angles[(widest + 1) % len(angles)]), 2 * np.pi - float(gaps[widest])
     if arc < 1e-9:
-        return [(first, 1.0)]
-    if arc > np.pi - 1e-9:
+        return [(first, 1.0), (first + np.pi, 1.0)] if feeds else [(first, 1.0)]
+    if feeds or arc > np.pi - 1e-9:
         first, arc = 0.0, 2 * np.pi
     count = int(np.ceil(arc / CHORD - 1e-9))
     step = arc / count

@@ -15,7 +15,7 @@ from optimizer.comparison import compare
 from optimizer.comparison_site import compare_site
 from optimizer.cooptimise import solve_site
 from optimizer.examples import example_problem, example_site
-from optimizer.explain import account
+from optimizer.explain import accounts
 from optimizer.explain_site import account_site
 from optimizer.json_format import plan_document, problem_document
 from optimizer.many_files import solve_files
@@ -125,9 +125,9 @@ def _explain(text: Text, asked: Problem | Site, only: str | None, as_json: bool)
         parts = list(reports.site_sentences(text, told, asked.slot_h))
     else:
         plan = solve(asked)
-        accounts = [account(asked, plan, n) for n in range(len(asked.sessions))]
-        documents = [reports.account_document(one) for one in accounts]
-        parts = [(one.session.id, reports.sentences(text, one, asked.slot_h)) for one in accounts]
+        cars = accounts(asked, plan)
+        documents = [reports.account_document(one) for one in cars]
+        parts = [(one.session.id, reports.sentences(text, one, asked.slot_h)) for one in cars]
     if only is not None:
         if only not in (name for name, _ in parts):
             fail(text("optimize.explain.unknown", session=only), "unknown_session", as_json)

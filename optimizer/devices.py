@@ -59,6 +59,10 @@ class Device:
         the step towards none.
         """
 
+    def straight(self) -> None:
+        """Leaves the terms of second order out."""
+        self.space_step = np.zeros_like(self.space)
+
     def inflow(self) -> FloatArray | float:
         """What it would add to its nodes' flow at standing prices (at prices of zero, towards none) [K, T]."""
         return 0.0

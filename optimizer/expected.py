@@ -19,7 +19,7 @@ from optimizer.arrays import FloatArray
 @dataclass(frozen=True, slots=True)
 class ExpectedCars:
     """`count` (a mean, any number >= 0) cars that will charge in the slots [arrive, depart), at most `rate` kWh per
-    slot and `energy` kWh each, under `node`.
+    slot and `energy` kWh each, under `node` and on the conductors `lines`.
     """
 
     arrive: int
@@ -28,6 +28,7 @@ class ExpectedCars:
     energy: float
     count: float = 1.0
     node: int = 0
+    lines: str = "123"
 
     def __post_init__(self) -> None:
         """Raises ValueError when these make no sense."""
@@ -54,23 +55,26 @@ class Visit:
     rate: float
     energy: float
     node: int = 0
+    lines: str = "123"
 
 
 @dataclass(slots=True)
 class MeanDay:
-    """Tomorrow is the mean of the days seen: visits by hour of arrival and length of stay, `bin_slots` at a time."""
+    """Tomorrow is the mean of the days seen: visits by hour of arrival, length of stay, `bin_slots` at a time, and
+    place.
+    """
 
     day_slots: int
     bin_slots: int
     days: int = 0
-    kinds: dict[tuple[int, int, int], list[float]] = field(default_factory=dict)
+    kinds: dict[tuple[int, int, int, str], list[float]] = field(default_factory=dict)
 
     def learn(self, visits: Iterable[Visit], days: int) -> None:
         """Adds what came in so many days."""
         self.days += days
         for visit in visits:
             stay = -(-(visit.depart - visit.arrive) // self.bin_slots)
-            key = (visit.arrive % self.day_slots // self.bin_slots, stay, visit.node)
+            key = (visit.arrive % self.day_slots // self.bin_slots, stay, visit.node, visit.lines)
             sums = self.kinds.setdefault(key, [0.0, 0.0, 0.0])
             for n, value in enumerate((1.0, visit.rate, visit.energy)):
                 sums[n] += value
@@ -79,13 +83,13 @@ class MeanDay:
         """As in `Forecaster`; a stay reaches beyond the horizon as far as its energy is cut in proportion."""
         found = []
         for day in range(first_slot // self.day_slots, (first_slot + slots) // self.day_slots + 1):
-            for (hour, stay, node), (count, rate, energy) in sorted(self.kinds.items()):
+            for (hour, stay, node, lines), (count, rate, energy) in sorted(self.kinds.items()):
                 begin = day * self.day_slots + hour * self.bin_slots + self.bin_slots // 2 - first_slot
                 end = begin + stay * self.bin_slots
                 if 0 < begin < slots:
                     part = (min(end, slots) - begin) / (end - begin)
                     each = (rate / count, part * energy / count)
-                    found.append(ExpectedCars(begin, min(end, slots), *each, count / self.days, node))
+                    found.append(ExpectedCars(begin, min(end, slots), *each, count / self.days, node, lines))
         return found
 
 

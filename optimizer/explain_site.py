@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.arrays import BoolArray, FloatArray
-from optimizer.explain import SOME, Account, account, stretches
-from optimizer.models.storage import Storage
+from optimizer.explain import SOME, Account, accounts, currents_price, stretches
+from optimizer.limit_rows import Rows
 from optimizer.models.vehicle import V2gSession
 from optimizer.problem import Plan, Problem
 from optimizer.site import Site, SitePlan
@@ -64,10 +64,10 @@ class SiteAccount:
 def account_site(site: Site, plan: SitePlan) -> SiteAccount:
     """The facts about a plan."""
     problem, plain = as_problem(site, plan)
-    users: list[Storage | V2gSession] = [*site.storages, *site.cars]
+    rows = site.rows() if site.wired else None
     return SiteAccount(
-        cars=tuple(account(problem, plain, n) for n in range(len(site.sessions))),
-        batteries=tuple(_battery(problem, plan, n, user) for n, user in enumerate(users)),
+        cars=tuple(accounts(problem, plain, rows)),
+        batteries=tuple(_battery(site, plan, n, (problem, plain, rows)) for n in range(len(site.batteries))),
         sources=tuple(
             _source(site, plan, name, power)
             for name, power in plan.source_kw.items()
@@ -91,6 +91,7 @@ def as_problem(site: Site, plan: SitePlan) -> tuple[Problem, Plan]:
         feeder_price=plan.feeder_price,
         shortfalls=plan.shortfalls,
         cap_soft=plan.cap_soft,
+        limit_price=plan.limit_price,
     )
     return site.problem(), plain
 
@@ -101,10 +102,13 @@ def _full(site: Site, plan: SitePlan) -> BoolArray:
     return np.asarray(limited & (plan.grid_kw >= limit - AT_LIMIT * np.maximum(np.abs(limit), 1.0)))
 
 
-def _battery(problem: Problem, plan: SitePlan, index: int, user: Storage | V2gSession) -> BatteryAccount:
-    charge, discharge, hours = plan.charge_kw[index], plan.discharge_kw[index], problem.slot_h
+def _battery(site: Site, plan: SitePlan, index: int, seen: tuple[Problem, Plan, Rows | None]) -> BatteryAccount:
+    (problem, plain, rows), user, hours = seen, site.batteries[index], site.slot_h
+    charge, discharge = plan.charge_kw[index], plan.discharge_kw[index]
     node = problem.node_ids().index(user.feeder)
     price = plan.slot_price if node == 0 else plan.feeder_price[node - 1]
+    if rows is not None:
+        price = price + sum(currents_price(problem, plain, user, rows).values())
     paid, got = _mean(price, charge), _mean(price, discharge)
     stays = (user.arrival_slot, user.departure_slot - 1) if isinstance(user, V2gSession) else None
     end = plan.stored_kwh[index, stays[1] if stays else -1]

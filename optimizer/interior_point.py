@@ -24,7 +24,7 @@ from optimizer.instance import Instance, default_price, price_scale, up_the_tree
 from optimizer.interior_batteries import BatteryPoint
 from optimizer.polyline import without_jumps
 from optimizer.repair import repair
-from optimizer.slot_cost import Scaled
+from optimizer.slot_cost import Scaled, SlotCost
 
 ITERATIONS_MAX = 60
 PROXIMAL = 1e-9
@@ -120,7 +120,7 @@ class Iteration:
 
     def advance(self, plain: bool = False) -> bool:
         """Predictor, corrector, step; False when the numbers give out, with the point left as it was. `plain`: towards
-        the middle, without terms of second order, where these go round in circles (cars and caps only).
+        the middle, without terms of second order, where these go round in circles.
         """
         try:
             self._factorise()
@@ -130,6 +130,8 @@ class Iteration:
         if plain:
             aim, cap_turn = MIDDLE * self.total / (self.turn.size + self.slack.size), np.zeros_like(self.slack)
             self.turn[:] = 0.0
+            for device in self.devices:
+                device.straight()
         self.turn -= self.dual
         np.multiply(self.per, aim, out=self.move)
         self.turn += self.move
@@ -229,10 +231,10 @@ class Iteration:
         own = self.e.per_terminal(self.pull)
         for device in self.devices:
             own += device.answer(offers)
-        flow = self.caps.flow(own)
+        flow = self.network.through(self.caps.flow(own))
         for device in self.devices:
             device.settle(flow[0])
-        return self.network.through(flow)
+        return flow
 
     def _weighted_mean(self, weighted: FloatArray) -> FloatArray:
         """Mean per car of what was multiplied by `give`, times `give`."""
@@ -296,8 +298,8 @@ def _reach(change: FloatArray, value: FloatArray) -> float:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Found:
-    """Energy per car and slot [N, T], within every limit, price per node and slot [K, T], number of iterations; charge,
-    discharge and value of a kWh of the batteries [S, T].
+    """Energy per car and slot [N, T], within every limit, price per node and slot [K, T] (per row [R, T] where currents
+    are limited), number of iterations; charge, discharge and value of a kWh of the batteries [S, T].
     """
 
     energy: FloatArray
@@ -325,7 +327,7 @@ def solve_beside(
     Some car has to want something, in a slot with room. `root_room` [T], of any sign: what cars and batteries may draw
     together where the instance itself leaves that to the price.
     """
-    strongest = 0.0 if batteries is None else float(np.max(batteries.charge, initial=0.0))
+    strongest = 0.0 if batteries is None else batteries.strongest
     unit = max(float(np.max(instance.rate, initial=0.0)), strongest) or 1.0
     room, money = usable_room(instance), price_scale(instance)
     e, price = make_entries(instance, room, unit, money), default_price(instance, room)
@@ -333,13 +335,7 @@ def solve_beside(
     if e is None:
         return Found(np.zeros((len(instance.rate), instance.slots)), price, 0, none, none, none)
     room /= unit
-    smooth, jumps = without_jumps(instance.cost)
-    devices: list[Device] = []
-    point_of_batteries = BatteryPoint(batteries, unit, money, instance.nodes) if batteries else None
-    if point_of_batteries:
-        devices.append(point_of_batteries)
-    if len(jumps.slot):
-        devices.append(JumpPoint(instance.slots, jumps.slot, jumps.at / unit, jumps.height / money))
+    smooth, point_of_batteries, devices = beside(instance, batteries, unit, money, instance.nodes)
     caps = TreeCaps(instance.parent, _finite(instance, room, unit), Scaled(smooth, unit, money), instance.base / unit)
     charge = discharge = value = none
     with np.errstate(all="ignore"):
@@ -357,6 +353,18 @@ def solve_beside(
     energy *= unit
     prices = found * money if batteries else _with_closed(price, found * money, e, instance.parent)
     return Found(e.table(energy, len(instance.rate)), prices, iterations, charge, discharge, value)
+
+
+def beside(
+    instance: Instance, batteries: Batteries | None, unit: float, money: float, groups: int
+) -> tuple[SlotCost, BatteryPoint | None, list[Device]]:
+    """The cost without the jumps of its price, the batteries, and all devices: those and the jumps."""
+    smooth, jumps = without_jumps(instance.cost)
+    point = BatteryPoint(batteries, unit, money, groups) if batteries else None
+    devices: list[Device] = [point] if point else []
+    if len(jumps.slot):
+        devices.append(JumpPoint(instance.slots, jumps.slot, jumps.at / unit, jumps.height / money))
+    return smooth, point, devices
 
 
 def _finite(instance: Instance, room: FloatArray, unit: float) -> FloatArray:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from optimizer.arrays import FloatArray
 from optimizer.conductors import Conductors, CurrentLimit
-from optimizer.problem import EvSession, Feeder, Plan, Problem
+from optimizer.problem import CapSoft, EvSession, Feeder, Plan, Problem, Shortfall
 
 PROBLEM_KEYS = {
     "slot_h": True,
@@ -281,14 +281,21 @@ def plan_document(problem: Problem, plan: Plan) -> dict[str, Any]:
         "load_kw": problem.load_kw(plan.power_kw).tolist(),
         "slot_price": plan.slot_price.tolist(),
         "cap_price": plan.cap_price.tolist(),
+        **lacks(plan.shortfalls, plan.cap_soft),
+    }
+
+
+def lacks(shortfalls: Iterable[Shortfall], cap_soft: Iterable[CapSoft]) -> dict[str, list[dict[str, Any]]]:
+    """Who lacks what, and where the base load alone is too much."""
+    return {
         "shortfalls": [
             {"session_id": s.session_id, "energy_kwh": s.energy_kwh, "reason": s.reason, "feeder": s.feeder}
             | ({"line": s.line} if s.line else {})
-            for s in plan.shortfalls
+            for s in shortfalls
         ],
         "cap_soft": [
             {"slot": c.slot, "excess_kw": c.excess_kw, "feeder": c.feeder}
             | ({"line": c.line, "excess_a": c.excess_a} if c.line else {})
-            for c in plan.cap_soft
+            for c in cap_soft
         ],
     }

@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from optimizer import interior_point
 from optimizer.arrays import BoolArray, FloatArray, IntArray
-from optimizer.caps import TreeLimits
-from optimizer.certificate import car_bounds, car_free_bound, lower_bound, monotone, relative_gap
+from optimizer.certificate import relative_gap
 from optimizer.demand import fill_valleys
 from optimizer.expected import ExpectedCars
-from optimizer.instance import Instance, present, unserved_prices, up_the_tree
+from optimizer.instance import Instance, present, up_the_tree
+from optimizer.limit_rows import nodes_of, rows_of
+from optimizer.problem import Problem
+from optimizer.running_limits import NodeLimits, RowLimits, kinds_of
 from optimizer.slot_cost import SlotCost
-from optimizer.solver import solve_instance
 
 CARS_AT_ONCE = 40
 HANDOVERS_MAX = 12
@@ -36,24 +36,47 @@ WORTH = 1e-3
 AIM = 0.1
 ALL_AT_ONCE, COARSE = 400, 0.5
 GROWTH = 64
+OVER, TINY = 1e-12, 1e-300
 SAME_PRICE = 1e-4
 """Slots whose prices differ by less, relative to the dearest, are taken to have the same."""
 
 
 class Running:
-    """The state: the instance with the energies still wanted, the plan [N, T], its prices [K, T] and its proof.
+    """The state: the instance with the energies still wanted, the plan [N, T], its prices [R, T] and its proof.
 
     The first `cars` rows are cars, the others are only expected, `counts` of them. All energies kWh, rates kWh per
-    slot.
+    slot. `limits` and `kind` [N], the connection of every car, where more than the caps of the instance limits them.
     """
 
-    def __init__(self, instance: Instance, priority: IntArray | None = None) -> None:
-        self.instance = instance
-        self.priority = np.zeros(len(instance.rate), dtype=np.int64) if priority is None else priority
+    def __init__(
+        self,
+        instance: Instance,
+        priority: IntArray | None = None,
+        limits: NodeLimits | None = None,
+        kind: IntArray | None = None,
+    ) -> None:
+        nobody = np.zeros(len(instance.rate), dtype=np.int64)
+        self.limits = NodeLimits(instance.room) if limits is None else limits
+        self.priority, self.kind = (nobody if given is None else given for given in (priority, kind))
+        unserved = self.limits.unserved(instance, instance.most, self.priority)
+        self.instance = instance if limits is None else replace(instance, unserved=unserved)
         self.rate_max = instance.rate.copy()
         self.cars, self.counts = len(instance.rate), np.zeros(0)
         self._table = np.zeros((len(instance.rate) + GROWTH, instance.slots))
         self.solve()
+
+    @classmethod
+    def of(cls, problem: Problem, connections: Sequence[str] = ()) -> Running:
+        """A problem's plan that goes on; where currents are limited newcomers may come on the `connections` and those
+        that are in use.
+        """
+        instance = problem.instance()
+        lines = [session.lines for session in problem.sessions]
+        if not problem.wired:
+            return cls(instance, problem.classes())
+        rows = rows_of(nodes_of(problem), [*lines, *connections])
+        limits = RowLimits(rows, rows.room() * problem.slot_h)
+        return cls(instance, problem.classes(), limits, kinds_of(limits, lines))
 
     @property
     def energy(self) -> FloatArray:
@@ -62,21 +85,33 @@ class Running:
 
     def solve(self) -> float:
         """Plans everybody anew; the gap."""
-        answer = solve_instance(self.instance)
-        self.energy[:] = answer.energy
-        self.price, self.lower_bound = answer.price, answer.lower_bound
-        self.flow = self.instance.flow(self.energy)
+        energy, self.price, self.lower_bound = self.limits.solve(self.instance, self.kind, None)
+        self.energy[:] = energy
+        self.flow = self._flow()
         return self._judge()
 
-    def arrive(self, arrive: int, depart: int, rate: float, energy: float, node: int = 0, priority: int = 0) -> int:
+    def _flow(self) -> FloatArray:
+        return self.limits.flow(self.instance, self.kind, self.energy)
+
+    def arrive(
+        self,
+        arrive: int,
+        depart: int,
+        rate: float,
+        energy: float,
+        node: int = 0,
+        priority: int = 0,
+        lines: str = "123",
+    ) -> int:
         """Places a newcomer under all caps; its row. `improve` brings the proof up to date.
 
-        Only if it would go short do some others move, who can charge at another time.
+        Only if it would go short do some others move, who can charge at another time. `lines` count where currents are
+        limited.
         """
-        row = self.cars
+        row, kind = self.cars, self.limits.number(lines)
         if len(self.instance.rate) > row:
-            self._come_true(arrive, node)
-        self._insert(row, (arrive, depart, rate, energy, node, priority))
+            self._come_true(arrive, node, kind)
+        self._insert(row, (arrive, depart, rate, energy, node), priority, kind)
         self.cars += 1
         self._place(row)
         if self._table[row].sum() < self.instance.energy[row] * (1.0 - WORTH):
@@ -93,8 +128,9 @@ class Running:
 
     def leave(self, row: int) -> None:
         """A car goes; the rows behind it move up by one."""
-        self._add_flow(int(self.instance.node[row]), -self._table[row])
+        self._add_flow(row, -self._table[row])
         self._keep(np.arange(len(self.instance.rate)) != row)
+        self._cut()
 
     def expect(self, expected: Sequence[ExpectedCars], priority: int = 0) -> None:
         """Makes these the cars that are expected, instead of those before; each is placed by itself."""
@@ -104,11 +140,12 @@ class Running:
         self.counts = np.array([one.count for one in coming])
         for one in coming:
             row, sizes = len(self.instance.rate), (one.count * one.rate, one.count * one.energy)
-            self._insert(row, (one.arrive, min(one.depart, self.instance.slots), *sizes, one.node, priority))
+            window = one.arrive, min(one.depart, self.instance.slots)
+            self._insert(row, (*window, *sizes, one.node), priority, self.limits.number(one.lines))
             self._place(row)
 
     def shift(self, base: FloatArray, room: FloatArray, cost: SlotCost, slots: int = 1) -> IntArray:
-        """Time moves on by so many slots: the new horizon's base load [T], rooms [K, T] and cost, of the same length.
+        """Time moves on by so many slots: the new horizon's base load [T], rooms [R, T] and cost, of the same length.
 
         What the plan gave in the slots that passed counts as delivered (`want` takes the meter's word for it). The
         rows of the cars that have left, which are gone; the others keep their order. The plan is cut to rooms that
@@ -123,23 +160,32 @@ class Running:
         here = (i.depart > slots) & ((np.arange(len(i.depart)) < self.cars) | (i.arrive >= slots))
         gone = np.flatnonzero(~here[: self.cars])
         energy = np.maximum(i.energy - done, 0.0)
-        self.instance = replace(i, base=base, room=np.maximum(room, 0.0), cost=cost, energy=energy)
+        self.limits.room = np.maximum(room, 0.0)
+        self.instance = replace(i, base=base, room=self.limits.room[: i.nodes], cost=cost, energy=energy)
         self._keep(here, slots)
-        self._table[: len(self.instance.rate)] *= self._fitting()
-        self.flow = self.instance.flow(self.energy)
+        self.flow = self._flow()
+        self._cut()
         return gone
 
-    def _fitting(self) -> FloatArray:
-        """Factors that bring the plan under the rooms."""
-        i = self.instance
-        return TreeLimits(i.parent).shares(i.room, i.own(self.energy))[i.node]
+    def shift_to(self, problem: Problem, slots: int = 1) -> IntArray:
+        """`shift` to base load, caps and cost of a problem with the same tree; its sessions do not count."""
+        moved, room = problem.instance(), None
+        if isinstance(self.limits, RowLimits):
+            room = rows_of(nodes_of(problem), self.limits.kinds).room() * problem.slot_h
+        return self.shift(moved.base, moved.room if room is None else room, moved.cost, slots)
+
+    def _cut(self) -> None:
+        """Brings the plan under the rooms where it is over."""
+        if (self.flow > self.limits.room * (1.0 + OVER)).any():
+            self._table[: len(self.instance.rate)] *= self.limits.fitting(self.instance, self.kind, self.energy)
+            self.flow = self._flow()
 
     def _keep(self, kept: BoolArray, slots: int = 0) -> None:
         """Only these rows, their windows moved by so many slots."""
         i, rows = self.instance, np.flatnonzero(kept)
         self._table[: len(rows)] = self._table[rows].copy()
         self._table[len(rows) : len(kept)] = 0.0
-        self.priority, self.rate_max = self.priority[kept], self.rate_max[kept]
+        self.priority, self.kind, self.rate_max = self.priority[kept], self.kind[kept], self.rate_max[kept]
         self.counts = self.counts[kept[self.cars :]]
         self.cars = int(kept[: self.cars].sum())
         cars = {name: getattr(i, name)[kept] for name in CARS}
@@ -158,12 +204,12 @@ class Running:
         self._take(cars)
         self._place(row)
 
-    def _come_true(self, arrive: int, node: int) -> None:
-        """A newcomer is one of the expected: the kind at its node that was to come nearest to now goes down by its
-        count's share.
+    def _come_true(self, arrive: int, node: int, kind: int) -> None:
+        """A newcomer is one of the expected: those at its node and connection that were to come nearest to now go down
+        by their count's share.
         """
-        i = self.instance
-        same = self.cars + np.flatnonzero((i.node[self.cars :] == node) & (self.counts > 0))
+        i, coming = self.instance, slice(self.cars, None)
+        same = self.cars + np.flatnonzero((i.node[coming] == node) & (self.kind[coming] == kind) & (self.counts > 0))
         if len(same) == 0:
             return
         row = int(same[np.argmin(np.abs(i.arrive[same] - arrive))])
@@ -189,12 +235,11 @@ class Running:
 
     def _plan_all(self, gap: float) -> float:
         """Everybody anew, no more exactly than asked for: quicker than some after others when they are few."""
-        energy, price, _ = interior_point.solve(self.instance, COARSE * gap)
-        flow, bound = self.instance.flow(energy), lower_bound(self.instance, price)
-        objective = self.instance.objective(flow[0], energy.sum(axis=1))
+        energy, price, bound = self.limits.solve(self.instance, self.kind, COARSE * gap)
+        objective = self.instance.objective(energy.sum(axis=0), energy.sum(axis=1))
         if relative_gap(objective, bound) < self.gap:
             self.energy[:] = energy
-            self.flow, self.price, self.lower_bound = flow, price, bound
+            self.flow, self.price, self.lower_bound = self._flow(), price, bound
         return self._judge()
 
     def _chosen(self) -> IntArray:
@@ -224,7 +269,7 @@ class Running:
         return found
 
     def _full_slots(self) -> BoolArray:
-        return np.asarray((self.flow >= self.instance.room * (1.0 - AT_CAP)).any(axis=0))
+        return np.asarray((self.flow >= self.limits.room * (1.0 - AT_CAP)).any(axis=0))
 
     def _make_way(self, row: int) -> None:
         """Cars that can charge at other times hand a newcomer what they have in the full slots of its window."""
@@ -232,7 +277,8 @@ class Running:
         full = self._full_slots()[i.arrive[row] : i.depart[row]]
         slots = np.arange(i.arrive[row], i.depart[row])[full]
         yielding = self._can_yield(np.array([row]))
-        yielding[(i.node != i.node[row]) | (i.unserved > i.unserved[row])] = 0.0
+        elsewhere = (i.node != i.node[row]) | (self.kind != self.kind[row])
+        yielding[elsewhere | (i.unserved > i.unserved[row])] = 0.0
         yielding[row] = 0.0
         for other in np.argsort(-yielding, kind="stable")[:HANDOVERS_MAX]:
             missing = i.energy[row] - self._table[row].sum()
@@ -244,16 +290,17 @@ class Running:
             self._table[other, slots] -= given
             self._place(other)
 
-    def _insert(self, row: int, car: tuple[int, int, float, float, int, int]) -> None:
+    def _insert(self, row: int, car: tuple[int, int, float, float, int], priority: int, kind: int) -> None:
         """A row for one more car, with nothing planned yet."""
-        i, (arrive, depart, rate, energy, node, priority) = self.instance, car
+        i, (arrive, depart, rate, energy, node) = self.instance, car
         energy = min(energy, rate * (depart - arrive))
         count = len(i.rate)
         if count == len(self._table):
             self._table = np.concatenate([self._table, np.zeros((GROWTH + count // 4, i.slots))])
         self._table[row + 1 : count + 1] = self._table[row:count].copy()
         self._table[row] = 0.0
-        self.priority, self.rate_max = np.insert(self.priority, row, priority), np.insert(self.rate_max, row, rate)
+        self.priority, self.kind = np.insert(self.priority, row, priority), np.insert(self.kind, row, kind)
+        self.rate_max = np.insert(self.rate_max, row, rate)
         values = zip(CARS, (arrive, depart, min(rate, energy), energy, node), strict=True)
         self._take({name: np.insert(getattr(i, name), row, value) for name, value in values})
 
@@ -261,39 +308,49 @@ class Running:
         """The instance with these cars, and everything that follows from them."""
         i = self.instance
         most = _most(i, cars)
-        unserved = unserved_prices(i.cost, i.base, i.room[0], most[0], self.priority, len(self.priority))
-        self.instance = replace(i, **cars, most=most, unserved=unserved)
+        self.instance = replace(i, **cars, most=most, unserved=self.limits.unserved(i, most, self.priority))
 
     def _place(self, row: int) -> None:
-        """Gives a car its best plan with all others fixed."""
-        i, node = self.instance, int(self.instance.node[row])
-        self._add_flow(node, -self._table[row])
+        """Gives a car its best plan with all others fixed: first what rows need of it that only it keeps within their
+        limits, then the valleys.
+        """
+        i, energy = self.instance, float(self.instance.energy[row])
+        self._add_flow(row, -self._table[row])
         window = slice(i.arrive[row], i.depart[row])
-        room = np.zeros(i.slots)
-        left = i.room - self.flow
-        room[window] = np.clip(left[i.path(node), window].min(axis=0), 0.0, i.rate[row])
-        self._table[row] = fill_valleys(i.cost, i.base + self.flow[0], room, float(i.energy[row]))
-        self._add_flow(node, self._table[row])
+        room, needed = np.zeros(i.slots), np.zeros(i.slots)
+        rows, parts = self._ways(row)
+        left = (self.limits.room[rows, window] - self.flow[rows, window]) / parts[:, None]
+        room[window] = np.clip(left[parts > 0].min(axis=0), 0.0, i.rate[row])
+        if (parts < 0).any():
+            needed[window] = np.clip(left[parts < 0].max(axis=0), 0.0, room[window])
+            needed *= min(1.0, energy / max(float(needed.sum()), energy, TINY))
+        load = i.base + self.flow[0] + needed
+        self._table[row] = needed + fill_valleys(i.cost, load, room - needed, energy - float(needed.sum()))
+        self._add_flow(row, self._table[row])
+        self._cut()
 
-    def _add_flow(self, node: int, row: FloatArray) -> None:
-        self.flow[self.instance.path(node)] += row
+    def _ways(self, row: int) -> tuple[IntArray, FloatArray]:
+        return self.limits.ways(self.instance, int(self.instance.node[row]), int(self.kind[row]))
+
+    def _add_flow(self, row: int, energy: FloatArray) -> None:
+        rows, parts = self._ways(row)
+        self.flow[rows] += parts[:, None] * energy
 
     def _plan_anew(self, cars: IntArray, aim: float) -> bool:
         """The best plan of some cars with all others fixed; False when it is no better than what they have."""
-        i = self.instance
-        own = np.zeros((i.nodes, i.slots))
-        np.add.at(own, i.node[cars], self.energy[cars])
-        others = self.flow - up_the_tree(i.parent, own)
+        i, old, kind = self.instance, self.energy[cars], self.kind[cars]
         chosen: dict[str, Any] = {name: getattr(i, name)[cars] for name in CARS}
-        base, room = i.base + others[0], np.maximum(i.room - others, 0.0)
-        small = replace(i, base=base, room=room, most=_most(i, chosen), unserved=i.unserved[cars], **chosen)
-        old = self.energy[cars]
-        new, _, _ = interior_point.solve(small, aim)
-        before, after = (small.objective(x.sum(axis=0), x.sum(axis=1)) for x in (old, new))
+        small = replace(i, most=_most(i, chosen), unserved=i.unserved[cars], **chosen)
+        others = self.flow - self.limits.flow(small, kind, old)
+        new = self.limits.some(small, kind, others, aim)
+        beside = replace(small, base=i.base + others[0])
+        if new is None:
+            return False
+        before, after = (beside.objective(x.sum(axis=0), x.sum(axis=1)) for x in (old, new))
         if after >= before:
             return False
         self._table[cars] = new
-        self.flow = others + small.flow(new)
+        self.flow = others + self.limits.flow(small, kind, new)
         return True
 
     def _prices(self) -> FloatArray:
@@ -303,7 +360,7 @@ class Running:
         marginal cost of each slot. A slot at its cap says nothing and follows the rest; caps keep their prices.
         """
         i, old = self.instance, self.price
-        full = self.flow >= i.room * (1.0 - AT_CAP)
+        full = self.flow >= self.limits.room * (1.0 - AT_CAP)
         load = i.base + self.flow[0]
         now, give = i.cost.price(load), 1.0 / np.maximum(i.cost.curvature(load), 1e-12)
         order = np.argsort(old[0], kind="stable")
@@ -312,21 +369,15 @@ class Running:
         speaks = np.where(full[0], 0.0, give)
         weight = np.bincount(level, speaks)
         mean = np.divide(np.bincount(level, speaks * now), weight, out=np.zeros(len(weight)), where=weight > 0)
-        price = old.copy()
-        price[0] = np.where(weight[level] > 0, mean[level], np.maximum(old[0], now))
-        above = np.where(full[1:], np.maximum(old[1:] - old[i.parent[1:]], 0.0), 0.0)
-        for node in range(1, i.nodes):
-            price[node] = price[i.parent[node]] + above[node - 1]
-        return price
+        root = np.where(weight[level] > 0, mean[level], np.maximum(old[0], now))
+        return self.limits.prices(i, root, full, old)
 
     def _prove(self) -> float:
         """Bound and gap of the present plan, and every car's part of the gap."""
-        price = self.price = monotone(self.instance, self._prices())
-        cheapest = car_bounds(self.instance, price)
-        self.lower_bound = car_free_bound(self.instance, price) + float(cheapest.sum())
-        spent = np.einsum("ij,ij->i", self.energy, price[self.instance.node])
+        spent = self.limits.spent(self.instance, self.kind, self._prices(), self.energy)
+        self.price, self.lower_bound = spent.price, spent.rest + float(spent.cheapest.sum())
         self._missing = np.maximum(self.instance.energy - self.energy.sum(axis=1), 0.0)
-        self._excess = spent + self.instance.unserved * self._missing - cheapest
+        self._excess = spent.paid + self.instance.unserved * self._missing - spent.cheapest
         return self._judge()
 
     def _judge(self) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from optimizer.arrays import FloatArray
 from optimizer.preparation import TINY, Prepared, prepare, priced_as
 from optimizer.site_bill import import_kwh
-from optimizer.site_solver import Solved, lower_bound, solve_prepared
+from optimizer.site_solver import Solved, as_seen_by, lower_bound, solve_prepared
 
 STEPS, AIM, INNER_AIM = 40, 3e-7, 1e-7
 """The search ends when the best plan is proven to `AIM`; each plan by itself has to be proven to `INNER_AIM`."""
@@ -48,7 +48,7 @@ class _Line:
 @dataclass(frozen=True, eq=False, slots=True)
 class _Tried:
     """The best plan that imports at most `peak_kw`; `total` counts the price of the peak. `sound`: the limit is kept
-    and nobody goes short for it.
+    and no more goes unserved for it.
     """
 
     ready: Prepared
@@ -65,11 +65,12 @@ def lowest_peak(free: Prepared, solved: Solved) -> tuple[Prepared, Solved]:
     peak = float(import_kwh(free, solved.load(free)).max()) / site.slot_h
     if peak <= start:
         return free, solved
-    high = _tried(free, free, solved, peak)
+    served = float(solved.found.energy.sum())
+    high = _tried(free, free, solved, peak, served)
     best, bound = high, high.line.at(start)
     low, limit = None, start
     for _ in range(STEPS):
-        middle = _lowered(free, limit)
+        middle = _lowered(free, limit, served)
         best = middle if middle.sound and middle.total < best.total else best
         low, high = (middle, high) if middle.line.slope < 0 else (low, middle)
         bound = max(bound, _proven(low, high, start))
@@ -95,20 +96,20 @@ def _between(low: _Tried | None, high: _Tried, start: float) -> float:
     return float(found) if inside else first + 0.5 * width
 
 
-def _lowered(free: Prepared, peak_kw: float) -> _Tried:
+def _lowered(free: Prepared, peak_kw: float, served: float) -> _Tried:
     ready = priced_as(free, prepare(free.site, peak_kw))
-    return _tried(free, ready, solve_prepared(ready, INNER_AIM), peak_kw)
+    return _tried(free, ready, solve_prepared(ready, INNER_AIM), peak_kw, served)
 
 
-def _tried(free: Prepared, ready: Prepared, solved: Solved, peak_kw: float) -> _Tried:
+def _tried(free: Prepared, ready: Prepared, solved: Solved, peak_kw: float, served: float) -> _Tried:
     site = free.site
-    wanted = float(ready.instance.energy.sum())
-    short = wanted - float(solved.found.energy.sum()) > MISSING * max(wanted, TINY)
+    short = served - float(solved.found.energy.sum()) > MISSING * max(served, TINY)
     over = float(import_kwh(ready, solved.load(ready)).max()) / site.slot_h - peak_kw
     price = _limit_price(ready, solved, peak_kw)
     charged = priced_as(free, prepare(site, adder=price))
     slope = site.peak_price - float(ready.weights @ price.sum(axis=1)) * site.slot_h
-    line = _Line(0.0, lower_bound(charged, solved.found) - site.peak_price * site.peak_so_far_kw, slope)
+    least = lower_bound(charged, as_seen_by(charged, ready, solved.found))
+    line = _Line(0.0, least - site.peak_price * site.peak_so_far_kw, slope)
     return _Tried(
         ready=ready,
         solution=solved,

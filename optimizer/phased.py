@@ -1,13 +1,12 @@
 """Problems in which currents are limited: per conductor, apart from each other, or in any sum.
 
-Every cap of the tree, in kW or ampere, becomes a row (`optimizer.conductors.Sum`); `optimizer.wired_point` solves and
-proves. Limits that the base load alone breaks let nothing be drawn that makes it worse; nothing is ever "infeasible".
-Differences of currents are told apart to a milliampere: a limit of 0 between two lines is one of `HAIR_A`.
+Every cap of the tree, in kW or ampere, becomes a row (`optimizer.limit_rows`); `optimizer.wired_point` solves and
+proves. Nothing is ever "infeasible".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,65 +15,60 @@ from optimizer import wired_point
 from optimizer.arrays import FloatArray, IntArray
 from optimizer.caps import Limits, TreeLimits
 from optimizer.certificate import relative_gap
-from optimizer.conductors import Sum, limit_sums, line_sums
+from optimizer.conductors import Sum
 from optimizer.fairness import with_equal_share
-from optimizer.instance import Instance, unserved_prices, up_the_tree
+from optimizer.instance import Instance, unserved_prices
+from optimizer.limit_rows import Rows, nodes_of, rows_of
 from optimizer.problem import CapSoft, Plan, Problem, Shortfall
-from optimizer.wiring import Given, Wiring, wire
+from optimizer.wiring import Wiring, wire
 
 AIMS = (2e-6, 1e-7, 1e-8)
 GAP_TARGET = 1e-6
 SHORTFALL_MIN = 1e-4
-HAIR_A = 1e-3
 DEAREST = 1e6
 """Classes stand no further apart than this, or their prices would drown the others'."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Wired:
-    """A problem with all its rows: `sums` in the order of the rows as given, `kinds` the connections in use, `kind` [N]
-    of every session; `instance` and `wiring` in kWh per slot.
-    """
+    """Cars with all rows that limit them, in kWh per slot; `kind` [N]: the connection of every car."""
 
-    problem: Problem
-    sums: tuple[Sum, ...]
-    kinds: tuple[str, ...]
+    rows: Rows
     kind: IntArray
     instance: Instance
     wiring: Wiring
+    slot_h: float
 
     def values(self, power_kw: FloatArray) -> FloatArray:
         """Every row's current or power [rows, T], base load included."""
-        i = self.instance
-        own = np.zeros((i.nodes, len(self.kinds), i.slots))
-        np.add.at(own, (i.node, self.kind), power_kw)
-        flow = up_the_tree(i.parent, own)
-        return np.stack([s.base + self._per_kw(s) @ flow[s.node] for s in self.sums])
-
-    def _per_kw(self, row: Sum) -> FloatArray:
-        return np.array([row.per_kw[kind] for kind in self.kinds])
-
-    def limits(self) -> FloatArray:
-        """What they may be: the limit, or what the base load alone is."""
-        return np.stack([np.maximum(s.limit, s.base + _hair(s)) for s in self.sums])
-
-    def scales(self) -> FloatArray:
-        """Ampere (kW) per kW of a kept row's own measure, times slots per hour: from prices per kWh to per ampere."""
-        per_kw = np.array([np.abs(self._per_kw(s)).max() for s in self.sums])[self.wiring.origin]
-        per_kw[0] = 1.0
-        return per_kw / self.problem.slot_h
+        return self.rows.values(self.instance.parent, self.instance.node, self.kind, power_kw)
 
     def limit_price(self, row_price: FloatArray) -> FloatArray:
         """Cost per ampere (kW) more of every row [rows, T]."""
-        found = np.zeros((len(self.sums), self.instance.slots))
-        found[self.wiring.origin] = row_price / self.scales()[:, None]
+        found = np.zeros((len(self.rows.sums), self.instance.slots))
+        found[self.wiring.origin] = row_price / self._per_slot()
         return found
 
     def row_price(self, slot_price: FloatArray, limit_price: FloatArray) -> FloatArray:
         """Back again; the site's own is the slot price."""
-        found = limit_price[self.wiring.origin] * self.scales()[:, None]
+        found = limit_price[self.wiring.origin] * self._per_slot()
         found[0] = slot_price
         return np.asarray(found)
+
+    def _per_slot(self) -> FloatArray:
+        """From prices per kWh of a kept row's own measure to those per ampere (kW)."""
+        return self.wiring.scale[:, None] / self.slot_h
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Proven:
+    """A feasible table of energy per car and slot [N, T], prices per row, and the proof."""
+
+    energy: FloatArray
+    price: FloatArray
+    lower_bound: float
+    gap: float
+    iterations: int
 
 
 def limits_of(problem: Problem) -> tuple[Instance, Limits, IntArray, FloatArray]:
@@ -88,76 +82,72 @@ def limits_of(problem: Problem) -> tuple[Instance, Limits, IntArray, FloatArray]
 
 def wired(problem: Problem) -> Wired:
     """All limits as rows."""
-    kinds = tuple(sorted({session.lines for session in problem.sessions})) or ("123",)
-    kind = np.array([kinds.index(session.lines) for session in problem.sessions], dtype=np.int64)
-    sums = tuple(_sums(problem, kinds))
-    instance = problem.instance()
-    per_kind = np.array([[row.per_kw[k] for k in kinds] for row in sums])
-    room = np.stack([_room(row) for row in sums]) * problem.slot_h
-    wiring = wire(instance, kind, Given(np.array([row.node for row in sums]), per_kind, room))
-    return Wired(problem, sums, kinds, kind, _with_classes(problem, instance, per_kind), wiring)
+    lines = [session.lines for session in problem.sessions]
+    equal = problem.fairness == "equal share"
+    return wired_up(
+        problem.instance(), rows_of(nodes_of(problem), lines), lines, problem.slot_h, problem.classes(), equal
+    )
 
 
-def _sums(problem: Problem, kinds: tuple[str, ...]) -> Iterator[Sum]:
-    ids, caps, bases = problem.node_ids(), problem.caps_kw(), problem.base_loads_kw()
-    for node, (cap, base) in enumerate(zip(caps, bases, strict=True)):
-        yield Sum(node, "feeder cap" if node else "site cap", "", dict.fromkeys(kinds, 1.0), base, cap)
-    for node, given in enumerate(problem.conductors_by_node()):
-        if given is not None:
-            yield from line_sums(node, given, bases[node], kinds)
-    for limit in problem.current_limits:
-        yield from limit_sums(ids.index(limit.feeder), limit, problem.slots, kinds)
+def wired_up(
+    instance: Instance,
+    rows: Rows,
+    lines: Sequence[str],
+    slot_h: float,
+    classes: IntArray | None = None,
+    equal: bool = False,
+) -> Wired:
+    """An instance under rows, its prices of unserved energy far enough apart; `lines` [N] of every car."""
+    kind = rows.number(lines)
+    wiring = wire(instance, kind, rows.given(slot_h))
+    return Wired(rows, kind, _with_classes(instance, rows, classes, equal), wiring, slot_h)
 
 
-def _room(row: Sum) -> FloatArray:
-    """What charging may add."""
-    return np.maximum(row.limit - row.base, _hair(row))
-
-
-def _hair(row: Sum) -> float:
-    return HAIR_A if row.reason == "unbalance" or min(row.per_kw.values()) < 0.0 else 0.0
-
-
-def _with_classes(problem: Problem, instance: Instance, per_kind: FloatArray) -> Instance:
+def _with_classes(instance: Instance, rows: Rows, classes: IntArray | None, equal: bool) -> Instance:
     """A kWh on one conductor may stand in the way of three on all of them, so classes are further apart than on a tree
     of plain caps.
     """
-    least = np.where(per_kind > 0, per_kind, np.inf).min(axis=1)
-    exchange = max(1.0, float(np.max(per_kind.max(axis=1) / least)))
-    if not problem.sessions:
+    if not len(instance.rate):
         return instance
-    lowest = unserved_prices(
-        instance.cost, instance.base, instance.room[0], instance.most[0], None, 1
-    )[0] * exchange  # fmt: skip
-    _, rank = np.unique(problem.classes(), return_inverse=True)
+    priority = np.zeros(len(instance.rate), dtype=np.int64) if classes is None else classes
+    lowest = unserved_prices(instance.cost, instance.base, instance.room[0], instance.most[0], None, 1)[0]
+    dear = replace(instance, unserved=apart(float(lowest), priority, rows.exchange()), bend=None)
+    return with_equal_share(dear, priority) if equal else dear
+
+
+def apart(lowest: float, classes: IntArray, exchange: float) -> FloatArray:
+    """Prices of unserved energy per class [N] where a kWh may be exchanged for so many."""
+    _, rank = np.unique(classes, return_inverse=True)
     growth = min(1.0 + exchange, DEAREST ** (1.0 / max(int(rank.max()), 1)))
-    dear = replace(instance, unserved=lowest * growth**rank)
-    return with_equal_share(dear, problem.classes()) if problem.fairness == "equal share" else dear
+    return np.asarray(lowest * exchange * growth**rank, dtype=np.float64)
 
 
-def solve(problem: Problem) -> Plan:
-    """The plan of least cost under all limits, with a certified relative gap (aim 1e-6). Never raises for a valid
-    problem.
-    """
-    w = wired(problem)
-    best: tuple[float, FloatArray, FloatArray, float, int] | None = None
+def solve_wired(w: Wired) -> Proven:
+    """The best plan under all rows, with a certified relative gap (aim 1e-6)."""
+    best: Proven | None = None
     for aim in AIMS:
         energy, price, iterations = wired_point.solve(w.instance, w.wiring, aim)
         served = energy.sum(axis=1)
         objective = w.instance.objective(energy.sum(axis=0), served)
         bound = wired_point.lower_bound(w.instance, w.wiring, price, served)
         gap = relative_gap(objective, bound)
-        if best is None or gap < best[0]:
-            best = (gap, energy, price, bound, iterations)
+        if best is None or gap < best.gap:
+            best = Proven(energy, price, bound, gap, iterations)
         if gap <= GAP_TARGET:
             break
     assert best is not None
-    return _plan(w, *best[1:])
+    return best
 
 
-def _plan(w: Wired, energy: FloatArray, price: FloatArray, bound: float, iterations: int) -> Plan:
-    problem, instance = w.problem, w.instance
-    power = energy / problem.slot_h
+def solve(problem: Problem) -> Plan:
+    """The plan of least cost under all limits. Never raises for a valid problem."""
+    w = wired(problem)
+    return _plan(problem, w, solve_wired(w))
+
+
+def _plan(problem: Problem, w: Wired, found: Proven) -> Plan:
+    instance, price, bound = w.instance, found.price, found.lower_bound
+    power = found.energy / problem.slot_h
     np.minimum(power, np.array([s.power_max_kw for s in problem.sessions])[:, None], out=power)
     keep_limits(w, power)
     charging, served = power.sum(axis=0) * problem.slot_h, power.sum(axis=1) * problem.slot_h
@@ -170,19 +160,19 @@ def _plan(w: Wired, energy: FloatArray, price: FloatArray, bound: float, iterati
         gap=relative_gap(objective, bound),
         slot_price=price[0],
         cap_price=np.maximum(price[0] - instance.cost.price(instance.base + charging), 0.0),
-        feeder_price=_feeder_price(w, price),
-        shortfalls=tuple(_shortfalls(w, served, price)),
-        cap_soft=tuple(_soft(w)),
+        feeder_price=feeder_price(instance.parent, w.wiring, price),
+        shortfalls=tuple(_shortfalls(problem, w, served, price)),
+        cap_soft=tuple(soft(w.rows, problem.node_ids())),
         method="interior point",
-        iterations=iterations,
+        iterations=found.iterations,
         limit_price=w.limit_price(price),
     )
 
 
 def keep_limits(w: Wired, power: FloatArray) -> None:
     """A last look, in place, at the sums as a reader will form them."""
-    limits, base, shrink = w.limits(), np.stack([s.base for s in w.sums]), 0.0
-    under = [np.isin(w.instance.node, _below(w.instance, s.node)) for s in w.sums]
+    limits, base, shrink = w.rows.limit(), w.rows.base(), 0.0
+    under = [np.isin(w.instance.node, _below(w.instance, s.node)) for s in w.rows.sums]
     while True:
         values = w.values(power)
         over = (values > limits) & (values > base)
@@ -198,37 +188,41 @@ def _below(instance: Instance, node: int) -> list[int]:
     return [other for other in range(instance.nodes) if node in instance.path(other)]
 
 
-def _feeder_price(w: Wired, price: FloatArray) -> FloatArray:
+def feeder_price(parent: IntArray, wiring: Wiring, price: FloatArray) -> FloatArray:
     """Slot prices at the feeders as their caps of power make them; what conductors add depends on a car's lines."""
-    i, found = w.instance, np.repeat(price[:1], w.instance.nodes, axis=0)
-    own = np.zeros((i.nodes, i.slots))
-    for row, origin in enumerate(w.wiring.origin):
-        if 0 < origin < i.nodes:
+    nodes = len(parent)
+    found, own = np.repeat(price[:1], nodes, axis=0), np.zeros((nodes, price.shape[1]))
+    for row, origin in enumerate(wiring.origin):
+        if 0 < origin < nodes:
             own[origin] = price[row]
-    for node in range(1, i.nodes):
-        found[node] = found[i.parent[node]] + own[node]
+    for node in range(1, nodes):
+        found[node] = found[parent[node]] + own[node]
     return found[1:]
 
 
-def _shortfalls(w: Wired, served: FloatArray, price: FloatArray) -> Iterator[Shortfall]:
+def _shortfalls(problem: Problem, w: Wired, served: FloatArray, price: FloatArray) -> Iterator[Shortfall]:
     """Who lacks what, and the row that made its window dearest."""
-    i, ids = w.instance, w.problem.node_ids()
-    own = price.copy()
-    own[0] = np.maximum(own[0] - i.cost.price(i.base), 0.0)
-    for n, session in enumerate(w.problem.sessions):
+    i, ids = w.instance, problem.node_ids()
+    for n, session in enumerate(problem.sessions):
         clipped, missing = session.energy_kwh - float(i.energy[n]), float(i.energy[n] - served[n])
         if clipped > SHORTFALL_MIN * session.energy_kwh:
             yield Shortfall(session.id, clipped, "window too short")
         if missing > SHORTFALL_MIN * session.energy_kwh:
-            guilt = w.wiring.coef[:, w.wiring.group[n]] * own[:, i.arrive[n] : i.depart[n]].sum(axis=1)
-            to_blame = w.sums[w.wiring.origin[int(np.argmax(guilt))]]
-            yield Shortfall(session.id, missing, to_blame.reason, ids[to_blame.node], to_blame.line)
+            row = to_blame(w, price, int(w.wiring.group[n]), slice(int(i.arrive[n]), int(i.depart[n])))
+            yield Shortfall(session.id, missing, row.reason, ids[row.node], row.line)
 
 
-def _soft(w: Wired) -> Iterator[CapSoft]:
+def to_blame(w: Wired, price: FloatArray, group: int, window: slice) -> Sum:
+    """The row that makes a window dearest for a group."""
+    own = price[:, window].copy()
+    own[0] = np.maximum(own[0] - w.instance.cost.price(w.instance.base)[window], 0.0)
+    worst = int(np.argmax(w.wiring.coef[:, group] * own.sum(axis=1)))
+    return w.rows.sums[int(w.wiring.origin[worst])]
+
+
+def soft(rows: Rows, ids: Sequence[str]) -> Iterator[CapSoft]:
     """Where the base load alone is over a limit."""
-    ids = w.problem.node_ids()
-    for row in w.sums:
+    for row in rows.sums:
         for slot in np.flatnonzero(row.base > row.limit):
             excess, power = float(row.base[slot] - row.limit[slot]), not row.line
             yield CapSoft(int(slot), excess if power else 0.0, ids[row.node], row.line, 0.0 if power else excess)

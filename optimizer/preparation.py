@@ -10,12 +10,15 @@ import numpy as np
 from optimizer.arrays import FloatArray
 from optimizer.batteries import Batteries, make_batteries
 from optimizer.instance import Instance, make_instance, unserved_prices, up_the_tree
+from optimizer.limit_rows import Rows
 from optimizer.models.vehicle import V2gSession
+from optimizer.phased import Wired, apart
 from optimizer.polyline import expected
 from optimizer.problem import EvSession
 from optimizer.site import Site
 from optimizer.slot_cost import SlotCost
 from optimizer.supply import Source, Supply, flexible_source, generator_source, supply
+from optimizer.wiring import Beside, wire
 
 BEYOND = 3.0
 """A kWh above a limit that the base load alone breaks costs so many times what a car's unserved kWh costs."""
@@ -26,7 +29,8 @@ DEARER, TINY = 1.05, 1e-9
 class Prepared:
     """A site in arrays, kWh per slot; `extra` [Ω, T] and `weights` of the scenarios (one of nothing without them).
 
-    `root_room` [T]: what may be drawn besides the base load, negative where that alone is above the limit.
+    `root_room` [T]: what may be drawn besides the base load, negative where that alone is above the limit. `wired`:
+    all rows where currents are limited; the batteries' `node` is their group then.
     """
 
     site: Site
@@ -37,6 +41,7 @@ class Prepared:
     instance: Instance
     batteries: Batteries
     root_room: FloatArray
+    wired: Wired | None = None
 
 
 def prepare(site: Site, peak_kw: float = np.inf, adder: FloatArray | None = None) -> Prepared:
@@ -73,7 +78,40 @@ def _prepared(site: Site, peak_kw: float, adder: FloatArray | None, penalty: flo
     for node in range(1, instance.nodes):
         open_at[node] &= open_at[instance.parent[node]]
     ready = _with_batteries(site, given, cost, extra, weights, instance, (~open_at).astype(np.float64))
-    return replace(ready, root_room=root_room)
+    ready = replace(ready, root_room=root_room)
+    return _under_rows(ready) if site.wired else ready
+
+
+def _under_rows(ready: Prepared) -> Prepared:
+    """The same with currents limited; caps of power are those of the instance."""
+    site, i, b = ready.site, ready.instance, ready.batteries
+    rows = site.rows()
+    kind = rows.number([session.lines for session in site.sessions])
+    other = rows.number([battery.lines for battery in site.batteries])
+    given = rows.given(site.slot_h)
+    given.room[: i.nodes] = i.room
+    wiring = wire(i, kind, given, Beside(b.node, other, b.charge, b.discharge))
+    opened = wiring.open_groups(wiring.shut(i))
+    prices = _apart(ready, rows)
+    instance = replace(i, unserved=prices[: len(site.sessions)])
+    dear = np.append(
+        np.full(len(site.storages), prices.max()), prices[len(site.sessions) : len(site.sessions) + len(site.cars)]
+    )
+    batteries = replace(
+        b, node=wiring.beside, charge=b.charge * opened[wiring.beside], dear=dear * np.maximum(1.0 / b.gain, b.loss)
+    )
+    return replace(
+        ready, instance=instance, batteries=batteries, wired=Wired(rows, kind, instance, wiring, site.slot_h)
+    )
+
+
+def _apart(ready: Prepared, rows: Rows) -> FloatArray:
+    """Prices of what is not served [cars of both kinds]; without any, one for the batteries."""
+    site, b = ready.site, ready.batteries
+    cars: list[EvSession | V2gSession] = [*site.sessions, *site.cars]
+    classes = np.array([car.priority for car in cars] or [0], dtype=np.int64)
+    known = np.append(ready.instance.unserved, b.dear / np.maximum(1.0 / b.gain, b.loss))
+    return apart(float(known.min()), classes, rows.exchange())
 
 
 def _deviations(site: Site) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
@@ -188,8 +226,10 @@ def _with_batteries(
 
 def priced_as(free: Prepared, ready: Prepared) -> Prepared:
     """With the same prices of what is not served."""
+    instance = replace(ready.instance, unserved=free.instance.unserved)
     return replace(
         ready,
-        instance=replace(ready.instance, unserved=free.instance.unserved),
+        instance=instance,
         batteries=replace(ready.batteries, dear=free.batteries.dear),
+        wired=None if ready.wired is None else replace(ready.wired, instance=instance),
     )

@@ -10,19 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from optimizer.arrays import FloatArray, IntArray
-from optimizer.conductors import CONNECTIONS, Conductors, CurrentLimit
+from optimizer.conductors import CONNECTIONS, Conductors, CurrentLimit, ShortfallReason
 from optimizer.fairness import FAIRNESS, Fairness, classes, with_equal_share
 from optimizer.instance import Instance, make_instance
 from optimizer.slot_cost import Quadratic
-
-ShortfallReason: TypeAlias = Literal[
-    "window too short", "site cap", "feeder cap", "line cap", "unbalance", "current limit"
-]
 
 # Far above any site; keeps squares and products of the solver inside the range of a double.
 MAGNITUDE_MAX = 1e9
@@ -293,7 +289,7 @@ class Plan:
     `power_kw` [N, T] in the order of the sessions; `served_kwh` [N]; `objective`: cost of the load and price of the
     unserved energy; `gap` = (objective − lower_bound) / max(1, |objective|); `slot_price` and `cap_price` [T] are
     marginal costs per kWh at the site, `feeder_price` [F, T] the slot prices at the feeders. `limit_price` [rows, T]:
-    cost per ampere (kW) of every row of `optimizer.phased`, where currents are limited.
+    cost per ampere (kW) of every row of `optimizer.limit_rows`, where currents are limited.
     """
 
     power_kw: FloatArray

@@ -20,16 +20,22 @@ MISSING_MIN = 1e-10
 
 def repair(e: Entries, limits: Limits, room: FloatArray, energy: FloatArray, price: FloatArray) -> FloatArray:
     """The entries within every limit, rows at `room` [R, T]; `price` [G, T] says where missing energy goes."""
+    energy = within(e, energy)
+    _cut(e, limits, room, energy)
+    _spread(e, limits, room, energy)
+    _top_up(e, limits, room, energy, price)
+    _cut(e, limits, room, energy)
+    return energy
+
+
+def within(e: Entries, energy: FloatArray) -> FloatArray:
+    """The entries within every box and every car's energy; the unserved ones 0."""
     energy = np.clip(energy, 0.0, e.upper)
     np.copyto(energy, 0.0, where=np.isnan(energy))
     energy[e.lasts] = 0.0
     served = e.per_car(energy)
     if (served > e.energy * (1.0 + MISSING_MIN)).any():
         energy *= ratio(e.energy, served)[e.car]
-    _cut(e, limits, room, energy)
-    _spread(e, limits, room, energy)
-    _top_up(e, limits, room, energy, price)
-    _cut(e, limits, room, energy)
     return energy
 
 

@@ -123,8 +123,8 @@ def sentences(text: Text, account: Account, slot_h: float) -> list[str]:
         waits = times(account.waits, slot_h)
         lines.append(text(f"optimize.why.{key}", times=waits, avoided=f"{account.price_avoided:.4g}"))
     for held in account.held:
-        key = "feeder" if held.feeder else "site"
-        lines.append(text(f"optimize.why.held_{key}", feeder=held.feeder, times=times(held.stretches, slot_h)))
+        reason = reason_words(text, held.reason, held.feeder, held.line)
+        lines.append(text("optimize.why.held", reason=reason, times=times(held.stretches, slot_h)))
     if account.missing_kwh > 0:
         reason = reason_words(text, account.missing_reason, account.missing_feeder, account.missing_line)
         lines.append(text("optimize.why.missing", energy=f"{account.missing_kwh:.2f}", reason=reason))

@@ -6,12 +6,14 @@ Powers kW (per slot where they are arrays [T]), energies kWh, money in the curre
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optimizer.arrays import FloatArray
+from optimizer.conductors import Conductors, CurrentLimit
+from optimizer.limit_rows import Rows, nodes_of, rows_of
 from optimizer.models.availability import Availability, Car
 from optimizer.models.flexible_load import FlexibleLoad
 from optimizer.models.generator import Generator
@@ -31,7 +33,8 @@ class Site:
     above `peak_so_far_kw`, with scenarios of the highest in any of them. `scenarios`: deviations of the net load in kW
     with weights; grid, generators, flexible loads and sun then react to each, cars and batteries have one plan, and the
     import limit holds with probability `confidence`. `availability` by the id of a car: it is planned in the part of
-    its window in which it is there with that probability.
+    its window in which it is there with that probability. `conductors`, `current_limits`: in ampere, of what feeds the
+    base load, cars and batteries; sun and generators stand on the other side of it, so nobody counts on their relief.
     """
 
     slot_h: float
@@ -53,6 +56,8 @@ class Site:
     scenarios: ScenarioSet | None = None
     confidence: float = 1.0
     availability: Mapping[str, Availability] = field(default_factory=dict)
+    conductors: Conductors | None = None
+    current_limits: tuple[CurrentLimit, ...] = ()
 
     def __post_init__(self) -> None:
         """Raises ValueError when lengths differ, a price of sale lies above that of purchase, an id repeats or a window
@@ -64,7 +69,7 @@ class Site:
             object.__setattr__(self, name, self._row(name, getattr(self, name)))
         sell = self.price if self.sell_price is None else self._row("sell_price", self.sell_price)
         object.__setattr__(self, "sell_price", sell)
-        for name in ("sessions", "cars", "storages", "generators", "flexible_loads", "feeders"):
+        for name in ("sessions", "cars", "storages", "generators", "flexible_loads", "feeders", "current_limits"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         known = {session.id for session in self.sessions} | {car.id for car in self.cars}
         for name in self.availability:
@@ -98,8 +103,6 @@ class Site:
         ids = [session.id for session in self.sessions] + [user.id for user in users]
         if len(set(ids)) < len(ids):
             raise ValueError("sessions, cars and storages: every id may be given once")
-        if any(feeder.conductors is not None for feeder in self.feeders):
-            raise ValueError("feeders: limits of conductors are not planned together with a whole site")
         known = {"", *(feeder.id for feeder in self.feeders)}
         for user in users:
             if user.feeder not in known:
@@ -122,7 +125,31 @@ class Site:
             cap_kw=np.full(self.slots, np.inf),
             sessions=self.sessions,
             feeders=self.feeders,
+            conductors=self.conductors,
+            current_limits=self.current_limits,
         )
+
+    @property
+    def batteries(self) -> tuple[Storage | V2gSession, ...]:
+        """Storages, then cars that feed back."""
+        return (*self.storages, *self.cars)
+
+    @property
+    def wired(self) -> bool:
+        """Whether anything limits currents of somebody."""
+        return self.problem().wired and bool(self.sessions or self.batteries)
+
+    def rows(self) -> Rows:
+        """All limits as rows; scenarios raise the base load of the site's conductors as far as the limit of the
+        connection has to hold for them.
+        """
+        nodes = nodes_of(self.problem())
+        if self.conductors is not None and self.scenarios is not None:
+            more = self.scenarios.quantile(self.confidence)
+            raised = self.conductors.raised(self.base_load_kw, more)
+            nodes = replace(nodes, conductors=[raised, *nodes.conductors[1:]])
+        lines = [session.lines for session in self.sessions] + [battery.lines for battery in self.batteries]
+        return rows_of(nodes, lines, feeds=bool(self.batteries))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -132,7 +159,8 @@ class SitePlan:
     `power_kw` [N, T] of the sessions; `charge_kw`, `discharge_kw`, `stored_kwh` [S, T] of the storages, then the cars
     that feed back. `source_kw`: what grid, sale, sun, generators and (negative) flexible loads give, the mean over
     scenarios. `objective` counts the cost of the load, of wear, the peak and what is not served; `cost` is the money in
-    it: without the flattening and what is not served. `value` proves the bound together with the prices.
+    it: without the flattening and what is not served. `value` proves the bound together with the prices;
+    `limit_price`: cost per ampere (kW) of every row of `Site.rows`, where currents are limited.
     """
 
     power_kw: FloatArray
@@ -153,6 +181,7 @@ class SitePlan:
     shortfalls: tuple[Shortfall, ...] = ()
     cap_soft: tuple[CapSoft, ...] = ()
     iterations: int = field(default=0)
+    limit_price: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def grid_kw(self) -> FloatArray:

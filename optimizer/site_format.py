@@ -1,10 +1,11 @@
 """Whole sites as JSON documents.
 
-A site: {"slot_h": 0.25, "base_load_kw": [...]} and, if wanted, "sessions" and "feeders" as in
-`optimizer.json_format`, "storages", "cars" (that feed back), "generators", "flexible_loads" (each a list of objects
-with the fields of `optimizer.models`), "pv_kw", "price", "sell_price", "weight", "import_max_kw", "export_max_kw" (a
-number or one per slot), "peak_price", "peak_so_far_kw", "confidence", "scenarios": {"values": [[...], ...],
-"weights": [...]} in kW, and "availability": {"car-1": {"arrive": [...], "depart": [...], "weights": [...]}} in slots.
+A site: {"slot_h": 0.25, "base_load_kw": [...]} and, if wanted, "sessions", "feeders", "conductors" and
+"current_limits" as in `optimizer.json_format`, "storages", "cars" (that feed back), "generators", "flexible_loads"
+(each a list of objects with the fields of `optimizer.models`), "pv_kw", "price", "sell_price", "weight",
+"import_max_kw", "export_max_kw" (a number or one per slot), "peak_price", "peak_so_far_kw", "confidence", "scenarios":
+{"values": [[...], ...], "weights": [...]} in kW, and "availability": {"car-1": {"arrive": [...], "depart": [...],
+"weights": [...]}} in slots.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ LISTS: dict[str, type[Any]] = {
 }
 ROWS = ("pv_kw", "price", "sell_price", "weight", "import_max_kw", "export_max_kw")
 NUMBERS = ("peak_price", "peak_so_far_kw", "confidence")
-PLAIN = ("slot_h", "base_load_kw", "sessions", "feeders")
+PLAIN = ("slot_h", "base_load_kw", "sessions", "feeders", "conductors", "current_limits")
 SETS = ("scenarios", "availability")
 OWN = frozenset({*LISTS, *NUMBERS, *SETS, "pv_kw", "sell_price", "import_max_kw", "export_max_kw"})
 """Fields that make a document a site rather than a problem."""
@@ -59,6 +60,8 @@ def read_site(text: str) -> Site:
         base_load_kw=problem.base_load_kw,
         sessions=problem.sessions,
         feeders=problem.feeders,
+        conductors=problem.conductors,
+        current_limits=problem.current_limits,
         scenarios=None if some is None else _scenarios(some),
         availability=_availability(given.get("availability", {})),
         **given_fields,
@@ -142,9 +145,5 @@ def site_plan_document(site: Site, plan: SitePlan) -> dict[str, Any]:
         "sources_kw": {name: power.tolist() for name, power in plan.source_kw.items()},
         "load_kw": plan.load_kw.tolist(),
         "slot_price": plan.slot_price.tolist(),
-        "shortfalls": [
-            {"session_id": s.session_id, "energy_kwh": s.energy_kwh, "reason": s.reason, "feeder": s.feeder}
-            for s in plan.shortfalls
-        ],
-        "cap_soft": [{"slot": c.slot, "excess_kw": c.excess_kw} for c in plan.cap_soft],
+        **json_format.lacks(plan.shortfalls, plan.cap_soft),
     }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from optimizer.arrays import FloatArray, IntArray
 from optimizer.certificate import relative_gap
+from optimizer.conductors import CONNECTIONS, Conductors
 from optimizer.instance import make_instance
+from optimizer.limit_rows import Nodes, rows_of
+from optimizer.phased import Wired, feeder_price, keep_limits, solve_wired, wired_up
 from optimizer.repair import keep_caps
 from optimizer.slot_cost import Quadratic, SlotCost
 from optimizer.solver import MethodName, solve_instance
@@ -22,12 +26,14 @@ class Feeders:
     """Parts of the site with caps of their own on the charging under them: `cap_w` [F, T], infinite for none.
 
     `of` [N]: the feeder each car hangs on, −1 for the site itself; `parent` [F] of each feeder, before it in the
-    list, −1 for the site (all of them when left out).
+    list, −1 for the site (all of them when left out). `conductors` [F]: limits in ampere, None for none; without
+    `base_a` they carry charging only.
     """
 
     cap_w: ArrayLike
     of: ArrayLike
     parent: ArrayLike | None = None
+    conductors: Sequence[Conductors | None] | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,7 +43,8 @@ class Filled:
     `objective`, `lower_bound`: the slot cost of the load in kWh per slot (½ Σ L² unless another cost was given) plus
     the price of unserved energy; `gap` = (objective − lower_bound) / max(1, |objective|). `unserved_wh` [N]: what no
     plan can serve, because the window is too short or the cap too low; the solver never answers "infeasible".
-    `price` [1 + F, T], at the site and the feeders, proves the bound (`optimizer.certificate`).
+    `price` [1 + F, T], at the site and the feeders, proves the bound (`optimizer.certificate`); where currents are
+    limited, together with `limit_price`: the cost per ampere (kW) of every row of `optimizer.limit_rows`.
     """
 
     power_w: FloatArray
@@ -48,6 +55,7 @@ class Filled:
     price: FloatArray
     method: str
     rounds: int
+    limit_price: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 def fill(
@@ -62,13 +70,17 @@ def fill(
     cost: SlotCost | None = None,
     priority: ArrayLike | None = None,
     feeders: Feeders | None = None,
+    conductors: Conductors | None = None,
+    lines: Sequence[str] | None = None,
     method: MethodName | None = None,
 ) -> Filled:
     """The plan that fills the valleys of `base_load_w` [T], total load at most `cap_w` [T] (infinite for no cap).
 
     Car i [N] wants `energy_wh`, draws at most `power_max_w` and may charge in the slots [arrive, depart). Where the
-    caps are too low for all, higher `priority` is served first. `cost` replaces ½ L² (L in kWh per slot). `method`
-    forces one; by default the number of cars decides. Raises ValueError for shapes or numbers that make no sense.
+    caps are too low for all, higher `priority` is served first. `cost` replaces ½ L² (L in kWh per slot). `conductors`
+    limit the currents of the site, and `lines` [N] say which of them a car is on (`optimizer.conductors`; all three
+    when left out). `method` forces one; by default the number of cars decides, and currents always take the interior
+    point. Raises ValueError for shapes or numbers that make no sense.
     """
     base, cap = _amounts("base_load_w", base_load_w, signed=True), _amounts("cap_w", cap_w, signed=True, infinite=True)
     energy, power = _amounts("energy_wh", energy_wh), _amounts("power_max_w", power_max_w)
@@ -89,11 +101,15 @@ def fill(
         node,
         parent,
     )
+    below = np.zeros_like(caps)
+    below[0] = base
+    limited = _conductors(conductors, feeders, len(caps), len(base))
+    if any(given is not None for given in limited):
+        rows = rows_of(Nodes(caps / 1000.0, below / 1000.0, limited), _lines(lines, len(energy)))
+        return _under_rows(wired_up(instance, rows, _lines(lines, len(energy)), slot_h, classes), energy)
     answer = solve_instance(instance, method)
     table = answer.energy
     table /= unit
-    below = np.zeros_like(caps)
-    below[0] = base
     keep_caps(instance, table, caps, below)
     served_wh = table.sum(axis=1) * slot_h
     objective = instance.objective(table.sum(axis=0) * unit, served_wh / 1000.0)
@@ -107,6 +123,43 @@ def fill(
         method=answer.method,
         rounds=answer.rounds,
     )
+
+
+def _under_rows(w: Wired, energy_wh: FloatArray) -> Filled:
+    """The same where currents are limited."""
+    found = solve_wired(w)
+    power_kw = found.energy / w.slot_h
+    keep_limits(w, power_kw)
+    served = power_kw.sum(axis=1) * w.slot_h
+    objective = w.instance.objective(power_kw.sum(axis=0) * w.slot_h, served)
+    return Filled(
+        power_w=power_kw * 1000.0,
+        objective=objective,
+        lower_bound=found.lower_bound,
+        gap=relative_gap(objective, found.lower_bound),
+        unserved_wh=np.maximum(energy_wh - served * 1000.0, 0.0),
+        price=np.concatenate([found.price[:1], feeder_price(w.instance.parent, w.wiring, found.price)]),
+        method="interior point",
+        rounds=found.iterations,
+        limit_price=w.limit_price(found.price),
+    )
+
+
+def _conductors(site: Conductors | None, feeders: Feeders | None, nodes: int, slots: int) -> list[Conductors | None]:
+    below = [None] * (nodes - 1) if feeders is None or feeders.conductors is None else list(feeders.conductors)
+    if len(below) != nodes - 1:
+        raise ValueError(f"feeders.conductors: one per feeder, {nodes - 1}, or None expected")
+    for given in (site, *below):
+        if given is not None:
+            given.check(slots)
+    return [site, *below]
+
+
+def _lines(lines: Sequence[str] | None, cars: int) -> list[str]:
+    found = ["123"] * cars if lines is None else list(lines)
+    if len(found) != cars or not set(found) <= set(CONNECTIONS):
+        raise ValueError(f"lines: one of {', '.join(CONNECTIONS)} per car expected")
+    return found
 
 
 def _tree(cap: FloatArray, cars: int, feeders: Feeders | None) -> tuple[FloatArray, IntArray, IntArray]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from optimizer.arrays import BoolArray, FloatArray
+from optimizer.batteries import Batteries
 from optimizer.caps import Caps
 from optimizer.certificate import car_bounds, load_bound
+from optimizer.devices import Device
 from optimizer.entries import Entries, make_entries
 from optimizer.instance import Instance, price_scale
-from optimizer.interior_point import FREE_ROOM, ITERATIONS_MAX, PRICE_LIMIT, Iteration
-from optimizer.repair import repair
+from optimizer.interior_batteries import BatteryPoint
+from optimizer.interior_point import FREE_ROOM, ITERATIONS_MAX, PRICE_LIMIT, Found, Iteration, beside
+from optimizer.repair import repair, within
 from optimizer.slot_cost import Scaled, SlotCost
 from optimizer.wired_network import WiredNetwork
 from optimizer.wiring import Wiring
@@ -72,22 +76,29 @@ class WiredCaps:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Kept:
-    """A point on the way: how good it is (1 is what was asked for), energies, prices of the caps, load."""
+    """A point on the way: how good it is (1 is what was asked for), energies, prices of the caps and of the load,
+    batteries.
+    """
 
     merit: float
     energy: FloatArray
     cap_price: FloatArray
-    load: FloatArray
+    root_price: FloatArray
+    batteries: tuple[FloatArray, FloatArray, FloatArray] | None
 
 
-def _kept(point: Iteration) -> Kept:
-    return Kept(point.merit, point.space[0].copy(), point.cap_price.copy(), point.load.copy())
+def _kept(point: Iteration, battery: BatteryPoint | None) -> Kept:
+    root = np.asarray(point.caps.cost.price(point.load) + sum(device.price() for device in point.devices))
+    beside = None if battery is None else (*battery.result(), battery.value.copy())
+    return Kept(point.merit, point.space[0].copy(), point.cap_price.copy(), root, beside)
 
 
-def _iterate(e: Entries, caps: Caps, aim: float) -> tuple[Kept, int]:
+def _iterate(
+    e: Entries, caps: Caps, aim: float, devices: Sequence[Device], battery: BatteryPoint | None
+) -> tuple[Kept, int]:
     """The best point on the way and the number of iterations, where precision may end before the aim."""
-    point, iterations = Iteration(e, caps, ()), 0
-    done, best = point.look(aim), _kept(point)
+    point, iterations = Iteration(e, caps, devices), 0
+    done, best = point.look(aim), _kept(point, battery)
     before = [np.inf, np.inf]
     while not done and point.merit <= WORSE * best.merit and iterations < ITERATIONS_MAX:
         before = [before[1], point.total]
@@ -96,28 +107,78 @@ def _iterate(e: Entries, caps: Caps, aim: float) -> tuple[Kept, int]:
         iterations += 1
         done = point.look(aim)
         if point.merit < best.merit:
-            best = _kept(point)
+            best = _kept(point, battery)
     return best, iterations
 
 
 def solve(instance: Instance, wiring: Wiring, aim: float) -> tuple[FloatArray, FloatArray, int]:
     """Energy per car and slot [N, T], within every limit, prices of the rows [R, T], number of iterations."""
-    unit, money = float(np.max(instance.rate, initial=0.0)) or 1.0, price_scale(instance)
+    found = solve_beside(instance, wiring, aim, None)
+    return found.energy, found.price, found.iterations
+
+
+def solve_beside(
+    instance: Instance,
+    wiring: Wiring,
+    aim: float,
+    batteries: Batteries | None,
+    root_room: FloatArray | None = None,
+) -> Found:
+    """The same with batteries beside the cars, at `node` their groups. `root_room` as in `optimizer.interior_point`."""
+    strongest = 0.0 if batteries is None else batteries.strongest
+    unit = max(float(np.max(instance.rate, initial=0.0)), strongest) or 1.0
+    money = price_scale(instance)
     shut = wiring.shut(instance)
     opened = wiring.open_groups(shut).astype(np.float64)
     e = make_entries(wiring.grouped(instance), opened, unit, money)
+    if e is None and batteries is not None:
+        # Batteries are still to be planned: a car without any room is let in and cut away at the end.
+        e = make_entries(wiring.grouped(instance), np.ones_like(opened), unit, money)
     price = np.zeros_like(wiring.room)
     price[0] = instance.cost.price(instance.base)
+    none = np.zeros((batteries.count if batteries else 0, instance.slots))
     if e is None:
-        return np.zeros((len(instance.rate), instance.slots)), _priced_out(instance, wiring, shut, price), 0
-    caps = WiredCaps(wiring, unit, Scaled(instance.cost, unit, money), instance.base / unit)
+        nothing = np.zeros((len(instance.rate), instance.slots))
+        return Found(nothing, _priced_out(instance, wiring, shut, price), 0, none, none, none)
+    smooth, battery, devices = beside(instance, batteries, unit, money, wiring.groups)
+    caps = WiredCaps(wiring, unit, Scaled(smooth, unit, money), instance.base / unit)
+    charge = discharge = value = none
     with np.errstate(all="ignore"):
-        point, iterations = _iterate(e, caps, aim)
+        point, iterations = _iterate(e, caps, aim, devices, battery)
         found = np.nan_to_num(point.cap_price)
-        found[0] += caps.cost.price(point.load)
+        found[0] += np.nan_to_num(point.root_price)
         found = np.clip(found, -PRICE_LIMIT, PRICE_LIMIT * max(1.0, e.dearest) / _smallest(wiring))
-        energy = repair(e, wiring, wiring.usable() / unit, point.energy, wiring.price(found))
-    return e.table(energy * unit, len(instance.rate)), _priced_out(instance, wiring, shut, found * money), iterations
+        room, energy = wiring.usable() / unit, point.energy
+        if batteries and point.batteries:
+            charge, discharge = batteries.netted(*point.batteries[:2])
+            value = point.batteries[2] * money
+            net = batteries.own_flow(charge - discharge, wiring.groups) / unit
+            energy = within(e, energy)
+            share = drawn_back(wiring, room, e.per_terminal(energy) + net)
+            charge, discharge, energy, net = share * charge, share * discharge, share * energy, share * net
+            room = _left(wiring, room, net, None if root_room is None else root_room / unit)
+        energy = repair(e, wiring, room, energy, wiring.price(found))
+    # Where batteries may give although cars may not charge, what is dear for cars would be so for them too.
+    prices = found * money if batteries else _priced_out(instance, wiring, shut, found * money)
+    return Found(e.table(energy * unit, len(instance.rate)), prices, iterations, charge, discharge, value)
+
+
+def drawn_back(wiring: Wiring, room: FloatArray, own: FloatArray) -> float:
+    """The share of a plan that keeps every row: drawn back towards nothing, batteries stay within what they hold."""
+    flow = wiring.flow(own)
+    ratio = np.divide(room, flow, out=np.ones_like(flow), where=(room > 0) & (flow > room))
+    return float(ratio.min(initial=1.0))
+
+
+def _left(wiring: Wiring, room: FloatArray, net: FloatArray, root_room: FloatArray | None) -> FloatArray:
+    """What batteries leave to the cars; below 0 only in differences, where cars have to make up for them."""
+    room = room.copy()
+    if root_room is not None:
+        room[0] = np.minimum(room[0], root_room)
+    left = room - wiring.flow(net)
+    one_way = (wiring.coef >= 0).all(axis=1)
+    left[one_way] = np.maximum(left[one_way], 0.0)
+    return left
 
 
 def _smallest(wiring: Wiring) -> float:
@@ -140,8 +201,18 @@ def lower_bound(instance: Instance, wiring: Wiring, price: FloatArray, served: F
     loads by themselves, cars by themselves, and what the rooms take off. `served` as in `optimizer.certificate`.
     """
     instance, rest = instance.tangent(served)
+    price = sound(price)
+    cars = float(car_bounds(wiring.grouped(instance), wiring.price(price)).sum())
+    return load_bound(instance, price[0], wiring.most[0]) - rooms(wiring, price) + cars + rest
+
+
+def sound(price: FloatArray) -> FloatArray:
+    """Prices that prove something: those of limits are not below 0."""
     price = price.copy()
     np.maximum(price[1:], 0.0, out=price[1:])
-    rooms = float((price[1:] * np.minimum(wiring.room[1:], wiring.most[1:])).sum())
-    cars = float(car_bounds(wiring.grouped(instance), wiring.price(price)).sum())
-    return load_bound(instance, price[0], wiring.most[0]) - rooms + cars + rest
+    return price
+
+
+def rooms(wiring: Wiring, price: FloatArray) -> float:
+    """What the prices of the limits take off."""
+    return float((price[1:] * np.minimum(wiring.room[1:], wiring.most[1:])).sum())

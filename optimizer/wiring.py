@@ -10,7 +10,7 @@ the tree there are only as many different prices as `basis` has members [m].
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.linalg import qr
@@ -27,7 +27,8 @@ class Wiring:
 
     `coef` [R, G]; `room`, `most` [R, T]; `row_node` [R], the nodes with rows numbered anew, parents first, 0 the root;
     `parent` [V] of those; `at` [G]: the lowest of them above a group; `share` [G, m] of the basis; `part` [R, m]:
-    coefficients of the basis; `group` [N] of every car; `origin` [R]: number of the row as it was given.
+    coefficients of the basis; `group` [N] of every car, `beside` [S] of what may feed back; `origin` [R]: number of
+    the row as it was given, `scale` [R]: its own measure per one of this.
     """
 
     coef: FloatArray
@@ -40,6 +41,8 @@ class Wiring:
     part: FloatArray
     group: IntArray
     origin: IntArray
+    scale: FloatArray
+    beside: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @property
     def groups(self) -> int:
@@ -71,7 +74,7 @@ class Wiring:
             flow = self.coef[rows] @ total
             over = flow > limit[rows]
             if over.any():
-                ratio = np.divide(limit[rows], flow, out=np.ones_like(flow), where=over).min(axis=0)
+                ratio = np.clip(np.divide(limit[rows], flow, out=np.ones_like(flow), where=over), 0.0, 1.0).min(axis=0)
                 under = self.under(node)
                 factor[under] *= ratio
                 total[under] *= ratio
@@ -95,7 +98,7 @@ class Wiring:
         return rows, self.coef[rows, group]
 
     def shut(self, instance: Instance) -> BoolArray:
-        """Rows and slots [R, T] without room; differences always have a hair of it (`optimizer.phased`)."""
+        """Rows and slots [R, T] without room; differences always have a hair of it (`optimizer.limit_rows`)."""
         noise = NOISE * np.max(instance.rate, initial=0.0)
         one_way = np.asarray((self.coef >= 0).all(axis=1))
         return np.asarray((self.room <= noise) & one_way[:, None])
@@ -122,9 +125,22 @@ class Given:
     room: FloatArray
 
 
-def wire(instance: Instance, kind: IntArray, given: Given) -> Wiring:
+@dataclass(frozen=True, eq=False, slots=True)
+class Beside:
+    """What charges and feeds back beside the cars [S]: nodes, connections, most of both ways [S, T]."""
+
+    node: IntArray
+    kind: IntArray
+    charge: FloatArray
+    discharge: FloatArray
+
+
+def wire(instance: Instance, kind: IntArray, given: Given, beside: Beside | None = None) -> Wiring:
     """Groups, the rows that could bind, and their tree; `kind` [N] of every car."""
-    pairs, group = np.unique(instance.node * given.per_kind.shape[1] + kind, return_inverse=True)
+    b = beside or _nothing(instance.slots)
+    user_node, user_kind = np.append(instance.node, b.node), np.append(kind, b.kind)
+    pairs, group = np.unique(user_node * given.per_kind.shape[1] + user_kind, return_inverse=True)
+    group, other = np.split(group.astype(np.int64), [len(kind)])
     of_node, of_kind = np.divmod(pairs, given.per_kind.shape[1])
     above = np.zeros((instance.nodes, instance.nodes), dtype=np.bool_)
     for node in range(instance.nodes):
@@ -134,8 +150,10 @@ def wire(instance: Instance, kind: IntArray, given: Given) -> Wiring:
     size[0] = 1.0
     scale = np.where(size > 0, size, 1.0)
     coef, room = coef / scale[:, None], np.maximum(given.room / scale[:, None], 0.0)
-    rates = _present(instance, group, len(pairs))
-    most = np.maximum(coef, 0.0) @ rates
+    rates, gives = _present(instance, group, len(pairs)), np.zeros((len(pairs), instance.slots))
+    np.add.at(rates, other, b.charge)
+    np.add.at(gives, other, b.discharge)
+    most = np.maximum(coef, 0.0) @ rates + np.maximum(-coef, 0.0) @ gives
     kept = (room < most).any(axis=1) & (size > 0)
     kept[0] = True
     rows = np.flatnonzero(kept)
@@ -151,9 +169,16 @@ def wire(instance: Instance, kind: IntArray, given: Given) -> Wiring:
         at=at,
         share=share[np.searchsorted(kinds, of_kind)],
         part=(given.per_kind[np.ix_(rows, kinds[basis])] / scale[rows, None]),
-        group=group.astype(np.int64),
+        group=group,
         origin=rows,
+        scale=scale[rows],
+        beside=other,
     )
+
+
+def _nothing(slots: int) -> Beside:
+    none: IntArray = np.zeros(0, dtype=np.int64)
+    return Beside(none, none, np.zeros((0, slots)), np.zeros((0, slots)))
 
 
 def _present(instance: Instance, group: IntArray, groups: int) -> FloatArray:

@@ -363,13 +363,16 @@ class TracesPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How the store and its disk are; `fault` is a stable code, empty while changes are taken."""
+    """How the store and its disk are; `fault` is a stable code, empty while changes are taken. `any_maker`: the
+    settings name no root of makers, so firmware signed by whomsoever is given to stations.
+    """
 
     fault: str = ""
     refused: int = 0
     disk_free_mb: int | None = None
     disk_low: bool = False
     clock_stepped: bool = False
+    any_maker: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +387,7 @@ class ApiDeps:
     gateway: GatewayPort | None = None
     traces: TracesPort | None = None
     condition: Callable[[], Condition] = Condition
-    routers: Sequence[APIRouter] = ()
+    routers: Callable[[], Sequence[APIRouter]] = tuple
     figures: Callable[[], Iterable[str]] = tuple
     version: str = "0"
     time_zone: tzinfo = UTC

@@ -17,9 +17,10 @@ from csms.app.section import Section, SettingsInvalid
 from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
 from csms.grid.mqtt import MqttChannel
-from csms.grid.mqtt_responses import Word
 from csms.grid.peer import Peer, operator_of
+from csms.grid.responses import Word
 from csms.grid.service import LimitService
+from csms.grid.ven import Ven
 from csms.model.clock import Clock
 from csms.model.limit import Block
 from csms.model.response import Method, Notice, ResponseEvent
@@ -205,14 +206,14 @@ class _Cars:
             return np.zeros(slots)
 
 
-class OverMqtt:
-    """What operators say about events over MQTT; fits csms.grid.mqtt_responses.ResponseDesk."""
+class ChannelDesk:
+    """What operators say about events over a broker or a VTN; fits csms.grid.responses.ResponseBook."""
 
     def __init__(self, service: ResponseService) -> None:
         self._service = service
 
     async def said(self, word: Word, peer: Peer, feeder_id: str) -> Mapping[str, Any]:
-        """The feeder of an invitation is that of its topic."""
+        """The feeder of an invitation is that of its topic or target."""
         party = Party(peer.source, peer.channel, peer.name, feeders=peer.feeders)
         told: dict[str, Any] = {"id": word.event_id, "feeder_id": feeder_id, "at": self._service.now().isoformat()}
         try:
@@ -220,6 +221,12 @@ class OverMqtt:
         except Refused as fault:
             return told | {"accepted": False, "code": fault.code, "text": str(fault)}
         return told | {"accepted": True, "event": event_view(row, self._service.now())}
+
+    async def open(self, peer: Peer) -> list[dict[str, Any]]:
+        """Events of a source that are neither over nor cancelled."""
+        now = self._service.now()
+        near = [event_view(row, now) for row in await self._service.book.near(now) if row.source == peer.source]
+        return [view for view in near if view["cancelled_at"] is None]
 
     async def _taken(self, word: Word, party: Party, feeder_id: str) -> ResponseRow:
         service, raw = self._service, json.dumps(word.body).encode()
@@ -242,5 +249,16 @@ def way_back(channel: MqttChannel) -> Report:
     async def send(event: ResponseEvent, report: Mapping[str, Any]) -> None:
         asked = event.invitation
         await channel.say_report(operator_of(asked.source), asked.feeder_id, report)
+
+    return send
+
+
+def way_back_to_vtns(vens: Mapping[str, Ven]) -> Report:
+    """Reports of events that came from VTNs; `vens` by source."""
+
+    async def send(event: ResponseEvent, report: Mapping[str, Any]) -> None:
+        ven = vens.get(event.invitation.source)
+        if ven is not None:
+            await ven.say_response(report)
 
     return send

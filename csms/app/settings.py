@@ -33,6 +33,7 @@ from pydantic_settings import (
 from csms.app.grid import FeederSettings, LimitSourceSettings
 from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdr2Settings, OpenAdrSettings
 from csms.app.mqtt import BrokerUrl, MqttSection
+from csms.app.province_settings import OperatorSettings, PartnerSettings, PriceSettings, SiteSettings
 from csms.app.response import ResponseSection
 from csms.app.section import Section, SettingsInvalid
 from csms.model.bounds import ANSWERED_IDS_KEPT, CALLS_QUEUED_MAX, FRAME_BYTES_MAX, STRANGERS_MAX
@@ -85,18 +86,6 @@ class StationSettings(Section):
         return [self.rotation] * self.evses if isinstance(self.rotation, str) else self.rotation
 
 
-class SiteSettings(Section):
-    """Where the stations stand (WGS-84) and what platforms want to know of it."""
-
-    id: str = "site-1"
-    name: str = "Charging site"
-    address: str = ""
-    area_code: str = ""
-    longitude: float = Field(default=0.0, ge=-180, le=180)
-    latitude: float = Field(default=0.0, ge=-90, le=90)
-    phone: str = ""
-
-
 class ChargingSection(Section):
     """How charging is planned and commanded; with `control` off stations are only listened to and no cap is kept."""
 
@@ -116,27 +105,6 @@ class ChargingSection(Section):
     cut_off_after_s: float = Field(default=60.0, ge=0)
     solver_processes: int = Field(default=0, ge=0, le=64)
     solver_from: int = Field(default=50, ge=1)
-
-
-class PartnerSettings(Section):
-    """A platform that is told about sessions; keep the file with its secrets readable by the server alone."""
-
-    id: str
-    profile: str = "tcec102-2016"
-    base_url: str
-    operator_id: str = Field(min_length=9, max_length=9)
-    operator_secret: str
-    data_secret: str = Field(min_length=16, max_length=16)
-    data_secret_iv: str = Field(min_length=16, max_length=16)
-    sig_secret: str
-
-
-class PriceSettings(Section):
-    """What a kWh costs the driver, in yuan; `shown`: drivers are told the cost at the station (OCPP 2.0.1)."""
-
-    electricity: float = Field(default=0.66, ge=0)
-    service: float = Field(default=0.40, ge=0)
-    shown: bool = False
 
 
 class FilesSection(Section):
@@ -338,6 +306,8 @@ class Settings(BaseSettings):
     station_time_zone: str | None = None
     log_level: str = "INFO"
     site: SiteSettings = SiteSettings()
+    sites: list[SiteSettings] = Field(default_factory=list)
+    operator: OperatorSettings = OperatorSettings()
     feeders: list[FeederSettings] = [FeederSettings(id="site", rating_kw=400.0)]
     limit_sources: list[LimitSourceSettings] = Field(default_factory=list)
     openadr: list[OpenAdrSettings] = Field(default_factory=list)
@@ -411,9 +381,13 @@ class Settings(BaseSettings):
         lost += [f.id for f in self.feeders if f.parent and f.parent not in feeders]
         if lost:
             raise ValueError(f"{', '.join(lost)}: the feeder named there is not configured")
-        ids = [station.id for station in self.stations]
-        if len(set(ids)) < len(ids):
-            raise ValueError("two stations have the same id")
+        for what, ids in (
+            ("stations", [station.id for station in self.stations]),
+            ("sites", [place.id for place in (self.site, *self.sites)]),
+            ("partners", [partner.id for partner in self.partners]),
+        ):
+            if len(set(ids)) < len(ids):
+                raise ValueError(f"two {what} have the same id")
         return self
 
     @property

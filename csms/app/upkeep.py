@@ -52,6 +52,7 @@ class Upkeep:
         self._clock, self._store, self._look_s, self._files, self._traces = clock, store, look_s, files, traces
         self._folder = _folder(settings)
         self._free_min_mb = settings.disk_free_min_mb
+        self._any_maker = not settings.firmware.maker_roots
         self._free_mb: int | None = None
         self._low_looks = 0
         self._clock_watch = ClockWatch(clock)
@@ -67,7 +68,10 @@ class Upkeep:
         """How the store and its disk are now."""
         writer = self._store.writer
         low = self._free_mb is not None and self._free_mb < self._free_min_mb
-        return Condition(writer.outage.code, writer.statistics.refused, self._free_mb, low, self._clock_watch.stepped)
+        stepped = self._clock_watch.stepped
+        return Condition(
+            writer.outage.code, writer.statistics.refused, self._free_mb, low, stepped, any_maker=self._any_maker
+        )
 
     async def look(self) -> None:
         """Once: the clock, free space, and whether an outage is over (nobody else may be writing)."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from csms.charging.discretise import Step
 from csms.charging.planner import SLOT_H, Visit
 from csms.model.ids import EvseRef
 from csms.store.tables import PlanRow
+from optimizer.json_format import problem_document
 from optimizer.problem import EvSession, Plan, Problem
 
 FALLBACK = "proportional rule"
+LIMITS = ("price", "feeders", "conductors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,25 @@ def _content(solved: Solved, visits: Sequence[Visit], steps: Mapping[EvseRef, St
             for v in visits
             if v.ref in steps
         ],
+        "limits": _limits(problem),
         "shortfalls": [{"evse": s.session_id, "kwh": round(s.energy_kwh, 3), "reason": s.reason} for s in shortfalls],
     }
+
+
+def _limits(problem: Problem) -> dict[str, Any]:
+    """The rest of what the solver was asked: prices, feeders below the root, conductors."""
+    document = problem_document(problem)
+    found = {name: document[name] for name in LIMITS if name in document}
+    return cast(dict[str, Any], _rounded(found))
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers to a hundredth of what matters: watts, milliamperes."""
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def _wish(session: EvSession) -> dict[str, Any]:
@@ -111,6 +130,8 @@ def _wish(session: EvSession) -> dict[str, Any]:
         "power_max_kw": round(session.power_max_kw, 3),
         "energy_kwh": round(session.energy_kwh, 3),
         "priority": session.priority,
+        "feeder": session.feeder,
+        "lines": session.lines,
     }
 
 

@@ -15,6 +15,8 @@ from csms.texts import Text
 from optimizer import console
 
 WISH = ("arrival_slot", "departure_slot", "power_max_kw", "energy_kwh", "priority")
+PLACE = ("feeder", "lines")
+LIMITS = ("price", "feeders", "conductors")
 
 
 def build(text: Text) -> typer.Typer:
@@ -40,8 +42,9 @@ def problem_of(content: Mapping[str, Any]) -> dict[str, Any]:
         "base_load_kw": content.get("base_kw", []),
         "cap_kw": [cap if cap is not None and math.isfinite(cap) else None for cap in caps],
         "sessions": [
-            {"id": row["evse"], **{name: row[name] for name in WISH}}
+            {"id": row["evse"], **{name: row[name] for name in (*WISH, *PLACE) if name in row}}
             for row in content.get("sessions", [])
             if all(name in row for name in WISH)
         ],
+        **{name: value for name, value in content.get("limits", {}).items() if name in LIMITS},
     }

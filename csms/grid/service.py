@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -143,9 +144,11 @@ class LimitService:
             self.acknowledging.add(self._clock.monotonic_s() - arrived_s)
         return decision
 
-    def would(self, raw: bytes, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
-        """What would be decided on a statement; nothing is stored or told."""
-        return decide(raw, peer, feeder_id, limit_id, self._known(peer), self._clock.now())
+    def would(self, raw: bytes, peer: Peer, feeder_id: str, limit_id: str, *, rehearsed: bool = False) -> Decision:
+        """What would be decided on a statement; nothing is stored or told. To be rehearsed it needs no signature."""
+        known = self._known(peer)
+        known = replace(known, rule=replace(known.rule, signed=False)) if rehearsed else known
+        return decide(raw, peer, feeder_id, limit_id, known, self._clock.now())
 
     async def cancel(self, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
         """Cancel a limit: the next lowest source counts again. Raises StoreUnavailable."""

@@ -6,7 +6,7 @@ the checks of section 3.3 in their order up to the decrypted JSON object; the sc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -49,10 +49,17 @@ class ResponseInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The suite and secrets of one partner and direction."""
+    """The suite and secrets of one partner and direction. `older`: secrets that still count while the partner changes
+    to the new ones; what comes sealed with them is answered with them."""
 
     suite: Suite
     secrets: Secrets
+    older: tuple[Secrets, ...] = ()
+
+    def each(self) -> Iterator[Codec]:
+        """One codec for each set of secrets, the newest first."""
+        yield Codec(self.suite, self.secrets)
+        yield from (Codec(self.suite, secrets) for secrets in self.older)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +175,15 @@ def open_response(codec: Codec, raw: bytes, operator_id: str) -> tuple[Response,
     `operator_id` is ours: a response that names another one is not for us.
     """
     response = _read_response(raw)
-    if not same(codec.suite.sign(response.signed_text, codec.secrets), response.sig):
+    signer = _signer(codec, response)
+    if signer is None:
         raise ResponseInvalid("the signature of the response is wrong")
     if response.operator_id not in (None, "", operator_id):
         raise ResponseInvalid("the response names another operator")
     if not response.data:
         return response, {}
     try:
-        return response, strict_json.parse_object(codec.suite.decrypt(response.data, codec.secrets))
+        return response, strict_json.parse_object(signer.suite.decrypt(response.data, signer.secrets))
     except (DecryptFailed, strict_json.JsonRefused) as fault:
         raise ResponseInvalid(f"the data of the response cannot be read: {fault}") from None
 
@@ -197,22 +205,25 @@ def _read_response(raw: bytes) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A request that is not taken: HTTP status, Ret (None: empty body) and why. `operator_id` if its keys can sign."""
+    """A request that is not taken: HTTP status, Ret (None: empty body) and why. `operator_id` if its keys can sign;
+    `codec` if its own signature was right."""
 
     http_status: int
     ret: int | None
     reason: str
     operator_id: str | None = None
     request: Request | None = None
+    codec: Codec | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A request that passed steps 1 to 7 up to its JSON object."""
+    """A request that passed steps 1 to 7 up to its JSON object; `codec` has the secrets that it came with."""
 
     request: Request
     body: dict[str, Any]
     replay_key: str
+    codec: Codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +251,11 @@ def check_request(raw: bytes, door: Door) -> Opened | Refused:
     if codec is None:
         return Refused(HTTP_UNAUTHORIZED, None, "unknown operator", request=request)
     key = replay_key(request.operator_id, request.timestamp, request.seq, request.data, request.sig)
-    refusal = _check_signed(request, codec, door, key)
-    return refusal or _decrypt(request, codec, key)
+    signer = _signer(codec, request)
+    if signer is None:
+        return Refused(HTTP_OK, SIGNATURE_WRONG, "signature", request.operator_id, request)
+    refusal = _check_signed(request, signer, door, key)
+    return refusal or _decrypt(request, signer, key)
 
 
 def _read_request(fields: dict[str, Any], door: Door) -> Request | Refused:
@@ -254,12 +268,16 @@ def _read_request(fields: dict[str, Any], door: Door) -> Request | Refused:
     return Request(*(str(value) for value in values))
 
 
+def _signer(codec: Codec, request: Request | Response) -> Codec | None:
+    """With whose secrets it was signed; all are tried, so that time tells nothing."""
+    found = [one for one in codec.each() if same(one.suite.sign(request.signed_text, one.secrets), request.sig)]
+    return found[0] if found else None
+
+
 def _check_signed(request: Request, codec: Codec, door: Door, key: str) -> Refused | None:
     def refuse(ret: int, reason: str) -> Refused:
-        return Refused(HTTP_OK, ret, reason, request.operator_id, request)
+        return Refused(HTTP_OK, ret, reason, request.operator_id, request, codec)
 
-    if not same(codec.suite.sign(request.signed_text, codec.secrets), request.sig):
-        return refuse(SIGNATURE_WRONG, "signature")
     stamped_at = parse_stamp(request.timestamp)
     if stamped_at is None or not _is_seq(request.seq):
         return refuse(ENVELOPE_INCOMPLETE, "TimeStamp or Seq malformed")
@@ -281,8 +299,8 @@ def _decrypt(request: Request, codec: Codec, key: str) -> Opened | Refused:
     try:
         body = strict_json.parse_object(codec.suite.decrypt(request.data, codec.secrets))
     except (DecryptFailed, strict_json.JsonRefused) as fault:
-        return Refused(HTTP_OK, BUSINESS_INVALID, str(fault), request.operator_id, request)
-    return Opened(request, body, key)
+        return Refused(HTTP_OK, BUSINESS_INVALID, str(fault), request.operator_id, request, codec)
+    return Opened(request, body, key, codec)
 
 
 def wall_slack(window_s: float, clock: Clock, network_s: float = 30.0) -> float:

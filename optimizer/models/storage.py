@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.arrays import FloatArray
+from optimizer.conductors import known_lines
 
 EFFICIENCY = 0.95
 
@@ -21,7 +22,8 @@ class Storage:
     """Energies kWh, powers kW; `energy_end_kwh` None: as much as at the start.
 
     `wear_per_kwh`: what a kWh discharged costs besides its energy. `feeder`: the feeder it hangs on, empty for the
-    site. Raises ValueError for an energy outside its limits or an efficiency outside (0, 1].
+    site; `lines`: its conductors. Raises ValueError for an energy outside its limits, an efficiency outside (0, 1] or
+    unknown lines.
     """
 
     id: str
@@ -35,9 +37,11 @@ class Storage:
     discharge_efficiency: float = EFFICIENCY
     wear_per_kwh: float = 0.0
     feeder: str = ""
+    lines: str = "123"
 
     def __post_init__(self) -> None:
         """Checks."""
+        known_lines(f"storage {self.id}", self.lines)
         for name in ("energy_start_kwh", "energy_end_kwh"):
             value = getattr(self, name)
             if value is not None and not self.energy_min_kwh <= value <= self.energy_max_kwh:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from optimizer.conductors import LINES, known_lines
 from optimizer.models.storage import EFFICIENCY
 
 
@@ -18,9 +19,9 @@ from optimizer.models.storage import EFFICIENCY
 class V2gSession:
     """Window of slots [arrival_slot, departure_slot); energies of its battery in kWh, powers in kW.
 
-    `energy_wanted_kwh` at departure; below `energy_floor_kwh` it is never discharged. `phases` 1, 2 or 3;
-    `power_min_kw` is the least power other than 0, used when a plan is rounded. Raises ValueError when these do not
-    fit together.
+    `energy_wanted_kwh` at departure; below `energy_floor_kwh` it is never discharged. `lines`: the conductors that it
+    is on, as many as its `phases`, 1, 2 or 3 (left out: the first of them). `power_min_kw` is the least power other
+    than 0, used when a plan is rounded. Raises ValueError when these do not fit together.
     """
 
     id: str
@@ -39,6 +40,7 @@ class V2gSession:
     phases: int = 3
     power_min_kw: float = 0.0
     feeder: str = ""
+    lines: str = ""
 
     def __post_init__(self) -> None:
         """Checks."""
@@ -52,6 +54,11 @@ class V2gSession:
             raise ValueError(f"car {self.id}: energy_floor_kwh must lie between 0 and what the battery holds")
         if self.phases not in (1, 2, 3):
             raise ValueError(f"car {self.id}: 1, 2 or 3 phases, got {self.phases}")
+        if not self.lines:
+            object.__setattr__(self, "lines", LINES[: self.phases])
+        known_lines(f"car {self.id}", self.lines)
+        if len(self.lines) != self.phases:
+            raise ValueError(f"car {self.id}: lines {self.lines} are not {self.phases} phases")
         for name in ("charge_efficiency", "discharge_efficiency"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"car {self.id}: {name} must lie above 0 and at most at 1")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.acn import acn_file
 from tests.support.running import ROOT, csms
 
 COMMAND = [sys.executable, "-c", "import cli; cli.main()", "demo"]
@@ -19,7 +20,6 @@ PACE = ("--speed", "90", "--duration", "40")
 """An hour of the day; slow enough that a busy machine's hiccups stay shorter than the notice of a limit."""
 SPOKEN_TO_S = 270.0
 """Three seconds of the wall: cars that stand there at the start draw freely until their pile has been spoken to."""
-ACN = ROOT.parent / "shared" / "data" / "acn" / "acn_caltech_2019-05-01_2019-08-31.csv.gz"
 
 
 def run_demo(tmp_path: Path, *more: str) -> dict:
@@ -58,9 +58,8 @@ def test_a_generated_stretch_of_day(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_recorded_stretch_of_day(tmp_path: Path) -> None:
-    if not ACN.is_file():
-        pytest.skip("needs ../shared/data/acn")
-    check(run_demo(tmp_path, "--sessions", str(ACN)))
+    recorded = acn_file("acn_caltech_2019-05-01_2019-08-31.csv.gz")
+    check(run_demo(tmp_path, "--sessions", str(recorded)))
 
 
 @pytest.mark.timeout(90)

@@ -12,7 +12,7 @@ from scipy.optimize import linprog, minimize
 
 from optimizer import EvSession, Feeder, Plan, Problem, check_plan, solve, unserved_price
 from optimizer.conductors import Conductors
-from optimizer.phased import HAIR_A
+from optimizer.limit_rows import HAIR_A
 
 COMMON = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
 
+import numpy as np
+
+from csms.charging.plans import Solved, adopted
 from csms.console.optimize import problem_of
-from optimizer.json_format import read_problem
+from optimizer import Conductors, EvSession, Feeder, Problem
+from optimizer.json_format import problem_document, read_problem
 from optimizer.solver import solve
 
 
@@ -21,6 +26,18 @@ def test_a_stored_plan_can_be_solved_anew() -> None:
     problem = read_problem(json.dumps(problem_of(content)))
     assert [s.id for s in problem.sessions] == ["P1/1"]
     assert solve(problem).served_kwh[0] > 2.9
+
+
+def test_feeders_and_conductors_of_a_stored_plan_come_along() -> None:
+    hall = Feeder("hall", [9.0, np.inf], conductors=Conductors(cap_a=[16, 10, 16], base_a=[[1, 2]] * 3))
+    car = EvSession("P1/1", 0, 2, 7.0, 3.0, feeder="hall", lines="2")
+    asked = Problem(0.25, [1.0, 1.0], [20.0, 20.0], (car,), price=[0.1, 0.2], feeders=(hall,))
+    plan = adopted("root", datetime(2026, 5, 1, tzinfo=UTC), "test", Solved(asked, solve(asked), 0.1), [], {})
+    content = json.loads(json.dumps(dict(plan.content)))
+    wish = {name: getattr(car, name) for name in ("arrival_slot", "departure_slot", "power_max_kw", "energy_kwh")}
+    content["sessions"] = [{"evse": car.id, "priority": 0, "feeder": "hall", "lines": "2", **wish}]
+    again = read_problem(json.dumps(problem_of(content)))
+    assert problem_document(again) == problem_document(asked)
 
 
 def test_a_plan_without_sessions_is_an_empty_problem() -> None:

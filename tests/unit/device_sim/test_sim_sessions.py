@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from device_sim.sessions import ACN_ZONE, BadSessions, Session, busiest_day, read_sessions, shift_to
+from tests.support.acn import acn_files
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "acn"
 OWN = "session_id,arrival,departure,energy_kwh,declared_departure,declared_energy_kwh\n"
 GOOD = "a,2026-01-05T08:00:00+08:00,2026-01-05T17:30:00+08:00,12.5,2026-01-05T18:00:00+08:00,20\n"
 ACN = (
@@ -147,9 +147,7 @@ def test_shifting_keeps_the_clock_on_the_wall_even_over_a_time_change() -> None:
 
 @pytest.mark.parametrize("pattern", ["acn_caltech_*.csv.gz", "acn_jpl_*.csv.gz", "acnsim_*_sessions.csv"])
 def test_the_published_files_are_read_as_they_are(pattern: str) -> None:
-    files = sorted(DATA.glob(pattern))
-    if not files:
-        pytest.skip("needs ../shared/data/acn")
+    files = acn_files(pattern)
     counts = {
         "acn_caltech_*.csv.gz": [3527, 3177, 1269, 1829],
         "acn_jpl_*.csv.gz": [6026, 5804, 2689, 3086],
@@ -159,7 +157,5 @@ def test_the_published_files_are_read_as_they_are(pattern: str) -> None:
 
 
 def test_the_acnsim_file_holds_the_energy_it_says() -> None:
-    files = sorted(DATA.glob("acnsim_*_sessions.csv"))
-    if not files:
-        pytest.skip("needs ../shared/data/acn")
+    files = acn_files("acnsim_*_sessions.csv")
     assert sum(s.energy_wh for s in read_sessions(files[0]).sessions) == pytest.approx(8_900_520.0, abs=10.0)

@@ -9,7 +9,6 @@ import pytest
 from scipy.optimize import linprog
 
 from optimizer.arrays import FloatArray
-from optimizer.conductors import Conductors
 from optimizer.cooptimise import solve_site
 from optimizer.models import FlexibleLoad, Generator, ScenarioSet, Storage, V2gSession
 from optimizer.preparation import prepare
@@ -45,6 +44,13 @@ def test_losses_and_wear_can_make_it_stand_still() -> None:
     for fields, price in (({}, [1.0, 1.2]), ({"wear_per_kwh": 2.0}, [1.0, 3.0])):
         plan = solve_site(Site(1.0, np.ones(2), storages=(battery(**fields),), price=price))
         np.testing.assert_allclose(plan.charge_kw + plan.discharge_kw, 0.0, atol=1e-4)
+
+
+def test_a_battery_that_only_gives() -> None:
+    only = battery(energy_start_kwh=10.0, energy_end_kwh=5.0, charge_max_kw=0.0, discharge_efficiency=1.0)
+    plan = solve_site(Site(1.0, np.full(2, 3.0), storages=(only,), price=[1.0, 2.0]))
+    np.testing.assert_allclose(plan.discharge_kw[0], [0.0, 5.0], atol=1e-4)
+    assert -1e-9 <= plan.gap <= 1e-6
 
 
 def test_a_battery_ends_with_what_it_began_with() -> None:
@@ -385,8 +391,3 @@ def test_what_makes_no_sense_is_refused(fields: dict[str, Any], reason: str) -> 
     usual: dict[str, Any] = {"slot_h": 1.0, "base_load_kw": np.ones(2), "price": 1.0}
     with pytest.raises(ValueError, match=reason):
         Site(**(usual | fields))
-
-
-def test_conductors_are_refused_rather_than_overlooked() -> None:
-    with pytest.raises(ValueError, match="conductors"):
-        Site(1.0, np.zeros(1), feeders=(Feeder("F", [1.0], conductors=Conductors(cap_a=1.0)),))

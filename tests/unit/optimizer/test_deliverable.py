@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from optimizer import EvSession, Problem, deliverable, solve
 from optimizer.linear_program import minimise
-
-ACN = Path(__file__).resolve().parents[4] / "shared" / "data" / "acn" / "acnsim_caltech_2019-03_5min_sessions.csv"
+from tests.support.acn import acn_file
 
 
 def test_two_sessions_in_turn() -> None:
@@ -51,9 +49,7 @@ def test_an_impossible_linear_program_gives_none() -> None:
     [(10, 6.6, 59.10513), (30, 6.6, 99.25557), (10, 6.656, 59.13407), (30, 6.656, 99.28756), (40, 6.6, 99.88368)],
 )
 def test_acn_sim_experiment_2_1(cap_kw: float, power_max_kw: float, percent: float) -> None:
-    if not ACN.exists():
-        pytest.skip("needs ../shared/data/acn")
-    with ACN.open(encoding="utf-8", newline="") as file:
+    with acn_file("acnsim_caltech_2019-03_5min_sessions.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     sessions = tuple(
         EvSession(

@@ -9,6 +9,7 @@ from benchmarks import optimizer_acn
 from optimizer import Conductors, CurrentLimit, EvSession, Feeder, Problem, deliverable
 from optimizer.most_energy import least_laxity_now, share_now
 from optimizer.yardsticks import RULES, by_rule
+from tests.support.acn import acn_file
 
 
 def short_of_power(cars: tuple[EvSession, ...], cap: float = 10.0, slots: int = 4) -> Problem:
@@ -71,10 +72,12 @@ def test_the_most_under_limits_of_conductors() -> None:
     assert share_now(capped).power_kw.sum() == pytest.approx(2.3)
 
 
-needs_data = pytest.mark.skipif(not optimizer_acn.data().exists(), reason="needs ../shared/data/acn")
+@pytest.fixture
+def recorded() -> None:
+    acn_file(optimizer_acn.FILE)
 
 
-@needs_data
+@pytest.mark.usefixtures("recorded")
 def test_days_of_a_real_garage_as_good_as_with_foresight() -> None:
     cars, garage = optimizer_acn.sessions(until_slot=2 * 288), optimizer_acn.Garage(10.0)
     best = optimizer_acn.optimum(garage, cars)
@@ -83,7 +86,7 @@ def test_days_of_a_real_garage_as_good_as_with_foresight() -> None:
     assert 0.995 * best <= online <= best + 1e-6
 
 
-@needs_data
+@pytest.mark.usefixtures("recorded")
 def test_a_day_of_it_on_three_phases() -> None:
     cars, garage = optimizer_acn.sessions(until_slot=288), optimizer_acn.Garage(10.0, three_phase=True)
     best = optimizer_acn.optimum(garage, cars)

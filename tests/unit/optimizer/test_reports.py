@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from optimizer.conductors import Conductors
 from optimizer.console import build
 from optimizer.cooptimise import solve_site
 from optimizer.examples import example_problem, example_site
-from optimizer.explain import account, stretches
+from optimizer.explain import account, accounts, stretches
+from optimizer.explain_site import account_site
 from optimizer.json_format import problem_document
+from optimizer.models import Storage
 from optimizer.picture import Curves, save, svg
 from optimizer.problem import EvSession, Feeder, Problem
 from optimizer.reports import reason_words, sentences, shortages
+from optimizer.site import Site
 from optimizer.site_format import is_site, read_site, site_plan_document
 from optimizer.solver import solve
 from tests.support.optimizer_commands import run, words
@@ -119,8 +123,7 @@ def test_pictures_are_saved_by_their_ending(tmp_path: Path) -> None:
         save(curves(), tmp_path / "a.gif")
 
 
-def test_a_png_is_drawn_where_matplotlib_is(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+def test_a_png_is_drawn_by_matplotlib(tmp_path: Path) -> None:
     save(curves(storage=np.ones(4), unmanaged=np.full(4, 2.0)), tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
@@ -240,4 +243,47 @@ def test_conductors_and_limits_are_named_in_words() -> None:
     assert "场站 1 相" in chinese[0]
     told = sentences(words("en"), account(problem, plan, 0), 1.0)
     assert any("conductor 1" in line for line in told)
+    assert "Held back 00:00–01:00: the cap of conductor 1 of the site." in told
     assert reason_words(words("en"), "feeder cap", "F", "") == "the cap of feeder F"
+
+
+def in_a_hall() -> Problem:
+    """Conductor 2 of the hall carries 10 A, 2.3 kW; the car on the other two waits for nobody."""
+    cars = (
+        EvSession("a", 0, 2, 7.0, 4.0, feeder="hall", lines="2"),
+        EvSession("b", 0, 2, 7.0, 4.0, feeder="hall", lines="13"),
+    )
+    hall = Feeder("hall", np.full(2, 99.0), conductors=Conductors(cap_a=[99.0, 10.0, 99.0]))
+    return Problem(1.0, np.zeros(2), np.full(2, 99.0), cars, price=[1.0, 3.0], weight=np.zeros(2), feeders=(hall,))
+
+
+def test_which_conductor_of_which_feeder_holds_a_car_back() -> None:
+    problem = in_a_hall()
+    held, free = accounts(problem, solve(problem))
+    assert [(h.feeder, h.reason, h.line, h.stretches) for h in held.held] == [("hall", "line cap", "2", ((0, 0),))]
+    assert free.held == ()
+    assert free.charges == ((0, 0),)
+    english, chinese = (sentences(words(lang), held, 1.0) for lang in ("en", "zh"))
+    assert "Held back 00:00–01:00: the cap of conductor 2 of feeder hall." in english
+    assert "在 00:00–01:00 受限：馈线 hall 2 相的电流限额。" in chinese
+    assert account(problem, solve(problem), 0) == held
+
+
+def test_two_conductors_too_far_apart_by_name() -> None:
+    problem = replace(in_a_hall(), feeders=(), conductors=Conductors(unbalance_a=10.0), sessions=(
+        EvSession("a", 0, 2, 7.0, 4.6, lines="2"),))  # fmt: skip
+    (told,) = accounts(problem, solve(problem))
+    assert {(h.reason, h.line) for h in told.held} <= {("unbalance", "2-1"), ("unbalance", "2-3")}
+    assert any("how far apart conductors 2-" in line for line in sentences(words("en"), told, 1.0))
+
+
+def test_of_a_whole_site_too() -> None:
+    hall = in_a_hall()
+    battery = Storage(
+        "battery", 9.0, 0.0, 5.0, 5.0, energy_end_kwh=2.0, feeder="hall", lines="2", charge_efficiency=1.0
+    )
+    site = Site(1.0, np.zeros(2), hall.sessions, storages=(battery,), feeders=hall.feeders, price=[1.0, 3.0])
+    told = account_site(site, solve_site(site))
+    held = {h.line for h in told.cars[0].held}
+    assert held == {"2"}
+    assert told.cars[1].held == ()

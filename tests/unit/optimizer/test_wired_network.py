@@ -19,7 +19,8 @@ def wiring() -> Wiring:
     above = np.array([[1, 0, 0], [1, 1, 0], [1, 1, 1]])
     coef = (PART @ SHARE.T) * above[AT][:, ROW_NODE].T
     rows = np.zeros((len(PART), SLOTS))
-    return Wiring(coef, rows, rows, ROW_NODE, PARENT, AT, SHARE, PART, np.zeros(0, dtype=np.int64), np.arange(6))
+    nobody, given = np.zeros(0, dtype=np.int64), np.arange(6)
+    return Wiring(coef, rows, rows, ROW_NODE, PARENT, AT, SHARE, PART, nobody, given, np.ones(6))
 
 
 @pytest.mark.parametrize("spread", [0.0, 3.0, 6.0])

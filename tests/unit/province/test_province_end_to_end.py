@@ -40,7 +40,8 @@ KEY = "1234567890abcdef"
 OPERATOR = "123456789"
 START = datetime(2026, 1, 1, 8, 0, tzinfo=UTC)
 CONNECTOR = ConnectorRef("CP-1", 1, 1)
-PROFILES = ["tcec102-2016", "shandong", "beijing-style"]
+SENT = (Kind.QUERY_TOKEN, Kind.STATION_INFO, Kind.STATION_STATUS, Kind.CHARGE_STATUS, Kind.CHARGE_ORDER)
+PROFILES = ["tcec102-2016", "shandong", "city-2019"]
 
 
 def fast_clock(speed: float = 600.0) -> ScaledClock:
@@ -141,7 +142,7 @@ async def test_all_four_kinds_arrive(tmp_path: Path, profile: str) -> None:
         summary = await store.summary()
     assert (status["acked"], status["retry"], status["dead"], status["last_error"]) == (4, 0, 0, "")
     assert (status["token"], status["profile_state"]) == ("fresh", load_profile(profile).state)
-    names = {load_profile(profile).interfaces[kind].wire for kind in Kind}
+    names = {load_profile(profile).interfaces[kind].wire for kind in SENT}
     assert set(summary["received"]) == names
     assert all(answers == {"0": 1} for answers in summary["answers"].values())
     assert (summary["orders"], summary["stations"], summary["connectors"], summary["sessions_seen"]) == (1, 1, 1, 1)
