@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME ...] [--quick] [--json FILE]`: run all benchmarks or the named ones.
 
-Names: startup, optimizer, limits, hot-path, or a part of the hot path: rates, answer-time, memory, storm, reconnect,
-starts, growth, soak, traces; or a row of the optimiser: optimizer-100, optimizer-rounding,
+Names: startup, optimizer, limits, envelopes, hot-path, or a part of the hot path: rates, answer-time, memory, storm,
+reconnect, starts, growth, soak, traces; or a row of the optimiser: optimizer-100, optimizer-rounding,
 optimizer-tariff-1000, ...
 """
 
@@ -15,18 +15,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import hot_path, limits, optimizer, startup
+from benchmarks import envelopes, hot_path, limits, optimizer, startup
 from benchmarks.tables import Figures, table
 
 BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
     "startup": lambda quick: startup.run(),
     "optimizer": optimizer.run,
     "limits": limits.run,
+    "envelopes": envelopes.run,
     **{f"optimizer-{row}": lambda quick, row=row: optimizer.in_child(row) for row in optimizer.ROWS},  # type: ignore[misc]
     "hot-path": lambda quick: hot_path.run(quick=quick),
     **{part: lambda quick, part=part: hot_path.run([part], quick=quick) for part in hot_path.PARTS},  # type: ignore[misc]
 }
-WHOLE = ("startup", "optimizer", "limits", "hot-path")
+WHOLE = ("startup", "optimizer", "limits", "envelopes", "hot-path")
 
 
 def main() -> int:

@@ -27,6 +27,7 @@ from csms.api import (
     metrics,
     operations,
     overview,
+    partners,
     pki,
     problems,
     proof,
@@ -83,6 +84,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
         sessions,
         station_records,
         feeders,
+        partners,
         feeder_tree,
         frames,
         operations,
@@ -99,7 +101,7 @@ def create_api(deps: ApiDeps) -> FastAPI:
     ):
         app.include_router(room.router(deps), prefix=PREFIX)
     app.include_router(files.router(deps))
-    for router in deps.routers:
+    for router in deps.routers():
         app.include_router(router)
     description.install(app, PREFIX, PREFIX + commands.PATH, check_routes(app))
     return app

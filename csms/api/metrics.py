@@ -60,12 +60,13 @@ async def _lines(deps: ApiDeps) -> AsyncIterator[str]:
 def metric(name: str, kind: str, about: str, series: Series) -> str:
     """One metric with all its series."""
     lines = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
-    lines += [f"{name}{{{_labels(labels)}}} {value:.15g}" for labels, value in series]
+    lines += [f"{name}{_labels(labels)} {value:.15g}" for labels, value in series]
     return "\n".join(lines) + "\n"
 
 
 def _labels(labels: Mapping[str, str]) -> str:
-    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    listed = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+    return f"{{{listed}}}" if listed else ""
 
 
 def _escaped(value: str) -> str:

@@ -316,10 +316,35 @@ class PkiPort(Protocol):
 
 
 class ProvincePort(Protocol):
-    """The provincial platforms (csms.province.service.ProvinceService)."""
+    """The provincial platforms (csms.province.office.ProvinceOffice). What names a partner raises CsmsError with the
+    code `unknown_partner`."""
 
     async def status(self) -> Mapping[str, Mapping[str, Any]]:
         """Delivery by partner, with the fields of `PartnerOut`."""
+        ...
+
+    async def waiting(self, partner_id: str, *, dead: bool, limit: int) -> Sequence[Any]:
+        """What is to be sent, or what was given up."""
+        ...
+
+    async def replay(self, partner_id: str, ids: Sequence[int] = ()) -> int:
+        """Send given-up messages again."""
+        ...
+
+    def key_sets(self) -> Sequence[Any]:
+        """Every set of secrets, without the secrets (csms.province.keys.KeyRecord)."""
+        ...
+
+    async def renew_keys(self, partner_id: str, direction: str, given: Mapping[str, str]) -> tuple[Any, dict[str, str]]:
+        """New secrets, those given or of our own making; the four texts are told when we made them."""
+        ...
+
+    async def test(self, partner_id: str) -> Any:
+        """Ask the partner for a token now."""
+        ...
+
+    def check_names(self, partner_id: str) -> Sequence[Any]:
+        """Our things as the partner knows them."""
         ...
 
 
@@ -363,13 +388,16 @@ class TracesPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How the store and its disk are; `fault` is a stable code, empty while changes are taken."""
+    """How the store and its disk are; `fault` is a stable code, empty while changes are taken. `any_maker`: the
+    settings name no root of makers, so firmware signed by whomsoever is given to stations.
+    """
 
     fault: str = ""
     refused: int = 0
     disk_free_mb: int | None = None
     disk_low: bool = False
     clock_stepped: bool = False
+    any_maker: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +412,7 @@ class ApiDeps:
     gateway: GatewayPort | None = None
     traces: TracesPort | None = None
     condition: Callable[[], Condition] = Condition
-    routers: Sequence[APIRouter] = ()
+    routers: Callable[[], Sequence[APIRouter]] = tuple
     figures: Callable[[], Iterable[str]] = tuple
     version: str = "0"
     time_zone: tzinfo = UTC

@@ -65,7 +65,9 @@ def router(deps: ApiDeps) -> Router:
     @routes.get("/diagnosis", summary="Find out what is wrong with the server")
     @viewers
     async def diagnose(lang: Literal["en", "zh"] = "en") -> ServerDiagnosisOut:
-        """Certificates of the server, its authority and its stations; database, disk and clock; open alerts."""
+        """Certificates of the server, its authority and its stations; whose firmware is let in; database, disk and
+        clock; open alerts.
+        """
         now, text = deps.clock.now(), catalogue(lang)
         kept = await deps.pki.kept() if deps.pki is not None else []
         found = [
@@ -127,13 +129,15 @@ def _named(stations: Sequence[str]) -> dict[str, str | int]:
 
 
 def condition(now: Condition) -> Iterator[Finding]:
-    """Of the database, its disk and the clock."""
+    """Of the database, its disk and the clock; and of what the settings leave open."""
     if now.fault:
         yield Finding("store_fault", "serious", {"fault": now.fault, "refused": now.refused})
     if now.disk_low:
         yield Finding("disk_low", "serious", {"free_mb": now.disk_free_mb or 0})
     if now.clock_stepped:
         yield Finding("clock_stepped", "warning")
+    if now.any_maker:
+        yield Finding("firmware_any_maker", "warning")
 
 
 def _alerts(by_kind: Mapping[str, int]) -> Iterator[Finding]:

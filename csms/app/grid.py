@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from csms.access.audit import AuditLog
 from csms.app.section import Section, SettingsInvalid
@@ -13,6 +14,7 @@ from csms.charging.feeder import Feeder, FeederTree
 from csms.grid.peer import SourceRule, source_of
 from csms.grid.service import LimitService
 from csms.model.clock import Clock
+from csms.security.jws import PublicKey, read_keys
 from csms.station.service import StationService
 from csms.store.engine import Store
 
@@ -42,7 +44,8 @@ class LimitSourceSettings(Section):
 
     `heartbeat_s` 0: its silence means nothing. After `missed` heartbeats without a word its feeders are held at
     `failsafe_kw`; with `ends_alone` for `failsafe_min_s`, else until it speaks again. `emergency`: it may go below the
-    lowest cap that is agreed.
+    lowest cap that is agreed. `keys`: PEM files with its public keys or certificates, for its signatures; with
+    `signed` it has to sign.
     """
 
     name: str = Field(min_length=1, max_length=64)
@@ -54,6 +57,14 @@ class LimitSourceSettings(Section):
     ends_alone: bool = False
     emergency: bool = False
     statements_per_min: float = Field(default=600.0, ge=1)
+    signed: bool = False
+    keys: list[Path] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _keys_are_named(self) -> LimitSourceSettings:
+        if self.signed and not self.keys:
+            raise ValueError("signed needs keys")
+        return self
 
 
 async def limit_service(
@@ -85,7 +96,18 @@ def _source_rule(source: LimitSourceSettings) -> SourceRule:
         ends_alone=source.ends_alone,
         emergency=source.emergency,
         statements_per_min=source.statements_per_min,
+        signed=source.signed,
+        keys=tuple(_keys(source)),
     )
+
+
+def _keys(source: LimitSourceSettings) -> Iterator[PublicKey]:
+    """Raises SettingsInvalid."""
+    for path in source.keys:
+        try:
+            yield from read_keys(path)
+        except (OSError, ValueError) as fault:
+            raise SettingsInvalid(f"limit_sources {source.name}: keys: {path}: {fault}") from None
 
 
 def feeder_of(feeder: FeederSettings) -> Feeder:

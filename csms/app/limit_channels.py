@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import tzinfo
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
@@ -20,6 +21,7 @@ from csms.grid.openadr3 import Agreed
 from csms.grid.openadr3_periods import Release
 from csms.grid.peer import Peer, source_of
 from csms.grid.plug import LimitPlug, load_plug
+from csms.grid.responses import ResponseBook
 from csms.grid.service import LimitService
 from csms.grid.ven import Ven, VenRule
 from csms.grid.vtn import Vtn, VtnAddress
@@ -28,7 +30,7 @@ from csms.model.clock import Clock
 Name = Annotated[str, Field(min_length=1, max_length=64)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Kilowatts = Annotated[float, Field(ge=0)]
-Work = tuple[str, Callable[[], Awaitable[None]]]
+Channel = tuple[str, LimitPlug]
 Metered = Callable[[str], int]
 
 
@@ -57,7 +59,8 @@ class OpenAdrSettings(MappedSettings):
     """An OpenADR 3 VTN that states limits. `name`: as in `limit_sources`; `programs`: ids or names, none: all it shows.
 
     `emergency_kw`: what feeders are held at while it tells of a grid emergency; `unit`: where it names none.
-    `notifier`: it may wake us over MQTT (3.1).
+    `notifier`: it may wake us over MQTT (3.1). `response_price`: what is paid for responses (yuan per kWh) where an
+    event has no PRICE.
     """
 
     url: str
@@ -76,6 +79,7 @@ class OpenAdrSettings(MappedSettings):
     poll_s: float = Field(default=20.0, ge=10, le=300)
     report_s: float = Field(default=300.0, ge=0)
     notifier: bool = False
+    response_price: float = Field(default=0.0, ge=0, le=100_000)
 
     @field_validator("url", "token_url")
     @classmethod
@@ -142,6 +146,7 @@ class LimitPlugSettings(Section):
 class ChannelSettings(Protocol):
     """The sections of all channels."""
 
+    time_zone: str
     limit_sources: list[LimitSourceSettings]
     openadr: list[OpenAdrSettings]
     openadr2: list[OpenAdr2Settings]
@@ -149,13 +154,20 @@ class ChannelSettings(Protocol):
     limit_plugs: list[LimitPlugSettings]
 
 
-def limit_channels(settings: ChannelSettings, clock: Clock, limits: LimitService, metered_w: Metered) -> list[Work]:
-    """Work for the supervisor, one for each channel. Raises SettingsInvalid."""
+def limit_channels(
+    settings: ChannelSettings,
+    clock: Clock,
+    limits: LimitService,
+    metered_w: Metered,
+    responses: ResponseBook | None = None,
+) -> list[Channel]:
+    """All channels by the name of their work. Raises SettingsInvalid."""
     sources = {source.name: source for source in settings.limit_sources}
-    made: list[tuple[str, LimitPlug]] = []
+    made: list[Channel] = []
+    zone = ZoneInfo(settings.time_zone)
     for vtn in settings.openadr:
         peer = _peer(vtn.name, "openadr3", vtn.mapped, sources, limits.feeders, vtn.url)
-        made.append((f"openadr:{vtn.name}", _ven(vtn, peer, clock, limits.feeders, metered_w)))
+        made.append((f"openadr:{vtn.name}", _ven(vtn, peer, clock, limits.feeders, metered_w, zone, responses)))
     for old in settings.openadr2:
         peer = _peer(old.name, "openadr2", old.mapped, sources, limits.feeders, old.url)
         made.append((f"openadr2:{old.name}", _ven2(old, peer, clock, limits.feeders)))
@@ -168,7 +180,7 @@ def limit_channels(settings: ChannelSettings, clock: Clock, limits: LimitService
     names = [name for name, _ in made]
     if len(set(names)) < len(names):
         raise SettingsInvalid("two channels of limits of one kind have the same name")
-    return [(name, partial(channel.run, limits)) for name, channel in made]
+    return made
 
 
 def _peer(
@@ -181,6 +193,8 @@ def _peer(
 ) -> Peer:
     """It may limit what `limit_sources` binds it to, else what its own section names."""
     source = sources.get(name)
+    if source is not None and source.signed and channel != "plug":
+        raise SettingsInvalid(f"{channel} {name}: limit_sources demands signatures, and what comes this way has none")
     bound = frozenset(source.feeders if source is not None and source.feeders else named)
     unknown = sorted({*bound, *named} - {*tree.ids})
     if unknown or not bound:
@@ -197,7 +211,15 @@ def _is_address(host: str) -> bool:
         return False
 
 
-def _ven(vtn: OpenAdrSettings, peer: Peer, clock: Clock, tree: FeederTree, metered_w: Metered) -> Ven:
+def _ven(
+    vtn: OpenAdrSettings,
+    peer: Peer,
+    clock: Clock,
+    tree: FeederTree,
+    metered_w: Metered,
+    zone: tzinfo,
+    responses: ResponseBook | None,
+) -> Ven:
     unknown = sorted(set(vtn.emergency_kw) - {*tree.ids})
     if unknown:
         raise SettingsInvalid(f"openadr {vtn.name}: emergency_kw: there is no feeder {unknown[0]!r}")
@@ -210,6 +232,8 @@ def _ven(vtn: OpenAdrSettings, peer: Peer, clock: Clock, tree: FeederTree, meter
         emergency_w={feeder_id: round(kw * 1000) for feeder_id, kw in vtn.emergency_kw.items()},
         rating_w=_Ratings(vtn.mapped, tree),
         unit=vtn.unit,
+        response_price=vtn.response_price,
+        zone=zone,
     )
     address = VtnAddress(
         url=vtn.url,
@@ -226,7 +250,7 @@ def _ven(vtn: OpenAdrSettings, peer: Peer, clock: Clock, tree: FeederTree, meter
     except OSError as fault:
         raise SettingsInvalid(f"openadr {vtn.name}: {fault}") from None
     rule = VenRule(agreed, tuple(vtn.programs), vtn.poll_s, vtn.report_s, vtn.notifier)
-    return Ven(rule, http, peer, clock, metered_w)
+    return Ven(rule, http, peer, clock, metered_w, responses)
 
 
 def _ven2(vtn: OpenAdr2Settings, peer: Peer, clock: Clock, tree: FeederTree) -> Ven2:

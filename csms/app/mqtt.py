@@ -18,10 +18,10 @@ from csms.charging.service import ChargingService
 from csms.grid.mqtt import FeederState, MqttChannel, Pace
 from csms.grid.mqtt_link import Broker
 from csms.grid.mqtt_payloads import FeederPower, Quality
-from csms.grid.mqtt_responses import ResponseDesk
 from csms.grid.mqtt_topics import fits
 from csms.grid.peer import operator_of
 from csms.grid.progress import LimitProgress
+from csms.grid.responses import ResponseDesk
 from csms.grid.service import LimitService
 from csms.model.clock import Clock
 from csms.station.bus import EventBus

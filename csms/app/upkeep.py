@@ -7,12 +7,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from pathlib import Path
 
 from csms.api.ports import Condition
 from csms.app.clock_watch import ClockWatch
-from csms.app.settings import RetentionSection, Settings
+from csms.app.sections import RetentionSection
+from csms.app.settings import Settings
+from csms.app.supervisor import Named
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.station.files import FileDesk
@@ -52,6 +54,7 @@ class Upkeep:
         self._clock, self._store, self._look_s, self._files, self._traces = clock, store, look_s, files, traces
         self._folder = _folder(settings)
         self._free_min_mb = settings.disk_free_min_mb
+        self._any_maker = not settings.firmware.maker_roots
         self._free_mb: int | None = None
         self._low_looks = 0
         self._clock_watch = ClockWatch(clock)
@@ -59,7 +62,7 @@ class Upkeep:
         self._retention = Retention(store.writer, store.reader, _keep(settings.retention))
 
     @property
-    def background(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+    def background(self) -> list[Named]:
         """For the supervisor."""
         return [("roll-ups", self._roll_up), ("retention", self._clear_out), ("disk-watch", self._watch)]
 
@@ -67,7 +70,10 @@ class Upkeep:
         """How the store and its disk are now."""
         writer = self._store.writer
         low = self._free_mb is not None and self._free_mb < self._free_min_mb
-        return Condition(writer.outage.code, writer.statistics.refused, self._free_mb, low, self._clock_watch.stepped)
+        stepped = self._clock_watch.stepped
+        return Condition(
+            writer.outage.code, writer.statistics.refused, self._free_mb, low, stepped, any_maker=self._any_maker
+        )
 
     async def look(self) -> None:
         """Once: the clock, free space, and whether an outage is over (nobody else may be writing)."""

@@ -183,13 +183,20 @@ class Answers:
         if told.limit >= told.rated:
             return
         whole = rung.purpose is ProfilePurpose.STATION_MAX
+        self._counters.proof_asked += 1
         verdict = by_composite(await ask(0 if whole else sending.ref.evse_id, rung.unit), told)
+        self._count(verdict)
         if verdict is Verdict.SHOWN:
             self.happened(station_id, rung, Happening.SHOWN, COMPOSITE)
         elif verdict is not Verdict.LOWER:
             log.info("composite_schedule_no_proof", extra={"evse": str(sending.ref), "verdict": verdict.value})
             self._ladders.composite_failed(station_id, rung, role, odd=verdict is Verdict.ODD)
             self.changed(station_id)
+
+    def _count(self, verdict: Verdict) -> None:
+        self._counters.proof_shown += verdict in (Verdict.SHOWN, Verdict.LOWER)
+        self._counters.proof_odd += verdict is Verdict.ODD
+        self._counters.proof_silent += verdict is Verdict.NOTHING
 
     def _rated(self, sending: Sending, unit: RateUnit) -> float:
         """What the station would say without a limit, at the least: of the outlet, or of those that share one."""

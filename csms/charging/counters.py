@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class Counters:
     """`sent` = accepted + refused + unanswered + on the way; `seen`: metering showed that the pile keeps the limit.
 
-    `read_back`: bounds of the process before that a station confirmed; `read_back_above`: it holds more than that;
-    `read_back_silent`: it said nothing that makes sense.
+    `read_back_asked`: stations asked after a restart what holds them, outlet by outlet; `read_back`: they confirmed the
+    bound of the process before; `read_back_above`: they hold more than that; `read_back_silent`: they said nothing that
+    makes sense. `proof_…`: the same of what they were told now; `proof_odd`: they say that they do something else.
     """
 
     sent: int = 0
@@ -21,6 +22,11 @@ class Counters:
     floors_accepted: int = 0
     plans: int = 0
     fallbacks: int = 0
+    read_back_asked: int = 0
     read_back: int = 0
     read_back_above: int = 0
     read_back_silent: int = 0
+    proof_asked: int = 0
+    proof_shown: int = 0
+    proof_odd: int = 0
+    proof_silent: int = 0

@@ -144,6 +144,7 @@ class ReadBack:
 
     async def _read(self, ref: EvseRef, rung: Rung) -> None:
         asked_s = int(self.lease_s + BEYOND_S)
+        self.counters.read_back_asked += 1
         answer = await composite(self.clock, self.stations, ref.station_id, ref.evse_id, rung.unit, asked_s)
         now, account = self.clock.now(), self.ledger.account(ref)
         said = stated(answer, rung.unit, account)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import typer
 
-from csms.console import limit_simulate, limit_verify, limit_watch, units
+from csms.console import limit_sign, limit_simulate, limit_verify, limit_watch, units
 from csms.console.client import ApiClient
 from csms.console.layout import Cell, Column
-from csms.console.limit_values import power_w_option, server_time, statement, window
+from csms.console.limit_sign import key_option, signed
+from csms.console.limit_values import cancellation, power_w_option, server_time, statement, window
 from csms.console.work import Output, example, group, json_option, url_option, work
 from csms.texts import Text
 
@@ -25,7 +27,7 @@ def build(text: Text) -> typer.Typer:
     _add_set(app, text)
     _add_show(app, text)
     _add_cancel(app, text)
-    for more in (limit_watch, limit_simulate, limit_verify):
+    for more in (limit_watch, limit_simulate, limit_verify, limit_sign):
         more.mount(app, text)
     return app
 
@@ -46,6 +48,7 @@ def _add_set(app: typer.Typer, text: Text) -> None:
         limit_id: str | None = typer.Option(None, "--id", help=text("limit.option.id")),
         version: int | None = typer.Option(None, "--version", min=1, help=text("limit.option.version")),
         reason: str = typer.Option("", "--reason", help=text("limit.option.reason")),
+        key: Path | None = key_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
@@ -54,7 +57,7 @@ def _add_set(app: typer.Typer, text: Text) -> None:
             now = server_time(api)
             document = statement(limit_id or str(uuid.uuid4()), version, now, power_w, reason)
             document |= window(text, now, start, end)
-            _send(text, api, out, feeder, document)
+            _send(text, api, out, feeder, signed(text, document, feeder, key))
 
 
 def _send(text: Text, api: ApiClient, out: Output, feeder: str, document: dict[str, Any]) -> None:
@@ -140,11 +143,16 @@ def _add_cancel(app: typer.Typer, text: Text) -> None:
     def cancel(
         feeder: str = typer.Argument(help=text("limit.option.feeder"), metavar="FEEDER"),
         limit_id: str = typer.Argument(help=text("limit.option.id"), metavar="ID"),
+        key: Path | None = key_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
-            answer = api.delete(_limit_path(feeder, limit_id))
+            if key is None:
+                answer = api.delete(_limit_path(feeder, limit_id))
+            else:
+                document = cancellation(limit_id, server_time(api))
+                answer = api.put(_limit_path(feeder, limit_id), signed(text, document, feeder, key))
             if as_json:
                 out.document(answer)
             else:

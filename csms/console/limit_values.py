@@ -42,6 +42,11 @@ def statement(limit_id: str, version: int | None, now: datetime, power_w: int, r
     return document | ({"reason": reason} if reason else {})
 
 
+def cancellation(limit_id: str, now: datetime) -> dict[str, Any]:
+    """The end of a limit, as a statement newer than those before it."""
+    return {"id": limit_id, "version": int(now.timestamp() * 1000), "issued_at": now.isoformat(), "cancel": True}
+
+
 def window(text: Text, now: datetime, start: str, end: str) -> dict[str, str]:
     """`valid_from` and `valid_to`; usage error for what is no time."""
     window = {}

@@ -13,6 +13,7 @@ from csms.charging.feeder import FeederTree
 from csms.grid.peer import Peer, SourceRule
 from csms.grid.statement import BadStatement, Statement, read_statement
 from csms.model.limit import Block, Direction, Limit
+from csms.security.jws import BadSignature, verify
 
 OPEN_END = timedelta(days=3650)
 """A statement without an end holds until it is cancelled; ten years stand for that."""
@@ -61,7 +62,10 @@ def decide(raw: bytes, peer: Peer, feeder_id: str, limit_id: str, known: Known, 
     try:
         statement = read_statement(raw, limit_id)
     except BadStatement as fault:
-        return refused(fault.code, str(fault))
+        return refused(fault.code, str(fault), alarm=fault.code == "bad_signature")
+    problem = _signature_problem(statement, feeder_id, known.rule)
+    if problem is not None:
+        return problem
     before = known.stored(peer.source, feeder_id, limit_id)
     if before is not None and statement.version <= before.version:
         return _not_newer(statement, before)
@@ -73,8 +77,12 @@ def decide(raw: bytes, peer: Peer, feeder_id: str, limit_id: str, known: Known, 
 
 
 def decide_cancel(peer: Peer, feeder_id: str, limit_id: str, known: Known, now: datetime) -> Decision:
-    """Cancel whatever version is known; cancelling twice is no error."""
+    """Cancel whatever version is known; cancelling twice is no error. Who has to sign does so with a statement, and the
+    house cancels as it likes.
+    """
     problem = address_problem(peer, feeder_id, limit_id, known.feeders)
+    if problem is None and known.rule.signed and peer.feeders is not None:
+        problem = refused("unsigned", "this source signs what it says: cancel with a statement", alarm=True)
     if problem is not None:
         return problem
     before = known.stored(peer.source, feeder_id, limit_id)
@@ -90,6 +98,19 @@ def address_problem(peer: Peer, feeder_id: str, limit_id: str, feeders: FeederTr
         return refused("not_authorised", f"{peer.source} is not bound to feeder {shown!r}", alarm=True)
     if not 0 < len(limit_id) <= LIMIT_ID_LENGTH_MAX or not limit_id.isprintable():
         return refused("malformed", f"a limit id has 1 to {LIMIT_ID_LENGTH_MAX} printable characters")
+    return None
+
+
+def _signature_problem(statement: Statement, feeder_id: str, rule: SourceRule) -> Decision | None:
+    """Checked where there is one, demanded where that is agreed."""
+    if statement.feeder_id not in (None, feeder_id):
+        return refused("malformed", "feeder in the body and in the address differ")
+    if statement.signature is None:
+        return refused("unsigned", "this source signs what it says", alarm=True) if rule.signed else None
+    try:
+        verify(statement.signature, statement.signed, rule.keys)
+    except BadSignature as fault:
+        return refused("bad_signature", str(fault), alarm=True)
     return None
 
 

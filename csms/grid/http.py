@@ -39,6 +39,8 @@ _STATUS = {
     "unknown_feeder": 404,
     "unknown_limit": 404,
     "not_authorised": 403,
+    "unsigned": 403,
+    "bad_signature": 403,
     "rate_limited": 429,
 }
 
@@ -184,7 +186,7 @@ def _add_drill(routes: Router, service: LimitService, drill: Rehearse) -> None:
         raw = await _body(request)
         if raw is None:
             return problem(413, "body_too_large", f"a request body has at most {BODY_BYTES_MAX} bytes")
-        decision = service.would(raw, peer_of(caller_of(request)), feeder_id, limit_id)
+        decision = service.would(raw, peer_of(caller_of(request)), feeder_id, limit_id, rehearsed=True)
         if not decision.accepted or decision.limit is None:
             return _answer(service, decision)
         shown = {"limit": limit_view(decision.limit, service.now()), "clock_time": service.now().isoformat()}
@@ -203,7 +205,7 @@ def _add_simulation(routes: Router, service: LimitService, simulate: Simulate) -
         raw = await _body(request)
         if raw is None:
             return problem(413, "body_too_large", f"a request body has at most {BODY_BYTES_MAX} bytes")
-        decision = service.would(raw, peer_of(caller_of(request)), feeder_id, limit_id)
+        decision = service.would(raw, peer_of(caller_of(request)), feeder_id, limit_id, rehearsed=True)
         if not decision.accepted or decision.limit is None:
             return _answer(service, decision)
         shown = {"limit": limit_view(decision.limit, service.now()), "clock_time": service.now().isoformat()}
@@ -324,6 +326,8 @@ _BODY: dict[str, Any] = {
                         "priority": {"type": "integer"},
                         "reason": {"type": "string"},
                         "cancel": {"type": "boolean"},
+                        "feeder": {"type": "string"},
+                        "signature": {"type": "string", "description": "detached JWS over all the rest (RFC 8785)"},
                     },
                 }
             }

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from aiomqtt import Message, MqttError
 
 from csms.grid.decide import Decision
-from csms.grid.mqtt_link import GOODBYE_S, Broker, Connection, Link, properties_for, response_wanted
+from csms.grid.mqtt_link import GOODBYE_S, WAITING_MAX, Broker, Connection, Link, properties_for, response_wanted
 from csms.grid.mqtt_payloads import (
     OFFLINE,
     ONLINE,
@@ -32,10 +32,11 @@ from csms.grid.mqtt_payloads import (
     read_base,
     read_said,
 )
-from csms.grid.mqtt_responses import ResponseDesk, read_word
+from csms.grid.mqtt_responses import read_word
 from csms.grid.mqtt_topics import Address, BadTopic, Kind, everybodys, read_response_topic, read_topic, status_topic
 from csms.grid.peer import Peer, operator_of, source_of
 from csms.grid.progress import LimitProgress
+from csms.grid.responses import ResponseDesk
 from csms.grid.service import LimitService
 from csms.grid.statement import BadStatement
 from csms.grid.views import state_view
@@ -112,6 +113,7 @@ class MqttChannel:
         self._changed, self._wake = set[str](), asyncio.Event()
         self._agrees: dict[str, bool | None] = {}
         self._strangers = Buckets(STRANGERS_PER_S, STRANGERS_BURST)
+        self._owed: set[tuple[str, str]] = set()
         bus.subscribe(self._heard)
 
     @property
@@ -123,6 +125,22 @@ class MqttChannel:
     def connected(self) -> bool:
         """Whether there is a connection to the broker now."""
         return self._link.connected
+
+    @property
+    def connections(self) -> int:
+        """How often there was one."""
+        return self._link.counts["connections"]
+
+    @property
+    def traffic(self) -> Counter[str]:
+        """Messages that came (`in`) and that the broker took (`out`)."""
+        return self._link.traffic
+
+    @property
+    def acknowledgements_owed(self) -> int:
+        """Statements that came and are not answered yet: they wait, could not be stored, or nobody could be told."""
+        waiting = sum(topic.endswith(f"/{Kind.SET.value}") for topic in self._link.inbox.topics())
+        return waiting + len(self._owed)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -213,15 +231,24 @@ class MqttChannel:
         if not message.payload:
             raise NotTaken("emptied", "clearing what was retained cancels nothing")
         said = read_said(message.payload)
+        owed = address.topic, said.limit_id[:TOLD_CHARACTERS]
         try:
             decision = await self._judge(message, address, said.limit_id)
         except StoreUnavailable as fault:
+            self._owe(owed)
             self._again.set()
             raise NotTaken("not_stored", str(fault)) from None
+        self._owe(owed)
         self.counts["accepted" if decision.accepted else decision.code] += 1
         answer = acknowledgement(said, decision, address.feeder_id, self._clock.now())
         await connection.say(address._replace(kind=Kind.ACK).topic, answer, properties_for())
+        self._owed.discard(owed)
         await self._respond(connection, message, address.operator, answer)
+
+    def _owe(self, statement: tuple[str, str]) -> None:
+        """For the figures alone; whoever floods makes no list without an end."""
+        if len(self._owed) < WAITING_MAX:
+            self._owed.add(statement)
 
     async def _judge(self, message: Message, address: Address, limit_id: str) -> Decision:
         """What the broker kept is no new word of its source: the same once more is answered but not recorded, and does

@@ -81,6 +81,10 @@ class Inbox(asyncio.Queue[Message]):
         self._of: Counter[str] = Counter()
         self.lost = asyncio.Event()
 
+    def topics(self) -> list[str]:
+        """Of all that waits."""
+        return [message.topic.value for message in self._queue]  # type: ignore[attr-defined]
+
     def put_nowait(self, item: Message) -> None:
         """Raises asyncio.QueueFull."""
         name = sender(item.topic.value)
@@ -100,12 +104,14 @@ class Inbox(asyncio.Queue[Message]):
 
 
 class Connection(aiomqtt.Client):
-    """One connection. `counts`: messages on what is no topic, with what else is counted."""
+    """One connection. `counts`: messages on what is no topic, with what else is counted; `traffic`: in and out."""
 
     counts: Counter[str]
+    traffic: Counter[str]
 
     def _on_message(self, client: Any, userdata: Any, message: MQTTMessage) -> None:
         """A topic that is none would end the connection before it is answered, and come again with the next one."""
+        self.traffic["in"] += 1
         try:
             super()._on_message(client, userdata, message)
         except ValueError:
@@ -129,6 +135,7 @@ class Connection(aiomqtt.Client):
     ) -> None:
         """Publish, and wait until the broker has it. Raises MqttError."""
         await self.publish(topic, payload, qos=qos, retain=retain, properties=properties)
+        self.traffic["out"] += 1
         end_if_cancelled()
 
     def cut(self) -> None:
@@ -154,6 +161,7 @@ class Link:
         self.inbox = Inbox()
         self.connected = False
         self.counts: Counter[str] = Counter()
+        self.traffic: Counter[str] = Counter()
 
     @property
     def host(self) -> str:
@@ -180,7 +188,7 @@ class Link:
 
     async def _once(self, serve: Serve) -> None:
         connection = self._connection(await asyncio.to_thread(self._broker.context))
-        connection.counts = self.counts
+        connection.counts, connection.traffic = self.counts, self.traffic
         try:
             async with connection:
                 self.connected = True

@@ -1,4 +1,4 @@
-"""Demand response over MQTT: what an operator may say on a feeder's topic, and who judges it.
+"""Demand response over MQTT: what an operator may say on a feeder's topic.
 
 {"id": "DR-1", "invitation": {...}}    {"id": "DR-1", "clearing": {...}}    {"id": "DR-1", "cancel": true}
 {"id": "DR-1", "appeal": 1, "answer": {...}}
@@ -6,36 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
-
 from csms.grid.mqtt_payloads import BadPayload
-from csms.grid.peer import Peer
+from csms.grid.responses import Word
 from csms.grid.statement import BOUNDS
 from csms.wire.strict_json import JsonRefused, read_object
 
 KINDS = ("invitation", "clearing", "cancel", "answer")
 ID_LENGTH_MAX = 48
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """`kind`: invitation, clearing, cancel or answer; `appeal`: the number of the one that is answered."""
-
-    event_id: str
-    kind: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-    appeal: int = 0
-
-
-class ResponseDesk(Protocol):
-    """Where words about events are judged (csms.response, by way of csms.app)."""
-
-    async def said(self, word: Word, peer: Peer, feeder_id: str) -> Mapping[str, Any]:
-        """The answer, plain: `accepted`, and `event` or `code` and `text`. Raises StoreUnavailable: then there is
-        none."""
-        ...
 
 
 def read_word(raw: bytes) -> Word:

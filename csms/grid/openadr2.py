@@ -11,9 +11,10 @@ import asyncio
 import importlib
 import logging
 import ssl
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -71,6 +72,8 @@ class Ven2:
         self._answered = False
         self._behind = True
         self._fault = ""
+        self.counts: Counter[str] = Counter()
+        self.polled_at: datetime | None = None
 
     async def run(self, desk: LimitDesk) -> None:
         """Until cancelled."""
@@ -117,9 +120,12 @@ class Ven2:
             self._answered, fault = False, f"{type(error).__name__} {error}"
         if not self._answered or client.registration_id is None:
             self._behind = True
+            self.counts["polls_unavailable"] += 1
             self._note(fault if client.registration_id else "not registered")
             return
         self._behind = False
+        self.counts["polls_ok"] += 1
+        self.polled_at = desk.now()
         readings = self._readings(client, desk)
         await self._again(client, desk, readings)
         clear = all(

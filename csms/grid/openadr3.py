@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from csms.grid.listed import Wish
@@ -33,6 +33,7 @@ class Agreed:
     """What is agreed with one VTN. `targets`: feeder by target, written `value` or `TYPE:value`; `feeders`: those of
     events for everybody and for the VEN by name. `levels`: the share of the contract's cap by level of SIMPLE.
     `emergency_w`: by feeder, while ALERT_GRID_EMERGENCY holds. `unit`: where an event and its program say none.
+    `response_price`: what is paid for responses where an event says nothing of it; `zone`: of its days.
     """
 
     ven_name: str
@@ -43,6 +44,8 @@ class Agreed:
     emergency_w: Mapping[str, int] = field(default_factory=dict)
     rating_w: Mapping[str, int] = field(default_factory=dict)
     unit: str = "KW"
+    response_price: float = 0.0
+    zone: tzinfo = UTC
 
     @property
     def mapped(self) -> frozenset[str]:
@@ -106,7 +109,7 @@ def _read(event: Any, event_id: str, descriptors: Sequence[Any], agreed: Agreed,
     feeders, known = feeders_of(event.get("targets"), agreed)
     remarks = [] if known else ["unknown_target"]
     periods = periods_of(event, agreed.ven_name, agreed.release, modified, now)
-    units = _units(event.get("payloadDescriptors"), _units(descriptors, {}))
+    units = units_of(event.get("payloadDescriptors"), units_of(descriptors, {}))
     kinds = {_text(payload, "type") for _, payloads in periods for payload in payloads}
     wishes: list[Wish] = []
     for kind in sorted(kinds):
@@ -204,7 +207,8 @@ def level_w(level: float, feeder_id: str, agreed: Agreed) -> Any:
     return math.floor(share * agreed.rating_w[feeder_id])
 
 
-def _units(descriptors: Any, known: Mapping[str, str]) -> dict[str, str]:
+def units_of(descriptors: Any, known: Mapping[str, str]) -> dict[str, str]:
+    """Units by payload type, as descriptors say; `known` where they say none."""
     found = dict(known)
     for one in descriptors if isinstance(descriptors, list | tuple) else ():
         if isinstance(one, dict) and isinstance(one.get("payloadType"), str) and isinstance(one.get("units"), str):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from csms.charging.feeder import FeederTree
+from csms.security.jws import PublicKey
 
 OPERATOR_PREFIX = "grid:"
 
@@ -47,7 +48,8 @@ class SourceRule:
 
     `heartbeat_s`: how often it says that it is there; 0: it need not. After `missed` of them without a word its feeders
     are held at `failsafe_w`, at least for `failsafe_min_s`; `ends_alone`: without it they go back to the contract then,
-    else they wait for it. `emergency`: it may go below what is agreed as lowest cap.
+    else they wait for it. `emergency`: it may go below what is agreed as lowest cap. `signed`: what is not signed with
+    one of its `keys` is refused.
     """
 
     source: str
@@ -59,6 +61,8 @@ class SourceRule:
     ends_alone: bool = False
     emergency: bool = False
     statements_per_min: float = 600.0
+    signed: bool = False
+    keys: tuple[PublicKey, ...] = ()
 
     @property
     def watched(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 from csms.model.limit import Block, Direction
+from csms.wire.canonical_json import canonical
 from csms.wire.strict_json import Bounds, JsonRefused, read_object
 
 BODY_BYTES_MAX = 256 * 1024
@@ -22,6 +24,7 @@ KNOWN = frozenset(
     {
         "schema",
         "id",
+        "feeder",
         "version",
         "issued_at",
         "valid_from",
@@ -34,6 +37,7 @@ KNOWN = frozenset(
         "priority",
         "reason",
         "cancel",
+        "signature",
     }
 )
 """A name that is not known is refused: a misspelt valid_to must not become "until cancelled"."""
@@ -51,7 +55,8 @@ class BadStatement(ValueError):
 class Statement:
     """What a source said; None where it said nothing. `value_w` is the lowest of the blocks where there are some.
 
-    `failsafe_w`: what the feeder is held at from now on when the source is silent.
+    `failsafe_w`: what the feeder is held at from now on when the source is silent. `signature`: over
+    `signed`, all the rest in one spelling, which then names its limit and its feeder.
     """
 
     version: int
@@ -65,10 +70,13 @@ class Statement:
     direction: Direction = Direction.IMPORT
     priority: int = 0
     failsafe_w: int | None = None
+    feeder_id: str | None = None
+    signature: str | None = None
+    signed: bytes = b""
 
 
 def read_statement(raw: bytes, limit_id: str) -> Statement:
-    """Raises BadStatement: malformed, bad_unit, bad_sign, not_finite, too_many_blocks, window_order."""
+    """Raises BadStatement: malformed, bad_unit, bad_sign, not_finite, too_many_blocks, window_order, bad_signature."""
     try:
         body = read_object(raw, BOUNDS)
     except JsonRefused as fault:
@@ -88,7 +96,23 @@ def read_statement(raw: bytes, limit_id: str) -> Statement:
         direction=Direction(body.get("direction", Direction.IMPORT)),
         priority=_priority(body),
         failsafe_w=_watts(body["failsafe_w"], "failsafe_w") if body.get("failsafe_w") is not None else None,
+        feeder_id=_of_type(body, "feeder", str, None),
+        signature=_of_type(body, "signature", str, None),
+        signed=_signed(body),
     )
+
+
+def signed_part(body: Mapping[str, Any]) -> bytes:
+    """What is signed of a statement: all but the signature, as RFC 8785 spells it."""
+    return canonical({name: value for name, value in body.items() if name != "signature"})
+
+
+def _signed(body: dict[str, Any]) -> bytes:
+    if body.get("signature") is None:
+        return b""
+    if not {"id", "feeder"} <= set(body):
+        raise BadStatement("bad_signature", "a signed statement names its id and its feeder, else it fits others")
+    return signed_part(body)
 
 
 def _check_names(body: dict[str, Any], limit_id: str) -> None:
@@ -175,6 +199,8 @@ def _moment(body: dict[str, Any], name: str) -> datetime | None:
 
 def _of_type(body: dict[str, Any], name: str, kind: type, default: Any) -> Any:
     value = body.get(name, default)
+    if value is None and default is None:
+        return None
     if not isinstance(value, kind):
         raise BadStatement("malformed", f"{name} has the wrong type")
     return value

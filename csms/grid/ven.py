@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,10 +19,13 @@ from urllib.parse import quote
 
 from csms.grid.listed import Listed, Outcome
 from csms.grid.openadr3 import PREFIX, Agreed, Reading, group_of, limit_group, read_event
+from csms.grid.openadr3_calls import Call, calls_for_load, read_call
 from csms.grid.openadr3_notifier import wake_up
-from csms.grid.openadr3_reports import Told, metered_report, state_report, ven_body
+from csms.grid.openadr3_reports import BID, METERED, Told, metered_report, response_reports, state_report, ven_body
 from csms.grid.peer import Peer
 from csms.grid.plug import LimitDesk
+from csms.grid.responses import ResponseBook
+from csms.grid.ven_responses import VenResponses
 from csms.grid.vtn import Vtn, VtnUnavailable
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
@@ -35,7 +38,8 @@ REGISTER_AGAIN_S = 3600.0
 WOKEN_S = 1.0
 """However often it is woken, it asks at most once in this time."""
 REPORTS_KEPT = 500
-UNKNOWN_TARGET = "unknown_target"
+TAKEN_AMISS = (400, 403, 404, 409, 422)
+"""How a VTN answers a report that it will not take however often it is sent."""
 
 _chance = SystemRandom()
 
@@ -55,21 +59,41 @@ class VenRule:
 
 
 class Ven:
-    """One VTN. Fits csms.grid.plug.LimitPlug. `metered_w`: what a feeder draws, base load and charging."""
+    """One VTN. Fits csms.grid.plug.LimitPlug. `metered_w`: what a feeder draws, base load and charging.
 
-    def __init__(self, rule: VenRule, vtn: Vtn, peer: Peer, clock: Clock, metered_w: Callable[[str], int]) -> None:
+    `responses`: where events that call for another load go; without it they mean nothing here. `counts`: polls and
+    reports by what became of them; `polled_at`: when the VTN answered last.
+    """
+
+    def __init__(
+        self,
+        rule: VenRule,
+        vtn: Vtn,
+        peer: Peer,
+        clock: Clock,
+        metered_w: Callable[[str], int],
+        responses: ResponseBook | None = None,
+    ) -> None:
         self._rule, self._vtn, self._clock, self._metered_w = rule, vtn, clock, metered_w
+        self._responses = VenResponses(peer, responses, rule.agreed) if responses is not None else None
         self._list = Listed(peer, lambda limit_id: limit_id.startswith(PREFIX))
-        self._name = peer.name
+        self._name, self.source = peer.name, peer.source
         self._wake, self._polled = asyncio.Event(), asyncio.Event()
         self._gone: frozenset[tuple[str, str]] = frozenset()
         self._owed: deque[Told] = deque(maxlen=REPORTS_KEPT)
         self._remarked: dict[str, datetime] = {}
-        self._reports: dict[str, str] = {}
+        self._reports: dict[tuple[str, str], str] = {}
         self._register_at_s = self._report_at_s = -1.0
         self._fault = ""
+        self.counts: Counter[str] = Counter()
+        self.polled_at: datetime | None = None
         self.ven_id = ""
         self.program_ids: tuple[str, ...] = ()
+
+    @property
+    def reports_owed(self) -> int:
+        """Reports about events that the VTN has not taken yet."""
+        return len(self._owed)
 
     def wake(self) -> None:
         """Something may have changed: ask now."""
@@ -109,15 +133,21 @@ class Ven:
         self._wake.clear()
         try:
             await self._register()
-            readings, complete = await self._read(desk.now())
+            readings, calls, complete = await self._read(desk.now())
             await self._settle(desk, readings, complete)
+            if self._responses is not None:
+                self._owed += await self._responses.settle(calls, complete, desk.now())
         except VtnUnavailable as fault:
+            self.counts["polls_unavailable"] += 1
             self._note(str(fault))
             return fault.wait_s
         except StoreUnavailable as fault:
+            self.counts["polls_not_stored"] += 1
             self._note(f"not stored, so not taken: {fault}")
             await self._list.beat(desk, None)
             return 0.0
+        self.counts["polls_ok" if complete else "polls_incomplete"] += 1
+        self.polled_at = desk.now()
         self._note("" if complete else "a program that the settings name is not there")
         await self._tell(desk, readings)
         return 0.0
@@ -161,8 +191,8 @@ class Ven:
             told = {feeder_id: code or "accepted" for feeder_id, code in by_feeder.items()}
             self._owed.append(Told(reading.event_id, reading.program_id, told))
 
-    async def _read(self, now: datetime) -> tuple[list[Reading], bool]:
-        """All events of our programs, and whether every program was found."""
+    async def _read(self, now: datetime) -> tuple[list[Reading], list[Call], bool]:
+        """Events of our programs that limit, those that call for another load, and whether every program was found."""
         programs = {str(one.get("id")): one for one in await self._vtn.every("/programs") if isinstance(one, dict)}
         wanted = self._rule.programs
         ours = {
@@ -173,17 +203,23 @@ class Ven:
         events: list[Any] = []
         for asked in [{"programID": id_} for id_ in ours] if wanted else [{}]:
             events += await self._vtn.every("/events", asked)
-        readings: dict[str, Reading] = {}
+        readings: dict[str, Reading | Call] = {}
         for event in events:
             program_id = event.get("programID") if isinstance(event, dict) else None
             if wanted and isinstance(program_id, str) and program_id not in ours:
                 continue
-            descriptors = programs.get(str(program_id), {}).get("payloadDescriptors") or ()
-            reading = read_event(event, descriptors, self._rule.agreed, now)
+            reading = self._read_one(event, programs.get(str(program_id), {}).get("payloadDescriptors") or (), now)
             other = readings.get(reading.event_id)
             if other is None or other.modified <= reading.modified:
                 readings[reading.event_id] = reading
-        return list(readings.values()), named.issuperset(wanted)
+        limiting = [one for one in readings.values() if isinstance(one, Reading)]
+        return limiting, [one for one in readings.values() if isinstance(one, Call)], named.issuperset(wanted)
+
+    def _read_one(self, event: Any, descriptors: Sequence[Any], now: datetime) -> Reading | Call:
+        """An event that calls for another load limits nothing by itself."""
+        called = self._responses is not None and calls_for_load(event)
+        call = read_call(event, descriptors, self._rule.agreed, now) if called else None
+        return call or read_event(event, descriptors, self._rule.agreed, now)
 
     async def _register(self) -> None:
         """Many VTNs are told of their VENs by people: being refused here is no reason not to ask for events."""
@@ -213,12 +249,14 @@ class Ven:
             while self._owed:
                 await self._vtn.send("POST", "/reports", state_report(self._owed[0], agreed, now))
                 self._owed.popleft()
+                self.counts["reports_taken"] += 1
             now_s = self._clock.monotonic_s()
             if self._rule.report_s and now_s >= self._report_at_s:
                 self._report_at_s = now_s + self._rule.report_s
                 await self._tell_metered(desk, readings, now)
         except VtnUnavailable as fault:
-            if self._owed and fault.status in (400, 403, 404, 409, 422):
+            self.counts["reports_not_taken"] += 1
+            if self._owed and fault.status in TAKEN_AMISS:
                 self._owed.popleft()
             log.warning("report_not_taken", extra={"vtn": self._name, "fault": str(fault)})
 
@@ -228,20 +266,39 @@ class Ven:
             feeders = [limit.feeder_id for limit in held if limit is not None and limit.in_force(now)]
             if feeders:
                 metered = {feeder_id: self._metered_w(feeder_id) for feeder_id in dict.fromkeys(feeders)}
-                await self._put(
-                    reading, metered_report(reading.event_id, reading.program_id, metered, self._rule.agreed, now)
-                )
+                await self._put(metered_report(reading.event_id, reading.program_id, metered, self._rule.agreed, now))
         known = {reading.event_id for reading in readings}
-        self._reports = {event_id: id_ for event_id, id_ in self._reports.items() if event_id in known}
+        self._reports = {
+            key: id_ for key, id_ in list(self._reports.items())[-REPORTS_KEPT:] if key[0] in known or key[1] != METERED
+        }
 
-    async def _put(self, reading: Reading, report: dict[str, Any]) -> None:
-        """One report for each event, brought up to date."""
-        known = self._reports.pop(reading.event_id, "")
+    async def say_response(self, view: Mapping[str, Any]) -> None:
+        """Tell how an event of demand response stands. Raises OSError: then it is to be told again."""
+        place = self._responses.place(view["id"]) if self._responses is not None else None
+        if place is None:
+            log.info("report_not_sent", extra={"vtn": self._name, "event": view["id"]})
+            return
+        for report in response_reports(view, *place, self._rule.agreed):
+            if report["reportName"] == BID and view["bid"] is None and (place[0], BID) not in self._reports:
+                continue
+            try:
+                await self._put(report)
+            except VtnUnavailable as fault:
+                self.counts["reports_not_taken"] += 1
+                if fault.status not in TAKEN_AMISS:
+                    raise ConnectionError(str(fault)) from None
+                log.warning("report_not_taken", extra={"vtn": self._name, "fault": str(fault)})
+
+    async def _put(self, report: dict[str, Any]) -> None:
+        """One report of a name for each event, brought up to date."""
+        key = str(report["eventID"]), str(report["reportName"])
+        known = self._reports.pop(key, "")
         path = f"/reports/{quote(known, safe='')}" if known else "/reports"
         said = await self._vtn.send("PUT" if known else "POST", path, report)
+        self.counts["reports_taken"] += 1
         id_ = said.get("id") if isinstance(said, dict) else None
         if isinstance(id_, str):
-            self._reports[reading.event_id] = id_
+            self._reports[key] = id_
 
     def _note(self, fault: str) -> None:
         """The log has a line when a trouble begins, and when it is over."""

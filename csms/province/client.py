@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,9 +21,11 @@ import httpx
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError
 from csms.province import strict_json
+from csms.province.access import EVERYTHING, Access
 from csms.province.crypto import Secrets, require_suite
 from csms.province.envelope import (
     HTTP_OK,
+    SIGNATURE_WRONG,
     Codec,
     Response,
     ResponseInvalid,
@@ -32,6 +35,7 @@ from csms.province.envelope import (
     open_response,
     seal_request,
 )
+from csms.province.keys import KeyRing, KeysMissing
 from csms.province.outbox import Outcome, Verdict, failed, judge
 from csms.province.profile import Kind, PlatformProfile
 from csms.province.token import Token, TokenCache
@@ -66,7 +70,14 @@ class Partner:
     profile: PlatformProfile
     base_url: str
     operator_id: str
-    secrets: Secrets = field(repr=False)
+    secrets: Secrets | None = field(default=None, repr=False)
+    ring: KeyRing | None = field(default=None, repr=False, compare=False)
+    """Where its secrets change while we run; `secrets` alone never do."""
+    access: Access = EVERYTHING
+    platform_id: str = ""
+    """The OperatorID with which it calls us; empty: it does not."""
+    inbound: KeyRing | None = field(default=None, repr=False, compare=False)
+    """The secrets of its calls to us."""
 
     def __post_init__(self) -> None:
         """Check the address."""
@@ -75,7 +86,7 @@ class Partner:
             raise PartnerInvalid(f"partner {self.id}: {self.base_url!r} is no http(s) address")
         if parts.scheme == "http" and self.profile.transport.tls_required and not _is_loopback(parts.hostname):
             raise PartnerInvalid(f"partner {self.id}: plain HTTP is allowed to this machine only")
-        if len(self.operator_id) != 9:
+        if len(self.operator_id) != 9 or len(self.platform_id) not in (0, 9):
             raise PartnerInvalid(f"partner {self.id}: OperatorID has 9 characters")
 
     def url(self, kind: Kind) -> str:
@@ -90,18 +101,33 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What came of asking for a token: `ok`, why not, how long it took, and how far the partner's clock is off (by the
+    Date of its answer; None when it names none)."""
+
+    ok: bool
+    url: str
+    text: str
+    latency_s: float
+    clock_off_s: float | None = None
+    token_life_s: float | None = None
+
+
 class PlatformClient:
     """Calls to one partner."""
 
     def __init__(self, partner: Partner, clock: Clock, trust: ssl.SSLContext | None = None) -> None:
         self._partner = partner
         self._clock = clock
-        self._codec = Codec(require_suite(partner.profile.crypto.suite), partner.secrets)
+        self._suite = require_suite(partner.profile.crypto.suite)
+        self._ring = partner.ring or (KeyRing.of(clock, partner.secrets) if partner.secrets else KeyRing(clock))
         self._seq = SeqAllocator(clock, after=clock.now(), hold_s=partner.profile.clock.replay_window_s)
         self._tokens = TokenCache(clock, self._fetch_token, partner.profile.token.refresh_share)
         tls = partner.base_url.startswith("https:")
         self._trust = (trust or ssl.create_default_context()) if tls else False
         self._connections: httpx.AsyncClient | None = None
+        self._date = ""
 
     @property
     def token_state(self) -> str:
@@ -125,6 +151,25 @@ class PlatformClient:
             )
         return self._connections
 
+    async def probe(self) -> Probe:
+        """Ask for a token of its own; the one in use stays."""
+        begun_s, url = self._clock.monotonic_s(), self._partner.url(Kind.QUERY_TOKEN)
+        self._date = ""
+        try:
+            token, text = await self._fetch_token(), ""
+        except (CallFailed, KeysMissing) as fault:
+            token, text = None, str(fault)
+        life_s = token.left_s(self._clock.now()) if token else None
+        latency_s = self._clock.monotonic_s() - begun_s
+        return Probe(token is not None, url, text, latency_s, self._clock_off_s(), life_s)
+
+    def _clock_off_s(self) -> float | None:
+        try:
+            told = parsedate_to_datetime(self._date)
+        except ValueError:
+            return None
+        return (told - self._clock.now()).total_seconds()
+
     async def push(self, kind: Kind, body: Mapping[str, Any]) -> Outcome:
         """One attempt for one message; with a refused token two."""
         outcome = await self._attempt(kind, body)
@@ -133,9 +178,12 @@ class PlatformClient:
     async def _attempt(self, kind: Kind, body: Mapping[str, Any]) -> Outcome:
         try:
             token = await self._tokens.get()
-            response, answer = await self._call(kind, strict_json.write(body), token)
+            written = strict_json.write(body)
+            response, answer = await self._call(kind, lambda _: written, token)
         except CallFailed as fault:
             return failed(str(fault), unreachable=fault.unreachable)
+        except KeysMissing as fault:
+            return failed(str(fault), unreachable=True)
         outcome = judge(self._partner.profile, response.ret, response.msg, answer)
         if outcome.verdict is Verdict.TOKEN:
             self._tokens.refuse(token)
@@ -143,8 +191,11 @@ class PlatformClient:
 
     async def _fetch_token(self) -> Token:
         partner, asked_at = self._partner, self._clock.now()
-        body = {"OperatorID": partner.operator_id, "OperatorSecret": partner.secrets.operator_secret}
-        response, answer = await self._call(Kind.QUERY_TOKEN, strict_json.write(body), None)
+
+        def body(secrets: Secrets) -> bytes:
+            return strict_json.write({"OperatorID": partner.operator_id, "OperatorSecret": secrets.operator_secret})
+
+        response, answer = await self._call(Kind.QUERY_TOKEN, body, None)
         text, life_s = answer.get("AccessToken"), answer.get("TokenAvailableTime")
         if response.ret not in partner.profile.codes.success or answer.get("SuccStat") != 0:
             reason = f"Ret {response.ret} {response.msg} FailReason {answer.get('FailReason')}"
@@ -156,11 +207,27 @@ class PlatformClient:
             raise CallFailed("query_token answered without TokenAvailableTime", unreachable=True)
         return Token(str(text), asked_at, asked_at + timedelta(seconds=life_s))
 
-    async def _call(self, kind: Kind, body: bytes, token: str | None) -> tuple[Response, dict[str, Any]]:
-        request = seal_request(self._codec, self._partner.operator_id, body, await self._stamp())
+    async def _call(
+        self, kind: Kind, body: Callable[[Secrets], bytes], token: str | None
+    ) -> tuple[Response, dict[str, Any]]:
+        """With the secrets that count; with the next ones of the ring when the partner refuses the signature."""
+        ways = self._ring.to_call()
+        for left, secrets in zip(range(len(ways) - 1, -1, -1), ways, strict=True):
+            response, answer = await self._call_with(secrets, kind, body(secrets), token)
+            if response.ret != SIGNATURE_WRONG:
+                await self._ring.proved(secrets)
+                break
+            if left:
+                self._ring.refused()
+        return response, answer
+
+    async def _call_with(
+        self, secrets: Secrets, kind: Kind, body: bytes, token: str | None
+    ) -> tuple[Response, dict[str, Any]]:
+        request = seal_request(Codec(self._suite, secrets), self._partner.operator_id, body, await self._stamp())
         raw = await self._post(self._partner.url(kind), request.to_wire(), token)
         try:
-            return open_response(self._codec, raw, self._partner.operator_id)
+            return open_response(self._ring.codec(self._suite), raw, self._partner.operator_id)
         except ResponseInvalid as fault:
             raise CallFailed(str(fault), unreachable=False) from None
 
@@ -182,6 +249,7 @@ class PlatformClient:
                 asyncio.timeout(self._wall_s(self._partner.profile.transport.total_timeout_s)),
                 self.connections().stream("POST", url, content=content, headers=headers) as response,
             ):
+                self._date = response.headers.get("Date", "")
                 return await self._body(response)
         except TimeoutError:
             raise CallFailed("time-out", unreachable=True) from None

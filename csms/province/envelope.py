@@ -6,9 +6,10 @@ the checks of section 3.3 in their order up to the decrypted JSON object; the sc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -49,10 +50,17 @@ class ResponseInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The suite and secrets of one partner and direction."""
+    """The suite and secrets of one partner and direction. `older`: secrets that still count while the partner changes
+    to the new ones; what comes sealed with them is answered with them."""
 
     suite: Suite
     secrets: Secrets
+    older: tuple[Secrets, ...] = ()
+
+    def each(self) -> Iterator[Codec]:
+        """One codec for each set of secrets, the newest first."""
+        yield Codec(self.suite, self.secrets)
+        yield from (Codec(self.suite, secrets) for secrets in self.older)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,15 @@ class Request:
 
     def to_wire(self) -> bytes:
         """The JSON body."""
-        values = (self.operator_id, self.data, self.timestamp, self.seq, self.sig)
-        return strict_json.write(dict(zip(REQUEST_FIELDS, values, strict=True)))
+        return strict_json.write(
+            {
+                "OperatorID": self.operator_id,
+                "Data": self.data,
+                "TimeStamp": self.timestamp,
+                "Seq": self.seq,
+                "Sig": self.sig,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,20 +154,23 @@ def format_stamp(moment: datetime) -> str:
     return moment.astimezone(ZONE).strftime(STAMP_FORMAT)
 
 
+@lru_cache(maxsize=1024)
 def parse_stamp(text: str) -> datetime | None:
     """The UTC-aware moment of a TimeStamp, None if it is none."""
     if len(text) != 14 or not (text.isascii() and text.isdigit()):
         return None
     try:
-        return datetime.strptime(text, STAMP_FORMAT).replace(tzinfo=ZONE)
+        year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+        return datetime(year, month, day, int(text[8:10]), int(text[10:12]), int(text[12:]), tzinfo=ZONE)
     except ValueError:
         return None
 
 
 def seal_request(codec: Codec, operator_id: str, body: bytes, stamp: Stamp) -> Request:
     """Encrypt and sign `body` (UTF-8 JSON)."""
-    bare = Request(operator_id, codec.suite.encrypt(body, codec.secrets), stamp.timestamp, stamp.seq, "")
-    return replace(bare, sig=codec.suite.sign(bare.signed_text, codec.secrets))
+    data = codec.suite.encrypt(body, codec.secrets)
+    sig = codec.suite.sign(operator_id + data + stamp.timestamp + stamp.seq, codec.secrets)
+    return Request(operator_id, data, stamp.timestamp, stamp.seq, sig)
 
 
 def seal_response(codec: Codec, ret: int, msg: str, body: bytes, operator_id: str | None = None) -> Response:
@@ -168,14 +186,15 @@ def open_response(codec: Codec, raw: bytes, operator_id: str) -> tuple[Response,
     `operator_id` is ours: a response that names another one is not for us.
     """
     response = _read_response(raw)
-    if not same(codec.suite.sign(response.signed_text, codec.secrets), response.sig):
+    signer = _signer(codec, response)
+    if signer is None:
         raise ResponseInvalid("the signature of the response is wrong")
     if response.operator_id not in (None, "", operator_id):
         raise ResponseInvalid("the response names another operator")
     if not response.data:
         return response, {}
     try:
-        return response, strict_json.parse_object(codec.suite.decrypt(response.data, codec.secrets))
+        return response, strict_json.parse_object(signer.suite.decrypt(response.data, signer.secrets))
     except (DecryptFailed, strict_json.JsonRefused) as fault:
         raise ResponseInvalid(f"the data of the response cannot be read: {fault}") from None
 
@@ -197,22 +216,25 @@ def _read_response(raw: bytes) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A request that is not taken: HTTP status, Ret (None: empty body) and why. `operator_id` if its keys can sign."""
+    """A request that is not taken: HTTP status, Ret (None: empty body) and why. `operator_id` if its keys can sign;
+    `codec` if its own signature was right."""
 
     http_status: int
     ret: int | None
     reason: str
     operator_id: str | None = None
     request: Request | None = None
+    codec: Codec | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A request that passed steps 1 to 7 up to its JSON object."""
+    """A request that passed steps 1 to 7 up to its JSON object; `codec` has the secrets that it came with."""
 
     request: Request
     body: dict[str, Any]
     replay_key: str
+    codec: Codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,26 +262,35 @@ def check_request(raw: bytes, door: Door) -> Opened | Refused:
     if codec is None:
         return Refused(HTTP_UNAUTHORIZED, None, "unknown operator", request=request)
     key = replay_key(request.operator_id, request.timestamp, request.seq, request.data, request.sig)
-    refusal = _check_signed(request, codec, door, key)
-    return refusal or _decrypt(request, codec, key)
+    signer = _signer(codec, request)
+    if signer is None:
+        return Refused(HTTP_OK, SIGNATURE_WRONG, "signature", request.operator_id, request)
+    refusal = _check_signed(request, signer, door, key)
+    return refusal or _decrypt(request, signer, key)
 
 
 def _read_request(fields: dict[str, Any], door: Door) -> Request | Refused:
-    values = [fields.get(name) for name in REQUEST_FIELDS]
-    lacking = [name for name, value in zip(REQUEST_FIELDS, values, strict=True) if not isinstance(value, str)]
+    lacking = [name for name in REQUEST_FIELDS if not isinstance(fields.get(name), str)]
     if lacking:
         operator = fields.get("OperatorID")
         known = operator if isinstance(operator, str) and operator in door.codecs else None
         return Refused(HTTP_OK, ENVELOPE_INCOMPLETE, f"missing {', '.join(lacking)}", known)
-    return Request(*(str(value) for value in values))
+    return Request(fields["OperatorID"], fields["Data"], fields["TimeStamp"], fields["Seq"], fields["Sig"])
+
+
+def _signer(codec: Codec, request: Request | Response) -> Codec | None:
+    """With whose secrets it was signed; all are tried, so that time tells nothing."""
+    text, sig = request.signed_text, request.sig
+    if not codec.older:
+        return codec if same(codec.suite.sign(text, codec.secrets), sig) else None
+    found = [one for one in codec.each() if same(one.suite.sign(text, one.secrets), sig)]
+    return found[0] if found else None
 
 
 def _check_signed(request: Request, codec: Codec, door: Door, key: str) -> Refused | None:
     def refuse(ret: int, reason: str) -> Refused:
-        return Refused(HTTP_OK, ret, reason, request.operator_id, request)
+        return Refused(HTTP_OK, ret, reason, request.operator_id, request, codec)
 
-    if not same(codec.suite.sign(request.signed_text, codec.secrets), request.sig):
-        return refuse(SIGNATURE_WRONG, "signature")
     stamped_at = parse_stamp(request.timestamp)
     if stamped_at is None or not _is_seq(request.seq):
         return refuse(ENVELOPE_INCOMPLETE, "TimeStamp or Seq malformed")
@@ -281,8 +312,8 @@ def _decrypt(request: Request, codec: Codec, key: str) -> Opened | Refused:
     try:
         body = strict_json.parse_object(codec.suite.decrypt(request.data, codec.secrets))
     except (DecryptFailed, strict_json.JsonRefused) as fault:
-        return Refused(HTTP_OK, BUSINESS_INVALID, str(fault), request.operator_id, request)
-    return Opened(request, body, key)
+        return Refused(HTTP_OK, BUSINESS_INVALID, str(fault), request.operator_id, request, codec)
+    return Opened(request, body, key, codec)
 
 
 def wall_slack(window_s: float, clock: Clock, network_s: float = 30.0) -> float:

@@ -2,17 +2,17 @@
 
 Events only mark what is to be looked at; the work is done from the store and the live state, so that a message lost
 in a crash is found again: at start and every `RECONCILE_S` all ended sessions without an order get one, and every
-connector's state is offered again (a partner that knows it already is not told twice).
+connector's state is offered again (a partner that knows it already is not told twice). What goes by the clock
+(snapshots, powers, the check of yesterday's orders) is looked at every `TICK_S`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 
 from csms.model.clock import Clock
 from csms.model.event import (
@@ -25,48 +25,27 @@ from csms.model.event import (
     StationConnected,
     StationDisconnected,
 )
-from csms.model.ids import ConnectorRef, EvseRef
-from csms.model.meter import CURRENT_IMPORT, VOLTAGE, Sample
-from csms.model.session import StopReason
-from csms.model.station import CurrentKind
-from csms.province.mapping import connector_status, priced, stop_reason
+from csms.model.ids import EvseRef
+from csms.model.meter import Sample
+from csms.province.client import Partner
+from csms.province.messages import read
+from csms.province.picture import Picture
 from csms.province.ports import NewEntry, OutboxStore
-from csms.province.records import (
-    ChargeDetail,
-    ChargeOrder,
-    ChargeStatus,
-    ConnectorInfo,
-    ConnectorState,
-    Equipment,
-    StationInfo,
-)
+from csms.province.profile import Kind
+from csms.province.records import ChargeOrder, OrderCheck
 from csms.province.service import Outgoing, ProvinceService
-from csms.station.state import EvseState, OpenSession, StationState
-from csms.store.queries import Reader
+from csms.province.starts import PartnerStarts
+from csms.store.province import ProvinceRecords
 from csms.store.tables import Session
 
 log = logging.getLogger(__name__)
 
 RECONCILE_S = 600.0
+TICK_S = 5.0
 SESSIONS_LOOKED_AT = 2000
 """How many of the newest sessions one reconciliation looks at."""
-
-PHASES = ("L1", "L2", "L3")
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What a platform wants to know of the site, and what a kWh costs (yuan)."""
-
-    id: str
-    name: str
-    address: str
-    area_code: str
-    longitude: float
-    latitude: float
-    phone: str
-    electricity_price: Decimal
-    service_price: Decimal
+DAYS_CHECKED = 3
+"""How many past days are checked with a partner, should we have been down at night."""
 
 
 class ProvinceFeed:
@@ -77,22 +56,26 @@ class ProvinceFeed:
         clock: Clock,
         service: ProvinceService,
         outbox: OutboxStore,
-        reader: Reader,
-        stations: Mapping[str, StationState],
-        site: Site,
+        store: ProvinceRecords,
+        picture: Picture,
+        starts: PartnerStarts,
     ) -> None:
         self._clock = clock
         self._service = service
         self._outbox = outbox
-        self._reader = reader
-        self._stations = stations
-        self._site = site
+        self._store = store
+        self._picture = picture
+        self._starts = starts
         self._wake = asyncio.Event()
         self._site_changed = True
         self._evses: dict[EvseRef, None] = {}
         self._ended: dict[int, None] = {}
         self._metered: dict[EvseRef, tuple[Sample, ...]] = {}
+        self._samples: dict[EvseRef, tuple[Sample, ...]] = {}
         self._reported: set[int] = set()
+        self._power_at: dict[str, datetime] = {}
+        self._checked: dict[str, datetime] = {}
+        self._told: dict[str, str] = {}
 
     def hear(self, event: Event) -> None:
         """Note what to look at; called by the event bus."""
@@ -100,14 +83,17 @@ class ProvinceFeed:
             case ConnectorChanged(connector=ref):
                 self._evses[EvseRef(ref.station_id, ref.evse_id)] = None
             case SessionOpened(evse=ref):
+                self._starts.look()
                 self._evses[ref] = None
+                self._samples.pop(ref, None)
             case SessionClosed(session_id=session_id, evse=ref):
+                self._starts.look()
                 self._evses[ref] = None
                 self._ended[session_id] = None
             case Metered(evse=ref, samples=samples):
                 self._metered[ref] = samples
             case StationConnected(station_id=name) | StationDisconnected(station_id=name):
-                self._evses.update(dict.fromkeys(e.ref for e in self._stations[name].evses.values()))
+                self._evses.update(dict.fromkeys(e.ref for e in self._picture.stations[name].evses.values()))
             case StationBooted():
                 self._site_changed = True
             case _:
@@ -120,13 +106,17 @@ class ProvinceFeed:
             await self.reconcile()
             due_s = self._clock.monotonic_s() + RECONCILE_S
             while (left_s := due_s - self._clock.monotonic_s()) > 0:
-                await self._wait(left_s)
+                await self._wait(min(left_s, TICK_S))
                 await self.work_off()
+                await self.by_the_clock()
 
     async def reconcile(self) -> None:
-        """Look at everything again: connectors, and the newest ended sessions."""
-        self._evses.update({evse.ref: None for station in self._stations.values() for evse in station.evses.values()})
-        ended = await self._reader.sessions(limit=SESSIONS_LOOKED_AT, status="ended")
+        """Look at everything again: sites, connectors, and the newest ended sessions."""
+        self._site_changed = True
+        self._starts.look()
+        stations = self._picture.stations.values()
+        self._evses.update({evse.ref: None for station in stations for evse in station.evses.values()})
+        ended = await self._store.ended(SESSIONS_LOOKED_AT)
         newest = {row.id for row in ended}
         self._reported &= newest
         self._ended.update(dict.fromkeys(sorted(newest - self._reported)))
@@ -135,17 +125,29 @@ class ProvinceFeed:
     async def work_off(self) -> None:
         """Turn all that was noted into outbox entries; what fails stays noted for the next time."""
         if self._site_changed:
-            await self._service.enqueue(self._service.station_info(self._station_info()))
+            await self._sites()
             self._site_changed = False
-        for evse in list(self._evses):
-            await self._service.enqueue(self._connector_states(evse))
-            self._evses.pop(evse, None)
-        for evse in list(self._metered):
-            await self._service.enqueue(self._charge_status(evse, self._metered[evse]))
-            self._metered.pop(evse, None)
+        await self._starts.work_off()
         for session_id in list(self._ended):
             await self._order(session_id)
             self._ended.pop(session_id, None)
+        for ref in list(self._evses):
+            await self._service.enqueue(self._connector_states(ref))
+            self._evses.pop(ref, None)
+        for ref in list(self._metered):
+            self._samples[ref] = self._metered[ref]
+            await self._snapshot(ref)
+            self._metered.pop(ref, None)
+
+    async def by_the_clock(self) -> None:
+        """Snapshots of sessions whose meters are silent, powers each quarter-hour, yesterday's orders at night."""
+        for station in list(self._picture.stations.values()):
+            for evse in list(station.evses.values()):
+                if evse.session is not None:
+                    await self._snapshot(evse.ref)
+        for partner in self._service.partners.values():
+            await self._powers(partner)
+            await self._check_orders(partner)
 
     async def settled(self) -> bool:
         """Whether nothing is noted and nothing waits in the outbox."""
@@ -161,118 +163,97 @@ class ProvinceFeed:
             return
         self._wake.clear()
 
-    def _evse(self, ref: EvseRef) -> EvseState | None:
-        station = self._stations.get(ref.station_id)
-        return station.evses.get(ref.evse_id) if station else None
+    async def _sites(self) -> None:
+        """Tell of the sites that changed since they were told last; after a start of all."""
+        for site_id in self._picture.sites:
+            info = self._picture.site_info(site_id)
+            digest = sha256(repr(info).encode()).hexdigest()
+            await self._store.note_site(site_id, digest, self._clock.now())
+            if self._told.get(site_id) != digest:
+                await self._service.enqueue(self._service.station_info(info))
+                self._told[site_id] = digest
 
     def _connector_states(self, ref: EvseRef) -> Outgoing:
-        evse = self._evse(ref)
+        evse = self._picture.evse(ref)
         outgoing = Outgoing()
-        if evse is None:
-            return outgoing
-        for connector_id in sorted(evse.connectors) or [1]:
-            status = self._status(evse, connector_id)
-            connector = ConnectorRef(ref.station_id, ref.evse_id, connector_id)
-            outgoing += self._service.connector_status(ConnectorState(connector, status, self._clock.now()))
+        for state in self._picture.connector_states(evse) if evse is not None else ():
+            outgoing += self._service.connector_status(state)
         return outgoing
 
-    def _status(self, evse: EvseState, connector_id: int) -> int:
-        online = self._stations[evse.ref.station_id].online
-        running = evse.session is not None and evse.session.connector_id == connector_id
-        return connector_status(evse.connectors.get(connector_id), online=online, running=running)
-
-    def _charge_status(self, ref: EvseRef, samples: Sequence[Sample]) -> Outgoing:
-        evse = self._evse(ref)
-        if evse is None or evse.session is None:
-            return Outgoing()
-        session, now = evse.session, self._clock.now()
-        return self._service.charge_status(
-            ChargeStatus(
-                session_id=session.session_id,
-                site_id=self._site.id,
-                connector=ConnectorRef(ref.station_id, ref.evse_id, session.connector_id),
-                started_at=session.started_at,
-                at=now,
-                connector_status=self._status(evse, session.connector_id),
-                currents_a=_by_phase(samples, CURRENT_IMPORT),
-                voltages_v=_by_phase(samples, VOLTAGE),
-                details=(self._priced(session, now),),
-                soc=session.soc or 0.0,
-            )
-        )
-
-    def _priced(self, session: OpenSession, now: datetime) -> ChargeDetail:
-        site = self._site
-        return priced(session.started_at, now, session.energy_wh, site.electricity_price, site.service_price)
+    async def _snapshot(self, ref: EvseRef) -> None:
+        evse = self._picture.evse(ref)
+        session = evse.session if evse is not None else None
+        if evse is None or session is None:
+            return
+        now, partners = self._clock.now(), self._service.partners.values()
+        if any(self._service.snapshot_due(partner, session.session_id, now) for partner in partners):
+            status = await self._picture.snapshot(evse, session, self._samples.get(ref, ()))
+            await self._service.enqueue(self._service.charge_status(status))
 
     async def _order(self, session_id: int) -> None:
-        row = await self._reader.session(session_id)
+        row = await self._store.session(session_id)
         if row is None or row.ended_at is None:
             return
-        outgoing = self._service.order(self._order_record(row, row.ended_at))
+        outgoing = self._service.order(await self._order_record(row, row.ended_at))
         entries = [entry for entry in outgoing.entries if not await self._is_reported(entry)]
         await self._service.enqueue(Outgoing(tuple(entries), outgoing.ids))
         self._reported.add(session_id)
 
+    async def _order_record(self, row: Session, ended_at: datetime) -> ChargeOrder:
+        by_partner = self._starts.stopped(row.remote_start_id)
+        return await self._picture.order(row, ended_at, by_partner=by_partner)
+
     async def _is_reported(self, entry: NewEntry) -> bool:
         return await self._outbox.knows(entry.partner, entry.interface, entry.business_key)
 
-    def _order_record(self, row: Session, ended_at: datetime) -> ChargeOrder:
-        site = self._site
-        reason = StopReason(row.stop_reason) if row.stop_reason else None
-        return ChargeOrder(
-            session_id=row.id,
-            site_id=site.id,
-            connector=ConnectorRef(row.station_id, row.evse_id, row.connector_id),
-            started_at=row.started_at,
-            ended_at=ended_at,
-            details=(priced(row.started_at, ended_at, row.energy_wh, site.electricity_price, site.service_price),),
-            stop_reason=stop_reason(reason),
-            start_register_wh=row.start_register_wh,
-            end_register_wh=row.end_register_wh,
-        )
+    async def _powers(self, partner: Partner) -> None:
+        """At each whole period of the clock; one that passed while we were down is not made up."""
+        profile = partner.profile
+        if not profile.interfaces[Kind.POWER].enabled:
+            return
+        period_s, now = profile.timeliness.power_period_s, self._clock.now()
+        passed = datetime.fromtimestamp(now.timestamp() // period_s * period_s, UTC)
+        before = self._power_at.setdefault(partner.id, passed)
+        self._power_at[partner.id] = passed
+        for site_id in self._picture.sites if passed > before else ():
+            power = self._picture.powers(site_id, partner.access)
+            if power.connectors:
+                await self._service.enqueue(self._service.power(partner, power))
 
-    def _station_info(self) -> StationInfo:
-        site = self._site
-        piles = [station for station in self._stations.values() if station.site_id in ("", site.id)]
-        return StationInfo(
-            site_id=site.id,
-            name=site.name,
-            address=site.address,
-            area_code=site.area_code,
-            longitude=site.longitude,
-            latitude=site.latitude,
-            phone=site.phone,
-            equipment=tuple(_equipment(pile) for pile in piles if pile.evses),
-        )
+    async def _check_orders(self, partner: Partner) -> None:
+        """Each past day once, from the profile's hour on (section 13)."""
+        profile = partner.profile
+        local = self._clock.now().astimezone(profile.zone)
+        if not profile.interfaces[Kind.CHECK_ORDERS].enabled or local.hour < profile.timeliness.reconcile_hour:
+            return
+        today = local.replace(hour=0, minute=0, second=0, microsecond=0)
+        if self._checked.get(partner.id) == today:
+            return
+        for back in range(DAYS_CHECKED, 0, -1):
+            await self._check_day(partner, today - timedelta(days=back), today - timedelta(days=back - 1))
+        self._checked[partner.id] = today
 
+    async def _check_day(self, partner: Partner, start: datetime, end: datetime) -> None:
+        names = self._service.names[partner.id]
+        number = names.sequence(end, 0)
+        if await self._outbox.knows(partner.id, Kind.CHECK_ORDERS, number):
+            return
+        rows = await self._store.ended_between(start.astimezone(UTC), end.astimezone(UTC))
+        orders = [await self._checked_order(partner, row) for row in rows if partner.access.sees(row.station_id)]
+        if orders:
+            last = end - timedelta(seconds=1)
+            check = OrderCheck(start, last, tuple(orders))
+            await self._service.enqueue(self._service.order_check(partner, check, number))
 
-def _equipment(station: StationState) -> Equipment:
-    evses = list(station.evses.values())
-    direct = evses[0].rating.kind is CurrentKind.DC
-    return Equipment(
-        station_id=station.station_id,
-        equipment_type=1 if direct else 2,
-        power_w=sum(evse.rating.power_max_w for evse in evses),
-        connectors=tuple(_connector(evse, number) for evse in evses for number in sorted(evse.connectors) or [1]),
-    )
-
-
-def _connector(evse: EvseState, connector_id: int) -> ConnectorInfo:
-    rating, direct = evse.rating, evse.rating.kind is CurrentKind.DC
-    return ConnectorInfo(
-        connector=ConnectorRef(evse.ref.station_id, evse.ref.evse_id, connector_id),
-        power_w=rating.power_max_w,
-        current_a=rating.current_max_a,
-        voltage_max_v=1000 if direct else 400 if rating.phases > 1 else 230,
-        voltage_min_v=200 if direct else 220,
-        connector_type=4 if direct else 2,
-    )
-
-
-def _by_phase(samples: Sequence[Sample], measurand: str) -> tuple[float, ...]:
-    """L1, L2, L3 of the newest report; a value without phase (DC) stands in the first place."""
-    values = {s.phase.removesuffix("-N"): s.value for s in samples if s.measurand == measurand}
-    if "" in values:
-        return (values[""],)
-    return tuple(values[phase] for phase in PHASES if phase in values)
+    async def _checked_order(self, partner: Partner, row: Session) -> tuple[str, Decimal, Decimal]:
+        """As it was sent, else as it would be."""
+        assert row.ended_at is not None
+        number = self._service.names[partner.id].order(row.id, row.started_at, row.remote_start_id)
+        sent = await self._outbox.latest(partner.id, Kind.CHARGE_ORDER, number)
+        if sent is not None:
+            fields = read(partner.profile, Kind.CHARGE_ORDER, sent.payload)
+            energy_kwh = fields.get("TotalPower", fields.get("TotalElect", 0))
+            return number, Decimal(str(energy_kwh)), Decimal(str(fields.get("TotalMoney", 0)))
+        details = (await self._order_record(row, row.ended_at)).details
+        money = sum((detail.elec_money + detail.service_money for detail in details), Decimal(0))
+        return number, sum((detail.energy_kwh for detail in details), Decimal(0)), money

@@ -11,7 +11,7 @@ hands out what is not yet saved, to be written in the transaction of the message
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,7 +42,7 @@ class IdTable:
 
     def __init__(self, rows: Iterable[IdPair] = ()) -> None:
         self._external: dict[tuple[str, str], str] = {}
-        self._taken: dict[str, set[str]] = {}
+        self._taken: dict[str, dict[str, str]] = {}
         self._unsaved: dict[IdPair, None] = {}
         for row in rows:
             self._put(row)
@@ -50,6 +50,10 @@ class IdTable:
     def find(self, scope: str, local: str) -> str | None:
         """The identifier of `local`, None if it has none yet."""
         return self._external.get((scope, local))
+
+    def local(self, scope: str, external: str) -> str | None:
+        """What the identifier belongs to, None if to nothing."""
+        return self._taken.get(scope, {}).get(external)
 
     def taken(self, scope: str, external: str) -> bool:
         """Whether the identifier belongs to something already."""
@@ -79,15 +83,17 @@ class IdTable:
 
     def _put(self, pair: IdPair) -> None:
         self._external[pair.scope, pair.local] = pair.external
-        self._taken.setdefault(pair.scope, set()).add(pair.external)
+        self._taken.setdefault(pair.scope, {})[pair.external] = pair.local
 
 
 class Names:
-    """The identifiers of one operator's things."""
+    """The identifiers of one operator's things, as one partner knows them. `starts`: the partner's own numbers of the
+    sessions that it asked for, by remote start id."""
 
-    def __init__(self, operator_id: str, table: IdTable) -> None:
+    def __init__(self, operator_id: str, table: IdTable, starts: Mapping[int, str] | None = None) -> None:
         self.operator_id = operator_id
         self._table = table
+        self._starts = starts if starts is not None else {}
 
     def station(self, site_id: str) -> str:
         """StationID of a site; a site whose id is a number keeps it."""
@@ -111,8 +117,31 @@ class Names:
         external = f"{self.equipment(ref.station_id)}{ref.evse_id:04d}{ref.connector_id:03d}"
         return known or self._table.add(scope, local, external)
 
-    def order(self, session_id: int, started_at: datetime) -> str:
+    def site_of(self, station: str) -> str | None:
+        """The site behind a StationID."""
+        return self._table.local(f"{self.operator_id}.station", station)
+
+    def connector_of(self, connector: str) -> ConnectorRef | None:
+        """The connector behind a ConnectorID."""
+        local = self._table.local(f"{self.operator_id}.connector", connector)
+        if local is None:
+            return None
+        station_id, evse_id, connector_id = local.rsplit("/", 2)
+        return ConnectorRef(station_id, int(evse_id), int(connector_id))
+
+    def session_of(self, number: str) -> int | None:
+        """The session behind a number of our own."""
+        local = self._table.local(f"{self.operator_id}.order", number)
+        return None if local is None else int(local)
+
+    def sequence(self, moment: datetime, serial: int) -> str:
+        """A CheckOrderSeq: 27 characters like an order number."""
+        return f"{self.operator_id}{format_stamp(moment)}{serial % SERIALS_PER_SECOND:04d}"
+
+    def order(self, session_id: int, started_at: datetime, remote_start_id: int | None = None) -> str:
         """StartChargeSeq and OrderNo of a session; raises IdsExhausted."""
+        if remote_start_id is not None and (given := self._starts.get(remote_start_id)):
+            return given
         scope, local = f"{self.operator_id}.order", str(session_id)
         known = self._table.find(scope, local)
         if known is not None:

@@ -80,6 +80,25 @@ class MemoryOutbox:
             del self.rows[entry_id]
         return len(pointless)
 
+    async def latest(self, partner: str, interface: str, business_key: str) -> OutboxEntry | None:
+        """See `OutboxStore.latest`."""
+        key = (partner, interface, business_key)
+        found = [row for _, row in sorted(self.rows.items()) if (row.partner, row.interface, row.business_key) == key]
+        return found[-1] if found else None
+
+    async def listed(self, partner: str, states: Sequence[str], limit: int) -> list[OutboxEntry]:
+        """See `OutboxStore.listed`."""
+        rows = [row for _, row in sorted(self.rows.items()) if row.partner == partner and row.state in states]
+        return rows[:limit]
+
+    async def revive(self, partner: str, ids: Sequence[int], now: datetime) -> int:
+        """See `OutboxStore.revive`."""
+        rows = [self.rows[one] for one in ids if one in self.rows]
+        found = [row for row in rows if row.partner == partner and row.state in (DEAD, ACKED)]
+        for row in found:
+            self.rows[row.id] = replace(row, state=QUEUED, next_at=now, attempts=0)
+        return len(found)
+
     async def knows(self, partner: str, interface: str, business_key: str) -> bool:
         """See `OutboxStore.knows`."""
         key = (partner, interface, business_key)

@@ -56,6 +56,11 @@ def render_body(profile: PlatformProfile, kind: Kind, values: Mapping[str, Any])
     return {interface.root: message} if interface.root else message
 
 
+def render_reply(profile: PlatformProfile, kind: Kind, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of an operator's answer to a query."""
+    return render(profile, profile.interfaces[kind].reply, values)
+
+
 def render(profile: PlatformProfile, message: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """One message: the fields of its table, in their order, that have a value. What is missing `check` will say."""
     return {
@@ -121,10 +126,14 @@ def check(profile: PlatformProfile, message: str, value: Any, path: str) -> Iter
     for key in value.keys() - wire_names.keys():
         yield Defect(DQ_UNKNOWN_KEY, _join(path, key))
     for wire, rule in wire_names.items():
-        if value.get(wire) is not None and not (rule.type == "id" and value[wire] == ""):
+        if value.get(wire) is not None and not _says_nothing(rule, value[wire]):
             yield from _check_field(profile, rule, value[wire], _join(path, wire))
         elif rule.required:
             yield Defect(DQ_MISSING, _join(path, wire))
+
+
+def _says_nothing(rule: FieldRule, value: Any) -> bool:
+    return value == "" and (rule.empty or rule.type == "id")
 
 
 def _join(path: str, key: str) -> str:
@@ -146,7 +155,7 @@ def _check_list(profile: PlatformProfile, rule: FieldRule, value: Any, path: str
     if not isinstance(value, list):
         yield Defect(DQ_TYPE, path)
         return
-    if len(value) > LIST_MAX:
+    if len(value) > (LIST_MAX if rule.items is None else rule.items):
         yield Defect(DQ_LENGTH, path)
     for place, item in enumerate(value[:LIST_MAX]):
         yield from check(profile, rule.message, item, f"{path}[{place}]")
@@ -180,6 +189,8 @@ def _check_value(profile: PlatformProfile, rule: FieldRule, value: Any, path: st
         yield Defect(DQ_DECIMALS, path)
     if rule.type in ("int", "decimal") and not -NUMBER_MAX < value < NUMBER_MAX:
         yield Defect(DQ_RANGE, path)
+    if rule.type == "strings" and rule.items is not None and len(value) > rule.items:
+        yield Defect(DQ_LENGTH, path)
     if rule.enum and not _in_enum(value, profile.enums[rule.enum]):
         yield Defect(DQ_ENUM, path)
 

@@ -3,7 +3,7 @@
 `OutboxStore` is filled by `csms.store.outbox.SqlOutbox` and, in memory, by `csms.province.memory.MemoryOutbox`; one
 contract test holds both. Entries are written with the business change they report, so they are plain values.
 
-States: queued -> sent -> acked | retry | dead; retry -> sent. `dead` goes back to `queued` only by `requeue`.
+States: queued -> sent -> acked | retry | dead; retry -> sent. `dead` goes back to `queued` by `requeue` and `revive`.
 """
 
 from __future__ import annotations
@@ -103,6 +103,18 @@ class OutboxStore(Protocol):
 
     async def drop_open(self, partner: str, interface: str, business_key: str) -> int:
         """Remove the open entries of a key that became pointless. Returns how many."""
+        ...
+
+    async def latest(self, partner: str, interface: str, business_key: str) -> OutboxEntry | None:
+        """The newest entry of this key in any state."""
+        ...
+
+    async def listed(self, partner: str, states: Sequence[str], limit: int) -> list[OutboxEntry]:
+        """Entries in these states, oldest id first, at most `limit`."""
+        ...
+
+    async def revive(self, partner: str, ids: Sequence[int], now: datetime) -> int:
+        """These entries, `dead` or `acked`, become `queued`, due now, with 0 attempts. Returns how many."""
         ...
 
     async def knows(self, partner: str, interface: str, business_key: str) -> bool:

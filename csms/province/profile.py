@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache, cached_property
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -30,17 +31,55 @@ class ProfileInvalid(CsmsError):
 
 
 class Kind(StrEnum):
-    """Our names of the interfaces; a profile gives each its wire name."""
+    """Our names of the interfaces; a profile gives each its wire name and says who hosts it (sections 11 and 12)."""
 
     QUERY_TOKEN = "query_token"
+    QUERY_OPERATOR = "query_operator"
+    QUERY_STATIONS = "query_stations"
+    QUERY_STATUS = "query_status"
+    QUERY_STATS = "query_stats"
+    QUERY_AUTH = "query_auth"
+    QUERY_POLICY = "query_policy"
+    QUERY_START = "query_start"
+    QUERY_CHARGE = "query_charge"
+    QUERY_STOP = "query_stop"
     STATION_INFO = "station_info"
     STATION_STATUS = "station_status"
     CHARGE_STATUS = "charge_status"
     CHARGE_ORDER = "charge_order"
+    START_RESULT = "start_result"
+    STOP_RESULT = "stop_result"
+    POWER = "power"
+    CHECK_ORDERS = "check_orders"
+    SUBSIDY = "subsidy"
 
 
-PUSHED = (Kind.CHARGE_ORDER, Kind.STATION_INFO, Kind.STATION_STATUS, Kind.CHARGE_STATUS)
-"""What an operator pushes, in the order of sending: orders go before statuses (section 15)."""
+PUSHED = (
+    Kind.START_RESULT,
+    Kind.STOP_RESULT,
+    Kind.CHARGE_ORDER,
+    Kind.CHECK_ORDERS,
+    Kind.SUBSIDY,
+    Kind.STATION_INFO,
+    Kind.STATION_STATUS,
+    Kind.CHARGE_STATUS,
+    Kind.POWER,
+)
+"""What an operator pushes, in the order of sending: orders go before statuses (section 15). Results of a remote start
+or stop are few and a driver waits for them."""
+
+QUERIES = (
+    Kind.QUERY_OPERATOR,
+    Kind.QUERY_STATIONS,
+    Kind.QUERY_STATUS,
+    Kind.QUERY_STATS,
+    Kind.QUERY_AUTH,
+    Kind.QUERY_POLICY,
+    Kind.QUERY_START,
+    Kind.QUERY_CHARGE,
+    Kind.QUERY_STOP,
+)
+"""What a platform asks an operator."""
 
 
 class _Table(BaseModel):
@@ -48,13 +87,15 @@ class _Table(BaseModel):
 
 
 class Transport(_Table):
-    """How a request travels. `path` holds {version} and {interface}."""
+    """How a request travels. `path` holds {version} and {interface}; `calls_at_once`: how many calls of one partner may
+    be under way."""
 
     path: str
     version: str
     connect_timeout_s: float = Field(gt=0)
     total_timeout_s: float = Field(gt=0)
     max_body_bytes: int = Field(gt=0)
+    calls_at_once: int = Field(ge=1, le=64)
     tls_required: bool
 
 
@@ -100,25 +141,31 @@ class Answer(_Table):
 
 class Interface(_Table):
     """One interface. `root`: the key that holds the message, empty when the message is the body. `volatile`: fields
-    that differ each time the same thing is sent."""
+    that differ each time the same thing is sent. `reply`: the message of the answer; `page_size`: what an answer by
+    pages holds when nobody says how much."""
 
     wire: str
     host: Literal["operator", "platform"]
     enabled: bool = True
     message: str = ""
+    reply: str = ""
     root: str = ""
     business_key: str = ""
+    page_size: int = Field(default=10, ge=1, le=1000)
     volatile: tuple[str, ...] = ()
     answer: Answer = Answer()
 
 
 class FieldRule(_Table):
-    """One field on the wire. `id` is text that may not be cut; `length` in characters; `decimals` at most."""
+    """One field on the wire. `id` is text that may not be cut; `length` in characters; `decimals` at most; `items` at
+    most in a list. `empty`: an empty text says the same as no field."""
 
     type: Literal["id", "str", "int", "decimal", "time", "date", "hhmmss", "object", "objects", "strings"]
     required: bool = False
     length: int | None = None
     decimals: int = 0
+    items: int | None = None
+    empty: bool = False
     enum: str = ""
     message: str = ""
 
@@ -138,6 +185,8 @@ class Timeliness(_Table):
     """Periods and limits in seconds (section 13)."""
 
     charge_status_period_s: float = Field(gt=0)
+    power_period_s: float = Field(gt=0)
+    reconcile_hour: int = Field(ge=0, le=23)
     status_limit_s: float = Field(gt=0)
     order_limit_s: float = Field(gt=0)
     outage_probe_s: float = Field(gt=0)
@@ -183,11 +232,17 @@ class PlatformProfile(_Table):
             interface = self.interfaces.get(kind)
             if interface and interface.business_key not in self.messages.get(interface.message, {}):
                 lost.append(f"business key {interface.business_key!r} of {kind}")
+        lost += [f"{kind}.{name}" for kind in QUERIES for name in self._unknown_messages(kind)]
         for name, rules in self.messages.items():
             lost += [f"{name}.{field}" for field, rule in rules.items() if not self._resolves(rule)]
         if lost:
             raise ValueError(f"nothing stands behind {', '.join(lost)}")
         return self
+
+    def _unknown_messages(self, kind: Kind) -> list[str]:
+        interface = self.interfaces.get(kind)
+        named = (interface.message, interface.reply) if interface else ()
+        return [name or "no message" for name in named if name not in self.messages]
 
     def _resolves(self, rule: FieldRule) -> bool:
         nested = rule.type in ("object", "objects")
@@ -202,6 +257,10 @@ class PlatformProfile(_Table):
     def zone(self) -> ZoneInfo:
         """Local time of the wire."""
         return ZoneInfo(self.clock.tz)
+
+    def hosts(self, kind: Kind) -> bool:
+        """Whether an operator answers this interface."""
+        return self.interfaces[kind].enabled and (kind in QUERIES or kind is Kind.QUERY_TOKEN)
 
     def path(self, kind: Kind) -> str:
         """URL path of an interface."""
@@ -243,10 +302,21 @@ def shipped_profiles() -> list[str]:
 
 @cache
 def load_profile(profile_id: str) -> PlatformProfile:
-    """A shipped profile, validated; `beijing-style:v2` takes its retry variant v2. Raises ProfileInvalid."""
+    """A shipped profile or one in a file (`my-platform.toml`), validated; `city-2019:v2` takes its retry variant v2.
+
+    Raises ProfileInvalid.
+    """
     name, _, variant = profile_id.partition(":")
-    profile = build_profile(_table(name))
+    profile = read_profile(Path(name)) if name.endswith(".toml") else build_profile(_table(name))
     return profile.with_variant(variant) if variant else profile
+
+
+def read_profile(path: Path) -> PlatformProfile:
+    """The profile in a file, so that a platform's document needs no new program; raises ProfileInvalid."""
+    try:
+        return build_profile(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as fault:
+        raise ProfileInvalid(f"profile {path}: {fault}") from None
 
 
 def build_profile(table: Mapping[str, Any]) -> PlatformProfile:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -102,11 +102,13 @@ class ChargeStatus:
     details: tuple[ChargeDetail, ...]
     soc: float = 0.0
     order_status: int = 2
+    remote_start_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeOrder:
-    """A finished session. The registers go with it to every platform that takes them (section 11.3)."""
+    """A finished session. The registers go with it to every platform that takes them (section 11.3). `levels`: energy
+    by tariff level; left out, the details tell it."""
 
     session_id: int
     site_id: str
@@ -120,6 +122,8 @@ class ChargeOrder:
     order_status: int = 4
     pay_channel: int = 6
     extra: Mapping[str, Any] = field(default_factory=dict)
+    levels: Mapping[str, Decimal] = field(default_factory=dict)
+    remote_start_id: int | None = None
 
     def __post_init__(self) -> None:
         """Raises ValueError for no period or more than a platform takes, or a session that ends before it starts."""
@@ -127,3 +131,52 @@ class ChargeOrder:
             raise ValueError(f"an order has 1 to {PERIODS_MAX} tariff periods, not {len(self.details)}")
         if self.ended_at < self.started_at:
             raise ValueError("an order ends after it started")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorPower:
+    """What one connector draws."""
+
+    connector: ConnectorRef
+    power_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class StationPower:
+    """What a site draws at a moment, by connector."""
+
+    site_id: str
+    at: datetime
+    connectors: tuple[ConnectorPower, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerStart:
+    """A start or stop that a partner asked for, as it is told of it. `stat` is a StartChargeSeqStat."""
+
+    number: str
+    connector: str
+    stat: int
+    at: datetime
+    fail_reason: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCheck:
+    """The orders of a span, for reconciliation: order number, kWh, yuan."""
+
+    start: datetime
+    end: datetime
+    orders: tuple[tuple[str, Decimal, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SubsidyAmount:
+    """What is applied for one connector and span of days (`notification_records_amount_info`)."""
+
+    site_id: str
+    connector: ConnectorRef
+    first_day: date
+    last_day: date
+    yuan: Decimal
+    stake_type: int = 2

@@ -8,21 +8,40 @@ finds defective is born dead and kept for correction: it would be refused, and i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from csms.model.clock import Clock
 from csms.province import strict_json
 from csms.province.client import Partner
-from csms.province.envelope import BUSINESS_INVALID
+from csms.province.envelope import BUSINESS_INVALID, format_stamp
 from csms.province.forwarder import Forwarder
 from csms.province.ids import IdPair, IdTable, Names
 from csms.province.messages import Defect, business_key, check_body, render_body
 from csms.province.ports import DEAD, QUEUED, NewEntry, OutboxStore
 from csms.province.profile import Kind, PlatformProfile
-from csms.province.records import ChargeOrder, ChargeStatus, ConnectorState, StationInfo
-from csms.province.values import charge_status_values, connector_values, order_values, station_values
+from csms.province.records import (
+    ChargeOrder,
+    ChargeStatus,
+    ConnectorState,
+    OrderCheck,
+    PartnerStart,
+    StationInfo,
+    StationPower,
+    SubsidyAmount,
+)
+from csms.province.values import (
+    charge_status_values,
+    check_values,
+    connector_values,
+    order_values,
+    power_values,
+    start_values,
+    station_values,
+    subsidy_values,
+)
 
 SaveIds = Callable[[Sequence[IdPair]], Awaitable[None]]
 
@@ -58,7 +77,9 @@ class ProvinceService:
         self._outbox = outbox
         self._ids = ids
         self._save_ids = save_ids
-        self._names = {partner.operator_id: Names(partner.operator_id, ids) for partner in partners}
+        self.starts: dict[str, dict[int, str]] = {partner.id: {} for partner in partners}
+        """By partner and remote start id: its own number of a session that it asked for."""
+        self.names = {p.id: Names(p.operator_id, ids, self.starts[p.id]) for p in partners}
         self.partners = {partner.id: partner for partner in partners}
         self.forwarder = Forwarder(partners, clock, outbox, self.resync)
         self._statuses: dict[tuple[str, str], NewEntry] = {}
@@ -81,32 +102,67 @@ class ProvinceService:
         return await self.forwarder.drain(deadline)
 
     def station_info(self, info: StationInfo) -> Outgoing:
-        """A site as it is now."""
-        return self._for_each(Kind.STATION_INFO, lambda names: station_values(info, names))
+        """A site as it is now; every partner is told of the piles that it may see."""
+        outgoing = Outgoing()
+        for partner in self.partners.values():
+            seen = replace(info, equipment=tuple(e for e in info.equipment if partner.access.sees(e.station_id)))
+            outgoing += self._for_each(Kind.STATION_INFO, partial(station_values, seen), [partner])
+        return outgoing
 
     def connector_status(self, state: ConnectorState) -> Outgoing:
         """The state of a connector; a partner that was told the same already is not told again (section 12.1)."""
-        outgoing = self._for_each(Kind.STATION_STATUS, lambda names: connector_values(state, names))
+        who = self._seeing(state.connector.station_id)
+        outgoing = self._for_each(Kind.STATION_STATUS, partial(connector_values, state), who)
         changed = tuple(entry for entry in outgoing.entries if self._is_news(entry))
         return Outgoing(changed, outgoing.ids)
 
     def charge_status(self, status: ChargeStatus) -> Outgoing:
         """A snapshot of a running session, for the partners whose period has passed."""
-        due = [partner for partner in self.partners.values() if self._snapshot_due(partner, status)]
+        due = [
+            p for p in self._seeing(status.connector.station_id) if self.snapshot_due(p, status.session_id, status.at)
+        ]
         for partner in due:
             self._snapshot_at[partner.id, status.session_id] = status.at
-        return self._for_each(Kind.CHARGE_STATUS, lambda names: charge_status_values(status, names), due)
+        return self._for_each(Kind.CHARGE_STATUS, partial(charge_status_values, status), due)
 
     def order(self, order: ChargeOrder) -> Outgoing:
         """The order of a finished session. It is never dropped."""
         for partner_id in self.partners:
             self._snapshot_at.pop((partner_id, order.session_id), None)
         now = self._clock.now()
-        return self._for_each(Kind.CHARGE_ORDER, lambda names: order_values(order, names, now))
+        who = self._seeing(order.connector.station_id)
+        return self._for_each(Kind.CHARGE_ORDER, lambda names: order_values(order, names, now), who)
+
+    def start_result(self, partner_id: str, start: PartnerStart) -> Outgoing:
+        """What came of a start that a partner asked for."""
+        return self._for_each(Kind.START_RESULT, partial(start_values, start), [self.partners[partner_id]])
+
+    def stop_result(self, partner_id: str, stop: PartnerStart) -> Outgoing:
+        """What came of a stop that a partner asked for."""
+        return self._for_each(Kind.STOP_RESULT, partial(start_values, stop), [self.partners[partner_id]])
+
+    def power(self, partner: Partner, power: StationPower) -> Outgoing:
+        """What a site draws now. Each moment is a message of its own: none replaces another."""
+        outgoing = self._for_each(Kind.POWER, partial(power_values, power), [partner])
+        key = f"{power.site_id}@{format_stamp(power.at)}"
+        return Outgoing(tuple(replace(entry, business_key=key) for entry in outgoing.entries), outgoing.ids)
+
+    def order_check(self, partner: Partner, check: OrderCheck, number: str) -> Outgoing:
+        """The orders of a day, to be compared with those that the partner has."""
+        return self._for_each(Kind.CHECK_ORDERS, lambda _: check_values(check, number), [partner])
+
+    def subsidy(self, partner: Partner, amount: SubsidyAmount) -> Outgoing:
+        """What is applied for; the key names the span, so that another one does not look like the same."""
+        outgoing = self._for_each(Kind.SUBSIDY, partial(subsidy_values, amount), [partner])
+        span = f"{amount.first_day:%Y%m%d}-{amount.last_day:%Y%m%d}"
+        keyed = tuple(replace(entry, business_key=f"{entry.business_key}@{span}") for entry in outgoing.entries)
+        return Outgoing(keyed, outgoing.ids)
 
     def saved(self, outgoing: Outgoing) -> None:
         """The transaction with `outgoing` is durable."""
         self._ids.saved(outgoing.ids)
+        told = [entry for entry in outgoing.entries if entry.interface == Kind.STATION_STATUS]
+        self._statuses.update({(entry.partner, entry.business_key): entry for entry in told})
         if outgoing.entries:
             self.wake()
 
@@ -117,6 +173,11 @@ class ProvinceService:
         if outgoing.entries:
             await self._outbox.add(outgoing.entries)
         self.saved(outgoing)
+
+    async def save_new_ids(self) -> None:
+        """Make identifiers durable that were given outside of a message."""
+        if self._ids.unsaved():
+            await self.enqueue(Outgoing((), self._ids.unsaved()))
 
     async def resync(self, partner_id: str) -> None:
         """Queue the last known status of every connector for one partner (after its outage, section 15)."""
@@ -129,12 +190,15 @@ class ProvinceService:
         self.forwarder.partners[partner_id].resume()
         return count
 
+    def _seeing(self, station_id: str) -> list[Partner]:
+        return [partner for partner in self.partners.values() if partner.access.sees(station_id)]
+
     def _for_each(
         self, kind: Kind, values: Callable[[Names], Mapping[str, Any]], partners: Sequence[Partner] | None = None
     ) -> Outgoing:
         chosen = self.partners.values() if partners is None else partners
         entries = [
-            self._entry(partner, kind, values(self._names[partner.operator_id]))
+            self._entry(partner, kind, values(self.names[partner.id]))
             for partner in chosen
             if partner.profile.interfaces[kind].enabled
         ]
@@ -158,13 +222,13 @@ class ProvinceService:
 
     def _is_news(self, entry: NewEntry) -> bool:
         known = self._statuses.get((entry.partner, entry.business_key))
-        self._statuses[entry.partner, entry.business_key] = entry
         return known is None or known.payload != entry.payload
 
-    def _snapshot_due(self, partner: Partner, status: ChargeStatus) -> bool:
-        last = self._snapshot_at.get((partner.id, status.session_id))
+    def snapshot_due(self, partner: Partner, session_id: int, now: datetime) -> bool:
+        """Whether a partner wants to hear of a running session again."""
+        last = self._snapshot_at.get((partner.id, session_id))
         period_s = partner.profile.timeliness.charge_status_period_s
-        return last is None or (status.at - last).total_seconds() >= period_s
+        return last is None or (now - last).total_seconds() >= period_s
 
 
 def defects_of(profile: PlatformProfile, kind: Kind, body: Mapping[str, Any]) -> list[Defect]:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from csms.model.ids import ConnectorRef
 from csms.province.ids import Names
 from csms.province.mapping import gcj02, kwh
 from csms.province.records import (
@@ -20,8 +19,13 @@ from csms.province.records import (
     ConnectorInfo,
     ConnectorState,
     Equipment,
+    OrderCheck,
+    PartnerStart,
     StationInfo,
+    StationPower,
+    SubsidyAmount,
 )
+from csms.province.tariff import folded
 
 ZERO = Decimal(0)
 _ELECT_FIELD = {"sharp": "CuspElect", "peak": "PeakElect", "flat": "FlatElect", "valley": "ValleyElect"}
@@ -64,7 +68,7 @@ def charge_status_values(status: ChargeStatus, names: Names) -> dict[str, Any]:
     """The snapshot of a running session, in the words of both families."""
     elec, service = _money(status.details)
     return {
-        **_session(status.session_id, status.started_at, status.connector, status.site_id, names),
+        **_session(status, names),
         "StartChargeSeqStat": 2 if status.order_status == 2 else 5,
         "OrderStatus": status.order_status,
         "ConnectorStatus": status.connector_status,
@@ -86,11 +90,11 @@ def order_values(order: ChargeOrder, names: Names, now: datetime) -> dict[str, A
     elec, service = _money(order.details)
     energy_kwh = sum((detail.energy_kwh for detail in order.details), ZERO)
     return {
-        **_session(order.session_id, order.started_at, order.connector, order.site_id, names),
+        **_session(order, names),
         "EndTime": order.ended_at,
         "TotalPower": energy_kwh,
         "TotalElect": energy_kwh,
-        **_by_tariff(order.details),
+        **_by_tariff(order),
         "TotalElecMoney": elec,
         "TotalServiceMoney": service,
         "TotalMoney": elec + service,
@@ -107,19 +111,96 @@ def order_values(order: ChargeOrder, names: Names, now: datetime) -> dict[str, A
     }
 
 
-def _session(
-    session_id: int, started_at: datetime, connector: ConnectorRef, site_id: str, names: Names
-) -> dict[str, Any]:
-    number = names.order(session_id, started_at)
+def start_values(start: PartnerStart, names: Names) -> dict[str, Any]:
+    """What came of a start or stop that a partner asked for."""
+    return {
+        "StartChargeSeq": start.number,
+        "StartChargeSeqStat": start.stat,
+        "ConnectorID": start.connector,
+        "StartTime": start.at,
+        "SuccStat": 1 if start.fail_reason else 0,
+        "FailReason": start.fail_reason,
+    }
+
+
+def power_values(power: StationPower, names: Names) -> dict[str, Any]:
+    """SupStationPowerInfos of one site. Connectors are rounded and the upper levels are sums of what was rounded, so
+    that a supervisor's check holds exactly (section 12.5)."""
+    by_pile: dict[str, list[dict[str, Any]]] = {}
+    for one in power.connectors:
+        row: dict[str, Any] = {
+            "ConnectorID": names.connector(one.connector),
+            "DataTime": power.at,
+            "ConnectorRealTimePower": _kw(one.power_w),
+        }
+        by_pile.setdefault(one.connector.station_id, []).append(row)
+    piles = [
+        {
+            "EquipmentID": names.equipment(station_id),
+            "DataTime": power.at,
+            "EquipRealTimePower": sum((row["ConnectorRealTimePower"] for row in rows), ZERO),
+            "ConnectorPowerInfos": rows,
+        }
+        for station_id, rows in by_pile.items()
+    ]
+    site = {
+        "OperatorID": names.operator_id,
+        "EquipmentOwnerID": names.operator_id,
+        "StationID": names.station(power.site_id),
+        "DataTime": power.at,
+        "StationRealTimePower": sum((pile["EquipRealTimePower"] for pile in piles), ZERO),
+        "EquipmentPowerInfos": piles,
+    }
+    return {"SupStationPowerInfos": [site]}
+
+
+def check_values(check: OrderCheck, number: str) -> dict[str, Any]:
+    """check_charge_orders: sums are those of the rows."""
+    rows = [
+        {"StartChargeSeq": order, "TotalPower": energy_kwh, "TotalMoney": money}
+        for order, energy_kwh, money in check.orders
+    ]
+    return {
+        "CheckOrderSeq": number,
+        "StartTime": check.start,
+        "EndTime": check.end,
+        "OrderCount": len(rows),
+        "TotalOrderPower": sum((energy_kwh for _, energy_kwh, _ in check.orders), ZERO),
+        "TotalOrderMoney": sum((money for _, _, money in check.orders), ZERO),
+        "ChargeOrders": rows,
+    }
+
+
+def subsidy_values(amount: SubsidyAmount, names: Names) -> dict[str, Any]:
+    """What is applied for a connector."""
+    return {
+        "ConnectorID": names.connector(amount.connector),
+        "EquipmentID": names.equipment(amount.connector.station_id),
+        "StationID": names.station(amount.site_id),
+        "OperatorID": names.operator_id,
+        "StakeType": amount.stake_type,
+        "StartTime": amount.first_day,
+        "EndTime": amount.last_day,
+        "ApplySubsidyPrice": amount.yuan,
+    }
+
+
+def _kw(power_w: float) -> Decimal:
+    return (Decimal(repr(float(power_w))) / 1000).quantize(Decimal("0.1"), ROUND_HALF_UP)
+
+
+def _session(record: ChargeStatus | ChargeOrder, names: Names) -> dict[str, Any]:
+    number = names.order(record.session_id, record.started_at, record.remote_start_id)
+    connector = record.connector
     return {
         "OperatorID": names.operator_id,
         "EquipmentOwnerID": names.operator_id,
-        "StationID": names.station(site_id),
+        "StationID": names.station(record.site_id),
         "EquipmentID": names.equipment(connector.station_id),
         "ConnectorID": names.connector(connector),
         "StartChargeSeq": number,
         "OrderNo": number,
-        "StartTime": started_at,
+        "StartTime": record.started_at,
     }
 
 
@@ -157,14 +238,12 @@ def _money(details: Sequence[ChargeDetail]) -> tuple[Decimal, Decimal]:
     return sum((d.elec_money for d in details), ZERO), sum((d.service_money for d in details), ZERO)
 
 
-def _by_tariff(details: Sequence[ChargeDetail]) -> dict[str, Decimal]:
+def _by_tariff(order: ChargeOrder) -> dict[str, Decimal]:
     """Energy by tariff period; there is no deep-valley field, so 深谷 is folded into the valley (section 12.4)."""
-    result: dict[str, Decimal] = {}
-    for detail in details:
-        name = _ELECT_FIELD.get("valley" if detail.period == "deep" else detail.period)
-        if name:
-            result[name] = result.get(name, ZERO) + detail.energy_kwh
-    return result
+    levels: dict[str, Decimal] = dict(order.levels)
+    for detail in () if levels else order.details:
+        levels[detail.period] = levels.get(detail.period, ZERO) + detail.energy_kwh
+    return {_ELECT_FIELD[name]: value for name, value in folded(levels).items() if name in _ELECT_FIELD}
 
 
 def _details(details: Sequence[ChargeDetail]) -> dict[str, Any]:

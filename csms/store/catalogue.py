@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from csms.model.meter import Sample
@@ -84,7 +85,8 @@ class Catalogue:
             for sample in batch.samples:
                 if sample.time is not last:
                     last, time = sample.time, moment(sample.time)
-                rows.append((bank, time, point, quantities[_quantity(sample)], sample.value, session_id, received))
+                quantity = quantities[_quantity(sample)]
+                rows.append((bank, time, point, quantity, sample.value, session_id, received))
         return rows
 
 
@@ -93,5 +95,4 @@ def point_key(batch: SampleBatch) -> PointKey:
     return (batch.station_id, batch.evse_id, "" if batch.session_id is not None else batch.transaction_id)
 
 
-def _quantity(sample: Sample) -> QuantityKey:
-    return (sample.measurand, sample.phase, sample.context, sample.location, sample.unit)
+_quantity: Callable[[Sample], QuantityKey] = attrgetter("measurand", "phase", "context", "location", "unit")

@@ -91,6 +91,7 @@ _SENT = Statement(
 _ACKED = update_where(_TABLE, ["id"])
 _RETRY = update_where(_TABLE, ["id"])
 _DEAD = update_where(_TABLE, ["id"])
+_AGAIN = update_where(_TABLE, ["id"])
 _TURN = Statement(
     lambda dialect: update(_TABLE).where(
         _TABLE.c.partner == bindparam("key_partner"), _TABLE.c.state == bindparam("key_state")
@@ -183,6 +184,27 @@ class SqlOutbox(Generic[Entry]):
         found = await self._reader.value(select(func.count()).select_from(OutboxRow).where(_OPEN, *same))
         await self._writer.commit([drop_entries(partner, interface, business_key)])
         return int(found)
+
+    async def latest(self, partner: str, interface: str, business_key: str) -> Entry | None:
+        """The newest entry of this key in any state."""
+        same = [_TABLE.c[name] == value for name, value in zip(_KEY, (partner, interface, business_key), strict=True)]
+        row = await self._reader.first(select(OutboxRow).where(*same).order_by(col(OutboxRow.id).desc()))
+        return self._entry(**row_of(row)) if row else None
+
+    async def listed(self, partner: str, states: Sequence[str], limit: int) -> list[Entry]:
+        """Entries in these states, oldest id first, at most `limit`."""
+        query = select(OutboxRow).where(col(OutboxRow.partner) == partner, col(OutboxRow.state).in_(states))
+        query = query.order_by(col(OutboxRow.id)).limit(limit)
+        return [self._entry(**row_of(row)) for row in await self._reader.rows(query)]
+
+    async def revive(self, partner: str, ids: Sequence[int], now: datetime) -> int:
+        """These entries, `dead` or `acked`, become `queued`, due now, with 0 attempts. Returns how many."""
+        mine = [col(OutboxRow.partner) == partner, col(OutboxRow.state).in_(("dead", "acked"))]
+        query = select(col(OutboxRow.id)).where(*mine, col(OutboxRow.id).in_(ids))
+        found = await self._reader.values(query)
+        again = {"state": "queued", "next_at": now, "attempts": 0}
+        await self._writer.commit([RowChange(_AGAIN, [{"key_id": one, **again} for one in found])] if found else [])
+        return len(found)
 
     async def knows(self, partner: str, interface: str, business_key: str) -> bool:
         """Whether there is an entry of this key in any state."""

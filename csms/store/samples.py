@@ -61,6 +61,7 @@ class SampleReading(Reading):
         *,
         station_id: str | None = None,
         evse_id: int | None = None,
+        measurand: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 1000,
@@ -69,6 +70,8 @@ class SampleReading(Reading):
         given = [] if session_id is None else await self._of_session(session_id)
         if station_id is not None or evse_id is not None:
             given.append(_at_point(station_id, evse_id))
+        if measurand is not None:
+            given.append(col(Quantity.measurand) == measurand)
         if since is not None:
             given.append(col(Sample.time) >= since)
         if until is not None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
@@ -31,6 +32,9 @@ BLOCK_BYTES_MAX = 64 * 1024 * 1024
 _HEAD = struct.Struct(">8sIIIQqq")
 _CHECKSUM = struct.Struct(">I")
 _LEVEL = 1
+
+STATIONS_KEPT_MAX = 20_000
+"""Digests remembered; each block asks for those of all its stations."""
 
 Text = str | bytes
 
@@ -119,6 +123,7 @@ def pieces(notes: Columns, bytes_max: int = BLOCK_BYTES) -> Iterable[Columns]:
         yield notes.cut(start, start + step)
 
 
+@lru_cache(maxsize=STATIONS_KEPT_MAX)
 def digest(station_id: str) -> int:
     """What stands for a station in a head."""
     return crc32(station_id.encode())

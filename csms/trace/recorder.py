@@ -156,9 +156,10 @@ class Recorder:
         del self._rows[:count]
         ats, kinds, stations, actions, texts = (rows[field::_FIELDS] for field in range(_FIELDS))
         self._waiting_bytes += sum(map(len, texts)) + NOTE_BYTES * len(texts)
-        for place, kind in enumerate(kinds):
-            if kind < CLEAN:
-                texts[place] = self._clean(kind, actions[place], texts[place])
+        if min(kinds, default=CLEAN) < CLEAN:
+            for place, kind in enumerate(kinds):
+                if kind < CLEAN:
+                    texts[place] = self._clean(kind, actions[place], texts[place])
         at_ms = [int(at_s * 1000) for at_s in ats]
         notes = Columns(at_ms, bytes(kinds).translate(_STORED), stations, actions, texts)
         return self._with_losses(_few_refusals(notes))

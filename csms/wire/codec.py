@@ -42,7 +42,7 @@ class Codec:
         self._translator = translator
         self._validator = validator or Validator(translator.protocol)
         typed = TypedReader(translator.hot, self._validator.request_schema, translator.zone)
-        self.decode_hot: Callable[[bytes | str, datetime], HotCall | None] = typed.read
+        self.decode_hot: Callable[[bytes, datetime], HotCall | None] = typed.read
         """A frequent, flawless request straight from its frame; None: use `frames.decode` and `decode_call`."""
         self._acknowledged: dict[str, bytes] = {}
 

@@ -82,7 +82,7 @@ async def test_a_router_that_came_past_ours_ends_the_start(at: Operations) -> No
         """Declared, but nobody would look."""
 
     with pytest.raises(UndeclaredRoute, match="Router"):
-        create_api(ApiDeps(at.clock, at.service, at.store.reader, routers=[foreign], guard=at.guard))
+        create_api(ApiDeps(at.clock, at.service, at.store.reader, routers=lambda: [foreign], guard=at.guard))
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.include_router(foreign)
     with pytest.raises(UndeclaredRoute):

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tests.support.running import SETTINGS, Server, csms
 
+PEM = Encoding.PEM
 SOURCE = """
 [[limit_sources]]
 name = "north-grid"
@@ -122,3 +126,36 @@ def test_the_figures_of_limits(server: Server) -> None:
 def test_the_tree_of_feeders(server: Server) -> None:
     listed = csms("limit", "show", "--url", server.api_url)
     assert "T1" in listed.stdout
+
+
+def test_a_source_that_has_to_sign(tmp_path: Path) -> None:
+    """Over HTTP with the command line; the statement that it prints is what MQTT takes."""
+    key, other = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    for name, one in (("north.key", key), ("other.key", other)):
+        (tmp_path / name).write_bytes(one.private_bytes(PEM, PrivateFormat.PKCS8, NoEncryption()))
+    public = key.public_key().public_bytes(PEM, PublicFormat.SubjectPublicKeyInfo)
+    (tmp_path / "north.pem").write_bytes(public)
+    more = f'[[limit_sources]]\nname = "north-grid"\nfeeders = ["T1"]\nsigned = true\nkeys = ["{tmp_path}/north.pem"]\n'
+    signing = Server(tmp_path / "run", stations=(), settings=SETTINGS + more)
+    signing.start()
+    try:
+        arguments = ("--role", "grid_operator", "--feeder", "T1", "--json", "--url", signing.api_url)
+        north = {"CSMS_TOKEN": json.loads(csms("token", "create", "north-grid", *arguments).stdout)["token"]}
+        limit = ("set", "T1", "--kw", "60", "--id", "evening")
+        assert told(signing, north, *limit, code=1)["code"] == "unsigned"
+        assert told(signing, north, *limit, "--sign", f"{tmp_path}/other.key", code=1)["code"] == "bad_signature"
+        assert told(signing, north, "show", "T1")["limits"] == []
+        told(signing, north, *limit, "--sign", f"{tmp_path}/north.key")
+        assert told(signing, north, "drill", "T1", "--kw", "50")["limit"]["value_w"] == 50_000
+        assert told(signing, north, "cancel", "T1", "evening", code=1)["code"] == "unsigned"
+        told(signing, north, "cancel", "T1", "evening", "--sign", f"{tmp_path}/north.key")
+        statement = {"id": "night", "feeder": "T1", "version": 1, "value_w": 70_000}
+        (tmp_path / "night.json").write_text(json.dumps(statement))
+        printed = csms("limit", "sign", f"{tmp_path}/night.json", "--key", f"{tmp_path}/north.key").stdout
+        headers = {"authorization": f"Bearer {north['CSMS_TOKEN']}"}
+        path = f"{signing.api_url}/api/v1/feeders/T1/limits/night"
+        assert httpx.put(path, content=printed, headers=headers, trust_env=False).status_code == 202
+        bare = csms("limit", "sign", f"{tmp_path}/night.json", "--key", f"{tmp_path}/north.pem")
+        assert bare.returncode == 2
+    finally:
+        signing.stop()

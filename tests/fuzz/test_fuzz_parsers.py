@@ -13,7 +13,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
@@ -35,6 +35,24 @@ from csms.model.clock import ScaledClock
 from csms.model.errors import PeerError
 from csms.model.ids import is_station_id
 from csms.province import strict_json as province_json
+from csms.province.crypto import AES_MD5, Secrets
+from csms.province.envelope import Codec as Sealing
+from csms.province.envelope import (
+    Door,
+    Opened,
+    Refused,
+    Request,
+    ResponseInvalid,
+    Stamp,
+    check_request,
+    format_stamp,
+    open_response,
+    seal_request,
+    seal_response,
+)
+from csms.province.messages import check_body
+from csms.province.profile import PUSHED, QUERIES, load_profile
+from csms.province.replay import ReplayCache
 from csms.security.addresses import address_behind, address_of
 from csms.security.basic import PASSWORD_BYTES_MAX, canonical, read_basic
 from csms.wire.codec import Codec
@@ -140,6 +158,46 @@ def province(data: bytes) -> str:
     return "accepted"
 
 
+def envelope(data: bytes) -> str:
+    """An envelope of the interchange interface, damaged as a whole."""
+    return judged(data, PARTNER)
+
+
+def sealed(data: bytes) -> str:
+    """A rightly signed envelope whose content is damaged."""
+    return judged(seal_request(PARTNER, OPERATOR, data, STAMP).to_wire(), PARTNER)
+
+
+def signed(data: bytes) -> str:
+    """Rightly signed, but `Data` is no ciphertext."""
+    request = Request(OPERATOR, data.decode("latin-1"), STAMP.timestamp, STAMP.seq, "")
+    sig = PARTNER.suite.sign(request.signed_text, PARTNER.secrets)
+    return judged(replace(request, sig=sig).to_wire(), PARTNER)
+
+
+def judged(raw: bytes, codec: Sealing) -> str:
+    replays = ReplayCache()
+    taken = [check_request(raw, Door({OPERATOR: codec}, NOW, replays, lambda _: True)) for _ in range(2)]
+    first, second = taken
+    if isinstance(first, Opened):
+        assert isinstance(second, Refused), "the same envelope twice"
+        assert second.reason == "replayed"
+        profile = load_profile("tcec102-2016")
+        found = {check_body(profile, kind, first.body) == [] for kind in (*QUERIES, *PUSHED)}
+        return "accepted" if True in found else "defects"
+    assert (first.http_status, first.ret) in REFUSALS
+    return first.reason.partition(":")[0][:20]
+
+
+def answer(data: bytes) -> str:
+    """What a partner answers, damaged."""
+    try:
+        open_response(PARTNER, data, OPERATOR)
+    except ResponseInvalid:
+        return "refused"
+    return "accepted"
+
+
 def limit(data: bytes) -> str:
     decision = decide(data, Peer("house"), "T1", "L1", Known(lambda *key: None, TREE, SourceRule("house")), NOW)
     assert decision.accepted == (decision.limit is not None)
@@ -196,7 +254,26 @@ BEATS = (
     b'{"limits":[],"sent_at":"2026-03-01T12:00:00Z"}',
     b"{}",
 )
+OPERATOR = "123456789"
+KEY = "1234567890abcdef"
+PARTNER = Sealing(AES_MD5, Secrets.of(KEY, KEY, KEY, KEY), (Secrets.of(KEY, KEY[::-1], KEY, KEY[::-1]),))
+STAMP = Stamp(format_stamp(NOW), "0001")
+REFUSALS = {(400, None), (401, None), (200, 4001), (200, 4003), (200, 4004)}
+QUERY_BODIES = (
+    b'{"LastQueryTime":"","PageNo":1,"PageSize":10}',
+    b'{"StationIDs":["00000000000000000001"]}',
+    b'{"StationID":"1","StartTime":"2026-01-01","EndTime":"2026-01-02"}',
+    b'{"StartChargeSeq":"123456789202601010000000001","ConnectorID":"1","QRCode":""}',
+    b'{"ConnectorStatusInfo":{"ConnectorID":"1","Status":3}}',
+    '{"StationName":"日照市充电站"}'.encode(),
+)
 TARGETS = {
+    "whole envelopes": Target(
+        tuple(seal_request(PARTNER, OPERATOR, body, STAMP).to_wire() for body in QUERY_BODIES), envelope, share=0.5
+    ),
+    "sealed bodies": Target(QUERY_BODIES, sealed),
+    "signed data": Target((PARTNER.suite.encrypt(b"{}", PARTNER.secrets).encode(), b""), signed, share=0.5),
+    "answers": Target((seal_response(PARTNER, 0, "ok", b'{"Status":0}').to_wire(),), answer, share=0.5),
     "paths": Target((b"/ocpp/CP-1", b"/ocpp/CP%201", b"/ocpp/a/b/", b"/ocpp/%E6%A1%A9?x=1#y"), path),
     "Basic": Target(
         tuple(b"Basic " + base64.b64encode(told) for told in (b"CP-1:password-16-long", b"CP-1:" + bytes(range(20)))),

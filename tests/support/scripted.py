@@ -36,6 +36,7 @@ from csms.app.settings import Settings
 from csms.app.supervisor import Supervisor
 from csms.model.clock import Clock, system_clock
 from csms.model.command import Command, CommandResult
+from csms.station.registration import Registration, rating
 from csms.store import changes
 from csms.store.tables import IdToken, Notice, Session
 from tests.support import official
@@ -373,9 +374,9 @@ class Central:
 
         Returns a Station16 or a Station201.
         """
-        nameplates = [{"evse_id": number} for number in range(1, evses + 1)]
-        answer = await self.api("PUT", f"/api/v1/stations/{station_id}", {"evses": nameplates})
-        assert answer.status_code == 200, answer.text
+        nameplate = rating("ac", 3, 32.0, 22_080)
+        nameplates = dict.fromkeys(range(1, evses + 1), nameplate)
+        await self.rooms.stations.register(Registration(station_id, evses=nameplates))
         kind = Station16 if protocol == "ocpp1.6" else Station201
         station = kind(self, station_id, protocol, strict=strict)
         self.stations.append(station)
@@ -464,6 +465,15 @@ class _Faults(logging.Handler):
             self.central.violations.append(f"logged: {record.getMessage()} {detail}")
 
 
+def _when_asked(rooms: Rooms) -> Callable[..., Awaitable[None]]:
+    """The HTTP interface, which is not made for a test that asks nothing of it."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await rooms.api(scope, receive, send)
+
+    return app
+
+
 @asynccontextmanager
 async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[Central]:
     """A central system with everything but the HTTP port; `settings` are those of csms.toml.
@@ -489,7 +499,7 @@ async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) 
     for name, work in rooms.background:
         supervisor.start(name, work)
     port = await rooms.gateway.start()
-    transport = httpx.ASGITransport(app=rooms.api, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(app=_when_asked(rooms), raise_app_exceptions=False)
     faults, logger = _Faults(), logging.getLogger("csms")
     logger.addHandler(faults)
     try:

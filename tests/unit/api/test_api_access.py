@@ -253,7 +253,7 @@ async def app_with(at: Operations, *, rates: Rates | None = None, clock: Any = N
         at.service,
         at.store.reader,
         TwinFeeders(),
-        routers=[limit_routes.router(limits, at.store.reader)],
+        routers=lambda: [limit_routes.router(limits, at.store.reader)],
         guard=guard,
     )
     return create_api(deps), guard, failing

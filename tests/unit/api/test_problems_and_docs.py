@@ -88,7 +88,7 @@ async def test_faults_of_mounted_routers_are_problems_too(at: Operations, fault,
     async def broken() -> None:
         raise fault
 
-    app = create_api(ApiDeps(at.clock, at.service, at.store.reader, routers=[router], guard=at.guard))
+    app = create_api(ApiDeps(at.clock, at.service, at.store.reader, routers=lambda: [router], guard=at.guard))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://csms", headers=at.http.headers) as http:
         answer = await http.get("/broken")

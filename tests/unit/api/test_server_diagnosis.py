@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from csms.api.server_diagnosis import AUTHORITY_DAYS, certificates
+from csms.api.ports import Condition
+from csms.api.server_diagnosis import AUTHORITY_DAYS, certificates, condition
 from csms.security.inventory import Kept, Role
 from csms.station.doctor import EXPIRING_DAYS
 
@@ -44,3 +45,9 @@ def test_what_cannot_be_read_and_what_others_can_read() -> None:
     readable = found(Role.SERVER, timedelta(days=900), key_private=False)
     assert readable == [("key_readable", "serious")]
     assert found(Role.TRUSTED, timedelta(days=900), key_private=None) == []
+
+
+def test_whose_firmware_is_let_in_where_no_maker_is_named() -> None:
+    assert [one.code for one in condition(Condition())] == []
+    (one,) = condition(Condition(any_maker=True))
+    assert (one.code, one.severity) == ("firmware_any_maker", "warning")

@@ -70,7 +70,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
         limits = limits_over(at.clock, at.store, tree, at.service.bus, audit=at.guard.audit)
         routers = [limit_router(limits, at.store.reader)]
         deps = ApiDeps(
-            at.clock, at.service, at.store.reader, TwinFeeders(), at.province, routers=routers, guard=at.guard
+            at.clock, at.service, at.store.reader, TwinFeeders(), at.province, routers=lambda: routers, guard=at.guard
         )
         token = await token_for(at.guard, name="console")
         server = HttpServer(create_api(deps), "127.0.0.1", 0)

@@ -356,8 +356,13 @@ async def test_a_limit_that_came_while_the_database_was_away_is_acknowledged_lat
         await north.state(retain=True)
         await until(lambda: site.channel.counts["not_stored"] >= 2)
         assert (site.cap_w(), north.acks()) == (None, 0)
+        assert site.channel.acknowledgements_owed == 1
     assert (await north.ack())["accepted"] is True
     assert site.cap_w() == 100_000
+    await until(lambda: site.channel.acknowledgements_owed == 0)
+    assert site.channel.connections == 1
+    assert site.channel.traffic["in"] >= 2
+    assert site.channel.traffic["out"] >= 1
 
 
 @pytest.mark.req("GL-A4")

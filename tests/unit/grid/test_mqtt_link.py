@@ -43,7 +43,7 @@ async def test_who_floods_takes_no_place_of_others() -> None:
 @pytest.mark.parametrize("topic", [b"grid/v1/\xff\xfe/T1/limit/set", b"grid/v1/+/T1/limit/set", b""])
 async def test_a_topic_that_is_none_ends_no_connection(topic: bytes) -> None:
     connection = Connection("127.0.0.1", 1)
-    connection.counts = Counter()
+    connection.counts = connection.traffic = Counter()
     connection._on_message(None, None, MQTTMessage(topic=topic))
     assert (connection.counts["bad_topic"], connection._queue.qsize()) == (1, 0)
 

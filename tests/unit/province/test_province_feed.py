@@ -9,24 +9,30 @@ from pathlib import Path
 import pytest
 
 from csms.model.clock import ManualClock
+from csms.model.errors import StoreUnavailable
 from csms.model.inbound import MeterReport, SessionStarted, SessionStopped, StatusReport
 from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, VOLTAGE, Sample
 from csms.model.session import StopReason
 from csms.model.station import ConnectorStatus
 from csms.province.client import Partner
 from csms.province.crypto import Secrets
-from csms.province.feed import ProvinceFeed, Site
+from csms.province.feed import ProvinceFeed
 from csms.province.ids import IdTable
 from csms.province.memory import MemoryOutbox
+from csms.province.picture import Picture, Site
 from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
+from csms.province.starts import PartnerStarts
+from csms.province.tariff import FlatPrice, Price
 from csms.station.bus import EventBus
 from csms.station.context import StationSettings
 from csms.station.registration import Registration, rating
 from csms.station.service import StationService
 from csms.store.engine import Store, open_store
+from csms.store.province import ProvinceRecords
 
-SITE = Site("1", "日照站", "示范路1号", "371102", 119.5, 35.4, "0633-1", Decimal("0.66"), Decimal("0.40"))
+SITE = Site("1", "日照站", "示范路1号", "371102", 119.5, 35.4, "0633-1")
+PRICES = FlatPrice(Price(Decimal("0.66"), Decimal("0.40")))
 KEY = b"1234567890abcdef"
 
 
@@ -40,7 +46,10 @@ class Desk:
         profile = load_profile("tcec102-2016")
         partner = Partner("p", profile, "http://127.0.0.1:1", "123456789", secrets)
         service = ProvinceService(clock, self.outbox, IdTable(), [partner])
-        self.feed = ProvinceFeed(clock, service, self.outbox, store.reader, stations.stations, SITE)
+        records = ProvinceRecords(store)
+        picture = Picture(clock, store.reader, stations.stations, [SITE], PRICES)
+        starts = PartnerStarts(clock, records, service, stations, 300.0)
+        self.feed = ProvinceFeed(clock, service, self.outbox, records, picture, starts)
         bus.subscribe(self.feed.hear)
 
     async def say(self, message):
@@ -131,3 +140,18 @@ async def test_settled_only_when_nothing_is_noted_or_open(desk: Desk) -> None:
     for row_id in list(desk.outbox.rows):
         await desk.outbox.mark_acked(row_id, desk.clock.now(), 0)
     assert await desk.feed.settled()
+
+
+async def test_a_state_that_could_not_be_noted_is_told_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.say(StatusReport(1, 1, ConnectorStatus.FAULTED))
+    with monkeypatch.context() as away:
+
+        async def add(entries: object) -> None:
+            raise StoreUnavailable("away")
+
+        away.setattr(desk.outbox, "add", add)
+        with pytest.raises(StoreUnavailable):
+            await desk.feed.work_off()
+    assert desk.rows("station_status") == []
+    await desk.feed.work_off()
+    assert len(desk.rows("station_status")) == 1

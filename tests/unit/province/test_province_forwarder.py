@@ -301,7 +301,7 @@ async def test_an_outage_of_a_day_loses_no_order_and_keeps_the_latest_status() -
 
 
 async def test_an_unconfirmed_profile_is_named_at_the_start(peer: Peer, caplog: pytest.LogCaptureFixture) -> None:
-    for profile, count in (("shandong", 1), ("gbt44130", 2), ("zhejiang-style", 2)):
+    for profile, count in (("shandong", 1), ("gbt44130", 2), ("supervision-2023", 2)):
         forwarder = PartnerForwarder(partner(peer.port, profile), ManualClock(NOW), MemoryOutbox())
         running = asyncio.create_task(forwarder.run())
         await asyncio.sleep(0)

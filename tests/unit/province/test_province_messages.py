@@ -58,7 +58,7 @@ PUSHED = [Kind.STATION_INFO, Kind.STATION_STATUS, Kind.CHARGE_STATUS, Kind.CHARG
 
 @pytest.mark.parametrize("kind", PUSHED)
 @pytest.mark.parametrize(
-    "profile_id", ["tcec102-2016", "zhejiang-style", "beijing-style", "shandong", "qingdao", "gbt44130"]
+    "profile_id", ["tcec102-2016", "supervision-2023", "city-2019", "shandong", "qingdao", "gbt44130"]
 )
 def test_what_we_send_has_no_defect(profile_id: str, kind: Kind) -> None:
     profile = load_profile(profile_id)
@@ -92,7 +92,7 @@ def test_the_order_of_the_2016_text() -> None:
 
 
 def test_the_order_of_the_supervision_family() -> None:
-    body = body_of(load_profile("zhejiang-style"), Kind.CHARGE_ORDER)
+    body = body_of(load_profile("supervision-2023"), Kind.CHARGE_ORDER)
     assert (body["OrderNo"], body["TotalElect"], body["StopReason"]) == (NUMBER, 12.35, "4")
     assert body["StationID"] == "00000000000000000007"
     assert body["EquipmentID"] == "1234567890000000001"
@@ -101,7 +101,7 @@ def test_the_order_of_the_supervision_family() -> None:
 
 
 def test_the_bonus_order_carries_the_registers() -> None:
-    body = body_of(load_profile("beijing-style"), Kind.CHARGE_ORDER)
+    body = body_of(load_profile("city-2019"), Kind.CHARGE_ORDER)
     assert (body["MeterValueStart"], body["MeterValueEnd"], body["ChargeLast"]) == (1.0, 13.35, 3600)
 
 
@@ -110,7 +110,7 @@ def test_the_snapshot_by_phase_with_its_decimals() -> None:
     assert [body[f"Current{phase}"] for phase in "ABC"] == [10.0, 10.0, 9.0]
     assert [body[f"Voltage{phase}"] for phase in "ABC"] == [230.0, 231.3, 229.0]
     assert (body["Soc"], body["StartChargeSeqStat"]) == (55.6, 2)
-    assert body_of(load_profile("zhejiang-style"), Kind.CHARGE_STATUS)["SOC"] == 55.6
+    assert body_of(load_profile("supervision-2023"), Kind.CHARGE_STATUS)["SOC"] == 55.6
 
 
 def test_names_are_cut_but_coordinates_are_not_guessed() -> None:
@@ -163,7 +163,7 @@ def test_each_class_of_defect(change: dict[str, Any], defect: str) -> None:
 
 
 def test_a_peer_with_the_other_spelling_is_told_so() -> None:
-    body = as_received(body_of(load_profile("beijing-style"), Kind.CHARGE_ORDER))
+    body = as_received(body_of(load_profile("city-2019"), Kind.CHARGE_ORDER))
     body["TotalServiceMoney"] = body.pop("TotalSeviceMoney")
     codes = {str(item) for item in check_body(BASE.model_copy(), Kind.CHARGE_ORDER, body)}
     assert codes >= {"DQ_MISSING TotalSeviceMoney", "DQ_UNKNOWN_KEY TotalServiceMoney"}
@@ -187,7 +187,7 @@ def test_the_root_must_be_there_and_alone() -> None:
 
 
 def test_text_enumerations_of_the_province() -> None:
-    profile = load_profile("zhejiang-style")
+    profile = load_profile("supervision-2023")
     body = as_received(body_of(profile, Kind.CHARGE_ORDER))
     assert [str(d) for d in check_body(profile, Kind.CHARGE_ORDER, {**body, "StopReason": "x"})] == [
         "DQ_ENUM StopReason"

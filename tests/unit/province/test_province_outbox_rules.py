@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from csms.province.outbox import Outcome, Verdict, failed, judge, lost_at, sending_order, step
-from csms.province.profile import Kind, PlatformProfile, load_profile
+from csms.province.profile import PUSHED, Kind, PlatformProfile, load_profile
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BASE = load_profile("tcec102-2016")
-ZHEJIANG = load_profile("zhejiang-style")
-BEIJING = load_profile("beijing-style")
+ZHEJIANG = load_profile("supervision-2023")
+BEIJING = load_profile("city-2019")
 
 
 @pytest.mark.parametrize(
@@ -90,11 +90,8 @@ def test_a_second_4002_is_retried_by_the_ladder() -> None:
     assert (result.verdict, result.next_at) == (Verdict.RETRY, NOW + timedelta(seconds=60))
 
 
-def test_orders_go_first() -> None:
-    assert sending_order()[0] == ["charge_order"]
-    assert {name for group in sending_order() for name in group} == {
-        "charge_order",
-        "station_info",
-        "station_status",
-        "charge_status",
-    }
+def test_orders_go_before_statuses() -> None:
+    order = [name for group in sending_order() for name in group]
+    assert order.index("charge_order") < order.index("station_status") < order.index("charge_status")
+    assert order[:2] == ["start_result", "stop_result"]
+    assert set(order) == set(PUSHED)

@@ -8,8 +8,8 @@ from csms.province.profile import Kind, ProfileInvalid, build_profile, load_prof
 
 STATES = {
     "tcec102-2016": "reconstructed",
-    "zhejiang-style": "reconstructed",
-    "beijing-style": "reconstructed",
+    "supervision-2023": "reconstructed",
+    "city-2019": "reconstructed",
     "shandong": "assumed",
     "qingdao": "assumed",
     "gbt44130": "stub",
@@ -29,12 +29,12 @@ def test_every_shipped_profile_loads_and_says_how_far_to_trust_it(profile_id: st
 
 
 def test_the_parents_of_the_assumed_ones() -> None:
-    assert load_profile("shandong").extends == "zhejiang-style"
-    assert load_profile("qingdao").extends == "beijing-style"
+    assert load_profile("shandong").extends == "supervision-2023"
+    assert load_profile("qingdao").extends == "city-2019"
 
 
 def test_wire_names_and_paths() -> None:
-    base, zhejiang = load_profile("tcec102-2016"), load_profile("zhejiang-style")
+    base, zhejiang = load_profile("tcec102-2016"), load_profile("supervision-2023")
     assert base.path(Kind.STATION_STATUS) == "/evcs/v20160701/notification_stationStatus"
     assert zhejiang.path(Kind.CHARGE_ORDER) == "/evcs/v20160701/supervise_notification_charge_order_info"
     assert base.wire_name("ChargeOrder", "TotalServiceMoney") == "TotalSeviceMoney"
@@ -44,7 +44,7 @@ def test_wire_names_and_paths() -> None:
 
 def test_enumerations_of_the_province_go_further() -> None:
     assert 104 not in load_profile("tcec102-2016").enums["StationType"]
-    assert load_profile("zhejiang-style").enums["StationType"] >= {1, 50, 100, 103, 104, 106, 255}
+    assert load_profile("supervision-2023").enums["StationType"] >= {1, 50, 100, 103, 104, 106, 255}
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_a_profile_without_parents_must_be_whole() -> None:
 
 
 def test_a_variant_replaces_only_its_ladders() -> None:
-    beijing = load_profile("beijing-style")
-    other = load_profile("beijing-style:v2")
+    beijing = load_profile("city-2019")
+    other = load_profile("city-2019:v2")
     assert other.retry[Kind.CHARGE_ORDER].delays_s == (150, 300, 1800, 3600)
     assert other.retry[Kind.STATION_STATUS] == beijing.retry[Kind.STATION_STATUS]
     with pytest.raises(ProfileInvalid, match="v3"):

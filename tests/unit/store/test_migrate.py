@@ -23,6 +23,7 @@ from csms.store import (
     access_tables,
     energy_tables,
     migrate,
+    province_tables,
     response_tables,
     schema,
     security_tables,
@@ -37,7 +38,15 @@ ROOT = Path(__file__).resolve().parents[3]
 ALL = [step.revision for step in reversed(list(ScriptDirectory(str(migrate.FOLDER)).walk_revisions()))]
 OWN_TABLES = {
     model.__tablename__
-    for module in (tables, station_tables, access_tables, energy_tables, response_tables, security_tables)
+    for module in (
+        tables,
+        station_tables,
+        access_tables,
+        energy_tables,
+        province_tables,
+        response_tables,
+        security_tables,
+    )
     for model in vars(module).values()
     if isinstance(model, type) and issubclass(model, SQLModel) and model is not SQLModel
 }

@@ -1,0 +1,44 @@
+"""Routes that partners call, outside the API: no access token opens them, a signed envelope and its own token do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import Request, Response
+
+from csms.access.needs import open_to_all
+from csms.access.routing import Router
+from csms.province.desk import OperatorDesk
+from csms.province.profile import Kind
+from csms.province.strict_json import BODY_BYTES_MAX
+
+JSON_TYPE = "application/json; charset=utf-8"
+
+partners = open_to_all("a partner proves itself by the signature of its envelope and a token of query_token")
+
+
+def router(desk: OperatorDesk) -> Router:
+    """One route for each path of each partner's profile."""
+    routes = Router(include_in_schema=False)
+    for path, kinds in desk.paths().items():
+        routes.post(path)(partners(_endpoint(desk, kinds)))
+    return routes
+
+
+def _endpoint(desk: OperatorDesk, kinds: Mapping[str, Kind]) -> Callable[[Request], Awaitable[Response]]:
+    async def receive(request: Request) -> Response:
+        """Answer a partner's call."""
+        reply = await desk.receive(kinds, await _body(request), request.headers.get("Authorization", ""))
+        return Response(reply.body, reply.http_status, media_type=JSON_TYPE)
+
+    return receive
+
+
+async def _body(request: Request) -> bytes:
+    """The body up to one byte more than is allowed, which is enough to refuse it."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            return bytes(body[: BODY_BYTES_MAX + 1])
+    return bytes(body)
