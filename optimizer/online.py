@@ -13,11 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from optimizer.arrays import BoolArray, FloatArray, IntArray
+from optimizer.arrays import BoolArray, FloatArray, IntArray, inserted
 from optimizer.certificate import relative_gap
 from optimizer.demand import fill_valleys
 from optimizer.expected import ExpectedCars
@@ -27,8 +27,6 @@ from optimizer.limit_rows import nodes_of, rows_of
 from optimizer.limiting import NodeLimits, RowLimits, limits_and_kinds
 from optimizer.problem import Problem
 from optimizer.slot_cost import SlotCost
-
-Row = TypeVar("Row", FloatArray, IntArray)
 
 CARS_AT_ONCE = 40
 HANDOVERS_MAX = 12
@@ -302,10 +300,10 @@ class Running:
             self._table = np.concatenate([self._table, np.zeros((GROWTH + count // 4, i.slots))])
         self._table[row + 1 : count + 1] = self._table[row:count].copy()
         self._table[row] = 0.0
-        self.priority, self.kind = _inserted(self.priority, row, priority), _inserted(self.kind, row, kind)
-        self.rate_max = _inserted(self.rate_max, row, rate)
+        self.priority, self.kind = inserted(self.priority, row, priority), inserted(self.kind, row, kind)
+        self.rate_max = inserted(self.rate_max, row, rate)
         values = zip(CARS, (arrive, depart, min(rate, energy), energy, node), strict=True)
-        self._take({name: _inserted(getattr(i, name), row, value) for name, value in values})
+        self._take({name: inserted(getattr(i, name), row, value) for name, value in values})
 
     def _take(self, cars: dict[str, Any]) -> None:
         """The instance with these cars, and everything that follows from them."""
@@ -399,10 +397,3 @@ def _most(i: Instance, cars: dict[str, Any]) -> FloatArray:
     """What these cars could take together under each node [K, T]."""
     own = present(i.slots, i.nodes, cars["arrive"], cars["depart"], cars["node"], cars["rate"])
     return up_the_tree(i.parent, own)
-
-
-def _inserted(values: Row, row: int, value: float) -> Row:
-    """One value more; np.insert takes ten times as long."""
-    longer = np.empty(len(values) + 1, dtype=values.dtype)
-    longer[:row], longer[row], longer[row + 1 :] = values[:row], value, values[row:]
-    return longer
