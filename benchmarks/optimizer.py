@@ -45,6 +45,8 @@ GROWN_CARS: dict[MethodName, tuple[int, ...]] = {
 GROWN_SLOTS: dict[MethodName, tuple[int, ...]] = {"interior point": (24, 48, 96, 192, 288), "levels": (24, 48, 96, 192)}
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
 PACKAGES = {"PIQP": "piqp", "Clarabel": "clarabel", "OSQP": "osqp", "cvxpy": "cvxpy", "HiGHS": "highspy"}
+ARRIVALS_JUDGED = 1000
+"""Smaller fleets are often planned anew as a whole; the bar is for these."""
 ACN_KNOWN_KW, ACN_OPTIMUM, ACN_ONLINE = 10, 59.105, 58.80
 ACN_SAME = 1e-3
 """Per cent of the month's demand (90 Wh) that count as the same."""
@@ -271,12 +273,17 @@ def arrivals(count: int = 1000, number: int = 200) -> list[Row]:
         gaps.append(running.improve(1e-4))
         proven.append(time.process_time() - began)
     first, all_of_it = 1000 * float(np.median(placed)), 1000 * float(np.quantile(proven, 0.95))
-    label = f"arrivals at N = {count:,}"
+    label, few = f"arrivals at N = {count:,}", count < ARRIVALS_JUDGED
     return [
         figure(f"{label}: first safe set-point, median", first, "ms CPU", "<= 1 ms", first <= 1.0),
         figure(f"{label}: first safe set-point, p95", 1000 * float(np.quantile(placed, 0.95)), "ms CPU"),
         figure(f"{label}: to a gap of 1e-4, median", 1000 * float(np.median(proven)), "ms CPU"),
-        figure(f"{label}: to a gap of 1e-4, p95", all_of_it, "ms CPU", "<= 5 ms", all_of_it <= 5.0),
+        figure(
+            f"{label}: to a gap of 1e-4, p95",
+            all_of_it,
+            "ms CPU",
+            *(("", None) if few else ("<= 5 ms", all_of_it <= 5.0)),
+        ),
         figure(f"{label}: largest gap", max(gaps), "", "<= 1e-4", max(gaps) <= 1e-4),
     ]
 
