@@ -43,7 +43,7 @@ PER_ORDER = 10
 SHARE = 0.05
 FAULTS = ("answer lost", "4002", "twice", "busy", "http 500", "500")
 SPEED = float(os.environ.get("CSMS_PROVINCE_SPEED", "20000"))
-DRAINED = timedelta(hours=2) if SPEED <= 1000 else timedelta(days=3)
+DRAINED = timedelta(hours=2) if SPEED <= 1000 else timedelta(seconds=SPEED * (60 + ORDERS))
 """Two hours of a clock that runs so fast that they are a third of a second of the machine would say nothing."""
 CODEC = Codec(AES_MD5, Secrets.of(KEY, KEY, KEY, KEY))
 Scope = MutableMapping[str, Any]
