@@ -7,17 +7,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from csms.access.audit import AuditLog
 from csms.app.section import Section, SettingsInvalid
 from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
 from csms.grid.mqtt import MqttChannel
-from csms.grid.peer import Peer, operator_of
+from csms.grid.peer import Peer, operator_of, source_of
 from csms.grid.responses import Word
 from csms.grid.service import LimitService
 from csms.grid.ven import Ven
@@ -30,6 +31,8 @@ from csms.response.loads import FeederLoads
 from csms.response.offers import OfferRule, of_cars
 from csms.response.rules import Party
 from csms.response.service import ResponseRules, ResponseService
+from csms.response.settlement import Contract
+from csms.response.statements import Statements
 from csms.response.views import event_view
 from csms.response.words import Refused
 from csms.response.work import Report, ResponseWork
@@ -46,12 +49,33 @@ CARS_COUNT = timedelta(hours=1)
 """Of later events the cars that are there now say nothing."""
 
 
+class ContractSettings(Section):
+    """Standing by for an operator (by the name of its token): `standby_kw` of a feeder at `price` (yuan per kW and
+    month), from the day `since` until the end of the day `until`. With `ratio_min` nothing is paid for a month in which
+    an event stayed below it.
+    """
+
+    operator: str = Field(min_length=1, max_length=64)
+    feeder: str = Field(min_length=1, max_length=64)
+    standby_kw: Decimal = Field(gt=0, le=10_000_000)
+    price: Decimal = Field(ge=0, le=100_000)
+    since: date | None = None
+    until: date | None = None
+    ratio_min: Decimal = Field(default=Decimal(0), ge=0, le=10)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> ContractSettings:
+        if self.since and self.until and self.since > self.until:
+            raise ValueError("since lies before until")
+        return self
+
+
 class ResponseSection(Section):
     """Demand response. `methods`: baseline by notice; `band`: shares of the target between which is credited what was
     reached. `automatic`: bid as soon as an event is told: `share` of what usually can fall, if that is `power_min_kw`;
     at what shifting costs by `tariff` but not below `price_min` (yuan per kWh), or without one at the price invited.
     `days_off`, `days_worked`: holidays, and weekend days worked instead; when left out those of the tariffs that come
-    with the program.
+    with the program. `contracts`: what is paid for standing by.
     """
 
     methods: dict[Notice, Method] = Field(default_factory=dict)
@@ -64,6 +88,7 @@ class ResponseSection(Section):
     tariff: str = ""
     days_off: list[date] | None = None
     days_worked: list[date] | None = None
+    contracts: list[ContractSettings] = Field(default_factory=list)
 
     @field_validator("band")
     @classmethod
@@ -86,6 +111,7 @@ class ResponseRoom:
 
     service: ResponseService
     work: ResponseWork
+    statements: Statements
 
 
 def response_room(
@@ -124,7 +150,18 @@ def response_room(
 
     charging.heed(service.fills)
     work = ResponseWork(clock, service, store.writer, charging_w, lambda: charging.wake("response"))
-    return ResponseRoom(service, work)
+    return ResponseRoom(service, work, Statements(clock, service.book, _contracts(section, tree), zone))
+
+
+def _contracts(section: ResponseSection, tree: FeederTree) -> list[Contract]:
+    """Raises SettingsInvalid."""
+    lost = next((one.feeder for one in section.contracts if one.feeder not in tree), None)
+    if lost is not None:
+        raise SettingsInvalid(f"response.contracts: there is no feeder {lost!r}")
+    return [
+        Contract(source_of(one.operator), one.feeder, one.standby_kw, one.price, one.since, one.until, one.ratio_min)
+        for one in section.contracts
+    ]
 
 
 def _baselines(section: ResponseSection) -> BaselineRule:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from importlib.metadata import version
-from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,22 +18,19 @@ from csms.access.guard import Guard, Rates
 from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
-from csms.app.channel_figures import ChannelFigures
 from csms.app.grid import limit_service
-from csms.app.limit_channels import limit_channels
-from csms.app.limit_figures import LimitFigures
-from csms.app.mqtt import feeder_state, mqtt_channel
+from csms.app.grid_room import grid_room
 from csms.app.outside import makers as firmware_makers
 from csms.app.outside import outside as outside_of
 from csms.app.pki import Pki
 from csms.app.province import province_room
-from csms.app.response import ChannelDesk, response_room, way_back, way_back_to_vtns
 from csms.app.room_settings import charging_settings, file_limits, gateway_settings, trace_settings
 from csms.app.settings import (
     Settings,
 )
 from csms.app.solvers import Solvers
 from csms.app.stations import station_room
+from csms.app.supervisor import Named
 from csms.app.supply import read_supply, tree_desk
 from csms.app.tls import ServerTls
 from csms.app.upkeep import Upkeep
@@ -44,22 +40,14 @@ from csms.charging.service import ChargingService
 from csms.gateway.metrics import Metrics
 from csms.gateway.ports import forget
 from csms.gateway.server import Gateway
-from csms.grid import http as limit_routes
-from csms.grid.overruns import Overruns
-from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
-from csms.grid.ven import Ven
 from csms.model.clock import Clock
-from csms.province.service import ProvinceService
-from csms.response import http as response_routes
 from csms.security.authority import LocalAuthority
 from csms.station.bus import EventBus
 from csms.station.files import FileDesk
 from csms.station.service import StationService
 from csms.store.engine import Store, open_store
 from csms.trace.service import Traces
-
-Work = Callable[[], Awaitable[None]]
 
 
 @dataclass
@@ -70,17 +58,15 @@ class Rooms:
     clock: Clock
     store: Store
     stations: StationService
-    limits: LimitService
     charging: ChargingService
-    province: ProvinceService
     gateway: Gateway
     api_deps: ApiDeps
     files: FileDesk
     tls: ServerTls
     guard: Guard
-    traces: Traces | None = None
-    solvers: Solvers | None = None
-    background: list[tuple[str, Work]] = field(default_factory=list)
+    solvers: Solvers
+    traces: Traces | None
+    background: Sequence[Named]
 
     @cached_property
     def api(self) -> FastAPI:
@@ -91,8 +77,7 @@ class Rooms:
         """After the gateway has stopped and no background work runs."""
         await self.guard.close()
         await self.stations.close()
-        if self.solvers is not None:
-            await asyncio.to_thread(self.solvers.close)
+        await asyncio.to_thread(self.solvers.close)
         await self.store.close()
         if self.traces is not None:
             await self.traces.close()
@@ -115,106 +100,70 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     files.public_url = settings.public_url
     own = LocalAuthority(settings.data_dir / "pki", clock, settings.certificates.organization)
     supply = await read_supply(settings, store)
-    tree, outside = supply.tree, outside_of(settings, clock, files, own, makers)
+    outside = outside_of(settings, clock, files, own, makers)
     stations = await station_room(settings, clock, store, bus, outside, supply.places)
-    guard = await _guard(settings, clock, store, tree)
-    limits = await limit_service(settings.limit_sources, clock, store, tree, guard.audit, stations)
-    rules = charging_settings(settings)
-    solvers = Solvers(settings.charging, rules.solve_wall_s)
-    rules = replace(rules, plans_at_once=solvers.at_once)
-    charging = ChargingService(clock, stations, store, solvers.solve, rules, tree, limits, stations.alerts)
-    grace_s = settings.charging.lease_s + settings.charging.ramp_s
-    progress = LimitProgress(clock, limits, charging.compliance, guard.audit, bus, grace_s)
-    overruns = Overruns(clock, charging.loads, stations.alerts, grace_s)
-
-    def state(feeder_id: str) -> Mapping[str, Any]:
-        return feeder_state(charging, asdict(charging.status(feeder_id)))
-
-    zone = ZoneInfo(settings.time_zone)
-    response = response_room(settings.response, zone, clock, store, guard.audit, limits, charging, stations)
+    guard = await _guard(settings, clock, store, supply.tree)
+    limits = await limit_service(settings.limit_sources, clock, store, supply.tree, guard.audit, stations)
+    solvers, charging = _charging(settings, clock, store, stations, limits)
+    grid = grid_room(settings, clock, store, bus, guard, stations, limits, charging)
     partners = await province_room(settings, clock, store, bus, stations)
-    province = partners.service
     traces = Traces(trace_settings(settings), clock) if settings.traces.enabled else None
-    note = traces.note if traces is not None else forget
-    metrics = Metrics()
     tls = ServerTls(settings)
-    gateway = Gateway(gateway_settings(settings), clock, stations, tls=await tls.contexts(), note=note, metrics=metrics)
+    gateway = Gateway(
+        gateway_settings(settings),
+        clock,
+        stations,
+        tls=await tls.contexts(),
+        note=traces.note if traces is not None else forget,
+        metrics=Metrics(),
+    )
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
-    figures, channels = LimitFigures(limits, progress, overruns, charging.loads), ChannelFigures(charging.counters)
-    api_deps = ApiDeps(
+    supply_desk = tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens)
+    deps = ApiDeps(
         guard=guard,
         clock=clock,
         stations=stations,
         reader=store.reader,
-        feeders=_Feeders(charging, tree),
-        tree=tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens),
+        feeders=_Feeders(charging, supply.tree),
+        tree=supply_desk,
         ladders=charging if settings.charging.control else None,
-        province=province,
+        province=partners.office,
         gateway=gateway,
         traces=traces,
         condition=upkeep.condition,
-        routers=lambda: [
-            limit_routes.router(limits, store.reader, state, progress, charging.drill, charging.simulate),
-            response_routes.router(response.service),
-            *partners.routers,
-        ],
-        figures=lambda: chain(figures.lines(), channels.lines()),
+        routers=lambda: [*grid.routers(), *partners.routers],
+        figures=grid.lines,
         version=version("csms"),
         time_zone=ZoneInfo(settings.time_zone),
         files=files,
         pki=Pki(settings, own),
     )
-    background: list[tuple[str, Work]] = [("stations", stations.run), *upkeep.background]
+    background: list[Named] = [("stations", stations.run), *upkeep.background, *grid.background]
+    background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run), ("supply-tree", supply_desk.watch)]
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
-    background += [("limit-sources", limits.run), ("limit-progress", progress.run)]
-    background += [("overruns", overruns.run), ("response", response.work.run)]
-    desk = ChannelDesk(response.service)
-    if settings.broker_url:
-        channel = channels.mqtt = mqtt_channel(
-            settings.broker_url,
-            settings.mqtt,
-            clock,
-            limits,
-            bus,
-            charging=charging,
-            progress=progress,
-            state=state,
-            responses=desk,
-        )
-        response.work.reports["mqtt"] = way_back(channel)
-        background.append(("limits-mqtt", channel.run))
-    channels.channels = limit_channels(settings, clock, limits, charging.drawn_w, desk)
-    vens = {one.source: one for _, one in channels.channels if isinstance(one, Ven)}
-    response.work.reports["openadr3"] = way_back_to_vtns(vens)
-    background += [(name, partial(one.run, limits)) for name, one in channels.channels]
-    background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run)]
     if settings.alerts.webhook:
         token = settings.alerts.webhook_token.get_secret_value()
         background.append(("alerts", Webhook(settings.alerts.webhook, token, stations.alerts).run))
     if settings.charging.control:
         charging.listen()
         await asyncio.to_thread(solvers.begin)
-        background += [("charging", charging.run)]
+        background.append(("charging", charging.run))
     if settings.partners:
-        background += [("province-feed", partners.feed.run), ("province", province.run)]
+        background += [("province-feed", partners.feed.run), ("province", partners.service.run)]
     return Rooms(
-        settings,
-        clock,
-        store,
-        stations,
-        limits,
-        charging,
-        province,
-        gateway,
-        api_deps,
-        files,
-        tls,
-        guard,
-        traces,
-        solvers,
-        background,
+        settings, clock, store, stations, charging, gateway, deps, files, tls, guard, solvers, traces, background
     )
+
+
+def _charging(
+    settings: Settings, clock: Clock, store: Store, stations: StationService, limits: LimitService
+) -> tuple[Solvers, ChargingService]:
+    rules = charging_settings(settings)
+    solvers = Solvers(settings.charging, rules.solve_wall_s)
+    rules = replace(rules, plans_at_once=solvers.at_once)
+    tree = limits.feeders
+    return solvers, ChargingService(clock, stations, store, solvers.solve, rules, tree, limits, stations.alerts)
 
 
 async def _guard(settings: Settings, clock: Clock, store: Store, tree: FeederTree) -> Guard:

@@ -13,6 +13,10 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE_S = 1.0
 PAUSE_S_MAX = 60.0
 
+Work = Callable[[], Awaitable[None]]
+Named = tuple[str, Work]
+"""Background work under the name that logs tell."""
+
 
 class Supervisor:
     """Runs named work until stopped."""
@@ -22,7 +26,7 @@ class Supervisor:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.restarts: dict[str, int] = {}
 
-    def start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    def start(self, name: str, work: Work) -> None:
         """Run `work` for ever, from now on."""
         self.restarts[name] = 0
         self._tasks[name] = asyncio.create_task(self._keep(name, work), name=name)
@@ -34,7 +38,7 @@ class Supervisor:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
 
-    async def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _keep(self, name: str, work: Work) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
             began_s = self._clock.monotonic_s()

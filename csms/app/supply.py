@@ -13,7 +13,7 @@ from csms.app.section import SettingsInvalid
 from csms.app.settings import Settings
 from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
-from csms.charging.tree_desk import TreeDesk, merged
+from csms.charging.tree_desk import TreeDesk, merged, newest_change
 from csms.grid.service import LimitService
 from csms.model.access import Role
 from csms.model.clock import Clock
@@ -24,15 +24,17 @@ from csms.store.supply_tables import FeederRow, StationPlaceRow
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """The tree, and what of it an administrator set. `places`: feeder by station."""
+    """The tree, and what of it an administrator set. `places`: feeder by station; `number`: of the last change."""
 
     tree: FeederTree
     rows: dict[str, FeederRow]
     places: dict[str, str]
+    number: int = 0
 
 
 async def read_supply(settings: Settings, store: Store) -> Supply:
     """The tree as it is now. Raises SettingsInvalid where the settings contradict what was changed."""
+    number = await newest_change(store.reader)
     rows = {row.id: row for row in await store.reader.find(FeederRow)}
     places = {row.station_id: row.feeder_id for row in await store.reader.find(StationPlaceRow)}
     try:
@@ -47,7 +49,7 @@ async def read_supply(settings: Settings, store: Store) -> Supply:
         feeder_id = places.get(station.id, station.feeder)
         if feeder_id and feeder_id not in tree:
             raise SettingsInvalid(f"stations: {station.id}: feeder {feeder_id} was removed by an administrator")
-    return Supply(tree, rows, places)
+    return Supply(tree, rows, places, number)
 
 
 def tree_desk(
@@ -78,6 +80,9 @@ def tree_desk(
         section.reserve_share,
         timedelta(seconds=section.lease_s + section.ramp_s),
         supply.rows,
+        store.reader,
+        [feeder_of(feeder) for feeder in settings.feeders],
+        supply.number,
     )
 
 
@@ -89,4 +94,5 @@ def named_in(settings: Settings) -> Callable[[str], list[str]]:
     sections += [(f"openadr2 {one.name}", {*one.mapped}) for one in settings.openadr2]
     sections += [(f"limit_files {one.name}", {*one.feeders}) for one in settings.limit_files]
     sections += [(f"limit_plugs {one.name}", {*one.feeders}) for one in settings.limit_plugs]
+    sections += [(f"response.contracts {one.operator}", {one.feeder}) for one in settings.response.contracts]
     return lambda feeder_id: [name for name, feeders in sections if feeder_id in feeders]

@@ -7,12 +7,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from pathlib import Path
 
 from csms.api.ports import Condition
 from csms.app.clock_watch import ClockWatch
-from csms.app.settings import RetentionSection, Settings
+from csms.app.sections import RetentionSection
+from csms.app.settings import Settings
+from csms.app.supervisor import Named
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.station.files import FileDesk
@@ -60,7 +62,7 @@ class Upkeep:
         self._retention = Retention(store.writer, store.reader, _keep(settings.retention))
 
     @property
-    def background(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+    def background(self) -> list[Named]:
         """For the supervisor."""
         return [("roll-ups", self._roll_up), ("retention", self._clear_out), ("disk-watch", self._watch)]
 

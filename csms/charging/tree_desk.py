@@ -7,10 +7,11 @@ replaced or over (`Ledger.enrol`), so that neither place has room too early.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.ports import ChargingWriter
@@ -20,16 +21,27 @@ from csms.charging.tree_change import (
     Floors,
     Hanging,
     House,
+    TreeRefused,
     UnknownFeeder,
     check,
     with_feeder,
     without_feeder,
 )
 from csms.model.clock import Clock
-from csms.model.errors import UnknownStation
+from csms.model.errors import ChangeRefused, StoreUnavailable, UnknownStation
 from csms.station.state import StationState
 from csms.store import changes
-from csms.store.supply_tables import FeederRow
+from csms.store.change import Change
+from csms.store.supply_tables import FeederRow, StationPlaceRow, SupplyChange
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 5.0
+"""How soon a change that another server made is seen."""
+TRIES = 5
+"""How often a change is judged anew because another server was faster."""
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +60,20 @@ class Fleet(Protocol):
         """Live state by station id."""
         ...
 
-    async def put_on(self, station_id: str, feeder_id: str) -> None:
-        """Make durable on which feeder a station hangs; raises StoreUnavailable."""
+    async def put_on(self, station_id: str, feeder_id: str, beside: Sequence[Change] = ()) -> None:
+        """Make durable on which feeder a station hangs, and what stands beside it; raises StoreUnavailable."""
+        ...
+
+    def was_put_on(self, places: Mapping[str, str]) -> None:
+        """Another server put stations on other feeders."""
+        ...
+
+
+class SupplyReader(Protocol):
+    """The reading side of the store."""
+
+    async def find(self, model: type[Any], *, newest: int | None = None) -> Sequence[Any]:
+        """All rows by their key, or so many from the last one."""
         ...
 
 
@@ -115,7 +139,9 @@ class Moved:
 @dataclass(slots=True)
 class TreeDesk:
     """The one way to another supply tree. `settle`: how long a bound granted before may last; `charging` None while no
-    cap is kept here; `rows`: what was changed before."""
+    cap is kept here; `rows`: what was changed before; `configured`: the feeders of the settings; `number`: of the last
+    change that is known here. Every change is judged on the newest tree, whichever server made it.
+    """
 
     clock: Clock
     writer: ChargingWriter
@@ -127,6 +153,9 @@ class TreeDesk:
     reserve_share: float
     settle: timedelta
     rows: dict[str, FeederRow] = field(default_factory=dict)
+    reader: SupplyReader | None = None
+    configured: Sequence[Feeder] = ()
+    number: int = 0
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def nodes(self) -> list[Node]:
@@ -153,12 +182,29 @@ class TreeDesk:
             raise UnknownFeeder(feeder_id)
         return found
 
+    async def watch(self) -> None:
+        """Until cancelled: take over what other servers change."""
+        while True:
+            await asyncio.sleep(self.clock.wall_s(LOOK_S))
+            try:
+                await self.refresh()
+            except (StoreUnavailable, ValueError) as fault:
+                log.warning("supply_tree_not_read", extra={"fault": str(fault)[:200]})
+
+    async def refresh(self) -> bool:
+        """Take over what other servers changed; whether there was something. Raises StoreUnavailable, and ValueError
+        where their tree is none with the settings of this one.
+        """
+        async with self._turn:
+            return await self._refresh()
+
     async def put(self, feeder: Feeder, lower_floors: bool = False) -> bool:
         """Add a feeder, or change it; whether it is new. Raises TreeRefused, StoreUnavailable.
 
         `lower_floors`: floors that do not fit under its lowest cap are lowered, instead of a refusal.
         """
-        async with self._turn:
+
+        async def change() -> bool:
             new = feeder.id not in self.tree
             after = with_feeder(self.tree, feeder)
             before = self._house()
@@ -166,18 +212,24 @@ class TreeDesk:
             await self._take(after, self._row(feeder))
             return new
 
+        return await self._on_the_newest(change)
+
     async def remove(self, feeder_id: str) -> None:
         """Take a feeder away on which nothing hangs. Raises TreeRefused, StoreUnavailable."""
-        async with self._turn:
+
+        async def change() -> None:
             after = without_feeder(self.tree, feeder_id)
             await self._refuse_if_used(feeder_id)
             row = self._row(self.tree.feeder(feeder_id))
             row.removed = True
             await self._take(after, row)
 
+        await self._on_the_newest(change)
+
     async def move(self, station_id: str, feeder_id: str, lower_floors: bool = False) -> Moved:
         """Hang a station elsewhere. Raises UnknownStation, TreeRefused, StoreUnavailable."""
-        async with self._turn:
+
+        async def change() -> Moved:
             station = self.fleet.stations.get(station_id)
             if station is None:
                 raise UnknownStation(f"no station {station_id!r} is registered")
@@ -192,12 +244,50 @@ class TreeDesk:
                 for one in before.outlets
             ]
             check(before, replace(before, outlets=outlets))
-            await self.fleet.put_on(station_id, feeder_id)
+            await self.fleet.put_on(station_id, feeder_id, [self._numbered(station_id)])
+            self.number += 1
             self._changed()
             return Moved(station_id, feeder_id, left, self._both_until(station_id))
 
+        return await self._on_the_newest(change)
+
+    async def _on_the_newest(self, change: Callable[[], Awaitable[Result]]) -> Result:
+        """Judge anew as long as somebody else was faster."""
+        async with self._turn:
+            for _ in range(TRIES):
+                try:
+                    await self._refresh()
+                except ValueError as fault:
+                    raise TreeRefused(
+                        "settings_differ", f"what another server changed does not fit here: {fault}"
+                    ) from None
+                try:
+                    return await change()
+                except ChangeRefused as fault:
+                    log.info("supply_change_again", extra={"fault": str(fault)[:200]})
+            raise StoreUnavailable("others change the tree all the time")
+
+    async def _refresh(self) -> bool:
+        if self.reader is None:
+            return False
+        newest = await newest_change(self.reader)
+        if newest == self.number:
+            return False
+        rows = {row.id: row for row in await self.reader.find(FeederRow)}
+        places = {row.station_id: row.feeder_id for row in await self.reader.find(StationPlaceRow)}
+        self.tree.replace(merged(self.configured, rows.values()), self.clock.now(), self.settle)
+        self.rows, self.number = rows, newest
+        self.fleet.was_put_on(places)
+        self._changed()
+        log.info("supply_tree_read", extra={"change": newest})
+        return True
+
+    def _numbered(self, subject: str) -> Change:
+        return changes.add_row(SupplyChange(number=self.number + 1, made_at=self.clock.now(), subject=subject))
+
     async def _take(self, after: FeederTree, row: FeederRow) -> None:
-        await self.writer.commit([changes.put_row(row)])
+        await self.writer.commit([changes.put_row(row), self._numbered(row.id)])
+        self.number += 1
         self.rows[row.id] = row
         self.tree.replace(after.feeders, self.clock.now(), self.settle)
         self._changed()
@@ -249,6 +339,12 @@ class TreeDesk:
             added_at=known.added_at if known is not None else now,
             changed_at=now,
         )
+
+
+async def newest_change(reader: SupplyReader) -> int:
+    """The number of the last change of the tree; 0 before the first."""
+    found = await reader.find(SupplyChange, newest=1)
+    return int(found[0].number) if found else 0
 
 
 def _lowest(outlets: Sequence[Hanging], lower_floors: bool) -> Sequence[Hanging]:

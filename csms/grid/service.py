@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 RAW_KEPT_CHARACTERS = 64 * 1024
 LOOK_S = 1.0
 """How soon a source that speaks again is noticed, at the latest."""
+FOLLOW_S = 2.0
+"""How soon a limit counts that another server on the same database accepted."""
 SILENT = "LimitSourceSilent"
 FORBIDDEN = "LimitRefused"
 """Alerts of this room."""
@@ -58,6 +61,10 @@ class LimitReader(Protocol):
 
     async def limits(self, feeder_id: str | None = None) -> Sequence[LimitRow]:
         """The highest version of each limit."""
+        ...
+
+    async def limit_count(self) -> int:
+        """How many versions there are."""
         ...
 
     async def find(self, model: type[FailsafeRow]) -> Sequence[FailsafeRow]:
@@ -123,20 +130,63 @@ class LimitService:
         self._feeders, self._bus, self._alerts = feeders, bus, alerts
         self._book = LimitBook()
         self._sources = Sources(rules, feeders, clock.monotonic_s())
+        self._count = 0
         self._buckets: dict[float, Buckets] = {}
         self._turn = asyncio.Lock()
         self.acknowledging = Tally()
 
     async def restore(self) -> None:
         """Load what was acknowledged; the store wins over anything remembered elsewhere. Raises StoreUnavailable."""
+        self._count = await self._store.reader.limit_count()
         self._book = LimitBook([limit_of(row) for row in await self._store.reader.limits()])
+        await self._read_failsafes()
+
+    async def _read_failsafes(self) -> None:
         for row in await self._store.reader.find(FailsafeRow):
             self._sources.hold(row.source, row.feeder_id, row.power_w)
+
+    async def follow(self) -> None:
+        """Until cancelled: what other servers on the same database accept counts here, too."""
+        while True:
+            await asyncio.sleep(self._clock.wall_s(FOLLOW_S))
+            try:
+                await self.catch_up()
+            except StoreUnavailable as fault:
+                log.info("limits_not_read", extra={"code": fault.code})
+
+    async def catch_up(self) -> int:
+        """Take over what others accepted since; how many limits. Raises StoreUnavailable."""
+        async with self._turn:
+            return await self._catch_up()
+
+    async def _catch_up(self) -> int:
+        count = await self._store.reader.limit_count()
+        if count == self._count:
+            return 0
+        new = [one for one in map(limit_of, await self._store.reader.limits()) if self._is_new(one)]
+        await self._read_failsafes()
+        self._count = count
+        for limit in new:
+            self._book.put(limit)
+            self._bus.publish(LimitChanged(limit.feeder_id, self._clock.now()))
+        if new:
+            log.info("limits_of_others", extra={"limits": len(new)})
+        return len(new)
+
+    async def _newest(self) -> None:
+        """Decide on what others accepted, too; where that cannot be read, on what is known."""
+        with suppress(StoreUnavailable):
+            await self._catch_up()
+
+    def _is_new(self, limit: Limit) -> bool:
+        known = self._book.get(limit.source, limit.feeder_id, limit.limit_id)
+        return known is None or known.version < limit.version
 
     async def submit(self, raw: bytes, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
         """Decide on a statement; durable when this returns. Raises StoreUnavailable: then it is not acknowledged."""
         arrived_s = self._clock.monotonic_s()
         async with self._turn:
+            await self._newest()
             now = self._clock.now()
             decision = self._crowded(peer) or decide(raw, peer, feeder_id, limit_id, self._known(peer), now)
             await self._settle("set limit", decision, raw, peer, feeder_id, limit_id)
@@ -153,6 +203,7 @@ class LimitService:
     async def cancel(self, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
         """Cancel a limit: the next lowest source counts again. Raises StoreUnavailable."""
         async with self._turn:
+            await self._newest()
             now = self._clock.now()
             decision = self._crowded(peer) or decide_cancel(peer, feeder_id, limit_id, self._known(peer), now)
             await self._settle("cancel limit", decision, b"", peer, feeder_id, limit_id)
@@ -231,6 +282,7 @@ class LimitService:
             self._sources.hold(peer.source, feeder_id, decision.failsafe_w)
         if new is not None:
             self._book.put(new)
+            self._count += 1
             self._bus.publish(LimitChanged(new.feeder_id, self._clock.now()))
         log.info(
             "limit_decided", extra={"feeder": feeder_id[:64], "source": peer.source, "code": decision.code or "ok"}

@@ -16,6 +16,7 @@ from csms.model.errors import StoreUnavailable
 from csms.model.response import Method
 from csms.response.rules import Party
 from csms.response.service import ResponseService
+from csms.response.statements import Statements
 from csms.response.views import appeal_view, baseline_view, evaluation_view, event_of, event_view, offer_view, row_view
 from csms.response.words import BODY_BYTES_MAX, Refused
 from csms.store.response_tables import ResponseRow
@@ -47,11 +48,12 @@ def party_of(caller: Caller) -> Party:
     return Party(caller.source, "http", caller.name, caller.address, bound, caller.role is Role.ADMINISTRATOR)
 
 
-def router(service: ResponseService) -> Router:
-    """The routes over `service`."""
+def router(service: ResponseService, statements: Statements) -> Router:
+    """The routes over `service` and what months come to."""
     routes = Router(prefix="/api/v1", tags=["demand response"])
     for add in (_add_operating, _add_bidding, _add_looking, _add_settling, _add_appeals):
         add(routes, service)
+    _add_statements(routes, statements)
     return routes
 
 
@@ -188,6 +190,16 @@ def _add_appeals(routes: Router, service: ResponseService) -> None:
             return appeal_view(await service.settling.answer(raw, party, event_id, number))
 
         return await _looked(request, go)
+
+
+def _add_statements(routes: Router, statements: Statements) -> None:
+    @routes.get("/response-settlements/{month}", summary="What a month comes to")
+    @feeder_viewers
+    async def settlement(month: str, request: Request) -> JSONResponse:
+        """`month` like 2026-07, of the site's calendar: by operator and feeder the pay for each event that was taken
+        and for standing by, in yuan. `final` when the month is over, all is evaluated and no appeal is open.
+        """
+        return await _looked(request, lambda party: statements.of(party, month))
 
 
 async def _taken(

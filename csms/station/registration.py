@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from csms.model.authentication import SecurityProfile
@@ -103,14 +103,14 @@ async def register(context: StationContext, registered: Registration) -> None:
     lifecycle.pursue(context, live)
 
 
-async def put_on(context: StationContext, station_id: str, feeder_id: str) -> None:
-    """Store on which feeder a station hangs, then show it. Raises UnknownStation."""
+async def put_on(context: StationContext, station_id: str, feeder_id: str, beside: Sequence[Change] = ()) -> None:
+    """Store on which feeder a station hangs, with what stands beside it, then show it. Raises UnknownStation."""
     live = context.stations.get(station_id)
     if live is None:
         raise UnknownStation(f"no station {station_id!r} is registered")
     place = StationPlaceRow(station_id=station_id, feeder_id=feeder_id, moved_at=context.clock.now())
     moved = changes.set_columns(Station, {"id": station_id}, feeder_id=feeder_id)
-    await context.store.writer.commit([changes.put_row(place), moved])
+    await context.store.writer.commit([changes.put_row(place), moved, *beside])
     live.feeder_id = feeder_id
 
 

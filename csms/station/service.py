@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -73,6 +73,7 @@ from csms.station.vendor_messages import VendorMessages
 from csms.station.wishes import Wish, firmware_of
 from csms.station.work import Work
 from csms.store import changes
+from csms.store.change import Change
 from csms.store.engine import Store
 from csms.store.station_tables import Operation
 from csms.store.tables import IdToken
@@ -131,9 +132,15 @@ class StationService:
         """Make a station known, or change its site, feeder or nameplates."""
         await registration.register(self._context, registered)
 
-    async def put_on(self, station_id: str, feeder_id: str) -> None:
+    async def put_on(self, station_id: str, feeder_id: str, beside: Sequence[Change] = ()) -> None:
         """From now on a station hangs on this feeder, whatever the settings say. Raises UnknownStation."""
-        await registration.put_on(self._context, station_id, feeder_id)
+        await registration.put_on(self._context, station_id, feeder_id, beside)
+
+    def was_put_on(self, places: Mapping[str, str]) -> None:
+        """Another server put stations on other feeders: feeder by station."""
+        for station_id, feeder_id in places.items():
+            if station_id in self._context.stations:
+                self._context.stations[station_id].feeder_id = feeder_id
 
     async def settle(self, station_id: str, stage: Stage, wish: RegistrationStatus | None = None) -> None:
         """Approve, commission or reject a station, or say what its next boot is answered. Raises UnknownStation."""

@@ -117,6 +117,10 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading):
         query = select(LimitRow).join(newest, same)
         return await self.rows(query.where(*_given((col(LimitRow.feeder_id), feeder_id))).order_by(*identity))
 
+    async def limit_count(self) -> int:
+        """How many versions of limits there are: it rises with every statement that is accepted."""
+        return int(await self.value(select(func.count()).select_from(LimitRow)) or 0)
+
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan adopted last."""
         query = select(PlanRow).where(col(PlanRow.feeder_id) == feeder_id)

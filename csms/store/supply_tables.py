@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, Column
+from sqlalchemy import JSON, BigInteger, Column, Integer
 from sqlmodel import Field
 
 from csms.store.row import Row
@@ -35,3 +35,14 @@ class StationPlaceRow(Row, table=True):
     station_id: str = Field(primary_key=True, max_length=48)
     feeder_id: str
     moved_at: datetime = Field(sa_type=Utc)
+
+
+class SupplyChange(Row, table=True):
+    """A change of the tree. Its number is the next one, so of two servers that change it at once one is refused, and
+    judges anew on what the other one made. `subject`: the feeder or the station."""
+
+    __tablename__ = "supply_change"
+
+    number: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    made_at: datetime = Field(sa_type=Utc)
+    subject: str

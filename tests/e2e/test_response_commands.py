@@ -38,6 +38,13 @@ BEGIN = datetime(2026, 7, 14, 10, 15, tzinfo=UTC)
 START, END = BEGIN + timedelta(minutes=45), BEGIN + timedelta(minutes=75)
 PILES = [PileSpec(f"CP-{n}", "ac", 3, 32.0, 22_080.0, "ocpp1.6") for n in range(1, 5)]
 CHARGER_W = 11_040.0
+CONTRACT = """
+[[response.contracts]]
+operator = "north"
+feeder = "T1"
+standby_kw = 60
+price = 0.3
+"""
 
 
 async def fill(folder: Path) -> None:
@@ -74,7 +81,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evening]:
     folder = tmp_path_factory.mktemp("response")
     (folder / "csms.db").write_bytes(empty_database())
     asyncio.run(fill(folder))
-    server = Server(folder, stations=[pile.station_id for pile in PILES], settings=SETTINGS)
+    server = Server(folder, stations=[pile.station_id for pile in PILES], settings=SETTINGS + CONTRACT)
     clock = SimClock(SPEED, time.time(), BEGIN)
     server.start(CSMS_CLOCK=str(clock))
     try:
@@ -117,11 +124,17 @@ async def _evening(server: Server, clock: SimClock) -> Evening:
     await say("answer", "answer", "DR-1", "1", "--upheld", "--method", "mean10trim", by=operator)
     await say("list", "list")
     await say("after", "show", "DR-1")
-    for command in ("list", "show DR-1", "baseline DR-1", "report DR-1"):
+    for command in ("list", "show DR-1", "baseline DR-1", "report DR-1", "settlement 2026-07"):
         words = ("response", *command.split(), "--url", server.api_url)
         done = await asyncio.to_thread(csms, *words)
         assert done.returncode == 0, done.stderr
         found.shown[command] = done.stdout
+    file = server.folder / "july.csv"
+    export = ("settlement", "2026-07", "--export", str(file))
+    await say("export", *export)
+    found.shown["csv"] = file.read_text("utf-8-sig")
+    again = await asyncio.to_thread(csms, "response", *export, "--url", server.api_url)
+    found.said["again"] = {"code": again.returncode}
     verified = await asyncio.to_thread(csms, "audit", "verify", "--url", server.api_url)
     found.shown["audit"] = verified.stdout
     held = await asyncio.to_thread(csms, "limit", "verify", "--json", "--url", server.api_url)
@@ -188,3 +201,16 @@ def test_a_simulation_with_cars_tells_who_would_lose(evening: Evening) -> None:
     assert {row["cap_kw"] for row in found["rows"]} == {12.0}
     assert all(row["base_kw"] + row["with_kw"] <= 12.0 + 0.01 for row in found["rows"])
     assert len(found["losses"]) == len(PILES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_month_for_the_accounts(evening: Evening) -> None:
+    shown, lines = evening.shown["settlement 2026-07"], evening.shown["csv"].splitlines()
+    assert "DR-1" in shown
+    assert "may still change" in shown
+    assert lines[0].startswith("month,operator,feeder,kind,event")
+    assert [line.split(",")[3] for line in lines[1:]] == ["event", "standby", "total"]
+    pay = evening.said["after"]["evaluations"][-1]["pay"]
+    assert f"{pay + 18:.2f}" in lines[-1]
+    assert evening.said["again"]["code"] == 1, "nothing is written over"

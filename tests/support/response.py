@@ -22,6 +22,8 @@ from csms.response.figures import BaselineRule, Baselines
 from csms.response.http import router
 from csms.response.loads import FeederLoads
 from csms.response.service import ResponseRules, ResponseService
+from csms.response.settlement import Contract
+from csms.response.statements import Statements
 from csms.response.work import ResponseWork
 from csms.station.alerts import Alerts
 from csms.station.bus import EventBus
@@ -90,6 +92,7 @@ class Desk:
     rules: ResponseRules = field(default_factory=ResponseRules)
     baselines: BaselineRule = field(default_factory=BaselineRule)
     drawn_w: float = 0.0
+    contracts: Sequence[Contract] = ()
 
     def __post_init__(self) -> None:
         self.tree, self.cars = tree(), Cars()
@@ -120,7 +123,8 @@ class Desk:
         )
         self.work.reports["told"] = self._told
         problems.install(app)
-        app.include_router(router(self.service))
+        self.statements = Statements(self.clock, self.service.book, self.contracts, ZONE)
+        app.include_router(router(self.service, self.statements))
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
 
     def _planned(self) -> None:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from csms.charging import tree_desk
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.settings import ChargingSettings
 from csms.charging.tree_change import FeederInUse, TreeRefused, UnknownFeeder
-from csms.charging.tree_desk import TreeDesk, merged
+from csms.charging.tree_desk import TreeDesk, merged, newest_change
 from csms.grid.peer import SourceRule
 from csms.model.clock import ScaledClock
 from csms.model.errors import StoreUnavailable, UnknownStation
 from csms.model.ids import EvseRef
 from csms.model.station import CurrentKind, EvseRating
+from csms.station.bus import EventBus
+from csms.station.state import StationState
+from csms.store.change import Change
 from csms.store.supply_tables import FeederRow, StationPlaceRow
 from tests.support.charging_site import Car, Pile, Site, open_site
-from tests.support.limits import HOUSE
+from tests.support.limits import HOUSE, limits_over
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 AC1 = EvseRating(CurrentKind.AC, 1, 32.0, 7_360)
@@ -184,3 +189,101 @@ async def test_without_a_database_nothing_changes(tmp_path: Path, monkeypatch: p
         assert site.stations.stations["P0"].feeder_id == "north"
         monkeypatch.undo()
         assert EvseRef("P0", 1) in {one.ref for one in site.charging.hanging()}
+
+
+def beside(site: Site, feeders: list[Feeder] = FEEDERS) -> TreeDesk:
+    """The desk of another server on the same database: a tree and stations of its own."""
+
+    async def nobody(feeder_id: str) -> list[str]:
+        return []
+
+    other = FeederTree(feeders)
+    limits = limits_over(site.clock, site.store, other, EventBus())
+    made = TreeDesk(
+        site.clock, site.store.writer, other, Elsewhere(), limits, nobody, None, 0.02, timedelta(seconds=915)
+    )
+    made.reader, made.configured = site.store.reader, feeders
+    return made
+
+
+class Elsewhere:
+    """Stations of another process."""
+
+    def __init__(self) -> None:
+        self.stations: dict[str, StationState] = {}
+        self.places: dict[str, str] = {}
+
+    async def put_on(self, station_id: str, feeder_id: str, beside: Sequence[Change] = ()) -> None:
+        raise AssertionError("not in these tests")
+
+    def was_put_on(self, places: Mapping[str, str]) -> None:
+        self.places.update(places)
+
+
+def shared(site: Site) -> TreeDesk:
+    at = desk(site)
+    at.reader, at.configured = site.store.reader, FEEDERS
+    return at
+
+
+async def test_what_one_server_changes_the_other_one_takes_over(tmp_path: Path) -> None:
+    async with open_site(tmp_path, clock(), tree(), SETTINGS) as site:
+        await connect(site, pile(site, "P0"), feeder_id="north")
+        at, other = shared(site), beside(site)
+        assert await other.refresh() is False
+        await at.put(Feeder("block", 10_000, "south", lowest_cap_w=4_000))
+        await at.move("P0", "block")
+        assert "block" not in other.tree
+        assert await other.refresh() is True
+        assert other.tree.path("block") == ("block", "south", "site")
+        assert (other.fleet.places, other.number) == ({"P0": "block"}, 2)  # type: ignore[attr-defined]
+        assert await other.refresh() is False, "what is known is not read again"
+        await other.put(Feeder("north", 9_000, "site", lowest_cap_w=8_000))
+        assert await at.refresh() is True
+        assert site.tree.feeder("north").rating_w == 9_000
+        assert site.charging.cap_w("north", site.clock.now()) == 9_000
+
+
+async def test_a_change_is_judged_on_what_another_server_made_meanwhile(tmp_path: Path) -> None:
+    """Each alone would do; together they would be a circle, with which no server starts any more."""
+    async with open_site(tmp_path, clock(), tree(), SETTINGS) as site:
+        at, other = shared(site), beside(site)
+        await at.put(Feeder("north", 8_000, "south", lowest_cap_w=4_000))
+        with pytest.raises(TreeRefused) as found:
+            await other.put(Feeder("south", 8_000, "north", lowest_cap_w=4_000))
+        assert found.value.code == "circle"
+        rows = {row.id: row for row in await site.store.reader.find(FeederRow)}
+        assert set(rows) == {"north"}
+
+
+async def test_two_changes_in_the_same_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have looked before either has written: the database takes one, the other one is judged anew."""
+    async with open_site(tmp_path, clock(), tree(), SETTINGS) as site:
+        at, other = shared(site), beside(site)
+        looks = 0
+
+        async def late(reader: object) -> int:
+            nonlocal looks
+            looks += 1
+            if looks == 1:
+                await at.put(Feeder("north", 8_000, "south", lowest_cap_w=4_000))
+                return 0
+            return await newest_change(site.store.reader)
+
+        monkeypatch.setattr(tree_desk, "newest_change", late)
+        with pytest.raises(TreeRefused) as found:
+            await other.put(Feeder("south", 8_000, "north", lowest_cap_w=4_000))
+        assert (found.value.code, looks) == ("circle", 3)
+        assert other.tree.path("north") == ("north", "south", "site")
+
+
+async def test_a_tree_that_is_none_with_the_settings_here_changes_nothing(tmp_path: Path) -> None:
+    async with open_site(tmp_path, clock(), tree(), SETTINGS) as site:
+        at, other = shared(site), beside(site, [FEEDERS[0]])
+        await at.put(Feeder("block", 10_000, "south", lowest_cap_w=4_000))
+        with pytest.raises(ValueError, match="south"):
+            await other.refresh()
+        with pytest.raises(TreeRefused) as found:
+            await other.put(Feeder("more", 10_000, "site"))
+        assert found.value.code == "settings_differ"
+        assert other.tree.ids == ("site",)
