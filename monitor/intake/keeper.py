@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from csms.model.clock import Clock
 from csms.texts import catalogue
 from monitor.evidence.service import Evidence
+from monitor.intake.pull import Puller
 from monitor.quality.channels import document_of
 from monitor.quality.report import ReportInputs, render_report
 from monitor.quality.service import QualityWatch, published, span_of
@@ -32,6 +34,7 @@ class Keeper:
     quality: QualityWatch
     evidence: Evidence
     data_dir: Path
+    pullers: Sequence[Puller] = ()
 
     async def run(self) -> None:
         """A round each minute."""
@@ -46,6 +49,7 @@ class Keeper:
         """What is due now."""
         await self.quality.round()
         await self.evidence.close_days()
+        await asyncio.gather(*(puller.round() for puller in self.pullers))
         for row in await self.quality.store.days(newest=len(self.quality.operators)):
             path = self.data_dir / REPORTS / row.operator_id / f"{row.day}.html"
             if not path.exists():

@@ -31,6 +31,7 @@ from monitor.store.tables import (
     IntakeCheck,
     IntakeMessage,
     IntakeOrder,
+    IntakePull,
     IntakeSession,
     IntakeStation,
     IntakeStatus,
@@ -163,6 +164,32 @@ class IntakeStore:
         )
         async with AsyncSession(self._engine) as session:
             return sorted((await session.exec(query.order_by(IntakeOrder.business_id))).all())
+
+    async def pulled(self, operator_id: str) -> dict[str, datetime | None]:
+        """When an operator was asked last, by what for."""
+        async with AsyncSession(self._engine) as session:
+            row = await session.get(IntakePull, operator_id)
+        return {name: getattr(row, name, None) for name in ("full_at", "changed_at", "states_at")}
+
+    async def note_pull(self, operator_id: str, **moments: datetime) -> None:
+        """An operator answered what it was asked at these moments."""
+        async with self._writing() as session:
+            row = await session.get(IntakePull, operator_id) or IntakePull(operator_id=operator_id)
+            for name, moment in moments.items():
+                setattr(row, name, moment)
+            session.add(row)
+
+    async def states(self, operator_id: str) -> dict[str, int]:
+        """Connector states as they were pushed last."""
+        query = select(IntakeStatus.business_id, IntakeStatus.status).where(IntakeStatus.operator_id == operator_id)
+        async with AsyncSession(self._engine) as session:
+            return dict((await session.exec(query)).all())
+
+    async def stations(self, operator_id: str) -> list[str]:
+        """Stations that are known."""
+        query = select(IntakeStation.business_id).where(IntakeStation.operator_id == operator_id)
+        async with AsyncSession(self._engine) as session:
+            return sorted((await session.exec(query)).all())
 
     async def summary(self) -> dict[str, Any]:
         """Counts for a report: calls by interface and answer, orders with their sums, things known."""
