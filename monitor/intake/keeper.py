@@ -21,7 +21,7 @@ from monitor.store.quality import DayRow
 
 log = logging.getLogger(__name__)
 PERIOD_S = 60.0
-WALL_S_MIN = 0.5
+WALL_S_MIN = 5.0
 """A clock that runs faster than life does not make the rounds follow each other without a pause."""
 REPORTS = "reports"
 

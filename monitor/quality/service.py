@@ -136,7 +136,8 @@ class QualityWatch:
         await self.keep_hours(hour - timedelta(hours=1), hour + timedelta(hours=1))
         for watched in self.operators.values():
             day = following(local_day(now - JUDGED_AFTER), -1)
-            if await self.store.day(watched.operator_id, day) is None:
+            first = await self.evidence.first_day(watched.operator_id)
+            if first and first <= day and await self.store.day(watched.operator_id, day) is None:
                 await self.judge(watched.operator_id, day)
         await self.look()
 

@@ -88,6 +88,11 @@ class EvidenceStore:
         async with AsyncSession(self._engine) as session:
             return list((await session.exec(select(EvidenceLog.operator_id).order_by(EvidenceLog.operator_id))).all())
 
+    async def first_day(self, operator_id: str) -> str | None:
+        """The day of the first record, None before there is one."""
+        async with AsyncSession(self._engine) as session:
+            return (await session.exec(_min_day(operator_id))).one()  # type: ignore[no-any-return]
+
     async def open_days(self, operator_id: str, until: str) -> list[str]:
         """The days that have no head yet, from the first record's on, up to and with `until`."""
         async with AsyncSession(self._engine) as session:
