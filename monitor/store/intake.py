@@ -24,7 +24,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.province.profile import Kind
 from csms.province.token import Token
-from monitor.store.evidence import EvidenceStore, append
+from monitor.store.evidence import Appender, EvidenceStore
 from monitor.store.quality import QualityStore
 from monitor.store.tables import (
     Intake,
@@ -92,6 +92,7 @@ class IntakeStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._one_writer = asyncio.Lock()
+        self._appender = Appender()
         self.evidence = EvidenceStore(engine, self._one_writer)
         self.quality = QualityStore(engine, self._one_writer)
 
@@ -110,7 +111,7 @@ class IntakeStore:
         async with self._writing() as session:
             standing = await _WRITERS.get(message.kind, _kept)(session, call, message)
             if standing is Standing.NEW:
-                await append(
+                await self._appender.append(
                     session, call.operator_id, message.kind, call.business_id, call.received_at, message.record
                 )
             session.add(_row(calls[standing]))
