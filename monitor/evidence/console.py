@@ -28,7 +28,7 @@ KINDS = {"order": "charge_order", "session": "charge_status", "connector": "stat
 
 def build(text: Text) -> typer.Typer:
     """The command group."""
-    app = typer.Typer(help=text("evidence.help"), no_args_is_help=True)
+    app = typer.Typer(help=text("evidence.help"), no_args_is_help=True, add_completion=False)
     for mount in (_close, _export, _prove, _verify, _key):
         mount(app, text)
     return app

@@ -21,7 +21,7 @@ USAGE = 2
 
 def build(text: Text) -> typer.Typer:
     """The command group."""
-    app = typer.Typer(help=text("quality.help"), no_args_is_help=True)
+    app = typer.Typer(help=text("quality.help"), no_args_is_help=True, add_completion=False)
     for mount in (_judge, _recompute, _show, _report, _alarms, _acknowledge):
         mount(app, text)
     return app
