@@ -1,5 +1,5 @@
 """What a platform does by itself beside answering: closes days of the evidence log, judges them, writes reports, looks
-for alarms. A round that fails is logged and comes again; nothing here can hold up an answer.
+for alarms, asks operators. What fails is logged and comes again; a day is judged in a thread, so that answers go on.
 """
 
 from __future__ import annotations
@@ -39,18 +39,24 @@ class Keeper:
     async def run(self) -> None:
         """A round each minute."""
         while True:
-            try:
-                await self.round()
-            except Exception:
-                log.exception("platform_round_failed")
+            await self.round()
             await asyncio.sleep(max(self.clock.wall_s(PERIOD_S), WALL_S_MIN))
 
     async def round(self) -> None:
-        """What is due now."""
-        await self.quality.round()
-        await self.evidence.close_days()
-        await asyncio.gather(*(puller.round() for puller in self.pullers))
+        """What is due now; a step that fails does not keep the others from being done."""
+        steps = (self.evidence.close_days(), self.quality.round(), *(puller.round() for puller in self.pullers))
+        for fault in await asyncio.gather(*steps, return_exceptions=True):
+            if isinstance(fault, Exception):
+                log.error("platform_step_failed", exc_info=fault)
+        try:
+            await self._reports()
+        except Exception:
+            log.exception("platform_report_failed")
+
+    async def _reports(self) -> None:
         for row in await self.quality.store.days(newest=len(self.quality.operators)):
+            if row.operator_id not in self.quality.operators:
+                continue
             path = self.data_dir / REPORTS / row.operator_id / f"{row.day}.html"
             if not path.exists():
                 write_whole(path, await report(self.quality, row))
