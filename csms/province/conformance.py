@@ -130,7 +130,7 @@ class Examination:
         for name, off in (("six minutes old", TOO_OLD), ("six minutes ahead", TOO_YOUNG)):
             stamp = Stamp(format_stamp(self._clock.now() + off), "0001")
             await self._refused(name, "6", self._sealed(Kind.STATION_STATUS, self._status(), stamp).to_wire(), None)
-        await self._refused("no token", "3.3", self._fresh().to_wire(), TOKEN_WRONG, token="")
+        await self._refused("no token", "3.3", self._fresh().to_wire(), TOKEN_WRONG, "")
         await self._refused("a wrong token", "3.3", self._fresh().to_wire(), TOKEN_WRONG, GUESSED)
         whole = self._fresh().to_wire()
         await self._unread("no JSON", whole[:-1])
@@ -194,7 +194,7 @@ class Examination:
 
     async def _log_in(self, secret: str) -> Seen:
         body = {"OperatorID": self._partner.operator_id, "OperatorSecret": secret}
-        return await self._post(Kind.QUERY_TOKEN, self._sealed(Kind.QUERY_TOKEN, body).to_wire(), token="")
+        return await self._post(Kind.QUERY_TOKEN, self._sealed(Kind.QUERY_TOKEN, body).to_wire(), "")
 
     async def _send(self, kind: Kind, body: Mapping[str, Any]) -> Seen:
         return await self._post(kind, self._sealed(kind, body).to_wire())

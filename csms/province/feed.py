@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -44,6 +45,8 @@ RECONCILE_S = 600.0
 TICK_S = 5.0
 SESSIONS_LOOKED_AT = 2000
 """How many of the newest sessions one reconciliation looks at."""
+EVSES_AT_ONCE = 200
+"""Of how many the states are written in one transaction."""
 DAYS_CHECKED = 3
 """How many past days are checked with a partner, should we have been down at night."""
 
@@ -131,13 +134,11 @@ class ProvinceFeed:
         for session_id in list(self._ended):
             await self._order(session_id)
             self._ended.pop(session_id, None)
-        for ref in list(self._evses):
-            await self._service.enqueue(self._connector_states(ref))
-            self._evses.pop(ref, None)
+        while self._evses:
+            await self._states(list(self._evses)[:EVSES_AT_ONCE])
         for ref in list(self._metered):
-            self._samples[ref] = self._metered[ref]
+            self._samples[ref] = self._metered.pop(ref)
             await self._snapshot(ref)
-            self._metered.pop(ref, None)
 
     async def by_the_clock(self) -> None:
         """Snapshots of sessions whose meters are silent, powers each quarter-hour, yesterday's orders at night."""
@@ -173,12 +174,19 @@ class ProvinceFeed:
                 await self._service.enqueue(self._service.station_info(info))
                 self._told[site_id] = digest
 
-    def _connector_states(self, ref: EvseRef) -> Outgoing:
-        evse = self._picture.evse(ref)
+    async def _states(self, refs: Sequence[EvseRef]) -> None:
+        """In one transaction. What changes meanwhile is noted anew; what fails is noted again."""
+        for ref in refs:
+            self._evses.pop(ref, None)
         outgoing = Outgoing()
-        for state in self._picture.connector_states(evse) if evse is not None else ():
-            outgoing += self._service.connector_status(state)
-        return outgoing
+        for evse in filter(None, map(self._picture.evse, refs)):
+            for state in self._picture.connector_states(evse):
+                outgoing += self._service.connector_status(state)
+        try:
+            await self._service.enqueue(outgoing)
+        except BaseException:
+            self._evses.update(dict.fromkeys(refs))
+            raise
 
     async def _snapshot(self, ref: EvseRef) -> None:
         evse = self._picture.evse(ref)

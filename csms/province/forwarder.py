@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,10 +32,16 @@ DRAIN_POLL_WALL_S = 0.02
 log = logging.getLogger(__name__)
 
 Resync = Callable[[str], Awaitable[None]]
+Answered = Callable[[OutboxEntry, Mapping[str, Any]], Awaitable[None]]
+"""Hears the body of each acknowledgement, before the entry is marked."""
 
 
 async def _no_resync(partner_id: str) -> None:
     """Nobody keeps a status to send again."""
+
+
+async def _not_heard(entry: OutboxEntry, answer: Mapping[str, Any]) -> None:
+    """Nobody wants to know."""
 
 
 class PartnerForwarder:
@@ -48,8 +54,10 @@ class PartnerForwarder:
         outbox: OutboxStore,
         resync: Resync = _no_resync,
         trust: ssl.SSLContext | None = None,
+        answered: Answered = _not_heard,
     ) -> None:
         self.partner = partner
+        self._answered = answered
         self._clock = clock
         self._outbox = outbox
         self._resync = resync
@@ -158,6 +166,8 @@ class PartnerForwarder:
         outcome = await self._client.push(kind, entry.payload)
         self._attempts += 1
         self._log_attempt(entry, attempts, outcome, (self._clock.now() - started_at).total_seconds())
+        if outcome.verdict is Verdict.ACKED and outcome.answer:
+            await self._answered(entry, outcome.answer)
         await self._write(entry, step(self.partner.profile, kind, attempts, outcome, self._clock.now()))
         self._notice(outcome)
 
@@ -223,9 +233,10 @@ class Forwarder:
         outbox: OutboxStore,
         resync: Resync = _no_resync,
         trust: ssl.SSLContext | None = None,
+        answered: Answered = _not_heard,
     ) -> None:
         self._clock = clock
-        self.partners = {p.id: PartnerForwarder(p, clock, outbox, resync, trust) for p in partners}
+        self.partners = {p.id: PartnerForwarder(p, clock, outbox, resync, trust, answered) for p in partners}
 
     def wake(self) -> None:
         """Something was put into the outbox."""

@@ -9,7 +9,7 @@ everything else                   retry by the ladder of the interface
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -37,6 +37,8 @@ class Outcome:
     text: str = ""
     unreachable: bool = False
     pause: bool = False
+    answer: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The body of an acknowledgement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def judge(profile: PlatformProfile, ret: int, msg: str, body: Mapping[str, Any])
     """A response whose signature was right, by the return codes of the profile. An unknown code is retried."""
     codes = profile.codes
     if ret in codes.success or ret in codes.ack:
-        return Outcome(Verdict.ACKED, ret, _remark(profile, body))
+        return Outcome(Verdict.ACKED, ret, _remark(profile, body), answer=body)
     meaning = codes.local_meaning.get(str(ret), "")
     text = " ".join(part for part in (msg, f"({meaning})" if meaning else "") if part)
     if ret in codes.token:
@@ -63,11 +65,14 @@ def judge(profile: PlatformProfile, ret: int, msg: str, body: Mapping[str, Any])
     return Outcome(Verdict.RETRY, ret, text)
 
 
+_DOUBTS = ("SuccStat", "FailReason", "ConfirmResult", "TotalDisputeOrder")
+
+
 def _remark(profile: PlatformProfile, body: Mapping[str, Any]) -> str:
     """An acknowledgement may carry a doubt; it is kept with the entry."""
     if profile.status_1_means_ignored and body.get("Status") == 1:
         return "ignored by the platform"
-    doubts = {name: body[name] for name in ("SuccStat", "FailReason", "ConfirmResult") if body.get(name)}
+    doubts = {name: body[name] for name in _DOUBTS if body.get(name)}
     return ", ".join(f"{name}={value}" for name, value in doubts.items())
 
 

@@ -7,6 +7,7 @@ finds defective is born dead and kept for correction: it would be refused, and i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +21,7 @@ from csms.province.envelope import BUSINESS_INVALID, format_stamp
 from csms.province.forwarder import Forwarder
 from csms.province.ids import IdPair, IdTable, Names
 from csms.province.messages import Defect, business_key, check_body, render_body
-from csms.province.ports import DEAD, QUEUED, NewEntry, OutboxStore
+from csms.province.ports import DEAD, QUEUED, NewEntry, OutboxEntry, OutboxStore
 from csms.province.profile import Kind, PlatformProfile
 from csms.province.records import (
     ChargeOrder,
@@ -42,6 +43,11 @@ from csms.province.values import (
     station_values,
     subsidy_values,
 )
+
+log = logging.getLogger(__name__)
+
+NOT_FOUND = 1
+"""DisputeReason: the platform does not have the order (section 10)."""
 
 SaveIds = Callable[[Sequence[IdPair]], Awaitable[None]]
 
@@ -81,7 +87,7 @@ class ProvinceService:
         """By partner and remote start id: its own number of a session that it asked for."""
         self.names = {p.id: Names(p.operator_id, ids, self.starts[p.id]) for p in partners}
         self.partners = {partner.id: partner for partner in partners}
-        self.forwarder = Forwarder(partners, clock, outbox, self.resync)
+        self.forwarder = Forwarder(partners, clock, outbox, self.resync, answered=self._answered)
         self._statuses: dict[tuple[str, str], NewEntry] = {}
         self._snapshot_at: dict[tuple[str, int], datetime] = {}
 
@@ -189,6 +195,20 @@ class ProvinceService:
         count = await self._outbox.requeue(partner_id, self._clock.now())
         self.forwarder.partners[partner_id].resume()
         return count
+
+    async def _answered(self, entry: OutboxEntry, answer: Mapping[str, Any]) -> None:
+        """Orders that a reconciliation misses are sent again; of other disputes a person has to hear."""
+        disputes = answer.get("DisputeOrders")
+        if entry.interface != Kind.CHECK_ORDERS or not isinstance(disputes, list):
+            return
+        for dispute in disputes:
+            number = str(dispute.get("StartChargeSeq", "")) if isinstance(dispute, dict) else ""
+            sent = await self._outbox.latest(entry.partner, Kind.CHARGE_ORDER, number)
+            missing = sent is not None and dispute.get("DisputeReason") == NOT_FOUND
+            told = {"partner": entry.partner, "number": number, "again": missing, "dispute": str(dispute)[:300]}
+            log.warning("province_order_disputed", extra=told)
+            if sent is not None and missing:
+                await self._outbox.revive(entry.partner, [sent.id], self._clock.now())
 
     def _seeing(self, station_id: str) -> list[Partner]:
         return [partner for partner in self.partners.values() if partner.access.sees(station_id)]

@@ -19,6 +19,7 @@ from monitor.evidence.files import private_key
 from monitor.evidence.service import Evidence
 from monitor.intake.keeper import Keeper
 from monitor.intake.platform import create_platform
+from monitor.intake.pull import pullers_of
 from monitor.intake.settings import PlatformSettings, flagged_profiles, read_partner_file
 from monitor.quality.service import QualityWatch, Teller, Watched
 from monitor.quality.settings import read_watch
@@ -76,7 +77,7 @@ async def _serve(
     store = await open_intake(data_dir)
     quality = QualityWatch(store.quality, store.evidence, clock, *watch)
     evidence = Evidence(store.evidence, private_key(data_dir), clock)
-    keeping = asyncio.create_task(Keeper(clock, quality, evidence, data_dir).run())
+    keeping = asyncio.create_task(Keeper(clock, quality, evidence, data_dir, pullers_of(settings, clock, store)).run())
     try:
         app = await create_platform(settings, clock, store)
         with listening(port) as listener:

@@ -1,17 +1,19 @@
 """What a platform does by itself beside answering: closes days of the evidence log, judges them, writes reports, looks
-for alarms. A round that fails is logged and comes again; nothing here can hold up an answer.
+for alarms, asks operators. What fails is logged and comes again; a day is judged in a thread, so that answers go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from csms.model.clock import Clock
 from csms.texts import catalogue
 from monitor.evidence.service import Evidence
+from monitor.intake.pull import Puller
 from monitor.quality.channels import document_of
 from monitor.quality.report import ReportInputs, render_report
 from monitor.quality.service import QualityWatch, published, span_of
@@ -19,7 +21,7 @@ from monitor.store.quality import DayRow
 
 log = logging.getLogger(__name__)
 PERIOD_S = 60.0
-WALL_S_MIN = 0.5
+WALL_S_MIN = 5.0
 """A clock that runs faster than life does not make the rounds follow each other without a pause."""
 REPORTS = "reports"
 
@@ -32,21 +34,29 @@ class Keeper:
     quality: QualityWatch
     evidence: Evidence
     data_dir: Path
+    pullers: Sequence[Puller] = ()
 
     async def run(self) -> None:
         """A round each minute."""
         while True:
-            try:
-                await self.round()
-            except Exception:
-                log.exception("platform_round_failed")
+            await self.round()
             await asyncio.sleep(max(self.clock.wall_s(PERIOD_S), WALL_S_MIN))
 
     async def round(self) -> None:
-        """What is due now."""
-        await self.quality.round()
-        await self.evidence.close_days()
+        """What is due now; a step that fails does not keep the others from being done."""
+        steps = (self.evidence.close_days(), self.quality.round(), *(puller.round() for puller in self.pullers))
+        for fault in await asyncio.gather(*steps, return_exceptions=True):
+            if isinstance(fault, Exception):
+                log.error("platform_step_failed", exc_info=fault)
+        try:
+            await self._reports()
+        except Exception:
+            log.exception("platform_report_failed")
+
+    async def _reports(self) -> None:
         for row in await self.quality.store.days(newest=len(self.quality.operators)):
+            if row.operator_id not in self.quality.operators:
+                continue
             path = self.data_dir / REPORTS / row.operator_id / f"{row.day}.html"
             if not path.exists():
                 write_whole(path, await report(self.quality, row))

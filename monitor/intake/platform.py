@@ -17,6 +17,7 @@ from csms.model.clock import Clock
 from csms.province.profile import Kind
 from csms.province.strict_json import BODY_BYTES_MAX
 from monitor.intake.desk import IntakeDesk
+from monitor.intake.figures import Figures
 from monitor.intake.settings import PlatformSettings
 from monitor.store.intake import IntakeStore
 
@@ -37,14 +38,17 @@ async def create_platform(
     await desk.start()
     app = FastAPI(title="Supervising platform", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.desk = desk
+    figures = Figures(clock)
     for path, kinds in paths_of(settings).items():
-        app.add_api_route(path, _endpoint(desk, path, kinds), methods=["POST"], response_model=None)
+        app.add_api_route(path, _endpoint(desk, path, kinds, figures), methods=["POST"], response_model=None)
 
     @app.get("/summary")
     async def summary(request: Request) -> Response:
         if not _is_local(request):
             return Response(status_code=403)
-        return JSONResponse(await store.summary() | {"profiles": _standings(settings)})
+        return JSONResponse(
+            await store.summary() | {"profiles": _standings(settings), "service": figures.as_document()}
+        )
 
     return app
 
@@ -59,12 +63,15 @@ def paths_of(settings: PlatformSettings) -> dict[str, dict[str, Kind]]:
     return paths
 
 
-def _endpoint(desk: IntakeDesk, path: str, kinds: dict[str, Kind]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(
+    desk: IntakeDesk, path: str, kinds: dict[str, Kind], figures: Figures
+) -> Callable[[Request], Awaitable[Response]]:
     interface = path.rpartition("/")[2]
 
     async def receive(request: Request) -> Response:
         raw = await _body(request)
-        reply = await desk.receive(kinds, interface, raw, request.headers.get("Authorization", ""))
+        with figures.call():
+            reply = await desk.receive(kinds, interface, raw, request.headers.get("Authorization", ""))
         return Response(reply.body, reply.http_status, media_type=JSON_TYPE)
 
     return receive

@@ -8,6 +8,8 @@
     data_secret_iv = "..."     # 16 bytes
     sig_secret = "..."
 
+    pull_url = "https://..."   # where the operator answers; with [platform] operator_id it is asked regularly
+
 `id`, `base_url` and `name` may stand beside them, so that an operator's own list of partners can be handed over.
 """
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from csms.province.envelope import Codec
 from csms.province.profile import PlatformProfile, load_profile
 
 _SECRETS = ("operator_secret", "data_secret", "data_secret_iv", "sig_secret")
-_KNOWN = {"operator_id", "profile", *_SECRETS, "id", "base_url", "name", "email", "webhook"}
+_KNOWN = {"operator_id", "profile", *_SECRETS, "id", "base_url", "name", "email", "webhook", "pull_url"}
 
 
 class PartnerFileInvalid(CsmsError):
@@ -41,8 +43,9 @@ class Operator:
     operator_id: str
     profile: PlatformProfile
     codec: Codec = field(repr=False)
-    base_url: str = ""
-    """Where its own interfaces are, for pulls; empty: it is not asked."""
+    secrets: Secrets | None = field(default=None, repr=False)
+    pull_url: str = ""
+    """Where its own interfaces are; empty: it is not asked."""
     name: str = ""
     email: str = ""
     webhook: str = ""
@@ -53,6 +56,8 @@ class PlatformSettings:
     """The operators by OperatorID."""
 
     operators: Mapping[str, Operator]
+    platform_id: str = ""
+    """Our OperatorID when we ask operators."""
 
 
 def flagged_profiles(settings: PlatformSettings) -> list[PlatformProfile]:
@@ -70,7 +75,11 @@ def read_partner_file(path: Path) -> PlatformSettings:
     rows = table.get("partners")
     if not isinstance(rows, list) or not rows:
         raise PartnerFileInvalid(f"{path}: there is no [[partners]]")
-    return settings_of(rows)
+    platform = table.get("platform", {})
+    name = platform.get("operator_id", "") if isinstance(platform, dict) else None
+    if not isinstance(name, str) or len(name) not in (0, 9):
+        raise PartnerFileInvalid(f"{path}: [platform] operator_id has 9 characters")
+    return replace(settings_of(rows), platform_id=name)
 
 
 def settings_of(rows: Iterable[Mapping[str, Any]]) -> PlatformSettings:
@@ -93,5 +102,5 @@ def _operator(row: Mapping[str, Any]) -> Operator:
         raise PartnerFileInvalid("operator_id has 9 characters")
     profile = load_profile(row.get("profile", "tcec102-2016"))
     secrets = Secrets.of(*(row[name] for name in _SECRETS))
-    more = {name: row[name] for name in ("base_url", "name", "email", "webhook") if name in row}
-    return Operator(row["operator_id"], profile, Codec(require_suite(profile.crypto.suite), secrets), **more)
+    more = {name: row[name] for name in ("pull_url", "name", "email", "webhook") if name in row}
+    return Operator(row["operator_id"], profile, Codec(require_suite(profile.crypto.suite), secrets), secrets, **more)

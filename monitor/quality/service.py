@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -70,7 +71,7 @@ class QualityWatch:
     async def judge(self, operator_id: str, day: str) -> Judgement:
         """Judge a day with the rules of today and keep the judgement."""
         watched = self._watched(operator_id)
-        judged = judge_day(await self.inputs(watched, day))
+        judged = await asyncio.to_thread(judge_day, await self.inputs(watched, day))
         document = document_of(judged, watched.profile)
         digest = sha256(document).hexdigest()
         row = DayRow(operator_id, day, self.clock.now(), judged.score.grade, digest, document.decode("utf-8"))
@@ -92,7 +93,7 @@ class QualityWatch:
             if then != today:
                 raise NotJudged(f"the {name} is another one than when {day} was judged: {then}, now {today}")
         inputs = await self.inputs(replace(watched, rules=rules_from(document["rules"])), day)
-        again = document_of(judge_day(inputs), watched.profile)
+        again = document_of(await asyncio.to_thread(judge_day, inputs), watched.profile)
         return again == kept.document.encode("utf-8"), kept.document.encode("utf-8"), again
 
     async def inputs(self, watched: Watched, day: str) -> DayInputs:
@@ -136,7 +137,8 @@ class QualityWatch:
         await self.keep_hours(hour - timedelta(hours=1), hour + timedelta(hours=1))
         for watched in self.operators.values():
             day = following(local_day(now - JUDGED_AFTER), -1)
-            if await self.store.day(watched.operator_id, day) is None:
+            first = await self.evidence.first_day(watched.operator_id)
+            if first and first <= day and await self.store.day(watched.operator_id, day) is None:
                 await self.judge(watched.operator_id, day)
         await self.look()
 

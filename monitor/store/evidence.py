@@ -13,8 +13,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import bindparam, func
+from sqlalchemy import select as sql_select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -37,31 +38,83 @@ def following(day: str, days: int = 1) -> str:
     return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
 
 
-async def append(
-    session: AsyncSession, operator_id: str, kind: str, business_id: str, received_at: datetime, record: bytes
-) -> None:
-    """Append a record to its operator's log, in the caller's transaction (which writes from here on at the latest)."""
-    await session.flush()
-    log = await session.get(EvidenceLog, operator_id)
-    if log is None:
-        log = EvidenceLog(operator_id=operator_id, chain=CHAIN_START, last_day=local_day(received_at))
-        session.add(log)
-    log.last_day = max(log.last_day, local_day(received_at))
-    log.chain = chain_hash(log.chain, record)
-    session.add(
-        EvidenceRecord(
-            operator_id=operator_id,
-            number=log.size,
-            day=log.last_day,
-            kind=kind,
-            business_id=business_id,
-            received_at=received_at,
-            record=record,
-            leaf=leaf_hash(record),
-            chain=log.chain,
+class Appender:
+    """Appends records within the caller's transaction, in two statements.
+
+    The end of each log is remembered. The first statement moves it on only if it still is where it was thought to be
+    (another process may have closed a day, or an earlier transaction may have failed); else it is read again.
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[str, tuple[int, bytes, str]] = {}
+
+    async def append(
+        self,
+        session: AsyncSession,
+        operator_id: str,
+        kind: str,
+        business_id: str,
+        received_at: datetime,
+        record: bytes,
+    ) -> None:
+        """Append a record to its operator's log."""
+        connection = await session.connection()
+        end = self._ends.get(operator_id) or await _end(connection, operator_id, received_at)
+        moved = await self._move(connection, operator_id, end, received_at, record)
+        while moved is None:
+            end = await _end(connection, operator_id, received_at)
+            moved = await self._move(connection, operator_id, end, received_at, record)
+        row = {
+            "operator_id": operator_id,
+            "number": end[0],
+            "day": moved[2],
+            "kind": kind,
+            "business_id": business_id,
+            "received_at": received_at,
+            "record": record,
+            "leaf": leaf_hash(record),
+            "chain": moved[1],
+        }
+        await connection.execute(_INSERT, row)
+        self._ends[operator_id] = moved
+
+    @staticmethod
+    async def _move(
+        connection: AsyncConnection, operator_id: str, end: tuple[int, bytes, str], received_at: datetime, record: bytes
+    ) -> tuple[int, bytes, str] | None:
+        size, chain, last_day = end
+        moved = (size + 1, chain_hash(chain, record), max(last_day, local_day(received_at)))
+        then = {"log": operator_id, "old_size": size, "old_chain": chain, "old_day": last_day}
+        done = await connection.execute(
+            _MOVE, then | {"new_size": moved[0], "new_chain": moved[1], "new_day": moved[2]}
         )
+        return moved if done.rowcount == 1 else None
+
+
+async def _end(connection: AsyncConnection, operator_id: str, received_at: datetime) -> tuple[int, bytes, str]:
+    """Where a log ends; it is begun if there is none."""
+    query = sql_select(_LOG.c.size, _LOG.c.chain, _LOG.c.last_day).where(_LOG.c.operator_id == operator_id)
+    row = (await connection.execute(query)).first()
+    if row is not None:
+        return row.size, row.chain, row.last_day
+    day = local_day(received_at)
+    begun = {"operator_id": operator_id, "size": 0, "chain": CHAIN_START, "last_day": day}
+    await connection.execute(_LOG.insert(), begun)
+    return 0, CHAIN_START, day
+
+
+_LOG = EvidenceLog.metadata.tables[EvidenceLog.__tablename__]
+_INSERT = EvidenceRecord.metadata.tables[EvidenceRecord.__tablename__].insert()
+_MOVE = (
+    _LOG.update()
+    .where(
+        _LOG.c.operator_id == bindparam("log"),
+        _LOG.c.size == bindparam("old_size"),
+        _LOG.c.chain == bindparam("old_chain"),
+        _LOG.c.last_day == bindparam("old_day"),
     )
-    log.size += 1
+    .values(size=bindparam("new_size"), chain=bindparam("new_chain"), last_day=bindparam("new_day"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +140,11 @@ class EvidenceStore:
         """Operators that have a log."""
         async with AsyncSession(self._engine) as session:
             return list((await session.exec(select(EvidenceLog.operator_id).order_by(EvidenceLog.operator_id))).all())
+
+    async def first_day(self, operator_id: str) -> str | None:
+        """The day of the first record, None before there is one."""
+        async with AsyncSession(self._engine) as session:
+            return (await session.exec(_min_day(operator_id))).one()  # type: ignore[no-any-return]
 
     async def open_days(self, operator_id: str, until: str) -> list[str]:
         """The days that have no head yet, from the first record's on, up to and with `until`."""

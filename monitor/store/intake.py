@@ -24,13 +24,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.province.profile import Kind
 from csms.province.token import Token
-from monitor.store.evidence import EvidenceStore, append
+from monitor.store.evidence import Appender, EvidenceStore
 from monitor.store.quality import QualityStore
 from monitor.store.tables import (
     Intake,
     IntakeCheck,
     IntakeMessage,
     IntakeOrder,
+    IntakePull,
     IntakeSession,
     IntakeStation,
     IntakeStatus,
@@ -91,6 +92,7 @@ class IntakeStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._one_writer = asyncio.Lock()
+        self._appender = Appender()
         self.evidence = EvidenceStore(engine, self._one_writer)
         self.quality = QualityStore(engine, self._one_writer)
 
@@ -109,7 +111,7 @@ class IntakeStore:
         async with self._writing() as session:
             standing = await _WRITERS.get(message.kind, _kept)(session, call, message)
             if standing is Standing.NEW:
-                await append(
+                await self._appender.append(
                     session, call.operator_id, message.kind, call.business_id, call.received_at, message.record
                 )
             session.add(_row(calls[standing]))
@@ -163,6 +165,32 @@ class IntakeStore:
         )
         async with AsyncSession(self._engine) as session:
             return sorted((await session.exec(query.order_by(IntakeOrder.business_id))).all())
+
+    async def pulled(self, operator_id: str) -> dict[str, datetime | None]:
+        """When an operator was asked last, by what for."""
+        async with AsyncSession(self._engine) as session:
+            row = await session.get(IntakePull, operator_id)
+        return {name: getattr(row, name, None) for name in ("full_at", "changed_at", "states_at")}
+
+    async def note_pull(self, operator_id: str, **moments: datetime) -> None:
+        """An operator answered what it was asked at these moments."""
+        async with self._writing() as session:
+            row = await session.get(IntakePull, operator_id) or IntakePull(operator_id=operator_id)
+            for name, moment in moments.items():
+                setattr(row, name, moment)
+            session.add(row)
+
+    async def states(self, operator_id: str) -> dict[str, int]:
+        """Connector states as they were pushed last."""
+        query = select(IntakeStatus.business_id, IntakeStatus.status).where(IntakeStatus.operator_id == operator_id)
+        async with AsyncSession(self._engine) as session:
+            return dict((await session.exec(query)).all())
+
+    async def stations(self, operator_id: str) -> list[str]:
+        """Stations that are known."""
+        query = select(IntakeStation.business_id).where(IntakeStation.operator_id == operator_id)
+        async with AsyncSession(self._engine) as session:
+            return sorted((await session.exec(query)).all())
 
     async def summary(self) -> dict[str, Any]:
         """Counts for a report: calls by interface and answer, orders with their sums, things known."""

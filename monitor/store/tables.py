@@ -119,6 +119,17 @@ class IntakeCheck(Intake, table=True):
     unlisted: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
 
 
+class IntakePull(Intake, table=True):
+    """When an operator was asked last: for all stations, for changed ones, for states."""
+
+    __tablename__ = "intake_pull"
+
+    operator_id: str = Field(primary_key=True)
+    full_at: datetime | None = Field(default=None, sa_type=Utc)
+    changed_at: datetime | None = Field(default=None, sa_type=Utc)
+    states_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
 class QualityDay(Intake, table=True):
     """A judged day of an operator: the published document, and its digest for whoever recomputes it."""
 

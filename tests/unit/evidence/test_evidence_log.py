@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import StatementError
 from typer.testing import CliRunner
 
 from csms.model.clock import ManualClock
@@ -86,6 +87,28 @@ async def test_records_that_come_together_are_all_in_the_chain(evidence: Evidenc
     await evidence.close_days()
     export = await evidence.export(OPERATOR, "0000", "9999")
     assert (len(export.records), judge_export(export).faults) == (20, [])
+
+
+async def test_a_transaction_that_failed_leaves_no_gap(evidence: Evidence, store: IntakeStore) -> None:
+    await accept(store, START, 1)
+    call = Call(START, "x", 200, 0, OPERATOR, "broken")
+    bad = Message(Kind.CHARGE_ORDER, {"TotalPower": 1, "x": object()}, "", b"never")
+    with pytest.raises(StatementError):
+        await store.accept(dict.fromkeys(Standing, call), bad)
+    await accept(store, START, 2)
+    await evidence.close_days()
+    export = await evidence.export(OPERATOR, "0000", "9999")
+    assert (len(export.records), judge_export(export).faults) == (2, [])
+
+
+async def test_two_processes_write_one_log(evidence: Evidence, store: IntakeStore, tmp_path: Path) -> None:
+    other = await open_intake(tmp_path / "data")
+    for number in range(6):
+        await accept(other if number % 2 else store, START, number)
+    await other.close()
+    await evidence.close_days()
+    export = await evidence.export(OPERATOR, "0000", "9999")
+    assert (len(export.records), judge_export(export).faults) == (6, [])
 
 
 async def test_each_operator_has_a_log_of_its_own(evidence: Evidence, store: IntakeStore) -> None:

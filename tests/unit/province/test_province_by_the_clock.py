@@ -6,9 +6,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from csms.model.clock import ManualClock
+from csms.model.errors import StoreUnavailable
 from csms.model.ids import ConnectorRef
+from csms.model.inbound import StatusReport
 from csms.model.session import StopReason
+from csms.model.station import ConnectorStatus
 from csms.province.ids import IdTable, Names
 from csms.province.profile import Kind, load_profile
 from csms.province.records import ConnectorPower, StationPower, SubsidyAmount
@@ -137,3 +142,24 @@ async def test_amounts_of_subsidies_are_told_by_connector_and_span(tmp_path: Pat
         assert february["StartTime"] == "2026-02-01"
         assert {row.state for row in at.outbox.rows.values()} == {"queued"}
     assert not load_profile("tcec102-2016").interfaces[Kind.SUBSIDY].enabled
+
+
+async def test_a_state_that_could_not_be_written_is_told_later(tmp_path: Path) -> None:
+    async with world(tmp_path) as at:
+        await at.station("CP-1")
+        await at.feed.work_off()
+        before = at.rows(Kind.STATION_STATUS)
+        add = at.outbox.add
+
+        async def full(entries: object) -> None:
+            await at.say("CP-1", StatusReport(1, 1, ConnectorStatus.FAULTED))  # and it changes meanwhile
+            raise StoreUnavailable("full")
+
+        at.outbox.add = full  # type: ignore[method-assign,assignment]
+        await at.say("CP-1", StatusReport(1, 1, ConnectorStatus.CHARGING))
+        with pytest.raises(StoreUnavailable):
+            await at.feed.work_off()
+        at.outbox.add = add  # type: ignore[method-assign]
+        await at.feed.work_off()
+        assert [row["ConnectorStatusInfo"]["Status"] for row in before] == [2]
+        assert [row["ConnectorStatusInfo"]["Status"] for row in at.rows(Kind.STATION_STATUS)] == [255]

@@ -16,9 +16,11 @@ from csms.province.client import Partner
 from csms.province.crypto import AES_MD5, Secrets
 from csms.province.envelope import Codec, seal_response
 from csms.province.forwarder import Forwarder, PartnerForwarder
+from csms.province.ids import IdTable
 from csms.province.memory import MemoryOutbox
 from csms.province.ports import NewEntry
 from csms.province.profile import load_profile
+from csms.province.service import ProvinceService
 
 KEY = "1234567890abcdef"
 NOW = datetime(2026, 1, 1, 8, 0, tzinfo=UTC)
@@ -339,3 +341,29 @@ async def test_a_drain_gives_up_at_its_deadline() -> None:
     assert not await forwarder.drain(NOW)
     assert await Forwarder([], clock, outbox).drain(NOW)
     await forwarder.partners["p"].close()
+
+
+async def test_orders_that_a_reconciliation_misses_are_sent_again() -> None:
+    peer, outbox = Peer(), MemoryOutbox()
+    dispute = {"StartChargeSeq": "1", "TotalPower": 1.0, "TotalMoney": 1.0, "DisputeReason": 1}
+    disputes = [dispute, {**dispute, "StartChargeSeq": "2", "DisputeReason": 2}, "nonsense", {}]
+    peer.answers["check_charge_orders"] = answer(0, {"TotalDisputeOrder": 4, "DisputeOrders": disputes})
+    async with peer.listening():
+        partner = Partner(
+            "p", load_profile("tcec102-2016"), f"http://127.0.0.1:{peer.port}", OPERATOR, Secrets.of(KEY, KEY, KEY, KEY)
+        )
+        clock = ManualClock(NOW)
+        service = ProvinceService(clock, outbox, IdTable(), [partner])
+        clock.advance(1)
+        await outbox.add([NewEntry("p", "charge_order", key, {"StartChargeSeq": key}, NOW) for key in ("1", "2")])
+        for row in await outbox.listed("p", ["queued"], 10):
+            await outbox.mark_acked(row.id, NOW, 0)
+        await outbox.add([NewEntry("p", "check_orders", "c", {"CheckOrderSeq": "c"}, NOW)])
+        forwarder = service.forwarder.partners["p"]
+        await forwarder.step()
+        await forwarder.close()
+    orders = [path for path in peer.paths if path.endswith("notification_charge_order_info")]
+    assert len(orders) == 1
+    check = await outbox.latest("p", "check_orders", "c")
+    assert check is not None
+    assert (check.state, check.last_error) == ("acked", "TotalDisputeOrder=4")
