@@ -30,7 +30,6 @@ check: $(STAMP)
 
 # What else looks for weaknesses: bandit over the product, pip-audit over what is installed with it (needs a network).
 audit: $(STAMP)
-	$(BIN)/ruff check --select S .
 	$(BIN)/bandit -q -c pyproject.toml -r csms device_sim optimizer monitor firmware_profiles cli.py
 	$(BIN)/python -m tests.support.audit
 

@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME ...] [--quick] [--json FILE]`: run all benchmarks or the named ones.
 
-Names: startup, optimizer, limits, hot-path, or a part of the hot path: rates, answer-time, memory, storm, reconnect,
-starts, growth, soak, traces; or a row of the optimiser: optimizer-100, optimizer-rounding,
+Names: startup, optimizer, limits, envelopes, hot-path, or a part of the hot path: rates, answer-time, memory, storm,
+reconnect, starts, growth, soak, traces; or a row of the optimiser: optimizer-100, optimizer-rounding,
 optimizer-tariff-1000, ...
 """
 
@@ -12,24 +12,22 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import hot_path, limits, optimizer, startup
-
-Figures = dict[str, Any] | list[dict[str, Any]]
+from benchmarks import envelopes, hot_path, limits, optimizer, startup
+from benchmarks.tables import Figures, table
 
 BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
     "startup": lambda quick: startup.run(),
     "optimizer": optimizer.run,
     "limits": limits.run,
+    "envelopes": envelopes.run,
     **{f"optimizer-{row}": lambda quick, row=row: optimizer.in_child(row) for row in optimizer.ROWS},  # type: ignore[misc]
     "hot-path": lambda quick: hot_path.run(quick=quick),
     **{part: lambda quick, part=part: hot_path.run([part], quick=quick) for part in hot_path.PARTS},  # type: ignore[misc]
 }
-WHOLE = ("startup", "optimizer", "limits", "hot-path")
+WHOLE = ("startup", "optimizer", "limits", "envelopes", "hot-path")
 
 
 def main() -> int:
@@ -47,32 +45,10 @@ def main() -> int:
     for name in given.names or WHOLE:
         with console.status(name):
             results[name] = BENCHMARKS[name](given.quick)
-        console.print(_table(name, results[name]))
+        console.print(table(name, results[name]))
     if given.json:
         given.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     return 0
-
-
-def _table(name: str, figures: Figures) -> Table:
-    table = Table(title=name, title_justify="left")
-    table.add_column("figure")
-    table.add_column("value", justify="right")
-    if isinstance(figures, list):
-        table.add_column("bar", justify="right")
-        table.add_column("met")
-        for row in figures:
-            met = {True: "yes", False: "NO", None: ""}[row["met"]]
-            table.add_row(row["figure"], f"{_written(row['value'])} {row['unit']}".strip(), row["bar"], met)
-    else:
-        for figure, value in figures.items():
-            table.add_row(figure, _written(value))
-    return table
-
-
-def _written(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
 sys.exit(main())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.optimizer_rivals import Case
-from optimizer import Levels, LineRoom, Request, amp_levels, laxity_h, round_targets, valley
+from optimizer import Levels, LineRoom, Request, amp_levels, laxity_h, round_targets, valley, watt_levels
+from optimizer.battery_rounding import BatteryRequest, round_all
 from optimizer.conductors import TO_NEUTRAL
 from optimizer.line_rooms import PAIRS
 
@@ -18,6 +19,8 @@ LEVELS = (
 )
 PATHS = (("site",), ("left", "site"), ("right", "site"), ("leaf", "right", "site"))
 NODES = ("site", "left", "right", "leaf")
+NOTHING_MA = 1e-6
+"""Sums of fractions of a milliampere are this exact."""
 
 
 def worst_excess_w(cases: int, seed: int = 0) -> int:
@@ -65,6 +68,57 @@ def worst_on_lines_ma(cases: int, seed: int = 1) -> int:
             apart = [on[m] - on[n] + room.base_ma[m] - room.base_ma[n] - room.allowed(m, n) for m, n in PAIRS]
             worst = max(worst, int(max(apart)))
     return worst
+
+
+def worst_with_batteries(cases: int, seed: int = 2) -> tuple[int, float, float]:
+    """Piles and up to three batteries on the same tree: the largest excess of the net power over any room (W), of any
+    conductor's current over its cap, forth or back (mA), and how far any battery ends outside its limits (Wh).
+    """
+    rng = np.random.default_rng(seed)
+    worst, worst_ma, outside = -(10**9), -np.inf, 0.0
+    for _ in range(cases):
+        rooms = {node: int(rng.integers(-2000, 150_000)) for node in NODES}
+        lines = {node: _line_room(rng) for node in NODES}
+        requests = [_request(rng, number) for number in range(int(rng.integers(1, 16)))]
+        units = [_battery(rng, number) for number in range(int(rng.integers(1, 4)))]
+        grants, told = round_all(requests, units, rooms, 0.25, lines)
+        for node, room in rooms.items():
+            net, on = 0, np.zeros(3)
+            for grant, request in zip(grants, requests, strict=True):
+                if node in request.path:
+                    net += grant.power_w
+                    on += [1000 * grant.setpoint * (line in request.lines) for line in "123"]
+            for granted, unit in zip(told, units, strict=True):
+                if node in unit.path:
+                    net += granted.setpoint_w
+                    each = granted.setpoint_w * 1000 / (230 * len(unit.lines))
+                    on += [each * (line in unit.lines) for line in "123"]
+            left, base = np.array(lines[node].left_ma), np.array(lines[node].base_ma)
+            back = np.max(-on - np.maximum(left + 2 * base, 0))
+            worst = max(worst, net - max(room, 0))
+            worst_ma = max(worst_ma, float(np.max(on - np.maximum(left, 0))), float(back))
+        for granted, unit in zip(told, units, strict=True):
+            outside = max(outside, unit.least_wh - granted.stored_wh, granted.stored_wh - unit.most_wh)
+    return worst, float(np.where(worst_ma <= NOTHING_MA, 0.0, worst_ma)), outside
+
+
+def _battery(rng: np.random.Generator, number: int) -> BatteryRequest:
+    steps = watt_levels(int(rng.integers(0, 20_000)), int(rng.integers(0, 1500)), int(rng.integers(1, 300)))
+    least, most = float(rng.uniform(0, 5000)), float(rng.uniform(5000, 40_000))
+    return BatteryRequest(
+        id=f"battery {number}",
+        target_w=float(rng.uniform(-25_000, 25_000)),
+        path=PATHS[int(rng.integers(len(PATHS)))],
+        charge=steps,
+        discharge=steps,
+        stored_wh=float(rng.uniform(least, most)),
+        least_wh=least,
+        most_wh=most,
+        charge_efficiency=0.95,
+        discharge_efficiency=0.95,
+        carry_w=float(rng.uniform(-300, 300)),
+        lines=str(rng.choice(TO_NEUTRAL)),
+    )
 
 
 def _line_room(rng: np.random.Generator) -> LineRoom:

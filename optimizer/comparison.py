@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.arrays import FloatArray
+from optimizer.phased import Wired, wired
 from optimizer.problem import Plan, Problem
 from optimizer.yardsticks import RULES, by_rule
 
@@ -19,7 +20,8 @@ class Line:
     """One way to charge: energy first, for who delivers less looks better in everything else.
 
     `money`: the tariff's part of the cost (0 without prices); `squares`: Σ w L² / 2, how uneven the load is;
-    `over_cap_kw`: largest excess; `valley_kw` least, `peak_kw` largest load; `short_sessions` get less than 99 %.
+    `over_cap_kw`, `over_a`: largest excess over a cap of power, over a limit of currents; `valley_kw` least, `peak_kw`
+    largest load; `short_sessions` get less than 99 %.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Line:
     valley_kw: float
     over_cap_kw: float
     mean_price: float
+    over_a: float = 0.0
 
     @property
     def peak_to_valley_kw(self) -> float:
@@ -62,4 +65,11 @@ def _line(problem: Problem, name: str, power: FloatArray) -> Line:
         valley_kw=float(load.min()),
         over_cap_kw=float(np.max(base + flow - limit, initial=0.0)),
         mean_price=float(price @ power.sum(axis=0)) * problem.slot_h / total if total > 0 else 0.0,
+        over_a=over_currents_a(wired(problem), power) if problem.wired else 0.0,
     )
+
+
+def over_currents_a(w: Wired, power_kw: FloatArray) -> float:
+    """Largest excess over any limit of currents."""
+    currents = np.array([bool(row.line) for row in w.rows.sums])
+    return float(np.max((w.values(power_kw) - w.rows.limit())[currents], initial=0.0))

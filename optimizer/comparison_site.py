@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from optimizer.arrays import FloatArray
-from optimizer.comparison import OPTIMUM, SERVED, Line
+from optimizer.comparison import OPTIMUM, SERVED, Line, over_currents_a
 from optimizer.cooptimise import solve_site
+from optimizer.phased import wired
 from optimizer.preparation import Prepared, prepare
 from optimizer.problem import EvSession, Problem
 from optimizer.site import GRID, Site, SitePlan
@@ -69,7 +70,8 @@ def _line(ready: Prepared, name: str, problem: Problem, power: FloatArray) -> Li
     flow = problem.base_loads_kw() + problem.instance().flow(power)
     below = np.max(flow[1:] - problem.caps_kw()[1:], initial=0.0)
     short = int((served < SERVED * wanted).sum())
-    return _summed(paid, name, power.sum(axis=0), short, 0.0, float(below))
+    over_a = over_currents_a(wired(problem), power) if problem.wired else 0.0
+    return replace(_summed(paid, name, power.sum(axis=0), short, 0.0, float(below)), over_a=over_a)
 
 
 def _planned(ready: Prepared, problem: Problem, plan: SitePlan) -> Line:

@@ -113,9 +113,9 @@ class Iteration:
             self._price_unserved()
         unserved = float((self.dear - 0.5 * self.e.bend * missing) @ missing)
         beside = unserved + sum(device.cost() for device in self.devices)
-        reached = self.total / max(abs(float(self.caps.cost.value(self.load).sum()) + beside), TINY)
-        missed = float(np.max(np.abs(self.slack_miss) / self.caps.measure))
-        self.merit = max(reached / aim, missed / SLACK_AIM)
+        self.cost = max(abs(float(self.caps.cost.value(self.load).sum()) + beside), TINY)
+        reached = self.total / self.cost
+        self.missed = missed = float(np.max(np.abs(self.slack_miss) / self.caps.measure))
         return reached <= (BEYOND * aim if missed > SLACK_AIM else aim)
 
     def advance(self, plain: bool = False) -> bool:

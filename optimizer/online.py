@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,11 +21,14 @@ from optimizer.arrays import BoolArray, FloatArray, IntArray
 from optimizer.certificate import relative_gap
 from optimizer.demand import fill_valleys
 from optimizer.expected import ExpectedCars
+from optimizer.fairness import with_equal_share
 from optimizer.instance import Instance, present, up_the_tree
 from optimizer.limit_rows import nodes_of, rows_of
+from optimizer.limiting import NodeLimits, RowLimits, limits_and_kinds
 from optimizer.problem import Problem
-from optimizer.running_limits import NodeLimits, RowLimits, kinds_of
 from optimizer.slot_cost import SlotCost
+
+Row = TypeVar("Row", FloatArray, IntArray)
 
 CARS_AT_ONCE = 40
 HANDOVERS_MAX = 12
@@ -45,7 +48,8 @@ class Running:
     """The state: the instance with the energies still wanted, the plan [N, T], its prices [R, T] and its proof.
 
     The first `cars` rows are cars, the others are only expected, `counts` of them. All energies kWh, rates kWh per
-    slot. `limits` and `kind` [N], the connection of every car, where more than the caps of the instance limits them.
+    slot. `limits` and `kind` [N], the connection of every car, where more than the caps of the instance limits them;
+    `equal_share` as in `optimizer.fairness`.
     """
 
     def __init__(
@@ -54,12 +58,16 @@ class Running:
         priority: IntArray | None = None,
         limits: NodeLimits | None = None,
         kind: IntArray | None = None,
+        equal_share: bool = False,
     ) -> None:
         nobody = np.zeros(len(instance.rate), dtype=np.int64)
         self.limits = NodeLimits(instance.room) if limits is None else limits
         self.priority, self.kind = (nobody if given is None else given for given in (priority, kind))
         unserved = self.limits.unserved(instance, instance.most, self.priority)
-        self.instance = instance if limits is None else replace(instance, unserved=unserved)
+        self.instance = replace(instance, unserved=unserved) if isinstance(limits, RowLimits) else instance
+        self.equal_share = equal_share
+        if equal_share:
+            self.instance = with_equal_share(replace(instance, unserved=unserved), self.priority)
         self.rate_max = instance.rate.copy()
         self.cars, self.counts = len(instance.rate), np.zeros(0)
         self._table = np.zeros((len(instance.rate) + GROWTH, instance.slots))
@@ -70,13 +78,8 @@ class Running:
         """A problem's plan that goes on; where currents are limited newcomers may come on the `connections` and those
         that are in use.
         """
-        instance = problem.instance()
-        lines = [session.lines for session in problem.sessions]
-        if not problem.wired:
-            return cls(instance, problem.classes())
-        rows = rows_of(nodes_of(problem), [*lines, *connections])
-        limits = RowLimits(rows, rows.room() * problem.slot_h)
-        return cls(instance, problem.classes(), limits, kinds_of(limits, lines))
+        equal = problem.fairness == "equal share"
+        return cls(problem.instance(), problem.classes(), *limits_and_kinds(problem, connections), equal)
 
     @property
     def energy(self) -> FloatArray:
@@ -299,16 +302,19 @@ class Running:
             self._table = np.concatenate([self._table, np.zeros((GROWTH + count // 4, i.slots))])
         self._table[row + 1 : count + 1] = self._table[row:count].copy()
         self._table[row] = 0.0
-        self.priority, self.kind = np.insert(self.priority, row, priority), np.insert(self.kind, row, kind)
-        self.rate_max = np.insert(self.rate_max, row, rate)
+        self.priority, self.kind = _inserted(self.priority, row, priority), _inserted(self.kind, row, kind)
+        self.rate_max = _inserted(self.rate_max, row, rate)
         values = zip(CARS, (arrive, depart, min(rate, energy), energy, node), strict=True)
-        self._take({name: np.insert(getattr(i, name), row, value) for name, value in values})
+        self._take({name: _inserted(getattr(i, name), row, value) for name, value in values})
 
     def _take(self, cars: dict[str, Any]) -> None:
         """The instance with these cars, and everything that follows from them."""
         i = self.instance
         most = _most(i, cars)
-        self.instance = replace(i, **cars, most=most, unserved=self.limits.unserved(i, most, self.priority))
+        unserved = self.limits.unserved(i, most, self.priority)
+        self.instance = replace(i, **cars, most=most, unserved=unserved, bend=None)
+        if self.equal_share:
+            self.instance = with_equal_share(self.instance, self.priority)
 
     def _place(self, row: int) -> None:
         """Gives a car its best plan with all others fixed: first what rows need of it that only it keeps within their
@@ -340,7 +346,8 @@ class Running:
         """The best plan of some cars with all others fixed; False when it is no better than what they have."""
         i, old, kind = self.instance, self.energy[cars], self.kind[cars]
         chosen: dict[str, Any] = {name: getattr(i, name)[cars] for name in CARS}
-        small = replace(i, most=_most(i, chosen), unserved=i.unserved[cars], **chosen)
+        bend = None if i.bend is None else i.bend[cars]
+        small = replace(i, most=_most(i, chosen), unserved=i.unserved[cars], bend=bend, **chosen)
         others = self.flow - self.limits.flow(small, kind, old)
         new = self.limits.some(small, kind, others, aim)
         beside = replace(small, base=i.base + others[0])
@@ -374,10 +381,12 @@ class Running:
 
     def _prove(self) -> float:
         """Bound and gap of the present plan, and every car's part of the gap."""
-        spent = self.limits.spent(self.instance, self.kind, self._prices(), self.energy)
-        self.price, self.lower_bound = spent.price, spent.rest + float(spent.cheapest.sum())
-        self._missing = np.maximum(self.instance.energy - self.energy.sum(axis=1), 0.0)
-        self._excess = spent.paid + self.instance.unserved * self._missing - spent.cheapest
+        served = self.energy.sum(axis=1)
+        i, rest = self.instance.tangent(served)
+        spent = self.limits.spent(i, self.kind, self._prices(), self.energy)
+        self.price, self.lower_bound = spent.price, spent.rest + float(spent.cheapest.sum()) + rest
+        self._missing = np.maximum(i.energy - served, 0.0)
+        self._excess = spent.paid + i.unserved * self._missing - spent.cheapest
         return self._judge()
 
     def _judge(self) -> float:
@@ -390,3 +399,10 @@ def _most(i: Instance, cars: dict[str, Any]) -> FloatArray:
     """What these cars could take together under each node [K, T]."""
     own = present(i.slots, i.nodes, cars["arrive"], cars["depart"], cars["node"], cars["rate"])
     return up_the_tree(i.parent, own)
+
+
+def _inserted(values: Row, row: int, value: float) -> Row:
+    """One value more; np.insert takes ten times as long."""
+    longer = np.empty(len(values) + 1, dtype=values.dtype)
+    longer[:row], longer[row], longer[row + 1 :] = values[:row], value, values[row:]
+    return longer

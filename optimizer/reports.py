@@ -144,6 +144,9 @@ def comparison_table(text: Text, lines: list[Line]) -> Table:
     table.add_column(text("optimize.compare.name"))
     for name in ("energy", "short", "money", "squares", "peak", "difference", "over"):
         table.add_column(text(f"optimize.compare.{name}"), justify="right")
+    currents = any(line.over_a > 0 for line in lines)
+    if currents:
+        table.add_column(text("optimize.compare.over_a"), justify="right")
     for line in lines:
         table.add_row(
             text(f"optimize.rule.{line.name.replace(' ', '_')}"),
@@ -154,6 +157,7 @@ def comparison_table(text: Text, lines: list[Line]) -> Table:
             f"{line.peak_kw:,.1f}",
             f"{line.peak_to_valley_kw:,.1f}",
             f"{line.over_cap_kw:,.1f}",
+            *([f"{line.over_a:,.1f}"] if currents else []),
         )
     return table
 

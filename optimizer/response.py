@@ -13,7 +13,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from optimizer.arrays import FloatArray
-from optimizer.instance import Instance, present, unserved_prices, up_the_tree
+from optimizer.instance import Instance, present, up_the_tree
+from optimizer.limiting import limits_and_kinds
 from optimizer.problem import Problem
 from optimizer.slot_cost import Quadratic
 from optimizer.solver import solve_instance
@@ -53,19 +54,22 @@ def potential(
     tariff[event] = sign * URGE * max(float(np.max(instance.most[0])), ENOUGH) - usual[event]
     cost = Quadratic(weight, tariff)
     # The load here is that of charging alone; the base load only takes room away.
-    room = np.maximum(rest.room - up_the_tree(instance.parent, kept), 0.0)
-    bare = np.zeros(problem.slots)
-    unserved = unserved_prices(cost, bare, room[0], rest.most[0], None, len(rest.rate))
-    asked = replace(rest, base=bare, cost=cost, room=room, unserved=unserved)
+    limits, kind = limits_and_kinds(problem)
+    limits, rest = limits.roomed(rest, np.maximum(limits.room - limits.flow(instance, kind, kept), 0.0))
+    rest = replace(rest, base=np.zeros(problem.slots), cost=cost)
+    asked = replace(rest, unserved=limits.unserved(rest, rest.most, np.zeros(len(rest.rate), dtype=np.int64)))
     # Spread and total are wanted to the last digit, which the method of levels gives where it can.
-    answer = solve_instance(asked, "levels" if asked.nodes == 1 else None)
-    new = answer.energy.sum(axis=0) + kept.sum(axis=0)
+    exactly = not problem.wired and asked.nodes == 1
+    energy = solve_instance(asked, "levels").energy if exactly else limits.solve(asked, kind, None)[0]
+    new = energy.sum(axis=0) + kept.sum(axis=0)
     change = np.maximum(sign * (usual - new)[event], 0.0)
     return Potential(float(change.min()) / problem.slot_h, float(change.sum()))
 
 
 def _from(instance: Instance, plan: FloatArray, told: int) -> tuple[Instance, FloatArray]:
-    """What is still open at a slot: the rest of the plan's energies in the rest of the windows; and what is settled."""
+    """What is still open at a slot: the rest of the plan's energies in the rest of the windows; and what is settled
+    [N, T].
+    """
     slot = np.arange(instance.slots)
     past = plan * (slot < told)
     arrive = np.minimum(np.maximum(instance.arrive, told), instance.depart - 1)
@@ -76,7 +80,7 @@ def _from(instance: Instance, plan: FloatArray, told: int) -> tuple[Instance, Fl
     most = up_the_tree(
         instance.parent, present(instance.slots, instance.nodes, arrive, instance.depart, instance.node, rate)
     )
-    return replace(instance, arrive=arrive, rate=rate, energy=energy, most=most), instance.own(past)
+    return replace(instance, arrive=arrive, rate=rate, energy=energy, most=most), past
 
 
 def potentials(
@@ -115,21 +119,26 @@ def shifting_costs(problem: Problem, first: int, slots: int, reductions_kw: Sequ
     The curve is convex; the marginal is the sum of the prices of the lowered cap per kWh and slot.
     """
     instance, event = problem.instance(), slice(first, min(first + slots, problem.slots))
-    answer = solve_instance(instance)
-    usual, served = answer.energy.sum(axis=0), float(answer.energy.sum())
-    found = []
+    limits, kind = limits_and_kinds(problem)
+    if problem.wired:
+        instance = replace(instance, unserved=limits.unserved(instance, instance.most, problem.classes()), bend=None)
+    energy = limits.solve(instance, kind, None)[0]
+    usual, served = energy.sum(axis=0), float(energy.sum())
+    planned, found = instance.objective(usual, energy.sum(axis=1)), []
     for reduction in reductions_kw:
-        room = instance.room.copy()
+        room = limits.room.copy()
         room[0, event] = np.minimum(room[0, event], usual[event] - reduction * problem.slot_h)
         if (room[0] < -ENOUGH * np.max(usual)).any():
             break
-        room = np.maximum(room, 0.0)
-        lowered = solve_instance(replace(instance, room=room))
-        if float(lowered.energy.sum()) < served * (1.0 - ENOUGH):
+        lower, there = limits.roomed(instance, np.maximum(room, 0.0))
+        lowered, price, _ = lower.solve(there, kind, None)
+        if float(lowered.sum()) < served * (1.0 - ENOUGH):
             break
-        dearer = lowered.price[0] - instance.cost.price(instance.base + lowered.energy.sum(axis=0))
+        load = lowered.sum(axis=0)
+        dearer = price[0] - instance.cost.price(instance.base + load)
         marginal = float(np.mean(np.maximum(dearer[event], 0.0)))
-        found.append(ShiftCost(float(reduction), max(lowered.objective - answer.objective, 0.0), marginal))
+        cost = max(instance.objective(load, lowered.sum(axis=1)) - planned, 0.0)
+        found.append(ShiftCost(float(reduction), cost, marginal))
     return found
 
 

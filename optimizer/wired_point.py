@@ -15,7 +15,7 @@ from optimizer.devices import Device
 from optimizer.entries import Entries, make_entries
 from optimizer.instance import Instance, price_scale
 from optimizer.interior_batteries import BatteryPoint
-from optimizer.interior_point import FREE_ROOM, ITERATIONS_MAX, PRICE_LIMIT, Found, Iteration, beside
+from optimizer.interior_point import FREE_ROOM, ITERATIONS_MAX, PRICE_LIMIT, SLACK_AIM, Found, Iteration, beside
 from optimizer.repair import repair, within
 from optimizer.slot_cost import Scaled, SlotCost
 from optimizer.wired_network import WiredNetwork
@@ -87,10 +87,10 @@ class Kept:
     batteries: tuple[FloatArray, FloatArray, FloatArray] | None
 
 
-def _kept(point: Iteration, battery: BatteryPoint | None) -> Kept:
+def _kept(point: Iteration, measure: float, battery: BatteryPoint | None) -> Kept:
     root = np.asarray(point.caps.cost.price(point.load) + sum(device.price() for device in point.devices))
     beside = None if battery is None else (*battery.result(), battery.value.copy())
-    return Kept(point.merit, point.space[0].copy(), point.cap_price.copy(), root, beside)
+    return Kept(_merit(point, measure), point.space[0].copy(), point.cap_price.copy(), root, beside)
 
 
 def _iterate(
@@ -98,17 +98,24 @@ def _iterate(
 ) -> tuple[Kept, int]:
     """The best point on the way and the number of iterations, where precision may end before the aim."""
     point, iterations = Iteration(e, caps, devices), 0
-    done, best = point.look(aim), _kept(point, battery)
+    done = point.look(aim)
+    # Against the cost of the first point: that of the best may be 0.
+    measure = aim * point.cost
+    best = _kept(point, measure, battery)
     before = [np.inf, np.inf]
-    while not done and point.merit <= WORSE * best.merit and iterations < ITERATIONS_MAX:
+    while not done and _merit(point, measure) <= WORSE * best.merit and iterations < ITERATIONS_MAX:
         before = [before[1], point.total]
         if not point.advance(plain=point.total > GOES_ROUND * before[0]):
             break
         iterations += 1
         done = point.look(aim)
-        if point.merit < best.merit:
-            best = _kept(point, battery)
+        if _merit(point, measure) < best.merit:
+            best = _kept(point, measure, battery)
     return best, iterations
+
+
+def _merit(point: Iteration, measure: float) -> float:
+    return max(point.total / measure, point.missed / SLACK_AIM)
 
 
 def solve(instance: Instance, wiring: Wiring, aim: float) -> tuple[FloatArray, FloatArray, int]:

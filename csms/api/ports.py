@@ -316,10 +316,35 @@ class PkiPort(Protocol):
 
 
 class ProvincePort(Protocol):
-    """The provincial platforms (csms.province.service.ProvinceService)."""
+    """The provincial platforms (csms.province.office.ProvinceOffice). What names a partner raises CsmsError with the
+    code `unknown_partner`."""
 
     async def status(self) -> Mapping[str, Mapping[str, Any]]:
         """Delivery by partner, with the fields of `PartnerOut`."""
+        ...
+
+    async def waiting(self, partner_id: str, *, dead: bool, limit: int) -> Sequence[Any]:
+        """What is to be sent, or what was given up."""
+        ...
+
+    async def replay(self, partner_id: str, ids: Sequence[int] = ()) -> int:
+        """Send given-up messages again."""
+        ...
+
+    def key_sets(self) -> Sequence[Any]:
+        """Every set of secrets, without the secrets (csms.province.keys.KeyRecord)."""
+        ...
+
+    async def renew_keys(self, partner_id: str, direction: str, given: Mapping[str, str]) -> tuple[Any, dict[str, str]]:
+        """New secrets, those given or of our own making; the four texts are told when we made them."""
+        ...
+
+    async def test(self, partner_id: str) -> Any:
+        """Ask the partner for a token now."""
+        ...
+
+    def check_names(self, partner_id: str) -> Sequence[Any]:
+        """Our things as the partner knows them."""
         ...
 
 

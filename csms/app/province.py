@@ -23,6 +23,7 @@ from csms.province.desk import OperatorDesk
 from csms.province.feed import ProvinceFeed
 from csms.province.ids import IdPair, IdTable
 from csms.province.keys import Direction, KeyRecord, Keys
+from csms.province.office import ProvinceOffice
 from csms.province.picture import Picture, Site
 from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
@@ -49,7 +50,7 @@ class ProvinceRoom:
 
     service: ProvinceService
     feed: ProvinceFeed
-    keys: Keys | None
+    office: ProvinceOffice
     routers: Sequence[Router]
 
 
@@ -71,8 +72,9 @@ async def province_room(
     starts = PartnerStarts(clock, records, service, stations, settings.remote_wait_s)
     await starts.restore()
     feed = ProvinceFeed(clock, service, outbox, records, picture, starts)
+    office = ProvinceOffice(clock, service, outbox, keys, picture)
     if not partners:
-        return ProvinceRoom(service, feed, keys, ())
+        return ProvinceRoom(service, feed, office, ())
     bus.subscribe(feed.hear)
     operator = Operator(settings.operator.name, settings.operator.phone, settings.operator.address)
     answers = Answers(clock, picture, records, starts, service.names, operator)
@@ -80,7 +82,7 @@ async def province_room(
         desk = OperatorDesk(clock, service, answers)
     except ValueError as fault:
         raise SettingsInvalid(f"partners: {fault}") from None
-    return ProvinceRoom(service, feed, keys, [http.router(desk)])
+    return ProvinceRoom(service, feed, office, [http.router(desk)])
 
 
 async def _keys(settings: Settings, clock: Clock, records: ProvinceRecords) -> Keys:

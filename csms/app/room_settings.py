@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 from zoneinfo import ZoneInfo
 
-from csms.app.settings import AdmissionSection, Settings
+from csms.app.sections import AdmissionSection
+from csms.app.settings import Settings
 from csms.charging.planner import NeedsPolicy
 from csms.charging.profiles import ProfileRules
 from csms.charging.settings import ChargingSettings

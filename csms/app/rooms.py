@@ -127,7 +127,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         feeders=_Feeders(charging, supply.tree),
         tree=supply_desk,
         ladders=charging if settings.charging.control else None,
-        province=partners.service,
+        province=partners.office,
         gateway=gateway,
         traces=traces,
         condition=upkeep.condition,

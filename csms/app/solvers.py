@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from csms.app.settings import ChargingSection
+from csms.app.sections import ChargingSection
 from optimizer import Plan, Problem, solve
 from optimizer.pool import Pool
 

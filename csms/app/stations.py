@@ -8,8 +8,8 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from csms.app.section import SettingsInvalid
+from csms.app.sections import StationSettings as ConfiguredStation
 from csms.app.settings import Settings
-from csms.app.settings import StationSettings as ConfiguredStation
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.model.station import RegistrationStatus

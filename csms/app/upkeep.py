@@ -12,7 +12,8 @@ from pathlib import Path
 
 from csms.api.ports import Condition
 from csms.app.clock_watch import ClockWatch
-from csms.app.settings import RetentionSection, Settings
+from csms.app.sections import RetentionSection
+from csms.app.settings import Settings
 from csms.app.supervisor import Named
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable

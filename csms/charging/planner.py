@@ -238,6 +238,7 @@ def asks(
             planned_w = max(planned_w, v.remaining_wh / hours)
         if v.wants and v.remaining_wh <= v.outlet.least_w * REST_H:
             planned_w = max(planned_w, v.outlet.least_w)
+        must_run, carry_w = slack_h < SLOT_H, carries_w.get(v.ref, 0.0)
         found.append(
             Ask(
                 ref=v.ref,
@@ -245,9 +246,10 @@ def asks(
                 path=v.path,
                 planned_w=planned_w,
                 power_max_w=v.power_max_w,
-                must_run=slack_h < SLOT_H,
+                must_run=must_run,
                 laxity_h=slack_h,
-                carry_w=carries_w.get(v.ref, 0.0),
+                # Who must run needs all of its target, whatever it got too much before.
+                carry_w=max(carry_w, 0.0) if must_run else carry_w,
                 wants=v.wants,
                 idle=v.idle,
             )

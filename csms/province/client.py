@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -100,6 +101,19 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What came of asking for a token: `ok`, why not, how long it took, and how far the partner's clock is off (by the
+    Date of its answer; None when it names none)."""
+
+    ok: bool
+    url: str
+    text: str
+    latency_s: float
+    clock_off_s: float | None = None
+    token_life_s: float | None = None
+
+
 class PlatformClient:
     """Calls to one partner."""
 
@@ -113,6 +127,7 @@ class PlatformClient:
         tls = partner.base_url.startswith("https:")
         self._trust = (trust or ssl.create_default_context()) if tls else False
         self._connections: httpx.AsyncClient | None = None
+        self._date = ""
 
     @property
     def token_state(self) -> str:
@@ -135,6 +150,25 @@ class PlatformClient:
                 timeout=httpx.Timeout(self._wall_s(self._partner.profile.transport.connect_timeout_s)),
             )
         return self._connections
+
+    async def probe(self) -> Probe:
+        """Ask for a token of its own; the one in use stays."""
+        begun_s, url = self._clock.monotonic_s(), self._partner.url(Kind.QUERY_TOKEN)
+        self._date = ""
+        try:
+            token, text = await self._fetch_token(), ""
+        except (CallFailed, KeysMissing) as fault:
+            token, text = None, str(fault)
+        life_s = token.left_s(self._clock.now()) if token else None
+        latency_s = self._clock.monotonic_s() - begun_s
+        return Probe(token is not None, url, text, latency_s, self._clock_off_s(), life_s)
+
+    def _clock_off_s(self) -> float | None:
+        try:
+            told = parsedate_to_datetime(self._date)
+        except ValueError:
+            return None
+        return (told - self._clock.now()).total_seconds()
 
     async def push(self, kind: Kind, body: Mapping[str, Any]) -> Outcome:
         """One attempt for one message; with a refused token two."""
@@ -215,6 +249,7 @@ class PlatformClient:
                 asyncio.timeout(self._wall_s(self._partner.profile.transport.total_timeout_s)),
                 self.connections().stream("POST", url, content=content, headers=headers) as response,
             ):
+                self._date = response.headers.get("Date", "")
                 return await self._body(response)
         except TimeoutError:
             raise CallFailed("time-out", unreachable=True) from None

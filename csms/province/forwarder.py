@@ -1,9 +1,10 @@
 """Delivery of the outbox, one task per partner (section 15).
 
-A pass reads what is due, orders first, and makes one attempt for each; what the attempt came to is written before the
-next one begins. There are no inner retries: the ladder in the entry and the period of the loop are the retry. A partner
-that does not answer is left alone for `outage_probe_s`; when it is back and nothing is due, one full status re-sync
-is asked for. A partner that refuses our signature or envelope is paused until `resume`. Partners share nothing.
+A pass reads what is due, orders first, and makes one attempt for each, `calls_at_once` at a time; what an attempt came
+to is written before the next ones begin. There are no inner retries: the ladder in the entry and the period of the loop
+are the retry. A partner that does not answer is left alone for `outage_probe_s`; when it is back and nothing is due, a
+full status re-sync is asked for. A partner that refuses our signature or envelope is paused until `resume`. Partners
+share nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError
-from csms.province.client import Partner, PlatformClient
+from csms.province.client import Partner, PlatformClient, Probe
 from csms.province.outbox import Outcome, Step, Verdict, lost_at, sending_order, step
 from csms.province.ports import OPEN_STATES, OutboxEntry, OutboxStore
 from csms.province.profile import Kind
@@ -56,6 +57,7 @@ class PartnerForwarder:
         self._signal = asyncio.Event()
         self._silent_until: datetime | None = None
         self._was_silent = False
+        self._answers = False
         self._paused = ""
         self._last_error = ""
         self._attempts = 0
@@ -69,6 +71,10 @@ class PartnerForwarder:
         """Keys, clock or field order were corrected: try again."""
         self._paused, self._silent_until = "", None
         self.wake()
+
+    async def probe(self) -> Probe:
+        """Whether the partner gives us a token now."""
+        return await self._client.probe()
 
     async def run(self) -> None:
         """Deliver until cancelled. A store that fails is tried again after a period."""
@@ -94,10 +100,7 @@ class PartnerForwarder:
             await self._outbox.recover(self.partner.id, self._clock.now())
             self._recovered = True
         while not self._held() and (batch := await self._due()):
-            for entry in batch:
-                if self._held():
-                    break
-                await self._deliver(entry)
+            await self._deliver_all(batch)
         await self._greet_after_silence()
         return await self._look_again_s()
 
@@ -137,6 +140,17 @@ class PartnerForwarder:
                 return batch
         return []
 
+    async def _deliver_all(self, batch: Sequence[OutboxEntry]) -> None:
+        """Some at once, of different keys; one alone until the partner has taken one, as all might fail alike."""
+        left = list(batch)
+        while left and not self._held():
+            width = self.partner.profile.transport.calls_at_once if self._answers else 1
+            now, left = left[:width], left[width:]
+            ended = await asyncio.gather(*map(self._deliver, now), return_exceptions=True)
+            for fault in ended:
+                if isinstance(fault, BaseException):
+                    raise fault
+
     async def _deliver(self, entry: OutboxEntry) -> None:
         started_at, attempts = self._clock.now(), entry.attempts + 1
         kind = Kind(entry.interface)
@@ -158,6 +172,7 @@ class PartnerForwarder:
                 await self._outbox.drop_open(self.partner.id, Kind.CHARGE_STATUS, entry.business_key)
 
     def _notice(self, outcome: Outcome) -> None:
+        self._answers = not outcome.unreachable and not outcome.pause
         if outcome.verdict is not Verdict.ACKED:
             self._last_error = f"{outcome.code} {outcome.text}".strip()
         if outcome.pause:

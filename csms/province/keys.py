@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import secrets as chance
 import string
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -201,7 +201,7 @@ class Keys:
         return secrets_of(json.loads(self._seal.open(record.sealed, record.about)))
 
 
-def secrets_of(fields: dict[str, Any]) -> Secrets:
+def secrets_of(fields: Mapping[str, Any]) -> Secrets:
     """From the four texts by name; raises SecretInvalid."""
     return Secrets.of(*(str(fields.get(name, "")) for name in FIELDS))
 

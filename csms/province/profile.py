@@ -87,13 +87,15 @@ class _Table(BaseModel):
 
 
 class Transport(_Table):
-    """How a request travels. `path` holds {version} and {interface}."""
+    """How a request travels. `path` holds {version} and {interface}; `calls_at_once`: how many calls of one partner may
+    be under way."""
 
     path: str
     version: str
     connect_timeout_s: float = Field(gt=0)
     total_timeout_s: float = Field(gt=0)
     max_body_bytes: int = Field(gt=0)
+    calls_at_once: int = Field(ge=1, le=64)
     tls_required: bool
 
 

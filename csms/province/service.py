@@ -161,6 +161,8 @@ class ProvinceService:
     def saved(self, outgoing: Outgoing) -> None:
         """The transaction with `outgoing` is durable."""
         self._ids.saved(outgoing.ids)
+        told = [entry for entry in outgoing.entries if entry.interface == Kind.STATION_STATUS]
+        self._statuses.update({(entry.partner, entry.business_key): entry for entry in told})
         if outgoing.entries:
             self.wake()
 
@@ -220,7 +222,6 @@ class ProvinceService:
 
     def _is_news(self, entry: NewEntry) -> bool:
         known = self._statuses.get((entry.partner, entry.business_key))
-        self._statuses[entry.partner, entry.business_key] = entry
         return known is None or known.payload != entry.payload
 
     def snapshot_due(self, partner: Partner, session_id: int, now: datetime) -> bool:

@@ -65,6 +65,8 @@ class PartnerStarts:
         self._wait_s = wait_s
         self._rows: dict[tuple[str, str], ProvinceStart] = {}
         self._by_start: dict[int, ProvinceStart] = {}
+        self._open: dict[int, ProvinceStart] = {}
+        self._making = asyncio.Lock()
         self._look = True
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -88,23 +90,26 @@ class PartnerStarts:
 
     async def start(self, partner_id: str, number: str, connector: ConnectorRef, name: str) -> Told:
         """Begin a start, or tell what became of it; `name` is the ConnectorID."""
-        row = self.find(partner_id, number)
-        if row is None:
-            row = ProvinceStart(
-                partner=partner_id,
-                number=number,
-                remote_start_id=FIRST_REMOTE_START + len(self._rows) + 1,
-                connector=name,
-                station_id=connector.station_id,
-                evse_id=connector.evse_id,
-                asked_at=self._clock.now(),
-            )
-            await self._records.put_start(row)
-            self._hold(row)
-            self._ask(self._start(row))
+        async with self._making:  # the same wish may come twice at a time
+            row = self.find(partner_id, number) or await self._begin(partner_id, number, connector, name)
         if row.connector != name:
             return Told(row.stat, REFUSED)
         return Told(row.stat, row.fail_reason)
+
+    async def _begin(self, partner_id: str, number: str, connector: ConnectorRef, name: str) -> ProvinceStart:
+        row = ProvinceStart(
+            partner=partner_id,
+            number=number,
+            remote_start_id=max(self._by_start, default=FIRST_REMOTE_START) + 1,
+            connector=name,
+            station_id=connector.station_id,
+            evse_id=connector.evse_id,
+            asked_at=self._clock.now(),
+        )
+        await self._records.put_start(row)
+        self._hold(row)
+        self._ask(self._start(row))
+        return row
 
     async def stop(self, partner_id: str, number: str) -> Told:
         """Begin to end a session that the partner started."""
@@ -124,11 +129,13 @@ class PartnerStarts:
         """Tell partners what came of their starts and stops."""
         now, look = self._clock.now(), self._look
         self._look = False
-        for row in list(self._rows.values()):
+        for row in list(self._open.values()):
             if row.stat == STARTING and (look or self._late(row.asked_at, now)):
                 await self._follow_start(row, now)
             if row.stat == CHARGING and (look or self._late(row.stop_asked_at, now)):
                 await self._follow_end(row, now)
+            if row.stat == OVER:
+                self._open.pop(row.remote_start_id, None)
 
     async def close(self) -> None:
         """Let go of what is being asked."""
@@ -139,6 +146,8 @@ class PartnerStarts:
     def _hold(self, row: ProvinceStart) -> None:
         self._rows[row.partner, row.number] = row
         self._by_start[row.remote_start_id] = row
+        if row.stat != OVER:
+            self._open[row.remote_start_id] = row
         self._service.starts.setdefault(row.partner, {})[row.remote_start_id] = row.number
 
     def _late(self, since: datetime | None, now: datetime) -> bool:

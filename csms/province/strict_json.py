@@ -22,17 +22,21 @@ BOUNDS = Bounds(BODY_BYTES_MAX, depth_max=64, exact=True)
 
 def parse(raw: bytes | str, bytes_max: int = BODY_BYTES_MAX) -> Any:
     """Read one JSON value; raises JsonRefused."""
-    return read(raw, replace(BOUNDS, bytes_max=bytes_max))
+    return read(raw, _bounds(bytes_max))
 
 
 def parse_object(raw: bytes | str, bytes_max: int = BODY_BYTES_MAX) -> dict[str, Any]:
     """Read one JSON object; raises JsonRefused."""
-    return read_object(raw, replace(BOUNDS, bytes_max=bytes_max))
+    return read_object(raw, _bounds(bytes_max))
+
+
+def _bounds(bytes_max: int) -> Bounds:
+    return BOUNDS if bytes_max == BODY_BYTES_MAX else replace(BOUNDS, bytes_max=bytes_max)
 
 
 def write(value: Any) -> bytes:
     """Compact UTF-8 JSON in the order of the keys; raises ValueError for what JSON cannot say."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_number).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def canonical(value: Any) -> bytes:
@@ -47,3 +51,6 @@ def _number(value: object) -> float:
     if isinstance(value, Decimal):
         return float(value)
     raise ValueError(f"JSON cannot say {type(value).__name__}")
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_number)

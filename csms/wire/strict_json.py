@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Any, NoReturn
 
 
@@ -33,19 +34,32 @@ def read(raw: bytes | str, bounds: Bounds) -> Any:
         raise JsonRefused(f"more than {bounds.bytes_max} bytes")
     try:
         text = raw.decode("utf-8") if isinstance(raw, bytes) else raw
-        value = json.loads(
-            text,
-            object_pairs_hook=_no_key_twice,
-            parse_constant=_no_constant,
-            parse_float=_exact_number if bounds.exact else None,
-            parse_int=_integer(bounds.integer_digits_max),
-        )
+        value = _decoder(bounds.integer_digits_max, bounds.exact).decode(text)
     except JsonRefused:
         raise
+    except InvalidOperation:
+        raise JsonRefused("a number out of all bounds") from None
     except (ValueError, RecursionError) as fault:
         raise JsonRefused(f"not JSON in UTF-8: {type(fault).__name__}") from None
-    _check(value, bounds, bounds.depth_max)
+    if not _is_plain(text, bounds, from_bytes=isinstance(raw, bytes)):
+        _check(value, bounds, bounds.depth_max)
     return value
+
+
+@cache
+def _decoder(integer_digits_max: int | None, exact: bool) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_no_key_twice,
+        parse_constant=_no_constant,
+        parse_float=Decimal if exact else None,
+        parse_int=_integer(integer_digits_max) if integer_digits_max is not None else None,
+    )
+
+
+def _is_plain(text: str, bounds: Bounds, *, from_bytes: bool) -> bool:
+    """Whether `_check` has nothing to find: too few brackets to be deep, and no escape that makes an odd character
+    (UTF-8 itself has no half surrogates, and JSON no control characters)."""
+    return from_bytes and text.count("[") + text.count("{") <= bounds.depth_max and "\\u" not in text
 
 
 def read_object(raw: bytes | str, bounds: Bounds) -> dict[str, Any]:
@@ -74,13 +88,6 @@ def _integer(digits_max: int | None) -> Callable[[str], int]:
         return int(text)
 
     return integer
-
-
-def _exact_number(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise JsonRefused("a number out of all bounds") from None
 
 
 def _check(value: Any, bounds: Bounds, depth_left: int) -> None:

@@ -51,6 +51,16 @@ def plain(value: Any) -> Any:
     return json.loads(strict_json.canonical(value))
 
 
+BODY_KEPT_BYTES = 64 * 1024
+"""A refused body up to this size is kept, so that a judgement of it can be disputed."""
+
+
+def kept_body(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The refused body as it is kept."""
+    written = strict_json.canonical(body)
+    return json.loads(written) if len(written) <= BODY_KEPT_BYTES else {}
+
+
 def check_token_request(body: Mapping[str, Any]) -> tuple[Defect, ...]:
     """Defects of the body of `query_token` (section 5)."""
     wanted = ("OperatorID", "OperatorSecret")

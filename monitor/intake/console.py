@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -15,8 +15,13 @@ from fastapi import FastAPI
 
 from csms.model.clock import Clock, clock_from_environment
 from csms.model.errors import CsmsError
+from monitor.evidence.files import private_key
+from monitor.evidence.service import Evidence
+from monitor.intake.keeper import Keeper
 from monitor.intake.platform import create_platform
 from monitor.intake.settings import PlatformSettings, flagged_profiles, read_partner_file
+from monitor.quality.service import QualityWatch, Teller, Watched
+from monitor.quality.settings import read_watch
 from monitor.store.intake import open_intake
 
 LOOPBACK = "127.0.0.1"
@@ -51,7 +56,8 @@ def build(text: Callable[..., str]) -> typer.Typer:
             for profile in flagged_profiles(settings):
                 words = text("intake.flagged", profile=profile.id, state=profile.state, note=profile.note)
                 typer.echo(words, err=True)
-            asyncio.run(_serve(settings, clock_from_environment(), data_dir, port, port_file))
+            watch = read_watch(partner_file, settings)
+            asyncio.run(_serve(settings, clock_from_environment(), data_dir, port, port_file, watch))
         except (CsmsError, OSError, ValueError) as fault:
             typer.echo(text("intake.cannot", reason=str(fault)), err=True)
             raise typer.Exit(2) from None
@@ -59,14 +65,26 @@ def build(text: Callable[..., str]) -> typer.Typer:
     return app
 
 
-async def _serve(settings: PlatformSettings, clock: Clock, data_dir: Path, port: int, port_file: Path | None) -> None:
+async def _serve(
+    settings: PlatformSettings,
+    clock: Clock,
+    data_dir: Path,
+    port: int,
+    port_file: Path | None,
+    watch: tuple[Mapping[str, Watched], Sequence[Teller]],
+) -> None:
     store = await open_intake(data_dir)
+    quality = QualityWatch(store.quality, store.evidence, clock, *watch)
+    evidence = Evidence(store.evidence, private_key(data_dir), clock)
+    keeping = asyncio.create_task(Keeper(clock, quality, evidence, data_dir).run())
     try:
         app = await create_platform(settings, clock, store)
         with listening(port) as listener:
             announce(listener, port_file)
             await serve_until_signal(app, listener)
     finally:
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
         await store.close()
 
 

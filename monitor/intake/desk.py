@@ -6,9 +6,10 @@ Knows nothing of HTTP but the status of an answer; `monitor.intake.platform` put
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from csms.model.clock import Clock
 from csms.province import strict_json
@@ -33,7 +34,9 @@ from csms.province.messages import answer_body
 from csms.province.profile import Kind
 from csms.province.replay import WINDOW_S, ReplayCache
 from csms.province.token import Token, issue
-from monitor.intake.checks import check_token_request, judge_message, plain
+from monitor.evidence.documents import record_bytes
+from monitor.intake.checks import check_token_request, judge_message, kept_body, plain
+from monitor.intake.reconcile import Checked, reconcile
 from monitor.intake.settings import Operator, PlatformSettings
 from monitor.store.intake import Call, IntakeStore, Message, Standing
 
@@ -86,8 +89,10 @@ class IntakeDesk:
 
     async def receive(self, kinds: dict[str, Kind], interface: str, raw: bytes, authorization: str) -> Reply:
         """Answer one call. `kinds`: what this path is, by profile id; `interface`: its wire name for the log."""
+        began_s = self._clock.monotonic_s()
         opened = check_request(raw, self._door(kinds, authorization))
-        call = Call(self._clock.now(), interface, HTTP_OK, OK, size_bytes=len(raw))
+        spent_us = int((self._clock.monotonic_s() - began_s) * 1e6)
+        call = Call(self._clock.now(), interface, HTTP_OK, OK, size_bytes=len(raw), latency_us=spent_us)
         if isinstance(opened, Refused):
             return await self._refuse(opened, call)
         request = opened.request
@@ -160,7 +165,7 @@ class IntakeDesk:
         judged = judge_message(profile, kind, opened.body, operator.operator_id)
         call = replace(call, ret=judged.ret, business_id=judged.business_id[:64], defects=_texts(judged.defects))
         if judged.ret != OK:
-            return await self._answer(operator, call)
+            return await self._answer(operator, replace(call, body=kept_body(opened.body)))
         calls = {
             Standing.NEW: call,
             Standing.DUPLICATE: replace(call, ret=profile.codes.duplicate_order, duplicate=True),
@@ -172,11 +177,24 @@ class IntakeDesk:
                 body=plain(opened.body),
             ),
         }
-        standing = await self._store.accept(calls, Message(kind, judged.fields, judged.digest))
+        record = record_bytes(operator.operator_id, kind, call.business_id, call.received_at, opened.body)
+        checked = await self._reconcile(operator, judged.fields) if kind is Kind.CHECK_ORDERS else None
+        message = Message(kind, judged.fields, judged.digest, record, checked.result if checked else {})
+        standing = await self._store.accept(calls, message)
+        if checked is not None:
+            return _signed(operator, OK, strict_json.write(checked.answer))
         ret = calls[standing].ret or OK
         accepted = standing is not Standing.CONFLICT
         body = strict_json.write(answer_body(profile, kind, opened.body)) if accepted else b""
         return _signed(operator, ret, body)
+
+    async def _reconcile(self, operator: Operator, fields: Mapping[str, Any]) -> Checked:
+        listed = fields.get("ChargeOrders") or []
+        ids = [row["StartChargeSeq"] for row in listed]
+        accepted = await self._store.orders(operator.operator_id, ids)
+        ended = await self._store.orders_ended(operator.operator_id, fields["StartTime"], fields["EndTime"])
+        head = await self._store.evidence.head(operator.operator_id, fields["StartTime"][:10])
+        return reconcile(operator.profile, fields, accepted, ended, head.head.day_root if head else "")
 
 
 def _token_fault(operator: Operator, opened: Opened) -> int:

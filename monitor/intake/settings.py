@@ -25,7 +25,7 @@ from csms.province.envelope import Codec
 from csms.province.profile import PlatformProfile, load_profile
 
 _SECRETS = ("operator_secret", "data_secret", "data_secret_iv", "sig_secret")
-_KNOWN = {"operator_id", "profile", *_SECRETS, "id", "base_url", "name"}
+_KNOWN = {"operator_id", "profile", *_SECRETS, "id", "base_url", "name", "email", "webhook"}
 
 
 class PartnerFileInvalid(CsmsError):
@@ -41,6 +41,11 @@ class Operator:
     operator_id: str
     profile: PlatformProfile
     codec: Codec = field(repr=False)
+    base_url: str = ""
+    """Where its own interfaces are, for pulls; empty: it is not asked."""
+    name: str = ""
+    email: str = ""
+    webhook: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +93,5 @@ def _operator(row: Mapping[str, Any]) -> Operator:
         raise PartnerFileInvalid("operator_id has 9 characters")
     profile = load_profile(row.get("profile", "tcec102-2016"))
     secrets = Secrets.of(*(row[name] for name in _SECRETS))
-    return Operator(row["operator_id"], profile, Codec(require_suite(profile.crypto.suite), secrets))
+    more = {name: row[name] for name in ("base_url", "name", "email", "webhook") if name in row}
+    return Operator(row["operator_id"], profile, Codec(require_suite(profile.crypto.suite), secrets), **more)

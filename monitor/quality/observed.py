@@ -338,6 +338,11 @@ def _plug(fields: Fields) -> Plug:
     return Plug(fields.text("ConnectorID"), fields.number("Power"), *limits, fields.whole("ConnectorType"))
 
 
+def _powers(views: Views, seen: Observation, fields: Fields) -> None:
+    for station in fields.below("SupStationPowerInfos"):
+        _power(views, seen, station)
+
+
 def _power(views: Views, seen: Observation, fields: Fields) -> None:
     piles = fields.below("EquipmentPowerInfos")
     plugs = [plug for pile in piles for plug in pile.below("ConnectorPowerInfos")]
@@ -358,6 +363,6 @@ _READERS: Mapping[str, Any] = {
     "charge_status": _snapshot,
     "station_status": _status,
     "station_info": _station,
-    "realtime_power": _power,
+    "power": _powers,
 }
 """By our name of the interface; a profile that lacks one of them is simply never asked for it."""

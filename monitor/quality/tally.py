@@ -16,7 +16,7 @@ MESSAGES = {
     "charge_status": "snapshot",
     "station_status": "status",
     "station_info": "station",
-    "realtime_power": "power",
+    "power": "power",
 }
 """What the messages of an interface are called in the names of checks."""
 

@@ -7,15 +7,16 @@ so two equal orders that arrive together are accepted once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event, func
+from sqlalchemy import Connection, event, func, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import col, delete, select
@@ -23,8 +24,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.province.profile import Kind
 from csms.province.token import Token
+from monitor.store.evidence import EvidenceStore, append
+from monitor.store.quality import QualityStore
 from monitor.store.tables import (
     Intake,
+    IntakeCheck,
     IntakeMessage,
     IntakeOrder,
     IntakeSession,
@@ -34,6 +38,8 @@ from monitor.store.tables import (
 )
 
 FILE_NAME = "intake.db"
+IDS_AT_ONCE = 500
+"""Ids in one query; SQLite takes 999 values."""
 
 
 class Standing(StrEnum):
@@ -57,6 +63,8 @@ class Call:
     reason: str = ""
     defects: tuple[str, ...] = ()
     size_bytes: int = 0
+    latency_us: int = 0
+    pulled: bool = False
     replay_key: str = ""
     stamped_at: datetime | None = None
     duplicate: bool = False
@@ -71,6 +79,10 @@ class Message:
     kind: Kind
     fields: Mapping[str, Any]
     digest: str
+    record: bytes = b""
+    """What goes into the evidence log."""
+    result: Mapping[str, Any] = field(default_factory=dict)
+    """What a reconciliation found."""
 
 
 class IntakeStore:
@@ -79,6 +91,8 @@ class IntakeStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._one_writer = asyncio.Lock()
+        self.evidence = EvidenceStore(engine, self._one_writer)
+        self.quality = QualityStore(engine, self._one_writer)
 
     async def close(self) -> None:
         """Close the file."""
@@ -93,7 +107,11 @@ class IntakeStore:
         """Store a message and log the call that fits its standing; durable when this returns."""
         call = calls[Standing.NEW]
         async with self._writing() as session:
-            standing = await _WRITERS[message.kind](session, call, message)
+            standing = await _WRITERS.get(message.kind, _kept)(session, call, message)
+            if standing is Standing.NEW:
+                await append(
+                    session, call.operator_id, message.kind, call.business_id, call.received_at, message.record
+                )
             session.add(_row(calls[standing]))
         return standing
 
@@ -123,6 +141,28 @@ class IntakeStore:
         async with AsyncSession(self._engine) as session:
             rows = (await session.exec(query)).all()
         return [(key, stamped) for key, stamped in rows if key and stamped is not None]
+
+    async def orders(self, operator_id: str, ids: Sequence[str]) -> dict[str, tuple[Decimal, Decimal]]:
+        """Energy in kWh and money in yuan of the accepted orders among these."""
+        found: dict[str, tuple[Decimal, Decimal]] = {}
+        async with AsyncSession(self._engine) as session:
+            for start in range(0, len(ids), IDS_AT_ONCE):
+                query = select(IntakeOrder.business_id, IntakeOrder.energy_kwh, IntakeOrder.money_yuan).where(
+                    IntakeOrder.operator_id == operator_id,
+                    col(IntakeOrder.business_id).in_(ids[start : start + IDS_AT_ONCE]),
+                )
+                for order_id, energy, money in (await session.exec(query)).all():
+                    found[order_id] = (Decimal(str(energy)), Decimal(str(money)))
+        return found
+
+    async def orders_ended(self, operator_id: str, first: str, last: str) -> list[str]:
+        """Accepted orders that ended between these local times (as on the wire, both included)."""
+        ended = col(IntakeOrder.content)["EndTime"].as_string()
+        query = select(IntakeOrder.business_id).where(
+            IntakeOrder.operator_id == operator_id, ended >= first, ended <= last
+        )
+        async with AsyncSession(self._engine) as session:
+            return sorted((await session.exec(query.order_by(IntakeOrder.business_id))).all())
 
     async def summary(self) -> dict[str, Any]:
         """Counts for a report: calls by interface and answer, orders with their sums, things known."""
@@ -235,7 +275,30 @@ async def _station(session: AsyncSession, call: Call, message: Message) -> Stand
     return Standing.NEW
 
 
-_WRITERS = {
+async def _check(session: AsyncSession, call: Call, message: Message) -> Standing:
+    """A reconciliation that is asked again is answered again; its newest result counts."""
+    known = await session.get(IntakeCheck, (call.operator_id, call.business_id))
+    result = message.result
+    row = IntakeCheck(
+        operator_id=call.operator_id,
+        business_id=call.business_id,
+        content_sha256=message.digest,
+        received_at=call.received_at,
+        listed=result["listed"],
+        disputes=result["disputes"],
+        unlisted=result["unlisted"],
+    )
+    await session.merge(row)
+    return Standing.DUPLICATE if known is not None and known.content_sha256 == message.digest else Standing.NEW
+
+
+async def _kept(_session: AsyncSession, _call: Call, _message: Message) -> Standing:
+    """Kept in the evidence log only."""
+    return Standing.NEW
+
+
+_WRITERS: Mapping[Kind, Callable[[AsyncSession, Call, Message], Awaitable[Standing]]] = {
+    Kind.CHECK_ORDERS: _check,
     Kind.CHARGE_ORDER: _order,
     Kind.STATION_STATUS: _status,
     Kind.CHARGE_STATUS: _snapshot,
@@ -256,10 +319,21 @@ def _url(folder: Path) -> str:
     return f"sqlite+aiosqlite:///{folder / FILE_NAME}"
 
 
+def _add_columns(connection: Connection) -> None:
+    """Give tables of an earlier version the columns that were added since; old rows take the default."""
+    for table in Intake.metadata.sorted_tables:
+        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                kind = column.type.compile(connection.dialect)
+                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind} NOT NULL DEFAULT 0"))
+
+
 async def open_intake(folder: Path) -> IntakeStore:
     """Open (or make) the intake file in `folder`; raises OSError if the folder cannot be made."""
     engine = create_async_engine(_url(folder))
     event.listen(engine.sync_engine, "connect", _durable)
     async with engine.begin() as connection:
         await connection.run_sync(Intake.metadata.create_all)
+        await connection.run_sync(_add_columns)
     return IntakeStore(engine)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Integer
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
@@ -36,6 +36,8 @@ class IntakeMessage(Intake, table=True):
     reason: str = ""
     defects: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     size_bytes: int = 0
+    latency_us: int = 0
+    pulled: bool = False
     replay_key: str = ""
     stamped_at: datetime | None = Field(default=None, sa_type=Utc)
     duplicate: bool = False
@@ -101,3 +103,105 @@ class IntakeToken(Intake, table=True):
     token: str
     issued_at: datetime = Field(sa_type=Utc)
     expires_at: datetime = Field(sa_type=Utc)
+
+
+class IntakeCheck(Intake, table=True):
+    """A reconciliation: how many orders were listed, what was disputed, and orders of ours that were not listed."""
+
+    __tablename__ = "intake_check"
+
+    operator_id: str = Field(primary_key=True)
+    business_id: str = Field(primary_key=True)
+    content_sha256: str
+    received_at: datetime = Field(sa_type=Utc, index=True)
+    listed: int
+    disputes: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    unlisted: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+
+
+class QualityDay(Intake, table=True):
+    """A judged day of an operator: the published document, and its digest for whoever recomputes it."""
+
+    __tablename__ = "quality_day"
+
+    operator_id: str = Field(primary_key=True)
+    day: str = Field(primary_key=True)
+    judged_at: datetime = Field(sa_type=Utc)
+    grade: str
+    digest: str
+    document: str
+
+
+class QualityHour(Intake, table=True):
+    """Calls of an operator by interface and hour (section 18.3)."""
+
+    __tablename__ = "quality_hour"
+
+    operator_id: str = Field(primary_key=True)
+    interface: str = Field(primary_key=True)
+    hour: datetime = Field(sa_type=Utc, primary_key=True)
+    document: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class QualityAlarm(Intake, table=True):
+    """An alarm to an operator: raised, told, acknowledged, over."""
+
+    __tablename__ = "quality_alarm"
+
+    id: int | None = Field(default=None, primary_key=True)
+    operator_id: str = Field(index=True)
+    name: str
+    subject: str = ""
+    detail: str = ""
+    level: int = 1
+    raised_at: datetime = Field(sa_type=Utc)
+    seen_at: datetime = Field(sa_type=Utc)
+    told_at: datetime | None = Field(default=None, sa_type=Utc)
+    told_level: int = 0
+    acknowledged_at: datetime | None = Field(default=None, sa_type=Utc)
+    acknowledged_by: str = ""
+    over_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class EvidenceLog(Intake, table=True):
+    """The end of an operator's evidence log: how many records, the chain, and the day that the next one belongs to."""
+
+    __tablename__ = "evidence_log"
+
+    operator_id: str = Field(primary_key=True)
+    size: int = 0
+    chain: bytes
+    last_day: str
+
+
+class EvidenceRecord(Intake, table=True):
+    """An accepted message in canonical bytes, with its hash as a leaf and the chain up to it. Never changed."""
+
+    __tablename__ = "evidence_record"
+    __table_args__ = (
+        Index("evidence_record_thing", "operator_id", "kind", "business_id"),
+        Index("evidence_record_day", "operator_id", "day"),
+        Index("evidence_record_time", "operator_id", "received_at"),
+    )
+
+    operator_id: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    day: str
+    kind: str
+    business_id: str
+    received_at: datetime = Field(sa_type=Utc)
+    record: bytes
+    leaf: bytes
+    chain: bytes
+
+
+class EvidenceHead(Intake, table=True):
+    """The signed head of a local day."""
+
+    __tablename__ = "evidence_head"
+
+    operator_id: str = Field(primary_key=True)
+    day: str = Field(primary_key=True)
+    size: int
+    document: str
+    peaks: bytes

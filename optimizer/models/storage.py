@@ -22,8 +22,9 @@ class Storage:
     """Energies kWh, powers kW; `energy_end_kwh` None: as much as at the start.
 
     `wear_per_kwh`: what a kWh discharged costs besides its energy. `feeder`: the feeder it hangs on, empty for the
-    site; `lines`: its conductors. Raises ValueError for an energy outside its limits, an efficiency outside (0, 1] or
-    unknown lines.
+    site; `lines`: its conductors. `power_min_kw`, `power_step_kw`: the least power other than 0 and the steps of its
+    set-points, used when a plan is rounded. Raises ValueError for an energy outside its limits, an efficiency outside
+    (0, 1] or unknown lines.
     """
 
     id: str
@@ -38,6 +39,8 @@ class Storage:
     wear_per_kwh: float = 0.0
     feeder: str = ""
     lines: str = "123"
+    power_min_kw: float = 0.0
+    power_step_kw: float = 0.0
 
     def __post_init__(self) -> None:
         """Checks."""
@@ -49,7 +52,8 @@ class Storage:
         for name in ("charge_efficiency", "discharge_efficiency"):
             if not 0.0 < getattr(self, name) <= 1.0:
                 raise ValueError(f"storage {self.id}: {name} must lie above 0 and at most at 1")
-        for name in ("energy_min_kwh", "charge_max_kw", "discharge_max_kw", "wear_per_kwh"):
+        powers = ("charge_max_kw", "discharge_max_kw", "power_min_kw", "power_step_kw")
+        for name in ("energy_min_kwh", *powers, "wear_per_kwh"):
             if not 0.0 <= getattr(self, name) < np.inf:
                 raise ValueError(f"storage {self.id}: {name} must be a number from 0 up")
 

@@ -212,3 +212,32 @@ async def test_counts_name_every_state(reopen: Opener) -> None:
     await outbox.add([entry("a"), entry("b", partner="other")])
     assert (await outbox.counts())["queued"] == 2
     assert (await outbox.counts("p"))["queued"] == 1
+
+
+async def test_the_newest_entry_of_a_key_and_lists_by_state(reopen: Opener) -> None:
+    outbox = await reopen()
+    entries = [NewEntry("p", "charge_order", key, {"n": n}, NOW) for n, key in enumerate(("a", "b", "a"))]
+    await outbox.add([*entries, NewEntry("other", "charge_order", "a", {"n": 9}, NOW)])
+    newest = await outbox.latest("p", "charge_order", "a")
+    assert newest is not None
+    assert newest.payload == {"n": 2}
+    assert await outbox.latest("p", "charge_order", "c") is None
+    rows = await outbox.listed("p", ["queued", "retry"], 10)
+    assert [row.payload["n"] for row in rows] == [0, 1, 2]
+    assert len(await outbox.listed("p", ["queued"], 2)) == 2
+    assert await outbox.listed("p", ["dead"], 10) == []
+
+
+async def test_named_entries_are_revived_when_they_are_over(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([NewEntry("p", "charge_order", key, {}, NOW) for key in "abc"])
+    first, second, third = [row.id for row in await outbox.listed("p", ["queued"], 10)]
+    await outbox.mark_dead(first, 4004, "wrong")
+    await outbox.mark_acked(second, NOW, 0)
+    assert await outbox.revive("p", [first, second, third, 999_999], LATER) == 2
+    assert await outbox.revive("other", [first], LATER) == 0
+    assert await outbox.revive("p", [], LATER) == 0
+    counts = await outbox.counts("p")
+    assert (counts["queued"], counts["dead"], counts["acked"]) == (3, 0, 0)
+    due = await outbox.due("p", ["charge_order"], LATER, 10)
+    assert {row.attempts for row in due} == {0}

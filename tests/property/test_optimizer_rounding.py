@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optimizer import Levels, LineRoom, Request, amp_levels, round_targets, table_levels, watt_levels
-from optimizer.conductors import CONNECTIONS
+from optimizer.battery_rounding import BatteryRequest, round_all
+from optimizer.conductors import CONNECTIONS, TO_NEUTRAL
+from optimizer.line_rooms import PAIRS
 
 LEVELS: tuple[Levels, ...] = (
     amp_levels(32, 230),
@@ -126,3 +128,68 @@ def test_energy_is_kept_when_nothing_binds(targets: list[float]) -> None:
         (grant,) = round_targets([Request("p", target, levels, ("site",), carry=carry)], {"site": 99_999})
         carry, given_a = grant.carry, given_a + grant.setpoint
     assert abs(sum(targets) - given_a) <= 6.0 + 1e-6
+
+
+STEPS = (watt_levels(6000, 0, 1), watt_levels(6000, 1400, 1), watt_levels(5000, 500, 250), watt_levels(0, 0, 100))
+
+
+@st.composite
+def batteries(draw: st.DrawFn) -> list[BatteryRequest]:
+    made = []
+    for i in range(draw(st.integers(0, 4))):
+        least, most = draw(st.floats(0, 2000)), draw(st.floats(2000, 20_000))
+        made.append(
+            BatteryRequest(
+                id=f"b{i}",
+                target_w=draw(st.floats(-8000, 8000)),
+                path=draw(st.sampled_from(PATHS)),
+                charge=draw(st.sampled_from(STEPS)),
+                discharge=draw(st.sampled_from(STEPS)),
+                stored_wh=draw(st.floats(least, most)),
+                least_wh=least,
+                most_wh=most,
+                charge_efficiency=draw(st.sampled_from([0.9, 1.0])),
+                discharge_efficiency=draw(st.sampled_from([0.9, 1.0])),
+                carry_w=draw(st.floats(-500, 500)),
+                lines=draw(st.sampled_from(TO_NEUTRAL)),
+            )
+        )
+    return made
+
+
+@settings(max_examples=400, deadline=None)
+@given(requests(), batteries(), ROOMS, LINE_ROOMS, st.sampled_from([0.25, 1.0]))
+def test_batteries_and_piles_never_over_anything(
+    asked: list[Request],
+    units: list[BatteryRequest],
+    room_w: dict[str, int],
+    rooms: dict[str, LineRoom],
+    hours: float,
+) -> None:
+    feed_w = {"site": 4000}
+    grants, told = round_all(asked, units, room_w, hours, rooms, feed_w)
+    assert ([g.id for g in grants], [b.id for b in told]) == ([r.id for r in asked], [u.id for u in units])
+    for unit, granted in zip(units, told, strict=True):
+        assert granted.setpoint_w in unit.charge.values or -granted.setpoint_w in unit.discharge.values
+        assert granted.setpoint_w * unit.target_w >= 0
+        assert unit.least_wh - 1e-5 <= granted.stored_wh <= unit.most_wh + 1e-5
+    for node, room in room_w.items():
+        net = sum(g.power_w for g, r in zip(grants, asked, strict=True) if node in r.path)
+        net += sum(b.setpoint_w for b, u in zip(told, units, strict=True) if node in u.path)
+        assert net <= max(room, 0)
+    back = sum(-b.setpoint_w for b, u in zip(told, units, strict=True) if b.setpoint_w < 0 and "site" in u.path)
+    assert back <= 4000
+    for node, line_room in rooms.items():
+        most, least = currents(asked, [g.setpoint for g in grants], node)
+        for granted, unit in zip(told, units, strict=True):
+            if node in unit.path:
+                for n, line in enumerate("123"):
+                    current = granted.setpoint_w * 1000 / (230 * len(unit.lines)) * (line in unit.lines)
+                    most[n], least[n] = most[n] + current, least[n] + current
+        for n in range(3):
+            assert most[n] <= max(line_room.left_ma[n], 0) + 1e-6
+            assert -least[n] <= max(line_room.left_ma[n] + 2 * line_room.base_ma[n], 0) + 1e-6
+        if line_room.apart_ma is not None:
+            for m, n in PAIRS:
+                above = most[m] - least[n] + line_room.base_ma[m] - line_room.base_ma[n]
+                assert above <= line_room.allowed(m, n) + 1e-6

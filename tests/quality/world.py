@@ -20,7 +20,7 @@ from csms.province.envelope import format_stamp
 from csms.province.mapping import priced
 from csms.province.messages import check_body, render_body
 from csms.province.profile import Kind, PlatformProfile, load_profile
-from csms.province.values import _by_tariff, _details
+from csms.province.records import ChargeDetail
 from monitor.quality.judge import LOOK_BACK, DayInputs
 from monitor.quality.observed import Observation, Status, read_all
 from monitor.quality.rules import Rules, rules_of
@@ -51,6 +51,32 @@ TARIFF = (
 
 def s(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
+
+
+ELECT = {"sharp": "CuspElect", "peak": "PeakElect", "flat": "FlatElect", "valley": "ValleyElect"}
+
+
+def by_tariff(details: list[ChargeDetail]) -> dict[str, Decimal]:
+    sums: dict[str, Decimal] = {}
+    for detail in details:
+        sums[ELECT[detail.period]] = sums.get(ELECT[detail.period], Decimal(0)) + detail.energy_kwh
+    return sums
+
+
+def told(details: list[ChargeDetail]) -> dict[str, Any]:
+    rows = [
+        {
+            "DetailStartTime": detail.start,
+            "DetailEndTime": detail.end,
+            "ElecPrice": detail.elec_price,
+            "ServicePrice": detail.service_price,
+            "DetailPower": detail.energy_kwh,
+            "DetailElecMoney": detail.elec_money,
+            "DetailServiceMoney": detail.service_money,
+        }
+        for detail in details
+    ]
+    return {"SumPeriod": len(rows), "ChargeDetails": rows}
 
 
 @dataclass(eq=False)
@@ -325,7 +351,7 @@ class World:
             "EndTime": session.end,
             "TotalPower": energy,
             "TotalElect": energy,
-            **_by_tariff(details),
+            **by_tariff(details),
             "TotalElecMoney": elec,
             "TotalServiceMoney": service,
             "TotalMoney": elec + service,
@@ -337,7 +363,7 @@ class World:
             "MeterValueEnd": meter + energy + Decimal(self.rng.randrange(-5, 6)) / 100,
             "PushTime": at,
             "PushTimeStamp": at,
-            **_details(details),
+            **told(details),
         }
 
     def inputs(self) -> DayInputs:

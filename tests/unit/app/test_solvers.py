@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from csms.app import solvers
-from csms.app.settings import ChargingSection
+from csms.app.sections import ChargingSection
 from csms.app.solvers import Solvers
 from optimizer import EvSession, Problem, solve
 from optimizer.pool import SCHEDULER_VARIABLE

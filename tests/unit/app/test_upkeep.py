@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from csms.app.settings import RetentionSection, Settings
+from csms.app.sections import RetentionSection
+from csms.app.settings import Settings
 from csms.app.supervisor import Supervisor
 from csms.app.upkeep import Upkeep
 from csms.model.clock import ManualClock

@@ -156,3 +156,30 @@ def test_expected_cars_keep_room_on_their_own_conductor() -> None:
     np.testing.assert_allclose(running.energy, [[2.3, 0.0], [0.0, 2.3], [0.0, 2.3]], atol=1e-2)
     running.arrive(1, 2, 2.3, 2.3, lines="1")
     assert running.counts.tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("limits", [None, Conductors(cap_a=20.0)])
+def test_equal_shares_while_cars_come_and_go(limits: Conductors | None) -> None:
+    """4.6 kWh for two cars that want 4.6 each, then for four."""
+    cap = 4.6 if limits is None else 99.0
+    cars = tuple(EvSession(name, 0, 1, 4.6, 4.6, lines="1") for name in "ab")
+    one = Problem(1.0, [0.0], [cap], cars, conductors=limits, fairness="equal share")  # type: ignore[arg-type]
+    running = Running.of(one)
+    np.testing.assert_allclose(running.energy[:, 0], 2.3, rtol=0.04)
+    for _ in range(2):
+        running.arrive(0, 1, 4.6, 4.6, lines="1")
+    assert running.improve(1e-5) <= 1e-5
+    np.testing.assert_allclose(running.energy[:, 0], 1.15, rtol=0.04)
+    running.leave(0)
+    assert running.improve(1e-5) <= 1e-5
+    np.testing.assert_allclose(running.energy[:, 0], 4.6 / 3, rtol=0.04)
+    assert running.energy.sum() == pytest.approx(4.6, rel=1e-6)
+
+
+def test_who_leaves_first_comes_first_while_cars_come_and_go() -> None:
+    cars = (EvSession("a", 0, 2, 2.0, 3.0),)
+    one = Problem(1.0, [0.0] * 2, [2.0, 1.0], cars, fairness="earliest departure")  # type: ignore[arg-type]
+    running = Running.of(one)
+    running.arrive(0, 1, 2.0, 1.5, priority=1)
+    assert running.improve(1e-5) <= 1e-5
+    np.testing.assert_allclose(running.energy.sum(axis=1), [1.5, 1.5], atol=1e-3)

@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from optimizer.comparison import compare
+from optimizer.comparison_site import compare_site
 from optimizer.conductors import Conductors
 from optimizer.console import build
 from optimizer.cooptimise import solve_site
@@ -287,3 +288,17 @@ def test_of_a_whole_site_too() -> None:
     held = {h.line for h in told.cars[0].held}
     assert held == {"2"}
     assert told.cars[1].held == ()
+
+
+def test_how_far_rules_go_over_a_conductor(tmp_path: Path) -> None:
+    """Unmanaged puts 7 kW on conductor 2, which carries 2.3."""
+    problem = in_a_hall()
+    lines = compare(problem, solve(problem))
+    assert lines[0].over_a == pytest.approx(4.7 / 0.23, rel=1e-6) or lines[0].over_a == pytest.approx(1.7 / 0.23)
+    assert max(line.over_a for line in lines[1:]) <= 1e-9
+    (tmp_path / "hall.json").write_text(json.dumps(problem_document(problem)))
+    shown = run(build(words("en")), "compare", str(tmp_path / "hall.json"))
+    assert "Over a limit A" in shown.stdout
+    site = Site(1.0, np.zeros(2), problem.sessions, feeders=problem.feeders, price=[1.0, 3.0])
+    told = compare_site(site, solve_site(site))
+    assert (told[0].over_a > 1.0, told[-1].over_a) == (True, 0.0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 
+from optimizer.conductors import Conductors
 from optimizer.incentive import Response, best_incentive, designed, for_target, moved_by_tariff
-from optimizer.problem import EvSession, Problem
+from optimizer.problem import EvSession, Feeder, Problem
 from optimizer.response import (
     ShiftCost,
     bid_curve,
@@ -192,3 +195,29 @@ def test_rules_of_thumb_by_hand() -> None:
     np.testing.assert_allclose(by_rule(problem, "equal share"), [[2, 2, 4, 0], [2, 2, 0, 0]])
     np.testing.assert_allclose(by_rule(problem, "earliest departure"), [[0, 4, 4, 0], [4, 0, 0, 0]])
     np.testing.assert_allclose(by_rule(problem, "least laxity")[1], [4, 0, 0, 0])
+
+
+def in_a_hall(cap_a: float) -> Problem:
+    """A car on conductor 1, planned in the last two of four slots, behind so many ampere."""
+    car = EvSession("a", 0, 4, 4.6, 4.6, feeder="hall", lines="1")
+    hall = Feeder("hall", np.full(4, np.inf), conductors=Conductors(cap_a=cap_a))
+    return Problem(1.0, np.zeros(4), np.full(4, 99.0), (car,), price=[2.0, 2.0, 1.0, 1.0], weight=np.zeros(4),
+                   feeders=(hall,))  # fmt: skip
+
+
+def test_conductors_bound_what_can_be_moved() -> None:
+    """20 A are 4.6 kW, 10 A are 2.3 kW: so much can be filled in before."""
+    plan = np.array([[0.0, 0.0, 2.3, 2.3]])
+    for cap_a, kw in ((20.0, 4.6), (10.0, 2.3)):
+        assert potential(in_a_hall(cap_a), plan, 1, 1, 1, "up").sustained_kw == pytest.approx(kw, rel=1e-4)
+    down = potential(in_a_hall(10.0), plan, 2, 1, 2, "down")
+    assert down.sustained_kw == pytest.approx(2.3, rel=1e-4)
+    pressed = replace(in_a_hall(10.0), sessions=(replace(in_a_hall(10.0).sessions[0], arrival_slot=2),))
+    assert potential(pressed, plan, 2, 1, 2, "down").sustained_kw == pytest.approx(0.0, abs=1e-3)
+
+
+def test_what_conductors_make_of_the_cost_of_shifting() -> None:
+    """A kWh less in slot 2 goes to slot 0 or 1 at a price of 1 more; from 20 A on slot 3 takes it for nothing."""
+    first, second = (shifting_costs(in_a_hall(cap_a), 2, 1, [1.0]) for cap_a in (10.0, 20.0))
+    assert first[0].cost == pytest.approx(1.0, abs=1e-3)
+    assert second[0].cost == pytest.approx(0.0, abs=1e-3)

@@ -12,6 +12,7 @@ import pytest
 from csms.model.clock import ManualClock
 from csms.model.command import CommandResult, RemoteStart, RemoteStop
 from csms.model.errors import StationOffline
+from csms.model.ids import ConnectorRef
 from csms.model.session import StopReason
 from csms.province.access import Access
 from csms.province.crypto import Secrets
@@ -208,6 +209,16 @@ async def test_the_same_wish_twice_is_one_start(at: World, platform: Caller) -> 
     assert len(at.links["CP-1"].asked) == 1
     other = await platform.ask(Kind.QUERY_START, wish | {"ConnectorID": at.connector("CP-2")})
     assert other["SuccStat"] == 1
+
+
+async def test_wishes_at_the_same_time_are_kept_apart(at: World) -> None:
+    (evse,) = at.stations.stations["CP-1"].evses.values()
+    place, name = ConnectorRef(evse.ref.station_id, evse.ref.evse_id, 1), at.connector("CP-1")
+    other = f"{SEQ[:-1]}9"
+    await asyncio.gather(*(at.starts.start("p", number, place, name) for number in (SEQ, other, SEQ)))
+    await settle(at)
+    asked = [one.remote_start_id for one in at.links["CP-1"].asked if isinstance(one, RemoteStart)]
+    assert len(asked) == len(set(asked)) == 2
 
 
 @pytest.mark.parametrize(

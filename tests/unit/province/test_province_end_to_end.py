@@ -22,6 +22,7 @@ from csms.model.ids import ConnectorRef
 from csms.province.client import Partner
 from csms.province.crypto import Secrets
 from csms.province.ids import IdTable
+from csms.province.keys import KeyRing
 from csms.province.mapping import priced
 from csms.province.memory import MemoryOutbox
 from csms.province.ports import OutboxEntry, OutboxStore
@@ -312,11 +313,11 @@ async def test_an_answer_that_is_wrongly_signed_acknowledges_nothing(tmp_path: P
     platform = Platform(clock, tmp_path)
     async with platform.up() as (_, store), operator(clock, platform.port) as service:
         client = service.forwarder.partners["prov"]._client
-        right = client._codec
-        client._codec = type(right)(right.suite, Secrets.of(KEY, KEY, KEY, "another key"))
+        right = client._ring
+        client._ring = KeyRing.of(clock, Secrets.of(KEY, KEY, KEY, "another key"))
         await service.enqueue(service.order(order(1)))
         await until(service, lambda status: "signature of the response" in status["last_error"])
-        client._codec = right
+        client._ring = right
         assert await service.drain(later(clock, 240))
         assert (await store.summary())["orders"] == 1
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from csms.model.clock import ManualClock
+from csms.model.errors import StoreUnavailable
 from csms.model.inbound import MeterReport, SessionStarted, SessionStopped, StatusReport
 from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, VOLTAGE, Sample
 from csms.model.session import StopReason
@@ -139,3 +140,18 @@ async def test_settled_only_when_nothing_is_noted_or_open(desk: Desk) -> None:
     for row_id in list(desk.outbox.rows):
         await desk.outbox.mark_acked(row_id, desk.clock.now(), 0)
     assert await desk.feed.settled()
+
+
+async def test_a_state_that_could_not_be_noted_is_told_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.say(StatusReport(1, 1, ConnectorStatus.FAULTED))
+    with monkeypatch.context() as away:
+
+        async def add(entries: object) -> None:
+            raise StoreUnavailable("away")
+
+        away.setattr(desk.outbox, "add", add)
+        with pytest.raises(StoreUnavailable):
+            await desk.feed.work_off()
+    assert desk.rows("station_status") == []
+    await desk.feed.work_off()
+    assert len(desk.rows("station_status")) == 1

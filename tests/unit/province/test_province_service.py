@@ -78,6 +78,9 @@ def test_identifiers_come_again_until_their_transaction_is_durable() -> None:
 def test_a_status_is_told_when_it_changes() -> None:
     hub, _ = service()
     assert len(hub.connector_status(state(1)).entries) == 1
+    told = hub.connector_status(state(1))
+    assert len(told.entries) == 1, "the first one was not durable"
+    hub.saved(told)
     assert hub.connector_status(replace(state(1), at=NOW + timedelta(hours=1))).entries == ()
     assert len(hub.connector_status(state(3)).entries) == 1
 
@@ -112,7 +115,7 @@ async def test_a_resync_tells_the_last_status_of_every_connector() -> None:
     hub, outbox = service("shandong", "qingdao")
     for ref in (CONNECTOR, CONNECTOR._replace(evse_id=2)):
         for status in (1, 3):
-            hub.connector_status(ConnectorState(ref, status, NOW))
+            hub.saved(hub.connector_status(ConnectorState(ref, status, NOW)))
     await hub.resync("shandong")
     rows = await outbox.due("shandong", ["station_status"], NOW, 10)
     assert [row.payload["ConnectorStatusInfo"]["Status"] for row in rows] == [3, 3]

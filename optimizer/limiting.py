@@ -1,4 +1,4 @@
-"""What limits a running plan: a tree of caps, or rows in any connections (`optimizer.limit_rows`).
+"""What limits a plan that is changed: a tree of caps, or rows in any connections (`optimizer.limit_rows`).
 
 Both answer the same questions about rows [R, T]: what cars draw in them, which rows a car is in, the best plan under
 them, what prices prove. On a tree rows and prices are those of the nodes; under limits of currents prices are those of
@@ -8,6 +8,7 @@ the rows, per kWh of a row's own measure. `kind` [N]: the connection of every ca
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +18,9 @@ from optimizer.arrays import BoolArray, FloatArray, IntArray
 from optimizer.caps import TreeLimits
 from optimizer.certificate import car_bounds, car_free_bound, load_bound, lower_bound, monotone, relative_gap
 from optimizer.instance import Instance, present, unserved_prices, up_the_tree
-from optimizer.limit_rows import HAIR_A, Rows
+from optimizer.limit_rows import HAIR_A, Rows, nodes_of, rows_of
 from optimizer.phased import AIMS, GAP_TARGET, apart
+from optimizer.problem import Problem
 from optimizer.solver import solve_instance
 from optimizer.wiring import Given, Wiring, wire
 
@@ -45,6 +47,12 @@ class NodeLimits:
 
     def __init__(self, room: FloatArray) -> None:
         self.room = room
+
+    def roomed(self, i: Instance, room: FloatArray) -> tuple[NodeLimits, Instance]:
+        """The same with other rooms [R, T], here and in the instance."""
+        other = copy(self)
+        other.room = room
+        return other, replace(i, room=room[: i.nodes])
 
     def number(self, lines: str) -> int:
         """A connection by number; ValueError if it is not among those planned for."""
@@ -73,7 +81,7 @@ class NodeLimits:
             answer = solve_instance(i)
             return answer.energy, answer.price, answer.lower_bound
         energy, price, _ = interior_point.solve(i, aim)
-        return energy, price, lower_bound(i, price)
+        return energy, price, lower_bound(i, price, energy.sum(axis=1))
 
     def some(self, i: Instance, kind: IntArray, others: FloatArray, aim: float) -> FloatArray | None:
         """Energies of some cars beside what all others draw in every row; None where these alone are over."""
@@ -143,8 +151,9 @@ class RowLimits(NodeLimits):
         w, best = self._wiring(i, kind, self.room), None
         for target in AIMS if aim is None else (aim,):
             energy, found, _ = wired_point.solve(i, w, target)
-            bound = wired_point.lower_bound(i, w, found)
-            gap = relative_gap(i.objective(energy.sum(axis=0), energy.sum(axis=1)), bound)
+            served = energy.sum(axis=1)
+            bound = wired_point.lower_bound(i, w, found, served)
+            gap = relative_gap(i.objective(energy.sum(axis=0), served), bound)
             if best is None or gap < best[0]:
                 best = gap, energy, found, bound
             if gap <= GAP_TARGET:
@@ -184,6 +193,13 @@ class RowLimits(NodeLimits):
         return Spent(price, np.einsum("ij,ij->i", energy, own[group]), car_bounds(grouped, own), rest)
 
 
-def kinds_of(limits: NodeLimits, lines: Iterable[str]) -> IntArray:
-    """Connections by number."""
-    return np.array([limits.number(one) for one in lines], dtype=np.int64)
+def limits_and_kinds(problem: Problem, connections: Iterable[str] = ()) -> tuple[NodeLimits, IntArray]:
+    """What limits a problem's sessions, and their connections by number; `connections` that others may come on."""
+    lines = [session.lines for session in problem.sessions]
+    limits: NodeLimits
+    if problem.wired:
+        rows = rows_of(nodes_of(problem), [*lines, *connections])
+        limits = RowLimits(rows, rows.room() * problem.slot_h)
+    else:
+        limits = NodeLimits(problem.instance().room)
+    return limits, np.array([limits.number(one) for one in lines], dtype=np.int64)

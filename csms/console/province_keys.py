@@ -1,0 +1,127 @@
+"""`csms province keys list|set|rotate`: the secrets of partners, per direction."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import typer
+
+from csms.console import units
+from csms.console.client import path_segment
+from csms.console.layout import Cell, Column
+from csms.console.work import USAGE, Output, example, fail, group, json_option, url_option, work
+from csms.security.files import write_whole
+from csms.texts import Text
+
+Direction = Literal["outbound", "inbound"]
+FIELDS = ("operator_secret", "data_secret", "data_secret_iv", "sig_secret")
+PRIVATE = 0o600
+
+
+def build(text: Text) -> typer.Typer:
+    """The command group."""
+    app = group(text, "province.keys")
+    for mount in (_list, _set, _rotate):
+        mount(app, text)
+    return app
+
+
+def _direction(text: Text) -> Any:
+    return typer.Argument(help=text("province.keys.direction"), metavar="DIRECTION")
+
+
+def partner_argument(text: Text) -> Any:
+    """Which partner."""
+    return typer.Argument(help=text("province.option.partner"), metavar="PARTNER")
+
+
+def _path(partner: str, direction: str) -> str:
+    return f"/province/{path_segment(partner)}/keys/{path_segment(direction)}"
+
+
+def _list(app: typer.Typer, text: Text) -> None:
+    @app.command("list", help=text("province.keys.list.help"), epilog=example(text, "csms province keys list"))
+    def list_(url: str = url_option(text), as_json: bool = json_option(text)) -> None:
+        with work(text, url, as_json) as (api, out):
+            answer = api.get("/province/keys")
+            if as_json:
+                out.document(answer)
+                return
+            titles = ("partner", "direction", "number", "fingerprint", "made", "used", "retired")
+            columns = [Column(text(f"province.column.{title}"), whole=title != "partner") for title in titles]
+            out.table(columns, [_row(text, key, answer["clock_time"]) for key in answer["keys"]])
+
+
+def _row(text: Text, key: dict[str, Any], now: str) -> list[Cell]:
+    times = [units.local_time(key[name], now) if key[name] else units.NOTHING for name in ("used_at", "retired_at")]
+    return [
+        key["partner"],
+        text(f"province.keys.{key['direction']}"),
+        str(key["number"]),
+        key["fingerprint"],
+        units.local_time(key["made_at"], now),
+        *times,
+    ]
+
+
+def _set(app: typer.Typer, text: Text) -> None:
+    shown = example(text, "csms province keys set shandong outbound --file secrets.toml")
+
+    @app.command("set", help=text("province.keys.set.help"), epilog=shown)
+    def set_(
+        partner: str = partner_argument(text),
+        direction: Direction = _direction(text),
+        file: Path | None = typer.Option(None, "--file", help=text("province.keys.file")),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        with work(text, url, as_json) as (api, out):
+            body = _read(text, out, file) if file is not None else _asked(text)
+            answer = api.put(_path(partner, direction), body)
+            _tell(text, out, answer)
+
+
+def _read(text: Text, out: Output, file: Path) -> dict[str, str]:
+    try:
+        found = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as fault:
+        fail(out, text("province.keys.unreadable", reason=str(fault)), USAGE)
+    if missing := [name for name in FIELDS if not isinstance(found.get(name), str)]:
+        fail(out, text("province.keys.unreadable", reason=", ".join(missing)), USAGE)
+    return {name: found[name] for name in FIELDS}
+
+
+def _asked(text: Text) -> dict[str, str]:
+    """Typed in without being shown, so that no secret stands in a shell's history."""
+    return {name: typer.prompt(text(f"province.keys.ask.{name}"), hide_input=True) for name in FIELDS}
+
+
+def _rotate(app: typer.Typer, text: Text) -> None:
+    shown = example(text, "csms province keys rotate shandong inbound --save for-shandong.toml")
+
+    @app.command("rotate", help=text("province.keys.rotate.help"), epilog=shown)
+    def rotate(
+        partner: str = partner_argument(text),
+        direction: Direction = _direction(text),
+        save: Path | None = typer.Option(None, "--save", help=text("province.keys.save")),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        with work(text, url, as_json) as (api, out):
+            answer = api.post(_path(partner, direction), {})
+            words = "".join(f'{name} = "{value}"\n' for name, value in answer["secrets"].items())
+            if save is not None:
+                write_whole(save, words.encode(), PRIVATE)
+                answer["secrets"] = {}
+            _tell(text, out, answer, words if save is None else "")
+
+
+def _tell(text: Text, out: Output, answer: dict[str, Any], secrets: str = "") -> None:
+    if out.as_json:
+        out.document(answer)
+        return
+    out.line(text("province.keys.done", number=answer["number"], fingerprint=answer["fingerprint"]))
+    for line in secrets.splitlines():
+        out.line(line)

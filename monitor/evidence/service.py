@@ -1,0 +1,110 @@
+"""What the platform does with its evidence log: closes days, gives out records and proofs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from csms.model.clock import Clock
+from csms.model.errors import CsmsError
+from monitor.evidence.documents import (
+    SignedHead,
+    consistency_document,
+    inclusion_document,
+    key_id,
+    public_pem,
+    sign,
+)
+from monitor.evidence.judge import Export
+from monitor.evidence.merkle import CHAIN_START, consistency_proof, inclusion_proof
+from monitor.store.evidence import EvidenceStore, following, leaves_of, local_day
+
+
+class NoEvidence(CsmsError):
+    """The log does not hold what was asked for."""
+
+    code = "no_evidence"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The log with the key that signs it."""
+
+    store: EvidenceStore
+    key: Ed25519PrivateKey
+    clock: Clock
+
+    @property
+    def public_key(self) -> str:
+        """What operators check with."""
+        return public_pem(self.key.public_key())
+
+    async def close_days(self) -> list[SignedHead]:
+        """Sign the days that are over and have no head; one that grew meanwhile is closed the next time."""
+        made = []
+        yesterday = following(local_day(self.clock.now()), -1)
+        for operator_id in await self.store.operators():
+            for day in await self.store.open_days(operator_id, yesterday):
+                name = key_id(self.key.public_key())
+                head, tree = await self.store.next_head(operator_id, day, self.clock.now(), name)
+                signed = sign(head, self.key)
+                try:
+                    await self.store.keep_head(signed, tree)
+                except ValueError:
+                    break
+                made.append(signed)
+        return made
+
+    async def prove_record(self, operator_id: str, number: int) -> dict[str, Any]:
+        """The proof that a record is in the signed log; raises NoEvidence."""
+        day = await self.store.day_of(operator_id, number)
+        signed = await self.store.head(operator_id, day) if day else None
+        if day is None:
+            raise NoEvidence(f"the log of {operator_id} has no record {number}")
+        if signed is None:
+            raise NoEvidence(f"{day} is not closed yet; its records are signed when it is over")
+        rows = await self.store.rows(operator_id, day, day)
+        place = number - signed.head.first
+        path = inclusion_proof(place, leaves_of(rows))
+        return inclusion_document(rows[place].record, number, signed, path, self.public_key)
+
+    async def prove_thing(self, operator_id: str, kind: str, business_id: str) -> dict[str, Any]:
+        """The proof for the newest record about an order, connector, session or station; raises NoEvidence."""
+        number = await self.store.number_of(operator_id, kind, business_id)
+        if number is None:
+            raise NoEvidence(f"the log of {operator_id} knows no {kind} {business_id}")
+        return await self.prove_record(operator_id, number)
+
+    async def prove_growth(self, operator_id: str, old_day: str, new_day: str) -> dict[str, Any]:
+        """The proof that the log of one day is the beginning of that of a later one; raises NoEvidence."""
+        old, new = await self._closed(operator_id, old_day), await self._closed(operator_id, new_day)
+        if old.head.size > new.head.size:
+            raise NoEvidence(f"{new_day} is before {old_day}")
+        leaves = await self.store.leaves(operator_id, new.head.size)
+        return consistency_document(old, new, consistency_proof(old.head.size, leaves), self.public_key)
+
+    async def export(self, operator_id: str, first: str, last: str) -> Export:
+        """All records and heads of these days; raises NoEvidence if none of them is closed."""
+        heads = await self.store.heads(operator_id, first, last)
+        if not heads:
+            raise NoEvidence(f"the log of {operator_id} has no closed day from {first} to {last}")
+        first, last = heads[0].head.day, heads[-1].head.day
+        before = await self.store.head(operator_id, following(first, -1))
+        rows = await self.store.rows(operator_id, first, last)
+        return Export(
+            records=[row.record for row in rows],
+            leaves=leaves_of(rows),
+            heads=heads,
+            start=heads[0].head.first,
+            chain=bytes.fromhex(before.head.chain) if before else CHAIN_START,
+            peaks=await self.store.peaks(operator_id, following(first, -1)),
+            public_key=self.public_key,
+        )
+
+    async def _closed(self, operator_id: str, day: str) -> SignedHead:
+        signed = await self.store.head(operator_id, day)
+        if signed is None:
+            raise NoEvidence(f"the log of {operator_id} has no head of {day}")
+        return signed

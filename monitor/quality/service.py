@@ -1,0 +1,284 @@
+"""The quality watch at work: reads what was received, judges days, keeps hours, raises alarms and has them told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any, Protocol
+
+from csms.model.clock import Clock
+from csms.model.errors import CsmsError
+from csms.province import strict_json
+from csms.province.envelope import OK
+from csms.province.profile import Kind, PlatformProfile
+from monitor.quality.alarms import QUIET, WINDOW, Sign, Situation, level_at, signs
+from monitor.quality.judge import LOOK_BACK, DayInputs, Judgement, judge_day
+from monitor.quality.observed import CHARGING, Observation, Status, read_all
+from monitor.quality.rules import RULE_SET, Rules, rules_from
+from monitor.quality.traffic import CallFact, by_hour
+from monitor.store.evidence import EvidenceStore, Row, following, local_day
+from monitor.store.quality import AlarmRow, CallRow, DayRow, QualityStore
+
+WEEK = timedelta(days=7)
+JUDGED_AFTER = timedelta(minutes=2)
+"""A day is judged when it has been over for this long, so that what was under way is in."""
+
+
+OVER = 9
+"""`told_level` of an alarm whose end was told."""
+
+
+class NotJudged(CsmsError):
+    """There is no judgement of that day, or it cannot be recomputed."""
+
+    code = "not_judged"
+
+
+class Teller(Protocol):
+    """Where alarms go."""
+
+    async def tell(self, alarm: AlarmRow) -> bool:
+        """Tell of an alarm as it is now; whether it was told, or else is to be tried again. Never raises."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An operator under watch."""
+
+    operator_id: str
+    profile: PlatformProfile
+    rules: Rules
+
+
+@dataclass(slots=True)
+class QualityWatch:
+    """`tellers`: the channels; without any, alarms are only kept."""
+
+    store: QualityStore
+    evidence: EvidenceStore
+    clock: Clock
+    operators: Mapping[str, Watched]
+    tellers: Sequence[Teller] = ()
+    _done: set[tuple[int | None, int, int]] = field(default_factory=set)
+    _classes: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
+
+    async def judge(self, operator_id: str, day: str) -> Judgement:
+        """Judge a day with the rules of today and keep the judgement."""
+        watched = self._watched(operator_id)
+        judged = judge_day(await self.inputs(watched, day))
+        document = document_of(judged, watched.profile)
+        digest = sha256(document).hexdigest()
+        row = DayRow(operator_id, day, self.clock.now(), judged.score.grade, digest, document.decode("utf-8"))
+        await self.store.keep_day(row)
+        return judged
+
+    async def recompute(self, operator_id: str, day: str) -> tuple[bool, bytes, bytes]:
+        """For an appeal: judge a day anew from the stored inputs, by the rules of then. Whether both are the same, byte
+        for byte; what is kept, and what came out."""
+        kept = await self.store.day(operator_id, day)
+        if kept is None:
+            raise NotJudged(f"{day} of {operator_id} was not judged")
+        document = json.loads(kept.document)
+        watched = self._watched(operator_id)
+        for name, then, today in (
+            ("rule set", document["rule_set"], RULE_SET),
+            ("profile", document["profile_digest"], profile_digest(watched.profile)),
+        ):
+            if then != today:
+                raise NotJudged(f"the {name} is another one than when {day} was judged: {then}, now {today}")
+        inputs = await self.inputs(replace(watched, rules=rules_from(document["rules"])), day)
+        again = document_of(judge_day(inputs), watched.profile)
+        return again == kept.document.encode("utf-8"), kept.document.encode("utf-8"), again
+
+    async def inputs(self, watched: Watched, day: str) -> DayInputs:
+        """Everything that the judgement of a day depends on, from the store."""
+        start, end = span_of(watched.profile, day)
+        since, operator_id = start - LOOK_BACK, watched.operator_id
+        calls = await self.store.calls(start, end, operator_id)
+        refused = await self.store.refused(operator_id, since, end)
+        listed, disputed = await self.store.disputes(operator_id, start, end)
+        states = await self.evidence.last_before(operator_id, Kind.STATION_STATUS, since)
+        stations = await self.evidence.last_before(operator_id, Kind.STATION_INFO, since)
+        return DayInputs(
+            operator_id,
+            start,
+            end,
+            watched.profile,
+            watched.rules,
+            taken=[_observed(row) for row in await self.evidence.since(operator_id, since, end)],
+            refused=list(_refused(watched.profile, refused)),
+            calls=[_fact(row, watched.profile) for row in calls],
+            stations=[_observed(row) for row in stations],
+            states=_states(watched.profile, states),
+            disputed=disputed,
+            reconciled=listed,
+        )
+
+    async def keep_hours(self, start: datetime, end: datetime) -> int:
+        """Make the hour records of a span of whole hours anew; how many there are."""
+        calls = await self.store.calls(start, end)
+        known = [
+            _fact(row, self.operators[row.operator_id].profile) for row in calls if row.operator_id in self.operators
+        ]
+        hours = by_hour(known)
+        await self.store.keep_hours((h.operator_id, h.interface, h.hour, h.as_document()) for h in hours)
+        return len(hours)
+
+    async def round(self) -> None:
+        """What is due now: days that are over, the hours, alarms."""
+        now = self.clock.now()
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        await self.keep_hours(hour - timedelta(hours=1), hour + timedelta(hours=1))
+        for watched in self.operators.values():
+            day = following(local_day(now - JUDGED_AFTER), -1)
+            if await self.store.day(watched.operator_id, day) is None:
+                await self.judge(watched.operator_id, day)
+        await self.look()
+
+    async def look(self) -> list[AlarmRow]:
+        """Compare what is wrong with the alarms that stand; keep and tell what changed."""
+        now = self.clock.now()
+        known = await self.store.alarms(open_only=False)
+        standing = {(a.operator_id, a.name, a.subject): a for a in known if a.over_at is None}
+        changed: list[AlarmRow] = []
+        for watched in self.operators.values():
+            for sign in signs(await self._situation(watched, now)):
+                key = (watched.operator_id, sign.name, sign.subject)
+                changed += _seen(standing.pop(key, None), watched.operator_id, sign, now)
+        changed += [alarm for alarm in standing.values() if _rises_or_ends(alarm, now)]
+        await self.store.keep_alarms(changed)
+        untold = [alarm for alarm in known if alarm.told_level != _told(alarm) and alarm not in changed]
+        for alarm in (*changed, *untold):
+            if alarm.told_level != _told(alarm):
+                await self._tell(alarm)
+        return changed
+
+    async def _tell(self, alarm: AlarmRow) -> None:
+        """Tell every channel once; what a channel did not take is tried again in the next round."""
+        level = _told(alarm)
+        left = [n for n in range(len(self.tellers)) if (alarm.id, level, n) not in self._done]
+        for number in left:
+            if await self.tellers[number].tell(alarm):
+                self._done.add((alarm.id, level, number))
+        if all((alarm.id, level, n) in self._done for n in left):
+            alarm.told_at, alarm.told_level = self.clock.now(), level
+            await self.store.keep_alarms([alarm])
+            self._done -= {(alarm.id, level, n) for n in range(len(self.tellers))}
+
+    async def _situation(self, watched: Watched, now: datetime) -> Situation:
+        operator_id = watched.operator_id
+        rows = await self.store.calls(now - WINDOW, now, operator_id)
+        calls = [_fact(row, watched.profile) for row in rows]
+        today = await self.evidence.since(operator_id, now - WINDOW, now)
+        views = read_all(watched.profile, [_observed(row) for row in today])
+        late = [Decimal((v.received_at - v.at).total_seconds()) for v in views.snapshots if v.at]
+        last = await self.evidence.last_before(operator_id, Kind.STATION_STATUS, now)
+        states = _states(watched.profile, last)
+        latest = max((row.received_at for row in last), default=None)
+        return Situation(
+            operator_id,
+            now,
+            watched.rules,
+            calls,
+            late,
+            any(state.status == CHARGING for state in states),
+            max((call.at for call in calls if call.ok), default=latest),
+            _classes_of(rows),
+            await self._known_classes(watched, now),
+        )
+
+    async def _known_classes(self, watched: Watched, now: datetime) -> frozenset[str]:
+        """Defect classes of the week before the window; read once an hour, a week is long."""
+        stamp = now.strftime("%Y%m%d%H")
+        known = self._classes.get(watched.operator_id)
+        if known is None or known[0] != stamp:
+            rows = await self.store.refused(watched.operator_id, now - WEEK, now - WINDOW)
+            known = self._classes[watched.operator_id] = (stamp, _classes_of(rows))
+        return known[1]
+
+    def _watched(self, operator_id: str) -> Watched:
+        try:
+            return self.operators[operator_id]
+        except KeyError:
+            raise NotJudged(f"{operator_id} is not an operator of this platform") from None
+
+
+def _told(alarm: AlarmRow) -> int:
+    """The level that should have been told: that of the alarm, `OVER` when it is over."""
+    return OVER if alarm.over_at else alarm.level
+
+
+def _seen(alarm: AlarmRow | None, operator_id: str, sign: Sign, now: datetime) -> list[AlarmRow]:
+    if alarm is None:
+        return [AlarmRow(operator_id, sign.name, sign.subject, sign.detail, now, now)]
+    alarm.seen_at, alarm.detail = now, sign.detail
+    if alarm.acknowledged_at is None:
+        alarm.level = level_at(alarm.raised_at, now)
+    return [alarm]
+
+
+def _rises_or_ends(alarm: AlarmRow, now: datetime) -> bool:
+    """Whether an alarm whose reason is not there now changes: it ends when it was quiet for long enough."""
+    if now - alarm.seen_at >= QUIET:
+        alarm.over_at = now
+        return True
+    return False
+
+
+def span_of(profile: PlatformProfile, day: str) -> tuple[datetime, datetime]:
+    """A local day in UTC; raises ValueError for no day."""
+    first = date.fromisoformat(day)
+    start, end = (datetime.combine(d, time(), profile.zone).astimezone(UTC) for d in (first, first + timedelta(days=1)))
+    return start, end
+
+
+def profile_digest(profile: PlatformProfile) -> str:
+    """What tells whether a profile is still the one that judged."""
+    text = json.dumps(profile.model_dump(), sort_keys=True, default=sorted)
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def document_of(judged: Judgement, profile: PlatformProfile) -> bytes:
+    """The judgement as it is kept and published."""
+    return strict_json.canonical(judged.as_document() | {"profile_digest": profile_digest(profile)})
+
+
+def _observed(row: Row) -> Observation:
+    record = strict_json.parse_object(row.record)
+    return Observation(row.received_at, Kind(row.kind), record["body"])
+
+
+def _refused(profile: PlatformProfile, rows: Sequence[CallRow]) -> list[Observation]:
+    kinds = {interface.wire: kind for kind, interface in profile.interfaces.items()}
+    found = []
+    for row in rows:
+        kind = kinds.get(row.interface)
+        if kind is not None:
+            body = strict_json.parse_object(strict_json.write(row.body))
+            found.append(Observation(row.received_at, kind, body, conflict=row.review, refused=True))
+    return found
+
+
+def _fact(row: CallRow, profile: PlatformProfile) -> CallFact:
+    ok = row.ret in (OK, profile.codes.duplicate_order)
+    facts = (row.received_at, row.operator_id, row.interface, row.ret)
+    return CallFact(*facts, ok, row.latency_us, row.size_bytes, row.duplicate)
+
+
+def _states(profile: PlatformProfile, rows: Sequence[Row]) -> list[Status]:
+    return read_all(profile, [_observed(row) for row in rows]).statuses
+
+
+def _classes_of(rows: Sequence[CallRow]) -> frozenset[str]:
+    return frozenset(defect.split()[0] for row in rows for defect in row.defects)
+
+
+def published(document: str) -> dict[str, Any]:
+    """A kept judgement as JSON."""
+    found: dict[str, Any] = json.loads(document)
+    return found

@@ -1,0 +1,259 @@
+"""The evidence log in the database: one log for each operator, appended to in the transaction that accepts a message.
+
+So a message is in the log exactly if it was accepted. Heads are made for every local day, one after the other; a record
+that comes after its day was closed belongs to the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from csms.province import strict_json
+from monitor.evidence.documents import Head, SignedHead, read_head
+from monitor.evidence.merkle import CHAIN_START, Frontier, chain_hash, leaf_hash, root_of
+from monitor.store.tables import EvidenceHead, EvidenceLog, EvidenceRecord
+
+ZONE = ZoneInfo("Asia/Shanghai")
+HASH = "sha256"
+
+
+def local_day(moment: datetime) -> str:
+    """The day that a moment belongs to, `yyyy-MM-dd`."""
+    return moment.astimezone(ZONE).date().isoformat()
+
+
+def following(day: str, days: int = 1) -> str:
+    """The day after."""
+    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
+
+
+async def append(
+    session: AsyncSession, operator_id: str, kind: str, business_id: str, received_at: datetime, record: bytes
+) -> None:
+    """Append a record to its operator's log, in the caller's transaction (which writes from here on at the latest)."""
+    await session.flush()
+    log = await session.get(EvidenceLog, operator_id)
+    if log is None:
+        log = EvidenceLog(operator_id=operator_id, chain=CHAIN_START, last_day=local_day(received_at))
+        session.add(log)
+    log.last_day = max(log.last_day, local_day(received_at))
+    log.chain = chain_hash(log.chain, record)
+    session.add(
+        EvidenceRecord(
+            operator_id=operator_id,
+            number=log.size,
+            day=log.last_day,
+            kind=kind,
+            business_id=business_id,
+            received_at=received_at,
+            record=record,
+            leaf=leaf_hash(record),
+            chain=log.chain,
+        )
+    )
+    log.size += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record as stored."""
+
+    number: int
+    kind: str
+    received_at: datetime
+    record: bytes
+    leaf: bytes
+    chain: bytes
+
+
+class EvidenceStore:
+    """Reads the log and closes its days; shares engine and writing lock of the intake."""
+
+    def __init__(self, engine: AsyncEngine, one_writer: asyncio.Lock) -> None:
+        self._engine = engine
+        self._one_writer = one_writer
+
+    async def operators(self) -> list[str]:
+        """Operators that have a log."""
+        async with AsyncSession(self._engine) as session:
+            return list((await session.exec(select(EvidenceLog.operator_id).order_by(EvidenceLog.operator_id))).all())
+
+    async def open_days(self, operator_id: str, until: str) -> list[str]:
+        """The days that have no head yet, from the first record's on, up to and with `until`."""
+        async with AsyncSession(self._engine) as session:
+            last = (await session.exec(_max_day(EvidenceHead, operator_id))).one()
+            first = (await session.exec(_min_day(operator_id))).one()
+        day = following(last) if last else first
+        days = []
+        while day is not None and day <= until:
+            days.append(day)
+            day = following(day)
+        return days
+
+    async def next_head(self, operator_id: str, day: str, signed_at: datetime, key_id: str) -> tuple[Head, Frontier]:
+        """The head of a day that is over, not yet signed; the days before it must have theirs."""
+        before = await self.head(operator_id, following(day, -1))
+        rows = await self.rows(operator_id, day, day)
+        first = before.head.size if before else 0
+        tree = Frontier(first, await self.peaks(operator_id, following(day, -1)))
+        for row in rows:
+            tree.add(row.leaf)
+        before_chain = before.head.chain if before else CHAIN_START.hex()
+        head = Head(
+            log=operator_id,
+            day=day,
+            hash=HASH,
+            first=first,
+            size=first + len(rows),
+            day_root=root_of([row.leaf for row in rows]).hex(),
+            root=tree.root().hex(),
+            chain=rows[-1].chain.hex() if rows else before_chain,
+            previous=before.head.digest() if before else "",
+            signed_at=signed_at.isoformat(),
+            key_id=key_id,
+        )
+        return head, tree
+
+    async def keep_head(self, signed: SignedHead, tree: Frontier) -> None:
+        """Keep a signed head; from now on nothing is added to its day. Raises ValueError if something was meanwhile."""
+        head = signed.head
+        async with self._one_writer, AsyncSession(self._engine) as session, session.begin():
+            log = await session.get(EvidenceLog, head.log)
+            if log is not None:
+                log.last_day = max(log.last_day, following(head.day))
+                await session.flush()
+            count = func.count()
+            query = (
+                select(count)
+                .select_from(EvidenceRecord)
+                .where(EvidenceRecord.operator_id == head.log, EvidenceRecord.day <= head.day)
+            )
+            if log is None or (await session.exec(query)).one() != head.size:
+                raise ValueError(f"the log of {head.log} grew while {head.day} was closed")
+            session.add(
+                EvidenceHead(
+                    operator_id=head.log,
+                    day=head.day,
+                    size=head.size,
+                    document=strict_json.write(signed.as_document()).decode("utf-8"),
+                    peaks=b"".join(tree.peaks),
+                )
+            )
+
+    async def head(self, operator_id: str, day: str) -> SignedHead | None:
+        """The head of a day."""
+        async with AsyncSession(self._engine) as session:
+            row = await session.get(EvidenceHead, (operator_id, day))
+        return None if row is None else read_head(strict_json.parse_object(row.document))
+
+    async def heads(self, operator_id: str, first: str = "", last: str = "9999") -> list[SignedHead]:
+        """The heads of these days."""
+        query = (
+            select(EvidenceHead.document)
+            .where(EvidenceHead.operator_id == operator_id, EvidenceHead.day >= first, EvidenceHead.day <= last)
+            .order_by(EvidenceHead.day)
+        )
+        async with AsyncSession(self._engine) as session:
+            return [read_head(strict_json.parse_object(text)) for text in (await session.exec(query)).all()]
+
+    async def peaks(self, operator_id: str, day: str) -> list[bytes]:
+        """The peaks of the tree at the end of a day; none without a head."""
+        async with AsyncSession(self._engine) as session:
+            row = await session.get(EvidenceHead, (operator_id, day))
+        return [] if row is None else [row.peaks[at : at + 32] for at in range(0, len(row.peaks), 32)]
+
+    async def rows(self, operator_id: str, first: str, last: str) -> list[Row]:
+        """The records of these days, in their order."""
+        query = (
+            select(EvidenceRecord)
+            .where(EvidenceRecord.operator_id == operator_id, EvidenceRecord.day >= first, EvidenceRecord.day <= last)
+            .order_by(col(EvidenceRecord.number))
+        )
+        async with AsyncSession(self._engine) as session:
+            return [_row(row) for row in (await session.exec(query)).all()]
+
+    async def leaves(self, operator_id: str, size: int) -> list[bytes]:
+        """The hashes of the first `size` records."""
+        query = (
+            select(EvidenceRecord.leaf)
+            .where(EvidenceRecord.operator_id == operator_id, EvidenceRecord.number < size)
+            .order_by(col(EvidenceRecord.number))
+        )
+        async with AsyncSession(self._engine) as session:
+            return list((await session.exec(query)).all())
+
+    async def number_of(self, operator_id: str, kind: str, business_id: str) -> int | None:
+        """The number of the newest record about a thing."""
+        query = select(func.max(EvidenceRecord.number)).where(
+            EvidenceRecord.operator_id == operator_id,
+            EvidenceRecord.kind == kind,
+            EvidenceRecord.business_id == business_id,
+        )
+        async with AsyncSession(self._engine) as session:
+            return (await session.exec(query)).one()
+
+    async def day_of(self, operator_id: str, number: int) -> str | None:
+        """The day of a record, None if there is none of that number."""
+        async with AsyncSession(self._engine) as session:
+            row = await session.get(EvidenceRecord, (operator_id, number))
+        return None if row is None else row.day
+
+    async def since(self, operator_id: str, start: datetime, end: datetime) -> list[Row]:
+        """Records that came from `start` to before `end`, in the order of arrival."""
+        query = (
+            select(EvidenceRecord)
+            .where(
+                EvidenceRecord.operator_id == operator_id,
+                EvidenceRecord.received_at >= start,
+                EvidenceRecord.received_at < end,
+            )
+            .order_by(col(EvidenceRecord.received_at), col(EvidenceRecord.number))
+        )
+        async with AsyncSession(self._engine) as session:
+            return [_row(row) for row in (await session.exec(query)).all()]
+
+    async def last_before(self, operator_id: str, kind: str, start: datetime) -> list[Row]:
+        """The last record before `start` of each thing of a kind."""
+        newest = (
+            select(func.max(EvidenceRecord.number))
+            .where(
+                EvidenceRecord.operator_id == operator_id,
+                EvidenceRecord.kind == kind,
+                EvidenceRecord.received_at < start,
+            )
+            .group_by(col(EvidenceRecord.business_id))
+        )
+        query = (
+            select(EvidenceRecord)
+            .where(EvidenceRecord.operator_id == operator_id, col(EvidenceRecord.number).in_(newest))
+            .order_by(col(EvidenceRecord.number))
+        )
+        async with AsyncSession(self._engine) as session:
+            return [_row(row) for row in (await session.exec(query)).all()]
+
+
+def _row(row: EvidenceRecord) -> Row:
+    return Row(row.number, row.kind, row.received_at, row.record, row.leaf, row.chain)
+
+
+def _max_day(table: Any, operator_id: str) -> Any:
+    return select(func.max(table.day)).where(table.operator_id == operator_id)
+
+
+def _min_day(operator_id: str) -> Any:
+    return select(func.min(EvidenceRecord.day)).where(EvidenceRecord.operator_id == operator_id)
+
+
+def leaves_of(rows: Sequence[Row]) -> list[bytes]:
+    """The hashes of records."""
+    return [row.leaf for row in rows]

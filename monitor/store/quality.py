@@ -1,0 +1,191 @@
+"""What the quality watch reads of the intake, and what it keeps: judged days, hours of calls, alarms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from monitor.store.tables import IntakeCheck, IntakeMessage, QualityAlarm, QualityDay, QualityHour
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """One logged call; `body` of a refused one."""
+
+    received_at: datetime
+    operator_id: str
+    interface: str
+    ret: int | None
+    reason: str
+    business_id: str
+    defects: Sequence[str]
+    size_bytes: int
+    latency_us: int
+    duplicate: bool
+    review: bool
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """A judged day as kept."""
+
+    operator_id: str
+    day: str
+    judged_at: datetime
+    grade: str
+    digest: str
+    document: str
+
+
+@dataclass(slots=True)
+class AlarmRow:
+    """An alarm; `level` rises while nobody acknowledges it, `told_level` is what its operator was told last."""
+
+    operator_id: str
+    name: str
+    subject: str
+    detail: str
+    raised_at: datetime
+    seen_at: datetime
+    level: int = 1
+    told_at: datetime | None = None
+    told_level: int = 0
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    over_at: datetime | None = None
+    id: int | None = None
+
+
+class QualityStore:
+    """Shares engine and writing lock of the intake."""
+
+    def __init__(self, engine: AsyncEngine, one_writer: asyncio.Lock) -> None:
+        self._engine = engine
+        self._one_writer = one_writer
+
+    async def calls(self, start: datetime, end: datetime, operator_id: str | None = None) -> list[CallRow]:
+        """The calls from `start` to before `end`, in the order of arrival."""
+        query = select(IntakeMessage).where(IntakeMessage.received_at >= start, IntakeMessage.received_at < end)
+        if operator_id is not None:
+            query = query.where(IntakeMessage.operator_id == operator_id)
+        query = query.order_by(col(IntakeMessage.received_at), col(IntakeMessage.id))
+        async with AsyncSession(self._engine) as session:
+            return [_call(row) for row in (await session.exec(query)).all()]
+
+    async def refused(self, operator_id: str, start: datetime, end: datetime) -> list[CallRow]:
+        """Calls that were refused by what they said, with their bodies."""
+        query = (
+            select(IntakeMessage)
+            .where(
+                IntakeMessage.operator_id == operator_id,
+                IntakeMessage.received_at >= start,
+                IntakeMessage.received_at < end,
+                IntakeMessage.ret == 4004,
+            )
+            .order_by(col(IntakeMessage.received_at), col(IntakeMessage.id))
+        )
+        async with AsyncSession(self._engine) as session:
+            return [_call(row) for row in (await session.exec(query)).all() if row.body]
+
+    async def disputes(
+        self, operator_id: str, start: datetime, end: datetime
+    ) -> tuple[int, list[tuple[str, datetime, int]]]:
+        """Orders listed in the reconciliations of a span, and those disputed: order, moment, reason."""
+        query = (
+            select(IntakeCheck)
+            .where(
+                IntakeCheck.operator_id == operator_id,
+                IntakeCheck.received_at >= start,
+                IntakeCheck.received_at < end,
+            )
+            .order_by(col(IntakeCheck.received_at), col(IntakeCheck.business_id))
+        )
+        async with AsyncSession(self._engine) as session:
+            rows = (await session.exec(query)).all()
+        disputed = [(str(order), row.received_at, int(reason)) for row in rows for order, reason in row.disputes]
+        return sum(row.listed for row in rows), disputed
+
+    async def keep_day(self, row: DayRow) -> None:
+        """Keep a judged day in place of an earlier judgement."""
+        await self._merge([QualityDay(**_plain(row))])
+
+    async def day(self, operator_id: str, day: str) -> DayRow | None:
+        """A judged day."""
+        async with AsyncSession(self._engine) as session:
+            row = await session.get(QualityDay, (operator_id, day))
+        return None if row is None else _day(row)
+
+    async def days(self, operator_id: str | None = None, newest: int = 30) -> list[DayRow]:
+        """The newest judged days."""
+        query = select(QualityDay).order_by(col(QualityDay.day).desc(), col(QualityDay.operator_id)).limit(newest)
+        if operator_id is not None:
+            query = query.where(QualityDay.operator_id == operator_id)
+        async with AsyncSession(self._engine) as session:
+            return [_day(row) for row in (await session.exec(query)).all()]
+
+    async def keep_hours(self, hours: Iterable[tuple[str, str, datetime, dict[str, Any]]]) -> None:
+        """Keep hour records: operator, interface, hour, document."""
+        await self._merge([QualityHour(operator_id=o, interface=i, hour=h, document=d) for o, i, h, d in hours])
+
+    async def hours(self, operator_id: str, start: datetime, end: datetime) -> list[dict[str, Any]]:
+        """Hour records of an operator from `start` to before `end`."""
+        query = (
+            select(QualityHour)
+            .where(QualityHour.operator_id == operator_id, QualityHour.hour >= start, QualityHour.hour < end)
+            .order_by(col(QualityHour.hour), col(QualityHour.interface))
+        )
+        async with AsyncSession(self._engine) as session:
+            return [row.document for row in (await session.exec(query)).all()]
+
+    async def alarms(self, *, open_only: bool = True, newest: int = 200) -> list[AlarmRow]:
+        """Alarms, the newest first."""
+        query = select(QualityAlarm).order_by(col(QualityAlarm.id).desc()).limit(newest)
+        if open_only:
+            query = query.where(col(QualityAlarm.over_at).is_(None))
+        async with AsyncSession(self._engine) as session:
+            return [AlarmRow(**row.model_dump()) for row in (await session.exec(query)).all()]
+
+    async def keep_alarms(self, alarms: Sequence[AlarmRow]) -> None:
+        """Keep alarms; new ones get their number."""
+        if not alarms:
+            return
+        async with self._one_writer, AsyncSession(self._engine) as session, session.begin():
+            rows = [await session.merge(QualityAlarm(**_plain(alarm))) for alarm in alarms]
+            await session.flush()
+            for alarm, row in zip(alarms, rows, strict=True):
+                alarm.id = row.id
+
+    async def acknowledge(self, alarm_id: int, by: str, at: datetime) -> bool:
+        """Somebody has seen an alarm; False if there is none of that number."""
+        async with self._one_writer, AsyncSession(self._engine) as session, session.begin():
+            row = await session.get(QualityAlarm, alarm_id)
+            if row is None:
+                return False
+            if row.acknowledged_at is None:
+                row.acknowledged_at, row.acknowledged_by = at, by
+            return True
+
+    async def _merge(self, rows: Sequence[Any]) -> None:
+        async with self._one_writer, AsyncSession(self._engine) as session, session.begin():
+            for row in rows:
+                await session.merge(row)
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
+
+
+def _day(row: QualityDay) -> DayRow:
+    return DayRow(row.operator_id, row.day, row.judged_at, row.grade, row.digest, row.document)
+
+
+def _call(row: IntakeMessage) -> CallRow:
+    return CallRow(**{name: getattr(row, name) for name in CallRow.__dataclass_fields__})

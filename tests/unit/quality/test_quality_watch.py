@@ -1,0 +1,341 @@
+"""The watch on a real database: a day judged from what was received, an appeal, hours, alarms through real channels."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from typer.testing import CliRunner
+
+from csms.model.clock import ManualClock
+from csms.province import strict_json
+from csms.province.messages import business_key
+from csms.province.profile import Kind
+from csms.texts import catalogue, entries
+from monitor.evidence.documents import record_bytes
+from monitor.evidence.files import private_key
+from monitor.evidence.service import Evidence
+from monitor.intake.keeper import Keeper
+from monitor.quality import alarms
+from monitor.quality.alarms import Situation, level_at, signs
+from monitor.quality.channels import LogChannel, MailChannel, WebhookChannel, state_of
+from monitor.quality.console import build
+from monitor.quality.judge import judge_day
+from monitor.quality.score import METRICS
+from monitor.quality.service import NotJudged, QualityWatch, Watched
+from monitor.quality.tally import CHECKS, Dimension
+from monitor.quality.traffic import CallFact
+from monitor.store.intake import Call, IntakeStore, Message, Standing, open_intake
+from monitor.store.quality import AlarmRow
+from tests.quality.world import DAY, END, OPERATOR, World
+
+LOCAL_DAY = "2026-03-02"
+KEYS = dict.fromkeys(("operator_secret", "data_secret", "data_secret_iv", "sig_secret"), "1234567890abcdef")
+
+
+async def receive(store: IntakeStore, world: World) -> None:
+    """Everything of a world into the store, as the desk would write it."""
+    profile = world.profile
+    inputs = world.inputs()
+    for seen in [*inputs.stations, *inputs.taken]:
+        key = business_key(profile, seen.kind, seen.body)
+        call = Call(seen.received_at, profile.interfaces[seen.kind].wire, 200, 0, OPERATOR, key, latency_us=900)
+        body = json.loads(strict_json.canonical(seen.body))
+        fields = {"Status": seen.body.get("ConnectorStatusInfo", {}).get("Status", 0)} | body
+        record = record_bytes(OPERATOR, seen.kind, key, seen.received_at, seen.body)
+        await store.accept(dict.fromkeys(Standing, call), Message(seen.kind, fields, key, record))
+    for seen in inputs.refused:
+        key = business_key(profile, seen.kind, seen.body)
+        wire = profile.interfaces[seen.kind].wire
+        body = json.loads(strict_json.canonical(seen.body))
+        await store.log(Call(seen.received_at, wire, 200, 4004, OPERATOR, key, defects=("DQ_ENUM x",), body=body))
+
+
+@pytest.fixture
+def world() -> World:
+    made = World(11, stations=1, piles=2)
+    order = next(s for s in made.sessions if s.start > DAY and s.end < END - timedelta(hours=3)).order
+    order.values["TotalMoney"] += Decimal("5.00")
+    bad = made.add(DAY + timedelta(hours=2), Kind.STATION_STATUS, {"ConnectorID": made.plugs[0].id, "Status": 9})
+    assert bad
+    return made
+
+
+@pytest.fixture
+async def store(tmp_path: Path, world: World) -> AsyncIterator[IntakeStore]:
+    found = await open_intake(tmp_path / "data")
+    await receive(found, world)
+    yield found
+    await found.close()
+
+
+def watch_of(
+    store: IntakeStore, world: World, *tellers: Any, now: datetime = END + timedelta(minutes=5)
+) -> QualityWatch:
+    watched = {OPERATOR: Watched(OPERATOR, world.profile, world.rules)}
+    return QualityWatch(store.quality, store.evidence, ManualClock(now), watched, tellers)
+
+
+async def test_a_day_from_the_store_is_the_day_as_it_was_and_an_appeal_gives_every_byte_again(
+    store: IntakeStore, world: World
+) -> None:
+    watch = watch_of(store, world)
+    judged = await watch.judge(OPERATOR, LOCAL_DAY)
+    direct = judge_day(world.inputs())
+    assert (
+        [f.check for f in judged.findings]
+        == [f.check for f in direct.findings]
+        == ["order.money_sum", "status.field_enum"]
+    )
+    assert {
+        name: judged.metrics[name] for name in METRICS if name not in ("success_rate", "up_time", "undisputed")
+    } == {name: direct.metrics[name] for name in METRICS if name not in ("success_rate", "up_time", "undisputed")}
+    same, kept, again = await watch.recompute(OPERATOR, LOCAL_DAY)
+    assert same
+    assert kept == again
+    changed = watch_of(store, world)
+    changed.operators = {OPERATOR: Watched(OPERATOR, world.profile, world.rules.__class__(1, 1, Decimal(300), 300))}  # type: ignore[arg-type]
+    assert (await changed.recompute(OPERATOR, LOCAL_DAY))[0], "the rules of then count"
+
+
+async def test_an_appeal_finds_what_was_changed_since(store: IntakeStore, world: World) -> None:
+    from sqlalchemy import text
+
+    watch = watch_of(store, world)
+    await watch.judge(OPERATOR, LOCAL_DAY)
+    async with store._engine.begin() as connection:
+        query = (
+            "update evidence_record set record = cast(replace(record, '\"TotalMoney\":', '\"TotalMoney\":1') as blob)"
+        )
+        await connection.execute(text(query + " where kind = 'charge_order'"))
+    assert not (await watch.recompute(OPERATOR, LOCAL_DAY))[0]
+    with pytest.raises(NotJudged, match="was not judged"):
+        await watch.recompute(OPERATOR, "2026-01-01")
+    with pytest.raises(NotJudged, match="not an operator"):
+        await watch.judge("000000000", LOCAL_DAY)
+
+
+class Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.outside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.outside += [f"{tag} {name}" for name, _ in attrs if name in ("src", "href", "action")]
+
+
+async def test_a_round_of_the_keeper_judges_closes_and_reports(
+    store: IntakeStore, world: World, tmp_path: Path
+) -> None:
+    watch = watch_of(store, world)
+    evidence = Evidence(store.evidence, private_key(tmp_path / "data"), watch.clock)
+    keeper = Keeper(watch.clock, watch, evidence, tmp_path / "data")
+    await watch.keep_hours(DAY, END)
+    await keeper.round()
+    await keeper.round()
+    (row,) = await store.quality.days()
+    assert (row.day, row.grade) == (LOCAL_DAY, "A")
+    page = (tmp_path / "data" / "reports" / OPERATOR / f"{LOCAL_DAY}.html").read_text("utf-8")
+    head = await store.evidence.head(OPERATOR, LOCAL_DAY)
+    assert head is not None
+    for words in (
+        "数据质量日报",
+        "Quality of data",
+        "总额等于电费加服务费",
+        head.head.day_root,
+        row.digest,
+        "order.money_sum",
+    ):
+        assert words in page
+    links = Links()
+    links.feed(page)
+    assert links.outside == []
+    assert "http" not in page.replace("http-equiv", "")
+    hours = await store.quality.hours(OPERATOR, DAY, END)
+    assert sum(hour["calls"] for hour in hours) == sum(o.received_at >= DAY for o in world.inputs().taken) + 1
+
+
+def test_the_commands(store: IntakeStore, world: World, tmp_path: Path) -> None:
+    partners = tmp_path / "partners.toml"
+    rows = "\n".join(f'{name} = "{value}"' for name, value in {"operator_id": OPERATOR, **KEYS}.items())
+    partners.write_text(f'[quality]\narea_codes = ["37"]\n[[partners]]\n{rows}\n', encoding="utf-8")
+    places = ["--data-dir", str(tmp_path / "data"), "--partner-file", str(partners)]
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(build(catalogue("en")), [*words, *places])
+
+    assert "2 defects" in run("judge", "--day", LOCAL_DAY).output
+    appeal = run("recompute", "--operator", OPERATOR, "--day", LOCAL_DAY)
+    assert (appeal.exit_code, "byte for byte" in appeal.output) == (0, True), appeal.output
+    assert json.loads(run("show", "--json").output)[0]["finding_count"] == 2
+    out = tmp_path / "day.html"
+    assert run("report", "--operator", OPERATOR, "--day", LOCAL_DAY, "--out", str(out)).exit_code == 0
+    assert out.read_text("utf-8").startswith("<!doctype html>")
+    assert "No alarm" in run("alarms").output
+    assert run("acknowledge", "7", "--by", "Li").exit_code == 1
+    assert run("recompute", "--operator", OPERATOR, "--day", "2020-01-01").exit_code == 1
+    assert run("judge", "--day", "nonsense").exit_code == 1
+
+
+def test_every_check_metric_and_alarm_has_words() -> None:
+    keys = set(entries())
+    assert {f"quality.check.{name}" for name in CHECKS} <= keys
+    assert {f"quality.metric.{name}" for name in METRICS} | {f"quality.dimension.{d}" for d in Dimension} <= keys
+
+
+# Alarms
+
+NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)
+
+
+def call(ret: int = 0, minutes: float = 1) -> CallFact:
+    return CallFact(NOW - timedelta(minutes=minutes), OPERATOR, "order", ret, ret == 0)
+
+
+@pytest.mark.parametrize(
+    ("more", "names"),
+    [
+        ({"calls": [call()] * 95 + [call(500)] * 5}, []),
+        ({"calls": [call()] * 94 + [call(500)] * 6}, ["success_low"]),
+        ({"calls": [call(), call(500), call(500)]}, []),
+        ({"calls": [], "charging": True, "last_success": NOW - timedelta(seconds=601)}, ["silent"]),
+        ({"calls": [], "charging": True, "last_success": NOW - timedelta(seconds=600)}, []),
+        ({"calls": [], "charging": False, "last_success": NOW - timedelta(days=1)}, []),
+        ({"calls": [], "late_s": [Decimal(1)] * 95 + [Decimal(51)] * 5}, []),
+        ({"calls": [], "late_s": [Decimal(1)] * 94 + [Decimal(51)] * 6}, ["late"]),
+        (
+            {"calls": [], "classes": frozenset({"DQ_ENUM", "DQ_TYPE"}), "known_classes": frozenset({"DQ_TYPE"})},
+            ["new_defect"],
+        ),
+        ({"calls": [call()] * 100 + [call(4001)] * 3 + [call(4002)] * 2}, ["keys"]),
+    ],
+)
+def test_signs(world: World, more: dict[str, Any], names: list[str]) -> None:
+    found = signs(Situation(OPERATOR, NOW, world.rules, **more))
+    assert [sign.name for sign in found] == names
+    assert all(f"quality.alarm.{name}" in entries() for name in names)
+
+
+def test_levels_rise_with_time() -> None:
+    assert [level_at(NOW, NOW + timedelta(minutes=m)) for m in (0, 59, 60, 239, 240, 9999)] == [1, 1, 2, 2, 3, 3]
+    assert alarms.LEVEL_MAX == 3
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, int]] = []
+        self.deaf = False
+
+    async def tell(self, alarm: AlarmRow) -> bool:
+        if not self.deaf:
+            self.heard.append((alarm.name, state_of(alarm), alarm.level))
+        return not self.deaf
+
+
+async def test_an_alarm_is_told_once_rises_is_acknowledged_and_ends(tmp_path: Path, world: World) -> None:
+    store = await open_intake(tmp_path / "empty")
+    good, bad = Ear(), Ear()
+    watch = watch_of(store, world, good, bad, now=NOW)
+    clock = watch.clock
+    assert isinstance(clock, ManualClock)
+
+    async def minutes(count: int, ret: int | None) -> None:
+        for _ in range(count):
+            for _ in range(5 if ret is not None else 0):
+                await store.log(Call(clock.now(), "order", 200, ret, OPERATOR))
+            clock.advance(60)
+            await watch.look()
+
+    bad.deaf = True
+    await minutes(3, 500)
+    assert good.heard == [("success_low", "raised", 1)], "once, however often it is seen"
+    bad.deaf = False
+    await minutes(1, 500)
+    assert bad.heard == good.heard, "a channel that failed is tried again, the others are not"
+    await minutes(60, 500)
+    assert good.heard[1:] == [("success_low", "raised", 2)]
+    (alarm,) = await store.quality.alarms()
+    assert await store.quality.acknowledge(alarm.id or 0, "Li", clock.now())
+    await minutes(200, 500)
+    assert len(good.heard) == 2, "it does not rise any more"
+    await minutes(40, None)
+    assert good.heard[2:] == [("success_low", "over", 2)]
+    assert await store.quality.alarms() == []
+    await minutes(2, 500)
+    assert good.heard[3:] == [("success_low", "raised", 1)], "a new one"
+    await store.close()
+
+
+ALARM = AlarmRow(OPERATOR, "new_defect", "DQ_ENUM", "", NOW, NOW, id=7)
+
+
+class Letters:
+    def __init__(self) -> None:
+        self.got: list[Any] = []
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.got.append(envelope)
+        return "250 OK"
+
+
+async def test_a_letter_goes_through_a_real_server() -> None:
+    letters = Letters()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = Controller(letters, hostname="127.0.0.1", port=port, ready_timeout=20)
+    server.start()
+    words = (catalogue("zh"), catalogue("en"))
+    try:
+        to = {OPERATOR: "operator@example.cn"}
+        channel = MailChannel("127.0.0.1", port, "watch@example.cn", "duty@example.cn", words, to, tls="none")
+        assert await channel.tell(ALARM)
+    finally:
+        server.stop()
+    (envelope,) = letters.got
+    assert envelope.rcpt_tos == ["operator@example.cn"]
+    import email
+    from email import policy
+
+    letter = email.message_from_bytes(envelope.content, policy=policy.default)
+    assert "出现新的缺陷类型" in letter["Subject"]
+    assert "a new class of defect" in letter["Subject"]
+    assert '"subject": "DQ_ENUM"' in letter.get_content()
+    assert not await channel.tell(ALARM), "the server is gone"
+
+
+async def test_a_webhook_gets_the_alarm() -> None:
+    got: list[dict[str, Any]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204 if self.path == "/right" else 500)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        assert await WebhookChannel(f"{url}/right").tell(ALARM)
+        assert not await WebhookChannel(f"{url}/right", {OPERATOR: f"{url}/wrong"}).tell(ALARM)
+    finally:
+        await asyncio.to_thread(server.shutdown)
+        server.server_close()
+    assert [row["state"] for row in got] == ["raised", "raised"]
+    assert got[0]["operator_id"] == OPERATOR
+    assert not await WebhookChannel(url).tell(ALARM)
+    assert await WebhookChannel("").tell(ALARM)
+    assert await LogChannel().tell(ALARM)
