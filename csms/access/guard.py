@@ -39,6 +39,10 @@ Serve = Callable[[Request], Awaitable[Response]]
 Covers = Callable[[Sequence[str], str], bool]
 """(feeders that a caller is bound to, a feeder) → whether it is one of them or below one."""
 
+CERTIFIED = "peer_certificate"
+"""Under which name the HTTP server tells the common name of a client's certificate in the state of a request."""
+CERTIFICATE = "certificate:"
+"""What stands before that name in place of a token's id."""
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 ANSWER_BYTES_MAX = 64 * 1024
 COMMAND_PATH = "/stations/{station_id}/commands/{name}"
@@ -56,13 +60,23 @@ class Rates:
     open_burst: float = 500.0
 
 
+@dataclass(frozen=True, slots=True)
+class CertifiedOperator:
+    """A grid operator that comes with a certificate instead of a token, and the feeders that it is bound to."""
+
+    name: str
+    feeders: tuple[str, ...]
+
+
 def covers_itself(bound: Sequence[str], feeder_id: str) -> bool:
     """For a house without a tree of feeders."""
     return feeder_id in bound
 
 
 class Guard:
-    """One for each application."""
+    """One for each application. `certificates`: operators by the common name in their certificates, which the TLS of
+    the port has verified.
+    """
 
     def __init__(
         self,
@@ -73,9 +87,11 @@ class Guard:
         covers: Covers = covers_itself,
         rates: Rates | None = None,
         prefix: str = "/api/v1",
+        certificates: Mapping[str, CertifiedOperator] | None = None,
     ) -> None:
         rates = rates or Rates()
         self._clock, self._tokens, self._audit, self._covers, self._prefix = clock, tokens, audit, covers, prefix
+        self._certificates = certificates or {}
         self._of_tokens = Buckets(rates.token_per_s, rates.token_burst)
         self._of_addresses = Buckets(rates.open_per_s, rates.open_burst)
         self._failures = Failures()
@@ -127,8 +143,12 @@ class Guard:
         return await self._recorded(need, audited, caller, request, go, refusal)
 
     async def _caller(self, request: Request, host: str, address: str) -> Caller:
+        header = request.headers.get("authorization")
+        operator = self._certificates.get(getattr(request.state, CERTIFIED, ""))
+        if header is None and operator is not None:
+            return Caller(CERTIFICATE + operator.name, operator.name, Role.GRID_OPERATOR, operator.feeders, host)
         try:
-            caller = await self._tokens.authenticate(request.headers.get("authorization"), host)
+            caller = await self._tokens.authenticate(header, host)
         except Unauthenticated as fault:
             raise self._failure(address, fault) from None
         self._failures.succeeded(address)
@@ -159,7 +179,7 @@ class Guard:
 
     async def _while_good(self, parts: AsyncIterable[Any], caller: Caller) -> AsyncIterator[Any]:
         async for part in parts:
-            if not await self._tokens.is_good(caller.token_id):
+            if not caller.token_id.startswith(CERTIFICATE) and not await self._tokens.is_good(caller.token_id):
                 return
             yield part
 

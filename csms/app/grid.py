@@ -45,7 +45,7 @@ class LimitSourceSettings(Section):
     `heartbeat_s` 0: its silence means nothing. After `missed` heartbeats without a word its feeders are held at
     `failsafe_kw`; with `ends_alone` for `failsafe_min_s`, else until it speaks again. `emergency`: it may go below the
     lowest cap that is agreed. `keys`: PEM files with its public keys or certificates, for its signatures; with
-    `signed` it has to sign.
+    `signed` it has to sign. `certificate`: the common name in its client certificate, with which it needs no token.
     """
 
     name: str = Field(min_length=1, max_length=64)
@@ -59,11 +59,14 @@ class LimitSourceSettings(Section):
     statements_per_min: float = Field(default=600.0, ge=1)
     signed: bool = False
     keys: list[Path] = Field(default_factory=list)
+    certificate: str = Field(default="", max_length=64)
 
     @model_validator(mode="after")
     def _keys_are_named(self) -> LimitSourceSettings:
         if self.signed and not self.keys:
             raise ValueError("signed needs keys")
+        if self.certificate and not self.feeders:
+            raise ValueError("a certificate is bound to feeders: name them")
         return self
 
 

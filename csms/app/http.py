@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from csms.access.guard import CERTIFIED
 from csms.security.addresses import network_of
 
 CONNECTIONS_MAX, OF_ADDRESS_MAX = 2048, 256
@@ -32,6 +33,8 @@ class _Impatient(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if name := _certified(transport.get_extra_info("ssl_object")):
+            self.app_state = {**self.app_state, CERTIFIED: name}
         self._wait()
         if self._of_address() > OF_ADDRESS_MAX:
             transport.abort()
@@ -61,6 +64,13 @@ class _Impatient(H11Protocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+
+def _certified(tls: ssl.SSLObject | None) -> str:
+    """The common name in the certificate that a client showed, and that was verified; empty without one."""
+    shown: Any = (tls.getpeercert() if tls is not None else None) or {}
+    names = [value for part in shown.get("subject", ()) for kind, value in part if kind == "commonName"]
+    return str(names[0]) if len(names) == 1 else ""
 
 
 class _QuietServer(Server):

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from csms.access.audit import AuditLog
-from csms.access.guard import Guard, Rates
+from csms.access.guard import CertifiedOperator, Guard, Rates
 from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
@@ -182,7 +182,12 @@ async def _guard(settings: Settings, clock: Clock, store: Store, tree: FeederTre
         open_per_s=section.open_requests_per_s,
         open_burst=section.open_requests_burst,
     )
-    return Guard(clock, tokens, audit, covers=covers, rates=rates)
+    certified = {
+        one.certificate: CertifiedOperator(one.name, tuple(one.feeders))
+        for one in settings.limit_sources
+        if one.certificate
+    }
+    return Guard(clock, tokens, audit, covers=covers, rates=rates, certificates=certified)
 
 
 class _Feeders:

@@ -192,10 +192,16 @@ class TracesSection(Section):
 
 
 class ApiSection(Section):
-    """The HTTP port: its certificate, proxies that may say whom they speak for, how often somebody may come."""
+    """The HTTP port: its certificate, proxies that may say whom they speak for, how often somebody may come.
+
+    `client_roots`: PEM files; grid operators may prove themselves with certificates issued below one of them
+    (`limit_sources`), unless they stand on one of the lists `client_revoked`.
+    """
 
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    client_roots: list[Path] = Field(default_factory=list)
+    client_revoked: list[Path] = Field(default_factory=list)
     trusted_proxies: list[str] = Field(default_factory=list)
     requests_per_s: float = Field(default=100.0, gt=0)
     requests_burst: int = Field(default=1000, ge=1)
@@ -212,6 +218,8 @@ class ApiSection(Section):
     def _certificate_has_its_key(self) -> ApiSection:
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise ValueError("tls_certificate and tls_key go together")
+        if self.client_roots and self.tls_certificate is None:
+            raise ValueError("client_roots needs tls_certificate: certificates are shown over TLS")
         return self
 
 

@@ -24,7 +24,7 @@ from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.security.credentials import write_token
 from csms.security.server_certificate import ROOT_FILE
-from csms.security.tls import KeyPair, server_context
+from csms.security.tls import ClientTrust, KeyPair, server_context
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,9 @@ class CentralSystem:
         section, host = self._settings.api, self._settings.http_host
         tls = None
         if section.tls_certificate is not None and section.tls_key is not None:
-            tls = server_context([KeyPair(section.tls_certificate, section.tls_key)])
+            roots, revoked = section.client_roots, section.client_revoked
+            clients = ClientTrust(roots, revoked, optional=True) if roots else None
+            tls = server_context([KeyPair(section.tls_certificate, section.tls_key)], clients)
         elif host not in LOOPBACK and not section.trusted_proxies:
             log.warning("api_without_tls", extra={"http_host": host})
         proxies = section.trusted_proxies

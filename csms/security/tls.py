@@ -40,12 +40,14 @@ class KeyPair(NamedTuple):
 class ClientTrust:
     """Whose certificates of stations are taken (profile 3): issued below `roots`, on none of the `revoked` lists.
 
-    `check_time` False leaves it to whoever looks at `PeerCertificate` whether one has expired (A00.FR.429).
+    `check_time` False leaves it to whoever looks at `PeerCertificate` whether one has expired (A00.FR.429). `optional`:
+    who has none gets in without, and proves itself otherwise.
     """
 
     roots: Sequence[Path]
     revoked: Sequence[Path] = ()
     check_time: bool = True
+    optional: bool = False
 
 
 class TlsFault(StrEnum):
@@ -94,7 +96,7 @@ def server_context(pairs: Sequence[KeyPair], clients: ClientTrust | None = None)
 
 def _demand_certificates(context: ssl.SSLContext, clients: ClientTrust) -> None:
     """Nothing is resumed: whoever comes back shows its certificate again, which may have been revoked meanwhile."""
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_OPTIONAL if clients.optional else ssl.CERT_REQUIRED
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     for file in (*clients.roots, *clients.revoked):
