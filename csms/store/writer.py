@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import text as sql
 
 from csms.model.clock import Clock
@@ -55,8 +56,7 @@ Done = Callable[[StoreUnavailable | None], None]
 """Told once, by the event loop: None when durable, else why nothing of it was acknowledged."""
 
 
-@dataclass(slots=True, eq=False)
-class _Call:
+class _Call(Struct, eq=False, gc=False):
     changes: Sequence[Change]
     done: Done
     decided: bool = False

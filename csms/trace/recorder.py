@@ -62,6 +62,7 @@ class Recorder:
 
     def __init__(self, clock: Clock, folder: Path, writer: str, redactor: Redactor, bounds: Bounds) -> None:
         self._clock, self._folder, self._redactor, self._bounds = clock, folder, redactor, bounds
+        self._waiting_max = bounds.waiting
         self._files = segments.SegmentWriter(folder, writer)
         self._rows: list[Any] = []
         self._extend = self._rows.extend
@@ -81,7 +82,7 @@ class Recorder:
     def note(self, station_id: str, kind: int, action: str, text: Text, at_s: float) -> None:
         """Keep one frame or event; `kind` with `CLEAN` for what was checked to hold no secret. Never waits."""
         size = len(text) + NOTE_BYTES
-        if self._came_bytes - self._done_bytes + size > self._bounds.waiting:
+        if self._came_bytes - self._done_bytes + size > self._waiting_max:
             self._refused += 1
             return
         self._came_bytes += size
