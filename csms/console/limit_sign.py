@@ -37,12 +37,12 @@ def signed(text: Text, document: dict[str, Any], feeder: str, key: Path | None) 
 
 def mount(app: typer.Typer, text: Text) -> None:
     """The command."""
-    shown = example(text, "csms limit sign evening.json --key north-grid.key | mosquitto_pub -s -q 1 -r -t …")
+    shown = example(text, "csms limit sign evening.json --key-file north-grid.key | mosquitto_pub -s -q 1 -r -t …")
 
     @app.command("sign", help=text("limit.sign.help"), epilog=shown)
     def sign_(
         file: str = typer.Argument(help=text("limit.sign.file"), metavar="FILE"),
-        key: Path = typer.Option(..., "--key", help=text("limit.sign.option"), dir_okay=False),
+        key: Path = typer.Option(..., "--key-file", help=text("limit.sign.option"), dir_okay=False),
         as_json: bool = json_option(text),
     ) -> None:
         del as_json  # a statement is JSON in any case

@@ -71,14 +71,17 @@ class Listed:
         return [limit for limit in mine if (limit.feeder_id, limit.limit_id) not in wanted]
 
     async def bring(self, desk: LimitDesk, wishes: Sequence[Wish], now_s: float, kept: Collection[Limit]) -> Outcome:
-        """Make what is known like what is wished for, all but `kept`. Raises StoreUnavailable."""
+        """Make what is known like what is wished for, all but `kept`. Raises StoreUnavailable.
+
+        What becomes known meanwhile, from another server that reads the same list, is newer than this one and stays.
+        """
         outcome = Outcome()
+        gone = [limit for limit in self.missing(desk, wishes) if limit not in kept]
         for wish in wishes:
             await self._bring(desk, wish, now_s, outcome)
-        for limit in self.missing(desk, wishes):
-            if limit not in kept:
-                await desk.cancel(self.peer, limit.feeder_id, limit.limit_id)
-                outcome.cancelled.append(limit)
+        for limit in gone:
+            await desk.cancel(self.peer, limit.feeder_id, limit.limit_id)
+            outcome.cancelled.append(limit)
         self._forget(wishes)
         return outcome
 

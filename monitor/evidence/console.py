@@ -152,12 +152,12 @@ def _prove(app: typer.Typer, text: Text) -> None:
 
 
 def _verify(app: typer.Typer, text: Text) -> None:
-    shown = _example(text, "csms evidence verify proof.json --key platform.pem")
+    shown = _example(text, "csms evidence verify proof.json --key-file platform.pem")
 
     @app.command("verify", help=text("evidence.verify.help"), epilog=shown)
     def verify(
         path: Path = typer.Argument(..., help=text("evidence.option.path")),
-        key: Path | None = typer.Option(None, "--key", help=text("evidence.option.key")),
+        key: Path | None = typer.Option(None, "--key-file", help=text("evidence.option.key")),
         as_json: bool = _json(text),
     ) -> None:
         try:

@@ -151,11 +151,11 @@ def test_a_source_that_has_to_sign(tmp_path: Path) -> None:
         told(signing, north, "cancel", "T1", "evening", "--sign", f"{tmp_path}/north.key")
         statement = {"id": "night", "feeder": "T1", "version": 1, "value_w": 70_000}
         (tmp_path / "night.json").write_text(json.dumps(statement))
-        printed = csms("limit", "sign", f"{tmp_path}/night.json", "--key", f"{tmp_path}/north.key").stdout
+        printed = csms("limit", "sign", f"{tmp_path}/night.json", "--key-file", f"{tmp_path}/north.key").stdout
         headers = {"authorization": f"Bearer {north['CSMS_TOKEN']}"}
         path = f"{signing.api_url}/api/v1/feeders/T1/limits/night"
         assert httpx.put(path, content=printed, headers=headers, trust_env=False).status_code == 202
-        bare = csms("limit", "sign", f"{tmp_path}/night.json", "--key", f"{tmp_path}/north.pem")
+        bare = csms("limit", "sign", f"{tmp_path}/night.json", "--key-file", f"{tmp_path}/north.pem")
         assert bare.returncode == 2
     finally:
         signing.stop()

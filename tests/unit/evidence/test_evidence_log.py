@@ -271,11 +271,11 @@ def test_the_commands_from_closing_to_a_check_elsewhere(exported: Path, tmp_path
     (tmp_path / "grown.json").write_text(grown.output)
     shutil.rmtree(data)
     for path in (exported, proof, tmp_path / "grown.json"):
-        result = run("verify", path, "--key", pem)
+        result = run("verify", path, "--key-file", pem)
         assert (result.exit_code, result.output[:5]) == (0, "Right"), result.output
     assert "compare it" in run("verify", proof).output
     lines(exported, lambda rows: rows.pop(2))
-    result = run("verify", exported, "--key", pem, lang="zh")
+    result = run("verify", exported, "--key-file", pem, lang="zh")
     assert result.exit_code == 1
     assert "记录 2" in result.output
     assert json.loads(run("verify", exported, "--json").stdout)["faults"][0]["name"] == "removed"

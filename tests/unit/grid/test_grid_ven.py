@@ -210,6 +210,17 @@ async def test_too_many_blocks_too_many_statements_and_no_room_to_store(
     assert desk.cap() == 70_000
 
 
+async def test_what_another_server_accepts_meanwhile_stays(desk: Desk) -> None:
+    desk.twin.limit("e1", 90)
+    await desk.poll()
+    desk.limits = limits_over(desk.clock, desk.store, TREE, EventBus(), [SourceRule("grid:utility")])
+    desk.twin.events.clear()
+    desk.twin.limit("e2", 120)
+    await desk.poll()
+    assert await desk.records() == [("set limit", ""), ("set limit", "")], "its own list was read before"
+    assert desk.cap() == 90_000
+
+
 async def test_targets_programs_and_strangers(desk: Desk) -> None:
     desk.twin.programs["p2"] = {"programName": "prices"}
     desk.ven = Ven(VenRule(AGREED, programs=("caps",)), desk.vtn, PEER, desk.clock, lambda feeder_id: 0)
