@@ -8,9 +8,9 @@ from fastapi import Request, Response
 
 from csms.access.needs import open_to_all
 from csms.access.routing import Router
+from csms.province import strict_json
 from csms.province.desk import OperatorDesk
 from csms.province.profile import Kind
-from csms.province.strict_json import BODY_BYTES_MAX
 
 JSON_TYPE = "application/json; charset=utf-8"
 
@@ -28,17 +28,8 @@ def router(desk: OperatorDesk) -> Router:
 def _endpoint(desk: OperatorDesk, kinds: Mapping[str, Kind]) -> Callable[[Request], Awaitable[Response]]:
     async def receive(request: Request) -> Response:
         """Answer a partner's call."""
-        reply = await desk.receive(kinds, await _body(request), request.headers.get("Authorization", ""))
+        raw = await strict_json.bounded(request.stream())
+        reply = await desk.receive(kinds, raw, request.headers.get("Authorization", ""))
         return Response(reply.body, reply.http_status, media_type=JSON_TYPE)
 
     return receive
-
-
-async def _body(request: Request) -> bytes:
-    """The body up to one byte more than is allowed, which is enough to refuse it."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            return bytes(body[: BODY_BYTES_MAX + 1])
-    return bytes(body)

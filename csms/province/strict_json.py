@@ -6,18 +6,29 @@ Numbers with a fraction are read as Decimal, so that the number of decimals can 
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from csms.wire.strict_json import Bounds, JsonRefused, read, read_object
 
-__all__ = ["BODY_BYTES_MAX", "JsonRefused", "canonical", "parse", "parse_object", "write"]
+__all__ = ["BODY_BYTES_MAX", "JsonRefused", "bounded", "canonical", "parse", "parse_object", "write"]
 
 BODY_BYTES_MAX = 2 * 1024 * 1024
 """Size of a request or response (section 6)."""
 
 BOUNDS = Bounds(BODY_BYTES_MAX, depth_max=64, exact=True)
+
+
+async def bounded(chunks: AsyncIterable[bytes]) -> bytes:
+    """A body up to one byte more than is allowed, which is enough to refuse it."""
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            return bytes(body[: BODY_BYTES_MAX + 1])
+    return bytes(body)
 
 
 def parse(raw: bytes | str, bytes_max: int = BODY_BYTES_MAX) -> Any:

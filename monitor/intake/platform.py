@@ -14,8 +14,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from csms.model.clock import Clock
+from csms.province import strict_json
 from csms.province.profile import Kind
-from csms.province.strict_json import BODY_BYTES_MAX
 from monitor.intake.desk import IntakeDesk
 from monitor.intake.figures import Figures
 from monitor.intake.settings import PlatformSettings
@@ -69,22 +69,12 @@ def _endpoint(
     interface = path.rpartition("/")[2]
 
     async def receive(request: Request) -> Response:
-        raw = await _body(request)
+        raw = await strict_json.bounded(request.stream())
         with figures.call():
             reply = await desk.receive(kinds, interface, raw, request.headers.get("Authorization", ""))
         return Response(reply.body, reply.http_status, media_type=JSON_TYPE)
 
     return receive
-
-
-async def _body(request: Request) -> bytes:
-    """The body up to one byte more than is allowed, which is enough to refuse it."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            return bytes(body[: BODY_BYTES_MAX + 1])
-    return bytes(body)
 
 
 def _is_local(request: Request) -> bool:
