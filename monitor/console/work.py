@@ -80,8 +80,15 @@ def read(text: Text, path: Path, as_json: bool, reader: Callable[[Path], Found])
         fail(text("platform.cannot", reason=str(fault)), USAGE, as_json, getattr(fault, "code", "unusable"))
 
 
-def on_store(text: Text, data_dir: Path, as_json: bool, act: Callable[[IntakeStore], Awaitable[Found]]) -> Found:
-    """Open the platform's database, act, close it."""
+def on_store(
+    text: Text,
+    data_dir: Path,
+    as_json: bool,
+    act: Callable[[IntakeStore], Awaitable[Found]],
+    *,
+    make: bool = False,
+) -> Found:
+    """Open the platform's database (`make`: or begin one), act, close it."""
     from monitor.store.intake import FILE_NAME, open_intake
 
     async def run() -> Found:
@@ -91,7 +98,7 @@ def on_store(text: Text, data_dir: Path, as_json: bool, act: Callable[[IntakeSto
         finally:
             await store.close()
 
-    if not (data_dir / FILE_NAME).is_file():
+    if not make and not (data_dir / FILE_NAME).is_file():
         fail(text("platform.no_database", folder=data_dir), USAGE, as_json, "no_database")
     try:
         return asyncio.run(run())

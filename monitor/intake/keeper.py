@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from csms.model.clock import Clock
 from csms.texts import catalogue
 from monitor.evidence.service import Evidence
+from monitor.intake.figures import Figures
+from monitor.intake.keys import OperatorKeys
 from monitor.intake.pull import Puller
 from monitor.quality.channels import document_of
 from monitor.quality.report import ReportInputs, render_report
@@ -34,7 +36,9 @@ class Keeper:
     quality: QualityWatch
     evidence: Evidence
     data_dir: Path
+    figures: Figures
     pullers: Sequence[Puller] = ()
+    keys: OperatorKeys | None = None
 
     async def run(self) -> None:
         """A round each minute."""
@@ -44,14 +48,25 @@ class Keeper:
 
     async def round(self) -> None:
         """What is due now; a step that fails does not keep the others from being done."""
-        steps = (self.evidence.close_days(), self.quality.round(), *(puller.round() for puller in self.pullers))
-        for fault in await asyncio.gather(*steps, return_exceptions=True):
-            if isinstance(fault, Exception):
-                log.error("platform_step_failed", exc_info=fault)
+        if self.keys is not None:
+            await self._step("keys", self.keys.refresh())
+        pulls = (self._step(f"pull {puller.operator_id}", puller.round()) for puller in self.pullers)
+        evidence, quality = (
+            self._step("evidence", self.evidence.close_days()),
+            self._step("quality", self.quality.round()),
+        )
+        await asyncio.gather(evidence, quality, *pulls)
+        await self._step("reports", self._reports())
+        self.figures.round_at = self.clock.now()
+
+    async def _step(self, name: str, work: Awaitable[object]) -> None:
         try:
-            await self._reports()
-        except Exception:
-            log.exception("platform_report_failed")
+            await work
+        except Exception as fault:
+            log.exception("platform_step_failed", extra={"step": name})
+            self.figures.worked(name, fault)
+        else:
+            self.figures.worked(name, None)
 
     async def _reports(self) -> None:
         for row in await self.quality.store.days(newest=len(self.quality.operators)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -29,6 +29,8 @@ JUDGED_AFTER = timedelta(minutes=2)
 """A day is judged when it has been over for this long, so that what was under way is in."""
 
 
+PLATFORM = "platform"
+"""In place of an OperatorID: alarms about the platform itself."""
 OVER = 9
 """`told_level` of an alarm whose end was told."""
 
@@ -65,6 +67,8 @@ class QualityWatch:
     clock: Clock
     operators: Mapping[str, Watched]
     tellers: Sequence[Teller] = ()
+    own: Callable[[], Iterable[Sign]] = tuple
+    """What is wrong with the platform itself."""
     _done: set[tuple[int | None, int, int]] = field(default_factory=set)
     _classes: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
 
@@ -152,6 +156,8 @@ class QualityWatch:
             for sign in signs(await self._situation(watched, now)):
                 key = (watched.operator_id, sign.name, sign.subject)
                 changed += _seen(standing.pop(key, None), watched.operator_id, sign, now)
+        for sign in self.own():
+            changed += _seen(standing.pop((PLATFORM, sign.name, sign.subject), None), PLATFORM, sign, now)
         changed += [alarm for alarm in standing.values() if _rises_or_ends(alarm, now)]
         await self.store.keep_alarms(changed)
         untold = [alarm for alarm in known if alarm.told_level != _told(alarm) and alarm not in changed]

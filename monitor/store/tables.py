@@ -105,6 +105,21 @@ class IntakeToken(Intake, table=True):
     expires_at: datetime = Field(sa_type=Utc)
 
 
+class IntakeKey(Intake, table=True):
+    """A set of secrets of an operator and direction (csms.province.keys.KeyRecord); none is readable here."""
+
+    __tablename__ = "intake_key"
+
+    partner: str = Field(primary_key=True)
+    direction: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    sealed: str
+    fingerprint: str
+    made_at: datetime = Field(sa_type=Utc)
+    used_at: datetime | None = Field(default=None, sa_type=Utc)
+    retired_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
 class IntakeCheck(Intake, table=True):
     """A reconciliation: how many orders were listed, what was disputed, and orders of ours that were not listed."""
 

@@ -24,7 +24,8 @@ from monitor.evidence.files import private_key, read_export, write_export
 from monitor.evidence.judge import judge_document, judge_export
 from monitor.evidence.merkle import HashUnavailable
 from monitor.evidence.service import Evidence, NoEvidence
-from monitor.store.intake import Call, IntakeStore, Message, Standing, open_intake
+from monitor.store.intake import IntakeStore, open_intake
+from monitor.store.messages import Call, Message, Standing
 
 START = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)
 """23:00 of the first of March in Shanghai: half of the first hours' records fall into the next day."""

@@ -27,6 +27,7 @@ from csms.texts import catalogue, entries
 from monitor.evidence.documents import record_bytes
 from monitor.evidence.files import private_key
 from monitor.evidence.service import Evidence
+from monitor.intake.figures import Figures
 from monitor.intake.keeper import Keeper
 from monitor.quality import alarms
 from monitor.quality.alarms import Situation, level_at, signs
@@ -37,7 +38,8 @@ from monitor.quality.score import METRICS
 from monitor.quality.service import NotJudged, QualityWatch, Watched
 from monitor.quality.tally import CHECKS, Dimension
 from monitor.quality.traffic import CallFact
-from monitor.store.intake import Call, IntakeStore, Message, Standing, open_intake
+from monitor.store.intake import IntakeStore, open_intake
+from monitor.store.messages import Call, Message, Standing
 from monitor.store.quality import AlarmRow
 from tests.quality.world import DAY, END, OPERATOR, World
 
@@ -154,7 +156,7 @@ async def test_a_round_of_the_keeper_judges_closes_and_reports(
 ) -> None:
     watch = watch_of(store, world)
     evidence = Evidence(store.evidence, private_key(tmp_path / "data"), watch.clock)
-    keeper = Keeper(watch.clock, watch, evidence, tmp_path / "data")
+    keeper = Keeper(watch.clock, watch, evidence, tmp_path / "data", Figures(watch.clock))
     await watch.keep_hours(DAY, END)
     await keeper.round()
     await keeper.round()
