@@ -31,6 +31,7 @@ from monitor.intake.pull import pullers_of
 from monitor.intake.settings import PlatformSettings, flagged_profiles, read_partner_file
 from monitor.intake.status_console import status_command
 from monitor.quality.alarms import Sign
+from monitor.quality.channels import MailChannel
 from monitor.quality.service import QualityWatch, Teller, Watched
 from monitor.quality.settings import read_watch
 from monitor.store.intake import open_intake
@@ -106,7 +107,8 @@ async def _serve(
     quality = QualityWatch(store.quality, store.evidence, clock, *watch, own)
     evidence = Evidence(store.evidence, private_key(data_dir), clock)
     pullers = pullers_of(settings, clock, store, keys)
-    keeping = asyncio.create_task(Keeper(clock, quality, evidence, data_dir, figures, pullers, keys).run())
+    mail = next((teller for teller in quality.tellers if isinstance(teller, MailChannel)), None)
+    keeping = asyncio.create_task(Keeper(clock, quality, evidence, data_dir, figures, pullers, keys, mail).run())
     try:
         with listening(port) as listener:
             announce(listener, port_file)

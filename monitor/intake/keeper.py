@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from csms.model.clock import Clock
@@ -16,7 +17,7 @@ from monitor.evidence.service import Evidence
 from monitor.intake.figures import Figures
 from monitor.intake.keys import OperatorKeys
 from monitor.intake.pull import Puller
-from monitor.quality.channels import document_of
+from monitor.quality.channels import MailChannel, document_of
 from monitor.quality.report import ReportInputs, render_report
 from monitor.quality.service import QualityWatch, published, span_of
 from monitor.store.quality import DayRow
@@ -26,6 +27,8 @@ PERIOD_S = 60.0
 WALL_S_MIN = 5.0
 """A clock that runs faster than life does not make the rounds follow each other without a pause."""
 REPORTS = "reports"
+MAILED_WITHIN = timedelta(days=3)
+"""A server that was down for longer, or is named for the first time, does not send what is history."""
 
 
 @dataclass(slots=True)
@@ -39,6 +42,8 @@ class Keeper:
     figures: Figures
     pullers: Sequence[Puller] = ()
     keys: OperatorKeys | None = None
+    mail: MailChannel | None = None
+    """Sends the daily reports to the operators."""
 
     async def run(self) -> None:
         """A round each minute."""
@@ -69,12 +74,20 @@ class Keeper:
             self.figures.worked(name, None)
 
     async def _reports(self) -> None:
-        for row in await self.quality.store.days(newest=len(self.quality.operators)):
-            if row.operator_id not in self.quality.operators:
-                continue
-            path = self.data_dir / REPORTS / row.operator_id / f"{row.day}.html"
-            if not path.exists():
-                write_whole(path, await report(self.quality, row))
+        """Write the pages of judged days, and send them; a server that takes none is tried in the next round."""
+        store, mail = self.quality.store, self.mail
+        since = self.clock.now() - MAILED_WITHIN if mail else None
+        for row, written, to_send, again in await store.unreported(self.quality.operators, mailed_since=since):
+            page = await report(self.quality, row)
+            if not written:
+                path = self.data_dir / REPORTS / row.operator_id / f"{row.day}.html"
+                await asyncio.to_thread(write_whole, path, page)
+                await store.reported(row)
+            if mail and to_send:
+                if not await mail.report(published(row.document), row.day, page, again=again):
+                    mail = None
+                else:
+                    await store.reported(row, mailed=True)
 
 
 async def report(quality: QualityWatch, row: DayRow) -> str:

@@ -22,6 +22,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from csms.province import strict_json
 from monitor.evidence.documents import Head, SignedHead, read_head
 from monitor.evidence.merkle import CHAIN_START, Frontier, chain_hash, leaf_hash, root_of
+from monitor.store.reading import in_pages
 from monitor.store.tables import EvidenceHead, EvidenceLog, EvidenceRecord
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -104,7 +105,8 @@ async def _end(connection: AsyncConnection, operator_id: str, received_at: datet
 
 
 _LOG = EvidenceLog.metadata.tables[EvidenceLog.__tablename__]
-_INSERT = EvidenceRecord.metadata.tables[EvidenceRecord.__tablename__].insert()
+_RECORD = EvidenceRecord.metadata.tables[EvidenceRecord.__tablename__]
+_INSERT = _RECORD.insert()
 _MOVE = (
     _LOG.update()
     .where(
@@ -144,7 +146,8 @@ class EvidenceStore:
     async def first_day(self, operator_id: str) -> str | None:
         """The day of the first record, None before there is one."""
         async with AsyncSession(self._engine) as session:
-            return (await session.exec(_min_day(operator_id))).one()  # type: ignore[no-any-return]
+            first: str | None = (await session.exec(_min_day(operator_id))).one()
+        return first
 
     async def open_days(self, operator_id: str, until: str) -> list[str]:
         """The days that have no head yet, from the first record's on, up to and with `until`."""
@@ -233,12 +236,11 @@ class EvidenceStore:
     async def rows(self, operator_id: str, first: str, last: str) -> list[Row]:
         """The records of these days, in their order."""
         query = (
-            select(EvidenceRecord)
+            _rows()
             .where(EvidenceRecord.operator_id == operator_id, EvidenceRecord.day >= first, EvidenceRecord.day <= last)
             .order_by(col(EvidenceRecord.number))
         )
-        async with AsyncSession(self._engine) as session:
-            return [_row(row) for row in (await session.exec(query)).all()]
+        return await in_pages(self._engine, query, _row)
 
     async def leaves(self, operator_id: str, size: int) -> list[bytes]:
         """The hashes of the first `size` records."""
@@ -269,7 +271,7 @@ class EvidenceStore:
     async def since(self, operator_id: str, start: datetime, end: datetime) -> list[Row]:
         """Records that came from `start` to before `end`, in the order of arrival."""
         query = (
-            select(EvidenceRecord)
+            _rows()
             .where(
                 EvidenceRecord.operator_id == operator_id,
                 EvidenceRecord.received_at >= start,
@@ -277,8 +279,7 @@ class EvidenceStore:
             )
             .order_by(col(EvidenceRecord.received_at), col(EvidenceRecord.number))
         )
-        async with AsyncSession(self._engine) as session:
-            return [_row(row) for row in (await session.exec(query)).all()]
+        return await in_pages(self._engine, query, _row)
 
     async def last_before(self, operator_id: str, kind: str, start: datetime) -> list[Row]:
         """The last record before `start` of each thing of a kind."""
@@ -292,16 +293,19 @@ class EvidenceStore:
             .group_by(col(EvidenceRecord.business_id))
         )
         query = (
-            select(EvidenceRecord)
+            _rows()
             .where(EvidenceRecord.operator_id == operator_id, col(EvidenceRecord.number).in_(newest))
             .order_by(col(EvidenceRecord.number))
         )
-        async with AsyncSession(self._engine) as session:
-            return [_row(row) for row in (await session.exec(query)).all()]
+        return await in_pages(self._engine, query, _row)
 
 
-def _row(row: EvidenceRecord) -> Row:
-    return Row(row.number, row.kind, row.received_at, row.record, row.leaf, row.chain)
+def _rows() -> Any:
+    return sql_select(*(_RECORD.c[name] for name in Row.__dataclass_fields__))
+
+
+def _row(row: Any) -> Row:
+    return Row(*row)
 
 
 def _max_day(table: Any, operator_id: str) -> Any:

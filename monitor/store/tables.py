@@ -156,6 +156,9 @@ class QualityDay(Intake, table=True):
     grade: str
     digest: str
     document: str
+    written: str = ""
+    """Digest of the judgement whose page was written, and sent to the operator."""
+    mailed: str = ""
 
 
 class QualityHour(Intake, table=True):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import email
 import json
 import shutil
 import socket
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email import policy
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -160,8 +165,9 @@ async def test_a_round_of_the_keeper_judges_closes_and_reports(
     await watch.keep_hours(DAY, END)
     await keeper.round()
     await keeper.round()
-    (row,) = await store.quality.days()
+    row, *before = await store.quality.days()
     assert (row.day, row.grade) == (LOCAL_DAY, "A")
+    assert [earlier.day for earlier in before] == ["2026-03-01", "2026-02-28"], "judged late, but judged"
     page = (tmp_path / "data" / "reports" / OPERATOR / f"{LOCAL_DAY}.html").read_text("utf-8")
     head = await store.evidence.head(OPERATOR, LOCAL_DAY)
     assert head is not None
@@ -180,6 +186,32 @@ async def test_a_round_of_the_keeper_judges_closes_and_reports(
     assert "http" not in page.replace("http-equiv", "")
     hours = await store.quality.hours(OPERATOR, DAY, END)
     assert sum(hour["calls"] for hour in hours) == sum(o.received_at >= DAY for o in world.inputs().taken) + 1
+
+
+async def test_days_of_a_time_when_the_platform_was_down_are_judged_when_it_is_back(
+    store: IntakeStore, world: World
+) -> None:
+    watch = watch_of(store, world, now=END + timedelta(days=3, minutes=5))
+    await watch.round()
+    days = [row.day for row in await store.quality.days(OPERATOR)]
+    assert days == ["2026-03-05", "2026-03-04", "2026-03-03", LOCAL_DAY, "2026-03-01", "2026-02-28"]
+
+
+async def test_no_record_is_read_while_operators_wait_for_an_answer(
+    store: IntakeStore, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, threads = watch_of(store, world), set[int]()
+    parse = strict_json.parse_object
+
+    def noted(*given: Any) -> Any:
+        threads.add(threading.get_ident())
+        return parse(*given)
+
+    monkeypatch.setattr(strict_json, "parse_object", noted)
+    await watch.judge(OPERATOR, LOCAL_DAY)
+    await watch.look()
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_the_commands(store: IntakeStore, world: World, tmp_path: Path) -> None:
@@ -305,29 +337,68 @@ class Letters:
         return "250 OK"
 
 
-async def test_a_letter_goes_through_a_real_server() -> None:
+@contextmanager
+def post_office(port: int = 0) -> Iterator[tuple[Letters, int]]:
+    """A real SMTP server on this machine."""
     letters = Letters()
-    with socket.create_server(("127.0.0.1", 0)) as free:
+    with socket.create_server(("127.0.0.1", port)) as free:
         port = free.getsockname()[1]
     server = Controller(letters, hostname="127.0.0.1", port=port, ready_timeout=20)
     server.start()
-    words = (catalogue("zh"), catalogue("en"))
     try:
+        yield letters, port
+    finally:
+        server.stop()
+
+
+def read_letter(envelope: Any) -> Any:
+    return email.message_from_bytes(envelope.content, policy=policy.default)
+
+
+async def test_a_letter_goes_through_a_real_server() -> None:
+    words = (catalogue("zh"), catalogue("en"))
+    with post_office() as (letters, port):
         to = {OPERATOR: "operator@example.cn"}
         channel = MailChannel("127.0.0.1", port, "watch@example.cn", "duty@example.cn", words, to, tls="none")
         assert await channel.tell(ALARM)
-    finally:
-        server.stop()
     (envelope,) = letters.got
     assert envelope.rcpt_tos == ["operator@example.cn"]
-    import email
-    from email import policy
-
-    letter = email.message_from_bytes(envelope.content, policy=policy.default)
+    letter = read_letter(envelope)
     assert "出现新的缺陷类型" in letter["Subject"]
     assert "a new class of defect" in letter["Subject"]
     assert '"subject": "DQ_ENUM"' in letter.get_content()
     assert not await channel.tell(ALARM), "the server is gone"
+
+
+async def test_the_daily_report_is_sent_once_to_its_operator_and_again_when_it_was_judged_anew(
+    store: IntakeStore, world: World, tmp_path: Path
+) -> None:
+    watch = watch_of(store, world)
+    evidence = Evidence(store.evidence, private_key(tmp_path / "data"), watch.clock)
+    with post_office() as (_, port):
+        pass
+    words = (catalogue("zh"), catalogue("en"))
+    mail = MailChannel(
+        "127.0.0.1", port, "watch@example.cn", "duty@example.cn", words, {OPERATOR: "data@op.example.cn"}, tls="none"
+    )
+    keeper = Keeper(watch.clock, watch, evidence, tmp_path / "data", Figures(watch.clock), mail=mail)
+    await keeper.round()
+    assert (tmp_path / "data" / "reports" / OPERATOR / f"{LOCAL_DAY}.html").exists(), "though nobody takes letters"
+    with post_office(port) as (letters, _):
+        await keeper.round()
+        await keeper.round()
+        sent = [read_letter(envelope) for envelope in letters.got]
+        assert [envelope.rcpt_tos for envelope in letters.got] == [["data@op.example.cn"]] * 3, "of three days, once"
+        letter = next(letter for letter in sent if LOCAL_DAY in letter["Subject"])
+        assert "数据质量：A 级" in letter["Subject"]
+        assert "2 defects" in letter.get_body().get_content()
+        (page,) = letter.iter_attachments()
+        assert page.get_filename() == f"quality-{OPERATOR}-{LOCAL_DAY}.html"
+        assert "order.money_sum" in page.get_content()
+        watch.operators = {OPERATOR: Watched(OPERATOR, world.profile, replace(world.rules, order_limit_s=Decimal(5)))}
+        await watch.judge(OPERATOR, LOCAL_DAY)
+        await keeper.round()
+        assert "judged again" in read_letter(letters.got[3])["Subject"]
 
 
 async def test_a_webhook_gets_the_alarm() -> None:
