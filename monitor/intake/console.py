@@ -93,7 +93,7 @@ async def _serve(
     port_file: Path | None,
     watch: tuple[Mapping[str, Watched], Sequence[Teller]],
 ) -> None:
-    store = await open_intake(data_dir)
+    store = await open_intake(data_dir, settings.evidence_hash)
     figures, keys = Figures(clock), OperatorKeys(settings, clock, store.keys, data_dir)
     try:
         app = await create_platform(settings, clock, store, keys, figures)

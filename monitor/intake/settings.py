@@ -24,6 +24,7 @@ from typing import Any
 from csms.model.errors import CsmsError
 from csms.province.crypto import Secrets, Suite, require_suite
 from csms.province.profile import PlatformProfile, load_profile
+from monitor.evidence.merkle import HASHES
 
 _SECRETS = ("operator_secret", "data_secret", "data_secret_iv", "sig_secret")
 _TEXTS = {"operator_id", "profile", *_SECRETS, "id", "base_url", "name", "email", "webhook", "pull_url"}
@@ -63,6 +64,8 @@ class PlatformSettings:
     operators: Mapping[str, Operator]
     platform_id: str = ""
     """Our OperatorID when we ask operators."""
+    evidence_hash: str = "sha256"
+    """What evidence logs are made with that begin from now on."""
 
 
 def flagged_profiles(settings: PlatformSettings) -> list[PlatformProfile]:
@@ -84,7 +87,10 @@ def read_partner_file(path: Path) -> PlatformSettings:
     name = platform.get("operator_id", "") if isinstance(platform, dict) else None
     if not isinstance(name, str) or len(name) not in (0, 9):
         raise PartnerFileInvalid(f"{path}: [platform] operator_id has 9 characters")
-    return replace(settings_of(rows), platform_id=name)
+    evidence = table.get("evidence", {})
+    if not isinstance(evidence, dict) or evidence.keys() - {"hash"} or evidence.get("hash", "sha256") not in HASHES:
+        raise PartnerFileInvalid(f"{path}: [evidence] hash is one of {', '.join(HASHES)}")
+    return replace(settings_of(rows), platform_id=name, evidence_hash=evidence.get("hash", "sha256"))
 
 
 def settings_of(rows: Iterable[Mapping[str, Any]]) -> PlatformSettings:

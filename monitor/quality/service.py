@@ -21,7 +21,8 @@ from monitor.quality.judge import LOOK_BACK, DayInputs, Judgement, judge_day
 from monitor.quality.observed import CHARGING, Observation, Status, read_all
 from monitor.quality.rules import RULE_SET, Rules, rules_from
 from monitor.quality.traffic import CallFact, HourRecord, by_hour
-from monitor.store.evidence import EvidenceStore, Row, following, local_day
+from monitor.store.days import following, local_day
+from monitor.store.evidence import EvidenceStore, Row
 from monitor.store.quality import AlarmRow, CallRow, DayRow, QualityStore
 
 WEEK = timedelta(days=7)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, String, event, func, inspect, text
+from sqlalchemy import Column, Connection, DefaultClause, String, event, func, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import col, delete, select
@@ -22,9 +22,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.province.token import Token
 from csms.security.files import private_files
-from monitor.store.evidence import Appender, EvidenceStore
+from monitor.evidence.merkle import hash_named
+from monitor.store.appender import Appender
+from monitor.store.evidence import EvidenceStore
 from monitor.store.keys import KeyStore
 from monitor.store.messages import Call, Message, Standing, row_of, write
+from monitor.store.nodes import make_up
 from monitor.store.quality import QualityStore
 from monitor.store.tables import (
     Intake,
@@ -46,10 +49,10 @@ IDS_AT_ONCE = 500
 class IntakeStore:
     """Reads and writes the intake tables; `open_intake` makes one."""
 
-    def __init__(self, engine: AsyncEngine, folder: Path) -> None:
+    def __init__(self, engine: AsyncEngine, folder: Path, hash_name: str) -> None:
         self._engine = engine
         self._one_writer = asyncio.Lock()
-        self._appender = Appender()
+        self._appender = Appender(hash_name)
         self._soon: list[Call] = []
         self.folder = folder
         self.keys = KeyStore(engine, self._one_writer)
@@ -244,17 +247,27 @@ def _add_columns(connection: Connection) -> None:
         for column in table.columns:
             if column.name not in there:
                 kind = column.type.compile(connection.dialect)
-                default = "''" if isinstance(column.type, String) else "0"
-                rest = "" if column.nullable else f" NOT NULL DEFAULT {default}"
+                rest = "" if column.nullable else f" NOT NULL DEFAULT {_default(column)}"
                 connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}{rest}"))
 
 
-async def open_intake(folder: Path) -> IntakeStore:
-    """Open (or make) the intake file in `folder`; raises OSError if the folder cannot be made."""
+def _default(column: Column[Any]) -> str:
+    if isinstance(column.server_default, DefaultClause):
+        return f"'{column.server_default.arg}'"
+    return "''" if isinstance(column.type, String) else "0"
+
+
+async def open_intake(folder: Path, hash_name: str = "sha256") -> IntakeStore:
+    """Open (or make) the intake file in `folder`; evidence logs that begin are made with this hash.
+
+    Raises OSError if the folder cannot be made, HashUnavailable for a hash that this machine does not have.
+    """
+    hash_named(hash_name)(b"")
     with private_files():
         engine = create_async_engine(_url(folder))
         event.listen(engine.sync_engine, "connect", _durable)
         async with engine.begin() as connection:
             await connection.run_sync(Intake.metadata.create_all)
             await connection.run_sync(_add_columns)
-    return IntakeStore(engine, folder)
+            await make_up(connection)
+    return IntakeStore(engine, folder, hash_name)

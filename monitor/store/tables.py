@@ -201,6 +201,7 @@ class EvidenceLog(Intake, table=True):
     size: int = 0
     chain: bytes
     last_day: str
+    hash: str = Field(default="sha256", sa_column_kwargs={"server_default": "sha256"})
 
 
 class EvidenceRecord(Intake, table=True):
@@ -222,6 +223,18 @@ class EvidenceRecord(Intake, table=True):
     record: bytes
     leaf: bytes
     chain: bytes
+
+
+class EvidenceNode(Intake, table=True):
+    """A complete subtree of a log's Merkle tree, of 2^level leaves from place * 2^level on; leaves stand with their
+    records."""
+
+    __tablename__ = "evidence_node"
+
+    operator_id: str = Field(primary_key=True)
+    level: int = Field(primary_key=True)
+    place: int = Field(primary_key=True)
+    hash: bytes
 
 
 class EvidenceHead(Intake, table=True):
