@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -61,6 +62,16 @@ def json_option(text: Text) -> Any:
     return typer.Option(False, "--json", help=text("console.json"))
 
 
+def day_option(text: Text, flag: str, key: str, default: Any = ...) -> Any:
+    """A day; what is none is wrong usage. Read it with `day_of`."""
+    return typer.Option(default, flag, help=text(key), formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")
+
+
+def day_of(moment: datetime | None, otherwise: str = "") -> str:
+    """The day that was said."""
+    return moment.date().isoformat() if moment else otherwise
+
+
 def document(value: Any) -> None:
     """An answer as JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False))
@@ -70,6 +81,14 @@ def fail(words: str, exit_code: int, as_json: bool, code: str = "failed") -> NoR
     """Say what went wrong on the error stream and leave."""
     typer.echo(json.dumps({"code": code, "detail": words}, ensure_ascii=False) if as_json else words, err=True)
     raise typer.Exit(exit_code)
+
+
+def save(text: Text, path: Path, content: str, as_json: bool) -> None:
+    """Write a file that was asked for."""
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as fault:
+        fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, "not_written")
 
 
 def read(text: Text, path: Path, as_json: bool, reader: Callable[[Path], Found]) -> Found:

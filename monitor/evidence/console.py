@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,13 @@ def _export(app: typer.Typer, text: Text) -> None:
     def export(
         data_dir: Path = data_dir_option(text),
         operator: str = operator_option(text),
-        first: str = typer.Option("0000", "--from", help=text("evidence.option.from")),
-        last: str = typer.Option("9999", "--to", help=text("evidence.option.to")),
+        first: datetime | None = work.day_option(text, "--from", "evidence.option.from", None),
+        last: datetime | None = work.day_option(text, "--to", "evidence.option.to", None),
         out: Path = typer.Option(..., "--out", help=text("evidence.option.folder")),
         as_json: bool = json_option(text),
     ) -> None:
         async def act(evidence: Evidence) -> tuple[int, list[str]]:
-            made = await evidence.export(operator, first, last)
+            made = await evidence.export(operator, work.day_of(first, "0000"), work.day_of(last, "9999"))
             write_export(out, made)
             return len(made.records), [signed.head.day for signed in made.heads]
 
@@ -93,8 +94,8 @@ def _prove(app: typer.Typer, text: Text) -> None:
         order: str = typer.Option("", "--order", help=text("evidence.option.order")),
         number: int = typer.Option(-1, "--record", help=text("evidence.option.record")),
         kind: str = typer.Option("order", "--kind", help=text("evidence.option.kind")),
-        old_day: str = typer.Option("", "--since", help=text("evidence.option.since")),
-        new_day: str = typer.Option("", "--day", help=text("evidence.option.day")),
+        old_day: datetime | None = work.day_option(text, "--since", "evidence.option.since", None),
+        new_day: datetime | None = work.day_option(text, "--day", "evidence.option.day", None),
         out: Path | None = typer.Option(None, "--out", help=text("evidence.option.out")),
         as_json: bool = json_option(text),
     ) -> None:
@@ -107,11 +108,11 @@ def _prove(app: typer.Typer, text: Text) -> None:
                 return evidence.prove_thing(operator, KINDS[kind], order)
             if number >= 0:
                 return evidence.prove_record(operator, number)
-            return evidence.prove_growth(operator, old_day, new_day)
+            return evidence.prove_growth(operator, work.day_of(old_day), work.day_of(new_day))
 
         document = strict_json.write(_with_log(text, data_dir, as_json, act)).decode("utf-8")
         if out is not None:
-            out.write_text(document + "\n", encoding="utf-8")
+            work.save(text, out, document + "\n", as_json)
         if out is None or as_json:
             typer.echo(document)
         else:

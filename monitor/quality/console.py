@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from monitor.console import work
 from monitor.console.work import FAILED, data_dir_option, json_option, operator_option, partner_file_option
 
 if TYPE_CHECKING:
+    from monitor.quality.judge import Judgement
     from monitor.quality.service import QualityWatch
 
 
@@ -33,7 +35,7 @@ def _any_operator(text: Text) -> Any:
 
 
 def _day(text: Text) -> Any:
-    return typer.Option(..., "--day", help=text("quality.option.day"), metavar="YYYY-MM-DD")
+    return work.day_option(text, "--day", "quality.option.day")
 
 
 def _with_watch(
@@ -60,20 +62,23 @@ def _judge(app: typer.Typer, text: Text) -> None:
         data_dir: Path = data_dir_option(text),
         partner_file: Path = partner_file_option(text),
         operator: str = _any_operator(text),
-        day: str = _day(text),
+        when: datetime = _day(text),
         as_json: bool = json_option(text),
     ) -> None:
-        async def act(watch: QualityWatch) -> list[Any]:
+        day = work.day_of(when)
+
+        async def act(watch: QualityWatch) -> list[Judgement]:
             names = [operator] if operator else sorted(watch.operators)
             return [await watch.judge(name, day) for name in names]
 
-        for judged in _with_watch(text, data_dir, partner_file, as_json, act):
-            if as_json:
-                work.document(judged.as_document())
-            else:
-                score = judged.score
-                facts = {"total": score.total, "grade": score.grade, "findings": len(judged.findings)}
-                typer.echo(text("quality.judged", operator=judged.operator_id, day=day, **facts))
+        made = _with_watch(text, data_dir, partner_file, as_json, act)
+        if as_json:
+            work.document([judged.as_document() for judged in made])
+            return
+        for judged in made:
+            score = judged.score
+            facts = {"total": score.total, "grade": score.grade, "findings": len(judged.findings)}
+            typer.echo(text("quality.judged", operator=judged.operator_id, day=day, **facts))
 
 
 def _recompute(app: typer.Typer, text: Text) -> None:
@@ -84,9 +89,10 @@ def _recompute(app: typer.Typer, text: Text) -> None:
         data_dir: Path = data_dir_option(text),
         partner_file: Path = partner_file_option(text),
         operator: str = operator_option(text),
-        day: str = _day(text),
+        when: datetime = _day(text),
         as_json: bool = json_option(text),
     ) -> None:
+        day = work.day_of(when)
         same, kept, again = _with_watch(
             text, data_dir, partner_file, as_json, lambda watch: watch.recompute(operator, day)
         )
@@ -128,10 +134,12 @@ def _report(app: typer.Typer, text: Text) -> None:
         data_dir: Path = data_dir_option(text),
         partner_file: Path = partner_file_option(text),
         operator: str = operator_option(text),
-        day: str = _day(text),
+        when: datetime = _day(text),
         out: Path = typer.Option(..., "--out", help=text("quality.option.out")),
         as_json: bool = json_option(text),
     ) -> None:
+        day = work.day_of(when)
+
         async def act(watch: QualityWatch) -> str:
             from monitor.intake import keeper
             from monitor.quality.service import NotJudged
@@ -141,7 +149,7 @@ def _report(app: typer.Typer, text: Text) -> None:
                 raise NotJudged(f"{day} of {operator} was not judged")
             return await keeper.report(watch, row)
 
-        out.write_text(_with_watch(text, data_dir, partner_file, as_json, act), encoding="utf-8")
+        work.save(text, out, _with_watch(text, data_dir, partner_file, as_json, act), as_json)
         typer.echo(json.dumps({"file": str(out)}) if as_json else text("quality.written", file=out))
 
 

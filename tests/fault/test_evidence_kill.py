@@ -31,10 +31,9 @@ from monitor.evidence.judge import judge_document, judge_export
 from monitor.evidence.service import Evidence
 from monitor.store.intake import open_intake
 from monitor.store.tables import EvidenceRecord, IntakeOrder
-from tests.support import forks
+from tests.support.platforms import PlatformProcess
 from tests.support.running import csms
 
-ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("CSMS_EVIDENCE_KILLS", "4"))
 KEY, OPERATOR, START = "1234567890abcdef", "123456789", datetime(2026, 3, 1, tzinfo=UTC)
 SECRETS = Secrets.of(KEY, KEY, KEY, KEY)
@@ -103,40 +102,23 @@ class Operator:
         self.acked[body["StartChargeSeq"]] += 1
 
 
-def start(folder: Path, clock: ScaledClock) -> tuple[forks.Forked, int]:
-    port_file = folder / "port"
-    port_file.unlink(missing_ok=True)
-    words = ["monitor", "intake", "serve", "--data-dir", str(folder / "data")]
-    words += ["--partner-file", str(folder / "partners.toml"), "--port-file", str(port_file)]
-    with (folder / "log").open("ab") as log:
-        process = forks.start(words, {**os.environ, "CSMS_CLOCK": str(clock)}, ROOT, log, log)
-    deadline = time.monotonic() + 30
-    while not port_file.exists():
-        assert process.poll() is None, (folder / "log").read_text()[-3000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return process, int(port_file.read_text())
-
-
 async def test_nothing_acknowledged_is_missing_and_the_log_verifies(tmp_path: Path) -> None:
-    (tmp_path / "partners.toml").write_text(PARTNERS)
     clock = ScaledClock(SPEED, time.time(), START)
+    platform = PlatformProcess(tmp_path, PARTNERS, str(clock))
     operator, rng = Operator(clock), random.Random(KILLS)
-    process, port = await asyncio.to_thread(start, tmp_path, clock)
-    operator.call_at(port)
+    await asyncio.to_thread(platform.start)
+    operator.call_at(platform.port)
     callers = [asyncio.create_task(operator.run()) for _ in range(CALLERS)]
     try:
         for _ in range(KILLS):
             await asyncio.sleep(rng.uniform(0.3, 3.0))
-            process.kill()
-            await asyncio.to_thread(process.wait)
-            process, port = await asyncio.to_thread(start, tmp_path, clock)
-            operator.call_at(port)
+            await asyncio.to_thread(platform.kill)
+            await asyncio.to_thread(platform.start, anew=True)
+            operator.call_at(platform.port)
         await asyncio.sleep(0.5)
     finally:
         await operator.end(callers)
-        process.terminate()
-        assert await asyncio.to_thread(process.wait, 30) == 0
+        assert await asyncio.to_thread(platform.stop) == 0
     assert len(operator.acked) > 4 * KILLS
     assert set(operator.acked.values()) == {1}
     await look(tmp_path, set(operator.acked), clock.now())

@@ -22,14 +22,10 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from typer.testing import CliRunner
 
 from csms.model.clock import ManualClock
 from csms.province import strict_json
-from csms.province.messages import business_key
-from csms.province.profile import Kind
 from csms.texts import catalogue, entries
-from monitor.evidence.documents import record_bytes
 from monitor.evidence.files import private_key
 from monitor.evidence.service import Evidence
 from monitor.intake.figures import Figures
@@ -37,62 +33,18 @@ from monitor.intake.keeper import Keeper
 from monitor.quality import alarms
 from monitor.quality.alarms import Situation, level_at, signs
 from monitor.quality.channels import LogChannel, MailChannel, WebhookChannel, state_of
-from monitor.quality.console import build
 from monitor.quality.judge import judge_day
 from monitor.quality.score import METRICS
 from monitor.quality.service import NotJudged, QualityWatch, Watched
 from monitor.quality.tally import CHECKS, Dimension
 from monitor.quality.traffic import CallFact
 from monitor.store.intake import IntakeStore, open_intake
-from monitor.store.messages import Call, Message, Standing
+from monitor.store.messages import Call
 from monitor.store.quality import AlarmRow
 from tests.quality.world import DAY, END, OPERATOR, World
 
 LOCAL_DAY = "2026-03-02"
 KEYS = dict.fromkeys(("operator_secret", "data_secret", "data_secret_iv", "sig_secret"), "1234567890abcdef")
-
-
-async def receive(store: IntakeStore, world: World) -> None:
-    """Everything of a world into the store, as the desk would write it."""
-    profile = world.profile
-    inputs = world.inputs()
-    for seen in [*inputs.stations, *inputs.taken]:
-        key = business_key(profile, seen.kind, seen.body)
-        call = Call(seen.received_at, profile.interfaces[seen.kind].wire, 200, 0, OPERATOR, key, latency_us=900)
-        body = json.loads(strict_json.canonical(seen.body))
-        fields = {"Status": seen.body.get("ConnectorStatusInfo", {}).get("Status", 0)} | body
-        record = record_bytes(OPERATOR, seen.kind, key, seen.received_at, seen.body)
-        await store.accept(dict.fromkeys(Standing, call), Message(seen.kind, fields, key, record))
-    for seen in inputs.refused:
-        key = business_key(profile, seen.kind, seen.body)
-        wire = profile.interfaces[seen.kind].wire
-        body = json.loads(strict_json.canonical(seen.body))
-        await store.log(Call(seen.received_at, wire, 200, 4004, OPERATOR, key, defects=("DQ_ENUM x",), body=body))
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    made = World(11, stations=1, piles=1)
-    order = next(s for s in made.sessions if s.start > DAY and s.end < END - timedelta(hours=3)).order
-    order.values["TotalMoney"] += Decimal("5.00")
-    made.add(DAY + timedelta(hours=2), Kind.STATION_STATUS, {"ConnectorID": made.plugs[0].id, "Status": 9})
-    return made
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
-    """The database after everything was received, made once; without waiting for the disk."""
-    folder = tmp_path_factory.mktemp("filled")
-
-    async def fill() -> None:
-        made = await open_intake(folder)
-        async with made._engine.connect() as connection:
-            await connection.exec_driver_sql("PRAGMA synchronous=OFF")
-        await receive(made, world)
-        await made.close()
-
-    asyncio.run(fill())
-    return folder
 
 
 @pytest.fixture
@@ -212,28 +164,6 @@ async def test_no_record_is_read_while_operators_wait_for_an_answer(
     await watch.look()
     assert threads
     assert threading.get_ident() not in threads
-
-
-def test_the_commands(store: IntakeStore, world: World, tmp_path: Path) -> None:
-    partners = tmp_path / "partners.toml"
-    rows = "\n".join(f'{name} = "{value}"' for name, value in {"operator_id": OPERATOR, **KEYS}.items())
-    partners.write_text(f'[quality]\narea_codes = ["37"]\n[[partners]]\n{rows}\n', encoding="utf-8")
-    places = ["--data-dir", str(tmp_path / "data"), "--partner-file", str(partners)]
-
-    def run(*words: str) -> Any:
-        return CliRunner().invoke(build(catalogue("en")), [*words, *places])
-
-    assert "2 defects" in run("judge", "--day", LOCAL_DAY).output
-    appeal = run("recompute", "--operator", OPERATOR, "--day", LOCAL_DAY)
-    assert (appeal.exit_code, "byte for byte" in appeal.output) == (0, True), appeal.output
-    assert json.loads(run("show", "--json").output)[0]["finding_count"] == 2
-    out = tmp_path / "day.html"
-    assert run("report", "--operator", OPERATOR, "--day", LOCAL_DAY, "--out", str(out)).exit_code == 0
-    assert out.read_text("utf-8").startswith("<!doctype html>")
-    assert "No alarm" in run("alarms").output
-    assert run("acknowledge", "7", "--by", "Li").exit_code == 1
-    assert run("recompute", "--operator", OPERATOR, "--day", "2020-01-01").exit_code == 1
-    assert run("judge", "--day", "nonsense").exit_code == 1
 
 
 def test_every_check_metric_and_alarm_has_words() -> None:
