@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,11 +11,11 @@ from csms.console import units
 from csms.console.client import path_segment
 from csms.console.layout import Cell, Column
 from csms.console.work import USAGE, Output, example, fail, group, json_option, url_option, work
+from csms.model.errors import CsmsError
 from csms.security.files import write_whole
 from csms.texts import Text
 
 Direction = Literal["outbound", "inbound"]
-FIELDS = ("operator_secret", "data_secret", "data_secret_iv", "sig_secret")
 PRIVATE = 0o600
 
 
@@ -84,17 +83,18 @@ def _set(app: typer.Typer, text: Text) -> None:
 
 
 def _read(text: Text, out: Output, file: Path) -> dict[str, str]:
+    from csms.province.keys import texts_in
+
     try:
-        found = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as fault:
+        return texts_in(file.read_text("utf-8"))
+    except (CsmsError, OSError, ValueError) as fault:
         fail(out, text("province.keys.unreadable", reason=str(fault)), USAGE)
-    if missing := [name for name in FIELDS if not isinstance(found.get(name), str)]:
-        fail(out, text("province.keys.unreadable", reason=", ".join(missing)), USAGE)
-    return {name: found[name] for name in FIELDS}
 
 
 def _asked(text: Text) -> dict[str, str]:
     """Typed in without being shown, so that no secret stands in a shell's history."""
+    from csms.province.keys import FIELDS
+
     return {name: typer.prompt(text(f"province.keys.ask.{name}"), hide_input=True) for name in FIELDS}
 
 
@@ -109,9 +109,11 @@ def _rotate(app: typer.Typer, text: Text) -> None:
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
+        from csms.province.keys import toml_of
+
         with work(text, url, as_json) as (api, out):
             answer = api.post(_path(partner, direction), {})
-            words = "".join(f'{name} = "{value}"\n' for name, value in answer["secrets"].items())
+            words = toml_of(answer["secrets"])
             if save is not None:
                 write_whole(save, words.encode(), PRIVATE)
                 answer["secrets"] = {}

@@ -108,7 +108,9 @@ async def _serve(
     evidence = Evidence(store.evidence, private_key(data_dir), clock)
     pullers = pullers_of(settings, clock, store, keys)
     mail = next((teller for teller in quality.tellers if isinstance(teller, MailChannel)), None)
-    keeping = asyncio.create_task(Keeper(clock, quality, evidence, data_dir, figures, pullers, keys, mail).run())
+    keeping = asyncio.create_task(
+        Keeper(clock, quality, evidence, data_dir, figures, pullers, keys, mail, store.flush).run()
+    )
     try:
         with listening(port) as listener:
             announce(listener, port_file)

@@ -6,6 +6,7 @@ Knows nothing of HTTP but the status of an answer; `monitor.intake.platform` put
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from csms.province.envelope import (
     HTTP_OK,
     OK,
     SIGNATURE_WRONG,
+    SYSTEM_ERROR,
     TOKEN_WRONG,
     Codec,
     Door,
@@ -48,6 +50,8 @@ from monitor.intake.settings import Operator, PlatformSettings
 from monitor.store.intake import IntakeStore
 from monitor.store.messages import Call, Message, Standing
 
+log = logging.getLogger(__name__)
+
 WORDS = {
     OK: "请求成功",
     BUSY: "系统繁忙",
@@ -55,6 +59,7 @@ WORDS = {
     TOKEN_WRONG: "Token错误",
     ENVELOPE_INCOMPLETE: "POST参数不合法",
     BUSINESS_INVALID: "参数错误",
+    SYSTEM_ERROR: "系统错误",
 }
 STRANGERS_PER_S, STRANGERS_BURST = 5.0, 100.0
 """Refused calls of unproven callers that are logged, for each operator that they claim to be."""
@@ -131,10 +136,17 @@ class IntakeDesk:
             stamped_at=parse_stamp(request.timestamp),
         )
         operator = self._settings.operators[request.operator_id]
+        try:
+            return await self._handle(operator, kinds.get(operator.profile.id), opened, call)
+        except Exception:
+            log.exception("intake_call_failed", extra={"operator": operator.operator_id, "interface": interface})
+            self._figures.fault()
+            return _signed(opened.codec, replace(call, ret=SYSTEM_ERROR), b"")
+
+    async def _handle(self, operator: Operator, kind: Kind | None, opened: Opened, call: Call) -> Reply:
         await self._keys.ring(operator.operator_id, Direction.INBOUND).proved(opened.codec.secrets)
         if self._is_too_fast(operator.operator_id):
             return self._put_off(opened.codec, call)
-        kind = kinds.get(operator.profile.id)
         if kind is None:
             refusal = replace(call, ret=BUSINESS_INVALID, reason="interface not offered")
             return await self._answer(opened.codec, refusal)

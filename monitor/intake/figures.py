@@ -83,12 +83,16 @@ class Figures:
         try:
             yield
         except Exception:
-            self.faults += 1
-            self.faults_at.append(self.clock.now())
+            self.fault()
             raise
         finally:
             self.in_progress -= 1
             self.spent.append((self.clock.now(), int((self.clock.monotonic_s() - began_s) * 1e6)))
+
+    def fault(self) -> None:
+        """A call ended in a fault of ours."""
+        self.faults += 1
+        self.faults_at.append(self.clock.now())
 
     def count(self, call: Call) -> None:
         """Count what became of a call."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -44,6 +44,8 @@ class Keeper:
     keys: OperatorKeys | None = None
     mail: MailChannel | None = None
     """Sends the daily reports to the operators."""
+    flush: Callable[[], Awaitable[None]] | None = None
+    """Writes down the calls that wait to be logged."""
 
     async def run(self) -> None:
         """A round each minute."""
@@ -53,6 +55,8 @@ class Keeper:
 
     async def round(self) -> None:
         """What is due now; a step that fails does not keep the others from being done."""
+        if self.flush is not None:
+            await self._step("log", self.flush())
         if self.keys is not None:
             await self._step("keys", self.keys.refresh())
         pulls = (self._step(f"pull {puller.operator_id}", puller.round()) for puller in self.pullers)

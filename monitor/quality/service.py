@@ -25,6 +25,7 @@ from monitor.store.days import following, local_day
 from monitor.store.evidence import EvidenceStore, Row
 from monitor.store.quality import AlarmRow, CallRow, DayRow, QualityStore
 
+HOUR = timedelta(hours=1)
 WEEK = timedelta(days=7)
 JUDGED_AFTER = timedelta(minutes=2)
 """A day is judged when it has been over for this long, so that what was under way is in."""
@@ -72,6 +73,7 @@ class QualityWatch:
     own: Callable[[], Iterable[Sign]] = tuple
     """What is wrong with the platform itself."""
     _done: set[tuple[int | None, int, int]] = field(default_factory=set)
+    _hours_until: datetime | None = None
     _classes: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
 
     async def judge(self, operator_id: str, day: str) -> Judgement:
@@ -133,21 +135,31 @@ class QualityWatch:
 
     async def keep_hours(self, start: datetime, end: datetime) -> int:
         """Make the hour records of a span of whole hours anew; how many there are."""
-        calls = await self.store.calls(start, end)
+        return sum([await self._keep_hours(watched, start, end) for watched in self.operators.values()])
+
+    async def _keep_hours(self, watched: Watched, start: datetime, end: datetime) -> int:
+        calls = await self.store.calls(start, end, watched.operator_id)
 
         def read() -> list[HourRecord]:
-            known = [row for row in calls if row.operator_id in self.operators]
-            return by_hour(_fact(row, self.operators[row.operator_id].profile) for row in known)
+            return by_hour(_fact(row, watched.profile) for row in calls)
 
         hours = await asyncio.to_thread(read)
         await self.store.keep_hours((h.operator_id, h.interface, h.hour, h.as_document()) for h in hours)
         return len(hours)
 
+    async def _hours_over(self, now: datetime) -> None:
+        """Hour records of the hours that are over and have none, of a day back at most."""
+        over = (now - JUDGED_AFTER).replace(minute=0, second=0, microsecond=0)
+        kept = self._hours_until or await self.store.newest_hour() or over - HOUR
+        start = max(kept, over - timedelta(days=1))
+        while start < over:
+            await self.keep_hours(start, start + HOUR)
+            start = self._hours_until = start + HOUR
+
     async def round(self) -> None:
         """What is due now: days that are over, the hours, alarms."""
         now = self.clock.now()
-        hour = now.replace(minute=0, second=0, microsecond=0)
-        await self.keep_hours(hour - timedelta(hours=1), hour + timedelta(hours=1))
+        await self._hours_over(now)
         for watched in self.operators.values():
             for day in await self._due(watched.operator_id, now):
                 await self.judge(watched.operator_id, day)
@@ -202,22 +214,20 @@ class QualityWatch:
         rows = await self.store.calls(now - WINDOW, now, operator_id)
         calls = [_fact(row, watched.profile) for row in rows]
         today = await self.evidence.since(operator_id, now - WINDOW, now)
-        last = await self.evidence.last_before(operator_id, Kind.STATION_STATUS, now)
+        charging, latest = await self.store.connectors(operator_id, CHARGING)
 
-        def read() -> tuple[list[Decimal], list[Status]]:
+        def read() -> list[Decimal]:
             views = read_all(watched.profile, [_observed(row) for row in today])
-            late = [Decimal((v.received_at - v.at).total_seconds()) for v in views.snapshots if v.at]
-            return late, _states(watched.profile, last)
+            return [Decimal((v.received_at - v.at).total_seconds()) for v in views.snapshots if v.at]
 
-        late, states = await asyncio.to_thread(read)
-        latest = max((row.received_at for row in last), default=None)
+        late = await asyncio.to_thread(read)
         return Situation(
             operator_id,
             now,
             watched.rules,
             calls,
             late,
-            any(state.status == CHARGING for state in states),
+            charging > 0,
             max((call.at for call in calls if call.ok), default=latest),
             _classes_of(rows),
             await self._known_classes(watched, now),

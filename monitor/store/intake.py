@@ -241,7 +241,7 @@ def _url(folder: Path) -> str:
 
 
 def _add_columns(connection: Connection) -> None:
-    """Give tables of an earlier version the columns that were added since; old rows take the default."""
+    """Give tables of an earlier version the columns and indexes that were added since; old rows take the default."""
     for table in Intake.metadata.sorted_tables:
         there = {column["name"] for column in inspect(connection).get_columns(table.name)}
         for column in table.columns:
@@ -249,6 +249,8 @@ def _add_columns(connection: Connection) -> None:
                 kind = column.type.compile(connection.dialect)
                 rest = "" if column.nullable else f" NOT NULL DEFAULT {_default(column)}"
                 connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}{rest}"))
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 def _default(column: Column[Any]) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import ColumnElement, and_, false, func, or_
 from sqlalchemy import select as sql_select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from monitor.store.reading import in_pages
-from monitor.store.tables import IntakeCheck, IntakeMessage, QualityAlarm, QualityDay, QualityHour
+from monitor.store.tables import IntakeCheck, IntakeMessage, IntakeStatus, QualityAlarm, QualityDay, QualityHour
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,20 @@ class QualityStore:
         )
         async with AsyncSession(self._engine) as session:
             return [row.document for row in (await session.exec(query)).all()]
+
+    async def newest_hour(self) -> datetime | None:
+        """The hour after the newest one that has records."""
+        async with AsyncSession(self._engine) as session:
+            newest = (await session.exec(select(func.max(QualityHour.hour)))).one()
+        return newest + timedelta(hours=1) if newest is not None else None
+
+    async def connectors(self, operator_id: str, status: int) -> tuple[int, datetime | None]:
+        """How many connectors are in a state, and when one told of itself last."""
+        mine = IntakeStatus.operator_id == operator_id
+        count = select(func.count()).select_from(IntakeStatus).where(mine, IntakeStatus.status == status)
+        latest = select(func.max(IntakeStatus.received_at)).where(mine)
+        async with AsyncSession(self._engine) as session:
+            return (await session.exec(count)).one(), (await session.exec(latest)).one()
 
     async def alarms(self, *, open_only: bool = True, newest: int = 200) -> list[AlarmRow]:
         """Alarms, the newest first."""

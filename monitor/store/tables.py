@@ -23,12 +23,13 @@ class IntakeMessage(Intake, table=True):
     """One call. `review`: a stored business id came with other content; then `body` keeps what came."""
 
     __tablename__ = "intake_message"
+    __table_args__ = (Index("intake_message_operator_time", "operator_id", "received_at"),)
 
     id: int | None = Field(
         default=None, sa_column=Column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
     )
     received_at: datetime = Field(sa_type=Utc, index=True)
-    operator_id: str = Field(default="", index=True)
+    operator_id: str = ""
     interface: str
     business_id: str = ""
     http_status: int

@@ -88,9 +88,11 @@ async def test_a_log_from_before_gets_its_subtrees_when_it_is_opened(store: Inta
     await fill(store, 300)
     await execute(store, "drop table evidence_node")
     await execute(store, "alter table evidence_log drop column hash")
+    await execute(store, "drop index intake_message_operator_time")
     await store.close()
     again = await open_intake(tmp_path / "data")
     try:
+        await execute(again, "drop index intake_message_operator_time")  # it is there again
         leaves = await all_leaves(again)
         assert await again.evidence.roots(OPERATOR, consistency_ranges(77, 300), sha256) == consistency_proof(
             77, leaves

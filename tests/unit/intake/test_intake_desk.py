@@ -294,3 +294,14 @@ async def test_the_window_can_be_left_at_both_edges(caller: Caller) -> None:
         seq = SeqAllocator(ManualClock(NOW + timedelta(seconds=offset_s)))
         raw = seal_request(CODEC, OPERATOR, strict_json.write(STATUS), seq.next()).to_wire()
         assert json.loads((await caller.send(Kind.STATION_STATUS, raw)).body)["Ret"] == ret
+
+
+async def test_a_fault_of_ours_is_told_as_one_that_passes(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(caller.store, "accept", full)
+    assert await caller.call(Kind.CHARGE_ORDER, ORDER) == (500, {})
+    assert caller.figures.faults == 1
+    monkeypatch.undo()
+    assert (await caller.call(Kind.CHARGE_ORDER, ORDER))[0] == 0

@@ -149,6 +149,24 @@ async def test_days_of_a_time_when_the_platform_was_down_are_judged_when_it_is_b
     assert days == ["2026-03-05", "2026-03-04", "2026-03-03", LOCAL_DAY, "2026-03-01", "2026-02-28"]
 
 
+async def test_each_hour_is_counted_once_it_is_over(store: IntakeStore, world: World) -> None:
+    watch = watch_of(store, world, now=END - timedelta(minutes=30))
+    await watch.round()
+    (before,) = {hour["hour"] for hour in await store.quality.hours(OPERATOR, DAY, END)}
+    assert before == (END - timedelta(hours=2)).isoformat(), "at the first start the hour before"
+    watch.clock.advance(31 * 60)  # type: ignore[attr-defined]
+    await watch.round()
+    assert len({hour["hour"] for hour in await store.quality.hours(OPERATOR, DAY, END)}) == 1, "late calls may come"
+    watch.clock.advance(60)  # type: ignore[attr-defined]
+    await watch.round()
+    hours = await store.quality.hours(OPERATOR, END - timedelta(hours=1), END)
+    calls = await store.quality.calls(END - timedelta(hours=1), END, OPERATOR)
+    assert sum(hour["calls"] for hour in hours) == len(calls) > 0
+    again = watch_of(store, world, now=END + timedelta(hours=5))
+    await again.round()
+    assert again._hours_until == END + timedelta(hours=4), "a restart goes on where it was"
+
+
 async def test_no_record_is_read_while_operators_wait_for_an_answer(
     store: IntakeStore, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
