@@ -56,7 +56,7 @@ def test_a_range_is_made_of_complete_subtrees() -> None:
 
 
 async def test_every_proof_is_that_of_all_leaves(store: IntakeStore) -> None:
-    size = 37
+    size = 21
     await fill(store, size)
     leaves = await all_leaves(store)
     for new in range(1, size + 1):
@@ -68,7 +68,7 @@ async def test_every_proof_is_that_of_all_leaves(store: IntakeStore) -> None:
 
 async def test_a_proof_of_a_long_log_reads_few_rows(store: IntakeStore) -> None:
     await execute(store, "PRAGMA synchronous=OFF")
-    await fill(store, 1000, days=10)
+    await fill(store, 300, days=10)
     evidence = evidence_of(store)
     days = [signed.head.day for signed in await evidence.close_days()]
     read: list[int] = []
@@ -81,7 +81,7 @@ async def test_a_proof_of_a_long_log_reads_few_rows(store: IntakeStore) -> None:
     for old in days:
         assert judge_document(await evidence.prove_growth(OPERATOR, old, days[-1])).right
     assert len(read) <= 2 * len(days)
-    assert max(read) <= 1 + 2 * 2 * 10, "two values a node, two nodes a level, ten levels"
+    assert max(read) <= 1 + 2 * 2 * 9, "two values a node, two nodes a level, nine levels"
 
 
 async def test_a_log_from_before_gets_its_subtrees_when_it_is_opened(store: IntakeStore, tmp_path: Path) -> None:
