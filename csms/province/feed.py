@@ -27,7 +27,7 @@ from csms.model.event import (
     StationDisconnected,
 )
 from csms.model.ids import EvseRef
-from csms.model.meter import Sample
+from csms.model.meter import Samples
 from csms.province.client import Partner
 from csms.province.messages import read
 from csms.province.picture import Picture
@@ -73,8 +73,8 @@ class ProvinceFeed:
         self._site_changed = True
         self._evses: dict[EvseRef, None] = {}
         self._ended: dict[int, None] = {}
-        self._metered: dict[EvseRef, tuple[Sample, ...]] = {}
-        self._samples: dict[EvseRef, tuple[Sample, ...]] = {}
+        self._metered: dict[EvseRef, Samples] = {}
+        self._samples: dict[EvseRef, Samples] = {}
         self._reported: set[int] = set()
         self._power_at: dict[str, datetime] = {}
         self._checked: dict[str, datetime] = {}

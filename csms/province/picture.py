@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -129,7 +129,7 @@ class Picture:
                     return evse, evse.session
         return None
 
-    async def snapshot(self, evse: EvseState, session: OpenSession, samples: Sequence[Sample]) -> ChargeStatus:
+    async def snapshot(self, evse: EvseState, session: OpenSession, samples: Iterable[Sample]) -> ChargeStatus:
         """A running session as of now."""
         now = self._clock.now()
         drawn = await self._split(session.session_id, session.started_at, now, session.energy_wh)
@@ -223,7 +223,7 @@ class Picture:
         return [(moment, value - read[0][1]) for moment, value in read]
 
 
-def by_phase(samples: Sequence[Sample], measurand: str) -> tuple[float, ...]:
+def by_phase(samples: Iterable[Sample], measurand: str) -> tuple[float, ...]:
     """L1, L2, L3 of the newest report; a value without phase (DC) stands in the first place."""
     values = {s.phase.removesuffix("-N"): s.value for s in samples if s.measurand == measurand}
     if "" in values:
