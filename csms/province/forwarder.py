@@ -20,9 +20,12 @@ from typing import Any
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError
 from csms.province.client import Partner, PlatformClient, Probe
+from csms.province.envelope import SYSTEM_ERROR
 from csms.province.outbox import Outcome, Step, Verdict, lost_at, sending_order, step
+from csms.province.personal import Personal
 from csms.province.ports import OPEN_STATES, OutboxEntry, OutboxStore
 from csms.province.profile import Kind
+from csms.security.sealing import SealBroken
 
 BATCH = 50
 PERIOD_S = 60.0
@@ -55,8 +58,10 @@ class PartnerForwarder:
         resync: Resync = _no_resync,
         trust: ssl.SSLContext | None = None,
         answered: Answered = _not_heard,
+        personal: Personal | None = None,
     ) -> None:
         self.partner = partner
+        self._personal = personal or Personal()
         self._answered = answered
         self._clock = clock
         self._outbox = outbox
@@ -163,13 +168,20 @@ class PartnerForwarder:
         started_at, attempts = self._clock.now(), entry.attempts + 1
         kind = Kind(entry.interface)
         await self._outbox.mark_sent(entry.id, lost_at(self.partner.profile, kind, attempts, started_at))
-        outcome = await self._client.push(kind, entry.payload)
+        outcome = await self._push(kind, entry)
         self._attempts += 1
         self._log_attempt(entry, attempts, outcome, (self._clock.now() - started_at).total_seconds())
         if outcome.verdict is Verdict.ACKED and outcome.answer:
             await self._answered(entry, outcome.answer)
         await self._write(entry, step(self.partner.profile, kind, attempts, outcome, self._clock.now()))
         self._notice(outcome)
+
+    async def _push(self, kind: Kind, entry: OutboxEntry) -> Outcome:
+        try:
+            body = self._personal.opened(self.partner.profile, entry)
+        except SealBroken as fault:
+            return Outcome(Verdict.DEAD, SYSTEM_ERROR, str(fault))
+        return await self._client.push(kind, body)
 
     async def _write(self, entry: OutboxEntry, result: Step) -> None:
         if result.next_at is not None:
@@ -234,9 +246,10 @@ class Forwarder:
         resync: Resync = _no_resync,
         trust: ssl.SSLContext | None = None,
         answered: Answered = _not_heard,
+        personal: Personal | None = None,
     ) -> None:
         self._clock = clock
-        self.partners = {p.id: PartnerForwarder(p, clock, outbox, resync, trust, answered) for p in partners}
+        self.partners = {p.id: PartnerForwarder(p, clock, outbox, resync, trust, answered, personal) for p in partners}
 
     def wake(self) -> None:
         """Something was put into the outbox."""
