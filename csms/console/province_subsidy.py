@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,8 @@ def _compute(app: typer.Typer, text: Text) -> None:
     def compute(
         partner: str = partner_argument(text),
         rule: str = typer.Option(..., "--rule", help=text("province.subsidy.option.rule")),
-        first: Any = typer.Option(..., "--from", formats=DAYS, help=text("province.subsidy.option.first")),
-        last: Any = typer.Option(..., "--to", formats=DAYS, help=text("province.subsidy.option.last")),
+        first: datetime = typer.Option(..., "--from", formats=DAYS, help=text("province.subsidy.option.first")),
+        last: datetime = typer.Option(..., "--to", formats=DAYS, help=text("province.subsidy.option.last")),
         grade: str = typer.Option("", "--grade", help=text("province.subsidy.option.grade")),
         scores: Path | None = typer.Option(None, "--scores", help=text("province.subsidy.option.scores")),
         out_file: Path | None = typer.Option(None, "--out", help=text("province.subsidy.option.out")),

@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 
 RECONCILE_S = 600.0
 TICK_S = 5.0
+TICK_WALL_S_MIN = 0.02
+"""However fast the clock runs."""
 ORDERS_AT_ONCE = 100
 """How many orders are written in one transaction."""
 EVSES_AT_ONCE = 200
@@ -160,7 +162,7 @@ class ProvinceFeed:
 
     async def _wait(self, delay_s: float) -> None:
         try:
-            async with asyncio.timeout(self._clock.wall_s(delay_s)):
+            async with asyncio.timeout(max(self._clock.wall_s(delay_s), TICK_WALL_S_MIN)):
                 await self._wake.wait()
         except TimeoutError:
             return
