@@ -49,7 +49,7 @@ class Plan:
     share: float = 0.05
     outage_h: float = 72.0
     kills: int = 4
-    speed: float = 60.0
+    speed: float = 20.0
     outage_speed: float = 1200.0
     pause_wall_s: float = 4.0
     """Between kills, at the most."""
@@ -108,6 +108,7 @@ class Proof:
                 await self._connect()
                 async with self._killing("operator", "platform"):
                     await self._work(third)
+                await self._until_calm(third)
                 await self._outage(third)
                 outcome = await self._afterwards(self.plan.orders - 2 * third)
         finally:
@@ -152,7 +153,7 @@ class Proof:
             await self._work(orders)
         drain_h = (await drained - back_at).total_seconds() / 3600
         rate = (before - backlog) / max(self.clock.wall_s(drain_h * 3600), 0.001)
-        await self._until_calm()
+        await self._until_calm(self.plan.orders)
         settled_h = (self.clock.now() - back_at).total_seconds() / 3600
         late_s = self._late()
         faults = dict(self.proxy.faults)
@@ -215,10 +216,10 @@ class Proof:
             await asyncio.sleep(0.2)
         return self.clock.now()
 
-    async def _until_calm(self) -> None:
+    async def _until_calm(self, orders: int) -> None:
         calm = 0
         while calm < CALM_POLLS:
-            quiet = await self._waiting() == 0 and await self._accepted() >= self.plan.orders
+            quiet = await self._waiting() == 0 and await self._accepted() >= orders
             calm = calm + 1 if quiet else 0
             await asyncio.sleep(0.2)
 

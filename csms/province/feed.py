@@ -77,6 +77,7 @@ class ProvinceFeed:
         self._starts = starts
         self._orders = Orders(service, outbox, picture, starts)
         self._wake = asyncio.Event()
+        self._tick_at_s = 0.0
         self._site_changed = True
         self._evses: dict[EvseRef, None] = {}
         self._session_ended = True
@@ -118,7 +119,9 @@ class ProvinceFeed:
             while (left_s := due_s - self._clock.monotonic_s()) > 0:
                 await self._wait(min(left_s, TICK_S))
                 await self.work_off()
-                await self.by_the_clock()
+                if self._clock.monotonic_s() >= self._tick_at_s:
+                    self._tick_at_s = self._clock.monotonic_s() + TICK_S
+                    await self.by_the_clock()
 
     async def reconcile(self) -> None:
         """Look at everything again: sites, connectors, sessions without an order."""
@@ -138,8 +141,9 @@ class ProvinceFeed:
         if self._session_ended:
             self._session_ended = False
             await self._backlog()
-        while self._evses:
-            await self._states(list(self._evses)[:EVSES_AT_ONCE])
+        noted = list(self._evses)
+        for place in range(0, len(noted), EVSES_AT_ONCE):
+            await self._states(noted[place : place + EVSES_AT_ONCE])
         for ref in list(self._metered):
             self._samples[ref] = self._metered.pop(ref)
             await self._snapshot(ref)

@@ -148,7 +148,6 @@ class PartnerForwarder:
             await self._outbox.recover(self.partner.id, self._clock.now())
             self._recovered = True
         await self._deliver_all()
-        await self._greet_after_silence()
         return await self._look_again_s()
 
     async def status(self) -> dict[str, Any]:
@@ -216,6 +215,8 @@ class PartnerForwarder:
             return None
         if not self._waiting:
             self._waiting.extend(await self._due(flying))
+        if not self._waiting or RANK[self._waiting[0].interface] > RANK[Kind.CHARGE_ORDER]:
+            await self._greet_after_silence()
         if not self._waiting or self._gives_way(self._waiting[0], flying):
             self._waiting.clear()  # something that goes first may come meanwhile
             return None
@@ -261,9 +262,9 @@ class PartnerForwarder:
         elif result.verdict is Verdict.DEAD:
             await self._outbox.mark_dead(entry.id, result.code, result.text)
         else:
-            await self._outbox.mark_acked(entry.id, self._clock.now(), result.code, result.text)
-            if entry.interface == Kind.CHARGE_ORDER:
-                await self._outbox.drop_open(self.partner.id, Kind.CHARGE_STATUS, entry.business_key)
+            ordered = entry.interface == Kind.CHARGE_ORDER
+            snapshots = [(self.partner.id, Kind.CHARGE_STATUS.value, entry.business_key)] if ordered else []
+            await self._outbox.mark_acked(entry.id, self._clock.now(), result.code, result.text, snapshots)
 
     def _notice(self, outcome: Outcome) -> None:
         self._answers = not outcome.unreachable and not outcome.pause
