@@ -14,6 +14,7 @@ CURRENT_OFFERED = "Current.Offered"
 POWER_OFFERED = "Power.Offered"
 VOLTAGE = "Voltage"
 SOC = "SoC"
+TEMPERATURE = "Temperature"
 
 
 class Sample(Struct, frozen=True, gc=False):

@@ -9,11 +9,11 @@ from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.ids import ConnectorRef, EvseRef
-from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, VOLTAGE, Sample
+from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, TEMPERATURE, VOLTAGE, Sample
 from csms.model.session import StopReason
 from csms.model.station import CurrentKind
 from csms.province.access import EVERYTHING, Access
-from csms.province.mapping import connector_status, stop_reason
+from csms.province.mapping import connector_status, stop_reason, vin_of
 from csms.province.records import (
     ChargeOrder,
     ChargeStatus,
@@ -145,6 +145,8 @@ class Picture:
             details=drawn.details,
             soc=session.soc or 0.0,
             remote_start_id=session.remote_start_id,
+            vin=vin_of(session.id_token),
+            battery_c=tuple(s.value for s in samples if (s.measurand, s.location) == (TEMPERATURE, "EV")),
         )
 
     async def last_samples(self, evse: EvseState, session: OpenSession) -> list[Sample]:
@@ -153,8 +155,11 @@ class Picture:
         rows = await self._reader.samples(
             session.session_id, station_id=ref.station_id, evse_id=ref.evse_id, since=since
         )
-        newest = {(row.measurand, row.phase): row for row in rows}
-        return [Sample(row.time, row.measurand, row.value, row.unit, row.phase) for row in newest.values()]
+        newest = {(row.measurand, row.phase, row.location): row for row in rows}
+        return [
+            Sample(row.time, row.measurand, row.value, row.unit, row.phase, location=row.location)
+            for row in newest.values()
+        ]
 
     async def over(self, row: Session) -> ChargeStatus:
         """The last word on a session that holds no EVSE any more."""
@@ -174,6 +179,7 @@ class Picture:
             soc=row.last_soc or 0.0,
             order_status=4,
             remote_start_id=row.remote_start_id,
+            vin=order.vin,
         )
 
     async def order(self, row: Session, ended_at: datetime, *, by_partner: bool = False) -> ChargeOrder:
@@ -192,6 +198,7 @@ class Picture:
             start_register_wh=row.start_register_wh,
             end_register_wh=row.end_register_wh,
             remote_start_id=row.remote_start_id,
+            vin=vin_of(row.id_token),
         )
 
     def powers(self, site_id: str, access: Access = EVERYTHING) -> StationPower:
