@@ -36,7 +36,11 @@ COMMANDS: Commands = {
     "province": "csms.console.province",
     "db": "csms.console.db",
     "firmware-profile": "csms.console.firmware_profile",
-    "monitor": {"live": "monitor.console", "intake": "monitor.intake.console", "quality": "monitor.quality.console"},
+    "monitor": {
+        "live": "monitor.console.live",
+        "intake": "monitor.intake.console",
+        "quality": "monitor.quality.console",
+    },
     "evidence": "monitor.evidence.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",

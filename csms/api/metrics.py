@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from fastapi import Response
@@ -11,10 +10,7 @@ from fastapi import Response
 from csms.access.needs import viewers
 from csms.access.routing import Router
 from csms.api.ports import ApiDeps
-
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-Series = Iterable[tuple[Mapping[str, str], float]]
+from csms.model.exposition import MEDIA_TYPE, metric
 
 
 def router(deps: ApiDeps) -> Router:
@@ -55,22 +51,6 @@ async def _lines(deps: ApiDeps) -> AsyncIterator[str]:
     yield metric("csms_counter", "untyped", "What GET /api/v1/overview shows under gateway", counted)
     for lines in deps.figures():
         yield lines
-
-
-def metric(name: str, kind: str, about: str, series: Series) -> str:
-    """One metric with all its series."""
-    lines = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
-    lines += [f"{name}{_labels(labels)} {value:.15g}" for labels, value in series]
-    return "\n".join(lines) + "\n"
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    listed = ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
-    return f"{{{listed}}}" if listed else ""
-
-
-def _escaped(value: str) -> str:
-    return re.sub(r'[\\"\n]', lambda sign: {"\\": "\\\\", '"': '\\"', "\n": "\\n"}[sign[0]], value)
 
 
 def _seconds(moment: datetime) -> float:

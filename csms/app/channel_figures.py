@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from csms.api.metrics import metric
 from csms.app.limit_channels import Channel
 from csms.charging.counters import Counters
 from csms.grid.mqtt import MqttChannel
 from csms.grid.openadr2 import Ven2
 from csms.grid.ven import Ven
+from csms.model.exposition import metric
 
 APART = frozenset({"connections", "read_again", "failed"})
 """Counts of the MQTT channel that are no results of a message."""

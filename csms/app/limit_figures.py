@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from csms.api.metrics import metric
 from csms.charging.status import FeederLoad
 from csms.grid.liveness import Mode
 from csms.grid.overruns import Overruns
 from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
 from csms.grid.tally import Tally
+from csms.model.exposition import metric
 
 
 @dataclass(frozen=True, slots=True)

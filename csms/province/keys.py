@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import secrets as chance
 import string
+import tomllib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError
-from csms.province.crypto import KEY_BYTES, Secrets, Suite
+from csms.province.crypto import KEY_BYTES, SecretInvalid, Secrets, Suite
 from csms.province.envelope import Codec
 from csms.security.sealing import Seal
 
@@ -83,7 +84,7 @@ class KeyRing:
 
     def __init__(self, clock: Clock, window_s: float = 300.0, save: SaveKeys = _not_kept) -> None:
         self._clock = clock
-        self._window_s = window_s
+        self.window_s = window_s
         self._save = save
         self._held: list[_Held] = []
         self._works: int | None = None
@@ -137,7 +138,7 @@ class KeyRing:
     async def _take_over(self, live: list[_Held], now: datetime) -> None:
         live[0].record = replace(live[0].record, used_at=now)
         for held in live[1:]:
-            held.record = replace(held.record, retired_at=now + timedelta(seconds=self._window_s))
+            held.record = replace(held.record, retired_at=now + timedelta(seconds=self.window_s))
         await self._save([held.record for held in live if held.record.partner])
 
     def _live(self) -> list[_Held]:
@@ -162,18 +163,26 @@ class Keys:
         self._clock, self._seal, self._save = clock, seal, save
         self._rings: dict[tuple[str, str], KeyRing] = {}
         self._given: dict[tuple[str, str], KeyRecord] = {}
-        for record in records:
-            if record.sealed:
-                self.ring(record.partner, Direction(record.direction)).hold(record, self._unsealed(record))
-            else:
-                self._given[record.partner, record.direction] = record
+        self.take_in(records)
 
-    def ring(self, partner: str, direction: Direction, window_s: float = 300.0) -> KeyRing:
-        """The ring of a partner and direction; empty at first."""
-        key = (partner, direction.value)
-        if key not in self._rings:
-            self._rings[key] = KeyRing(self._clock, window_s, self._save)
-        return self._rings[key]
+    def take_in(self, records: Iterable[KeyRecord]) -> int:
+        """Sets as they are stored now, maybe by another process; how many of them are new. Raises SealBroken."""
+        new = 0
+        for record in records:
+            ring = self.ring(record.partner, Direction(record.direction))
+            if not record.sealed:
+                self._given[record.partner, record.direction] = record
+            elif all(known.number != record.number for known in ring.records):
+                ring.hold(record, self._unsealed(record))
+                new += 1
+        return new
+
+    def ring(self, partner: str, direction: Direction, window_s: float | None = None) -> KeyRing:
+        """The ring of a partner and direction, empty at first; `window_s` is the replay window of its profile."""
+        ring = self._rings.setdefault((partner, direction.value), KeyRing(self._clock, save=self._save))
+        if window_s is not None:
+            ring.window_s = window_s
+        return ring
 
     def from_settings(self, partner: str, direction: Direction, secrets: Secrets) -> None:
         """Secrets that stand in the settings are number 0, older than all that were given since."""
@@ -211,6 +220,22 @@ def texts_of(secrets: Secrets) -> dict[str, str]:
     rest = (secrets.data_secret, secrets.data_secret_iv, secrets.sig_secret)
     values = (secrets.operator_secret, *(one.decode() for one in rest))
     return dict(zip(FIELDS, values, strict=True))
+
+
+def texts_in(toml: str) -> dict[str, str]:
+    """The four texts from a TOML file of them; raises SecretInvalid."""
+    try:
+        found = tomllib.loads(toml)
+    except ValueError as fault:
+        raise SecretInvalid(str(fault)) from None
+    if missing := [name for name in FIELDS if not isinstance(found.get(name), str)]:
+        raise SecretInvalid(f"missing: {', '.join(missing)}")
+    return {name: found[name] for name in FIELDS}
+
+
+def toml_of(texts: Mapping[str, str]) -> str:
+    """The lines that `texts_in` reads."""
+    return "".join(f'{name} = "{value}"\n' for name, value in texts.items())
 
 
 def new_secrets() -> Secrets:

@@ -26,6 +26,7 @@ PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublic
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 SIGNATURE_LENGTH_MAX = 4096
 RSA_BITS_MIN = 2048
+KEYS_TAKEN = f"keys are P-256, P-384, Ed25519, or RSA of at least {RSA_BITS_MIN} bits"
 CURVES: dict[str, tuple[str, int, Callable[[], hashes.HashAlgorithm]]] = {
     "secp256r1": ("ES256", 32, hashes.SHA256),
     "secp384r1": ("ES384", 48, hashes.SHA384),
@@ -74,7 +75,7 @@ def algorithm_of(key: PublicKey) -> str:
         return "PS256"
     if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in CURVES:
         return CURVES[key.curve.name][0]
-    raise ValueError(f"keys are P-256, P-384, Ed25519, or RSA of at least {RSA_BITS_MIN} bits")
+    raise ValueError(KEYS_TAKEN)
 
 
 def read_keys(path: Path) -> list[PublicKey]:
@@ -92,11 +93,13 @@ def read_keys(path: Path) -> list[PublicKey]:
 def read_private_key(path: Path) -> PrivateKey:
     """From a PEM file without a password. Raises OSError, ValueError."""
     try:
-        key: Any = load_pem_private_key(path.read_bytes(), None)
+        key = load_pem_private_key(path.read_bytes(), None)
     except TypeError as fault:
         raise ValueError(str(fault)) from None
+    if not isinstance(key, PrivateKey):
+        raise ValueError(KEYS_TAKEN)
     algorithm_of(key.public_key())
-    return key  # type: ignore[no-any-return]
+    return key
 
 
 def _parts(signature: str, payload: bytes) -> _Parts:

@@ -2,86 +2,54 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from csms.model.clock import clock_from_environment
-from csms.model.errors import CsmsError
 from csms.province import strict_json
+from csms.texts import Text
+from monitor.console import work
+from monitor.console.work import FAILED, data_dir_option, json_option, operator_option
 from monitor.evidence.documents import EvidenceUnreadable, read_public
 from monitor.evidence.files import private_key, read_document, read_export, write_export
 from monitor.evidence.judge import Verdict, judge_document, judge_export
 from monitor.evidence.merkle import HashUnavailable
 from monitor.evidence.service import Evidence
 
-Text = Callable[..., str]
-FAILED = 1
-USAGE = 2
 KINDS = {"order": "charge_order", "session": "charge_status", "connector": "station_status", "station": "station_info"}
 
 
 def build(text: Text) -> typer.Typer:
     """The command group."""
-    app = typer.Typer(help=text("evidence.help"), no_args_is_help=True, add_completion=False)
-    for mount in (_close, _export, _prove, _verify, _key):
-        mount(app, text)
-    return app
+    return work.group(text, "evidence", (_close, _export, _prove, _verify, _key))
 
 
-def _example(text: Text, command: str) -> str:
-    return text("console.example", command=command)
-
-
-def _data_dir(text: Text) -> Any:
-    return typer.Option(..., "--data-dir", help=text("intake.data_dir"))
-
-
-def _json(text: Text) -> Any:
-    return typer.Option(False, "--json", help=text("evidence.option.json"))
-
-
-def _operator(text: Text) -> Any:
-    return typer.Option(..., "--operator", help=text("evidence.option.operator"))
-
-
-def _with_log(text: Text, data_dir: Path, act: Callable[[Evidence], Awaitable[Any]]) -> Any:
-    """Open the platform's database, act, close; a fault is one sentence and exit code 1."""
-    from monitor.store.intake import FILE_NAME, open_intake
-
-    async def run() -> Any:
-        store = await open_intake(data_dir)
-        try:
-            return await act(Evidence(store.evidence, private_key(data_dir), clock_from_environment()))
-        finally:
-            await store.close()
-
-    if not (data_dir / FILE_NAME).is_file():
-        _fail(text("evidence.no_database", folder=data_dir), USAGE)
-    try:
-        return asyncio.run(run())
-    except (CsmsError, OSError, ValueError) as fault:
-        _fail(text("evidence.cannot", reason=str(fault)), FAILED)
-
-
-def _fail(words: str, code: int) -> None:
-    typer.echo(words, err=True)
-    raise typer.Exit(code)
+def _with_log(
+    text: Text, data_dir: Path, as_json: bool, act: Callable[[Evidence], Awaitable[work.Found]]
+) -> work.Found:
+    """Act on the log with the platform's key."""
+    return work.on_store(
+        text,
+        data_dir,
+        as_json,
+        lambda store: act(Evidence(store.evidence, private_key(data_dir), clock_from_environment())),
+    )
 
 
 def _close(app: typer.Typer, text: Text) -> None:
-    shown = _example(text, "csms evidence close --data-dir /var/lib/platform")
+    shown = work.example(text, "csms evidence close --data-dir /var/lib/platform")
 
     @app.command("close", help=text("evidence.close.help"), epilog=shown)
-    def close(data_dir: Path = _data_dir(text), as_json: bool = _json(text)) -> None:
-        made = _with_log(text, data_dir, lambda evidence: evidence.close_days())
+    def close(data_dir: Path = data_dir_option(text), as_json: bool = json_option(text)) -> None:
+        made = _with_log(text, data_dir, as_json, lambda evidence: evidence.close_days())
         if as_json:
-            typer.echo(json.dumps([signed.as_document() for signed in made]))
+            work.document([signed.as_document() for signed in made])
             return
         for signed in made:
             head = signed.head
@@ -93,43 +61,43 @@ def _close(app: typer.Typer, text: Text) -> None:
 
 
 def _export(app: typer.Typer, text: Text) -> None:
-    shown = _example(text, "csms evidence export --data-dir d --operator 123456789 --from 2026-03-01 --out march")
+    shown = work.example(text, "csms evidence export --data-dir d --operator 123456789 --from 2026-03-01 --out march")
 
     @app.command("export", help=text("evidence.export.help"), epilog=shown)
     def export(
-        data_dir: Path = _data_dir(text),
-        operator: str = _operator(text),
-        first: str = typer.Option("0000", "--from", help=text("evidence.option.from")),
-        last: str = typer.Option("9999", "--to", help=text("evidence.option.to")),
+        data_dir: Path = data_dir_option(text),
+        operator: str = operator_option(text),
+        first: datetime | None = work.day_option(text, "--from", "evidence.option.from", None),
+        last: datetime | None = work.day_option(text, "--to", "evidence.option.to", None),
         out: Path = typer.Option(..., "--out", help=text("evidence.option.folder")),
-        as_json: bool = _json(text),
+        as_json: bool = json_option(text),
     ) -> None:
         async def act(evidence: Evidence) -> tuple[int, list[str]]:
-            made = await evidence.export(operator, first, last)
+            made = await evidence.export(operator, work.day_of(first, "0000"), work.day_of(last, "9999"))
             write_export(out, made)
             return len(made.records), [signed.head.day for signed in made.heads]
 
-        count, days = _with_log(text, data_dir, act)
+        count, days = _with_log(text, data_dir, as_json, act)
         if as_json:
-            typer.echo(json.dumps({"records": count, "days": days, "folder": str(out)}))
+            work.document({"records": count, "days": days, "folder": str(out)})
         else:
             typer.echo(text("evidence.exported", count=count, days=len(days), folder=out))
 
 
 def _prove(app: typer.Typer, text: Text) -> None:
-    shown = _example(text, "csms evidence prove --data-dir d --operator 123456789 --order 1234… --out proof.json")
+    shown = work.example(text, "csms evidence prove --data-dir d --operator 123456789 --order 1234… --out proof.json")
 
     @app.command("prove", help=text("evidence.prove.help"), epilog=shown)
     def prove(
-        data_dir: Path = _data_dir(text),
-        operator: str = _operator(text),
+        data_dir: Path = data_dir_option(text),
+        operator: str = operator_option(text),
         order: str = typer.Option("", "--order", help=text("evidence.option.order")),
         number: int = typer.Option(-1, "--record", help=text("evidence.option.record")),
         kind: str = typer.Option("order", "--kind", help=text("evidence.option.kind")),
-        old_day: str = typer.Option("", "--since", help=text("evidence.option.since")),
-        new_day: str = typer.Option("", "--day", help=text("evidence.option.day")),
+        old_day: datetime | None = work.day_option(text, "--since", "evidence.option.since", None),
+        new_day: datetime | None = work.day_option(text, "--day", "evidence.option.day", None),
         out: Path | None = typer.Option(None, "--out", help=text("evidence.option.out")),
-        as_json: bool = _json(text),
+        as_json: bool = json_option(text),
     ) -> None:
         chosen = [bool(order), number >= 0, bool(old_day and new_day)]
         if sum(chosen) != 1 or kind not in KINDS:
@@ -140,11 +108,11 @@ def _prove(app: typer.Typer, text: Text) -> None:
                 return evidence.prove_thing(operator, KINDS[kind], order)
             if number >= 0:
                 return evidence.prove_record(operator, number)
-            return evidence.prove_growth(operator, old_day, new_day)
+            return evidence.prove_growth(operator, work.day_of(old_day), work.day_of(new_day))
 
-        document = strict_json.write(_with_log(text, data_dir, act)).decode("utf-8")
+        document = strict_json.write(_with_log(text, data_dir, as_json, act)).decode("utf-8")
         if out is not None:
-            out.write_text(document + "\n", encoding="utf-8")
+            work.save(text, out, document + "\n", as_json)
         if out is None or as_json:
             typer.echo(document)
         else:
@@ -152,13 +120,13 @@ def _prove(app: typer.Typer, text: Text) -> None:
 
 
 def _verify(app: typer.Typer, text: Text) -> None:
-    shown = _example(text, "csms evidence verify proof.json --key-file platform.pem")
+    shown = work.example(text, "csms evidence verify proof.json --key-file platform.pem")
 
     @app.command("verify", help=text("evidence.verify.help"), epilog=shown)
     def verify(
         path: Path = typer.Argument(..., help=text("evidence.option.path")),
         key: Path | None = typer.Option(None, "--key-file", help=text("evidence.option.key")),
-        as_json: bool = _json(text),
+        as_json: bool = json_option(text),
     ) -> None:
         try:
             known = read_public(key.read_text(encoding="utf-8")) if key else None
@@ -166,9 +134,8 @@ def _verify(app: typer.Typer, text: Text) -> None:
                 judge_export(read_export(path), known) if path.is_dir() else judge_document(read_document(path), known)
             )
         except (EvidenceUnreadable, HashUnavailable, OSError, UnicodeError) as fault:
-            _fail(text("evidence.unreadable", reason=str(fault)), FAILED)
-        else:
-            _tell(text, verdict, as_json)
+            work.fail(text("evidence.unreadable", reason=str(fault)), FAILED, as_json, "unreadable")
+        _tell(text, verdict, as_json)
 
 
 def _tell(text: Text, verdict: Verdict, as_json: bool) -> None:
@@ -192,11 +159,13 @@ def _tell(text: Text, verdict: Verdict, as_json: bool) -> None:
 
 def _key(app: typer.Typer, text: Text) -> None:
     @app.command(
-        "key", help=text("evidence.key.help"), epilog=_example(text, "csms evidence key --data-dir d > platform.pem")
+        "key",
+        help=text("evidence.key.help"),
+        epilog=work.example(text, "csms evidence key --data-dir d > platform.pem"),
     )
-    def key(data_dir: Path = _data_dir(text), as_json: bool = _json(text)) -> None:
+    def key(data_dir: Path = data_dir_option(text), as_json: bool = json_option(text)) -> None:
         async def act(evidence: Evidence) -> str:
             return evidence.public_key
 
-        pem = _with_log(text, data_dir, act)
+        pem = _with_log(text, data_dir, as_json, act)
         typer.echo(json.dumps({"public_key": pem}) if as_json else pem, nl=as_json)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from csms.province import strict_json
+from monitor.evidence.merkle import hash_named
 
 SIGNED = b"csms evidence head 1\n"
 INCLUSION = "csms-evidence-inclusion-1"
@@ -47,7 +48,7 @@ def record_bytes(
 @dataclass(frozen=True, slots=True)
 class Head:
     """The log of one operator as it was at the end of a local day. `first` to before `size` are the day's records;
-    `previous` is the SHA-256 of the canonical head before it, empty for the first."""
+    `previous` is the hash (that of the log) of the canonical head before it, empty for the first."""
 
     log: str
     day: str
@@ -67,7 +68,7 @@ class Head:
 
     def digest(self) -> str:
         """What the next head names as `previous`."""
-        return sha256(self.canonical()).hexdigest()
+        return hash_named(self.hash)(self.canonical()).hex()
 
 
 @dataclass(frozen=True, slots=True)

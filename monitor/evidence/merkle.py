@@ -13,6 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 Hash = Callable[[bytes], bytes]
+Range = tuple[int, int]
+"""From the first leaf to before the last."""
+Node = tuple[int, int]
+"""Level and place of a complete subtree: 2^level leaves from place * 2^level on."""
 
 CHAIN_START = bytes(32)
 """h_0."""
@@ -66,6 +70,27 @@ def split(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
+def nodes_of(low: int, high: int) -> list[Node]:
+    """The complete subtrees that leaves `low` to before `high` are made of, where a split of a tree made this range."""
+    found = []
+    while low < high:
+        level = (high - low).bit_length() - 1
+        assert low % (1 << level) == 0
+        found.append((level, low >> level))
+        low += 1 << level
+    return found
+
+
+def joined(parts: Sequence[bytes], digest: Hash = sha256) -> bytes:
+    """The root over complete subtrees, the largest first."""
+    if not parts:
+        return digest(b"")
+    root = parts[-1]
+    for part in reversed(parts[:-1]):
+        root = node_hash(part, root, digest)
+    return root
+
+
 @dataclass(slots=True)
 class Frontier:
     """A growing tree in log(n) hashes: the roots of its complete subtrees, the largest first."""
@@ -74,23 +99,21 @@ class Frontier:
     peaks: list[bytes] = field(default_factory=list)
     digest: Hash = sha256
 
-    def add(self, leaf: bytes) -> None:
-        """Append a leaf hash."""
+    def add(self, leaf: bytes) -> list[bytes]:
+        """Append a leaf hash; the subtrees that are complete with it, from the one of two leaves upwards."""
         self.peaks.append(leaf)
         self.size += 1
         merges = (self.size & -self.size).bit_length() - 1
+        made = []
         for _ in range(merges):
             right = self.peaks.pop()
-            self.peaks.append(node_hash(self.peaks.pop(), right, self.digest))
+            made.append(node_hash(self.peaks.pop(), right, self.digest))
+            self.peaks.append(made[-1])
+        return made
 
     def root(self) -> bytes:
         """The root of the tree so far."""
-        if not self.peaks:
-            return self.digest(b"")
-        root = self.peaks[-1]
-        for peak in reversed(self.peaks[:-1]):
-            root = node_hash(peak, root, self.digest)
-        return root
+        return joined(self.peaks, self.digest)
 
 
 def root_of(leaves: Iterable[bytes], digest: Hash = sha256) -> bytes:
@@ -103,17 +126,22 @@ def root_of(leaves: Iterable[bytes], digest: Hash = sha256) -> bytes:
 
 def inclusion_proof(index: int, leaves: Sequence[bytes], digest: Hash = sha256) -> list[bytes]:
     """The audit path of a leaf, from its sibling upwards; raises ValueError for a place outside the tree."""
-    if not 0 <= index < len(leaves):
-        raise ValueError(f"there is no leaf {index} in a tree of {len(leaves)}")
-    path: list[bytes] = []
-    low, high = 0, len(leaves)
+    return [root_of(leaves[low:high], digest) for low, high in inclusion_ranges(index, len(leaves))]
+
+
+def inclusion_ranges(index: int, size: int) -> list[Range]:
+    """The subtrees whose roots are the audit path of a leaf; raises ValueError for a place outside the tree."""
+    if not 0 <= index < size:
+        raise ValueError(f"there is no leaf {index} in a tree of {size}")
+    path: list[Range] = []
+    low, high = 0, size
     while high - low > 1:
         middle = low + split(high - low)
         if index < middle:
-            path.append(root_of(leaves[middle:high], digest))
+            path.append((middle, high))
             high = middle
         else:
-            path.append(root_of(leaves[low:middle], digest))
+            path.append((low, middle))
             low = middle
     return path[::-1]
 
@@ -141,20 +169,25 @@ def root_from_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes
 def consistency_proof(old_size: int, leaves: Sequence[bytes], digest: Hash = sha256) -> list[bytes]:
     """What shows that the tree of the first `old_size` leaves is the beginning of the tree of all; empty for equal or
     empty ones. Raises ValueError for an older tree that is larger."""
-    if not 0 <= old_size <= len(leaves):
-        raise ValueError(f"a tree of {len(leaves)} does not begin with one of {old_size}")
-    path: list[bytes] = []
-    low, high, whole = 0, len(leaves), True
+    return [root_of(leaves[low:high], digest) for low, high in consistency_ranges(old_size, len(leaves))]
+
+
+def consistency_ranges(old_size: int, size: int) -> list[Range]:
+    """The subtrees whose roots are that proof; raises ValueError for an older tree that is larger."""
+    if not 0 <= old_size <= size:
+        raise ValueError(f"a tree of {size} does not begin with one of {old_size}")
+    path: list[Range] = []
+    low, high, whole = 0, size, True
     while old_size not in (low, high):
         middle = low + split(high - low)
         if old_size <= middle:
-            path.append(root_of(leaves[middle:high], digest))
+            path.append((middle, high))
             high = middle
         else:
-            path.append(root_of(leaves[low:middle], digest))
+            path.append((low, middle))
             low, whole = middle, False
     if old_size == high and not whole:
-        path.append(root_of(leaves[low:high], digest))
+        path.append((low, high))
     return path[::-1] if old_size else []
 
 

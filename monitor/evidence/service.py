@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,9 @@ from monitor.evidence.documents import (
     sign,
 )
 from monitor.evidence.judge import Export
-from monitor.evidence.merkle import CHAIN_START, consistency_proof, inclusion_proof
-from monitor.store.evidence import EvidenceStore, following, leaves_of, local_day
+from monitor.evidence.merkle import CHAIN_START, consistency_ranges, hash_named, inclusion_proof
+from monitor.store.days import following, local_day
+from monitor.store.evidence import EvidenceStore, leaves_of
 
 
 class NoEvidence(CsmsError):
@@ -65,10 +67,12 @@ class Evidence:
             raise NoEvidence(f"the log of {operator_id} has no record {number}")
         if signed is None:
             raise NoEvidence(f"{day} is not closed yet; its records are signed when it is over")
-        rows = await self.store.rows(operator_id, day, day)
-        place = number - signed.head.first
-        path = inclusion_proof(place, leaves_of(rows))
-        return inclusion_document(rows[place].record, number, signed, path, self.public_key)
+        row = await self.store.row(operator_id, number)
+        assert row is not None
+        leaves = await self.store.leaves(operator_id, day)
+        digest = hash_named(signed.head.hash)
+        path = await asyncio.to_thread(inclusion_proof, number - signed.head.first, leaves, digest)
+        return inclusion_document(row.record, number, signed, path, self.public_key)
 
     async def prove_thing(self, operator_id: str, kind: str, business_id: str) -> dict[str, Any]:
         """The proof for the newest record about an order, connector, session or station; raises NoEvidence."""
@@ -82,8 +86,9 @@ class Evidence:
         old, new = await self._closed(operator_id, old_day), await self._closed(operator_id, new_day)
         if old.head.size > new.head.size:
             raise NoEvidence(f"{new_day} is before {old_day}")
-        leaves = await self.store.leaves(operator_id, new.head.size)
-        return consistency_document(old, new, consistency_proof(old.head.size, leaves), self.public_key)
+        ranges = consistency_ranges(old.head.size, new.head.size)
+        path = await self.store.roots(operator_id, ranges, hash_named(new.head.hash))
+        return consistency_document(old, new, path, self.public_key)
 
     async def export(self, operator_id: str, first: str, last: str) -> Export:
         """All records and heads of these days; raises NoEvidence if none of them is closed."""

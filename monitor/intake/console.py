@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import typer
@@ -15,12 +15,23 @@ from fastapi import FastAPI
 
 from csms.model.clock import Clock, clock_from_environment
 from csms.model.errors import CsmsError
+from csms.security.files import is_private
+from csms.texts import Text
+from monitor.console import work
+from monitor.console.work import USAGE
 from monitor.evidence.files import private_key
 from monitor.evidence.service import Evidence
+from monitor.intake.figures import Figures
+from monitor.intake.health import free_bytes, own_signs
 from monitor.intake.keeper import Keeper
+from monitor.intake.keys import OperatorKeys
+from monitor.intake.keys_console import build as keys_group
 from monitor.intake.platform import create_platform
 from monitor.intake.pull import pullers_of
 from monitor.intake.settings import PlatformSettings, flagged_profiles, read_partner_file
+from monitor.intake.status_console import status_command
+from monitor.quality.alarms import Sign
+from monitor.quality.channels import MailChannel
 from monitor.quality.service import QualityWatch, Teller, Watched
 from monitor.quality.settings import read_watch
 from monitor.store.intake import open_intake
@@ -37,33 +48,41 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def build(text: Callable[..., str]) -> typer.Typer:
+def build(text: Text) -> typer.Typer:
     """The command group `intake`; `text` gives its words."""
-    app = typer.Typer(help=text("intake.help"), no_args_is_help=True)
+    app = work.group(text, "intake", (_serve_command, status_command))
+    app.add_typer(keys_group(text), name="keys")
+    return app
 
-    @app.callback()
-    def group() -> None:
-        """Keeps `serve` a word of its own while it is the only command."""
 
-    @app.command(help=text("intake.serve"))
+def _serve_command(app: typer.Typer, text: Text) -> None:
+    shown = work.example(text, "csms monitor intake serve --data-dir platform --partner-file partners.toml --port 8443")
+
+    @app.command("serve", help=text("intake.serve"), epilog=shown)
     def serve(
-        data_dir: Path = typer.Option(..., help=text("intake.data_dir")),
-        partner_file: Path = typer.Option(..., help=text("intake.partner_file")),
+        data_dir: Path = work.data_dir_option(text),
+        partner_file: Path = work.partner_file_option(text),
         port: int = typer.Option(0, min=0, max=65535, help=text("intake.port")),
         port_file: Path | None = typer.Option(None, help=text("intake.port_file")),
+        as_json: bool = work.json_option(text),
     ) -> None:
         try:
             settings = read_partner_file(partner_file)
-            for profile in flagged_profiles(settings):
-                words = text("intake.flagged", profile=profile.id, state=profile.state, note=profile.note)
+            for words in _warnings(text, settings, partner_file):
                 typer.echo(words, err=True)
             watch = read_watch(partner_file, settings)
             asyncio.run(_serve(settings, clock_from_environment(), data_dir, port, port_file, watch))
         except (CsmsError, OSError, ValueError) as fault:
-            typer.echo(text("intake.cannot", reason=str(fault)), err=True)
-            raise typer.Exit(2) from None
+            words = text("intake.cannot", reason=str(fault))
+            work.fail(words, USAGE, as_json, getattr(fault, "code", "cannot_start"))
 
-    return app
+
+def _warnings(text: Text, settings: PlatformSettings, partner_file: Path) -> Iterator[str]:
+    for profile in flagged_profiles(settings):
+        yield text("intake.flagged", profile=profile.id, state=profile.state, note=profile.note)
+    secret = any(operator.inbound or operator.outbound for operator in settings.operators.values())
+    if secret and not is_private(partner_file):
+        yield text("intake.readable", file=partner_file)
 
 
 async def _serve(
@@ -74,12 +93,23 @@ async def _serve(
     port_file: Path | None,
     watch: tuple[Mapping[str, Watched], Sequence[Teller]],
 ) -> None:
-    store = await open_intake(data_dir)
-    quality = QualityWatch(store.quality, store.evidence, clock, *watch)
-    evidence = Evidence(store.evidence, private_key(data_dir), clock)
-    keeping = asyncio.create_task(Keeper(clock, quality, evidence, data_dir, pullers_of(settings, clock, store)).run())
+    store = await open_intake(data_dir, settings.evidence_hash)
+    figures, keys = Figures(clock), OperatorKeys(settings, clock, store.keys, data_dir)
     try:
-        app = await create_platform(settings, clock, store)
+        app = await create_platform(settings, clock, store, keys, figures)
+    except BaseException:
+        await store.close()
+        raise
+
+    def own() -> Iterator[Sign]:
+        return own_signs(figures, free_bytes(data_dir))
+
+    quality = QualityWatch(store.quality, store.evidence, clock, *watch, own)
+    evidence = Evidence(store.evidence, private_key(data_dir), clock)
+    pullers = pullers_of(settings, clock, store, keys)
+    mail = next((teller for teller in quality.tellers if isinstance(teller, MailChannel)), None)
+    keeping = asyncio.create_task(Keeper(clock, quality, evidence, data_dir, figures, pullers, keys, mail).run())
+    try:
         with listening(port) as listener:
             announce(listener, port_file)
             await serve_until_signal(app, listener)

@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from csms.model.clock import Clock
 from csms.texts import catalogue
 from monitor.evidence.service import Evidence
+from monitor.intake.figures import Figures
+from monitor.intake.keys import OperatorKeys
 from monitor.intake.pull import Puller
-from monitor.quality.channels import document_of
+from monitor.quality.channels import MailChannel, document_of
 from monitor.quality.report import ReportInputs, render_report
 from monitor.quality.service import QualityWatch, published, span_of
 from monitor.store.quality import DayRow
@@ -24,6 +27,8 @@ PERIOD_S = 60.0
 WALL_S_MIN = 5.0
 """A clock that runs faster than life does not make the rounds follow each other without a pause."""
 REPORTS = "reports"
+MAILED_WITHIN = timedelta(days=3)
+"""A server that was down for longer, or is named for the first time, does not send what is history."""
 
 
 @dataclass(slots=True)
@@ -34,7 +39,11 @@ class Keeper:
     quality: QualityWatch
     evidence: Evidence
     data_dir: Path
+    figures: Figures
     pullers: Sequence[Puller] = ()
+    keys: OperatorKeys | None = None
+    mail: MailChannel | None = None
+    """Sends the daily reports to the operators."""
 
     async def run(self) -> None:
         """A round each minute."""
@@ -44,22 +53,41 @@ class Keeper:
 
     async def round(self) -> None:
         """What is due now; a step that fails does not keep the others from being done."""
-        steps = (self.evidence.close_days(), self.quality.round(), *(puller.round() for puller in self.pullers))
-        for fault in await asyncio.gather(*steps, return_exceptions=True):
-            if isinstance(fault, Exception):
-                log.error("platform_step_failed", exc_info=fault)
+        if self.keys is not None:
+            await self._step("keys", self.keys.refresh())
+        pulls = (self._step(f"pull {puller.operator_id}", puller.round()) for puller in self.pullers)
+        evidence, quality = (
+            self._step("evidence", self.evidence.close_days()),
+            self._step("quality", self.quality.round()),
+        )
+        await asyncio.gather(evidence, quality, *pulls)
+        await self._step("reports", self._reports())
+        self.figures.round_at = self.clock.now()
+
+    async def _step(self, name: str, work: Awaitable[object]) -> None:
         try:
-            await self._reports()
-        except Exception:
-            log.exception("platform_report_failed")
+            await work
+        except Exception as fault:
+            log.exception("platform_step_failed", extra={"step": name})
+            self.figures.worked(name, fault)
+        else:
+            self.figures.worked(name, None)
 
     async def _reports(self) -> None:
-        for row in await self.quality.store.days(newest=len(self.quality.operators)):
-            if row.operator_id not in self.quality.operators:
-                continue
-            path = self.data_dir / REPORTS / row.operator_id / f"{row.day}.html"
-            if not path.exists():
-                write_whole(path, await report(self.quality, row))
+        """Write the pages of judged days, and send them; a server that takes none is tried in the next round."""
+        store, mail = self.quality.store, self.mail
+        since = self.clock.now() - MAILED_WITHIN if mail else None
+        for row, written, to_send, again in await store.unreported(self.quality.operators, mailed_since=since):
+            page = await report(self.quality, row)
+            if not written:
+                path = self.data_dir / REPORTS / row.operator_id / f"{row.day}.html"
+                await asyncio.to_thread(write_whole, path, page)
+                await store.reported(row)
+            if mail and to_send:
+                if not await mail.report(published(row.document), row.day, page, again=again):
+                    mail = None
+                else:
+                    await store.reported(row, mailed=True)
 
 
 async def report(quality: QualityWatch, row: DayRow) -> str:

@@ -5,52 +5,74 @@ The demo runs it on loopback as the provincial platform.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from csms.model.clock import Clock
+from csms.model.exposition import MEDIA_TYPE
 from csms.province import strict_json
 from csms.province.profile import Kind
 from monitor.intake.desk import IntakeDesk
 from monitor.intake.figures import Figures
+from monitor.intake.health import free_bytes, stalled
+from monitor.intake.keys import OperatorKeys
 from monitor.intake.settings import PlatformSettings
 from monitor.store.intake import IntakeStore
 
-TOKEN_BYTES = 48
 JSON_TYPE = "application/json; charset=utf-8"
 
 
-def new_token() -> str:
-    """64 characters that nobody can guess."""
-    return secrets.token_urlsafe(TOKEN_BYTES)
-
-
 async def create_platform(
-    settings: PlatformSettings, clock: Clock, store: IntakeStore, make_token: Callable[[], str] = new_token
+    settings: PlatformSettings,
+    clock: Clock,
+    store: IntakeStore,
+    keys: OperatorKeys | None = None,
+    figures: Figures | None = None,
 ) -> FastAPI:
-    """The application on an open store; `app.state.desk` is its desk."""
-    desk = IntakeDesk(settings, clock, store, make_token)
+    """The application on an open store; `app.state.desk` is its desk. What the machine alone may see is for a caller of
+    this machine that no proxy speaks for."""
+    figures = figures or Figures(clock)
+    desk = IntakeDesk(settings, clock, store, keys or OperatorKeys(settings, clock, store.keys, store.folder), figures)
     await desk.start()
     app = FastAPI(title="Supervising platform", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.desk = desk
-    figures = Figures(clock)
     for path, kinds in paths_of(settings).items():
         app.add_api_route(path, _endpoint(desk, path, kinds, figures), methods=["POST"], response_model=None)
 
-    @app.get("/summary")
-    async def summary(request: Request) -> Response:
-        if not _is_local(request):
-            return Response(status_code=403)
-        return JSONResponse(
-            await store.summary() | {"profiles": _standings(settings), "service": figures.as_document()}
-        )
+    own = APIRouter(dependencies=[Depends(_local_only)])
 
+    @own.get("/summary")
+    async def summary() -> Response:
+        told = {"profiles": _standings(settings), "service": figures.as_document()}
+        return JSONResponse(await store.summary() | told)
+
+    @own.get("/service")
+    async def service() -> Response:
+        told = figures.as_document() | {"disk_free_bytes": free_bytes(store.folder), "stalled": stalled(figures)}
+        return JSONResponse(told | {"profiles": _standings(settings)})
+
+    @own.get("/metrics")
+    async def metrics() -> Response:
+        known = {"disk_free_bytes": float(free_bytes(store.folder)), "stalled": float(stalled(figures))}
+        return Response(figures.exposition(known), media_type=MEDIA_TYPE)
+
+    @app.get("/healthz")
+    async def health() -> Response:
+        await store.tokens()
+        return Response(status_code=503 if stalled(figures) else 204)
+
+    app.include_router(own)
     return app
+
+
+def _local_only(request: Request) -> None:
+    proxied = any(name in request.headers for name in ("x-forwarded-for", "x-real-ip", "forwarded"))
+    if proxied or not _is_local(request):
+        raise HTTPException(403)
 
 
 def paths_of(settings: PlatformSettings) -> dict[str, dict[str, Kind]]:

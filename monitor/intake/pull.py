@@ -16,13 +16,16 @@ from csms.model.clock import Clock
 from csms.province.client import Partner, PlatformClient
 from csms.province.crypto import Secrets
 from csms.province.envelope import BUSINESS_INVALID, HTTP_OK, OK, Response
+from csms.province.keys import Direction, KeyRing
 from csms.province.messages import check
 from csms.province.outbox import Verdict
 from csms.province.profile import Kind
 from monitor.evidence.documents import record_bytes
 from monitor.intake.checks import judge_message
+from monitor.intake.keys import OperatorKeys
 from monitor.intake.settings import Operator, PlatformSettings
-from monitor.store.intake import Call, IntakeStore, Message, Standing
+from monitor.store.intake import IntakeStore
+from monitor.store.messages import Call, Message, Standing
 
 log = logging.getLogger(__name__)
 FULL_EVERY = timedelta(days=7)
@@ -59,6 +62,11 @@ class Puller:
         self._client = client
         self._clock = clock
         self._store = store
+
+    @property
+    def operator_id(self) -> str:
+        """Whom it asks."""
+        return self._operator.operator_id
 
     async def round(self) -> None:
         """Ask for what is due; a failure is in the log of calls and comes again with the next round."""
@@ -159,15 +167,19 @@ class Puller:
         return answer
 
 
-def pullers_of(settings: PlatformSettings, clock: Clock, store: IntakeStore) -> Sequence[Puller]:
+def pullers_of(settings: PlatformSettings, clock: Clock, store: IntakeStore, keys: OperatorKeys) -> Sequence[Puller]:
     """One for each operator that has an address and the interfaces; none while we have no OperatorID to ask with."""
     asked = [o for o in settings.operators.values() if o.pull_url and settings.platform_id]
     return [
         Puller(
             o,
-            PullClient(Partner(o.operator_id, o.profile, o.pull_url, settings.platform_id, o.secrets), clock),
+            PullClient(_partner(o, settings.platform_id, keys.ring(o.operator_id, Direction.OUTBOUND)), clock),
             clock,
             store,
         )
         for o in asked
     ]
+
+
+def _partner(operator: Operator, platform_id: str, ring: KeyRing) -> Partner:
+    return Partner(operator.operator_id, operator.profile, operator.pull_url, platform_id, ring=ring)

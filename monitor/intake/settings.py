@@ -3,12 +3,12 @@
     [[partners]]
     operator_id = "123456789"
     profile = "shandong"
-    operator_secret = "..."
-    data_secret = "..."        # 16 bytes
-    data_secret_iv = "..."     # 16 bytes
-    sig_secret = "..."
-
     pull_url = "https://..."   # where the operator answers; with [platform] operator_id it is asked regularly
+    calls_per_s = 200.0        # more are told to come later; burst: so many at once
+    calls_burst = 2000.0
+
+Secrets may stand here, too (operator_secret, data_secret, data_secret_iv, sig_secret: those of its calls to us, and of
+ours to it unless a table `outbound` has others); `csms monitor intake keys` seals them in the database instead.
 
 `id`, `base_url` and `name` may stand beside them, so that an operator's own list of partners can be handed over.
 """
@@ -22,12 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from csms.model.errors import CsmsError
-from csms.province.crypto import Secrets, require_suite
-from csms.province.envelope import Codec
+from csms.province.crypto import Secrets, Suite, require_suite
 from csms.province.profile import PlatformProfile, load_profile
+from monitor.evidence.merkle import HASHES
 
 _SECRETS = ("operator_secret", "data_secret", "data_secret_iv", "sig_secret")
-_KNOWN = {"operator_id", "profile", *_SECRETS, "id", "base_url", "name", "email", "webhook", "pull_url"}
+_TEXTS = {"operator_id", "profile", *_SECRETS, "id", "base_url", "name", "email", "webhook", "pull_url"}
+_NUMBERS = {"calls_per_s", "calls_burst"}
 
 
 class PartnerFileInvalid(CsmsError):
@@ -42,8 +43,13 @@ class Operator:
 
     operator_id: str
     profile: PlatformProfile
-    codec: Codec = field(repr=False)
-    secrets: Secrets | None = field(default=None, repr=False)
+    suite: Suite
+    inbound: Secrets | None = field(default=None, repr=False)
+    """Of its calls to us, as the file has them."""
+    outbound: Secrets | None = field(default=None, repr=False)
+    """Of our calls to it."""
+    calls_per_s: float = 200.0
+    calls_burst: float = 2000.0
     pull_url: str = ""
     """Where its own interfaces are; empty: it is not asked."""
     name: str = ""
@@ -58,6 +64,8 @@ class PlatformSettings:
     operators: Mapping[str, Operator]
     platform_id: str = ""
     """Our OperatorID when we ask operators."""
+    evidence_hash: str = "sha256"
+    """What evidence logs are made with that begin from now on."""
 
 
 def flagged_profiles(settings: PlatformSettings) -> list[PlatformProfile]:
@@ -79,7 +87,10 @@ def read_partner_file(path: Path) -> PlatformSettings:
     name = platform.get("operator_id", "") if isinstance(platform, dict) else None
     if not isinstance(name, str) or len(name) not in (0, 9):
         raise PartnerFileInvalid(f"{path}: [platform] operator_id has 9 characters")
-    return replace(settings_of(rows), platform_id=name)
+    evidence = table.get("evidence", {})
+    if not isinstance(evidence, dict) or evidence.keys() - {"hash"} or evidence.get("hash", "sha256") not in HASHES:
+        raise PartnerFileInvalid(f"{path}: [evidence] hash is one of {', '.join(HASHES)}")
+    return replace(settings_of(rows), platform_id=name, evidence_hash=evidence.get("hash", "sha256"))
 
 
 def settings_of(rows: Iterable[Mapping[str, Any]]) -> PlatformSettings:
@@ -94,13 +105,32 @@ def settings_of(rows: Iterable[Mapping[str, Any]]) -> PlatformSettings:
 
 
 def _operator(row: Mapping[str, Any]) -> Operator:
-    wrong = sorted(row.keys() - _KNOWN) + [name for name, value in row.items() if not isinstance(value, str)]
-    missing = [name for name in ("operator_id", *_SECRETS) if name not in row]
-    if wrong or missing:
-        raise PartnerFileInvalid(f"partner: missing {missing}, not usable {wrong}")
+    wrong = [name for name, value in row.items() if not _usable(name, value)]
+    if wrong or "operator_id" not in row:
+        raise PartnerFileInvalid(f"partner: not usable {sorted(wrong)}" if wrong else "partner: missing operator_id")
     if len(row["operator_id"]) != 9:
         raise PartnerFileInvalid("operator_id has 9 characters")
     profile = load_profile(row.get("profile", "tcec102-2016"))
-    secrets = Secrets.of(*(row[name] for name in _SECRETS))
-    more = {name: row[name] for name in ("pull_url", "name", "email", "webhook") if name in row}
-    return Operator(row["operator_id"], profile, Codec(require_suite(profile.crypto.suite), secrets), secrets, **more)
+    inbound = _secrets(row)
+    outbound = _secrets(row["outbound"]) if "outbound" in row else inbound
+    more = {name: row[name] for name in ("pull_url", "name", "email", "webhook", *_NUMBERS) if name in row}
+    return Operator(row["operator_id"], profile, require_suite(profile.crypto.suite), inbound, outbound, **more)
+
+
+def _usable(name: str, value: Any) -> bool:
+    if name in _NUMBERS:
+        return type(value) in (int, float) and value >= 1
+    if name == "outbound":
+        return isinstance(value, dict) and value.keys() == set(_SECRETS) and all(map(_is_text, value.values()))
+    return name in _TEXTS and _is_text(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _secrets(row: Mapping[str, Any]) -> Secrets | None:
+    given = [name for name in _SECRETS if name in row]
+    if 0 < len(given) < len(_SECRETS):
+        raise PartnerFileInvalid(f"partner: missing {sorted(set(_SECRETS) - set(given))}")
+    return Secrets.of(*(row[name] for name in _SECRETS)) if given else None

@@ -83,13 +83,33 @@ class MailChannel:
     async def tell(self, alarm: AlarmRow) -> bool:
         """Whether the server took it, or there is no address for it."""
         to = self.by_operator.get(alarm.operator_id) or self.to
-        if not to:
-            return True
+        return not to or await self._sent(self.letter(alarm, to))
+
+    async def report(self, document: Mapping[str, Any], day: str, page: str, *, again: bool) -> bool:
+        """Send the page of a judged day to its operator (`again`: it was judged anew); whether the server took it, or
+        the operator has no address."""
+        to = self.by_operator.get(document["operator_id"], "")
+        return not to or await self._sent(self._report(document, day, page, to, again))
+
+    async def _sent(self, letter: EmailMessage) -> bool:
         try:
-            await asyncio.to_thread(self._send, self.letter(alarm, to))
+            await asyncio.to_thread(self._send, letter)
         except (OSError, smtplib.SMTPException) as fault:
             return _failed("mail", f"{type(fault).__name__}: {fault}")
         return True
+
+    def _report(self, document: Mapping[str, Any], day: str, page: str, to: str, again: bool) -> EmailMessage:
+        score, name = document["score"], document["operator_id"]
+        facts = {"operator": name, "day": day, "grade": score["grade"], "total": score["total"]}
+        key = "quality.report_again" if again else "quality.report_subject"
+        chinese, english = (text(key, **facts) for text in self.words)
+        lines = [text("quality.report_letter", count=document["finding_count"], **facts) for text in self.words]
+        letter = EmailMessage()
+        letter["Subject"] = f"{chinese} / {english}"
+        letter["From"], letter["To"] = self.sender, to
+        letter.set_content("\n\n".join(lines) + "\n")
+        letter.add_attachment(page.encode(), "text", "html", filename=f"quality-{name}-{day}.html")
+        return letter
 
     def letter(self, alarm: AlarmRow, to: str) -> EmailMessage:
         """The letter."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from csms.province.messages import Defect, business_key, check_body, message_of
 from csms.province.profile import Kind, PlatformProfile
-from monitor.quality.observed import Observation
+from monitor.quality.observed import Observation, messages_in
 from monitor.quality.tally import FIELD_CODES, MESSAGES, Tally
 
 _ENDS = {f"DQ_{code.upper()}": code for code in FIELD_CODES}
@@ -34,7 +34,7 @@ def check_fields(profile: PlatformProfile, seen: Observation, counts: FieldCount
     """Judge one message as its receiver did; one finding for each faulty field."""
     defects = check_body(profile, seen.kind, seen.body)
     message = MESSAGES[seen.kind]
-    subject = business_key(profile, seen.kind, seen.body)[:SUBJECT_MAX]
+    subject = _subject(profile, seen)[:SUBJECT_MAX]
     for code in FIELD_CODES:
         if not any(_ENDS[defect.code] == code for defect in defects):
             tally.expect(f"{message}.field_{code}", True, subject, seen.received_at)
@@ -46,6 +46,14 @@ def check_fields(profile: PlatformProfile, seen: Observation, counts: FieldCount
     counts.filled -= missing
     counts.fields += missing
     return defects
+
+
+def _subject(profile: PlatformProfile, seen: Observation) -> str:
+    """The business id; of real-time power, which has none, the stations."""
+    rows = messages_in(profile, seen)[0].get("SupStationPowerInfos") if seen.kind is Kind.POWER else None
+    if isinstance(rows, list):
+        return ", ".join(str(row.get("StationID", "")) for row in rows)
+    return business_key(profile, seen.kind, seen.body)
 
 
 def _count(profile: PlatformProfile, kind: Kind, body: Mapping[str, Any], counts: FieldCounts) -> None:

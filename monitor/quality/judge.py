@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
 from csms.province import strict_json
-from csms.province.profile import PlatformProfile
+from csms.province.profile import Kind, PlatformProfile
 from monitor.quality.fields import FieldCounts, check_fields, without_defects
-from monitor.quality.observed import Observation, Status, Views, messages_in, read_all
+from monitor.quality.observed import Observation, Station, Status, Views, messages_in, read_all
 from monitor.quality.orders import check_among, check_order
+from monitor.quality.powers import check_gaps, check_power
 from monitor.quality.register import Register, check_station, register_of
 from monitor.quality.rules import RULE_SET, Rules
 from monitor.quality.score import METRICS, Ratio, Score, score_of
@@ -98,10 +98,13 @@ def judge_day(inputs: DayInputs) -> Judgement:
             if seen.kind == "charge_order":
                 tally.expect("order.conflict", not seen.conflict, _subject(inputs, seen), seen.received_at)
     views = _views(inputs)
-    register = _check_register(inputs, views, tally)
+    told = read_all(inputs.profile, inputs.stations).stations
+    register = _check_register(inputs, views, told, tally)
     day = Day(inputs.operator_id, inputs.start, inputs.end, register, inputs.rules, tuple(_refused_orders(inputs)))
     sessions = _check_views(views, day, tally)
     coverage = _check_coverage(views, day, tally)
+    if inputs.profile.interfaces[Kind.POWER].enabled:
+        check_gaps(views.powers, told, (inputs.start, inputs.end), inputs.rules, tally)
     _check_disputes(inputs, tally)
     metrics = _metrics(inputs, tally, counts, sessions, coverage)
     return Judgement(
@@ -143,9 +146,9 @@ def _refused_orders(inputs: DayInputs) -> Iterable[tuple[datetime, str]]:
                 yield seen.received_at, str(connector) if readable else ""
 
 
-def _check_register(inputs: DayInputs, views: Views, tally: Tally) -> Register:
-    """Judge the stations that came this day, each against the register as it was; the register at the end."""
-    told = read_all(inputs.profile, inputs.stations).stations
+def _check_register(inputs: DayInputs, views: Views, told: list[Station], tally: Tally) -> Register:
+    """Judge the stations that came this day, each against the register as it was; the register at the end. `told`:
+    stations of before, to which those of the day are added."""
     for station in views.stations:
         if station.received_at >= inputs.start:
             check_station(station, register_of(told), inputs.rules, tally)
@@ -158,14 +161,8 @@ def _check_views(views: Views, day: Day, tally: Tally) -> Sessions:
         if order.received_at >= day.start:
             check_order(order, day.operator_id, day.register, day.rules, tally)
     for power in views.powers:
-        if power.received_at >= day.start and power.station_kw is not None:
-            for check, parts in (("power.station_sum", power.plug_kw), ("power.equipment_sum", power.pile_kw)):
-                if parts:
-                    total = sum(parts, Decimal(0))
-                    slack = day.rules.power_sum_share * max(abs(power.station_kw), Decimal(1))
-                    right = abs(power.station_kw - total) <= slack
-                    detail = f"{power.station_kw}, parts {total}"
-                    tally.expect(check, right, power.station_id, power.received_at, detail)
+        if power.received_at >= day.start:
+            check_power(power, day.register, day.rules, tally)
     repeated = check_among(views.orders, day.start, day.rules, tally)
     return check_sessions(views, repeated, day, tally)
 
@@ -194,7 +191,7 @@ def _metrics(
         tests = sum(made.get(check, (0, 0))[1] for check in checks)
         return Ratio(tests - failed, tests)
 
-    in_time = passed("snapshot.late")
+    in_time = passed("snapshot.late", "power.late")
     content = [c for c, d in CHECKS.items() if d is Dimension.VALIDITY and ".field_" not in c]
     wrong = sum(made.get(check, (0, 0))[0] for check in content)
     today = [call for call in inputs.calls if inputs.start <= call.at < inputs.end]

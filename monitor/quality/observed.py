@@ -143,15 +143,23 @@ class Station:
 
 
 @dataclass(frozen=True, slots=True)
+class PilePower:
+    """Power of a piece of equipment and, by id, of its connectors."""
+
+    id: str
+    power_kw: Decimal | None
+    plugs: tuple[tuple[str, Decimal | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StationPower:
-    """Real-time power of a station with its connectors (section 12.5)."""
+    """Real-time power of a station (section 12.5)."""
 
     received_at: datetime
     station_id: str
     at: datetime | None
     station_kw: Decimal | None
-    pile_kw: tuple[Decimal, ...]
-    plug_kw: tuple[Decimal, ...]
+    piles: tuple[PilePower, ...]
 
 
 @dataclass(slots=True)
@@ -344,18 +352,21 @@ def _powers(views: Views, seen: Observation, fields: Fields) -> None:
 
 
 def _power(views: Views, seen: Observation, fields: Fields) -> None:
-    piles = fields.below("EquipmentPowerInfos")
-    plugs = [plug for pile in piles for plug in pile.below("ConnectorPowerInfos")]
     views.powers.append(
         StationPower(
             seen.received_at,
             fields.text("StationID"),
             fields.time("DataTime"),
             fields.number("StationRealTimePower"),
-            tuple(n for pile in piles if (n := pile.number("EquipRealTimePower")) is not None),
-            tuple(n for plug in plugs if (n := plug.number("ConnectorRealTimePower")) is not None),
+            tuple(_pile_power(pile) for pile in fields.below("EquipmentPowerInfos")),
         )
     )
+
+
+def _pile_power(fields: Fields) -> PilePower:
+    plugs = fields.below("ConnectorPowerInfos")
+    values = tuple((plug.text("ConnectorID"), plug.number("ConnectorRealTimePower")) for plug in plugs)
+    return PilePower(fields.text("EquipmentID"), fields.number("EquipRealTimePower"), values)
 
 
 _READERS: Mapping[str, Any] = {

@@ -12,7 +12,7 @@ from typing import Any
 
 from csms.province.profile import PlatformProfile
 
-RULE_SET = "2026-1"
+RULE_SET = "2026-2"
 """Changes whenever a check or formula does: scores of different rule sets are not compared."""
 
 Corner = tuple[Decimal, Decimal]
@@ -26,6 +26,7 @@ class Rules:
     order_limit_s: Decimal
     period_s: Decimal
     clock_slack_s: Decimal
+    power_period_s: Decimal = Decimal(900)
     money_step_yuan: Decimal = Decimal("0.01")
     energy_step_kwh: Decimal = Decimal("0.01")
     meter_kwh: Decimal = Decimal("0.1")
@@ -53,6 +54,7 @@ def rules_of(profile: PlatformProfile, changes: Mapping[str, Any] | None = None)
         order_limit_s=_exact(times.order_limit_s),
         period_s=_exact(times.charge_status_period_s),
         clock_slack_s=_exact(profile.clock.replay_window_s),
+        power_period_s=_exact(times.power_period_s),
     )
     return replace(rules, **_read(changes or {}))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,8 +20,9 @@ from monitor.quality.alarms import QUIET, WINDOW, Sign, Situation, level_at, sig
 from monitor.quality.judge import LOOK_BACK, DayInputs, Judgement, judge_day
 from monitor.quality.observed import CHARGING, Observation, Status, read_all
 from monitor.quality.rules import RULE_SET, Rules, rules_from
-from monitor.quality.traffic import CallFact, by_hour
-from monitor.store.evidence import EvidenceStore, Row, following, local_day
+from monitor.quality.traffic import CallFact, HourRecord, by_hour
+from monitor.store.days import following, local_day
+from monitor.store.evidence import EvidenceStore, Row
 from monitor.store.quality import AlarmRow, CallRow, DayRow, QualityStore
 
 WEEK = timedelta(days=7)
@@ -29,6 +30,9 @@ JUDGED_AFTER = timedelta(minutes=2)
 """A day is judged when it has been over for this long, so that what was under way is in."""
 
 
+PLATFORM = "platform"
+"""In place of an OperatorID: alarms about the platform itself."""
+DAYS_LATE_MAX = 30
 OVER = 9
 """`told_level` of an alarm whose end was told."""
 
@@ -65,6 +69,8 @@ class QualityWatch:
     clock: Clock
     operators: Mapping[str, Watched]
     tellers: Sequence[Teller] = ()
+    own: Callable[[], Iterable[Sign]] = tuple
+    """What is wrong with the platform itself."""
     _done: set[tuple[int | None, int, int]] = field(default_factory=set)
     _classes: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
 
@@ -99,34 +105,41 @@ class QualityWatch:
     async def inputs(self, watched: Watched, day: str) -> DayInputs:
         """Everything that the judgement of a day depends on, from the store."""
         start, end = span_of(watched.profile, day)
-        since, operator_id = start - LOOK_BACK, watched.operator_id
+        since, operator_id, profile = start - LOOK_BACK, watched.operator_id, watched.profile
+        taken = await self.evidence.since(operator_id, since, end)
         calls = await self.store.calls(start, end, operator_id)
         refused = await self.store.refused(operator_id, since, end)
         listed, disputed = await self.store.disputes(operator_id, start, end)
         states = await self.evidence.last_before(operator_id, Kind.STATION_STATUS, since)
         stations = await self.evidence.last_before(operator_id, Kind.STATION_INFO, since)
-        return DayInputs(
-            operator_id,
-            start,
-            end,
-            watched.profile,
-            watched.rules,
-            taken=[_observed(row) for row in await self.evidence.since(operator_id, since, end)],
-            refused=list(_refused(watched.profile, refused)),
-            calls=[_fact(row, watched.profile) for row in calls],
-            stations=[_observed(row) for row in stations],
-            states=_states(watched.profile, states),
-            disputed=disputed,
-            reconciled=listed,
-        )
+
+        def read() -> DayInputs:
+            return DayInputs(
+                operator_id,
+                start,
+                end,
+                profile,
+                watched.rules,
+                taken=[_observed(row) for row in taken],
+                refused=_refused(profile, refused),
+                calls=[_fact(row, profile) for row in calls],
+                stations=[_observed(row) for row in stations],
+                states=_states(profile, states),
+                disputed=disputed,
+                reconciled=listed,
+            )
+
+        return await asyncio.to_thread(read)
 
     async def keep_hours(self, start: datetime, end: datetime) -> int:
         """Make the hour records of a span of whole hours anew; how many there are."""
         calls = await self.store.calls(start, end)
-        known = [
-            _fact(row, self.operators[row.operator_id].profile) for row in calls if row.operator_id in self.operators
-        ]
-        hours = by_hour(known)
+
+        def read() -> list[HourRecord]:
+            known = [row for row in calls if row.operator_id in self.operators]
+            return by_hour(_fact(row, self.operators[row.operator_id].profile) for row in known)
+
+        hours = await asyncio.to_thread(read)
         await self.store.keep_hours((h.operator_id, h.interface, h.hour, h.as_document()) for h in hours)
         return len(hours)
 
@@ -136,11 +149,21 @@ class QualityWatch:
         hour = now.replace(minute=0, second=0, microsecond=0)
         await self.keep_hours(hour - timedelta(hours=1), hour + timedelta(hours=1))
         for watched in self.operators.values():
-            day = following(local_day(now - JUDGED_AFTER), -1)
-            first = await self.evidence.first_day(watched.operator_id)
-            if first and first <= day and await self.store.day(watched.operator_id, day) is None:
+            for day in await self._due(watched.operator_id, now):
                 await self.judge(watched.operator_id, day)
         await self.look()
+
+    async def _due(self, operator_id: str, now: datetime) -> list[str]:
+        """Days that are over and not judged, the oldest first: those of a time when the platform was down, too."""
+        yesterday = following(local_day(now - JUDGED_AFTER), -1)
+        first = await self.evidence.first_day(operator_id)
+        if first is None:
+            return []
+        since = max(first, following(yesterday, -DAYS_LATE_MAX))
+        judged = await self.store.judged(operator_id, since)
+        count = (date.fromisoformat(yesterday) - date.fromisoformat(since)).days + 1
+        days = [following(since, n) for n in range(count)]
+        return [day for day in days if day not in judged]
 
     async def look(self) -> list[AlarmRow]:
         """Compare what is wrong with the alarms that stand; keep and tell what changed."""
@@ -152,6 +175,8 @@ class QualityWatch:
             for sign in signs(await self._situation(watched, now)):
                 key = (watched.operator_id, sign.name, sign.subject)
                 changed += _seen(standing.pop(key, None), watched.operator_id, sign, now)
+        for sign in self.own():
+            changed += _seen(standing.pop((PLATFORM, sign.name, sign.subject), None), PLATFORM, sign, now)
         changed += [alarm for alarm in standing.values() if _rises_or_ends(alarm, now)]
         await self.store.keep_alarms(changed)
         untold = [alarm for alarm in known if alarm.told_level != _told(alarm) and alarm not in changed]
@@ -177,10 +202,14 @@ class QualityWatch:
         rows = await self.store.calls(now - WINDOW, now, operator_id)
         calls = [_fact(row, watched.profile) for row in rows]
         today = await self.evidence.since(operator_id, now - WINDOW, now)
-        views = read_all(watched.profile, [_observed(row) for row in today])
-        late = [Decimal((v.received_at - v.at).total_seconds()) for v in views.snapshots if v.at]
         last = await self.evidence.last_before(operator_id, Kind.STATION_STATUS, now)
-        states = _states(watched.profile, last)
+
+        def read() -> tuple[list[Decimal], list[Status]]:
+            views = read_all(watched.profile, [_observed(row) for row in today])
+            late = [Decimal((v.received_at - v.at).total_seconds()) for v in views.snapshots if v.at]
+            return late, _states(watched.profile, last)
+
+        late, states = await asyncio.to_thread(read)
         latest = max((row.received_at for row in last), default=None)
         return Situation(
             operator_id,

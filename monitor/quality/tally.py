@@ -48,6 +48,8 @@ _VALIDITY = (
     "snapshot.soc_range",
     "snapshot.unknown_connector",
     "status.unknown_connector",
+    "power.unknown_connector",
+    "power.future",
     "station.outside_area",
     "station.area_code",
 )
@@ -92,7 +94,8 @@ _CONSISTENCY = (
     "station.type_mismatch",
     "station.moved",
     "power.station_sum",
-    "power.equipment_sum",
+    "power.pile_sum",
+    "power.over_rated",
 )
 CHECKS: dict[str, Dimension] = {
     **_FIELDS,
@@ -104,6 +107,8 @@ CHECKS: dict[str, Dimension] = {
     "status.late": Dimension.TIMELINESS,
     "snapshot.late": Dimension.TIMELINESS,
     "snapshot.gap": Dimension.TIMELINESS,
+    "power.late": Dimension.TIMELINESS,
+    "power.gap": Dimension.TIMELINESS,
     "snapshot.integral": Dimension.ACCURACY,
     "order.disputed": Dimension.ACCURACY,
 }

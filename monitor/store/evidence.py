@@ -9,112 +9,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, func
+from sqlalchemy import func
 from sqlalchemy import select as sql_select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.province import strict_json
 from monitor.evidence.documents import Head, SignedHead, read_head
-from monitor.evidence.merkle import CHAIN_START, Frontier, chain_hash, leaf_hash, root_of
-from monitor.store.tables import EvidenceHead, EvidenceLog, EvidenceRecord
-
-ZONE = ZoneInfo("Asia/Shanghai")
-HASH = "sha256"
-
-
-def local_day(moment: datetime) -> str:
-    """The day that a moment belongs to, `yyyy-MM-dd`."""
-    return moment.astimezone(ZONE).date().isoformat()
-
-
-def following(day: str, days: int = 1) -> str:
-    """The day after."""
-    return (date.fromisoformat(day) + timedelta(days=days)).isoformat()
-
-
-class Appender:
-    """Appends records within the caller's transaction, in two statements.
-
-    The end of each log is remembered. The first statement moves it on only if it still is where it was thought to be
-    (another process may have closed a day, or an earlier transaction may have failed); else it is read again.
-    """
-
-    def __init__(self) -> None:
-        self._ends: dict[str, tuple[int, bytes, str]] = {}
-
-    async def append(
-        self,
-        session: AsyncSession,
-        operator_id: str,
-        kind: str,
-        business_id: str,
-        received_at: datetime,
-        record: bytes,
-    ) -> None:
-        """Append a record to its operator's log."""
-        connection = await session.connection()
-        end = self._ends.get(operator_id) or await _end(connection, operator_id, received_at)
-        moved = await self._move(connection, operator_id, end, received_at, record)
-        while moved is None:
-            end = await _end(connection, operator_id, received_at)
-            moved = await self._move(connection, operator_id, end, received_at, record)
-        row = {
-            "operator_id": operator_id,
-            "number": end[0],
-            "day": moved[2],
-            "kind": kind,
-            "business_id": business_id,
-            "received_at": received_at,
-            "record": record,
-            "leaf": leaf_hash(record),
-            "chain": moved[1],
-        }
-        await connection.execute(_INSERT, row)
-        self._ends[operator_id] = moved
-
-    @staticmethod
-    async def _move(
-        connection: AsyncConnection, operator_id: str, end: tuple[int, bytes, str], received_at: datetime, record: bytes
-    ) -> tuple[int, bytes, str] | None:
-        size, chain, last_day = end
-        moved = (size + 1, chain_hash(chain, record), max(last_day, local_day(received_at)))
-        then = {"log": operator_id, "old_size": size, "old_chain": chain, "old_day": last_day}
-        done = await connection.execute(
-            _MOVE, then | {"new_size": moved[0], "new_chain": moved[1], "new_day": moved[2]}
-        )
-        return moved if done.rowcount == 1 else None
-
-
-async def _end(connection: AsyncConnection, operator_id: str, received_at: datetime) -> tuple[int, bytes, str]:
-    """Where a log ends; it is begun if there is none."""
-    query = sql_select(_LOG.c.size, _LOG.c.chain, _LOG.c.last_day).where(_LOG.c.operator_id == operator_id)
-    row = (await connection.execute(query)).first()
-    if row is not None:
-        return row.size, row.chain, row.last_day
-    day = local_day(received_at)
-    begun = {"operator_id": operator_id, "size": 0, "chain": CHAIN_START, "last_day": day}
-    await connection.execute(_LOG.insert(), begun)
-    return 0, CHAIN_START, day
-
-
-_LOG = EvidenceLog.metadata.tables[EvidenceLog.__tablename__]
-_INSERT = EvidenceRecord.metadata.tables[EvidenceRecord.__tablename__].insert()
-_MOVE = (
-    _LOG.update()
-    .where(
-        _LOG.c.operator_id == bindparam("log"),
-        _LOG.c.size == bindparam("old_size"),
-        _LOG.c.chain == bindparam("old_chain"),
-        _LOG.c.last_day == bindparam("old_day"),
-    )
-    .values(size=bindparam("new_size"), chain=bindparam("new_chain"), last_day=bindparam("new_day"))
+from monitor.evidence.merkle import (
+    CHAIN_START,
+    Frontier,
+    Hash,
+    Range,
+    hash_named,
+    joined,
+    nodes_of,
+    root_of,
 )
+from monitor.store.days import following
+from monitor.store.nodes import read_nodes
+from monitor.store.reading import in_pages
+from monitor.store.tables import EvidenceHead, EvidenceLog, EvidenceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +63,8 @@ class EvidenceStore:
     async def first_day(self, operator_id: str) -> str | None:
         """The day of the first record, None before there is one."""
         async with AsyncSession(self._engine) as session:
-            return (await session.exec(_min_day(operator_id))).one()  # type: ignore[no-any-return]
+            first: str | None = (await session.exec(_min_day(operator_id))).one()
+        return first
 
     async def open_days(self, operator_id: str, until: str) -> list[str]:
         """The days that have no head yet, from the first record's on, up to and with `until`."""
@@ -161,21 +81,29 @@ class EvidenceStore:
     async def next_head(self, operator_id: str, day: str, signed_at: datetime, key_id: str) -> tuple[Head, Frontier]:
         """The head of a day that is over, not yet signed; the days before it must have theirs."""
         before = await self.head(operator_id, following(day, -1))
-        rows = await self.rows(operator_id, day, day)
         first = before.head.size if before else 0
-        tree = Frontier(first, await self.peaks(operator_id, following(day, -1)))
-        for row in rows:
-            tree.add(row.leaf)
+        leaves = await self.leaves(operator_id, day)
+        last = await self.row(operator_id, first + len(leaves) - 1) if leaves else None
+        name = await self.hash_of(operator_id)
+        digest, tree = hash_named(name), Frontier(first, await self.peaks(operator_id, following(day, -1)))
+        tree.digest = digest
+
+        def grow() -> bytes:
+            for leaf in leaves:
+                tree.add(leaf)
+            return root_of(leaves, digest)
+
+        day_root = await asyncio.to_thread(grow)
         before_chain = before.head.chain if before else CHAIN_START.hex()
         head = Head(
             log=operator_id,
             day=day,
-            hash=HASH,
+            hash=name,
             first=first,
-            size=first + len(rows),
-            day_root=root_of([row.leaf for row in rows]).hex(),
+            size=first + len(leaves),
+            day_root=day_root.hex(),
             root=tree.root().hex(),
-            chain=rows[-1].chain.hex() if rows else before_chain,
+            chain=last.chain.hex() if last else before_chain,
             previous=before.head.digest() if before else "",
             signed_at=signed_at.isoformat(),
             key_id=key_id,
@@ -190,13 +118,8 @@ class EvidenceStore:
             if log is not None:
                 log.last_day = max(log.last_day, following(head.day))
                 await session.flush()
-            count = func.count()
-            query = (
-                select(count)
-                .select_from(EvidenceRecord)
-                .where(EvidenceRecord.operator_id == head.log, EvidenceRecord.day <= head.day)
-            )
-            if log is None or (await session.exec(query)).one() != head.size:
+            beyond = await session.get(EvidenceRecord, (head.log, head.size))
+            if log is None or log.size < head.size or (beyond is not None and beyond.day <= head.day):
                 raise ValueError(f"the log of {head.log} grew while {head.day} was closed")
             session.add(
                 EvidenceHead(
@@ -233,22 +156,39 @@ class EvidenceStore:
     async def rows(self, operator_id: str, first: str, last: str) -> list[Row]:
         """The records of these days, in their order."""
         query = (
-            select(EvidenceRecord)
+            _rows()
             .where(EvidenceRecord.operator_id == operator_id, EvidenceRecord.day >= first, EvidenceRecord.day <= last)
             .order_by(col(EvidenceRecord.number))
         )
-        async with AsyncSession(self._engine) as session:
-            return [_row(row) for row in (await session.exec(query)).all()]
+        return await in_pages(self._engine, query, _row)
 
-    async def leaves(self, operator_id: str, size: int) -> list[bytes]:
-        """The hashes of the first `size` records."""
+    async def leaves(self, operator_id: str, day: str) -> list[bytes]:
+        """The hashes of a day's records, in their order."""
         query = (
-            select(EvidenceRecord.leaf)
-            .where(EvidenceRecord.operator_id == operator_id, EvidenceRecord.number < size)
-            .order_by(col(EvidenceRecord.number))
+            sql_select(_RECORD.c.leaf)
+            .where(_RECORD.c.operator_id == operator_id, _RECORD.c.day == day)
+            .order_by(_RECORD.c.number)
         )
+        return await in_pages(self._engine, query, lambda row: bytes(row[0]))
+
+    async def roots(self, operator_id: str, ranges: Sequence[Range], digest: Hash) -> list[bytes]:
+        """The roots over these ranges of records, from kept subtrees; raises TreeBroken."""
+        nodes = [nodes_of(low, high) for low, high in ranges]
+        async with self._engine.connect() as connection:
+            found = await read_nodes(connection, operator_id, [node for row in nodes for node in row])
+        return [joined([found[node] for node in row], digest) for row in nodes]
+
+    async def hash_of(self, operator_id: str) -> str:
+        """The name of the hash that a log is made with."""
         async with AsyncSession(self._engine) as session:
-            return list((await session.exec(query)).all())
+            row = await session.get(EvidenceLog, operator_id)
+        return row.hash if row is not None else "sha256"
+
+    async def row(self, operator_id: str, number: int) -> Row | None:
+        """One record."""
+        query = _rows().where(EvidenceRecord.operator_id == operator_id, EvidenceRecord.number == number)
+        found = await in_pages(self._engine, query, _row)
+        return found[0] if found else None
 
     async def number_of(self, operator_id: str, kind: str, business_id: str) -> int | None:
         """The number of the newest record about a thing."""
@@ -269,7 +209,7 @@ class EvidenceStore:
     async def since(self, operator_id: str, start: datetime, end: datetime) -> list[Row]:
         """Records that came from `start` to before `end`, in the order of arrival."""
         query = (
-            select(EvidenceRecord)
+            _rows()
             .where(
                 EvidenceRecord.operator_id == operator_id,
                 EvidenceRecord.received_at >= start,
@@ -277,8 +217,7 @@ class EvidenceStore:
             )
             .order_by(col(EvidenceRecord.received_at), col(EvidenceRecord.number))
         )
-        async with AsyncSession(self._engine) as session:
-            return [_row(row) for row in (await session.exec(query)).all()]
+        return await in_pages(self._engine, query, _row)
 
     async def last_before(self, operator_id: str, kind: str, start: datetime) -> list[Row]:
         """The last record before `start` of each thing of a kind."""
@@ -292,16 +231,22 @@ class EvidenceStore:
             .group_by(col(EvidenceRecord.business_id))
         )
         query = (
-            select(EvidenceRecord)
+            _rows()
             .where(EvidenceRecord.operator_id == operator_id, col(EvidenceRecord.number).in_(newest))
             .order_by(col(EvidenceRecord.number))
         )
-        async with AsyncSession(self._engine) as session:
-            return [_row(row) for row in (await session.exec(query)).all()]
+        return await in_pages(self._engine, query, _row)
 
 
-def _row(row: EvidenceRecord) -> Row:
-    return Row(row.number, row.kind, row.received_at, row.record, row.leaf, row.chain)
+_RECORD = EvidenceRecord.metadata.tables[EvidenceRecord.__tablename__]
+
+
+def _rows() -> Any:
+    return sql_select(*(_RECORD.c[name] for name in Row.__dataclass_fields__))
+
+
+def _row(row: Any) -> Row:
+    return Row(*row)
 
 
 def _max_day(table: Any, operator_id: str) -> Any:

@@ -7,28 +7,30 @@ so two equal orders that arrive together are accepted once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event, func, inspect, text
+from sqlalchemy import Column, Connection, DefaultClause, String, event, func, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from csms.province.profile import Kind
 from csms.province.token import Token
-from monitor.store.evidence import Appender, EvidenceStore
+from csms.security.files import private_files
+from monitor.evidence.merkle import hash_named
+from monitor.store.appender import Appender
+from monitor.store.evidence import EvidenceStore
+from monitor.store.keys import KeyStore
+from monitor.store.messages import Call, Message, Standing, row_of, write
+from monitor.store.nodes import make_up
 from monitor.store.quality import QualityStore
 from monitor.store.tables import (
     Intake,
-    IntakeCheck,
     IntakeMessage,
     IntakeOrder,
     IntakePull,
@@ -39,82 +41,57 @@ from monitor.store.tables import (
 )
 
 FILE_NAME = "intake.db"
+SOON_MAX = 10_000
 IDS_AT_ONCE = 500
 """Ids in one query; SQLite takes 999 values."""
-
-
-class Standing(StrEnum):
-    """What a business id was to the store."""
-
-    NEW = "new"
-    DUPLICATE = "duplicate"
-    CONFLICT = "conflict"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """The log row of one call."""
-
-    received_at: datetime
-    interface: str
-    http_status: int
-    ret: int | None
-    operator_id: str = ""
-    business_id: str = ""
-    reason: str = ""
-    defects: tuple[str, ...] = ()
-    size_bytes: int = 0
-    latency_us: int = 0
-    pulled: bool = False
-    replay_key: str = ""
-    stamped_at: datetime | None = None
-    duplicate: bool = False
-    review: bool = False
-    body: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message that was found right: canonical fields and the digest of what must not change."""
-
-    kind: Kind
-    fields: Mapping[str, Any]
-    digest: str
-    record: bytes = b""
-    """What goes into the evidence log."""
-    result: Mapping[str, Any] = field(default_factory=dict)
-    """What a reconciliation found."""
 
 
 class IntakeStore:
     """Reads and writes the intake tables; `open_intake` makes one."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, folder: Path, hash_name: str) -> None:
         self._engine = engine
         self._one_writer = asyncio.Lock()
-        self._appender = Appender()
+        self._appender = Appender(hash_name)
+        self._soon: list[Call] = []
+        self.folder = folder
+        self.keys = KeyStore(engine, self._one_writer)
         self.evidence = EvidenceStore(engine, self._one_writer)
         self.quality = QualityStore(engine, self._one_writer)
 
     async def close(self) -> None:
         """Close the file."""
+        await self.flush()
         await self._engine.dispose()
 
     async def log(self, call: Call) -> None:
         """Keep a call that changed nothing."""
         async with self._writing() as session:
-            session.add(_row(call))
+            session.add(row_of(call))
+
+    def log_soon(self, call: Call) -> bool:
+        """Keep a call with what is written next, so that many refusals cost no write each; False when too many wait."""
+        if len(self._soon) >= SOON_MAX:
+            return False
+        self._soon.append(call)
+        return True
+
+    async def flush(self) -> None:
+        """Write down what waits."""
+        if self._soon:
+            async with self._writing():
+                pass
 
     async def accept(self, calls: Mapping[Standing, Call], message: Message) -> Standing:
         """Store a message and log the call that fits its standing; durable when this returns."""
         call = calls[Standing.NEW]
         async with self._writing() as session:
-            standing = await _WRITERS.get(message.kind, _kept)(session, call, message)
+            standing = await write(session, call, message)
             if standing is Standing.NEW:
                 await self._appender.append(
                     session, call.operator_id, message.kind, call.business_id, call.received_at, message.record
                 )
-            session.add(_row(calls[standing]))
+            session.add(row_of(calls[standing]))
         return standing
 
     async def tokens(self) -> dict[str, Token]:
@@ -219,8 +196,15 @@ class IntakeStore:
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncSession]:
-        async with self._one_writer, AsyncSession(self._engine) as session, session.begin():
-            yield session
+        async with self._one_writer:
+            waiting, self._soon = self._soon, []
+            try:
+                async with AsyncSession(self._engine) as session, session.begin():
+                    session.add_all(map(row_of, waiting))
+                    yield session
+            except BaseException:
+                self._soon[:0] = waiting
+                raise
 
 
 _COUNTED: dict[str, Any] = {
@@ -243,97 +227,6 @@ def _by_interface(rows: list[tuple[str, int | None, int]]) -> dict[str, Any]:
     return {"received": received, "answers": answers}
 
 
-def _row(call: Call) -> IntakeMessage:
-    values = asdict(call)
-    return IntakeMessage(**{**values, "defects": list(call.defects), "body": dict(call.body)})
-
-
-async def _order(session: AsyncSession, call: Call, message: Message) -> Standing:
-    known = await session.get(IntakeOrder, (call.operator_id, call.business_id))
-    if known is not None:
-        return Standing.DUPLICATE if known.content_sha256 == message.digest else Standing.CONFLICT
-    fields = message.fields
-    session.add(
-        IntakeOrder(
-            operator_id=call.operator_id,
-            business_id=call.business_id,
-            content_sha256=message.digest,
-            received_at=call.received_at,
-            energy_kwh=float(fields.get("TotalPower", fields.get("TotalElect", 0.0))),
-            money_yuan=float(fields.get("TotalMoney", 0.0)),
-            content=dict(fields),
-        )
-    )
-    return Standing.NEW
-
-
-async def _status(session: AsyncSession, call: Call, message: Message) -> Standing:
-    key, status = (call.operator_id, call.business_id), int(message.fields["Status"])
-    known = await session.get(IntakeStatus, key)
-    if known is None:
-        session.add(IntakeStatus(operator_id=key[0], business_id=key[1], status=status, received_at=call.received_at))
-    else:
-        known.changes += known.status != status
-        known.status, known.received_at = status, call.received_at
-    return Standing.NEW
-
-
-async def _snapshot(session: AsyncSession, call: Call, message: Message) -> Standing:
-    key, content = (call.operator_id, call.business_id), dict(message.fields)
-    known = await session.get(IntakeSession, key)
-    if known is None:
-        session.add(
-            IntakeSession(operator_id=key[0], business_id=key[1], received_at=call.received_at, content=content)
-        )
-    else:
-        known.snapshots += 1
-        known.received_at, known.content = call.received_at, content
-    return Standing.NEW
-
-
-async def _station(session: AsyncSession, call: Call, message: Message) -> Standing:
-    await session.merge(
-        IntakeStation(
-            operator_id=call.operator_id,
-            business_id=call.business_id,
-            received_at=call.received_at,
-            content=dict(message.fields),
-        )
-    )
-    return Standing.NEW
-
-
-async def _check(session: AsyncSession, call: Call, message: Message) -> Standing:
-    """A reconciliation that is asked again is answered again; its newest result counts."""
-    known = await session.get(IntakeCheck, (call.operator_id, call.business_id))
-    result = message.result
-    row = IntakeCheck(
-        operator_id=call.operator_id,
-        business_id=call.business_id,
-        content_sha256=message.digest,
-        received_at=call.received_at,
-        listed=result["listed"],
-        disputes=result["disputes"],
-        unlisted=result["unlisted"],
-    )
-    await session.merge(row)
-    return Standing.DUPLICATE if known is not None and known.content_sha256 == message.digest else Standing.NEW
-
-
-async def _kept(_session: AsyncSession, _call: Call, _message: Message) -> Standing:
-    """Kept in the evidence log only."""
-    return Standing.NEW
-
-
-_WRITERS: Mapping[Kind, Callable[[AsyncSession, Call, Message], Awaitable[Standing]]] = {
-    Kind.CHECK_ORDERS: _check,
-    Kind.CHARGE_ORDER: _order,
-    Kind.STATION_STATUS: _status,
-    Kind.CHARGE_STATUS: _snapshot,
-    Kind.STATION_INFO: _station,
-}
-
-
 def _durable(connection: Any, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
@@ -354,14 +247,27 @@ def _add_columns(connection: Connection) -> None:
         for column in table.columns:
             if column.name not in there:
                 kind = column.type.compile(connection.dialect)
-                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind} NOT NULL DEFAULT 0"))
+                rest = "" if column.nullable else f" NOT NULL DEFAULT {_default(column)}"
+                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}{rest}"))
 
 
-async def open_intake(folder: Path) -> IntakeStore:
-    """Open (or make) the intake file in `folder`; raises OSError if the folder cannot be made."""
-    engine = create_async_engine(_url(folder))
-    event.listen(engine.sync_engine, "connect", _durable)
-    async with engine.begin() as connection:
-        await connection.run_sync(Intake.metadata.create_all)
-        await connection.run_sync(_add_columns)
-    return IntakeStore(engine)
+def _default(column: Column[Any]) -> str:
+    if isinstance(column.server_default, DefaultClause):
+        return f"'{column.server_default.arg}'"
+    return "''" if isinstance(column.type, String) else "0"
+
+
+async def open_intake(folder: Path, hash_name: str = "sha256") -> IntakeStore:
+    """Open (or make) the intake file in `folder`; evidence logs that begin are made with this hash.
+
+    Raises OSError if the folder cannot be made, HashUnavailable for a hash that this machine does not have.
+    """
+    hash_named(hash_name)(b"")
+    with private_files():
+        engine = create_async_engine(_url(folder))
+        event.listen(engine.sync_engine, "connect", _durable)
+        async with engine.begin() as connection:
+            await connection.run_sync(Intake.metadata.create_all)
+            await connection.run_sync(_add_columns)
+            await make_up(connection)
+    return IntakeStore(engine, folder, hash_name)

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, and_, false, or_
+from sqlalchemy import select as sql_select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from monitor.store.reading import in_pages
 from monitor.store.tables import IntakeCheck, IntakeMessage, QualityAlarm, QualityDay, QualityHour
 
 
@@ -73,17 +76,16 @@ class QualityStore:
 
     async def calls(self, start: datetime, end: datetime, operator_id: str | None = None) -> list[CallRow]:
         """The calls from `start` to before `end`, in the order of arrival."""
-        query = select(IntakeMessage).where(IntakeMessage.received_at >= start, IntakeMessage.received_at < end)
+        query = _calls().where(IntakeMessage.received_at >= start, IntakeMessage.received_at < end)
         if operator_id is not None:
             query = query.where(IntakeMessage.operator_id == operator_id)
         query = query.order_by(col(IntakeMessage.received_at), col(IntakeMessage.id))
-        async with AsyncSession(self._engine) as session:
-            return [_call(row) for row in (await session.exec(query)).all()]
+        return await in_pages(self._engine, query, _call)
 
     async def refused(self, operator_id: str, start: datetime, end: datetime) -> list[CallRow]:
         """Calls that were refused by what they said, with their bodies."""
         query = (
-            select(IntakeMessage)
+            _calls()
             .where(
                 IntakeMessage.operator_id == operator_id,
                 IntakeMessage.received_at >= start,
@@ -92,8 +94,7 @@ class QualityStore:
             )
             .order_by(col(IntakeMessage.received_at), col(IntakeMessage.id))
         )
-        async with AsyncSession(self._engine) as session:
-            return [_call(row) for row in (await session.exec(query)).all() if row.body]
+        return [row for row in await in_pages(self._engine, query, _call) if row.body]
 
     async def disputes(
         self, operator_id: str, start: datetime, end: datetime
@@ -114,8 +115,53 @@ class QualityStore:
         return sum(row.listed for row in rows), disputed
 
     async def keep_day(self, row: DayRow) -> None:
-        """Keep a judged day in place of an earlier judgement."""
-        await self._merge([QualityDay(**_plain(row))])
+        """Keep a judged day in place of an earlier judgement; it is to be reported again if it differs."""
+        async with self._one_writer, AsyncSession(self._engine) as session, session.begin():
+            known = await session.get(QualityDay, (row.operator_id, row.day)) or QualityDay(**_plain(row))
+            for name, value in _plain(row).items():
+                setattr(known, name, value)
+            session.add(known)
+
+    async def unreported(
+        self, operators: Iterable[str], *, mailed_since: datetime | None, newest: int = 100
+    ) -> list[tuple[DayRow, bool, bool, bool]]:
+        """Judged days whose page is to be written, or to be sent if they were judged since `mailed_since`; whether it
+        was written, is to be sent, and was sent before for an earlier judgement."""
+        digest, judged_at = col(QualityDay.digest), col(QualityDay.judged_at)
+        unwritten: ColumnElement[bool] = col(QualityDay.written) != digest
+        unsent: ColumnElement[bool] = false()
+        if mailed_since is not None:
+            unsent = and_(col(QualityDay.mailed) != digest, judged_at >= mailed_since)
+        query = (
+            select(QualityDay)
+            .where(col(QualityDay.operator_id).in_(list(operators)), or_(unwritten, unsent))
+            .order_by(col(QualityDay.day).desc(), col(QualityDay.operator_id))
+            .limit(newest)
+        )
+        async with AsyncSession(self._engine) as session:
+            rows = (await session.exec(query)).all()
+        return [
+            (
+                _day(row),
+                row.written == row.digest,
+                mailed_since is not None and row.mailed != row.digest and row.judged_at >= mailed_since,
+                bool(row.mailed),
+            )
+            for row in rows
+        ]
+
+    async def reported(self, row: DayRow, *, mailed: bool = False) -> None:
+        """The page of a judgement was written, or sent."""
+        async with self._one_writer, AsyncSession(self._engine) as session, session.begin():
+            known = await session.get(QualityDay, (row.operator_id, row.day))
+            if known is not None:
+                setattr(known, "mailed" if mailed else "written", row.digest)
+
+    async def judged(self, operator_id: str, since: str) -> set[str]:
+        """The days from `since` on that were judged."""
+        query = select(QualityDay.day).where(QualityDay.operator_id == operator_id, QualityDay.day >= since)
+        async with AsyncSession(self._engine) as session:
+            return set((await session.exec(query)).all())
 
     async def day(self, operator_id: str, day: str) -> DayRow | None:
         """A judged day."""
@@ -187,5 +233,12 @@ def _day(row: QualityDay) -> DayRow:
     return DayRow(row.operator_id, row.day, row.judged_at, row.grade, row.digest, row.document)
 
 
-def _call(row: IntakeMessage) -> CallRow:
-    return CallRow(**{name: getattr(row, name) for name in CallRow.__dataclass_fields__})
+def _calls() -> Any:
+    return sql_select(*(_MESSAGE.c[name] for name in CallRow.__dataclass_fields__))
+
+
+def _call(row: Any) -> CallRow:
+    return CallRow(*row)
+
+
+_MESSAGE = IntakeMessage.metadata.tables[IntakeMessage.__tablename__]

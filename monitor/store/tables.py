@@ -105,6 +105,21 @@ class IntakeToken(Intake, table=True):
     expires_at: datetime = Field(sa_type=Utc)
 
 
+class IntakeKey(Intake, table=True):
+    """A set of secrets of an operator and direction (csms.province.keys.KeyRecord); none is readable here."""
+
+    __tablename__ = "intake_key"
+
+    partner: str = Field(primary_key=True)
+    direction: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    sealed: str
+    fingerprint: str
+    made_at: datetime = Field(sa_type=Utc)
+    used_at: datetime | None = Field(default=None, sa_type=Utc)
+    retired_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
 class IntakeCheck(Intake, table=True):
     """A reconciliation: how many orders were listed, what was disputed, and orders of ours that were not listed."""
 
@@ -141,6 +156,9 @@ class QualityDay(Intake, table=True):
     grade: str
     digest: str
     document: str
+    written: str = ""
+    """Digest of the judgement whose page was written, and sent to the operator."""
+    mailed: str = ""
 
 
 class QualityHour(Intake, table=True):
@@ -183,6 +201,7 @@ class EvidenceLog(Intake, table=True):
     size: int = 0
     chain: bytes
     last_day: str
+    hash: str = Field(default="sha256", sa_column_kwargs={"server_default": "sha256"})
 
 
 class EvidenceRecord(Intake, table=True):
@@ -204,6 +223,18 @@ class EvidenceRecord(Intake, table=True):
     record: bytes
     leaf: bytes
     chain: bytes
+
+
+class EvidenceNode(Intake, table=True):
+    """A complete subtree of a log's Merkle tree, of 2^level leaves from place * 2^level on; leaves stand with their
+    records."""
+
+    __tablename__ = "evidence_node"
+
+    operator_id: str = Field(primary_key=True)
+    level: int = Field(primary_key=True)
+    place: int = Field(primary_key=True)
+    hash: bytes
 
 
 class EvidenceHead(Intake, table=True):

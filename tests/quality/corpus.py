@@ -13,12 +13,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from monitor.quality.judge import judge_day
-from tests.quality.plants import PLANTS, Plant, Planting, possible
+from tests.quality import field_plants, order_plants, power_plants, session_plants, station_plants
+from tests.quality.plant import PLANTS, Plant, Planting, possible
 from tests.quality.world import World
 
 SIZES = (1.1, 1.5, 3.0, 10.0)
 WITHIN = 0.8
 PROFILES = ("tcec102-2016", "shandong")
+KINDS = len({item.check for item in PLANTS})
+PLANTED_BY = (order_plants, session_plants, power_plants, station_plants, field_plants)
 STATIONS = [item for item in PLANTS if item.check.startswith(("station.", "connector."))]
 SESSIONS = [item for item in PLANTS if item not in STATIONS]
 

@@ -8,7 +8,8 @@ from csms.province.profile import Kind
 from monitor.quality.judge import judge_day
 from monitor.quality.tally import CHECKS
 from tests.quality import corpus
-from tests.quality.plants import KINDS, PLANTS
+from tests.quality.corpus import KINDS
+from tests.quality.plant import PLANTS
 from tests.quality.world import World
 
 

@@ -8,7 +8,7 @@ minute; connectors go offline in the middle of a session and come back; statuses
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,10 +21,12 @@ from csms.province.mapping import priced
 from csms.province.messages import check_body, render_body
 from csms.province.profile import Kind, PlatformProfile, load_profile
 from csms.province.records import ChargeDetail
+from csms.province.values import _details as told
 from monitor.quality.judge import LOOK_BACK, DayInputs
 from monitor.quality.observed import Observation, Status, read_all
 from monitor.quality.rules import Rules, rules_of
 from monitor.quality.traffic import CallFact
+from tests.quality.power_world import power_body
 
 OPERATOR = "123456789"
 DAY = datetime(2026, 3, 1, 16, 0, tzinfo=UTC)
@@ -61,22 +63,6 @@ def by_tariff(details: list[ChargeDetail]) -> dict[str, Decimal]:
     for detail in details:
         sums[ELECT[detail.period]] = sums.get(ELECT[detail.period], Decimal(0)) + detail.energy_kwh
     return sums
-
-
-def told(details: list[ChargeDetail]) -> dict[str, Any]:
-    rows = [
-        {
-            "DetailStartTime": detail.start,
-            "DetailEndTime": detail.end,
-            "ElecPrice": detail.elec_price,
-            "ServicePrice": detail.service_price,
-            "DetailPower": detail.energy_kwh,
-            "DetailElecMoney": detail.elec_money,
-            "DetailServiceMoney": detail.service_money,
-        }
-        for detail in details
-    ]
-    return {"SumPeriod": len(rows), "ChargeDetails": rows}
 
 
 @dataclass(eq=False)
@@ -150,6 +136,9 @@ class World:
         for plug in self.plugs:
             self._life(plug)
         self.sessions.sort(key=lambda session: (session.start, session.number))
+        self.powers: list[Event] = []
+        if self.profile.interfaces[Kind.POWER].enabled:
+            self.powers = [self.add(at + self.jitter(), Kind.POWER, body) for at, body in self._power()]
 
     def _station(self, place: int, piles: int) -> None:
         name = f"{place + 1:020d}"
@@ -365,6 +354,16 @@ class World:
             "PushTimeStamp": at,
             **told(details),
         }
+
+    def _power(self) -> Iterator[tuple[datetime, dict[str, Any]]]:
+        """Every period each station tells its power."""
+        period_s = self.profile.timeliness.power_period_s
+        for station in {event.values["StationID"]: event.values for event in self.stations}.values():
+            running = [x for x in self.sessions if x.plug.station == station["StationID"]]
+            for step in range(1, int((END - BEGIN).total_seconds() // period_s)):
+                at = BEGIN + s(step * period_s)
+                now = {x.plug.id: x.power(at) for x in running if x.start <= at < x.end}
+                yield at, power_body(station, at, now)
 
     def inputs(self) -> DayInputs:
         """What a platform has at the end of the day."""

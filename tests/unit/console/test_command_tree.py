@@ -16,7 +16,10 @@ from csms.texts import catalogue
 
 ROOT = Path(__file__).resolve().parents[3]
 OWN = {name: target for name, target in COMMANDS.items() if str(target).startswith("csms.")} | {
-    "monitor live": "monitor.console"
+    "monitor live": "monitor.console.live",
+    "monitor intake": "monitor.intake.console",
+    "monitor quality": "monitor.quality.console",
+    "evidence": "monitor.evidence.console",
 }
 
 

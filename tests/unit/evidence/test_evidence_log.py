@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import shutil
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,18 +12,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy.exc import StatementError
-from typer.testing import CliRunner
 
 from csms.model.clock import ManualClock
 from csms.province.profile import Kind
-from csms.texts import catalogue
-from monitor.evidence.console import build
 from monitor.evidence.documents import EvidenceUnreadable, read_public, record_bytes
 from monitor.evidence.files import private_key, read_export, write_export
 from monitor.evidence.judge import judge_document, judge_export
 from monitor.evidence.merkle import HashUnavailable
 from monitor.evidence.service import Evidence, NoEvidence
-from monitor.store.intake import Call, IntakeStore, Message, Standing, open_intake
+from monitor.store.intake import IntakeStore, open_intake
+from monitor.store.messages import Call, Message, Standing
 
 START = datetime(2026, 3, 1, 15, 0, tzinfo=UTC)
 """23:00 of the first of March in Shanghai: half of the first hours' records fall into the next day."""
@@ -249,43 +246,3 @@ def test_another_key_does_not_do(exported: Path, tmp_path: Path) -> None:
     other = private_key(tmp_path / "elsewhere").public_key()
     assert {fault.name for fault in judge_export(read_export(exported), other).faults} == {"signature"}
     assert oct((tmp_path / "elsewhere" / "evidence-key.pem").stat().st_mode)[-3:] == "600"
-
-
-def run(*arguments: object, lang: str = "en") -> Any:
-    return CliRunner().invoke(build(catalogue(lang)), [str(argument) for argument in arguments])
-
-
-def test_the_commands_from_closing_to_a_check_elsewhere(exported: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    shutil.rmtree(exported)
-    assert run("close", "--data-dir", data).exit_code == 0
-    assert "Every day" in run("close", "--data-dir", data).output
-    made = run("export", "--data-dir", data, "--operator", OPERATOR, "--out", exported, "--json")
-    assert json.loads(made.output)["records"] == 17
-    pem = tmp_path / "platform.pem"
-    pem.write_text(run("key", "--data-dir", data).output)
-    proof = tmp_path / "proof.json"
-    order = f"{OPERATOR}{3:018d}"
-    assert run("prove", "--data-dir", data, "--operator", OPERATOR, "--order", order, "--out", proof).exit_code == 0
-    grown = run("prove", "--data-dir", data, "--operator", OPERATOR, "--since", "2026-03-01", "--day", "2026-03-03")
-    (tmp_path / "grown.json").write_text(grown.output)
-    shutil.rmtree(data)
-    for path in (exported, proof, tmp_path / "grown.json"):
-        result = run("verify", path, "--key-file", pem)
-        assert (result.exit_code, result.output[:5]) == (0, "Right"), result.output
-    assert "compare it" in run("verify", proof).output
-    lines(exported, lambda rows: rows.pop(2))
-    result = run("verify", exported, "--key-file", pem, lang="zh")
-    assert result.exit_code == 1
-    assert "记录 2" in result.output
-    assert json.loads(run("verify", exported, "--json").stdout)["faults"][0]["name"] == "removed"
-
-
-def test_misuse_is_named(exported: Path, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    assert run("verify", tmp_path / "nothing").exit_code == 1
-    (tmp_path / "no.json").write_text("{}")
-    assert "no proof" in run("verify", tmp_path / "no.json").output
-    assert run("close", "--data-dir", tmp_path / "nowhere").exit_code == 2
-    assert run("prove", "--data-dir", data, "--operator", OPERATOR).exit_code == 2
-    assert run("prove", "--data-dir", data, "--operator", OPERATOR, "--order", "x").exit_code == 1

@@ -12,15 +12,18 @@ import pytest
 
 from csms.model.clock import ManualClock
 from csms.province import strict_json
-from csms.province.envelope import SeqAllocator, open_response, seal_request
+from csms.province.crypto import AES_MD5, Secrets
+from csms.province.envelope import Codec, SeqAllocator, open_response, seal_request
 from csms.province.profile import Kind
 from monitor.intake.desk import IntakeDesk, Reply
-from monitor.intake.platform import new_token
+from monitor.intake.figures import Figures
+from monitor.intake.keys import OperatorKeys
 from monitor.intake.settings import Operator, settings_of
 from monitor.store.intake import IntakeStore, open_intake
 
 KEY = "1234567890abcdef"
 OPERATOR = "123456789"
+CODEC = Codec(AES_MD5, Secrets.of(KEY, KEY, KEY, KEY))
 NOW = datetime(2026, 1, 1, 8, 0, tzinfo=UTC)
 STATUS = {"ConnectorStatusInfo": {"ConnectorID": "37110000000000000000000101", "Status": 3}}
 ORDER = {
@@ -57,7 +60,9 @@ class Caller:
 
     async def open(self) -> Caller:
         self.store = await open_intake(self.folder)
-        self.desk = IntakeDesk(self.settings, self.clock, self.store, new_token)
+        keys = OperatorKeys(self.settings, self.clock, self.store.keys, self.folder)
+        self.figures = Figures(self.clock)
+        self.desk = IntakeDesk(self.settings, self.clock, self.store, keys, self.figures)
         await self.desk.start()
         return self
 
@@ -67,7 +72,7 @@ class Caller:
 
     def envelope(self, body: object) -> bytes:
         raw = body if isinstance(body, bytes) else strict_json.write(body)
-        return seal_request(self.operator.codec, OPERATOR, raw, self.seq.next()).to_wire()
+        return seal_request(CODEC, OPERATOR, raw, self.seq.next()).to_wire()
 
     async def send(self, kind: Kind, raw: bytes) -> Reply:
         kinds = {self.profile: kind}
@@ -75,7 +80,7 @@ class Caller:
 
     async def call(self, kind: Kind, body: object) -> tuple[int, dict[str, Any]]:
         reply = await self.send(kind, self.envelope(body))
-        response, answer = open_response(self.operator.codec, reply.body, OPERATOR)
+        response, answer = open_response(CODEC, reply.body, OPERATOR)
         return response.ret, answer
 
     async def ask_token(self, operator_id: str = OPERATOR, secret: str = KEY) -> dict[str, Any]:
@@ -196,7 +201,7 @@ async def test_envelope_faults(caller: Caller) -> None:
     changed = {**fields, "Seq": "9999"}
     missing = {name: value for name, value in fields.items() if name != "Sig"}
     replies = [await caller.send(Kind.STATION_STATUS, json.dumps(body).encode()) for body in (changed, missing)]
-    rets = [open_response(caller.operator.codec, reply.body, OPERATOR)[0].ret for reply in replies]
+    rets = [open_response(CODEC, reply.body, OPERATOR)[0].ret for reply in replies]
     assert rets == [4001, 4003]
     lost = {**missing, "OperatorID": "999999999", "Sig": "x"}
     assert await caller.send(Kind.STATION_STATUS, json.dumps(lost).encode()) == Reply(401)
@@ -224,7 +229,7 @@ async def test_an_interface_of_another_profile_is_not_offered(caller: Caller) ->
     reply = await caller.desk.receive(
         {"shandong": Kind.CHARGE_ORDER}, "x", caller.envelope(ORDER), f"Bearer {caller.token}"
     )
-    assert open_response(caller.operator.codec, reply.body, OPERATOR)[0].ret == 4004
+    assert open_response(CODEC, reply.body, OPERATOR)[0].ret == 4004
 
 
 async def test_a_re_pushed_order_may_carry_another_push_time(tmp_path: Path) -> None:
@@ -287,5 +292,5 @@ async def test_many_equal_orders_at_once_are_accepted_once(caller: Caller) -> No
 async def test_the_window_can_be_left_at_both_edges(caller: Caller) -> None:
     for offset_s, ret in ((-300, 0), (300, 0), (301, 4001), (-301, 4001)):
         seq = SeqAllocator(ManualClock(NOW + timedelta(seconds=offset_s)))
-        raw = seal_request(caller.operator.codec, OPERATOR, strict_json.write(STATUS), seq.next()).to_wire()
+        raw = seal_request(CODEC, OPERATOR, strict_json.write(STATUS), seq.next()).to_wire()
         assert json.loads((await caller.send(Kind.STATION_STATUS, raw)).body)["Ret"] == ret

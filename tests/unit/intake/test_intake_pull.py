@@ -13,17 +13,21 @@ import pytest
 from csms.model.clock import ManualClock
 from csms.province import strict_json
 from csms.province.client import Partner
-from csms.province.envelope import Door, Opened, check_request, seal_response
+from csms.province.crypto import AES_MD5, Secrets
+from csms.province.envelope import Codec, Door, Opened, check_request, seal_response
 from csms.province.messages import render_reply
 from csms.province.profile import Kind
 from csms.province.replay import ReplayCache
+from monitor.intake.keys import OperatorKeys
 from monitor.intake.pull import PullClient, Puller, PullFailed, pullers_of
 from monitor.intake.settings import read_partner_file, settings_of
-from monitor.store.intake import Call, IntakeStore, Message, Standing, open_intake
+from monitor.store.intake import IntakeStore, open_intake
+from monitor.store.messages import Call, Message, Standing
 from tests.quality.world import World
 
 KEY, OPERATOR, PLATFORM = "1234567890abcdef", "123456789", "987654321"
 KEYS = dict.fromkeys(("operator_secret", "data_secret", "data_secret_iv", "sig_secret"), KEY)
+CODEC = Codec(AES_MD5, Secrets.of(KEY, KEY, KEY, KEY))
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
 
@@ -40,7 +44,7 @@ class Asked:
         self.down = False
         self.spoil: dict[str, Any] = {}
         self.replay = ReplayCache(300)
-        partner = Partner("o", self.own.profile, self.own.pull_url, PLATFORM, self.own.secrets)
+        partner = Partner("o", self.own.profile, self.own.pull_url, PLATFORM, CODEC.secrets)
         client = PullClient(partner, self.clock)
         client._connections = httpx.AsyncClient(transport=httpx.MockTransport(self.answer))
         self.client = client
@@ -51,7 +55,7 @@ class Asked:
         if self.down:
             return httpx.Response(503)
         wire = request.url.path.rpartition("/")[2]
-        opened = check_request(request.content, Door({PLATFORM: self.own.codec}, self.clock.now(), self.replay, None))
+        opened = check_request(request.content, Door({PLATFORM: CODEC}, self.clock.now(), self.replay, None))
         assert isinstance(opened, Opened)
         if wire == "query_token":
             body: dict[str, Any] = {
@@ -63,7 +67,7 @@ class Asked:
         else:
             self.queries.append((wire, opened.body))
             body = self.body(wire, opened.body) | self.spoil
-        sealed = seal_response(self.own.codec, 0, "", strict_json.write(body)).to_wire()
+        sealed = seal_response(CODEC, 0, "", strict_json.write(body)).to_wire()
         return httpx.Response(200, stream=httpx.ByteStream(sealed))
 
     def body(self, wire: str, query: dict[str, Any]) -> dict[str, Any]:
@@ -148,7 +152,7 @@ async def test_an_operator_that_is_down_or_answers_nonsense_is_asked_again(asked
     assert (await asked.store.pulled(OPERATOR))["full_at"] == NOW
 
 
-def test_nobody_is_asked_without_an_address_and_an_id_of_ours(tmp_path: Path) -> None:
+async def test_nobody_is_asked_without_an_address_and_an_id_of_ours(asked: Asked, tmp_path: Path) -> None:
     keys = "\n".join(f'{name} = "{value}"' for name, value in {"operator_id": OPERATOR, **KEYS}.items())
     path = tmp_path / "partners.toml"
     for text, count in (
@@ -158,4 +162,5 @@ def test_nobody_is_asked_without_an_address_and_an_id_of_ours(tmp_path: Path) ->
     ):
         path.write_text(text)
         settings = read_partner_file(path)
-        assert len(pullers_of(settings, ManualClock(NOW), None)) == count  # type: ignore[arg-type]
+        keys_of_all = OperatorKeys(settings, asked.clock, asked.store.keys, tmp_path)
+        assert len(pullers_of(settings, asked.clock, asked.store, keys_of_all)) == count

@@ -12,15 +12,18 @@ import pytest
 
 from csms.model.clock import ManualClock
 from csms.province import strict_json
-from csms.province.envelope import SeqAllocator, open_response, seal_request
+from csms.province.crypto import AES_MD5, Secrets
+from csms.province.envelope import Codec, SeqAllocator, open_response, seal_request
 from csms.province.profile import Kind, load_profile
 from monitor.intake.desk import IntakeDesk
-from monitor.intake.platform import new_token
+from monitor.intake.figures import Figures
+from monitor.intake.keys import OperatorKeys
 from monitor.intake.reconcile import ENERGY_DIFFERS, MONEY_DIFFERS, NOT_FOUND, dispute, reconcile
 from monitor.intake.settings import settings_of
 from monitor.store.intake import IntakeStore, open_intake
 
 KEY, OPERATOR, PROFILE = "1234567890abcdef", "123456789", "tcec102-2016"
+CODEC = Codec(AES_MD5, Secrets.of(KEY, KEY, KEY, KEY))
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 
 
@@ -32,15 +35,16 @@ class Operator:
         settings = settings_of([{"operator_id": OPERATOR, "profile": PROFILE, **keys}])
         self.clock, self.store = ManualClock(NOW), store
         self.own = settings.operators[OPERATOR]
-        self.desk = IntakeDesk(settings, self.clock, store, new_token)
+        keys_of_all = OperatorKeys(settings, self.clock, store.keys, store.folder)
+        self.desk = IntakeDesk(settings, self.clock, store, keys_of_all, Figures(self.clock))
         self.seq = SeqAllocator(self.clock)
         self.token = ""
 
     async def call(self, kind: Kind, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        raw = seal_request(self.own.codec, OPERATOR, strict_json.write(body), self.seq.next()).to_wire()
+        raw = seal_request(CODEC, OPERATOR, strict_json.write(body), self.seq.next()).to_wire()
         wire = self.own.profile.interfaces[kind].wire
         reply = await self.desk.receive({PROFILE: kind}, wire, raw, f"Bearer {self.token}")
-        response, answer = open_response(self.own.codec, reply.body, OPERATOR)
+        response, answer = open_response(CODEC, reply.body, OPERATOR)
         return response.ret, answer
 
 
@@ -48,6 +52,7 @@ class Operator:
 async def operator(tmp_path: Path) -> AsyncIterator[Operator]:
     store = await open_intake(tmp_path)
     made = Operator(store)
+    await made.desk.start()
     _, answer = await made.call(Kind.QUERY_TOKEN, {"OperatorID": OPERATOR, "OperatorSecret": KEY})
     made.token = answer["AccessToken"]
     yield made

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import email
 import json
 import shutil
 import socket
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email import policy
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,75 +22,29 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from typer.testing import CliRunner
 
 from csms.model.clock import ManualClock
 from csms.province import strict_json
-from csms.province.messages import business_key
-from csms.province.profile import Kind
 from csms.texts import catalogue, entries
-from monitor.evidence.documents import record_bytes
 from monitor.evidence.files import private_key
 from monitor.evidence.service import Evidence
+from monitor.intake.figures import Figures
 from monitor.intake.keeper import Keeper
 from monitor.quality import alarms
 from monitor.quality.alarms import Situation, level_at, signs
 from monitor.quality.channels import LogChannel, MailChannel, WebhookChannel, state_of
-from monitor.quality.console import build
 from monitor.quality.judge import judge_day
 from monitor.quality.score import METRICS
 from monitor.quality.service import NotJudged, QualityWatch, Watched
 from monitor.quality.tally import CHECKS, Dimension
 from monitor.quality.traffic import CallFact
-from monitor.store.intake import Call, IntakeStore, Message, Standing, open_intake
+from monitor.store.intake import IntakeStore, open_intake
+from monitor.store.messages import Call
 from monitor.store.quality import AlarmRow
 from tests.quality.world import DAY, END, OPERATOR, World
 
 LOCAL_DAY = "2026-03-02"
 KEYS = dict.fromkeys(("operator_secret", "data_secret", "data_secret_iv", "sig_secret"), "1234567890abcdef")
-
-
-async def receive(store: IntakeStore, world: World) -> None:
-    """Everything of a world into the store, as the desk would write it."""
-    profile = world.profile
-    inputs = world.inputs()
-    for seen in [*inputs.stations, *inputs.taken]:
-        key = business_key(profile, seen.kind, seen.body)
-        call = Call(seen.received_at, profile.interfaces[seen.kind].wire, 200, 0, OPERATOR, key, latency_us=900)
-        body = json.loads(strict_json.canonical(seen.body))
-        fields = {"Status": seen.body.get("ConnectorStatusInfo", {}).get("Status", 0)} | body
-        record = record_bytes(OPERATOR, seen.kind, key, seen.received_at, seen.body)
-        await store.accept(dict.fromkeys(Standing, call), Message(seen.kind, fields, key, record))
-    for seen in inputs.refused:
-        key = business_key(profile, seen.kind, seen.body)
-        wire = profile.interfaces[seen.kind].wire
-        body = json.loads(strict_json.canonical(seen.body))
-        await store.log(Call(seen.received_at, wire, 200, 4004, OPERATOR, key, defects=("DQ_ENUM x",), body=body))
-
-
-@pytest.fixture(scope="module")
-def world() -> World:
-    made = World(11, stations=1, piles=1)
-    order = next(s for s in made.sessions if s.start > DAY and s.end < END - timedelta(hours=3)).order
-    order.values["TotalMoney"] += Decimal("5.00")
-    made.add(DAY + timedelta(hours=2), Kind.STATION_STATUS, {"ConnectorID": made.plugs[0].id, "Status": 9})
-    return made
-
-
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory, world: World) -> Path:
-    """The database after everything was received, made once; without waiting for the disk."""
-    folder = tmp_path_factory.mktemp("filled")
-
-    async def fill() -> None:
-        made = await open_intake(folder)
-        async with made._engine.connect() as connection:
-            await connection.exec_driver_sql("PRAGMA synchronous=OFF")
-        await receive(made, world)
-        await made.close()
-
-    asyncio.run(fill())
-    return folder
 
 
 @pytest.fixture
@@ -154,12 +113,13 @@ async def test_a_round_of_the_keeper_judges_closes_and_reports(
 ) -> None:
     watch = watch_of(store, world)
     evidence = Evidence(store.evidence, private_key(tmp_path / "data"), watch.clock)
-    keeper = Keeper(watch.clock, watch, evidence, tmp_path / "data")
+    keeper = Keeper(watch.clock, watch, evidence, tmp_path / "data", Figures(watch.clock))
     await watch.keep_hours(DAY, END)
     await keeper.round()
     await keeper.round()
-    (row,) = await store.quality.days()
+    row, *before = await store.quality.days()
     assert (row.day, row.grade) == (LOCAL_DAY, "A")
+    assert [earlier.day for earlier in before] == ["2026-03-01", "2026-02-28"], "judged late, but judged"
     page = (tmp_path / "data" / "reports" / OPERATOR / f"{LOCAL_DAY}.html").read_text("utf-8")
     head = await store.evidence.head(OPERATOR, LOCAL_DAY)
     assert head is not None
@@ -180,26 +140,30 @@ async def test_a_round_of_the_keeper_judges_closes_and_reports(
     assert sum(hour["calls"] for hour in hours) == sum(o.received_at >= DAY for o in world.inputs().taken) + 1
 
 
-def test_the_commands(store: IntakeStore, world: World, tmp_path: Path) -> None:
-    partners = tmp_path / "partners.toml"
-    rows = "\n".join(f'{name} = "{value}"' for name, value in {"operator_id": OPERATOR, **KEYS}.items())
-    partners.write_text(f'[quality]\narea_codes = ["37"]\n[[partners]]\n{rows}\n', encoding="utf-8")
-    places = ["--data-dir", str(tmp_path / "data"), "--partner-file", str(partners)]
+async def test_days_of_a_time_when_the_platform_was_down_are_judged_when_it_is_back(
+    store: IntakeStore, world: World
+) -> None:
+    watch = watch_of(store, world, now=END + timedelta(days=3, minutes=5))
+    await watch.round()
+    days = [row.day for row in await store.quality.days(OPERATOR)]
+    assert days == ["2026-03-05", "2026-03-04", "2026-03-03", LOCAL_DAY, "2026-03-01", "2026-02-28"]
 
-    def run(*words: str) -> Any:
-        return CliRunner().invoke(build(catalogue("en")), [*words, *places])
 
-    assert "2 defects" in run("judge", "--day", LOCAL_DAY).output
-    appeal = run("recompute", "--operator", OPERATOR, "--day", LOCAL_DAY)
-    assert (appeal.exit_code, "byte for byte" in appeal.output) == (0, True), appeal.output
-    assert json.loads(run("show", "--json").output)[0]["finding_count"] == 2
-    out = tmp_path / "day.html"
-    assert run("report", "--operator", OPERATOR, "--day", LOCAL_DAY, "--out", str(out)).exit_code == 0
-    assert out.read_text("utf-8").startswith("<!doctype html>")
-    assert "No alarm" in run("alarms").output
-    assert run("acknowledge", "7", "--by", "Li").exit_code == 1
-    assert run("recompute", "--operator", OPERATOR, "--day", "2020-01-01").exit_code == 1
-    assert run("judge", "--day", "nonsense").exit_code == 1
+async def test_no_record_is_read_while_operators_wait_for_an_answer(
+    store: IntakeStore, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch, threads = watch_of(store, world), set[int]()
+    parse = strict_json.parse_object
+
+    def noted(*given: Any) -> Any:
+        threads.add(threading.get_ident())
+        return parse(*given)
+
+    monkeypatch.setattr(strict_json, "parse_object", noted)
+    await watch.judge(OPERATOR, LOCAL_DAY)
+    await watch.look()
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 def test_every_check_metric_and_alarm_has_words() -> None:
@@ -303,29 +267,68 @@ class Letters:
         return "250 OK"
 
 
-async def test_a_letter_goes_through_a_real_server() -> None:
+@contextmanager
+def post_office(port: int = 0) -> Iterator[tuple[Letters, int]]:
+    """A real SMTP server on this machine."""
     letters = Letters()
-    with socket.create_server(("127.0.0.1", 0)) as free:
+    with socket.create_server(("127.0.0.1", port)) as free:
         port = free.getsockname()[1]
     server = Controller(letters, hostname="127.0.0.1", port=port, ready_timeout=20)
     server.start()
-    words = (catalogue("zh"), catalogue("en"))
     try:
+        yield letters, port
+    finally:
+        server.stop()
+
+
+def read_letter(envelope: Any) -> Any:
+    return email.message_from_bytes(envelope.content, policy=policy.default)
+
+
+async def test_a_letter_goes_through_a_real_server() -> None:
+    words = (catalogue("zh"), catalogue("en"))
+    with post_office() as (letters, port):
         to = {OPERATOR: "operator@example.cn"}
         channel = MailChannel("127.0.0.1", port, "watch@example.cn", "duty@example.cn", words, to, tls="none")
         assert await channel.tell(ALARM)
-    finally:
-        server.stop()
     (envelope,) = letters.got
     assert envelope.rcpt_tos == ["operator@example.cn"]
-    import email
-    from email import policy
-
-    letter = email.message_from_bytes(envelope.content, policy=policy.default)
+    letter = read_letter(envelope)
     assert "出现新的缺陷类型" in letter["Subject"]
     assert "a new class of defect" in letter["Subject"]
     assert '"subject": "DQ_ENUM"' in letter.get_content()
     assert not await channel.tell(ALARM), "the server is gone"
+
+
+async def test_the_daily_report_is_sent_once_to_its_operator_and_again_when_it_was_judged_anew(
+    store: IntakeStore, world: World, tmp_path: Path
+) -> None:
+    watch = watch_of(store, world)
+    evidence = Evidence(store.evidence, private_key(tmp_path / "data"), watch.clock)
+    with post_office() as (_, port):
+        pass
+    words = (catalogue("zh"), catalogue("en"))
+    mail = MailChannel(
+        "127.0.0.1", port, "watch@example.cn", "duty@example.cn", words, {OPERATOR: "data@op.example.cn"}, tls="none"
+    )
+    keeper = Keeper(watch.clock, watch, evidence, tmp_path / "data", Figures(watch.clock), mail=mail)
+    await keeper.round()
+    assert (tmp_path / "data" / "reports" / OPERATOR / f"{LOCAL_DAY}.html").exists(), "though nobody takes letters"
+    with post_office(port) as (letters, _):
+        await keeper.round()
+        await keeper.round()
+        sent = [read_letter(envelope) for envelope in letters.got]
+        assert [envelope.rcpt_tos for envelope in letters.got] == [["data@op.example.cn"]] * 3, "of three days, once"
+        letter = next(letter for letter in sent if LOCAL_DAY in letter["Subject"])
+        assert "数据质量：A 级" in letter["Subject"]
+        assert "2 defects" in letter.get_body().get_content()
+        (page,) = letter.iter_attachments()
+        assert page.get_filename() == f"quality-{OPERATOR}-{LOCAL_DAY}.html"
+        assert "order.money_sum" in page.get_content()
+        watch.operators = {OPERATOR: Watched(OPERATOR, world.profile, replace(world.rules, order_limit_s=Decimal(5)))}
+        await watch.judge(OPERATOR, LOCAL_DAY)
+        await keeper.round()
+        assert "judged again" in read_letter(letters.got[3])["Subject"]
 
 
 async def test_a_webhook_gets_the_alarm() -> None:
