@@ -44,6 +44,11 @@ class Ledger:
         """Every outlet with an account."""
         return self._accounts.keys()
 
+    @property
+    def accounts(self) -> Iterable[Account]:
+        """All of them (to read), in the order of `refs`."""
+        return self._accounts.values()
+
     def account(self, ref: EvseRef) -> Account:
         """The account (to read); KeyError when there is none."""
         return self._accounts[ref]
@@ -215,14 +220,17 @@ class Ledger:
 
     def _sum(self, now: datetime) -> None:
         if self._sums_hold is None or not self._sums_hold[0] <= now < self._sums_hold[1]:
-            self._sums, self._sums_ma, until = {}, {}, FOREVER
+            sums: dict[str, int] = {}
+            sums_ma: dict[str, Triple] = {}
+            until = FOREVER
             for account in self._accounts.values():
                 reckoned = self._reckoned(account, now)
-                until = min(until, reckoned.until)
+                if reckoned.until < until:
+                    until = reckoned.until
                 for id_ in account.places:
-                    self._sums[id_] = self._sums.get(id_, 0) + reckoned.value_w
-                    self._sums_ma[id_] = plus(self._sums_ma.get(id_, NONE), reckoned.on_ma)
-            self._sums_hold = now, until
+                    sums[id_] = sums.get(id_, 0) + reckoned.value_w
+                    sums_ma[id_] = plus(sums_ma.get(id_, NONE), reckoned.on_ma)
+            self._sums, self._sums_ma, self._sums_hold = sums, sums_ma, (now, until)
 
     def may_raise(
         self,
@@ -438,10 +446,15 @@ class Ledger:
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the next bound falls without anybody doing anything."""
-        ends = [g.until for account in self._accounts.values() for g in account.holds]
-        ends += [g.until + a.lag for a in self._accounts.values() for g in a.sent.values()]
-        ends += [account.left_until for account in self._accounts.values() if account.left]
-        return min((end for end in ends if end > now), default=None)
+        ends: list[datetime] = []
+        for account in self._accounts.values():
+            if account.holds:
+                ends += [grant.until for grant in account.holds]
+            if account.sent:
+                ends += [grant.until + account.lag for grant in account.sent.values()]
+            if account.left:
+                ends.append(account.left_until)
+        return min([end for end in ends if end > now], default=None)
 
     def _hold(self, account: Account, before: Draw, now: datetime) -> None:
         """Hold what might be drawn before for one ramp; older holds go on to their own end."""
