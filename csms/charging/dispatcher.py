@@ -165,9 +165,11 @@ class Dispatcher:
         known = [self._ledger.next_change(now), *self._quiet_until.values(), *self._answers.resting.values()]
         soonest = min((at for at in known if at is not None and at > now), default=None)
         delay_s = LOOK_S if soonest is None else min(LOOK_S, (soonest - now).total_seconds())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._clock.wall_s(delay_s)):
-                await self._wake.wait()
+        alarm = asyncio.get_running_loop().call_later(self._clock.wall_s(delay_s), self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            alarm.cancel()
 
     async def _guarded_round(self) -> None:
         try:
@@ -319,7 +321,7 @@ class Dispatcher:
 
     def _ask_what_holds(self, free: set[str]) -> None:
         """After a restart a station says what holds it before it is told anything else (B5)."""
-        for station_id in list(self._read_back.waiting):
+        for station_id in sorted(self._read_back.waiting):
             if station_id in free and not self._ladders.not_asked(station_id):
                 self._take_turn(station_id, free)
                 self._spawn(self._read(station_id), f"read back {station_id}")
