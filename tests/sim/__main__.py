@@ -26,11 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--control", choices=sorted(CONTROL_NAMES), default=ALL_ON.name, help="with a protection off")
     parser.add_argument("--seeds", type=int, help="run so many")
     parser.add_argument("--first", type=int, default=0, help="beginning with this one")
+    parser.add_argument("--control-seeds", type=int, help="so many with each protection off (a tenth of --seeds)")
     parser.add_argument("--page", action="store_true", help="write the table into the page")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args(arguments)
     if asked.seeds is not None:
-        return prove(asked.seeds, asked.processes, asked.first, asked.page)
+        return prove(asked.seeds, asked.processes, asked.first, asked.page, asked.control_seeds)
     if asked.seed is None:
         parser.error("a seed, or --seeds")
     return replay(scenario(asked.seed, asked.level, brief=asked.brief), asked.control)
@@ -62,9 +63,9 @@ def described(plan: Scenario) -> list[str]:
     return lines
 
 
-def prove(seeds: int, processes: int, first: int, page: bool) -> int:
+def prove(seeds: int, processes: int, first: int, page: bool, control_seeds: int | None) -> int:
     """Many runs, and the table."""
-    rows, failed = proof(seeds, processes, first)
+    rows, failed = proof(seeds, processes, first, control_seeds)
     print("\n".join(rows))  # noqa: T201
     if page:
         last = first + seeds - 1
