@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Annotated, Literal
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
 from pydantic import Field
@@ -19,6 +19,12 @@ from csms.model.errors import CsmsError
 
 DIRECTIONS = frozenset({"outbound", "inbound"})
 Direction = Literal["outbound", "inbound"]
+UNUSABLE = (
+    "partner_secret_invalid",
+    "subsidy_rule_invalid",
+    "subsidy_claim_unreadable",
+    "subsidy_claim_impossible",
+)
 PartnerId = Annotated[str, Path(max_length=64)]
 Secret = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -121,12 +127,35 @@ class NamesOut(Out):
     names: list[NameOut]
 
 
+class ClaimBody(Body):
+    """What to claim: a rule that comes with the program by its id or one's own as a table, a span of days, the
+    platform's scores as it publishes them, and the grade where the authority gives one of its own.
+
+    `send`: the amounts go to the partner by the interface of its profile.
+    """
+
+    rule: str | dict[str, Any]
+    first_day: date
+    last_day: date
+    grade: Literal["", "A", "B", "C", "D"] = ""
+    scores: list[dict[str, Any]] = Field(default=[], max_length=400)
+    send: bool = False
+
+
+class ClaimOut(Out):
+    """The claim as a document that can be computed again from itself; `sent`: how many messages it became."""
+
+    claim: dict[str, Any]
+    sent: int
+
+
 def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
     routes = Router(prefix="/province", tags=["province"])
     _add_messages(routes, deps)
     _add_keys(routes, deps)
     _add_checks(routes, deps)
+    _add_claims(routes, deps)
     return routes
 
 
@@ -195,6 +224,17 @@ def _add_checks(routes: Router, deps: ApiDeps) -> None:
         return NamesOut(partner=partner, names=found)
 
 
+def _add_claims(routes: Router, deps: ApiDeps) -> None:
+    @routes.post("/{partner}/subsidy", summary="Compute a subsidy")
+    @administrators
+    async def claim(partner: PartnerId, body: ClaimBody) -> ClaimOut:
+        """By a rule, from the orders that the partner has taken and its scores; every order with what became of it."""
+        wish = body.model_dump(exclude={"send"})
+        with _refusals():
+            document, sent = await _province(deps).claim(partner, wish, send=body.send)
+        return ClaimOut(claim=document, sent=sent)
+
+
 def _province(deps: ApiDeps) -> ProvincePort:
     if deps.province is None:
         raise Refused(404, "unknown_partner", "no partner is configured")
@@ -206,7 +246,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except CsmsError as fault:
-        statuses = {"unknown_partner": 404, "partner_secret_invalid": 422}
+        statuses = {"unknown_partner": 404, **dict.fromkeys(UNUSABLE, 422)}
         if fault.code not in statuses:
             raise
         raise Refused(statuses[fault.code], fault.code, str(fault)) from None

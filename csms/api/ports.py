@@ -343,6 +343,10 @@ class ProvincePort(Protocol):
         """Ask the partner for a token now."""
         ...
 
+    async def claim(self, partner_id: str, wish: Mapping[str, Any], *, send: bool) -> tuple[dict[str, Any], int]:
+        """A subsidy, with all that it was computed from, and how many messages it became."""
+        ...
+
     def check_names(self, partner_id: str) -> Sequence[Any]:
         """Our things as the partner knows them."""
         ...

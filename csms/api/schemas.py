@@ -286,7 +286,8 @@ class PartnerOut(Out):
     """One partner platform: messages by state, and what holds them up.
 
     `queued`, `sent` and `retry` are on their way, `dead` were given up. `token` is none, fresh or stale; `paused` says
-    why nothing is sent until someone corrects keys or clock, empty otherwise.
+    why nothing is sent until someone corrects keys or clock, empty otherwise. `calls` are those of the platform to us
+    since the server started, `last_refusal` is what was wrong with the last one of those that were refused.
     """
 
     partner: str
@@ -302,6 +303,10 @@ class PartnerOut(Out):
     token: str
     paused: str
     unreachable: bool
+    calls: int
+    calls_refused: int
+    called_at: datetime | None
+    last_refusal: str
 
 
 class ProvinceOut(Out):

@@ -17,6 +17,7 @@ from csms.model.clock import Clock
 from csms.province import http
 from csms.province.access import Access
 from csms.province.answers import Answers, Operator
+from csms.province.claims import Claims
 from csms.province.client import Partner
 from csms.province.crypto import Secrets
 from csms.province.desk import OperatorDesk
@@ -24,6 +25,8 @@ from csms.province.feed import ProvinceFeed
 from csms.province.ids import IdPair, IdTable
 from csms.province.keys import Direction, KeyRecord, Keys
 from csms.province.office import ProvinceOffice
+from csms.province.orders import Orders
+from csms.province.personal import Personal
 from csms.province.picture import Picture, Site
 from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
@@ -64,17 +67,20 @@ async def province_room(
     async def save_ids(pairs: Sequence[IdPair]) -> None:
         await store.writer.commit([changes.put_external_id(pair.scope, pair.local, pair.external) for pair in pairs])
 
-    keys = await _keys(settings, clock, records) if settings.partners else None
+    seal = Seal(kept_key(settings.data_dir / KEY_FILE)) if settings.partners else None
+    keys = await _keys(settings, clock, records, seal) if seal is not None else None
     partners = [_partner(given, keys) for given in settings.partners] if keys is not None else []
-    service = ProvinceService(clock, outbox, ids, partners, save_ids)
+    service = ProvinceService(clock, outbox, ids, partners, save_ids, Personal(seal))
     sites = [_site(given) for given in (settings.site, *settings.sites)]
     picture = Picture(clock, store.reader, stations.stations, sites, _prices(settings))
     starts = PartnerStarts(clock, records, service, stations, settings.remote_wait_s)
     await starts.restore()
     feed = ProvinceFeed(clock, service, outbox, records, picture, starts)
-    office = ProvinceOffice(clock, service, outbox, keys, picture)
+    claims = Claims(clock, service, Orders(service, outbox, picture, starts), records, picture)
+    office = ProvinceOffice(clock, service, outbox, keys, picture, claims)
     if not partners:
         return ProvinceRoom(service, feed, office, ())
+    await records.begin(sites[0].id, clock.now())
     bus.subscribe(feed.hear)
     operator = Operator(settings.operator.name, settings.operator.phone, settings.operator.address)
     answers = Answers(clock, picture, records, starts, service.names, operator)
@@ -85,11 +91,10 @@ async def province_room(
     return ProvinceRoom(service, feed, office, [http.router(desk)])
 
 
-async def _keys(settings: Settings, clock: Clock, records: ProvinceRecords) -> Keys:
+async def _keys(settings: Settings, clock: Clock, records: ProvinceRecords, seal: Seal) -> Keys:
     async def save(changed: Sequence[KeyRecord]) -> None:
         await records.put_keys([ProvinceKey(**asdict(record)) for record in changed])
 
-    seal = Seal(kept_key(settings.data_dir / KEY_FILE))
     stored = [KeyRecord(**_columns(row)) for row in await records.keys()]
     keys = Keys(clock, seal, stored, save)
     for partner in settings.partners:

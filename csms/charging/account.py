@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from csms.charging.lines import Triple, connection, highest, minus, on_lines
@@ -76,6 +77,15 @@ class Draw(NamedTuple):
     def exceeds(self, other: Draw) -> bool:
         """Whether it is more anywhere."""
         return self.value_w > other.value_w or max(minus(self.on_ma, other.on_ma)) > 0
+
+
+DRAWS_KEPT = 65_536
+
+
+@lru_cache(DRAWS_KEPT)
+def drawn(value_w: int, phases: int, rotation: str) -> Draw:
+    """A power on so many phases of a connector that is wired like this."""
+    return Draw(value_w, on_lines(value_w, phases, connection(rotation, phases)))
 
 
 @dataclass(slots=True)
@@ -171,7 +181,7 @@ class Account:
 
     def draw(self, value_w: int, phases: int = 0) -> Draw:
         """A power on so many phases; 0: on all that the outlet has."""
-        return Draw(value_w, on_lines(value_w, phases or self.phases, connection(self.rotation, phases or self.phases)))
+        return drawn(value_w, phases or self.phases, self.rotation)
 
     def counted_grant(self, grant: Grant) -> Draw:
         """What a grant counts with."""

@@ -86,7 +86,7 @@ class Answers:
         if self._looked_at is not None and self._looked_at <= now < self._looked_at + LOOK_EVERY:
             return
         self._looked_at = now
-        for station_id in {ref.station_id for ref in self._ledger.refs}:
+        for station_id in dict.fromkeys(ref.station_id for ref in self._ledger.refs):
             self.changed(station_id)
 
     def changed(self, station_id: str) -> None:

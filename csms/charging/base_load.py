@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 HOLD = timedelta(minutes=5)
 """Metering sends each 15 to 60 seconds, so after this it is silent."""
+SURE = timedelta(minutes=1)
+"""So long it is taken at its word."""
 AHEAD = timedelta(seconds=30)
 """How far ahead of our clock a meter's clock may be."""
 
@@ -48,7 +50,7 @@ class BaseLoads:
         A feeder that feeds in (a negative reading) leaves no more room than an idle one: the sun may go.
         """
         known = self._readings.get(feeder_id)
-        if known is None or at >= known.at + HOLD:
+        if known is None or (age := at - known.at) >= HOLD:
             return curve_w
         power_w = max(known.power_w, 0)
-        return power_w if at - known.at < timedelta(minutes=1) else max(power_w, curve_w)
+        return power_w if age < SURE else max(power_w, curve_w)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from csms.charging.courier import PATIENCE_S
 from csms.charging.feeder import Caps, FeederTree
@@ -35,8 +36,7 @@ WORTH_W = 100
 """Below this a session is not worth stopping."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draw:
+class Draw(NamedTuple):
     """A session as metered. `kept`: a limit that is known to act holds it."""
 
     ref: EvseRef
@@ -129,7 +129,7 @@ class CutOff:
     def _loads_w(self, now: datetime) -> dict[str, int]:
         """Base load and sessions, by feeder. A meter that has not spoken since a limit was told is not believed where
         the ledger knows better."""
-        loads_w = {id_: self.tree.base_load_w(id_, now) for id_ in self.tree.ids}
+        loads_w = self.tree.base_loads_w(self.tree.ids, now)
         for draw in self._draws():
             power_w = min(draw.power_w, self.ledger.upper_bound_w(draw.ref, now)) if draw.kept else draw.power_w
             for id_ in draw.path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from csms.charging.floors import AC_MINIMUM_A
 from csms.charging.lines import ALL, NOMINAL_V, LinesOf, Triple, connection_of, minus, on_lines, spare_ma
@@ -42,12 +43,12 @@ class Setpoint:
         return math.floor((self.value_w if unit is RateUnit.W else self.limit_a) * 10) / 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outlet:
     """An outlet as rounding sees it; `phases` that the car uses (all of the outlet when unknown).
 
     Currents are whole amperes or coarser: `step_a`, or the table `steps_a`. Under `minimum_a` or `minimum_w` the
-    station stops, so nothing between that and 0 is told.
+    station stops, so nothing between that and 0 is told. What follows from this is worked out once.
     """
 
     rating: EvseRating
@@ -73,12 +74,12 @@ class Outlet:
         """What a power puts on each conductor."""
         return on_lines(value_w, self.drawn_on, self.lines)
 
-    @property
+    @cached_property
     def watts_per_unit(self) -> float:
         """Power of one ampere per phase; 1 for DC outlets, which take watts."""
         return 1.0 if self.rating.kind is CurrentKind.DC else float(NOMINAL_V * self.phases)
 
-    @property
+    @cached_property
     def most_w(self) -> int:
         """The most that can be granted, in whole steps."""
         step = self.step_w
@@ -88,7 +89,7 @@ class Outlet:
         most_w = min(math.floor(self.rating.current_max_a), by_power_a) * NOMINAL_V * self.phases
         return most_w // step * step
 
-    @property
+    @cached_property
     def least_w(self) -> int:
         """The least power other than 0."""
         if self.rating.kind is CurrentKind.DC:
@@ -96,7 +97,7 @@ class Outlet:
         minimum_a = max(AC_MINIMUM_A, self.minimum_a, min(self.steps_a, default=0.0))
         return self._whole_w(max(round(minimum_a * self.watts_per_unit), self.minimum_w))
 
-    @property
+    @cached_property
     def step_w(self) -> int:
         """One step: an ampere per phase or the station's coarser one, or 100 W."""
         coarse = max(1.0, self.step_a)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Container, Coroutine, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -165,9 +165,11 @@ class Dispatcher:
         known = [self._ledger.next_change(now), *self._quiet_until.values(), *self._answers.resting.values()]
         soonest = min((at for at in known if at is not None and at > now), default=None)
         delay_s = LOOK_S if soonest is None else min(LOOK_S, (soonest - now).total_seconds())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._clock.wall_s(delay_s)):
-                await self._wake.wait()
+        alarm = asyncio.get_running_loop().call_later(self._clock.wall_s(delay_s), self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            alarm.cancel()
 
     async def _guarded_round(self) -> None:
         try:
@@ -183,12 +185,14 @@ class Dispatcher:
         self._ledger.expire(now)
         self._answers.look(now)
         room_w = self.room_w()
-        self._ask(now)
-        self._ask_what_holds(now)
+        there = {id_ for id_ in self._stations.stations if self.reachable(id_)}
+        free = {id_ for id_ in there - self._busy if self._is_quiet(id_, now)}
+        self._ask(free)
+        self._ask_what_holds(free)
         targets = self._live_targets(now, room_w)
-        situation = self._situation(now, room_w, set())
-        floors = self._floors(now, targets, situation)
-        situation = self._situation(now, room_w, {floor.ref.station_id for floor in floors})
+        situation = self._situation(now, room_w, free, there)
+        floors = self._floors(free, targets, situation)
+        free -= {floor.ref.station_id for floor in floors}
         found = orders(targets, self._ledger, situation, self._settings.lease)
         limits = [limit for order in found if (limit := self._limit(order, now, situation)) is not None]
         await self._send([*floors, *limits], now)
@@ -213,13 +217,12 @@ class Dispatcher:
                 told = LimitControlChanged(change.station_id, change.track.role, change.track.state, change.at)
                 self._stations.bus.publish(told)
 
-    def _situation(self, now: datetime, room_w: Mapping[str, int], taken: set[str]) -> Situation:
-        busy = self._busy | taken
+    def _situation(self, now: datetime, room_w: Mapping[str, int], free: set[str], there: set[str]) -> Situation:
         return Situation(
             now,
             room_w,
-            lambda station_id: station_id not in busy and self._settled(station_id, now),
-            {station_id for station_id in self._stations.stations if self.reachable(station_id)}.__contains__,
+            free.__contains__,
+            there.__contains__,
             self._answers.stale,
             self._answers.resting,
             lambda ref, lease_s: self._shaper.lease(ref, lease_s, now),
@@ -264,9 +267,9 @@ class Dispatcher:
         sums_w = self._ledger.sums_w(now)
         left_w = {id_: room_w[id_] - sums_w.get(id_, 0) for id_ in room_w}
         tried: dict[EvseRef, Target] = {}
-        for ref in self._ledger.refs:
-            account = self._ledger.account(ref)
-            if ref in live or account.limit_acts or (session := self._outlets.session(ref)) is None:
+        for account in self._ledger.accounts:
+            ref = account.ref
+            if account.limit_acts or ref in live or (session := self._outlets.session(ref)) is None:
                 continue
             if self._ladders.rung(ref.station_id, Role.LIMIT) is None:
                 continue
@@ -301,29 +304,31 @@ class Dispatcher:
         reach = self._shaper.reach(ref, rung) if rung is not None else None
         return reach is not None and reach.each and len(reach.refs) > 1
 
-    def _settled(self, station_id: str, now: datetime) -> bool:
-        return self.reachable(station_id) and now >= self._quiet_until.get(station_id, now)
+    def _is_quiet(self, station_id: str, now: datetime) -> bool:
+        return now >= self._quiet_until.get(station_id, now)
 
     def reachable(self, station_id: str) -> bool:
         """Whether a station is connected and known to have started."""
         station = self._stations.stations.get(station_id)
         return station is not None and station.online and station.booted
 
-    def _ask(self, now: datetime) -> None:
+    def _ask(self, free: set[str]) -> None:
         """A station of which nothing is known says first what it takes; that is a hint, so any answer will do."""
         for station_id in self._stations.stations:
-            free = station_id not in self._busy and self._settled(station_id, now)
-            if free and self._ladders.not_asked(station_id):
-                self._busy.add(station_id)
+            if station_id in free and self._ladders.not_asked(station_id):
+                self._take_turn(station_id, free)
                 self._spawn(self._declare(station_id), f"declaration {station_id}")
 
-    def _ask_what_holds(self, now: datetime) -> None:
+    def _ask_what_holds(self, free: set[str]) -> None:
         """After a restart a station says what holds it before it is told anything else (B5)."""
-        for station_id in list(self._read_back.waiting):
-            free = station_id not in self._busy and self._settled(station_id, now)
-            if free and not self._ladders.not_asked(station_id):
-                self._busy.add(station_id)
+        for station_id in sorted(self._read_back.waiting):
+            if station_id in free and not self._ladders.not_asked(station_id):
+                self._take_turn(station_id, free)
                 self._spawn(self._read(station_id), f"read back {station_id}")
+
+    def _take_turn(self, station_id: str, free: set[str]) -> None:
+        self._busy.add(station_id)
+        free.discard(station_id)
 
     async def _read(self, station_id: str) -> None:
         try:
@@ -341,20 +346,19 @@ class Dispatcher:
             self._answers.changed(station_id)
             self.wake()
 
-    def _floors(self, now: datetime, targets: Mapping[EvseRef, Target], situation: Situation) -> list[Sending]:
+    def _floors(self, free: Container[str], targets: Mapping[EvseRef, Target], situation: Situation) -> list[Sending]:
         """A floor for each outlet that is not known to have it, one per station; not where a limit that ends in it is
         about to be told."""
         found: dict[str, Sending] = {}
-        for ref in self._ledger.refs:
-            station_id = ref.station_id
-            needed = self._answers.floor_due(ref) or not self._ledger.account(ref).floor_taken
-            free = station_id not in found and station_id not in self._busy and ref not in self._answers.resting
-            if not (needed and free and self._settled(station_id, now)):
+        for account in self._ledger.accounts:
+            ref, station_id = account.ref, account.ref.station_id
+            needed = not account.floor_taken or self._answers.floor_due(ref)
+            if not needed or station_id not in free or station_id in found or ref in self._answers.resting:
                 continue
             rung = self._ladders.rung(station_id, Role.FLOOR)
             limit_instead = ref in targets and rung == self._ladders.rung(station_id, Role.LIMIT)
             if rung is not None and not limit_instead:
-                found[station_id] = self._shaper.floor(ref, rung, now, situation)
+                found[station_id] = self._shaper.floor(ref, rung, situation.now, situation)
         return list(found.values())
 
     def _limit(self, order: Order, now: datetime, situation: Situation) -> Sending | None:

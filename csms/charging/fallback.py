@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from csms.charging.lines import ALL, LinesOf, on_lines, used
 from csms.model.ids import EvseRef
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What an outlet would like to draw, and the floor it keeps in any case, in W; on so many phases, which are these
     conductors of the feeder."""
 

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import chain
 from typing import Protocol
 
 from csms.charging.base_load import BaseLoads
@@ -145,13 +146,29 @@ class FeederTree:
 
     def base_load_w(self, feeder_id: str, at: datetime) -> int:
         """Base load through this feeder, its own and that of all feeders below: as metered, else by the curve."""
-        local = at.astimezone(self._zone)
-        quarter = local.hour * 4 + local.minute // 15
-        below: Iterable[str] = self._below[feeder_id]
+        quarter = self._quarter(at)
+        return sum(self._own_w(id_, at, quarter) for id_ in self._through(feeder_id, at))
+
+    def base_loads_w(self, feeder_ids: Iterable[str], at: datetime) -> dict[str, int]:
+        """The same through each of several feeders."""
+        quarter = self._quarter(at)
+        through = {id_: self._through(id_, at) for id_ in feeder_ids}
+        own_w = {id_: self._own_w(id_, at, quarter) for id_ in {*chain.from_iterable(through.values())}}
+        return {id_: sum([own_w[below] for below in those]) for id_, those in through.items()}
+
+    def _through(self, feeder_id: str, at: datetime) -> Iterable[str]:
+        """Feeders whose own loads come through this one."""
+        below = self._below[feeder_id]
         if at < self._left_until and (left := self._left.get(feeder_id)):
-            below = left.union(below)
-        loads = (self._feeders[id_] for id_ in below if id_ in self._feeders)
-        return sum(self.base_loads.own_w(feeder.id, at, _at_quarter(feeder, quarter)) for feeder in loads)
+            return left.union(below) & self._feeders.keys()
+        return below
+
+    def _own_w(self, feeder_id: str, at: datetime, quarter: int) -> int:
+        return self.base_loads.own_w(feeder_id, at, _at_quarter(self._feeders[feeder_id], quarter))
+
+    def _quarter(self, at: datetime) -> int:
+        local = at.astimezone(self._zone)
+        return local.hour * 4 + local.minute // 15
 
     def base_load_metered(self, feeder_id: str, at: datetime) -> bool:
         """Whether what `base_load_w` says was metered just now: all of it that the curves do not put at nothing."""
@@ -165,8 +182,7 @@ class FeederTree:
 
     def curve_w(self, feeder_id: str, at: datetime) -> int:
         """What the curve says of the load right at this feeder, whatever is metered."""
-        local = at.astimezone(self._zone)
-        return _at_quarter(self._feeders[feeder_id], local.hour * 4 + local.minute // 15)
+        return _at_quarter(self._feeders[feeder_id], self._quarter(at))
 
     def cap_w(self, feeder_id: str, caps: Caps, at: datetime) -> int:
         """Minimum of the rating and whatever caps from outside are in force (grid-limits A3)."""
@@ -178,14 +194,14 @@ class FeederTree:
 
         The lead makes a lower cap or a higher base load count before it begins, so that there is time to come down.
         """
-        return {id_: self._room_w(id_, caps, now, now + timedelta(seconds=lead_s), reserve_share) for id_ in self.ids}
-
-    def _room_w(self, feeder_id: str, caps: Caps, since: datetime, until: datetime, reserve_share: float) -> int:
-        moments = [since, *caps.edges(feeder_id, since, until), *quarter_hours(since, until)]
-        rooms = (
-            usable_w(self.cap_w(feeder_id, caps, at), reserve_share) - self.base_load_w(feeder_id, at) for at in moments
-        )
-        return min(rooms)
+        until = now + timedelta(seconds=lead_s)
+        loads_w = {at: self.base_loads_w(self.ids, at) for at in [now, *quarter_hours(now, until)]}
+        found = {}
+        for id_ in self.ids:
+            through_w = [(at, all_w[id_]) for at, all_w in loads_w.items()]
+            through_w += [(at, self.base_load_w(id_, at)) for at in caps.edges(id_, now, until)]
+            found[id_] = min([usable_w(self.cap_w(id_, caps, at), reserve_share) - load_w for at, load_w in through_w])
+        return found
 
     def lines_ma(self, now: datetime, lead_s: float, reserve_share: float) -> dict[str, Triple]:
         """Per feeder that counts currents: milliampere for charging on each phase, now and for `lead_s` seconds.
@@ -244,7 +260,7 @@ def usable_w(cap_w: int, reserve_share: float) -> int:
 def quarter_hours(since: datetime, until: datetime) -> list[datetime]:
     """The quarter-hours of the clock in (since, until]."""
     first = since - timedelta(minutes=since.minute % 15, seconds=since.second, microseconds=since.microsecond)
-    count = max(int((until - first) / QUARTER_HOUR), 0)
+    count = (until - first) // QUARTER_HOUR
     return [first + QUARTER_HOUR * n for n in range(1, count + 1)]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import is_
 from typing import Any
 
 from csms.charging.ladder import (
@@ -28,7 +29,7 @@ from csms.charging.profiles import usual_unit
 from csms.charging.traits import limits_of, proofs
 from csms.model.charging_profile import ProfileKind, ProfilePurpose, RateUnit
 from csms.model.clock import Clock
-from csms.model.station import StationIdentity
+from csms.model.station import EvseRating, StationIdentity
 from csms.station.state import StationState
 from csms.store.station_tables import LimitRung
 
@@ -40,6 +41,9 @@ Firmware = tuple[str, str, str]
 
 ROLES = len(Role)
 
+Facts = tuple[object, ...]
+"""What something was found from; it is the same as long as each of them is the very same."""
+
 COMPOSITE = "composite schedule"
 """The proof by GetCompositeSchedule."""
 
@@ -47,14 +51,16 @@ COMPOSITE = "composite schedule"
 @dataclass(slots=True)
 class Standing:
     """One station. `declared` None: not asked yet. `unhelpful`: why its composite schedules prove nothing, by role.
-    `looked`: what the rung to use was last found from; `identity`: what `firmware` was last read from."""
+    `looked`: what the rung to use was last found from; `orders`: the rungs, and what they were last found from;
+    `identity`: what `firmware` was last read from."""
 
     firmware: Firmware
     tracks: dict[Role, Track]
     since: dict[Role, datetime]
     declared: Declared | None = None
     unhelpful: dict[Role, str] = field(default_factory=dict)
-    looked: dict[Role, tuple[object, ...]] = field(default_factory=dict)
+    looked: dict[Role, Facts] = field(default_factory=dict)
+    orders: dict[Role, tuple[Facts, tuple[Rung, ...]]] = field(default_factory=dict)
     identity: StationIdentity | None = None
 
 
@@ -139,24 +145,19 @@ class Ladders:
 
     def _looked(self, station_id: str, role: Role, standing: Standing) -> Track:
         """The track on the rung to use; looks again only when something it depends on is another."""
-        track = standing.tracks[role]
-        if self._is_known(station_id, role, standing):
+        track, facts = standing.tracks[role], self._facts(station_id, standing)
+        if _same(standing.looked.get(role), (track, *facts)):
             return track
         moved = track.at(self._order(station_id, role), self._waits(station_id, role))
         if moved != track:
             self._set(station_id, Change(station_id, track, moved, None, self._clock.now()))
-        standing.looked[role] = self._facts(station_id, role, standing)
+        standing.looked[role] = standing.tracks[role], *self._facts(station_id, standing)
         return standing.tracks[role]
 
-    def _is_known(self, station_id: str, role: Role, standing: Standing) -> bool:
-        before, facts = standing.looked.get(role, ()), self._facts(station_id, role, standing)
-        return len(before) == len(facts) and all(one is other for one, other in zip(before, facts, strict=True))
-
-    def _facts(self, station_id: str, role: Role, standing: Standing) -> tuple[object, ...]:
-        """All that the order of rungs and the place in it depend on."""
-        station, tracks = self._stations.get(station_id), standing.tracks
-        ratings = (evse.rating for evse in station.evses.values()) if station else ()
-        return (tracks[role], tracks[Role.FLOOR], standing.declared, limits_of(station), next(iter(ratings), None))
+    def _facts(self, station_id: str, standing: Standing) -> Facts:
+        """All that the order of rungs depends on."""
+        station = self._stations.get(station_id)
+        return standing.tracks[Role.FLOOR], standing.declared, limits_of(station), _rating(station)
 
     def rung(self, station_id: str, role: Role) -> Rung | None:
         """The rung to use now; None when none is left. A limit by configuration key is the floor too."""
@@ -280,13 +281,19 @@ class Ladders:
         return standing
 
     def _order(self, station_id: str, role: Role) -> tuple[Rung, ...]:
+        standing = self._standings[station_id]
+        facts, known = self._facts(station_id, standing), standing.orders.get(role)
+        if known is None or not _same(known[0], facts):
+            known = standing.orders[role] = facts, self._rungs(station_id, role, standing)
+        return known[1]
+
+    def _rungs(self, station_id: str, role: Role, standing: Standing) -> tuple[Rung, ...]:
         station = self._stations.get(station_id)
-        limits, said = limits_of(station), self._standings[station_id].declared or Declared()
-        kinds = [evse.rating.kind for evse in station.evses.values()] if station else []
-        usual = usual_unit(kinds[0]) if kinds else RateUnit.A
+        limits, rating, said = limits_of(station), _rating(station), standing.declared or Declared()
+        usual = usual_unit(rating.kind) if rating is not None else RateUnit.A
         if role is Role.FLOOR:
             return rungs(Role.FLOOR, limits, said, usual)
-        return limit_order(limits, said, usual, self._standings[station_id].tracks[Role.FLOOR])
+        return limit_order(limits, said, usual, standing.tracks[Role.FLOOR])
 
     def _waits(self, station_id: str, role: Role) -> bool:
         """Limits may still find a rung while the floor is looking for one."""
@@ -297,6 +304,8 @@ class Ladders:
         before = self._standings[station_id].tracks[role]
         order, waits = self._order(station_id, role), self._waits(station_id, role)
         track = after(before, happening, order, proof, waits)
+        if track == before:
+            track = before  # what was found from it holds
         self._set(station_id, Change(station_id, before, track, happening, self._clock.now()))
         if track.proven and track.rung is not None:
             self._learned[self._standings[station_id].firmware, role] = track.rung
@@ -320,6 +329,15 @@ class Ladders:
 
 
 NOBODY: Firmware = ("", "", "")
+
+
+def _rating(station: StationState | None) -> EvseRating | None:
+    """Of its first outlet."""
+    return next((evse.rating for evse in station.evses.values()), None) if station is not None else None
+
+
+def _same(before: Facts | None, facts: Facts) -> bool:
+    return before is not None and all(map(is_, before, facts))
 
 
 def _firmware(said: StationIdentity | None) -> Firmware:

@@ -33,7 +33,7 @@ class Ledger:
         self._sequence = 0
         self._awaited: set[int] = set()
         self._sums: dict[str, int] = {}
-        self._sums_ma: dict[str, Triple] = {}
+        self._sums_ma: dict[str, Triple] | None = None
         self._sums_hold: tuple[datetime, datetime] | None = None
 
     def __contains__(self, ref: object) -> bool:
@@ -43,6 +43,11 @@ class Ledger:
     def refs(self) -> Iterable[EvseRef]:
         """Every outlet with an account."""
         return self._accounts.keys()
+
+    @property
+    def accounts(self) -> Iterable[Account]:
+        """All of them (to read), in the order of `refs`."""
+        return self._accounts.values()
 
     def account(self, ref: EvseRef) -> Account:
         """The account (to read); KeyError when there is none."""
@@ -205,24 +210,28 @@ class Ledger:
 
     def sums_w(self, now: datetime) -> dict[str, int]:
         """Sum of the upper bounds at every feeder."""
-        self._sum(now)
+        if self._sums_hold is None or not self._sums_hold[0] <= now < self._sums_hold[1]:
+            sums: dict[str, int] = {}
+            until = FOREVER
+            for account in self._accounts.values():
+                reckoned = self._reckoned(account, now)
+                if reckoned.until < until:
+                    until = reckoned.until
+                for id_ in account.places:
+                    sums[id_] = sums.get(id_, 0) + reckoned.value_w
+            self._sums, self._sums_ma, self._sums_hold = sums, None, (now, until)
         return self._sums
 
     def sums_ma(self, now: datetime) -> dict[str, Triple]:
-        """The same on each conductor of every feeder."""
-        self._sum(now)
-        return self._sums_ma
-
-    def _sum(self, now: datetime) -> None:
-        if self._sums_hold is None or not self._sums_hold[0] <= now < self._sums_hold[1]:
-            self._sums, self._sums_ma, until = {}, {}, FOREVER
+        """The same on each conductor of every feeder; added up where somebody asks."""
+        self.sums_w(now)
+        if self._sums_ma is None:
+            self._sums_ma = {}
             for account in self._accounts.values():
-                reckoned = self._reckoned(account, now)
-                until = min(until, reckoned.until)
+                on_ma = self._reckoned(account, now).on_ma
                 for id_ in account.places:
-                    self._sums[id_] = self._sums.get(id_, 0) + reckoned.value_w
-                    self._sums_ma[id_] = plus(self._sums_ma.get(id_, NONE), reckoned.on_ma)
-            self._sums_hold = now, until
+                    self._sums_ma[id_] = plus(self._sums_ma.get(id_, NONE), on_ma)
+        return self._sums_ma
 
     def may_raise(
         self,
@@ -259,7 +268,8 @@ class Ledger:
         counting = [id_ for id_ in account.places if lines_ma is not None and id_ in lines_ma]
         if lines_ma is None or not counting:
             return free_w
-        left = [minus(lines_ma[id_], self._sums_ma[id_]) for id_ in counting]
+        sums_ma = self.sums_ma(now)
+        left = [minus(lines_ma[id_], sums_ma[id_]) for id_ in counting]
         return min(free_w, self._free_on_lines_w(account, now, left, phases or account.phases))
 
     def _free_on_lines_w(self, account: Account, now: datetime, left: Sequence[Triple], phases: int) -> int:
@@ -291,7 +301,8 @@ class Ledger:
         after = self._reckoned(account, now)
         for id_ in account.places:
             sums[id_] += after.value_w - before.value_w
-            self._sums_ma[id_] = plus(self._sums_ma[id_], minus(after.on_ma, before.on_ma))
+            if self._sums_ma is not None:
+                self._sums_ma[id_] = plus(self._sums_ma[id_], minus(after.on_ma, before.on_ma))
         assert self._sums_hold is not None
         self._sums_hold = self._sums_hold[0], min(self._sums_hold[1], after.until)
         return self._sequence
@@ -438,10 +449,15 @@ class Ledger:
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the next bound falls without anybody doing anything."""
-        ends = [g.until for account in self._accounts.values() for g in account.holds]
-        ends += [g.until + a.lag for a in self._accounts.values() for g in a.sent.values()]
-        ends += [account.left_until for account in self._accounts.values() if account.left]
-        return min((end for end in ends if end > now), default=None)
+        ends: list[datetime] = []
+        for account in self._accounts.values():
+            if account.holds:
+                ends += [grant.until for grant in account.holds]
+            if account.sent:
+                ends += [grant.until + account.lag for grant in account.sent.values()]
+            if account.left:
+                ends.append(account.left_until)
+        return min([end for end in ends if end > now], default=None)
 
     def _hold(self, account: Account, before: Draw, now: datetime) -> None:
         """Hold what might be drawn before for one ramp; older holds go on to their own end."""

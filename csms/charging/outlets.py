@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import NamedTuple
 
 from csms.charging.discretise import Setpoint
 from csms.charging.feeder import Caps, FeederTree, NoCaps
@@ -13,7 +14,15 @@ from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.lines import NOMINAL_V
 from csms.charging.planner import NeedsPolicy, Visit, visit
-from csms.charging.traits import clock_behind_s, forgets_offline, limits_of, outlet, pauses, reaction_s
+from csms.charging.traits import (
+    NOTHING_KNOWN,
+    clock_behind_s,
+    forgets_offline,
+    limits_of,
+    outlet,
+    pauses,
+    reaction_s,
+)
 from csms.charging.tree_change import Hanging
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
@@ -31,6 +40,24 @@ WITHOUT_CAR = (
 
 _Known = tuple[EvseRating, str, int]
 """Nameplate, feeder, and the least floor in W where the station never takes 0."""
+
+
+class _Make(NamedTuple):
+    """What the firmware profile of a station says of how it takes limits; not `held`: nothing holds such a station."""
+
+    known: FirmwareProfile | None
+    limits: Limits
+    pauses: bool
+    forgets: bool
+    held: bool
+    reaction_s: float
+    behind_s: float
+
+
+def _make(known: FirmwareProfile | None) -> _Make:
+    limits, forgets = known.limits if known is not None else NOTHING_KNOWN, forgets_offline(known)
+    held = not forgets and obeys(limits)
+    return _Make(known, limits, pauses(limits), forgets, held, reaction_s(limits), clock_behind_s(known))
 
 
 class Outlets:
@@ -51,39 +78,46 @@ class Outlets:
         self._known: dict[EvseRef, _Known] = {}
         self._lowest_w: dict[str, int] = {}
         self._tree_version = -1
-        self._noted: dict[str, tuple[bool, bool, float, float]] = {}
+        self._makes: dict[str, _Make] = {}
+        self._noted: dict[str, tuple[bool, _Make, float]] = {}
 
     def refresh(self) -> None:
         """Enrol what is new or changed, and note where a car may be and whose station is away."""
         now, listed = self._clock.now(), dict[EvseRef, _Known]()
-        stations = [(station, firmware_of(station)) for station in self._stations.values()]
-        for station, known in stations:
+        stations = [(station, self._make_of(station)) for station in self._stations.values()]
+        for station, make in stations:
             for evse in station.evses.values():
-                listed[evse.ref] = evse.rating, station.feeder_id, _least_floor_w(evse, known)
+                least_w = 0 if make.pauses else outlet(evse.rating, evse.rating.phases, 0, make.limits).least_w
+                listed[evse.ref] = evse.rating, station.feeder_id, least_w
         lowest_w = {id_: self._tree.lowest_cap_w(id_, self._caps, now) for id_ in self._tree.ids}
         if (listed, lowest_w, self._tree.version) != (self._known, self._lowest_w, self._tree_version):
             self._lowest_w, self._tree_version = lowest_w, self._tree.version
             self._enrol(listed, now)
-        for station, known in stations:
-            self._note(station, known, now)
+        for station, make in stations:
+            self._note(station, make, now)
 
-    def _note(self, station: StationState, known: FirmwareProfile | None, now: datetime) -> None:
-        forgets, acts_after_s = forgets_offline(known), reaction_s(known.limits) if known else 0.0
-        behind_s = max(station.manners.clock_lag_s or 0.0, clock_behind_s(known))
-        facts = station.online, forgets, acts_after_s, behind_s
-        changed = self._noted.get(station.station_id) != facts
-        self._noted[station.station_id] = facts
-        held = not forgets and (known is None or obeys(known.limits))
+    def _make_of(self, station: StationState) -> _Make:
+        known, make = firmware_of(station), self._makes.get(station.station_id)
+        if make is None or make.known is not known:
+            make = self._makes[station.station_id] = _make(known)
+        return make
+
+    def _note(self, station: StationState, make: _Make, now: datetime) -> None:
+        station_id, online = station.station_id, station.online
+        behind_s = max(station.manners.clock_lag_s or 0.0, make.behind_s)
+        facts = online, make, behind_s
+        changed = self._noted.get(station_id) != facts
+        self._noted[station_id] = facts
         for evse in station.evses.values():
-            self._ledger.note_car(evse.ref, car_possible(station, evse, held))
+            self._ledger.note_car(evse.ref, car_possible(station, evse, make.held))
             self._ledger.note_session(evse.ref, evse.session.session_id if evse.session else None)
             if changed:
                 self._ledger.note_station(
                     evse.ref,
                     now,
-                    away=not station.online,
-                    forgets=forgets,
-                    reaction_s=acts_after_s,
+                    away=not online,
+                    forgets=make.forgets,
+                    reaction_s=make.reaction_s,
                     behind_s=behind_s,
                 )
 
@@ -179,12 +213,6 @@ class Outlets:
         """The newest power of an outlet; 0 while none was metered."""
         evse = self.evse(ref)
         return evse.power_w or 0.0 if evse else 0.0
-
-
-def _least_floor_w(evse: EvseState, known: FirmwareProfile | None) -> int:
-    if known is None or pauses(known.limits):
-        return 0
-    return outlet(evse.rating, evse.rating.phases, 0, known.limits).least_w
 
 
 def car_possible(station: StationState, evse: EvseState, held: bool = True) -> bool:

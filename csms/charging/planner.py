@@ -8,6 +8,7 @@ that is higher by `tilt` of the cap.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -137,20 +138,21 @@ def problem(
     feeders below the root those are part of it that the visits could overload.
     """
     slots = [now + QUARTER_HOUR * n for n in range(SLOTS)]
+    loads_w = [tree.base_loads_w(tree.below(root), at) for at in slots]
 
     def cap_kw(feeder_id: str) -> FloatArray:
-        return np.array([usable_w(_cap_w(tree, caps, feeder_id, at, lead_s), reserve_share) for at in slots]) / 1000
+        return np.array([usable_w(w, reserve_share) for w in _caps_w(tree, caps, feeder_id, slots, lead_s)]) / 1000
 
     def base_kw(feeder_id: str) -> FloatArray:
         more_w = [part[feeder_id].value_w if feeder_id in part else 0 for part in reserved]
-        return np.array([tree.base_load_w(feeder_id, at) + more_w[min(n, 1)] for n, at in enumerate(slots)]) / 1000
+        return np.array([all_w[feeder_id] + more_w[min(n, 1)] for n, all_w in enumerate(loads_w)]) / 1000
 
     def conductors(feeder_id: str) -> Conductors | None:
         carried_a = tree.feeder(feeder_id).phase_a
         if carried_a is None:
             return None
         more_ma = [part[feeder_id].on_ma if feeder_id in part else NONE for part in reserved]
-        even_a = np.array([tree.base_load_w(feeder_id, at) for at in slots]) / (3 * NOMINAL_V)
+        even_a = np.array([all_w[feeder_id] for all_w in loads_w]) / (3 * NOMINAL_V)
         base_a = [even_a + [more_ma[min(n, 1)][line] / 1000 for n in range(SLOTS)] for line in range(3)]
         return Conductors(carried_a * (1 - reserve_share), base_a=np.array(base_a), neutral_v=float(NOMINAL_V))
 
@@ -200,10 +202,12 @@ def _first_of(path: Iterable[str], tight: Container[str]) -> str:
     return next((id_ for id_ in path if id_ in tight), "")
 
 
-def _cap_w(tree: FeederTree, caps: Caps, feeder_id: str, at: datetime, lead_s: float) -> int:
-    """The cap at the beginning of a quarter-hour; a lower one that begins within the lead time counts already."""
-    until = at + timedelta(seconds=lead_s)
-    return min(tree.cap_w(feeder_id, caps, moment) for moment in [at, *caps.edges(feeder_id, at, until)])
+def _caps_w(tree: FeederTree, caps: Caps, feeder_id: str, slots: Sequence[datetime], lead_s: float) -> list[int]:
+    """The cap at the beginning of each quarter-hour; a lower one that begins within the lead time counts already."""
+    lead = timedelta(seconds=lead_s)
+    begins = [slots[0], *sorted(caps.edges(feeder_id, slots[0], slots[-1] + lead))]
+    caps_w = [tree.cap_w(feeder_id, caps, at) for at in begins]
+    return [min(caps_w[bisect_right(begins, at) - 1 : bisect_right(begins, at + lead)]) for at in slots]
 
 
 def ev_session(visit: Visit, now: datetime, feeder_id: str = "") -> EvSession:
@@ -262,8 +266,11 @@ def reserved(ledger: Ledger, planned: Iterable[EvseRef], reachable: Callable[[st
     rating of those that do not obey)."""
     soon: dict[str, Draw] = {}
     later: dict[str, Draw] = {}
-    for ref in set(ledger.refs) - set(planned):
-        account = ledger.account(ref)
+    within = set(planned)
+    for account in ledger.accounts:
+        ref = account.ref
+        if ref in within:
+            continue
         settled, lasting = ledger.settled(ref, now, reachable(ref.station_id)), ledger.lasting(ref, now)
         for id_ in account.places:
             _add(soon, id_, settled)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from csms.charging.discretise import Outlet, Setpoint
 from csms.charging.fallback import Wish, proportional
-from csms.charging.ledger import Ledger
+from csms.charging.ledger import Account, Ledger
 from csms.charging.lines import LinesOf, connection, minus, on_lines
 from csms.charging.profiles import ENDLESS, Lease
 from csms.model.ids import EvseRef
@@ -105,31 +105,33 @@ def within_room(targets: Mapping[EvseRef, Target], ledger: Ledger, situation: Si
     """
     now, reachable = situation.now, situation.reachable
     plain = {ref: target.setpoint for ref, target in targets.items()}
-    movable = [ref for ref in targets if reachable(ref.station_id) and _obeys(ledger, ref)]
     room, lines_ma = dict(situation.room_w), dict(situation.lines_ma)
-    for ref in set(ledger.refs) - set(movable):
-        settled = ledger.settled(ref, now, reachable(ref.station_id))
-        for id_ in ledger.account(ref).places:
+    wishes: dict[EvseRef, Wish] = {}
+    for account in ledger.accounts:
+        ref, there = account.ref, reachable(account.ref.station_id)
+        if ref in plain and there and account.limit_acts and not account.loose:
+            wishes[ref] = _wish(account, plain[ref])
+            continue
+        settled = ledger.settled(ref, now, there)
+        for id_ in account.places:
             if id_ in room:
                 room[id_] -= settled.value_w
             if id_ in lines_ma:
                 lines_ma[id_] = minus(lines_ma[id_], settled.on_ma)
-    wishes = {ref: _wish(ref, targets[ref], ledger) for ref in movable}
-    wanted_w = dict.fromkeys(room, 0)
-    for wish in wishes.values():
-        for id_ in wish.path:
-            if id_ in wanted_w:
-                wanted_w[id_] += wish.wanted_w
-    if all(wanted_w[id_] <= room[id_] for id_ in room) and _fit_on_lines(wishes.values(), lines_ma):
+    if _fit(wishes.values(), room) and _fit_on_lines(wishes.values(), lines_ma):
         return plain
     scaled = proportional(wishes, room, lines_ma)
-    lowered = {ref: targets[ref].outlet.at_most(min(scaled[ref], plain[ref].value_w)) for ref in movable}
+    lowered = {ref: targets[ref].outlet.at_most(min(scaled[ref], plain[ref].value_w)) for ref in wishes}
     return plain | lowered
 
 
-def _obeys(ledger: Ledger, ref: EvseRef) -> bool:
-    account = ledger.account(ref)
-    return account.limit_acts and not account.loose
+def _fit(wishes: Iterable[Wish], room_w: Mapping[str, int]) -> bool:
+    left_w = dict(room_w)
+    for wish in wishes:
+        for id_ in wish.path:
+            if id_ in left_w:
+                left_w[id_] -= wish.wanted_w
+    return min(left_w.values(), default=0) >= 0
 
 
 def _fit_on_lines(wishes: Iterable[Wish], lines_ma: LinesOf) -> bool:
@@ -141,8 +143,7 @@ def _fit_on_lines(wishes: Iterable[Wish], lines_ma: LinesOf) -> bool:
     return all(min(triple) >= 0 for triple in left.values())
 
 
-def _wish(ref: EvseRef, target: Target, ledger: Ledger) -> Wish:
-    account, setpoint = ledger.account(ref), target.setpoint
+def _wish(account: Account, setpoint: Setpoint) -> Wish:
     wanted_w = max(setpoint.value_w, account.floor_w)
     lines = connection(account.rotation, setpoint.drawn_on)
     return Wish(wanted_w, account.floor_w, account.places, setpoint.drawn_on, lines)

@@ -7,6 +7,7 @@ field that a firmware profile does not state keeps its neutral value.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from csms.charging.discretise import Outlet
 from csms.charging.ladder import Declared
@@ -17,6 +18,8 @@ from csms.station.wishes import firmware_of
 from firmware_profiles import FirmwareProfile, Limits
 
 NOTHING_KNOWN = Limits()
+KINDS_KEPT = 4096
+"""Outlets of a kind are the same, and every round asks for them."""
 
 
 def limits_of(station: StationState | None) -> Limits:
@@ -25,6 +28,7 @@ def limits_of(station: StationState | None) -> Limits:
     return NOTHING_KNOWN if known is None else known.limits
 
 
+@lru_cache(KINDS_KEPT)
 def rules_for(limits: Limits, declared: Declared, house: ProfileRules) -> ProfileRules:
     """The shape of profiles: the fewest periods of what is known, what is declared and what the house sends.
 
@@ -41,6 +45,7 @@ def rules_for(limits: Limits, declared: Declared, house: ProfileRules) -> Profil
     )
 
 
+@lru_cache(KINDS_KEPT)
 def outlet(rating: EvseRating, phases: int, floor_w: int, limits: Limits) -> Outlet:
     """An outlet with the steps and minima that its station really has."""
     return Outlet(
@@ -97,6 +102,7 @@ TRUTHFUL = ("true", "noisy", "unlimited")
 """Composite schedules worth asking for."""
 
 
+@lru_cache(KINDS_KEPT)
 def proofs(limits: Limits) -> Proofs:
     """`confirm_by` of the firmware profile, and what its composite schedules are worth."""
     offered, power, composite = (name in limits.confirm_by for name in ("offered", "power", "composite"))

@@ -1,4 +1,5 @@
-"""`csms province`: is everything delivered, what waits, replay, secrets, a try of the link, names, conformance."""
+"""`csms province`: is everything delivered, what waits, replay, secrets, a try of the link, names, subsidies,
+conformance."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Any
 import typer
 from rich.text import Text as Styled
 
-from csms.console import province_conformance, province_keys, units
+from csms.console import province_conformance, province_keys, province_subsidy, units
 from csms.console.client import path_segment
 from csms.console.layout import Cell, Column
 from csms.console.province_keys import partner_argument
@@ -33,6 +34,7 @@ def build(text: Text) -> typer.Typer:
     for mount in (_pending, _replay, _test, _mapping):
         mount(app, text)
     app.add_typer(province_keys.build(text), name="keys")
+    app.add_typer(province_subsidy.build(text), name="subsidy")
     province_conformance.mount(app, text)
     return app
 
@@ -144,8 +146,8 @@ def _mapping(app: typer.Typer, text: Text) -> None:
 
 
 def _table(text: Text, partners: list[dict[str, Any]]) -> tuple[list[Column], list[list[Cell]]]:
-    titles = ("partner", "profile", "link", "waiting", "acked", "dead", "token", "error")
-    numbers = ("waiting", "acked", "dead")
+    titles = ("partner", "profile", "link", "waiting", "acked", "dead", "token", "calls", "error")
+    numbers = ("waiting", "acked", "dead", "calls")
     flexible = ("partner", "profile", "error")
     columns = [
         Column(text(f"province.column.{title}"), right=title in numbers, whole=title not in flexible)
@@ -164,5 +166,11 @@ def _row(text: Text, partner: dict[str, Any]) -> list[Cell]:
         str(partner["acked"]),
         str(partner["dead"]),
         partner["token"],
-        partner["paused"] or partner["last_error"],
+        _calls(text, partner),
+        partner["paused"] or partner["last_error"] or partner["last_refusal"],
     ]
+
+
+def _calls(text: Text, partner: dict[str, Any]) -> str:
+    refused = partner["calls_refused"]
+    return text("province.calls_refused", calls=partner["calls"], refused=refused) if refused else str(partner["calls"])

@@ -9,7 +9,17 @@ try:
 except ImportError:  # a platform without the compiled part
     from websockets.utils import apply_mask
 
-__all__ = ["HEADER_BYTES_MIN", "PING", "PONG_HEAD", "TEXT_HEAD", "apply_mask", "bounds", "is_utf8", "text_frame"]
+__all__ = [
+    "HEADER_BYTES_MIN",
+    "PING",
+    "PONG_HEAD",
+    "TEXT_HEAD",
+    "alone",
+    "apply_mask",
+    "bounds",
+    "is_utf8",
+    "text_frame",
+]
 
 TEXT_HEAD = 0x81
 """First byte of a whole text message: final, no reserved bit, opcode 1."""
@@ -20,6 +30,7 @@ HEADER_BYTES_MIN = 2
 _MASK_BIT = 0x80
 _MASK_BYTES = 4
 _MEDIUM, _LONG = 126, 127
+_MEDIUM_HEADER_BYTES = 2 + 2 + _MASK_BYTES
 _MEDIUM_HEADER = struct.Struct("!BBH").pack
 _LONG_HEADER = struct.Struct("!BBQ").pack
 
@@ -48,6 +59,18 @@ def bounds(data: bytes, start: int, payload_max: int) -> tuple[int, int]:
         return 0, payload
     payload += _MASK_BYTES
     return payload, payload + length
+
+
+def alone(data: bytes, payload_max: int) -> int:
+    """Index of the payload when `data` is one whole masked frame of less than 64 KiB; 0 when it is anything else."""
+    if len(data) <= _MEDIUM_HEADER_BYTES:
+        return 0
+    length, payload = data[1], 2 + _MASK_BYTES
+    if length == _MASK_BIT | _MEDIUM:
+        length, payload = _MASK_BIT + (data[2] << 8 | data[3]), payload + 2
+    elif length == _MASK_BIT | _LONG:
+        return 0
+    return payload if len(data) - payload == length - _MASK_BIT <= payload_max else 0
 
 
 def text_frame(data: bytes) -> bytes:

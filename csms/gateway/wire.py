@@ -22,7 +22,17 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from csms.gateway.framing import HEADER_BYTES_MIN, PING, PONG_HEAD, TEXT_HEAD, apply_mask, bounds, is_utf8, text_frame
+from csms.gateway.framing import (
+    HEADER_BYTES_MIN,
+    PING,
+    PONG_HEAD,
+    TEXT_HEAD,
+    alone,
+    apply_mask,
+    bounds,
+    is_utf8,
+    text_frame,
+)
 from csms.gateway.socket import Ending, Owner, Phase, Refusal
 from csms.model.errors import ConnectionLost
 
@@ -104,7 +114,9 @@ class Wire(asyncio.Protocol):
         """See `Socket.send`."""
         if self._phase is not OPEN:
             raise ConnectionLost("the connection is closed")
-        self._write(text_frame(text))
+        self._transport.write(text_frame(text))
+        if self._flowing is not None:
+            self._look_at_backlog()
 
     async def drain(self) -> None:
         """See `Socket.drain`."""
@@ -325,14 +337,18 @@ class Wire(asyncio.Protocol):
             self._guarded_feed(bytes(rest))
 
     def _guarded_feed(self, data: bytes) -> None:
-        """A fault of ours ends this connection alone."""
+        """A fault of ours ends this connection alone. Nearly always the data are one whole text."""
         try:
             if self._rest is not None:
                 self._rest += data
                 if len(self._rest) < self._need:
                     return
                 data, self._rest = bytes(self._rest), None
-            self._cut(data)
+            payload = alone(data, self._house.limits.message_bytes_max)
+            if payload and data[0] == TEXT_HEAD and self._parts is None and not self._held:
+                self._text(apply_mask(data[payload:], data[payload - 4 : payload]))
+            else:
+                self._cut(data)
         except Exception:
             log.exception("connection_failed", extra={"peer": self.peer})
             self.close(INTERNAL_ERROR, "internal error; connect again")
@@ -403,9 +419,11 @@ class Wire(asyncio.Protocol):
     def _write(self, data: bytes) -> None:
         self._transport.write(data)
         if self._flowing is not None:
-            waiting = self._transport.get_write_buffer_size()
-            if waiting > self._house.limits.buffered_bytes_max:
-                self._cut_slow()
+            self._look_at_backlog()
+
+    def _look_at_backlog(self) -> None:
+        if self._transport.get_write_buffer_size() > self._house.limits.buffered_bytes_max:
+            self._cut_slow()
 
     def _flush(self, protocol: ServerProtocol) -> None:
         """Send what the library wants sent; its empty bytes end our side of the link."""

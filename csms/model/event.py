@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from csms.model.ids import ConnectorRef, EvseRef
-from csms.model.meter import Sample
+from csms.model.meter import Samples
 from csms.model.station import ConnectorStatus
 
 
@@ -93,7 +93,7 @@ class Metered(Struct, frozen=True, gc=False):
 
     evse: EvseRef
     session_id: int | None
-    samples: tuple[Sample, ...]
+    samples: Samples
     at: datetime
 
 

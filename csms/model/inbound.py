@@ -12,7 +12,7 @@ from msgspec import Struct, field
 
 from csms.model.cost import PersonalMessage
 from csms.model.hashes import ContractLink
-from csms.model.meter import Sample, SignedValue
+from csms.model.meter import Samples, SignedValue
 from csms.model.session import AuthorizationStatus, ChargingState, StopReason
 from csms.model.station import ConnectorStatus, RegistrationStatus, StationIdentity
 
@@ -112,7 +112,7 @@ class SessionStopped(Inbound, frozen=True):
     time: datetime | None
     reason: StopReason
     id_token: str = ""
-    samples: tuple[Sample, ...] = ()
+    samples: Samples = ()
     signed: tuple[SignedValue, ...] = ()
 
 
@@ -142,7 +142,7 @@ class TransactionEvent(Inbound, frozen=True):
     stop_reason: StopReason | None = None
     remote_start_id: int | None = None
     offline: bool = False
-    samples: tuple[Sample, ...] = ()
+    samples: Samples = ()
     signed: tuple[SignedValue, ...] = ()
     reservation_id: int | None = None
     charging_s: int | None = None
@@ -165,7 +165,7 @@ class MeterReport(Inbound, frozen=True):
     """MeterValues; `transaction_id` is the station's word or empty."""
 
     evse_id: int
-    samples: tuple[Sample, ...]
+    samples: Samples
     transaction_id: str = ""
     signed: tuple[SignedValue, ...] = ()
 

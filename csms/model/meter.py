@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from msgspec import Struct
@@ -13,6 +14,7 @@ CURRENT_OFFERED = "Current.Offered"
 POWER_OFFERED = "Power.Offered"
 VOLTAGE = "Voltage"
 SOC = "SoC"
+TEMPERATURE = "Temperature"
 
 
 class Sample(Struct, frozen=True, gc=False):
@@ -30,6 +32,49 @@ class Sample(Struct, frozen=True, gc=False):
     context: str = ""
     location: str = ""
     trusted_time: bool = True
+
+
+QuantityKey = tuple[str, str, str, str, str]
+"""Measurand, phase, context, location, unit: what is measured, without when and how much."""
+
+
+class Shape:
+    """Which quantities came together. Whoever reads messages keeps one of each, since stations send the same for ever:
+    what follows from the words alone is then worked out once. Compared by identity.
+    """
+
+    __slots__ = ("quantities",)
+
+    def __init__(self, quantities: Iterable[QuantityKey]) -> None:
+        self.quantities = tuple(quantities)
+
+
+class Together(Struct, frozen=True, eq=False, gc=False):
+    """Samples of one moment, a value for each quantity of `shape`; a `Sample` is made only when it is looked at."""
+
+    shape: Shape
+    time: datetime
+    values: Sequence[float]
+    trusted_time: bool
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __iter__(self) -> Iterator[Sample]:
+        for (measurand, phase, context, location, unit), value in zip(self.shape.quantities, self.values, strict=True):
+            yield Sample(self.time, measurand, value, unit, phase, context, location, self.trusted_time)
+
+    def __getitem__(self, place: int) -> Sample:
+        return tuple(self)[place]
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, tuple | Together) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+
+Samples = tuple[Sample, ...] | Together
 
 
 class SignedValue(Struct, frozen=True):

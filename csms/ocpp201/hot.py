@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
+from functools import lru_cache
+from math import isfinite
+from operator import attrgetter
 from typing import Any
 
 from csms.model.bounds import SAMPLED_VALUES_MAX
 from csms.model.inbound import Heartbeat, MeterReport, StatusReport, TransactionEvent
-from csms.model.meter import Sample
+from csms.model.meter import Sample, Samples, Together
 from csms.model.session import ChargingState
 from csms.model.station import ConnectorStatus
-from csms.wire.meter_values import WORD_LENGTH_MAX, form, sample_time, scaled
+from csms.wire.meter_values import (
+    FORMS_KEPT_MAX,
+    TOGETHER_MAX,
+    WORD_LENGTH_MAX,
+    Form,
+    Forms,
+    form,
+    sample_time,
+    scaled,
+)
 from csms.wire.times import parse_time
 from csms.wire.typed import Translate
 
@@ -65,8 +77,44 @@ def _transaction_event(payload: Any, received_at: datetime, zone: tzinfo) -> Tra
     )
 
 
-def _samples(values: Iterable[Any], received_at: datetime, zone: tzinfo) -> tuple[Sample, ...] | None:
+def _samples(values: Sequence[Any], received_at: datetime, zone: tzinfo) -> Samples | None:
     """None when there are too many, or signed ones, which are not frequent."""
+    if not values:
+        return ()
+    together = _together(values[0], received_at, zone) if len(values) == 1 else None
+    return together if together is not None else _one_by_one(values, received_at, zone)
+
+
+_words = attrgetter("measurand", "phase", "context", "location", "unitOfMeasure", "signedMeterValue")
+_number = attrgetter("value")
+
+
+def _together(value: Any, received_at: datetime, zone: tzinfo) -> Together | None:
+    """The samples of one moment, as `_one_by_one` reads them; None when something about them is unusual."""
+    sampled = value.sampledValue
+    if len(sampled) > TOGETHER_MAX:
+        return None
+    forms, numbers = _forms(tuple(map(_words, sampled))), list(map(_number, sampled))
+    if forms is None or not isfinite(sum(numbers)):
+        return None
+    time, trusted = sample_time(value.timestamp, received_at, zone)
+    return forms.samples(time, numbers, trusted=trusted)
+
+
+@lru_cache(maxsize=FORMS_KEPT_MAX)
+def _forms(words: tuple[tuple[Any, ...], ...]) -> Forms | None:
+    """None for powers of ten, whose products are not exact, and for what is signed."""
+    if any(signed is not None or (measure is not None and measure.multiplier) for *_, measure, signed in words):
+        return None
+    return Forms([_form(*of_value) for *of_value, _ in words])
+
+
+def _form(measurand: str, phase: str, context: str, location: str, measure: Any) -> Form:
+    unit = measure.unit[:WORD_LENGTH_MAX] if measure is not None else ""
+    return form(measurand, phase, context, location, unit)
+
+
+def _one_by_one(values: Iterable[Any], received_at: datetime, zone: tzinfo) -> tuple[Sample, ...] | None:
     samples: list[Sample] = []
     for value in values:
         time, trusted = sample_time(value.timestamp, received_at, zone)
@@ -77,8 +125,7 @@ def _samples(values: Iterable[Any], received_at: datetime, zone: tzinfo) -> tupl
             number = scaled(sampled.value, measure.multiplier if measure is not None else None)
             if number is None:
                 continue
-            unit = measure.unit[:WORD_LENGTH_MAX] if measure is not None else ""
-            words = form(sampled.measurand, sampled.phase, sampled.context, sampled.location, unit)
+            words = _form(sampled.measurand, sampled.phase, sampled.context, sampled.location, measure)
             sample = words.sample(time, number, trusted)
             if sample is not None:
                 samples.append(sample)

@@ -215,7 +215,7 @@ class Answers:
     async def _start(self, partner: Partner, query: Query) -> Values:
         number = query["StartChargeSeq"]
         told = {"StartChargeSeq": number, "ConnectorID": query["ConnectorID"]}
-        known = self._starts.find(partner.id, number)
+        known = await self._starts.find(partner.id, number)
         ref, fault = self._connector(partner, query["ConnectorID"], free=known is None)
         if ref is None or (fault and known is None):
             return {**told, "StartChargeSeqStat": OVER, "SuccStat": 1, "FailReason": fault or NO_DEVICE}
@@ -251,11 +251,12 @@ class Answers:
         return {**charge_status_values(status, names), "StartChargeSeqStat": OVER if row.ended_at else UNKNOWN}
 
     async def _session(self, partner: Partner, number: str) -> Session | None:
-        start = self._starts.find(partner.id, number)
+        start = await self._starts.find(partner.id, number)
         if start is not None:
             return await self._records.started_by(start.station_id, start.remote_start_id)
         session_id = self._names[partner.id].session_of(number)
         row = await self._records.session(session_id) if session_id is not None else None
+        await self._starts.behind(row.remote_start_id if row is not None else None)
         return row if row is not None and partner.access.sees(row.station_id) else None
 
     def _connector(self, partner: Partner, name: str, *, free: bool = False) -> tuple[ConnectorRef | None, int]:

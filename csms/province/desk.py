@@ -201,6 +201,7 @@ class OperatorDesk:
     def _note(self, partner_id: str, kind: Kind | None, said: Said) -> None:
         level = logging.INFO if said.ret == OK else logging.WARNING
         told = {"partner": partner_id, "interface": kind.value if kind else "", "ret": said.ret, "why": said.why}
+        self._service.calls[partner_id].note(self._clock.now(), said.ret, said.why, refused=said.ret != OK)
         log.log(level, "province_call_answered", extra=told)
 
 

@@ -1,21 +1,23 @@
 """From what happens at the stations to what platforms are told.
 
 Events only mark what is to be looked at; the work is done from the store and the live state, so that a message lost
-in a crash is found again: at start and every `RECONCILE_S` all ended sessions without an order get one, and every
-connector's state is offered again (a partner that knows it already is not told twice). What goes by the clock
-(snapshots, powers, the check of yesterday's orders) is looked at every `TICK_S`.
+in a crash is found again: a session that ended stays on the store's list until its order is in the outbox, however
+many there are, and at start and every `RECONCILE_S` every connector's state is offered again (a partner that knows it
+already is not told twice). What goes by the clock (snapshots, powers, the check of yesterday's orders) is looked at
+every `TICK_S`. An order that cannot be written is logged and keeps no other waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from hashlib import sha256
 
 from csms.model.clock import Clock
+from csms.model.errors import StoreUnavailable
 from csms.model.event import (
     ConnectorChanged,
     Event,
@@ -27,13 +29,13 @@ from csms.model.event import (
     StationDisconnected,
 )
 from csms.model.ids import EvseRef
-from csms.model.meter import Sample
+from csms.model.meter import Samples
 from csms.province.client import Partner
-from csms.province.messages import read
+from csms.province.orders import Orders
 from csms.province.picture import Picture
 from csms.province.ports import NewEntry, OutboxStore
 from csms.province.profile import Kind
-from csms.province.records import ChargeOrder, OrderCheck
+from csms.province.records import OrderCheck
 from csms.province.service import Outgoing, ProvinceService
 from csms.province.starts import PartnerStarts
 from csms.store.province import ProvinceRecords
@@ -43,10 +45,14 @@ log = logging.getLogger(__name__)
 
 RECONCILE_S = 600.0
 TICK_S = 5.0
-SESSIONS_LOOKED_AT = 2000
-"""How many of the newest sessions one reconciliation looks at."""
+TICK_WALL_S_MIN = 0.02
+"""However fast the clock runs."""
+ORDERS_AT_ONCE = 100
+"""How many orders are written in one transaction."""
 EVSES_AT_ONCE = 200
 """Of how many the states are written in one transaction."""
+CHECKED_AT_ONCE = 5000
+"""How many orders one message of the nightly check lists: half a megabyte; a platform takes 2 MiB."""
 DAYS_CHECKED = 3
 """How many past days are checked with a partner, should we have been down at night."""
 
@@ -69,13 +75,15 @@ class ProvinceFeed:
         self._store = store
         self._picture = picture
         self._starts = starts
+        self._orders = Orders(service, outbox, picture, starts)
         self._wake = asyncio.Event()
+        self._tick_at_s = 0.0
         self._site_changed = True
         self._evses: dict[EvseRef, None] = {}
-        self._ended: dict[int, None] = {}
-        self._metered: dict[EvseRef, tuple[Sample, ...]] = {}
-        self._samples: dict[EvseRef, tuple[Sample, ...]] = {}
-        self._reported: set[int] = set()
+        self._session_ended = True
+        self._untold: set[int] = set()
+        self._metered: dict[EvseRef, Samples] = {}
+        self._samples: dict[EvseRef, Samples] = {}
         self._power_at: dict[str, datetime] = {}
         self._checked: dict[str, datetime] = {}
         self._told: dict[str, str] = {}
@@ -89,10 +97,10 @@ class ProvinceFeed:
                 self._starts.look()
                 self._evses[ref] = None
                 self._samples.pop(ref, None)
-            case SessionClosed(session_id=session_id, evse=ref):
+            case SessionClosed(evse=ref):
                 self._starts.look()
                 self._evses[ref] = None
-                self._ended[session_id] = None
+                self._session_ended = True
             case Metered(evse=ref, samples=samples):
                 self._metered[ref] = samples
             case StationConnected(station_id=name) | StationDisconnected(station_id=name):
@@ -111,18 +119,17 @@ class ProvinceFeed:
             while (left_s := due_s - self._clock.monotonic_s()) > 0:
                 await self._wait(min(left_s, TICK_S))
                 await self.work_off()
-                await self.by_the_clock()
+                if self._clock.monotonic_s() >= self._tick_at_s:
+                    self._tick_at_s = self._clock.monotonic_s() + TICK_S
+                    await self.by_the_clock()
 
     async def reconcile(self) -> None:
-        """Look at everything again: sites, connectors, and the newest ended sessions."""
-        self._site_changed = True
+        """Look at everything again: sites, connectors, sessions without an order."""
+        self._site_changed = self._session_ended = True
+        self._untold.clear()
         self._starts.look()
         stations = self._picture.stations.values()
         self._evses.update({evse.ref: None for station in stations for evse in station.evses.values()})
-        ended = await self._store.ended(SESSIONS_LOOKED_AT)
-        newest = {row.id for row in ended}
-        self._reported &= newest
-        self._ended.update(dict.fromkeys(sorted(newest - self._reported)))
         await self.work_off()
 
     async def work_off(self) -> None:
@@ -131,11 +138,12 @@ class ProvinceFeed:
             await self._sites()
             self._site_changed = False
         await self._starts.work_off()
-        for session_id in list(self._ended):
-            await self._order(session_id)
-            self._ended.pop(session_id, None)
-        while self._evses:
-            await self._states(list(self._evses)[:EVSES_AT_ONCE])
+        if self._session_ended:
+            self._session_ended = False
+            await self._backlog()
+        noted = list(self._evses)
+        for place in range(0, len(noted), EVSES_AT_ONCE):
+            await self._states(noted[place : place + EVSES_AT_ONCE])
         for ref in list(self._metered):
             self._samples[ref] = self._metered.pop(ref)
             await self._snapshot(ref)
@@ -153,12 +161,12 @@ class ProvinceFeed:
     async def settled(self) -> bool:
         """Whether nothing is noted and nothing waits in the outbox."""
         counts = await self._outbox.counts()
-        noted = bool(self._evses or self._metered or self._ended or self._site_changed)
+        noted = bool(self._evses or self._metered or self._session_ended or self._site_changed)
         return not noted and not any(counts[state] for state in ("queued", "sent", "retry"))
 
     async def _wait(self, delay_s: float) -> None:
         try:
-            async with asyncio.timeout(self._clock.wall_s(delay_s)):
+            async with asyncio.timeout(max(self._clock.wall_s(delay_s), TICK_WALL_S_MIN)):
                 await self._wake.wait()
         except TimeoutError:
             return
@@ -198,18 +206,37 @@ class ProvinceFeed:
             status = await self._picture.snapshot(evse, session, self._samples.get(ref, ()))
             await self._service.enqueue(self._service.charge_status(status))
 
-    async def _order(self, session_id: int) -> None:
-        row = await self._store.session(session_id)
-        if row is None or row.ended_at is None:
-            return
-        outgoing = self._service.order(await self._order_record(row, row.ended_at))
-        entries = [entry for entry in outgoing.entries if not await self._is_reported(entry)]
-        await self._service.enqueue(Outgoing(tuple(entries), outgoing.ids))
-        self._reported.add(session_id)
+    async def _backlog(self) -> None:
+        """Write the order of every session that has none; what fails is looked at again."""
+        after = 0
+        try:
+            while rows := await self._store.unreported(after, ORDERS_AT_ONCE):
+                after = rows[-1].id
+                await self._write_orders([row for row in rows if row.id not in self._untold])
+        except BaseException:
+            self._session_ended = True
+            raise
 
-    async def _order_record(self, row: Session, ended_at: datetime) -> ChargeOrder:
-        by_partner = self._starts.stopped(row.remote_start_id)
-        return await self._picture.order(row, ended_at, by_partner=by_partner)
+    async def _write_orders(self, rows: Sequence[Session]) -> None:
+        """In one transaction; which sessions have their orders is noted after it, as the outbox knows what it holds."""
+        outgoing, done = Outgoing(), []
+        for row in rows:
+            try:
+                outgoing += await self._new_order(row)
+                done.append(row.id)
+            except StoreUnavailable:
+                raise
+            except Exception:
+                self._untold.add(row.id)
+                log.exception("province_order_failed", extra={"session_id": row.id, "station": row.station_id})
+        await self._service.enqueue(outgoing)
+        await self._store.mark_reported(done, self._clock.now())
+
+    async def _new_order(self, row: Session) -> Outgoing:
+        """What is not in the outbox already."""
+        outgoing = self._service.order(await self._orders.record(row))
+        entries = [entry for entry in outgoing.entries if not await self._is_reported(entry)]
+        return Outgoing(tuple(entries), outgoing.ids)
 
     async def _is_reported(self, entry: NewEntry) -> bool:
         return await self._outbox.knows(entry.partner, entry.interface, entry.business_key)
@@ -243,25 +270,28 @@ class ProvinceFeed:
 
     async def _check_day(self, partner: Partner, start: datetime, end: datetime) -> None:
         names = self._service.names[partner.id]
-        number = names.sequence(end, 0)
-        if await self._outbox.knows(partner.id, Kind.CHECK_ORDERS, number):
+        if await self._outbox.knows(partner.id, Kind.CHECK_ORDERS, names.sequence(end, 0)):
             return
         rows = await self._store.ended_between(start.astimezone(UTC), end.astimezone(UTC))
-        orders = [await self._checked_order(partner, row) for row in rows if partner.access.sees(row.station_id)]
-        if orders:
-            last = end - timedelta(seconds=1)
-            check = OrderCheck(start, last, tuple(orders))
-            await self._service.enqueue(self._service.order_check(partner, check, number))
+        seen = [row for row in rows if partner.access.sees(row.station_id)]
+        outgoing = Outgoing()
+        for serial, (first, last, part) in enumerate(spans(seen, start, end)):
+            told = [await self._orders.told(partner, row) for row in part]
+            check = OrderCheck(first, last, tuple((one.number, one.energy_kwh, one.money) for one in told))
+            outgoing += self._service.order_check(partner, check, names.sequence(end, serial))
+        await self._service.enqueue(outgoing)
 
-    async def _checked_order(self, partner: Partner, row: Session) -> tuple[str, Decimal, Decimal]:
-        """As it was sent, else as it would be."""
-        assert row.ended_at is not None
-        number = self._service.names[partner.id].order(row.id, row.started_at, row.remote_start_id)
-        sent = await self._outbox.latest(partner.id, Kind.CHARGE_ORDER, number)
-        if sent is not None:
-            fields = read(partner.profile, Kind.CHARGE_ORDER, sent.payload)
-            energy_kwh = fields.get("TotalPower", fields.get("TotalElect", 0))
-            return number, Decimal(str(energy_kwh)), Decimal(str(fields.get("TotalMoney", 0)))
-        details = (await self._order_record(row, row.ended_at)).details
-        money = sum((detail.elec_money + detail.service_money for detail in details), Decimal(0))
-        return number, sum((detail.energy_kwh for detail in details), Decimal(0)), money
+
+def spans(
+    rows: Sequence[Session], start: datetime, end: datetime, most: int = CHECKED_AT_ONCE
+) -> Iterator[tuple[datetime, datetime, list[Session]]]:
+    """First and last second of spans that follow each other, with the sessions that ended in them, about `most` in
+    each: a day of a big operator does not fit into one message. Sessions of one second stay together."""
+    left = deque(sorted(((row.ended_at or start).replace(microsecond=0), row.id, row) for row in rows))
+    while left:
+        part = [left.popleft() for _ in range(min(most, len(left)))]
+        while left and left[0][0] == part[-1][0]:
+            part.append(left.popleft())
+        last = part[-1][0] if left else end - timedelta(seconds=1)
+        yield start, last, [row for _, _, row in part]
+        start = last + timedelta(seconds=1)

@@ -1,10 +1,12 @@
 """Delivery of the outbox, one task per partner (section 15).
 
-A pass reads what is due, orders first, and makes one attempt for each, `calls_at_once` at a time; what an attempt came
-to is written before the next ones begin. There are no inner retries: the ladder in the entry and the period of the loop
-are the retry. A partner that does not answer is left alone for `outage_probe_s`; when it is back and nothing is due, a
-full status re-sync is asked for. A partner that refuses our signature or envelope is paused until `resume`. Partners
-share nothing.
+A pass takes what is due, orders first, and makes one attempt for each. `calls_at_once` are under way, never two about
+the same thing, and a slow one holds up others for `PATIENCE_S` at the most; one alone until the partner has taken one,
+as all might fail alike. There are no inner retries: the ladder in the entry and the period of the loop are the retry.
+
+A partner that answers `SILENT_AFTER` attempts in a row with nothing is left alone for `outage_probe_s`; when it is back
+and nothing is due, a full status re-sync is asked for. A partner that refuses our signature or envelope is paused until
+`resume`. Partners share nothing.
 """
 
 from __future__ import annotations
@@ -13,21 +15,32 @@ import asyncio
 import contextlib
 import logging
 import ssl
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError
 from csms.province.client import Partner, PlatformClient, Probe
+from csms.province.envelope import SYSTEM_ERROR
 from csms.province.outbox import Outcome, Step, Verdict, lost_at, sending_order, step
+from csms.province.personal import Personal
 from csms.province.ports import OPEN_STATES, OutboxEntry, OutboxStore
-from csms.province.profile import Kind
+from csms.province.profile import PUSHED, Kind
+from csms.security.sealing import SealBroken
 
 BATCH = 50
 PERIOD_S = 60.0
 WAIT_S_MIN = 1.0
 DRAIN_POLL_WALL_S = 0.02
+SILENT_AFTER = 2
+"""One attempt that fails among others that do not is no outage."""
+PATIENCE_WALL_S_MIN = 0.05
+PATIENCE_S = 2.0
+"""How long statuses wait for an order that is under way."""
+RANK = {str(kind): place for place, kind in enumerate(PUSHED)}
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +57,29 @@ async def _not_heard(entry: OutboxEntry, answer: Mapping[str, Any]) -> None:
     """Nobody wants to know."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """An attempt under way."""
+
+    entry: OutboxEntry
+    since_s: float
+
+    def is_about(self, entry: OutboxEntry) -> bool:
+        """Whether both say something of the same thing."""
+        mine = self.entry
+        return (mine.interface, mine.business_key) == (entry.interface, entry.business_key)
+
+
+Flights = dict[asyncio.Task[None], _Flight]
+
+
+async def _cancelled(tasks: Flights) -> None:
+    """End attempts with the pass; what they came to is found by the next start or by the ladder."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 class PartnerForwarder:
     """The delivery task of one partner."""
 
@@ -55,8 +91,10 @@ class PartnerForwarder:
         resync: Resync = _no_resync,
         trust: ssl.SSLContext | None = None,
         answered: Answered = _not_heard,
+        personal: Personal | None = None,
     ) -> None:
         self.partner = partner
+        self._personal = personal or Personal()
         self._answered = answered
         self._clock = clock
         self._outbox = outbox
@@ -66,6 +104,8 @@ class PartnerForwarder:
         self._silent_until: datetime | None = None
         self._was_silent = False
         self._answers = False
+        self._missed = 0
+        self._waiting: deque[OutboxEntry] = deque()
         self._paused = ""
         self._last_error = ""
         self._attempts = 0
@@ -107,9 +147,7 @@ class PartnerForwarder:
         if not self._recovered:
             await self._outbox.recover(self.partner.id, self._clock.now())
             self._recovered = True
-        while not self._held() and (batch := await self._due()):
-            await self._deliver_all(batch)
-        await self._greet_after_silence()
+        await self._deliver_all()
         return await self._look_again_s()
 
     async def status(self) -> dict[str, Any]:
@@ -123,7 +161,7 @@ class PartnerForwarder:
             "last_error": self._last_error,
             "token": self._client.token_state,
             "paused": self._paused,
-            "unreachable": self._was_silent,
+            "unreachable": self._was_silent or self._missed > 0,
         }
 
     async def open_count(self) -> int:
@@ -141,29 +179,69 @@ class PartnerForwarder:
         silent = self._silent_until is not None and self._clock.now() < self._silent_until
         return bool(self._paused) or silent
 
-    async def _due(self) -> list[OutboxEntry]:
+    async def _deliver_all(self) -> None:
+        """Until nothing is due, or the partner is held."""
+        flying: Flights = {}
+        try:
+            while True:
+                self._signal.clear()
+                width = self.partner.profile.transport.calls_at_once if self._answers else 1
+                while len(flying) < width and (entry := await self._next(flying)) is not None:
+                    flight = _Flight(entry, self._clock.monotonic_s())
+                    flying[asyncio.create_task(self._deliver(entry))] = flight
+                if not flying:
+                    return
+                await self._landed(flying)
+        finally:
+            self._waiting.clear()
+            await _cancelled(flying)
+
+    async def _landed(self, flying: Flights) -> None:
+        """When one came to its end, or there may be something else to send. A fault of ours ends the pass."""
+        called = asyncio.create_task(self._signal.wait())
+        patience_s = max(self._clock.wall_s(PATIENCE_S), PATIENCE_WALL_S_MIN)
+        try:
+            await asyncio.wait({*flying, called}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            called.cancel()
+        for task in [task for task in flying if task.done()]:
+            flying.pop(task)
+            task.result()
+
+    async def _next(self, flying: Flights) -> OutboxEntry | None:
+        """What to send now: nothing about what is under way already, nor before what goes first."""
+        if self._held():
+            self._waiting.clear()
+            return None
+        if not self._waiting:
+            self._waiting.extend(await self._due(flying))
+        if not self._waiting or RANK[self._waiting[0].interface] > RANK[Kind.CHARGE_ORDER]:
+            await self._greet_after_silence()
+        if not self._waiting or self._gives_way(self._waiting[0], flying):
+            self._waiting.clear()  # something that goes first may come meanwhile
+            return None
+        return self._waiting.popleft()
+
+    def _gives_way(self, entry: OutboxEntry, flying: Flights) -> bool:
+        now_s, rank = self._clock.monotonic_s(), RANK[entry.interface]
+        ahead = [
+            one for one in flying.values() if RANK[one.entry.interface] < rank and now_s - one.since_s < PATIENCE_S
+        ]
+        return bool(ahead) or any(one.is_about(entry) for one in flying.values())
+
+    async def _due(self, flying: Flights) -> list[OutboxEntry]:
         for interfaces in sending_order():
             batch = await self._outbox.due(self.partner.id, interfaces, self._clock.now(), BATCH)
-            if batch:
-                return batch
+            free = [entry for entry in batch if not any(one.is_about(entry) for one in flying.values())]
+            if free:
+                return free
         return []
-
-    async def _deliver_all(self, batch: Sequence[OutboxEntry]) -> None:
-        """Some at once, of different keys; one alone until the partner has taken one, as all might fail alike."""
-        left = list(batch)
-        while left and not self._held():
-            width = self.partner.profile.transport.calls_at_once if self._answers else 1
-            now, left = left[:width], left[width:]
-            ended = await asyncio.gather(*map(self._deliver, now), return_exceptions=True)
-            for fault in ended:
-                if isinstance(fault, BaseException):
-                    raise fault
 
     async def _deliver(self, entry: OutboxEntry) -> None:
         started_at, attempts = self._clock.now(), entry.attempts + 1
         kind = Kind(entry.interface)
         await self._outbox.mark_sent(entry.id, lost_at(self.partner.profile, kind, attempts, started_at))
-        outcome = await self._client.push(kind, entry.payload)
+        outcome = await self._push(kind, entry)
         self._attempts += 1
         self._log_attempt(entry, attempts, outcome, (self._clock.now() - started_at).total_seconds())
         if outcome.verdict is Verdict.ACKED and outcome.answer:
@@ -171,15 +249,22 @@ class PartnerForwarder:
         await self._write(entry, step(self.partner.profile, kind, attempts, outcome, self._clock.now()))
         self._notice(outcome)
 
+    async def _push(self, kind: Kind, entry: OutboxEntry) -> Outcome:
+        try:
+            body = self._personal.opened(self.partner.profile, entry)
+        except SealBroken as fault:
+            return Outcome(Verdict.DEAD, SYSTEM_ERROR, str(fault))
+        return await self._client.push(kind, body)
+
     async def _write(self, entry: OutboxEntry, result: Step) -> None:
         if result.next_at is not None:
             await self._outbox.mark_retry(entry.id, result.next_at, result.code, result.text)
         elif result.verdict is Verdict.DEAD:
             await self._outbox.mark_dead(entry.id, result.code, result.text)
         else:
-            await self._outbox.mark_acked(entry.id, self._clock.now(), result.code, result.text)
-            if entry.interface == Kind.CHARGE_ORDER:
-                await self._outbox.drop_open(self.partner.id, Kind.CHARGE_STATUS, entry.business_key)
+            ordered = entry.interface == Kind.CHARGE_ORDER
+            snapshots = [(self.partner.id, Kind.CHARGE_STATUS.value, entry.business_key)] if ordered else []
+            await self._outbox.mark_acked(entry.id, self._clock.now(), result.code, result.text, snapshots)
 
     def _notice(self, outcome: Outcome) -> None:
         self._answers = not outcome.unreachable and not outcome.pause
@@ -188,10 +273,11 @@ class PartnerForwarder:
         if outcome.pause:
             self._paused = self._last_error
             log.error("province_partner_paused", extra={"partner": self.partner.id, "reason": self._paused})
-        if outcome.unreachable:
+        self._missed = self._missed + 1 if outcome.unreachable else 0
+        if self._missed >= SILENT_AFTER:
             self._was_silent = True
             self._silent_until = self._clock.now() + timedelta(seconds=self.partner.profile.timeliness.outage_probe_s)
-        else:
+        elif not outcome.unreachable:
             self._silent_until = None
 
     async def _greet_after_silence(self) -> None:
@@ -234,9 +320,10 @@ class Forwarder:
         resync: Resync = _no_resync,
         trust: ssl.SSLContext | None = None,
         answered: Answered = _not_heard,
+        personal: Personal | None = None,
     ) -> None:
         self._clock = clock
-        self.partners = {p.id: PartnerForwarder(p, clock, outbox, resync, trust, answered) for p in partners}
+        self.partners = {p.id: PartnerForwarder(p, clock, outbox, resync, trust, answered, personal) for p in partners}
 
     def wake(self) -> None:
         """Something was put into the outbox."""

@@ -7,6 +7,7 @@ Money: each tariff period is rounded to 0.01 and totals are sums of the rounded 
 from __future__ import annotations
 
 import math
+import re
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -66,6 +67,22 @@ def stop_reason(reason: StopReason | None, *, by_partner: bool = False, fault: b
     if reason in (None, StopReason.OTHER):
         return STOP_BY_FAULT if fault else STOP_BY_USER
     return _STOP.get(reason, STOP_BY_USER)
+
+
+_VIN = re.compile(r"[A-HJ-NPR-Z0-9]{8}[0-9X][A-HJ-NPR-Z0-9]{8}", re.ASCII)
+_VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+_VIN_LETTERS = dict(zip("ABCDEFGHJKLMNPRSTUVWXYZ", (*range(1, 9), *range(1, 6), 7, 9, *range(2, 10)), strict=True))
+
+
+def vin_of(id_token: str) -> str:
+    """The vehicle's number where a pile authorized the car by it (VIN 启动), else empty: a token of 17 characters whose
+    check digit is right (GB 16735)."""
+    text = id_token.upper()
+    if not _VIN.fullmatch(text):
+        return ""
+    values = (_VIN_LETTERS.get(letter) or int(letter) for letter in text[:8] + "0" + text[9:])
+    rest = sum(value * weight for value, weight in zip(values, _VIN_WEIGHTS, strict=True)) % 11
+    return text if text[8] == "0123456789X"[rest] else ""
 
 
 def kwh(energy_wh: float) -> Decimal:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from csms.province.ports import ACKED, DEAD, OPEN_STATES, QUEUED, RETRY, SENT, STATES, NewEntry, OutboxEntry
+from csms.province.ports import ACKED, DEAD, OPEN_STATES, QUEUED, RETRY, SENT, STATES, Key, NewEntry, OutboxEntry
 
 
 class MemoryOutbox:
@@ -24,7 +24,7 @@ class MemoryOutbox:
         """See `OutboxStore.add`."""
         for entry in entries:
             if entry.collapse:
-                await self.drop_open(entry.partner, entry.interface, entry.business_key)
+                self._drop_open((entry.partner, entry.interface, entry.business_key))
             self._last_id += 1
             self.rows[self._last_id] = _stored(self._last_id, entry)
 
@@ -42,8 +42,12 @@ class MemoryOutbox:
         if row := self.rows.get(entry_id):
             self.rows[entry_id] = replace(row, state=SENT, attempts=row.attempts + 1, next_at=next_at)
 
-    async def mark_acked(self, entry_id: int, at: datetime, code: int, note: str = "") -> None:
+    async def mark_acked(
+        self, entry_id: int, at: datetime, code: int, note: str = "", drops: Sequence[Key] = ()
+    ) -> None:
         """See `OutboxStore.mark_acked`."""
+        for key in drops:
+            self._drop_open(key)
         if row := self.rows.get(entry_id):
             self.rows[entry_id] = replace(row, state=ACKED, acked_at=at, last_code=code, last_error=note)
 
@@ -70,15 +74,6 @@ class MemoryOutbox:
         for row in dead:
             self.rows[row.id] = replace(row, state=QUEUED, next_at=now, attempts=0)
         return len(dead)
-
-    async def drop_open(self, partner: str, interface: str, business_key: str) -> int:
-        """See `OutboxStore.drop_open`."""
-        pointless = [
-            row.id for row in self._open(partner) if (row.interface, row.business_key) == (interface, business_key)
-        ]
-        for entry_id in pointless:
-            del self.rows[entry_id]
-        return len(pointless)
 
     async def latest(self, partner: str, interface: str, business_key: str) -> OutboxEntry | None:
         """See `OutboxStore.latest`."""
@@ -108,6 +103,11 @@ class MemoryOutbox:
         """See `OutboxStore.counts`."""
         rows = [row for row in self.rows.values() if partner in (None, row.partner)]
         return {state: sum(row.state == state for row in rows) for state in STATES}
+
+    def _drop_open(self, key: Key) -> None:
+        for row in self._open(key[0]):
+            if (row.interface, row.business_key) == key[1:]:
+                del self.rows[row.id]
 
     def _open(self, partner: str) -> list[OutboxEntry]:
         return [row for _, row in sorted(self.rows.items()) if row.partner == partner and row.state in OPEN_STATES]

@@ -8,6 +8,7 @@ from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError
+from csms.province.claims import Claims, Wish
 from csms.province.client import Partner, Probe
 from csms.province.keys import Direction, KeyRecord, Keys, new_secrets, secrets_of, texts_of
 from csms.province.messages import render_body
@@ -15,6 +16,8 @@ from csms.province.picture import Picture
 from csms.province.ports import DEAD, OPEN_STATES, OutboxEntry, OutboxStore
 from csms.province.profile import Kind
 from csms.province.service import ProvinceService, defects_of
+from csms.province.subsidy_document import scores_of
+from csms.province.subsidy_rules import build_rule, shipped_rule
 from csms.province.values import connector_values, station_values
 
 LISTED_MAX = 1000
@@ -41,13 +44,20 @@ class ProvinceOffice:
     """All of it. Methods with a partner's id raise UnknownPartner."""
 
     def __init__(
-        self, clock: Clock, service: ProvinceService, outbox: OutboxStore, keys: Keys | None, picture: Picture
+        self,
+        clock: Clock,
+        service: ProvinceService,
+        outbox: OutboxStore,
+        keys: Keys | None,
+        picture: Picture,
+        claims: Claims,
     ) -> None:
         self._clock = clock
         self._service = service
         self._outbox = outbox
         self._keys = keys
         self._picture = picture
+        self._claims = claims
 
     async def status(self) -> Mapping[str, Mapping[str, Any]]:
         """Delivery by partner."""
@@ -85,6 +95,18 @@ class ProvinceOffice:
         record = await self._keys.add(partner_id, Direction(direction), secrets)
         self._service.forwarder.partners[partner_id].resume()
         return record, {} if given else texts_of(secrets)
+
+    async def claim(self, partner_id: str, wish: Mapping[str, Any], *, send: bool) -> tuple[dict[str, Any], int]:
+        """A subsidy claimed of a partner, with all that it was computed from, and how many messages it became.
+
+        `wish`: rule (id or table), first_day, last_day, scores, grade. Raises RuleInvalid, ClaimUnreadable and
+        ClaimImpossible.
+        """
+        given = wish["rule"]
+        rule = shipped_rule(given) if isinstance(given, str) else build_rule(given)
+        scores = scores_of(wish["scores"])
+        wanted = Wish(rule, wish["first_day"], wish["last_day"], scores, wish["grade"])
+        return await self._claims.claim(self._partner(partner_id), wanted, send=send)
 
     async def test(self, partner_id: str) -> Probe:
         """Ask the partner for a token now."""

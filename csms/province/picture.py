@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.ids import ConnectorRef, EvseRef
-from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, VOLTAGE, Sample
+from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, TEMPERATURE, VOLTAGE, Sample
 from csms.model.session import StopReason
 from csms.model.station import CurrentKind
 from csms.province.access import EVERYTHING, Access
-from csms.province.mapping import connector_status, stop_reason
+from csms.province.mapping import connector_status, stop_reason, vin_of
 from csms.province.records import (
     ChargeOrder,
     ChargeStatus,
@@ -129,7 +129,7 @@ class Picture:
                     return evse, evse.session
         return None
 
-    async def snapshot(self, evse: EvseState, session: OpenSession, samples: Sequence[Sample]) -> ChargeStatus:
+    async def snapshot(self, evse: EvseState, session: OpenSession, samples: Iterable[Sample]) -> ChargeStatus:
         """A running session as of now."""
         now = self._clock.now()
         drawn = await self._split(session.session_id, session.started_at, now, session.energy_wh)
@@ -145,6 +145,8 @@ class Picture:
             details=drawn.details,
             soc=session.soc or 0.0,
             remote_start_id=session.remote_start_id,
+            vin=vin_of(session.id_token),
+            battery_c=tuple(s.value for s in samples if (s.measurand, s.location) == (TEMPERATURE, "EV")),
         )
 
     async def last_samples(self, evse: EvseState, session: OpenSession) -> list[Sample]:
@@ -153,8 +155,11 @@ class Picture:
         rows = await self._reader.samples(
             session.session_id, station_id=ref.station_id, evse_id=ref.evse_id, since=since
         )
-        newest = {(row.measurand, row.phase): row for row in rows}
-        return [Sample(row.time, row.measurand, row.value, row.unit, row.phase) for row in newest.values()]
+        newest = {(row.measurand, row.phase, row.location): row for row in rows}
+        return [
+            Sample(row.time, row.measurand, row.value, row.unit, row.phase, location=row.location)
+            for row in newest.values()
+        ]
 
     async def over(self, row: Session) -> ChargeStatus:
         """The last word on a session that holds no EVSE any more."""
@@ -174,6 +179,7 @@ class Picture:
             soc=row.last_soc or 0.0,
             order_status=4,
             remote_start_id=row.remote_start_id,
+            vin=order.vin,
         )
 
     async def order(self, row: Session, ended_at: datetime, *, by_partner: bool = False) -> ChargeOrder:
@@ -192,6 +198,7 @@ class Picture:
             start_register_wh=row.start_register_wh,
             end_register_wh=row.end_register_wh,
             remote_start_id=row.remote_start_id,
+            vin=vin_of(row.id_token),
         )
 
     def powers(self, site_id: str, access: Access = EVERYTHING) -> StationPower:
@@ -223,7 +230,7 @@ class Picture:
         return [(moment, value - read[0][1]) for moment, value in read]
 
 
-def by_phase(samples: Sequence[Sample], measurand: str) -> tuple[float, ...]:
+def by_phase(samples: Iterable[Sample], measurand: str) -> tuple[float, ...]:
     """L1, L2, L3 of the newest report; a value without phase (DC) stands in the first place."""
     values = {s.phase.removesuffix("-N"): s.value for s in samples if s.measurand == measurand}
     if "" in values:

@@ -22,6 +22,10 @@ OPEN_STATES = (QUEUED, SENT, RETRY)
 STATES = (QUEUED, SENT, RETRY, ACKED, DEAD)
 
 
+Key = tuple[str, str, str]
+"""Partner, interface and business key."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewEntry:
     """A message to be delivered. `collapse`: it replaces the open entries of the same partner, interface and key.
@@ -81,8 +85,11 @@ class OutboxStore(Protocol):
         """Written ahead of an attempt: state `sent`, one attempt more, counts as lost at `next_at`."""
         ...
 
-    async def mark_acked(self, entry_id: int, at: datetime, code: int, note: str = "") -> None:
-        """The partner has taken it (`acked_at` = at, `last_error` = note)."""
+    async def mark_acked(
+        self, entry_id: int, at: datetime, code: int, note: str = "", drops: Sequence[Key] = ()
+    ) -> None:
+        """The partner has taken it (`acked_at` = at, `last_error` = note). Open entries of the keys in `drops` became
+        pointless with it and are removed."""
         ...
 
     async def mark_retry(self, entry_id: int, next_at: datetime, code: int | None, error: str) -> None:
@@ -99,10 +106,6 @@ class OutboxStore(Protocol):
 
     async def requeue(self, partner: str, now: datetime) -> int:
         """Every `dead` entry of a partner becomes `queued`, due now, with 0 attempts. Returns how many."""
-        ...
-
-    async def drop_open(self, partner: str, interface: str, business_key: str) -> int:
-        """Remove the open entries of a key that became pointless. Returns how many."""
         ...
 
     async def latest(self, partner: str, interface: str, business_key: str) -> OutboxEntry | None:

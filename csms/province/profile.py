@@ -182,13 +182,15 @@ class Ladder(_Table):
 
 
 class Timeliness(_Table):
-    """Periods and limits in seconds (section 13)."""
+    """Periods and limits in seconds (section 13). `result_limit_s`: by when a partner that asked for a start or stop
+    hears of it, at least that it is under way."""
 
     charge_status_period_s: float = Field(gt=0)
     power_period_s: float = Field(gt=0)
     reconcile_hour: int = Field(ge=0, le=23)
     status_limit_s: float = Field(gt=0)
     order_limit_s: float = Field(gt=0)
+    result_limit_s: float = Field(gt=0)
     outage_probe_s: float = Field(gt=0)
 
 

@@ -103,6 +103,9 @@ class ChargeStatus:
     soc: float = 0.0
     order_status: int = 2
     remote_start_id: int | None = None
+    vin: str = ""
+    battery_c: tuple[float, ...] = ()
+    """Temperatures that the car tells of its battery."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,7 @@ class ChargeOrder:
     extra: Mapping[str, Any] = field(default_factory=dict)
     levels: Mapping[str, Decimal] = field(default_factory=dict)
     remote_start_id: int | None = None
+    vin: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError for no period or more than a platform takes, or a session that ends before it starts."""

@@ -16,11 +16,13 @@ from typing import Any
 
 from csms.model.clock import Clock
 from csms.province import strict_json
+from csms.province.calls import Calls
 from csms.province.client import Partner
 from csms.province.envelope import BUSINESS_INVALID, format_stamp
 from csms.province.forwarder import Forwarder
 from csms.province.ids import IdPair, IdTable, Names
 from csms.province.messages import Defect, business_key, check_body, render_body
+from csms.province.personal import Personal
 from csms.province.ports import DEAD, QUEUED, NewEntry, OutboxEntry, OutboxStore
 from csms.province.profile import Kind, PlatformProfile
 from csms.province.records import (
@@ -78,16 +80,20 @@ class ProvinceService:
         ids: IdTable,
         partners: Sequence[Partner],
         save_ids: SaveIds = _ids_stay_in_memory,
+        personal: Personal | None = None,
     ) -> None:
         self._clock = clock
         self._outbox = outbox
         self._ids = ids
         self._save_ids = save_ids
+        self._personal = personal or Personal()
         self.starts: dict[str, dict[int, str]] = {partner.id: {} for partner in partners}
         """By partner and remote start id: its own number of a session that it asked for."""
         self.names = {p.id: Names(p.operator_id, ids, self.starts[p.id]) for p in partners}
         self.partners = {partner.id: partner for partner in partners}
-        self.forwarder = Forwarder(partners, clock, outbox, self.resync, answered=self._answered)
+        self.calls = {partner.id: Calls() for partner in partners}
+        """Of partners to us."""
+        self.forwarder = Forwarder(partners, clock, outbox, self.resync, None, self._answered, self._personal)
         self._statuses: dict[tuple[str, str], NewEntry] = {}
         self._snapshot_at: dict[tuple[str, int], datetime] = {}
 
@@ -100,8 +106,9 @@ class ProvinceService:
         self.forwarder.wake()
 
     async def status(self) -> dict[str, Any]:
-        """Delivery by partner."""
-        return await self.forwarder.status()
+        """Delivery to each partner, and its calls to us."""
+        delivery = await self.forwarder.status()
+        return {name: {**status, **self.calls[name].document()} for name, status in delivery.items()}
 
     async def drain(self, deadline: datetime) -> bool:
         """Wait until everything is delivered or the clock passes `deadline`; `run` must be working."""
@@ -228,7 +235,7 @@ class ProvinceService:
         profile = partner.profile
         body = render_body(profile, kind, values)
         defects = defects_of(profile, kind, body)
-        return NewEntry(
+        entry = NewEntry(
             partner=partner.id,
             interface=kind.value,
             business_key=business_key(profile, kind, body),
@@ -239,6 +246,7 @@ class ProvinceService:
             last_code=BUSINESS_INVALID if defects else None,
             last_error="; ".join(map(str, defects)),
         )
+        return self._personal.sealed(profile, entry)
 
     def _is_news(self, entry: NewEntry) -> bool:
         known = self._statuses.get((entry.partner, entry.business_key))

@@ -81,6 +81,7 @@ def charge_status_values(status: ChargeStatus, names: Names) -> dict[str, Any]:
         "ElecMoney": elec,
         "ServiceMoney": service,
         "TotalMoney": elec + service,
+        **_battery(status.battery_c),
         **_details(status.details),
     }
 
@@ -200,6 +201,7 @@ def _session(record: ChargeStatus | ChargeOrder, names: Names) -> dict[str, Any]
         "ConnectorID": names.connector(connector),
         "StartChargeSeq": number,
         "OrderNo": number,
+        "VIN": record.vin or None,
         "StartTime": record.started_at,
     }
 
@@ -227,6 +229,13 @@ def _connector(info: ConnectorInfo, names: Names) -> dict[str, Any]:
         "Power": Decimal(repr(float(info.power_w))) / 1000,
         "NationalStandard": info.national_standard,
     }
+
+
+def _battery(temperatures_c: Sequence[float]) -> dict[str, int]:
+    """As a battery manager writes them (GB/T 27930): one degree a bit, from -50 on."""
+    if not temperatures_c:
+        return {}
+    return {"bsmMaxTemperature": round(max(temperatures_c)) + 50, "bsmMinTemperature": round(min(temperatures_c)) + 50}
 
 
 def _phases(quantity: str, values: Sequence[float]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S
 from csms.model.inbound import Inbound
-from csms.model.meter import POWER_IMPORT, Sample, SignedValue
+from csms.model.meter import POWER_IMPORT, Sample, Samples, SignedValue, Together
 from firmware_profiles import FirmwareProfile
 
 _NOW = timedelta(seconds=CLOCK_SKEW_FLAG_S)
@@ -92,7 +92,7 @@ class Corrections:
 
     def _in_time(self, message: Inbound, received_at: datetime, zone: WrongZone) -> Inbound:
         told: datetime | None = getattr(message, "time", None)
-        samples: tuple[Sample, ...] = getattr(message, "samples", ())
+        samples: Samples = getattr(message, "samples", ())
         signed: tuple[SignedValue, ...] = getattr(message, "signed", ())
         measured = {s.time for s in samples} | {s.time for s in signed}
         measured.discard(received_at)  # it stands for a time that could not be read
@@ -118,8 +118,8 @@ class Corrections:
 
 def not_ahead(message: Inbound, received_at: datetime) -> Inbound:
     """What is still measured in the future was measured when it came."""
-    samples: tuple[Sample, ...] = getattr(message, "samples", ())
-    for sample in samples:  # a plain loop, because this is looked at in every message
+    samples: Samples = getattr(message, "samples", ())
+    for sample in (samples,) if type(samples) is Together else samples:
         if not sample.trusted_time and sample.time > received_at:
             message = structs.replace(message, samples=tuple(_when_it_came(s, received_at) for s in samples))
             break

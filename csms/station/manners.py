@@ -16,7 +16,8 @@ LAGS_MIN = 3
 @dataclass(slots=True)
 class Manners:
     """Since this process began. `unanswered`: commands in a row without an answer; `beats`, `states` (of connectors,
-    told): on this connection."""
+    told): on this connection. `clock_lag_s`: how far its clock is behind ours (below 0: ahead), by the message that
+    came nearest: others may be late."""
 
     connects: list[datetime] = field(default_factory=list)
     unanswered: int = 0
@@ -26,6 +27,7 @@ class Manners:
     first_beat_at: datetime | None = None
     last_beat_at: datetime | None = None
     lags_s: list[float] = field(default_factory=list)
+    clock_lag_s: float | None = None
 
     def connected(self, at: datetime) -> None:
         """A new connection."""
@@ -45,6 +47,7 @@ class Manners:
         if said is not None:
             self.lags_s.append((received_at - said).total_seconds())
             del self.lags_s[:-LAGS_KEPT]
+            self.clock_lag_s = min(self.lags_s, key=abs) if len(self.lags_s) >= LAGS_MIN else None
 
     @property
     def beat_every_s(self) -> float | None:
@@ -52,8 +55,3 @@ class Manners:
         if self.beats < 4 or self.first_beat_at is None or self.last_beat_at is None:
             return None
         return (self.last_beat_at - self.first_beat_at).total_seconds() / (self.beats - 1)
-
-    @property
-    def clock_lag_s(self) -> float | None:
-        """How far its clock is behind ours (below 0: ahead), by the message that came nearest: others may be late."""
-        return min(self.lags_s, key=abs) if len(self.lags_s) >= LAGS_MIN else None

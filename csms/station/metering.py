@@ -6,16 +6,28 @@ what is known (RB-36, history only), reports outside a session (RB-46), reports 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
+from operator import itemgetter
 
 from msgspec import Struct
 
 from csms.model.bounds import METER_REGISTER_WH_MAX
 from csms.model.event import Metered
 from csms.model.inbound import Acknowledged, MeterReport
-from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, POWER_IMPORT, SOC, VOLTAGE, Sample, SignedValue
+from csms.model.meter import (
+    CURRENT_IMPORT,
+    ENERGY_REGISTER,
+    POWER_IMPORT,
+    SOC,
+    VOLTAGE,
+    Sample,
+    Samples,
+    Shape,
+    SignedValue,
+    Together,
+)
 from csms.station.context import EVSE_ID_MAX, Handlers, StationContext
 from csms.station.state import EvseState, OpenSession
 from csms.station.work import Work
@@ -34,6 +46,8 @@ NO_REGISTERS_WH = (2**31 - 1, 2**32 - 1)
 BEGIN = "Transaction.Begin"
 _INSIDE = frozenset({"Inlet", "EV", "Body", "Cable", "Upstream"})
 """Where a value is not what the EVSE delivers, unless nothing else is told."""
+
+SHAPES_KEPT_MAX = 4096
 
 _ACKNOWLEDGED = Acknowledged()
 
@@ -62,8 +76,9 @@ def plan(context: StationContext, station_id: str, message: MeterReport, receive
     session = _session_of(evse, message)
     if session is None and message.transaction_id:
         return None
+    evse_id = message.evse_id if evse is not None else _number(message)
     samples, session_id = message.samples, session.session_id if session else None
-    batch = SampleBatch(station_id, _number(message), received_at, samples, session_id, message.transaction_id)
+    batch = SampleBatch(station_id, evse_id, received_at, samples, session_id, message.transaction_id)
     written = [changes.add_samples(batch)]
     if message.signed:
         written += signed_rows(station_id, batch.evse_id, message.signed, received_at, session_id, batch.transaction_id)
@@ -197,7 +212,7 @@ def publish(
     context: StationContext,
     evse: EvseState,
     session_id: int | None,
-    samples: tuple[Sample, ...],
+    samples: Samples,
     found: Sequence[Reading],
     received_at: datetime,
 ) -> None:
@@ -209,27 +224,30 @@ def publish(
         context.bus.publish(Metered(evse.ref, session_id, samples, received_at))
 
 
-def readings(samples: Sequence[Sample]) -> Sequence[Reading]:
-    """One reading per point in time, in order.
+def readings(samples: Samples | Sequence[Sample]) -> Sequence[Reading]:
+    """One reading per point in time, in order."""
+    if type(samples) is Together and (pick := _picker(samples.shape)) is not None:
+        return (Reading(samples.time, *pick((*samples.values, None))),)
+    return _by_time(samples)
 
-    Usually all samples have one time and each measurand is there once and without a phase; else it takes longer.
+
+@lru_cache(maxsize=SHAPES_KEPT_MAX)
+def _picker(shape: Shape) -> Callable[[Sequence[float | None]], tuple[float | None, ...]] | None:
+    """Picks register, power and SOC out of values with a None behind them, which stands for what is not there.
+
+    None when a measurand is there more than once or by phases: then it takes longer.
     """
-    if not samples:
-        return ()
-    time, told = samples[0].time, {}
-    for sample in samples:
-        measurand = sample.measurand
-        odd = sample.phase or measurand in told or (sample.location in _INSIDE and measurand != SOC)
-        if odd or sample.time is not time:
-            return _by_time(samples)
-        told[measurand] = sample.value
-    power_w = told.get(POWER_IMPORT)
-    if power_w is None and CURRENT_IMPORT in told:
-        power_w = _power(samples)
-    return (Reading(time, told.get(ENERGY_REGISTER), power_w, told.get(SOC)),)
+    found: dict[str, int] = {}
+    for place, (measurand, phase, _, location, _) in enumerate(shape.quantities):
+        if phase or measurand in found or (location in _INSIDE and measurand != SOC):
+            return None
+        found[measurand] = place
+    if POWER_IMPORT not in found and CURRENT_IMPORT in found:
+        return None
+    return itemgetter(*(found.get(measurand, -1) for measurand in (ENERGY_REGISTER, POWER_IMPORT, SOC)))
 
 
-def _by_time(samples: Sequence[Sample]) -> Sequence[Reading]:
+def _by_time(samples: Iterable[Sample]) -> Sequence[Reading]:
     times: dict[datetime, list[Sample]] = {}
     for sample in samples:
         times.setdefault(sample.time, []).append(sample)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from csms.model.event import SessionClosed
 from csms.model.inbound import SessionStopped
-from csms.model.meter import ENERGY_REGISTER, Sample
+from csms.model.meter import ENERGY_REGISTER, Sample, Samples
 from csms.station import metering, sessions
 from csms.station.context import StationContext
 from csms.store import changes
@@ -79,7 +79,7 @@ def _rebuilt(
     return row
 
 
-def _beginning(samples: tuple[Sample, ...], stop_at: datetime) -> Sample | None:
+def _beginning(samples: Samples, stop_at: datetime) -> Sample | None:
     """The register at the start: named so, or the oldest one before the stop."""
     registers = [s for s in samples if s.measurand == ENERGY_REGISTER and not s.phase and s.trusted_time]
     named = [s for s in registers if s.context == metering.BEGIN]

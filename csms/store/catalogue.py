@@ -12,17 +12,16 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from csms.model.meter import Sample
+from csms.model.meter import QuantityKey, Sample, Shape, Together
 from csms.store.change import SampleBatch
 
 PointKey = tuple[str, int, str]
 """Station, EVSE, and the station's word for a transaction that nobody knows (nearly always empty)."""
 
-QuantityKey = tuple[str, str, str, str, str]
-"""Measurand, phase, context, location, unit."""
-
 KEPT_MAX = 200_000
 """Stations may invent names; the memory for them is bounded, and what was forgotten is looked up again."""
+
+SHAPES_KEPT_MAX = 4096
 
 POINTS_PER_BANK = 32
 """Metering points whose samples lie together in order of time (docs/decisions/0006)."""
@@ -48,6 +47,7 @@ class Catalogue:
     def __init__(self) -> None:
         self._points: dict[PointKey, int] = {}
         self._quantities: dict[QuantityKey, int] = {}
+        self._shapes: dict[Shape, tuple[int, ...]] = {}
 
     def unknown(self, batches: Iterable[SampleBatch]) -> Unknown:
         """What has to be learned before `rows` can be made."""
@@ -72,22 +72,29 @@ class Catalogue:
         if len(self._points) + len(self._quantities) > KEPT_MAX:
             self._points.clear()
             self._quantities.clear()
+            self._shapes.clear()
 
     def rows(self, batches: Iterable[SampleBatch], moment: Callable[[datetime], Any]) -> list[SampleRow]:
         """The rows of table `sample`; `moment` writes a time as the engine keeps it. KeyError for unknown ones."""
         rows: list[SampleRow] = []
-        quantities = self._quantities
         for batch in batches:
             point, session_id, received = self._points[point_key(batch)], batch.session_id, moment(batch.received_at)
-            bank = point // POINTS_PER_BANK
-            last: datetime | None = None
-            time: Any = None
-            for sample in batch.samples:
-                if sample.time is not last:
-                    last, time = sample.time, moment(sample.time)
-                quantity = quantities[_quantity(sample)]
-                rows.append((bank, time, point, quantity, sample.value, session_id, received))
+            bank, samples = point // POINTS_PER_BANK, batch.samples
+            if type(samples) is Together:
+                time, numbers = moment(samples.time), self._shapes.get(samples.shape) or self._numbers(samples.shape)
+                for number, value in zip(numbers, samples.values, strict=True):
+                    rows.append((bank, time, point, number, value, session_id, received))
+                continue
+            for sample in samples:
+                number = self._quantities[_quantity(sample)]
+                rows.append((bank, moment(sample.time), point, number, sample.value, session_id, received))
         return rows
+
+    def _numbers(self, shape: Shape) -> tuple[int, ...]:
+        if len(self._shapes) >= SHAPES_KEPT_MAX:
+            self._shapes.clear()
+        self._shapes[shape] = numbers = tuple(map(self._quantities.__getitem__, shape.quantities))
+        return numbers
 
 
 def point_key(batch: SampleBatch) -> PointKey:

@@ -16,7 +16,7 @@ from msgspec import Struct
 from sqlalchemy import Executable, Table, bindparam, delete, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from csms.model.meter import Sample
+from csms.model.meter import Samples
 
 Row = Mapping[str, Any]
 KEY_PREFIX = "key_"
@@ -50,7 +50,7 @@ class SampleBatch(Struct, frozen=True, gc=False):
     station_id: str
     evse_id: int
     received_at: datetime
-    samples: Sequence[Sample]
+    samples: Samples
     session_id: int | None = None
     transaction_id: str = ""
 

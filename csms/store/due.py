@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import bindparam, text
 
+from csms.model.meter import Together
 from csms.store.catalogue import KEPT_MAX, PointKey, point_key
 from csms.store.change import Change, RowChange, SampleChange, Statement
 from csms.store.times import Moment, floored
@@ -58,12 +59,11 @@ class DueNotes:
             for batch in change.rows:
                 key = point_key(batch)
                 begins_at, ends_at = self._known.get(key, _NEVER)
-                seen: datetime | None = None  # samples of one moment share the object
-                for sample in batch.samples:
-                    if sample.time is not seen and not begins_at <= sample.time < ends_at:
+                samples = batch.samples
+                for sample in (samples,) if type(samples) is Together else samples:
+                    if not begins_at <= sample.time < ends_at:
                         begins_at, ends_at = _quarter(sample.time)
                         found[key, begins_at] = None
-                    seen = sample.time
         return list(found)
 
     def noted(self, notes: Iterable[Note]) -> None:

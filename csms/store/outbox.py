@@ -151,9 +151,12 @@ class SqlOutbox(Generic[Entry]):
         """Written ahead of an attempt: one attempt more, counts as lost at `next_at`."""
         await self._writer.commit([RowChange(_SENT, [{"key_id": entry_id, "due_at": next_at}])])
 
-    async def mark_acked(self, entry_id: int, at: datetime, code: int, note: str = "") -> None:
-        """The partner has taken it."""
-        await self._mark(_ACKED, entry_id, state="acked", acked_at=at, last_code=code, last_error=note)
+    async def mark_acked(
+        self, entry_id: int, at: datetime, code: int, note: str = "", drops: Sequence[tuple[str, str, str]] = ()
+    ) -> None:
+        """The partner has taken it; open entries of the keys in `drops` became pointless with it."""
+        row = {"key_id": entry_id, "state": "acked", "acked_at": at, "last_code": code, "last_error": note}
+        await self._writer.commit([RowChange(_ACKED, [row]), *(drop_entries(*key) for key in drops)])
 
     async def mark_retry(self, entry_id: int, next_at: datetime, code: int | None, error: str) -> None:
         """The attempt failed; the next one is due at `next_at`."""
@@ -176,14 +179,6 @@ class SqlOutbox(Generic[Entry]):
         row = {"key_partner": partner, "key_state": "dead", "state": "queued", "next_at": now, "attempts": 0}
         await self._writer.commit([RowChange(_REVIVE, [row])])
         return found
-
-    async def drop_open(self, partner: str, interface: str, business_key: str) -> int:
-        """Remove the open entries of a key that became pointless. Returns how many."""
-        key = dict(zip(_KEY, (partner, interface, business_key), strict=True))
-        same = [_TABLE.c[name] == value for name, value in key.items()]
-        found = await self._reader.value(select(func.count()).select_from(OutboxRow).where(_OPEN, *same))
-        await self._writer.commit([drop_entries(partner, interface, business_key)])
-        return int(found)
 
     async def latest(self, partner: str, interface: str, business_key: str) -> Entry | None:
         """The newest entry of this key in any state."""

@@ -21,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
-from csms.store.catalogue import Catalogue, PointKey, QuantityKey, SampleRow, Unknown
+from csms.model.meter import QuantityKey
+from csms.store.catalogue import Catalogue, PointKey, SampleRow, Unknown
 from csms.store.change import Change, SampleBatch, merged
 from csms.store.compiled import compiled
 from csms.store.faults import is_outage

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from csms.store.catalogue import Catalogue, PointKey, QuantityKey, SampleRow, Unknown
+from csms.model.meter import QuantityKey
+from csms.store.catalogue import Catalogue, PointKey, SampleRow, Unknown
 from csms.store.change import Change, SampleBatch, merged
 from csms.store.compiled import compiled
 from csms.store.faults import is_outage

@@ -76,6 +76,10 @@ class Connector(Row, table=True):
     received_at: datetime = Field(sa_type=Utc)
 
 
+UNREPORTED = text("status = 'ended' AND reported_at IS NULL")
+"""Sessions whose orders still have to be written; as words of SQL, so that the index of just these is used."""
+
+
 class Session(Row, table=True):
     """A charging session; to stations it is known by `transaction_id` alone.
 
@@ -83,10 +87,15 @@ class Session(Row, table=True):
     `status` is open, aside (it runs, or ran while the station was offline, but holds no EVSE now) or ended.
     `flags` lists deviations (orphan_stop, register_reset, stop_below_start, clock_odd, offline, seq_gap, ...).
     `seq_first`, `last_seq_no` and the ranges in `seq_missing` say which events have come. `ev_needs` and `ev_schedule`
-    are the car's own words; `cost` is what the driver was told at the end.
+    are the car's own words; `cost` is what the driver was told at the end. `reported_at`: when its order was put into
+    the outbox.
     """
 
-    __table_args__: ClassVar[Any] = (Index("ix_session_station", "station_id", "transaction_id"),)
+    __table_args__: ClassVar[Any] = (
+        Index("ix_session_station", "station_id", "transaction_id"),
+        Index("ix_session_ended", "ended_at"),
+        Index("ix_session_unreported", "id", sqlite_where=UNREPORTED, postgresql_where=UNREPORTED),
+    )
 
     id: int = Field(primary_key=True, sa_type=BIG_ID)
     station_id: str = Field(foreign_key="station.id")
@@ -121,6 +130,7 @@ class Session(Row, table=True):
     cost: float | None = None
     ev_needs: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
     ev_schedule: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
+    reported_at: datetime | None = Field(default=None, sa_type=Utc)
 
 
 class MeteringPoint(Row, table=True):
@@ -350,6 +360,7 @@ class OutboxRow(Row, table=True):
     __tablename__ = "outbox"
     __table_args__: ClassVar[Any] = (
         Index("ix_outbox_due", "partner", "state", "next_at"),
+        Index("ix_outbox_key", "partner", "interface", "business_key"),
         {"sqlite_autoincrement": True},
     )
 

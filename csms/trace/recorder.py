@@ -81,11 +81,10 @@ class Recorder:
 
     def note(self, station_id: str, kind: int, action: str, text: Text, at_s: float) -> None:
         """Keep one frame or event; `kind` with `CLEAN` for what was checked to hold no secret. Never waits."""
-        size = len(text) + NOTE_BYTES
-        if self._came_bytes - self._done_bytes + size > self._waiting_max:
+        if self._came_bytes - self._done_bytes > self._waiting_max:
             self._refused += 1
             return
-        self._came_bytes += size
+        self._came_bytes += len(text) + NOTE_BYTES
         self._came += 1
         self._extend((at_s, kind, station_id, action, text))
 

@@ -5,7 +5,7 @@ One bad value is dropped and the others are kept; nothing here raises. Signed da
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -14,7 +14,7 @@ from math import isfinite
 from typing import Any
 
 from csms.model.bounds import CLOCK_SKEW_FLAG_S, METER_REGISTER_WH_MAX, SAMPLED_VALUES_MAX
-from csms.model.meter import ENERGY_REGISTER, Sample, SignedValue
+from csms.model.meter import ENERGY_REGISTER, Sample, Shape, SignedValue, Together
 from csms.wire import reading, units
 from csms.wire.times import parse_time
 
@@ -29,6 +29,9 @@ WORD_LENGTH_MAX = 4 * NAME_LENGTH_MAX
 
 FORMS_KEPT_MAX = 4096
 """Sets of words remembered; a thousand stations of ten makes use some dozens."""
+
+TOGETHER_MAX = 16
+"""Values of one moment that are read by their shape; more are read one by one."""
 
 FIRST_YEAR = 2010
 """Before OCPP existed: a clock that was never set (RB-35)."""
@@ -150,6 +153,25 @@ def form(measurand: str, phase: str, context: str, location: str, unit: str) -> 
     )
 
 
+class Forms:
+    """How the values of one moment are read that come under these forms in this order."""
+
+    __slots__ = ("_scales", "shape")
+
+    def __init__(self, forms: Sequence[Form]) -> None:
+        self.shape = Shape((form.measurand, form.phase, form.context, form.location, form.unit) for form in forms)
+        scaled = any(form.factor != 1.0 or form.offset for form in forms)
+        self._scales = [(form.factor, form.offset) for form in forms] if scaled else None
+
+    def samples(self, time: datetime, values: Sequence[float], *, trusted: bool) -> Together | None:
+        """The values in their base units; None when one of them is more than any meter shows."""
+        if self._scales is not None:
+            values = [value * factor + offset for value, (factor, offset) in zip(values, self._scales, strict=True)]
+        if min(values) >= _LEAST and max(values) <= METER_REGISTER_WH_MAX:
+            return Together(self.shape, time, values, trusted)
+        return None
+
+
 def _value(sampled: Mapping[str, Any]) -> float | None:
     """The number times its power of ten (2.0.1); None for what is no finite number."""
     measure = reading.section(sampled, "unitOfMeasure")
@@ -187,6 +209,18 @@ def read_number(text: str) -> float | None:
     except ValueError:
         return None
     return number if isfinite(number) else None
+
+
+def read_numbers(texts: Iterable[str]) -> list[float] | None:
+    """Each as `read_number` has it; None when one of them has to be looked at by itself."""
+    together = "".join(texts)
+    if "_" in together or len(together) > NAME_LENGTH_MAX or not together.isascii():
+        return None
+    try:
+        numbers = list(map(float, texts))
+    except ValueError:
+        return None
+    return numbers if isfinite(sum(numbers)) else None
 
 
 def _split(measurand: str) -> tuple[str, str, str]:

@@ -2,7 +2,8 @@
 
 python -m tests.sim 1234             one seed, told second by second (--level, --brief, --control, --flags-unknown)
 python -m tests.sim --seeds 20000    all of them and the controls; --page puts the table into
-                                     docs/topics/grid-limits-proof.md
+                                     docs/topics/grid-limits-proof.md; --journal FILE keeps every run, so that what is
+                                     broken off goes on where it was
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
 from tests.support.sim_controls import ALL_ON
-from tests.support.sim_runs import CONTROL_NAMES, broken, keep, proof, what_broke, write_page
+from tests.support.sim_journal import Journal, OtherCode, code_of
+from tests.support.sim_runs import CONTROL_NAMES, Runner, broken, keep, proof, what_broke, write_page
 from tests.support.sim_scenario import LEVELS, Scenario, scenario
 from tests.support.sim_world import simulate
 
@@ -26,11 +29,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--control", choices=sorted(CONTROL_NAMES), default=ALL_ON.name, help="with a protection off")
     parser.add_argument("--seeds", type=int, help="run so many")
     parser.add_argument("--first", type=int, default=0, help="beginning with this one")
+    parser.add_argument("--control-seeds", type=int, help="so many with each protection off (a tenth of --seeds)")
     parser.add_argument("--page", action="store_true", help="write the table into the page")
+    parser.add_argument("--journal", type=Path, help="keep the runs in this file, and do not run again what is there")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args(arguments)
     if asked.seeds is not None:
-        return prove(asked.seeds, asked.processes, asked.first, asked.page)
+        try:
+            journal = Journal(asked.journal, code_of()) if asked.journal else None
+        except OtherCode as fault:
+            parser.error(str(fault))
+        return prove(asked.seeds, Runner(asked.processes, journal), asked.first, asked.page, asked.control_seeds)
     if asked.seed is None:
         parser.error("a seed, or --seeds")
     return replay(scenario(asked.seed, asked.level, brief=asked.brief), asked.control)
@@ -62,9 +71,9 @@ def described(plan: Scenario) -> list[str]:
     return lines
 
 
-def prove(seeds: int, processes: int, first: int, page: bool) -> int:
+def prove(seeds: int, runner: Runner, first: int, page: bool, control_seeds: int | None) -> int:
     """Many runs, and the table."""
-    rows, failed = proof(seeds, processes, first)
+    rows, failed = proof(seeds, runner, first, control_seeds)
     print("\n".join(rows))  # noqa: T201
     if page:
         last = first + seeds - 1

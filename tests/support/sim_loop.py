@@ -6,8 +6,12 @@ Whoever asks the loop, or a `LoopClock`, what time it is gets the same answer in
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any, TypeVar
 
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -19,29 +23,43 @@ class Stalled(RuntimeError):
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """`now_s`: seconds since the beginning of the run."""
+    """`now_s`: seconds since the beginning of the run. Timers of one moment go off in the order they were set."""
 
-    _scheduled: list[asyncio.TimerHandle]
+    _ready: deque[asyncio.Handle]
 
     def __init__(self) -> None:
         super().__init__()
         self.now_s = 0.0
-        self._selector = self
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._numbers = count()
 
     def time(self) -> float:
         """Where the run has come to."""
         return self.now_s
 
-    def select(self, timeout: float | None) -> tuple[()]:
-        """Instead of waiting for sockets: on to the next timer."""
-        if timeout is None:
-            raise Stalled("no timer and nothing ready")
-        if timeout > 0:
-            self.now_s = max(self.now_s, self._scheduled[0].when())
-        return ()
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """See `asyncio.loop.call_at`."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        heappush(self._timers, (when, next(self._numbers), timer))
+        return timer
 
-    def _process_events(self, event_list: object) -> None:
-        """There are none."""
+    def _run_once(self) -> None:
+        """What is ready; where nothing is, time goes on to the next timer."""
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][2].cancelled():
+            heappop(timers)
+        if not ready:
+            if not timers:
+                raise Stalled("no timer and nothing ready")
+            self.now_s = max(self.now_s, timers[0][0])
+        while timers and timers[0][0] <= self.now_s:
+            ready.append(heappop(timers)[2])
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
 
     def _write_to_self(self) -> None:
         """Nobody sleeps who would have to be woken."""

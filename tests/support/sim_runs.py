@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.sim_controls import ALL_ON, CONTROLS, Control
+from tests.support.sim_journal import Journal
 from tests.support.sim_scenario import LEVELS, scenario
 from tests.support.sim_world import Report, simulate
 
@@ -120,30 +122,49 @@ def what_broke(report: Report) -> str:
     return ", ".join(f"{words} at {there[0] if isinstance(there, list) else there}" for words, there in found if there)
 
 
-def run_all(jobs: Sequence[Job], processes: int, told: Callable[[str], None] | None = None) -> Iterator[Report]:
-    """Every job's report, in order."""
-    begun_s, step = time.monotonic(), max(len(jobs) // 20, 1)
-    with ProcessPoolExecutor(processes) as pool:
-        for number, report in enumerate(pool.map(Job.run, jobs, chunksize=8), 1):
-            yield report
-            if told is not None and number % step == 0:
-                left_s = (time.monotonic() - begun_s) / number * (len(jobs) - number)
-                told(f"{number} of {len(jobs)}, {left_s:.0f} s to go")
+@dataclass(frozen=True)
+class Runner:
+    """`processes` at work side by side; with a `journal`, what that knows is not run again."""
+
+    processes: int
+    journal: Journal | None = None
+
+    def run_all(self, jobs: Sequence[Job], told: Callable[[str], None] | None = None) -> Iterator[Report]:
+        """Every job's report: first those known, then in order."""
+        missing = []
+        for job in jobs:
+            known = self.journal.known(repr(job)) if self.journal else None
+            if known is None:
+                missing.append(job)
+            else:
+                yield known
+        begun_s, step = time.monotonic(), max(len(missing) // 20, 1)
+        with ProcessPoolExecutor(self.processes, initializer=gc.freeze) as pool:
+            for number, report in enumerate(pool.map(Job.run, missing, chunksize=8), 1):
+                if self.journal:
+                    self.journal.add(repr(missing[number - 1]), report)
+                yield report
+                if told is not None and number % step == 0:
+                    left_s = (time.monotonic() - begun_s) / number * (len(missing) - number)
+                    told(f"{number} of {len(missing)}, {left_s:.0f} s to go")
 
 
-def proof(seeds: int, processes: int, first: int = 0) -> tuple[list[str], list[Report]]:
-    """The table of the page, and the runs that broke a rule."""
+def proof(
+    seeds: int, runner: Runner, first: int = 0, control_seeds: int | None = None
+) -> tuple[list[str], list[Report]]:
+    """The table of the page, and the runs that broke a rule. `control_seeds`: of each control, a tenth of all when
+    nothing is said."""
     rows, failed = [HEAD], []
     jobs = [Job(seed) for seed in range(first, first + seeds)]
     sums = {level: Sum(level) for level in LEVELS}
-    for report in run_all(jobs, processes, progress):
+    for report in runner.run_all(jobs, progress):
         sums[report.level].add(report)
         if broken(report):
             failed.append(report)
             progress(f"seed {report.seed} ({report.level}): {what_broke(report)}")
     rows += [found.row() for found in sums.values()]
-    rows += [_steady(level, moving, processes).row() for level in ("calm", "rough") for moving in (False, True)]
-    rows += [found.row() for found in controls(max(seeds // 10, 60), processes, first)]
+    rows += [_steady(level, moving, runner).row() for level in ("calm", "rough") for moving in (False, True)]
+    rows += [found.row() for found in controls(control_seeds or max(seeds // 10, 60), runner, first)]
     return rows, failed
 
 
@@ -155,27 +176,27 @@ def write_page(rows: Sequence[str], said: str, path: Path = PAGE) -> None:
     path.write_text(f"{before}{BEGIN}\n{said}\n\n{table}\n{END}{after}", "utf-8")
 
 
-def _steady(level: str, moving: bool, processes: int) -> Sum:
+def _steady(level: str, moving: bool, runner: Runner) -> Sum:
     """How much of a cap is used by ordinary piles whose cars stay; without faults and changes once all is settled."""
     settled = level == "calm" and not moving
     caps = "caps that change" if moving else "a cap that stays"
     found = Sum(f"{level}, ordinary piles under {caps}" + ", settled" * settled)
     jobs = [Job(seed, level, steady=True, moving=moving) for seed in range(STEADY_SEEDS)]
-    for report in run_all(jobs, processes):
+    for report in runner.run_all(jobs):
         found.add(report, settled)
     return found
 
 
-def controls(seeds: int, processes: int, first: int = 0) -> Iterable[Sum]:
+def controls(seeds: int, runner: Runner, first: int = 0) -> Iterable[Sum]:
     """The same runs, in each of which the server dies, with everything on, then with each protection off."""
     for control in (ALL_ON, *CONTROLS):
-        yield _control(control, seeds, processes, first)
+        yield _control(control, seeds, runner, first)
 
 
-def _control(control: Control, seeds: int, processes: int, first: int) -> Sum:
+def _control(control: Control, seeds: int, runner: Runner, first: int) -> Sum:
     found = Sum(control.name)
     jobs = [Job(seed, ("crash", "storm")[seed % 2], control.name) for seed in range(first, first + seeds)]
-    for report in run_all(jobs, processes):
+    for report in runner.run_all(jobs):
         found.add(report)
     progress(found.row())
     return found

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import logging
 import random
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -116,6 +117,7 @@ class GridCaps:
 
     def __init__(self, scenario: Scenario) -> None:
         self._plans, self._heard = scenario.caps, dict.fromkeys(scenario.caps, 1)
+        self._begins = {id_: [second(from_s) for from_s, _, _ in plan] for id_, plan in scenario.caps.items()}
 
     def hear(self, feeder: str, number: int) -> None:
         """A statement was acknowledged, with all before it."""
@@ -123,15 +125,13 @@ class GridCaps:
 
     def cap_w(self, feeder_id: str, at: datetime) -> int | None:
         """Of the statement that began last."""
-        at_s = (at - START).total_seconds()
-        begun = [cap_w for from_s, cap_w, _ in self._plans[feeder_id][: self._heard[feeder_id]] if from_s <= at_s]
-        return begun[-1] if begun else None
+        begun = bisect_right(self._begins[feeder_id], at, hi=self._heard[feeder_id])
+        return self._plans[feeder_id][begun - 1][1] if begun else None
 
     def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
         """When announced statements begin."""
-        low_s, high_s = (since - START).total_seconds(), (until - START).total_seconds()
-        heard = self._plans[feeder_id][: self._heard[feeder_id]]
-        return [second(from_s) for from_s, _, _ in heard if low_s < from_s <= high_s]
+        begins, heard = self._begins[feeder_id], self._heard[feeder_id]
+        return begins[bisect_right(begins, since, hi=heard) : bisect_right(begins, until, hi=heard)]
 
     def lowest_w(self, feeder_id: str, at: datetime) -> int | None:
         """As agreed."""

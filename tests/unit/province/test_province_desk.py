@@ -232,7 +232,7 @@ async def test_a_start_that_fails_is_told(
     await settle(at)
     (told,) = at.rows(Kind.START_RESULT)
     assert told["StartChargeSeqStat"] == 4
-    row = at.starts.find("p", SEQ)
+    row = await at.starts.find("p", SEQ)
     assert row is not None
     assert row.fail_reason == fault
 

@@ -90,7 +90,7 @@ async def test_a_finished_session_becomes_one_order(desk: Desk) -> None:
 
 async def test_a_session_that_ended_while_nobody_listened_is_found(desk: Desk) -> None:
     await charge(desk)
-    desk.feed._ended.clear()
+    desk.feed._session_ended = False
     assert desk.rows("charge_order") == []
     await desk.feed.reconcile()
     assert len(desk.rows("charge_order")) == 1

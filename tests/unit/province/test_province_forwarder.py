@@ -55,6 +55,9 @@ class Peer:
             while self._open:  # noqa: ASYNC110
                 await asyncio.sleep(0)
 
+    async def before(self, name: str) -> None:
+        """Before an answer."""
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open.add(writer)
         try:
@@ -62,6 +65,7 @@ class Peer:
                 await reader.readexactly(length_of(request))
                 name = request.split(b" ")[1].decode().rpartition("/")[2]
                 self.paths.append(name)
+                await self.before(name)
                 writer.write(self.answers.get(name, self.default))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -172,10 +176,10 @@ async def test_a_silent_partner_is_probed_once_a_minute_and_then_greeted_once() 
     async with forwarding(port, outbox, clock, greet) as forwarder:
         assert await forwarder.step() == 60.0
         status = await forwarder.status()
-        assert (status["attempts"], status["unreachable"], status["retry"], status["queued"]) == (1, True, 1, 4)
+        assert (status["attempts"], status["unreachable"], status["retry"], status["queued"]) == (2, True, 2, 3)
         clock.advance(59)
         await forwarder.step()
-        assert (await forwarder.status())["attempts"] == 1
+        assert (await forwarder.status())["attempts"] == 2
         clock.advance(1)
         async with Peer().listening(port):
             await forwarder.step()
@@ -183,6 +187,62 @@ async def test_a_silent_partner_is_probed_once_a_minute_and_then_greeted_once() 
             await forwarder.close()
     assert (await outbox.counts())["acked"] == 5
     assert greeted == ["p"]
+
+
+async def test_one_attempt_that_fails_among_others_is_no_outage(peer: Peer) -> None:
+    greeted: list[str] = []
+
+    async def greet(name: str) -> None:
+        greeted.append(name)
+
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    await outbox.add([entry("s", "charge_status"), *(entry(str(number)) for number in range(5))])
+    peer.answers["notification_equip_charge_status"] = http(b"", "503 Service Unavailable")
+    async with forwarding(peer.port, outbox, clock, greet) as forwarder:
+        await forwarder.step()
+        assert (await forwarder.status())["unreachable"]
+        await outbox.add([entry("more")])
+        await forwarder.step()
+    counts = await outbox.counts()
+    assert (counts["acked"], counts["retry"], greeted) == (6, 1, [])
+
+
+class Slow(Peer):
+    """Answers the second order only when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = asyncio.Event()
+
+    async def before(self, name: str) -> None:
+        order = "notification_charge_order_info"
+        if name == order and self.paths.count(order) == 2:
+            await self.let.wait()
+
+
+async def acked(outbox: MemoryOutbox, count: int) -> None:
+    while (await outbox.counts())["acked"] < count:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+
+
+async def test_a_slow_call_holds_up_no_other_and_none_about_the_same_thing_is_sent() -> None:
+    outbox, clock, peer = MemoryOutbox(), ManualClock(NOW), Slow()
+    await outbox.add([entry(str(number)) for number in range(100)] + [entry("c", "station_status")])
+    async with peer.listening(), forwarding(peer.port, outbox, clock) as forwarder:
+        working = asyncio.create_task(forwarder.step())
+        await acked(outbox, 99)
+        (slow,) = [row for row in outbox.rows.values() if row.state == "sent"]
+        await outbox.add([entry(slow.business_key), entry("late")])
+        forwarder.wake()
+        await acked(outbox, 100)
+        assert "notification_stationStatus" not in peer.paths  # orders go first
+        clock.advance(3)
+        await acked(outbox, 101)
+        assert (await outbox.counts())["queued"] == 1  # about the same thing as the slow one
+        peer.let.set()
+        await working
+        await forwarder.close()
+    assert (await outbox.counts())["acked"] == 103
 
 
 @pytest.mark.parametrize("ret", [4001, 4003])
