@@ -10,7 +10,7 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -175,22 +175,23 @@ def _sbox() -> bytes:
     return bytes(made)
 
 
-def _per_s(work: Callable[[int], None], count: int, rounds: int) -> float:
-    best = 0.0
+def _per_s(contestants: Sequence[Callable[[int], None]], count: int, rounds: int) -> list[float]:
+    """The best round of each; they take turns, so that a busy moment of the machine is nobody's alone."""
+    best = [0.0] * len(contestants)
     for _ in range(rounds):
-        begun = time.process_time()
-        work(count)
-        best = max(best, count / (time.process_time() - begun))
+        for place, work in enumerate(contestants):
+            begun = time.process_time()
+            work(count)
+            best[place] = max(best[place], count / (time.process_time() - begun))
     return best
 
 
 def run(quick: bool = False) -> list[dict[str, Any]]:
     """The table."""
-    body, count, rounds = an_order(), 500 if quick else 5000, 2 if quick else 5
-    mine = _per_s(lambda n: ours(AES_MD5, body, n), count, rounds)
-    national = _per_s(lambda n: ours(SM4_SM3, body, n), count, rounds)
-    hand = _per_s(lambda n: by_hand(body, n), count, rounds)
-    slow = _per_s(lambda n: pure_python(body, n), 2 if quick else SLOW_ORDERS, 1)
+    body, count, rounds = an_order(), 500 if quick else 2500, 2 if quick else 12
+    fast = (lambda n: ours(AES_MD5, body, n), lambda n: by_hand(body, n), lambda n: ours(SM4_SM3, body, n))
+    mine, hand, national = _per_s(fast, count, rounds)
+    (slow,) = _per_s([lambda n: pure_python(body, n)], 2 if quick else SLOW_ORDERS, 1)
     rows = [
         Row("size of an order", len(body), "bytes"),
         Row("orders, AES-128-CBC and HMAC-MD5", mine, "/s", f">= {ORDERS_BAR:,.0f}", mine >= ORDERS_BAR),
