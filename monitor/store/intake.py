@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -46,6 +47,25 @@ IDS_AT_ONCE = 500
 """Ids in one query; SQLite takes 999 values."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrival:
+    """A message that waits to be written, and who waits to hear what it was."""
+
+    calls: Mapping[Standing, Call]
+    message: Message
+    told: asyncio.Future[Standing]
+
+
+def settle(told: asyncio.Future[Standing], outcome: Standing | Exception) -> None:
+    """Tell who waits, unless nobody waits any more."""
+    if told.done():
+        return
+    if isinstance(outcome, Exception):
+        told.set_exception(outcome)
+    else:
+        told.set_result(outcome)
+
+
 class IntakeStore:
     """Reads and writes the intake tables; `open_intake` makes one."""
 
@@ -54,6 +74,7 @@ class IntakeStore:
         self._one_writer = asyncio.Lock()
         self._appender = Appender(hash_name)
         self._soon: list[Call] = []
+        self._arrivals: list[Arrival] = []
         self.folder = folder
         self.keys = KeyStore(engine, self._one_writer)
         self.evidence = EvidenceStore(engine, self._one_writer)
@@ -83,15 +104,50 @@ class IntakeStore:
                 pass
 
     async def accept(self, calls: Mapping[Standing, Call], message: Message) -> Standing:
-        """Store a message and log the call that fits its standing; durable when this returns."""
-        call = calls[Standing.NEW]
-        async with self._writing() as session:
-            standing = await write(session, call, message)
-            if standing is Standing.NEW:
-                await self._appender.append(
-                    session, call.operator_id, message.kind, call.business_id, call.received_at, message.record
-                )
-            session.add(row_of(calls[standing]))
+        """Store a message and log the call that fits its standing; durable when this returns.
+
+        Messages that come while another one is written wait for it and are then written together: a flush for each
+        would bound what all operators together can send.
+        """
+        arrival = Arrival(calls, message, asyncio.get_running_loop().create_future())
+        self._arrivals.append(arrival)
+        async with self._one_writer:
+            if not arrival.told.done():
+                await self._take_in_all()
+        return await arrival.told
+
+    async def _take_in_all(self) -> None:
+        """Whoever is cancelled here leaves the others to the next."""
+        arrivals, self._arrivals = self._arrivals, []
+        try:
+            await self._take_in(arrivals)
+        finally:
+            self._arrivals[:0] = [arrival for arrival in arrivals if not arrival.told.done()]
+
+    async def _take_in(self, arrivals: Sequence[Arrival]) -> None:
+        """Each hears what it was; when one cannot be written, it alone fails."""
+        try:
+            async with self._transaction() as session:
+                standings = [await self._write(session, arrival) for arrival in arrivals]
+        except Exception as fault:
+            if len(arrivals) > 1:
+                for arrival in arrivals:
+                    await self._take_in([arrival])
+            else:
+                settle(arrivals[0].told, fault)
+            return
+        for arrival, standing in zip(arrivals, standings, strict=True):
+            settle(arrival.told, standing)
+
+    async def _write(self, session: AsyncSession, arrival: Arrival) -> Standing:
+        call, message = arrival.calls[Standing.NEW], arrival.message
+        standing = await write(session, call, message)
+        if standing is Standing.NEW:
+            await self._appender.append(
+                session, call.operator_id, message.kind, call.business_id, call.received_at, message.record
+            )
+        session.add(row_of(arrival.calls[standing]))
+        await session.flush()  # what comes behind it must find it
         return standing
 
     async def tokens(self) -> dict[str, Token]:
@@ -196,15 +252,20 @@ class IntakeStore:
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncSession]:
-        async with self._one_writer:
-            waiting, self._soon = self._soon, []
-            try:
-                async with AsyncSession(self._engine) as session, session.begin():
-                    session.add_all(map(row_of, waiting))
-                    yield session
-            except BaseException:
-                self._soon[:0] = waiting
-                raise
+        async with self._one_writer, self._transaction() as session:
+            yield session
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncSession]:
+        """For who holds the lock of the one writer."""
+        waiting, self._soon = self._soon, []
+        try:
+            async with AsyncSession(self._engine) as session, session.begin():
+                session.add_all(map(row_of, waiting))
+                yield session
+        except BaseException:
+            self._soon[:0] = waiting
+            raise
 
 
 _COUNTED: dict[str, Any] = {
