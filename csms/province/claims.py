@@ -13,7 +13,7 @@ from csms.model.errors import CsmsError
 from csms.model.ids import ConnectorRef
 from csms.model.station import CurrentKind
 from csms.province.client import Partner
-from csms.province.orders import Orders
+from csms.province.orders import Orders, ToldOrder
 from csms.province.picture import Picture, Site
 from csms.province.ports import ACKED
 from csms.province.profile import Kind
@@ -111,13 +111,13 @@ class Claims:
         zone = partner.profile.zone
         since, until = (datetime.combine(day, time(), zone) for day in (first, last + timedelta(days=1)))
         rows = await self._records.ended_between(since.astimezone(UTC), until.astimezone(UTC))
-        return tuple([await self._sold(partner, row) for row in rows if partner.access.sees(row.station_id)])
+        seen = [row for row in rows if partner.access.sees(row.station_id)]
+        told = await self._orders.told(partner, seen)
+        return tuple(self._sold(partner, row, order) for row, order in zip(seen, told, strict=True))
 
-    async def _sold(self, partner: Partner, row: Session) -> Sold:
-        told = await self._orders.told(partner, row)
-        connector = self._service.names[partner.id].connector(
-            ConnectorRef(row.station_id, row.evse_id, row.connector_id)
-        )
+    def _sold(self, partner: Partner, row: Session, told: ToldOrder) -> Sold:
+        ref = ConnectorRef(row.station_id, row.evse_id, row.connector_id)
+        connector = self._service.names[partner.id].connector(ref)
         taken = told.state == ACKED or (not told.state and row.reported_at is not None)
         ended_at = row.ended_at or row.started_at
         return Sold(told.number, connector, row.started_at, ended_at, told.energy_kwh, accepted=taken)

@@ -33,7 +33,7 @@ from csms.model.meter import Samples
 from csms.province.client import Partner
 from csms.province.orders import Orders
 from csms.province.picture import Picture
-from csms.province.ports import NewEntry, OutboxStore
+from csms.province.ports import OutboxStore
 from csms.province.profile import Kind
 from csms.province.records import OrderCheck
 from csms.province.service import Outgoing, ProvinceService
@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 
 RECONCILE_S = 600.0
 TICK_S = 5.0
+NIGHT_S = 60.0
+"""How often it is looked whether a day can be checked."""
 TICK_WALL_S_MIN = 0.02
 """However fast the clock runs."""
 ORDERS_AT_ONCE = 100
@@ -112,7 +114,12 @@ class ProvinceFeed:
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled. To list the orders of a day takes a while; nobody waits for it."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow(), name="province-follow")
+            tasks.create_task(self._nights(), name="province-nights")
+
+    async def _follow(self) -> None:
         while True:
             await self.reconcile()
             due_s = self._clock.monotonic_s() + RECONCILE_S
@@ -122,6 +129,11 @@ class ProvinceFeed:
                 if self._clock.monotonic_s() >= self._tick_at_s:
                     self._tick_at_s = self._clock.monotonic_s() + TICK_S
                     await self.by_the_clock()
+
+    async def _nights(self) -> None:
+        while True:
+            await asyncio.sleep(max(self._clock.wall_s(NIGHT_S), TICK_WALL_S_MIN))
+            await self.check_days()
 
     async def reconcile(self) -> None:
         """Look at everything again: sites, connectors, sessions without an order."""
@@ -149,14 +161,21 @@ class ProvinceFeed:
             await self._snapshot(ref)
 
     async def by_the_clock(self) -> None:
-        """Snapshots of sessions whose meters are silent, powers each quarter-hour, yesterday's orders at night."""
+        """Snapshots of sessions whose meters are silent, powers each quarter-hour."""
         for station in list(self._picture.stations.values()):
             for evse in list(station.evses.values()):
                 if evse.session is not None:
                     await self._snapshot(evse.ref)
         for partner in self._service.partners.values():
             await self._powers(partner)
-            await self._check_orders(partner)
+
+    async def check_days(self) -> None:
+        """Yesterday's orders at night, with each partner; what fails is tried again."""
+        for partner in self._service.partners.values():
+            try:
+                await self._check_orders(partner)
+            except Exception:
+                log.exception("province_check_failed", extra={"partner": partner.id})
 
     async def settled(self) -> bool:
         """Whether nothing is noted and nothing waits in the outbox."""
@@ -222,24 +241,24 @@ class ProvinceFeed:
         outgoing, done = Outgoing(), []
         for row in rows:
             try:
-                outgoing += await self._new_order(row)
+                outgoing += self._service.order(await self._orders.record(row))
                 done.append(row.id)
             except StoreUnavailable:
                 raise
             except Exception:
                 self._untold.add(row.id)
                 log.exception("province_order_failed", extra={"session_id": row.id, "station": row.station_id})
-        await self._service.enqueue(outgoing)
+        await self._service.enqueue(await self._new(outgoing))
         await self._store.mark_reported(done, self._clock.now())
 
-    async def _new_order(self, row: Session) -> Outgoing:
+    async def _new(self, outgoing: Outgoing) -> Outgoing:
         """What is not in the outbox already."""
-        outgoing = self._service.order(await self._orders.record(row))
-        entries = [entry for entry in outgoing.entries if not await self._is_reported(entry)]
-        return Outgoing(tuple(entries), outgoing.ids)
-
-    async def _is_reported(self, entry: NewEntry) -> bool:
-        return await self._outbox.knows(entry.partner, entry.interface, entry.business_key)
+        keys: dict[tuple[str, str], list[str]] = {}
+        for entry in outgoing.entries:
+            keys.setdefault((entry.partner, entry.interface), []).append(entry.business_key)
+        known = {(*place, key) for place, some in keys.items() for key in await self._outbox.newest(*place, some)}
+        new = [one for one in outgoing.entries if (one.partner, one.interface, one.business_key) not in known]
+        return Outgoing(tuple(new), outgoing.ids)
 
     async def _powers(self, partner: Partner) -> None:
         """At each whole period of the clock; one that passed while we were down is not made up."""
@@ -276,7 +295,7 @@ class ProvinceFeed:
         seen = [row for row in rows if partner.access.sees(row.station_id)]
         outgoing = Outgoing()
         for serial, (first, last, part) in enumerate(spans(seen, start, end)):
-            told = [await self._orders.told(partner, row) for row in part]
+            told = await self._orders.told(partner, part)
             check = OrderCheck(first, last, tuple((one.number, one.energy_kwh, one.money) for one in told))
             outgoing += self._service.order_check(partner, check, names.sequence(end, serial))
         await self._service.enqueue(outgoing)

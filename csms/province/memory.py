@@ -75,11 +75,11 @@ class MemoryOutbox:
             self.rows[row.id] = replace(row, state=QUEUED, next_at=now, attempts=0)
         return len(dead)
 
-    async def latest(self, partner: str, interface: str, business_key: str) -> OutboxEntry | None:
-        """See `OutboxStore.latest`."""
-        key = (partner, interface, business_key)
-        found = [row for _, row in sorted(self.rows.items()) if (row.partner, row.interface, row.business_key) == key]
-        return found[-1] if found else None
+    async def newest(self, partner: str, interface: str, keys: Sequence[str]) -> dict[str, OutboxEntry]:
+        """See `OutboxStore.newest`."""
+        wanted, rows = set(keys), [row for _, row in sorted(self.rows.items())]
+        mine = [row for row in rows if (row.partner, row.interface) == (partner, interface)]
+        return {row.business_key: row for row in mine if row.business_key in wanted}
 
     async def listed(self, partner: str, states: Sequence[str], limit: int) -> list[OutboxEntry]:
         """See `OutboxStore.listed`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from csms.province.client import Partner
 from csms.province.messages import read
 from csms.province.picture import Picture
-from csms.province.ports import OutboxStore
+from csms.province.ports import OutboxEntry, OutboxStore
 from csms.province.profile import Kind
 from csms.province.records import ChargeOrder
 from csms.province.service import ProvinceService
@@ -44,16 +45,29 @@ class Orders:
         by_partner = start is not None and start.stop_asked_at is not None
         return await self._picture.order(row, ended_at, by_partner=by_partner)
 
-    async def told(self, partner: Partner, row: Session) -> ToldOrder:
-        """As it was sent, else as it would be."""
+    async def told(self, partner: Partner, rows: Sequence[Session]) -> list[ToldOrder]:
+        """As they were sent, else as they would be."""
+        numbers = [await self.number(partner, row) for row in rows]
+        sent = await self._outbox.newest(partner.id, Kind.CHARGE_ORDER, numbers)
+        return [
+            _as_sent(partner, sent[number]) if number in sent else await self._as_it_would_be(number, row)
+            for number, row in zip(numbers, rows, strict=True)
+        ]
+
+    async def number(self, partner: Partner, row: Session) -> str:
+        """How a partner knows the session."""
         await self._starts.behind(row.remote_start_id)
-        number = self._service.names[partner.id].order(row.id, row.started_at, row.remote_start_id)
-        sent = await self._outbox.latest(partner.id, Kind.CHARGE_ORDER, number)
-        if sent is not None:
-            fields = read(partner.profile, Kind.CHARGE_ORDER, sent.payload)
-            energy_kwh = fields.get("TotalPower", fields.get("TotalElect", 0))
-            money = Decimal(str(fields.get("TotalMoney", 0)))
-            return ToldOrder(number, Decimal(str(energy_kwh)), money, sent.state)
+        return self._service.names[partner.id].order(row.id, row.started_at, row.remote_start_id)
+
+    async def _as_it_would_be(self, number: str, row: Session) -> ToldOrder:
         details = (await self.record(row)).details
         money = sum((detail.elec_money + detail.service_money for detail in details), ZERO)
         return ToldOrder(number, sum((detail.energy_kwh for detail in details), ZERO), money)
+
+
+def _as_sent(partner: Partner, entry: OutboxEntry) -> ToldOrder:
+    fields = read(partner.profile, Kind.CHARGE_ORDER, entry.payload)
+    energy_kwh = fields.get("TotalPower", fields.get("TotalElect", 0))
+    return ToldOrder(
+        entry.business_key, Decimal(str(energy_kwh)), Decimal(str(fields.get("TotalMoney", 0))), entry.state
+    )

@@ -108,8 +108,8 @@ class OutboxStore(Protocol):
         """Every `dead` entry of a partner becomes `queued`, due now, with 0 attempts. Returns how many."""
         ...
 
-    async def latest(self, partner: str, interface: str, business_key: str) -> OutboxEntry | None:
-        """The newest entry of this key in any state."""
+    async def newest(self, partner: str, interface: str, keys: Sequence[str]) -> dict[str, OutboxEntry]:
+        """By business key the newest entry in any state, for those of these keys that have one."""
         ...
 
     async def listed(self, partner: str, states: Sequence[str], limit: int) -> list[OutboxEntry]:

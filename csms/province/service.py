@@ -208,9 +208,11 @@ class ProvinceService:
         disputes = answer.get("DisputeOrders")
         if entry.interface != Kind.CHECK_ORDERS or not isinstance(disputes, list):
             return
-        for dispute in disputes:
-            number = str(dispute.get("StartChargeSeq", "")) if isinstance(dispute, dict) else ""
-            sent = await self._outbox.latest(entry.partner, Kind.CHARGE_ORDER, number)
+        told_of = [dispute if isinstance(dispute, dict) else {} for dispute in disputes]
+        numbers = [str(dispute.get("StartChargeSeq", "")) for dispute in told_of]
+        known = await self._outbox.newest(entry.partner, Kind.CHARGE_ORDER, numbers)
+        for number, dispute in zip(numbers, told_of, strict=True):
+            sent = known.get(number)
             missing = sent is not None and dispute.get("DisputeReason") == NOT_FOUND
             told = {"partner": entry.partner, "number": number, "again": missing, "dispute": str(dispute)[:300]}
             log.warning("province_order_disputed", extra=told)

@@ -18,6 +18,7 @@ from csms.store.changes import row_of, table_of
 from csms.store.engine import Store
 from csms.store.tables import OutboxRow
 
+KEYS_AT_ONCE = 500
 OPEN_STATES = ("queued", "sent", "retry")
 STATES = (*OPEN_STATES, "acked", "dead")
 
@@ -180,11 +181,15 @@ class SqlOutbox(Generic[Entry]):
         await self._writer.commit([RowChange(_REVIVE, [row])])
         return found
 
-    async def latest(self, partner: str, interface: str, business_key: str) -> Entry | None:
-        """The newest entry of this key in any state."""
-        same = [_TABLE.c[name] == value for name, value in zip(_KEY, (partner, interface, business_key), strict=True)]
-        row = await self._reader.first(select(OutboxRow).where(*same).order_by(col(OutboxRow.id).desc()))
-        return self._entry(**row_of(row)) if row else None
+    async def newest(self, partner: str, interface: str, keys: Sequence[str]) -> dict[str, Entry]:
+        """By business key the newest entry in any state, for those of these keys that have one."""
+        mine = [col(OutboxRow.partner) == partner, col(OutboxRow.interface) == interface]
+        found: dict[str, Entry] = {}
+        for place in range(0, len(keys), KEYS_AT_ONCE):
+            some = col(OutboxRow.business_key).in_(keys[place : place + KEYS_AT_ONCE])
+            rows = await self._reader.rows(select(OutboxRow).where(*mine, some).order_by(col(OutboxRow.id)))
+            found |= {row.business_key: self._entry(**row_of(row)) for row in rows}
+        return found
 
     async def listed(self, partner: str, states: Sequence[str], limit: int) -> list[Entry]:
         """Entries in these states, oldest id first, at most `limit`."""

@@ -71,16 +71,16 @@ async def test_yesterdays_orders_are_checked_once_after_one_at_night(tmp_path: P
         await at.station("CP-1")
         for energy_wh in (10_000.0, 2_345.0):
             await charged(at, energy_wh)
-        await at.feed.by_the_clock()
+        await at.feed.check_days()
         assert at.rows(Kind.CHECK_ORDERS) == []
         clock.advance(12 * 3600)
-        await at.feed.by_the_clock()
+        await at.feed.check_days()
         assert at.rows(Kind.CHECK_ORDERS) == [], "not before the hour of the profile"
         clock.advance(3600)
-        await at.feed.by_the_clock()
-        await at.feed.by_the_clock()
+        await at.feed.check_days()
+        await at.feed.check_days()
         at.feed._checked.clear()
-        await at.feed.by_the_clock()
+        await at.feed.check_days()
         (check,) = at.rows(Kind.CHECK_ORDERS)
         orders = at.rows(Kind.CHARGE_ORDER)
         assert (check["StartTime"], check["EndTime"]) == ("2026-03-02 00:00:00", "2026-03-02 23:59:59")
@@ -98,9 +98,27 @@ async def test_days_missed_while_down_are_made_up(tmp_path: Path) -> None:
         await at.station("CP-1")
         await charged(at, 5_000)
         clock.advance(2 * 86400)
-        await at.feed.by_the_clock()
+        await at.feed.check_days()
         (check,) = at.rows(Kind.CHECK_ORDERS)
         assert check["StartTime"] == "2026-03-02 00:00:00"
+
+
+async def test_a_check_that_fails_is_made_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = ManualClock(NOON)
+    async with world(tmp_path, clock=clock) as at:
+        await at.station("CP-1")
+        await charged(at, 5_000)
+        clock.advance(86400)
+
+        async def away(*given: object) -> None:
+            raise StoreUnavailable("away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(at.records, "ended_between", away)
+            await at.feed.check_days()
+        assert at.rows(Kind.CHECK_ORDERS) == []
+        await at.feed.check_days()
+        assert len(at.rows(Kind.CHECK_ORDERS)) == 1
 
 
 async def test_a_running_session_is_told_of_although_its_meter_is_silent(tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ class DeafOutbox(MemoryOutbox):
         super().__init__()
         self.killed = asyncio.Event()
 
-    async def mark_acked(self, entry_id: int, at: datetime, code: int, note: str = "") -> None:
+    async def mark_acked(self, *given: Any, **more: Any) -> None:
         self.killed.set()
         await asyncio.Event().wait()
 
@@ -257,7 +257,7 @@ class DeafSqlOutbox(SqlOutbox[OutboxEntry]):
         super().__init__(store, entry)
         self.killed = asyncio.Event()
 
-    async def mark_acked(self, entry_id: int, at: datetime, code: int, note: str = "") -> None:
+    async def mark_acked(self, *given: Any, **more: Any) -> None:
         self.killed.set()
         await asyncio.Event().wait()
 

@@ -424,6 +424,5 @@ async def test_orders_that_a_reconciliation_misses_are_sent_again() -> None:
         await forwarder.close()
     orders = [path for path in peer.paths if path.endswith("notification_charge_order_info")]
     assert len(orders) == 1
-    check = await outbox.latest("p", "check_orders", "c")
-    assert check is not None
+    (check,) = (await outbox.newest("p", "check_orders", ["c"])).values()
     assert (check.state, check.last_error) == ("acked", "TotalDisputeOrder=4")
