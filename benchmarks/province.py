@@ -9,7 +9,6 @@ faster during the outage than otherwise, so that two hours of draining are two m
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
 import socket
 import statistics
@@ -24,11 +23,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import httpx
-
 from benchmarks.hot_path import Row
 from benchmarks.province_fleet import LeanStation, Truth, work
 from benchmarks.province_judge import Judged, judge
+from benchmarks.province_judge import rows as rows_of
 from benchmarks.province_parties import Parties, clock_at
 from benchmarks.province_proxy import FAULTS, Passed, Proxy, attempts
 from csms.province.profile import Kind
@@ -36,6 +34,7 @@ from csms.province.profile import Kind
 BEGIN = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 DRAIN_BAR_H = 2.0
 CALM_POLLS = 3
+POLL_WALL_S = 0.3
 ORDER_WIRE = "notification_charge_order_info"
 
 
@@ -143,8 +142,8 @@ class Proof:
         self.rough.append((begun, time.monotonic()))
 
     async def _afterwards(self, orders: int) -> Outcome:
-        waiting = await self._waiting()
-        backlog = await self._accepted()
+        waiting = self._waiting()
+        backlog = self._accepted()
         before = len(self.truth.sessions)
         await self.proxy.up()
         back_at = self.clock.now()
@@ -169,9 +168,9 @@ class Proof:
             await killer
 
     async def _kill(self, names: Sequence[str]) -> None:
-        for number in range(self.plan.kills):
+        for _ in range(self.plan.kills):
             await asyncio.sleep(self.rng.uniform(0.1, self.plan.pause_wall_s))
-            await self._restart(names[number % len(names)])
+            await self._restart(min(names, key=lambda name: self.kills[name]))
 
     async def _restart(self, name: str) -> None:
         begun = time.monotonic()
@@ -194,34 +193,26 @@ class Proof:
     async def _start_platform(self) -> None:
         self.proxy.backend = await self.parties.start_platform(self.clock)
 
-    async def _waiting(self) -> int:
-        """Messages in the outbox; -1 while the operator is away."""
-        with contextlib.suppress(httpx.HTTPError, OSError):
-            async with self.parties.api() as api:
-                answer = (await api.get("/api/v1/province")).raise_for_status().json()
-            (partner,) = answer["partners"]
-            return int(partner["queued"] + partner["sent"] + partner["retry"])
-        return -1
+    def _waiting(self) -> int:
+        """Messages in the outbox. Read from the file: to ask the server would cost it what is measured."""
+        query = "SELECT count(*) FROM outbox WHERE state IN ('queued', 'sent', 'retry')"
+        return int(rows_of(self.parties.operator_db, query)[0][0])
 
-    async def _accepted(self) -> int:
+    def _accepted(self) -> int:
         """Orders that the platform has."""
-        with contextlib.suppress(httpx.HTTPError):
-            async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
-                answer = await http.get(f"http://127.0.0.1:{self.proxy.backend}/summary")
-            return int(answer.json()["orders"])
-        return -1
+        return int(rows_of(self.parties.platform_db, "SELECT count(*) FROM intake_order")[0][0])
 
     async def _until_accepted(self, orders: int) -> datetime:
-        while await self._accepted() < orders:  # noqa: ASYNC110 - another process is asked
-            await asyncio.sleep(0.2)
+        while self._accepted() < orders:  # noqa: ASYNC110 - another process is asked
+            await asyncio.sleep(POLL_WALL_S)
         return self.clock.now()
 
     async def _until_calm(self, orders: int) -> None:
         calm = 0
         while calm < CALM_POLLS:
-            quiet = await self._waiting() == 0 and await self._accepted() >= orders
+            quiet = self._waiting() == 0 and self._accepted() >= orders
             calm = calm + 1 if quiet else 0
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(POLL_WALL_S)
 
     def _late(self) -> list[float]:
         """Of orders whose attempts were answered with -1 or 500, while everybody was up."""

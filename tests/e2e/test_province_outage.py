@@ -20,7 +20,7 @@ async def test_nothing_is_lost_or_taken_twice(tmp_path: Path) -> None:
     assert not judged.examples
     assert (judged.sessions, judged.lost, judged.surplus, judged.differing, judged.dead) == (QUICK.orders, 0, 0, 0, 0)
     assert found.faults.keys() == set(FAULTS)
-    assert found.kills["operator"] >= 2
+    assert min(found.kills.values()) >= 1
     assert found.open_after_outage > 0
     assert all(late_s >= 0 for late_s in found.late_s)
     assert {row.figure: row.met for row in rows(found)}["orders lost"]
