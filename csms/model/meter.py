@@ -73,6 +73,9 @@ class Together(Struct, frozen=True, eq=False, gc=False):
     def __hash__(self) -> int:
         return hash(tuple(self))
 
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
 
 Samples = tuple[Sample, ...] | Together
 
