@@ -118,8 +118,8 @@ class Claims:
     def _sold(self, partner: Partner, row: Session, told: ToldOrder) -> Sold:
         ref = ConnectorRef(row.station_id, row.evse_id, row.connector_id)
         connector = self._service.names[partner.id].connector(ref)
-        taken = told.state == ACKED or (not told.state and row.reported_at is not None)
         ended_at = row.ended_at or row.started_at
+        taken = told.state == ACKED  # money is not claimed for what no message proves
         return Sold(told.number, connector, row.started_at, ended_at, told.energy_kwh, accepted=taken)
 
     async def _send(self, partner: Partner, given: Inputs, claim: Claim, refs: Sequence[ConnectorRef]) -> int:

@@ -88,7 +88,7 @@ class Session(Row, table=True):
     `flags` lists deviations (orphan_stop, register_reset, stop_below_start, clock_odd, offline, seq_gap, ...).
     `seq_first`, `last_seq_no` and the ranges in `seq_missing` say which events have come. `ev_needs` and `ev_schedule`
     are the car's own words; `cost` is what the driver was told at the end. `reported_at`: when its order was put into
-    the outbox.
+    the outbox, or when it was passed over because it ended before there was a partner.
     """
 
     __table_args__: ClassVar[Any] = (

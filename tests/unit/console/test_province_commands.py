@@ -221,6 +221,15 @@ async def test_a_subsidy_is_computed_sent_and_checked(office: Office) -> None:
     assert (done.code, "it was changed" in done.out) == (1, True)
 
 
+async def test_an_order_without_a_proof_that_it_was_taken_is_not_claimed(office: Office) -> None:
+    """Its session counts as told, as one from before there was a partner does, or one whose message was cleared away."""
+    office.outbox.rows.clear()
+    file, days = office.file("ours.toml", RULE), ("--from", "2026-01-01", "--to", "2026-01-31")
+    claim = (await office.document("subsidy", "compute", "p", "--rule", file, *days, "--grade", "A"))["claim"]
+    assert list(claim["result"]["orders"].values()) == ["not_accepted_by_the_platform"]
+    assert float(claim["result"]["yuan"]) == 0
+
+
 async def test_a_subsidy_that_is_refused_or_cannot_be_asked_for(office: Office) -> None:
     days = ("--from", "2026-01-01", "--to", "2026-01-31")
     refused = await office.csms("subsidy", "compute", "p", "--rule", "rizhao", *days)
