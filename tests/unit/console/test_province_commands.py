@@ -222,7 +222,7 @@ async def test_a_subsidy_is_computed_sent_and_checked(office: Office) -> None:
 
 
 async def test_an_order_without_a_proof_that_it_was_taken_is_not_claimed(office: Office) -> None:
-    """Its session counts as told, as one from before there was a partner does, or one whose message was cleared away."""
+    """Its session counts as told: it is from before there was a partner, or the message was cleared away."""
     office.outbox.rows.clear()
     file, days = office.file("ours.toml", RULE), ("--from", "2026-01-01", "--to", "2026-01-31")
     claim = (await office.document("subsidy", "compute", "p", "--rule", file, *days, "--grade", "A"))["claim"]
