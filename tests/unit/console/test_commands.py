@@ -130,7 +130,8 @@ async def test_plan_and_province(served) -> None:
     assert plan.out.splitlines()[-1].split() == ["CP-1/1", "1.2", "cap"]
     assert max(cell_len(line) for line in plan.out.splitlines()) <= 100
     assert (missing.code, "no_plan" in missing.err) == (1, True)
-    assert status.out.splitlines()[1].split() == ["shandong", "p", "(assumed)", "up", "3", "7", "0", "fresh"]
+    delivered = ["shandong", "p", "(assumed)", "up", "3", "7", "0", "fresh"]
+    assert status.out.splitlines()[1].split() == [*delivered, "5", "(1", "refused)", "4001"]
     assert document.document["partners"][0]["acked"] == 7
 
 
