@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
+
+from csms.store.worker import Worker
 
 Made = TypeVar("Made")
 
@@ -40,7 +41,7 @@ class GroupWriter:
     def __init__(self, engine: Engine, lock: asyncio.Lock) -> None:
         self._engine = engine
         self._lock = lock
-        self._thread = ThreadPoolExecutor(1, "intake-writer")
+        self._thread = Worker("intake-writer")
         self._jobs: list[Job] = []
         self._along: list[Job] = []
         self._working: asyncio.Task[None] | None = None
@@ -71,7 +72,7 @@ class GroupWriter:
         await self.flush()
         if self._working is not None:
             await self._working
-        self._thread.shutdown()
+        await self._thread.close()
         self._engine.dispose()
 
     def _go_on(self) -> None:
@@ -86,9 +87,8 @@ class GroupWriter:
 
     async def _commit(self, jobs: Sequence[Job]) -> None:
         """Each hears what came of it; when one cannot be written, it alone fails."""
-        loop = asyncio.get_running_loop()
         try:
-            made = await loop.run_in_executor(self._thread, self._transaction, [job.work for job in jobs])
+            made = await self._thread.run(lambda: self._transaction([job.work for job in jobs]))
         except Exception as fault:
             if len(jobs) > 1:
                 for job in jobs:
