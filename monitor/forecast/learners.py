@@ -1,7 +1,7 @@
 """Learners from scikit-learn behind the interface of models: gradient boosting and a small neural network.
 
-One model for all series of a panel, in units of each series' deviation, on the rich features. It learns the value or, with
-absolute error, the step from the last value: its median is often no step at all.
+One model for all series of a panel, in units of each series' deviation, on the rich features. It learns the value or,
+with absolute error, the step from the last value: its median is often no step at all.
 Pure: chance is seeded. One thread: beside a server, several wait for each other.
 """
 
