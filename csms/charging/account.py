@@ -11,6 +11,8 @@ from csms.charging.lines import Triple, connection, highest, minus, on_lines
 from csms.model.ids import EvseRef
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NEVER = timedelta(days=3650)
+"""How much later than told a lease ends at a station whose clock is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,11 @@ class Account:
     def lag(self) -> timedelta:
         """How much later than told a lease may end in what is drawn."""
         return self.ramp + self.skew
+
+    @property
+    def clock_is_wrong(self) -> bool:
+        """Whether nobody knows when what it was told begins and ends there."""
+        return self.skew >= NEVER
 
     @property
     def leased(self) -> list[Grant]:

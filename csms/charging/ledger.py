@@ -12,14 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from csms.charging.account import LONG_AGO, Account, Draw, Grant, Kept, Reckoned
+from csms.charging.account import LONG_AGO, NEVER, Account, Draw, Grant, Kept, Reckoned
 from csms.charging.lines import NONE, LinesOf, Triple, connection, minus, plus, used, within
 from csms.model.ids import EvseRef
 
 __all__ = ["Account", "Draw", "Grant", "Kept", "Ledger"]
 
-NEVER = timedelta(days=3650)
-"""How much later than told a lease ends at a station whose clock is wrong."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
