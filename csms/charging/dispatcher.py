@@ -375,6 +375,9 @@ class Dispatcher:
             return
         stations = {sending.ref.station_id for sending in sendings}
         self._busy |= stations
+        for sending in sendings:
+            for ref, sequence in sending.entries:
+                self._ledger.form(ref, sequence, sending.rung.rank)
         try:
             await self._journal.write_ahead(sendings, self._ledger, now)
         except StoreUnavailable as fault:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from csms.charging.account import LONG_AGO, NEVER, Account, Draw, Grant, Kept, Reckoned
+from csms.charging.account import LONG_AGO, NEVER, TX_RANK, Account, Draw, Grant, Kept, Reckoned
 from csms.charging.lines import NONE, LinesOf, Triple, connection, minus, plus, used, within
 from csms.model.ids import EvseRef
 
@@ -93,7 +93,8 @@ class Ledger:
         ends = [now, *(g.until + account.lag for g in account.leased), *(g.until for g in account.holds)]
         most = self.bound(ref, now)
         bound = Grant(most.value_w, max(ends), on_ma=most.on_ma)
-        return Kept(bound, account.session_id, account.acknowledged, tuple(account.sent.values()), account.places)
+        sent, over = tuple(account.sent.values()), tuple(account.over)
+        return Kept(bound, account.session_id, account.acknowledged, sent, account.places, over)
 
     def restore(self, ref: EvseRef, kept: Kept, now: datetime) -> None:
         """Take over what an earlier process wrote (B5).
@@ -108,7 +109,7 @@ class Ledger:
             for grant in kept.sent:
                 self._sequence += 1
                 account.sent[self._sequence] = grant
-            account.commanded = kept.grants[-1]
+            account.commanded, account.over = kept.grants[-1], list(kept.over)
             bound = replace(bound, until=min(bound.until, now + account.ramp))
         account.holds.append(bound)
         account.restored = kept.bound
@@ -127,9 +128,9 @@ class Ledger:
         before = account.taken_over(restored).or_(self._loose(account, now))
         account.holds = [hold for hold in account.holds if hold.value_w != restored.value_w]
         account.restored = account.acknowledged = account.commanded = None
-        account.sent = {}
+        account.sent, account.over = {}, []
         if said.exceeds(account.floor):
-            account.commanded = grant = Grant(said.value_w, until, on_ma=said.on_ma)
+            account.commanded = grant = Grant(said.value_w, until, on_ma=said.on_ma, rank=TX_RANK)
             if above:
                 self._sequence += 1
                 account.sent[self._sequence] = grant
@@ -305,6 +306,14 @@ class Ledger:
         self._sums_hold = self._sums_hold[0], min(self._sums_hold[1], after.until)
         return self._sequence
 
+    def form(self, ref: EvseRef, sequence: int, rank: int | None) -> None:
+        """In which form a value goes out: which of two profiles rules depends on it."""
+        account = self._accounts[ref]
+        plain = account.sent[sequence]
+        account.sent[sequence] = formed = replace(plain, rank=rank)
+        if account.commanded is plain:
+            account.commanded = formed
+
     def withdraw(self, ref: EvseRef, sequence: int) -> None:
         """The frame never left (nothing was written to a connection), so it does not count."""
         self._awaited.discard(sequence)
@@ -327,7 +336,8 @@ class Ledger:
         return not self._awaited.isdisjoint(self._accounts[ref].sent)
 
     def acknowledge(self, ref: EvseRef, sequence: int, now: datetime) -> None:
-        """The station has taken a value; older unanswered ones are superseded (messages arrive in order).
+        """The station has taken a value; older unanswered ones are superseded (messages arrive in order), but not one
+        whose form rules over it: that one counts until its lease ends.
 
         The highest of them and of the value acknowledged before is held for one ramp (rule 4): the car may still be
         drawing it.
@@ -338,7 +348,11 @@ class Ledger:
             return
         self._touch(account)
         before = self._loose(account, now)
-        account.acknowledged, account.held = account.sent[sequence], True
+        taken = account.sent[sequence]
+        older = [*account.over, *(grant for number, grant in account.sent.items() if number < sequence)]
+        older += [] if account.acknowledged is None else [account.acknowledged]
+        account.over = [grant for grant in older if grant.overrules(taken)]
+        account.acknowledged, account.held = taken, True
         account.sent = {number: grant for number, grant in account.sent.items() if number > sequence}
         self._hold(account, before, now)
         if account.left and sequence > account.moved_after:
@@ -361,12 +375,12 @@ class Ledger:
         """
         account = self._accounts[ref]
         account.session_id = account.restored = None
-        if lasting:
-            return
         self._touch(account)
         before = self._loose(account, now)
-        account.acknowledged = account.commanded = None
-        account.sent, account.held = {}, False
+        account.over = [grant for grant in account.over if lasting and (grant.rank or 0) < TX_RANK]
+        if not lasting:
+            account.acknowledged = account.commanded = None
+            account.sent, account.held = {}, False
         self._hold(account, before, now)
 
     def confirm_floor(self, ref: EvseRef, now: datetime) -> None:
@@ -440,6 +454,8 @@ class Ledger:
             if account.left and now >= account.left_until:
                 account.left = ()
                 self._touch(account)
+            if account.over:
+                account.over = [g for g in account.over if self._lives(account, g, now)]
             if account.sent:
                 account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
             if account.acknowledged is not None and not self._lives(account, account.acknowledged, now):
@@ -451,8 +467,8 @@ class Ledger:
         for account in self._accounts.values():
             if account.holds:
                 ends += [grant.until for grant in account.holds]
-            if account.sent:
-                ends += [grant.until + account.lag for grant in account.sent.values()]
+            if account.sent or account.over:
+                ends += [grant.until + account.lag for grant in (*account.sent.values(), *account.over)]
             if account.left:
                 ends.append(account.left_until)
         return min([end for end in ends if end > now], default=None)
