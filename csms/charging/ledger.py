@@ -244,13 +244,20 @@ class Ledger:
         """Whether `value_w` may be sent: at every ancestor Σ bounds + max(0, value − own bound) ≤ room (rule 2), and so
         on each conductor of those that count currents (`lines_ma`), for a value on so many `phases`.
 
-        While the bounds are above the room (a cap fell) nothing rises, not even within a bound that a ramp holds up.
+        While the bounds are above the room (a cap fell) nothing rises, not even within a bound that a ramp holds up, or
+        that counts all an outlet can draw because nobody knows what it holds.
         """
         account = self._accounts[ref]
-        counted, settled = account.counted(value_w, phases), self.settled(ref, now, True)
+        counted, settled = account.counted(value_w, phases), self._surely(account, now)
         counting = lines_ma is not None and not lines_ma.keys().isdisjoint(account.places)
         falls = not counted.exceeds(settled) if counting else counted.value_w <= settled.value_w
         return falls or counted.value_w <= self.free_w(ref, now, room_w, lines_ma, phases)
+
+    def _surely(self, account: Account, now: datetime) -> Draw:
+        """What it may be told whatever the room: what it comes down to by itself. Only its floor where it counts with all
+        it can draw, though it is known to obey: what it holds may be less."""
+        unknown = account.loose and account.limit_acts
+        return account.floor if unknown else self.settled(account.ref, now, True)
 
     def free_w(
         self,
@@ -263,7 +270,10 @@ class Ledger:
         """The highest value that may be sent now."""
         account, sums = self._accounts[ref], self.sums_w(now)
         spare_w = min(room_w[id_] - sums[id_] for id_ in account.places if id_ in room_w)
-        free_w = self.settled_w(ref, now, True) if spare_w < 0 else self.upper_bound_w(ref, now) + spare_w
+        free_w = self.upper_bound_w(ref, now) + spare_w
+        if spare_w < 0:
+            held_w = self._surely(account, now).value_w
+            free_w = max(held_w, free_w) if account.loose else held_w
         counting = [id_ for id_ in account.places if lines_ma is not None and id_ in lines_ma]
         if lines_ma is None or not counting:
             return free_w
@@ -275,8 +285,8 @@ class Ledger:
         on = used(connection(account.rotation, phases))
         spare = {n: min(one[n] for one in left) for n in on}
         if min(spare.values()) < 0:
-            settled = self.settled(account.ref, now, True)
-            return min(settled.value_w, within(min(settled.on_ma[n] for n in on), phases))
+            held = self._surely(account, now)
+            return min(held.value_w, within(min(held.on_ma[n] for n in on), phases))
         own = self._reckoned(account, now).on_ma
         return within(min(own[n] + spare[n] for n in on), phases)
 
