@@ -254,8 +254,8 @@ class Ledger:
         return falls or counted.value_w <= self.free_w(ref, now, room_w, lines_ma, phases)
 
     def _surely(self, account: Account, now: datetime) -> Draw:
-        """What it may be told whatever the room: what it comes down to by itself. Only its floor where it counts with all
-        it can draw, though it is known to obey: what it holds may be less."""
+        """What it may be told whatever the room: what it comes down to by itself. Only its floor where it counts with
+        all it can draw, though it is known to obey: what it holds may be less."""
         unknown = account.loose and account.limit_acts
         return account.floor if unknown else self.settled(account.ref, now, True)
 
