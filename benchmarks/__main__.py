@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME ...] [--quick] [--json FILE]`: run all benchmarks or the named ones.
 
-Names: startup, optimizer, limits, envelopes, province, timeliness, refit and drift (of forecasts), hot-path, or a part of
-the hot path: rates, answer-time, memory, storm, reconnect, starts, growth, soak, traces; or a row of the optimiser:
+Names: startup, optimizer, limits, envelopes, province, timeliness, refit and drift (of forecasts), hot-path, or a part
+of the hot path: rates, answer-time, memory, storm, reconnect, starts, growth, soak, traces; or a row of the optimiser:
 optimizer-100, optimizer-rounding, optimizer-tariff-1000, ...
 """
 
