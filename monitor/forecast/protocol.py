@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from monitor.forecast.choice import Chosen, choose, picked
+from monitor.forecast.features import LAGS
 from monitor.forecast.intervals import NOMINAL, WINDOW_DAYS, half_widths
 from monitor.forecast.learners import Learner
 from monitor.forecast.models import LastSeason, Model, Ridge, blend
@@ -53,10 +54,12 @@ def month_ends(panel: Panel) -> list[int]:
 
 
 def parts_of(panel: Panel, horizon: int) -> tuple[Places, Places, Places]:
-    """Targets for training, validation and test; the first ones that see a whole look-back are the first of all."""
+    """Targets for training, validation and test. Those of the test see their look-back inside the test part, as in the
+    measured baselines of the protocol; training begins a day after the first origin."""
     first, second = int(panel.steps * TRAINING), int(panel.steps * (TRAINING + VALIDATION))
     begin = min(horizon + panel.steps_per_day, first)
-    return np.arange(begin, first), np.arange(first, second), np.arange(second, panel.steps)
+    judged = min(second + horizon + LAGS - 1, panel.steps)
+    return np.arange(begin, first), np.arange(first, second), np.arange(judged, panel.steps)
 
 
 def candidates(learners: bool = True) -> tuple[Model, ...]:
@@ -76,7 +79,7 @@ def forecasts_of(models: Sequence[Model], panel: Panel, learn: Places, say: Plac
 def judge(panel: Panel, fold: int, horizon: int, models: Sequence[Model]) -> Judged:
     """Choose on validation, learn again, and judge the test part once; see Judged."""
     training, validation, test = parts_of(panel, horizon)
-    if len(validation) < panel.steps_per_day or not len(training):
+    if len(validation) < panel.steps_per_day or not len(training) or not len(test):
         raise PanelBroken(f"fold {fold} has {panel.steps} steps: too few to train, to choose and to judge")
     said = np.concatenate([validation, test])
     early = forecasts_of(models, panel, training, said, horizon)
