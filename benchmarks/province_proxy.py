@@ -146,7 +146,7 @@ class _Backend:
 
     async def ask(self, port: int, request: bytes) -> bytes:
         """The whole answer; raises OSError or IncompleteReadError."""
-        if self._pair is None or port != self._port:
+        if self._pair is None or port != self._port or self._pair[0].at_eof():  # an idle one is closed by the platform
             self.close()
             self._pair, self._port = await asyncio.open_connection("127.0.0.1", port), port
         reader, writer = self._pair

@@ -42,8 +42,8 @@ from csms.province.token import Token, TokenCache
 
 WALL_TIMEOUT_S_MIN = 5.0
 """The network is no faster than life, however fast the clock runs."""
-
-
+KEPT = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3.0)
+"""Idle connections are let go before a usual server does it (after 5 s): a call that meets the closing is lost."""
 STAMP_TRIES = 5
 """Seconds to wait for a free sequence number; each second has 9,999."""
 
@@ -147,6 +147,7 @@ class PlatformClient:
                 verify=self._trust,
                 trust_env=False,
                 follow_redirects=False,
+                limits=KEPT,
                 timeout=httpx.Timeout(self._wall_s(self._partner.profile.transport.connect_timeout_s)),
             )
         return self._connections

@@ -1,8 +1,8 @@
 """Delivery of the outbox, one task per partner (section 15).
 
 A pass takes what is due, orders first, and makes one attempt for each. `calls_at_once` are under way, never two about
-the same thing, and a slow one holds up others for `PATIENCE_S` at the most; one alone until the partner has taken one,
-as all might fail alike. There are no inner retries: the ladder in the entry and the period of the loop are the retry.
+the same thing, and none waits for another; one alone until the partner has taken one, as all might fail alike. There
+are no inner retries: the ladder in the entry and the period of the loop are the retry.
 
 A partner that answers `SILENT_AFTER` attempts in a row with nothing is left alone for `outage_probe_s`; when it is back
 and nothing is due, a full status re-sync is asked for. A partner that refuses our signature or envelope is paused until
@@ -17,7 +17,6 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,9 +36,6 @@ WAIT_S_MIN = 1.0
 DRAIN_POLL_WALL_S = 0.02
 SILENT_AFTER = 2
 """One attempt that fails among others that do not is no outage."""
-PATIENCE_WALL_S_MIN = 0.05
-PATIENCE_S = 2.0
-"""How long statuses wait for an order that is under way."""
 RANK = {str(kind): place for place, kind in enumerate(PUSHED)}
 
 log = logging.getLogger(__name__)
@@ -57,20 +53,14 @@ async def _not_heard(entry: OutboxEntry, answer: Mapping[str, Any]) -> None:
     """Nobody wants to know."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """An attempt under way."""
-
-    entry: OutboxEntry
-    since_s: float
-
-    def is_about(self, entry: OutboxEntry) -> bool:
-        """Whether both say something of the same thing."""
-        mine = self.entry
-        return (mine.interface, mine.business_key) == (entry.interface, entry.business_key)
+About = tuple[str, str]
+"""What an entry says something of."""
+Flights = dict[asyncio.Task[None], About]
+"""Attempts under way."""
 
 
-Flights = dict[asyncio.Task[None], _Flight]
+def _about(entry: OutboxEntry) -> About:
+    return entry.interface, entry.business_key
 
 
 async def _cancelled(tasks: Flights) -> None:
@@ -184,11 +174,12 @@ class PartnerForwarder:
         flying: Flights = {}
         try:
             while True:
-                self._signal.clear()
+                if self._signal.is_set():
+                    self._signal.clear()
+                    self._waiting.clear()  # what goes first may have come
                 width = self.partner.profile.transport.calls_at_once if self._answers else 1
                 while len(flying) < width and (entry := await self._next(flying)) is not None:
-                    flight = _Flight(entry, self._clock.monotonic_s())
-                    flying[asyncio.create_task(self._deliver(entry))] = flight
+                    flying[asyncio.create_task(self._deliver(entry))] = _about(entry)
                 if not flying:
                     return
                 await self._landed(flying)
@@ -199,9 +190,8 @@ class PartnerForwarder:
     async def _landed(self, flying: Flights) -> None:
         """When one came to its end, or there may be something else to send. A fault of ours ends the pass."""
         called = asyncio.create_task(self._signal.wait())
-        patience_s = max(self._clock.wall_s(PATIENCE_S), PATIENCE_WALL_S_MIN)
         try:
-            await asyncio.wait({*flying, called}, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({*flying, called}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             called.cancel()
         for task in [task for task in flying if task.done()]:
@@ -209,32 +199,25 @@ class PartnerForwarder:
             task.result()
 
     async def _next(self, flying: Flights) -> OutboxEntry | None:
-        """What to send now: nothing about what is under way already, nor before what goes first."""
+        """What to send now: nothing about what is under way already."""
         if self._held():
-            self._waiting.clear()
             return None
         if not self._waiting:
             self._waiting.extend(await self._due(flying))
         if not self._waiting or RANK[self._waiting[0].interface] > RANK[Kind.CHARGE_ORDER]:
             await self._greet_after_silence()
-        if not self._waiting or self._gives_way(self._waiting[0], flying):
-            self._waiting.clear()  # something that goes first may come meanwhile
-            return None
-        return self._waiting.popleft()
-
-    def _gives_way(self, entry: OutboxEntry, flying: Flights) -> bool:
-        now_s, rank = self._clock.monotonic_s(), RANK[entry.interface]
-        ahead = [
-            one for one in flying.values() if RANK[one.entry.interface] < rank and now_s - one.since_s < PATIENCE_S
-        ]
-        return bool(ahead) or any(one.is_about(entry) for one in flying.values())
+        return self._waiting.popleft() if self._waiting else None
 
     async def _due(self, flying: Flights) -> list[OutboxEntry]:
-        for interfaces in sending_order():
-            batch = await self._outbox.due(self.partner.id, interfaces, self._clock.now(), BATCH)
-            free = [entry for entry in batch if not any(one.is_about(entry) for one in flying.values())]
-            if free:
+        """Of the first kind that has any; of several about the same thing the oldest."""
+        order, busy = sending_order(), set(flying.values())
+        while order:
+            batch = await self._outbox.due(self.partner.id, order, self._clock.now(), BATCH)
+            oldest = {_about(entry): entry for entry in reversed(batch)}
+            free = [entry for entry in batch if oldest[_about(entry)] is entry and _about(entry) not in busy]
+            if free or not batch:
                 return free
+            del order[: order.index(batch[0].interface) + 1]
         return []
 
     async def _deliver(self, entry: OutboxEntry) -> None:

@@ -30,8 +30,9 @@ class MemoryOutbox:
 
     async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[OutboxEntry]:
         """See `OutboxStore.due`."""
-        rows = [row for row in self._open(partner) if row.interface in interfaces and row.next_at <= now]
-        return rows[:limit]
+        rows = [row for row in self._open(partner) if row.next_at <= now]
+        groups = ([row for row in rows if row.interface == name] for name in interfaces)
+        return next(filter(None, groups), [])[:limit]
 
     async def next_due_at(self, partner: str) -> datetime | None:
         """See `OutboxStore.next_due_at`."""

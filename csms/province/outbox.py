@@ -94,6 +94,6 @@ def lost_at(profile: PlatformProfile, kind: Kind, attempts: int, now: datetime) 
     return now + timedelta(seconds=profile.transport.total_timeout_s + profile.retry[kind].delay_s(attempts))
 
 
-def sending_order() -> list[list[str]]:
-    """Groups of interfaces; a group is sent only when nothing of the groups before it is due."""
-    return [[str(kind)] for kind in PUSHED]
+def sending_order() -> list[str]:
+    """Interfaces; what is of one is sent only when nothing of those before it is due."""
+    return [str(kind) for kind in PUSHED]

@@ -74,7 +74,8 @@ class OutboxStore(Protocol):
         ...
 
     async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[OutboxEntry]:
-        """Open entries of these interfaces with `next_at` <= now, oldest id first, at most `limit`."""
+        """Open entries with `next_at` <= now of the first of these interfaces that has any, oldest id first, at most
+        `limit`."""
         ...
 
     async def next_due_at(self, partner: str) -> datetime | None:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Table, bindparam, delete, func, or_, update
+from sqlalchemy import Table, bindparam, case, delete, exists, func, literal, literal_column, update
+from sqlalchemy import select as sql_select
 from sqlmodel import col, select
 
 from csms.store.change import Change, RowChange, Statement, plain_insert, update_where
@@ -75,7 +76,7 @@ class NewOutboxEntry(Protocol):
 
 
 _TABLE: Table = table_of(OutboxRow)
-_OPEN = or_(*(_TABLE.c.state == state for state in OPEN_STATES))
+_OPEN = _TABLE.c.state.in_([literal_column(f"'{state}'") for state in OPEN_STATES])
 _KEY = ("partner", "interface", "business_key")
 _SAME_KEY = [_TABLE.c[name] == bindparam("key_" + name) for name in _KEY]
 _COPIED = (*_KEY, "created_at", "state", "last_code", "last_error")
@@ -137,10 +138,16 @@ class SqlOutbox(Generic[Entry]):
         await self._writer.commit(add_entries(entries))
 
     async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[Entry]:
-        """Open entries of these interfaces with `next_at` <= now, oldest id first, at most `limit`."""
-        query = select(OutboxRow).where(_OPEN, col(OutboxRow.partner) == partner, col(OutboxRow.next_at) <= now)
-        query = query.where(col(OutboxRow.interface).in_(interfaces)).order_by(col(OutboxRow.id)).limit(limit)
-        return [self._entry(**row_of(row)) for row in await self._reader.rows(query)]
+        """Open entries with `next_at` <= now of the first of these interfaces that has any, oldest id first, at most
+        `limit`."""
+        if not interfaces:
+            return []
+        due = [_OPEN, _TABLE.c.partner == partner, _TABLE.c.next_at <= now]
+        any_due = (exists().where(*due, _TABLE.c.interface == name) for name in interfaces)
+        first = case(*zip(any_due, map(literal, interfaces), strict=True))
+        query = sql_select(_TABLE).where(*due, _TABLE.c.interface == first).order_by(_TABLE.c.id).limit(limit)
+        async with self._reader.connection() as connection:
+            return [self._entry(**row) for row in (await connection.execute(query)).mappings()]
 
     async def next_due_at(self, partner: str) -> datetime | None:
         """The earliest `next_at` of the open entries of a partner, None without any."""

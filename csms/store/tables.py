@@ -77,6 +77,7 @@ class Connector(Row, table=True):
 
 
 UNREPORTED = text("status = 'ended' AND reported_at IS NULL")
+OUTBOX_OPEN = text("state IN ('queued', 'sent', 'retry')")
 """Sessions whose orders still have to be written; as words of SQL, so that the index of just these is used."""
 
 
@@ -361,6 +362,7 @@ class OutboxRow(Row, table=True):
     __table_args__: ClassVar[Any] = (
         Index("ix_outbox_due", "partner", "state", "next_at"),
         Index("ix_outbox_key", "partner", "interface", "business_key"),
+        Index("ix_outbox_open", "partner", "interface", "id", sqlite_where=OUTBOX_OPEN, postgresql_where=OUTBOX_OPEN),
         {"sqlite_autoincrement": True},
     )
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import Connection, bindparam, select
 
 from monitor.evidence.merkle import CHAIN_START, Frontier, chain_hash, hash_named, leaf_hash, nodes_of
 from monitor.store.days import local_day
@@ -38,9 +36,9 @@ class Appender:
         self._hash = hash_name
         self._ends: dict[str, End] = {}
 
-    async def append(
+    def append(
         self,
-        session: AsyncSession,
+        connection: Connection,
         operator_id: str,
         kind: str,
         business_id: str,
@@ -48,12 +46,11 @@ class Appender:
         record: bytes,
     ) -> None:
         """Append a record to its operator's log."""
-        connection = await session.connection()
-        end = self._ends.get(operator_id) or await self._read(connection, operator_id, received_at)
-        chain = await self._move(connection, operator_id, end, received_at, record)
+        end = self._ends.get(operator_id) or self._read(connection, operator_id, received_at)
+        chain = self._move(connection, operator_id, end, received_at, record)
         while chain is None:
-            end = await self._read(connection, operator_id, received_at)
-            chain = await self._move(connection, operator_id, end, received_at, record)
+            end = self._read(connection, operator_id, received_at)
+            chain = self._move(connection, operator_id, end, received_at, record)
         digest = hash_named(end.hash)
         tree, leaf = Frontier(end.size, list(end.peaks), digest), leaf_hash(record, digest)
         day = max(end.last_day, local_day(received_at))
@@ -68,32 +65,30 @@ class Appender:
             "leaf": leaf,
             "chain": chain,
         }
-        await connection.execute(_INSERT, row)
-        await keep_nodes(connection, operator_id, end.size, tree.add(leaf))
+        connection.execute(_INSERT, row)
+        keep_nodes(connection, operator_id, end.size, tree.add(leaf))
         self._ends[operator_id] = End(tree.size, chain, day, tuple(tree.peaks), end.hash)
 
     @staticmethod
-    async def _move(
-        connection: AsyncConnection, operator_id: str, end: End, received_at: datetime, record: bytes
-    ) -> bytes | None:
+    def _move(connection: Connection, operator_id: str, end: End, received_at: datetime, record: bytes) -> bytes | None:
         """The chain with the record, None if the log does not end there any more."""
         chain = chain_hash(end.chain, record, hash_named(end.hash))
         then = {"log": operator_id, "old_size": end.size, "old_chain": end.chain, "old_day": end.last_day}
         now = {"new_size": end.size + 1, "new_chain": chain, "new_day": max(end.last_day, local_day(received_at))}
-        done = await connection.execute(_MOVE, then | now)
+        done = connection.execute(_MOVE, then | now)
         return chain if done.rowcount == 1 else None
 
-    async def _read(self, connection: AsyncConnection, operator_id: str, received_at: datetime) -> End:
+    def _read(self, connection: Connection, operator_id: str, received_at: datetime) -> End:
         """Where a log ends; it is begun if there is none."""
         query = select(_LOG.c.size, _LOG.c.chain, _LOG.c.last_day, _LOG.c.hash).where(_LOG.c.operator_id == operator_id)
-        row = (await connection.execute(query)).first()
+        row = connection.execute(query).first()
         if row is None:
             day = local_day(received_at)
             begun = {"operator_id": operator_id, "size": 0, "chain": CHAIN_START, "last_day": day, "hash": self._hash}
-            await connection.execute(_LOG.insert(), begun)
+            connection.execute(_LOG.insert(), begun)
             return End(0, CHAIN_START, day, (), self._hash)
         nodes = nodes_of(0, row.size)
-        found = await read_nodes(connection, operator_id, nodes)
+        found = read_nodes(connection, operator_id, nodes)
         return End(row.size, row.chain, row.last_day, tuple(found[node] for node in nodes), row.hash)
 
 

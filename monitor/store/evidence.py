@@ -175,7 +175,7 @@ class EvidenceStore:
         """The roots over these ranges of records, from kept subtrees; raises TreeBroken."""
         nodes = [nodes_of(low, high) for low, high in ranges]
         async with self._engine.connect() as connection:
-            found = await read_nodes(connection, operator_id, [node for row in nodes for node in row])
+            found = await connection.run_sync(read_nodes, operator_id, [node for row in nodes for node in row])
         return [joined([found[node] for node in row], digest) for row in nodes]
 
     async def hash_of(self, operator_id: str) -> str:

@@ -7,18 +7,16 @@ so two equal orders that arrive together are accepted once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, DefaultClause, String, event, func, inspect, text
+from sqlalchemy import Column, Connection, DefaultClause, Engine, String, create_engine, event, func, inspect, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlmodel import col, delete, select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.province.token import Token
@@ -26,8 +24,9 @@ from csms.security.files import private_files
 from monitor.evidence.merkle import hash_named
 from monitor.store.appender import Appender
 from monitor.store.evidence import EvidenceStore
+from monitor.store.group import GroupWriter
 from monitor.store.keys import KeyStore
-from monitor.store.messages import Call, Message, Standing, row_of, write
+from monitor.store.messages import Call, Message, Standing, log_call, table_of, upsert, write
 from monitor.store.nodes import make_up
 from monitor.store.quality import QualityStore
 from monitor.store.tables import (
@@ -47,61 +46,38 @@ IDS_AT_ONCE = 500
 """Ids in one query; SQLite takes 999 values."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Arrival:
-    """A message that waits to be written, and who waits to hear what it was."""
-
-    calls: Mapping[Standing, Call]
-    message: Message
-    told: asyncio.Future[Standing]
-
-
-def settle(told: asyncio.Future[Standing], outcome: Standing | Exception) -> None:
-    """Tell who waits, unless nobody waits any more."""
-    if told.done():
-        return
-    if isinstance(outcome, Exception):
-        told.set_exception(outcome)
-    else:
-        told.set_result(outcome)
-
-
 class IntakeStore:
     """Reads and writes the intake tables; `open_intake` makes one."""
 
-    def __init__(self, engine: AsyncEngine, folder: Path, hash_name: str) -> None:
+    def __init__(self, engine: AsyncEngine, writer: Engine, folder: Path, hash_name: str) -> None:
         self._engine = engine
-        self._one_writer = asyncio.Lock()
+        one_writer = asyncio.Lock()
+        self._writer = GroupWriter(writer, one_writer)
         self._appender = Appender(hash_name)
-        self._soon: list[Call] = []
-        self._arrivals: list[Arrival] = []
         self.folder = folder
-        self.keys = KeyStore(engine, self._one_writer)
-        self.evidence = EvidenceStore(engine, self._one_writer)
-        self.quality = QualityStore(engine, self._one_writer)
+        self.keys = KeyStore(engine, one_writer)
+        self.evidence = EvidenceStore(engine, one_writer)
+        self.quality = QualityStore(engine, one_writer)
 
     async def close(self) -> None:
         """Close the file."""
-        await self.flush()
+        await self._writer.close()
         await self._engine.dispose()
 
     async def log(self, call: Call) -> None:
         """Keep a call that changed nothing."""
-        async with self._writing() as session:
-            session.add(row_of(call))
+        await self._writer.write(lambda connection: log_call(connection, call))
 
     def log_soon(self, call: Call) -> bool:
         """Keep a call with what is written next, so that many refusals cost no write each; False when too many wait."""
-        if len(self._soon) >= SOON_MAX:
+        if self._writer.waiting >= SOON_MAX:
             return False
-        self._soon.append(call)
+        self._writer.along(lambda connection: log_call(connection, call))
         return True
 
     async def flush(self) -> None:
         """Write down what waits."""
-        if self._soon:
-            async with self._writing():
-                pass
+        await self._writer.flush()
 
     async def accept(self, calls: Mapping[Standing, Call], message: Message) -> Standing:
         """Store a message and log the call that fits its standing; durable when this returns.
@@ -109,45 +85,16 @@ class IntakeStore:
         Messages that come while another one is written wait for it and are then written together: a flush for each
         would bound what all operators together can send.
         """
-        arrival = Arrival(calls, message, asyncio.get_running_loop().create_future())
-        self._arrivals.append(arrival)
-        async with self._one_writer:
-            if not arrival.told.done():
-                await self._take_in_all()
-        return await arrival.told
+        return await self._writer.write(lambda connection: self._take_in(connection, calls, message))
 
-    async def _take_in_all(self) -> None:
-        """Whoever is cancelled here leaves the others to the next."""
-        arrivals, self._arrivals = self._arrivals, []
-        try:
-            await self._take_in(arrivals)
-        finally:
-            self._arrivals[:0] = [arrival for arrival in arrivals if not arrival.told.done()]
-
-    async def _take_in(self, arrivals: Sequence[Arrival]) -> None:
-        """Each hears what it was; when one cannot be written, it alone fails."""
-        try:
-            async with self._transaction() as session:
-                standings = [await self._write(session, arrival) for arrival in arrivals]
-        except Exception as fault:
-            if len(arrivals) > 1:
-                for arrival in arrivals:
-                    await self._take_in([arrival])
-            else:
-                settle(arrivals[0].told, fault)
-            return
-        for arrival, standing in zip(arrivals, standings, strict=True):
-            settle(arrival.told, standing)
-
-    async def _write(self, session: AsyncSession, arrival: Arrival) -> Standing:
-        call, message = arrival.calls[Standing.NEW], arrival.message
-        standing = await write(session, call, message)
+    def _take_in(self, connection: Connection, calls: Mapping[Standing, Call], message: Message) -> Standing:
+        call = calls[Standing.NEW]
+        standing = write(connection, call, message)
         if standing is Standing.NEW:
-            await self._appender.append(
-                session, call.operator_id, message.kind, call.business_id, call.received_at, message.record
+            self._appender.append(
+                connection, call.operator_id, message.kind, call.business_id, call.received_at, message.record
             )
-        session.add(row_of(arrival.calls[standing]))
-        await session.flush()  # what comes behind it must find it
+        log_call(connection, calls[standing])
         return standing
 
     async def tokens(self) -> dict[str, Token]:
@@ -158,16 +105,17 @@ class IntakeStore:
 
     async def put_token(self, operator_id: str, token: Token) -> None:
         """Keep an operator's token in place of the old one."""
-        row = IntakeToken(
-            operator_id=operator_id, token=token.text, issued_at=token.issued_at, expires_at=token.expires_at
-        )
-        async with self._writing() as session:
-            await session.merge(row)
+        row = {
+            "operator_id": operator_id,
+            "token": token.text,
+            "issued_at": token.issued_at,
+            "expires_at": token.expires_at,
+        }
+        await self._writer.write(lambda connection: connection.execute(_PUT_TOKEN, row))
 
     async def forget_tokens(self) -> None:
         """Every operator has to ask for a token again."""
-        async with self._writing() as session:
-            await session.exec(delete(IntakeToken))
+        await self._writer.write(lambda connection: connection.execute(table_of(IntakeToken).delete()))
 
     async def replay_keys(self, since: datetime) -> list[tuple[str, datetime]]:
         """Keys of the envelopes stamped since a moment, so that a restart lets no replay in."""
@@ -207,11 +155,8 @@ class IntakeStore:
 
     async def note_pull(self, operator_id: str, **moments: datetime) -> None:
         """An operator answered what it was asked at these moments."""
-        async with self._writing() as session:
-            row = await session.get(IntakePull, operator_id) or IntakePull(operator_id=operator_id)
-            for name, moment in moments.items():
-                setattr(row, name, moment)
-            session.add(row)
+        put, row = upsert(IntakePull, moments), {"operator_id": operator_id, **moments}
+        await self._writer.write(lambda connection: connection.execute(put, row))
 
     async def states(self, operator_id: str) -> dict[str, int]:
         """Connector states as they were pushed last."""
@@ -250,24 +195,8 @@ class IntakeStore:
             "for_review": reviews,
         }
 
-    @asynccontextmanager
-    async def _writing(self) -> AsyncIterator[AsyncSession]:
-        async with self._one_writer, self._transaction() as session:
-            yield session
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncSession]:
-        """For who holds the lock of the one writer."""
-        waiting, self._soon = self._soon, []
-        try:
-            async with AsyncSession(self._engine) as session, session.begin():
-                session.add_all(map(row_of, waiting))
-                yield session
-        except BaseException:
-            self._soon[:0] = waiting
-            raise
-
-
+_PUT_TOKEN = upsert(IntakeToken, ("token", "issued_at", "expires_at"))
 _COUNTED: dict[str, Any] = {
     "stations": IntakeStation,
     "connectors": IntakeStatus,
@@ -296,9 +225,14 @@ def _durable(connection: Any, _entry: ConnectionPoolEntry) -> None:
     cursor.close()
 
 
-def _url(folder: Path) -> str:
+def _engines(folder: Path) -> tuple[AsyncEngine, Engine]:
+    """For who reads and for the one writer."""
     folder.mkdir(parents=True, exist_ok=True)
-    return f"sqlite+aiosqlite:///{folder / FILE_NAME}"
+    place = f"///{folder / FILE_NAME}"
+    engines = create_async_engine(f"sqlite+aiosqlite:{place}"), create_engine(f"sqlite:{place}")
+    for engine in (engines[0].sync_engine, engines[1]):
+        event.listen(engine, "connect", _durable)
+    return engines
 
 
 def _add_columns(connection: Connection) -> None:
@@ -327,10 +261,9 @@ async def open_intake(folder: Path, hash_name: str = "sha256") -> IntakeStore:
     """
     hash_named(hash_name)(b"")
     with private_files():
-        engine = create_async_engine(_url(folder))
-        event.listen(engine.sync_engine, "connect", _durable)
+        engine, writer = _engines(folder)
         async with engine.begin() as connection:
             await connection.run_sync(Intake.metadata.create_all)
             await connection.run_sync(_add_columns)
-            await make_up(connection)
-    return IntakeStore(engine, folder, hash_name)
+            await connection.run_sync(make_up)
+    return IntakeStore(engine, writer, folder, hash_name)

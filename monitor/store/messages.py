@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlmodel.ext.asyncio.session import AsyncSession
+from sqlalchemy import Connection, Integer, Table, cast, insert, select
+from sqlalchemy.dialects.sqlite import Insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from csms.province.profile import Kind
 from monitor.store.tables import (
+    Intake,
     IntakeCheck,
     IntakeMessage,
     IntakeOrder,
@@ -64,95 +67,98 @@ class Message:
     """What a reconciliation found."""
 
 
-async def write(session: AsyncSession, call: Call, message: Message) -> Standing:
+def table_of(model: type[Intake]) -> Table:
+    """The table of a model of the intake."""
+    return Intake.metadata.tables[str(model.__tablename__)]
+
+
+def upsert(model: type[Intake], names: Iterable[str], **changed: Any) -> Insert:
+    """Insert a row, or set these columns of the one that has its key; `changed` to what is given there."""
+    table = table_of(model)
+    statement = sqlite_insert(table)
+    new = {name: statement.excluded[name] for name in names}
+    return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=new | changed)
+
+
+_LOG = insert(table_of(IntakeMessage))
+_ORDER = table_of(IntakeOrder)
+_CHECK = table_of(IntakeCheck)
+_STATUS = table_of(IntakeStatus)
+_NEW_ORDER = insert(_ORDER)
+_KNOWN_ORDER = select(_ORDER.c.content_sha256)
+_KNOWN_CHECK = select(_CHECK.c.content_sha256)
+_CHANGED = _STATUS.c.status != sqlite_insert(_STATUS).excluded.status
+_PUT_STATUS = upsert(IntakeStatus, ("status", "received_at"), changes=_STATUS.c.changes + cast(_CHANGED, Integer))
+_PUT_SNAPSHOT = upsert(IntakeSession, ("content", "received_at"), snapshots=table_of(IntakeSession).c.snapshots + 1)
+_PUT_STATION = upsert(IntakeStation, ("content", "received_at"))
+_PUT_CHECK = upsert(IntakeCheck, ("content_sha256", "received_at", "listed", "disputes", "unlisted"))
+
+
+def write(connection: Connection, call: Call, message: Message) -> Standing:
     """Store a message; what its business id was to the store."""
-    return await _WRITERS.get(message.kind, _kept)(session, call, message)
+    return _WRITERS.get(message.kind, _kept)(connection, call, message)
 
 
-def row_of(call: Call) -> IntakeMessage:
-    """The log row of a call."""
-    values = asdict(call)
-    return IntakeMessage(**{**values, "defects": list(call.defects), "body": dict(call.body)})
+def log_call(connection: Connection, call: Call) -> None:
+    """Write the log row of a call."""
+    row = {field.name: getattr(call, field.name) for field in fields(call)}
+    connection.execute(_LOG, row | {"defects": list(call.defects), "body": dict(call.body)})
 
 
-async def _order(session: AsyncSession, call: Call, message: Message) -> Standing:
-    known = await session.get(IntakeOrder, (call.operator_id, call.business_id))
+def _order(connection: Connection, call: Call, message: Message) -> Standing:
+    known = _digest(connection, _KNOWN_ORDER, _ORDER, call)
     if known is not None:
-        return Standing.DUPLICATE if known.content_sha256 == message.digest else Standing.CONFLICT
-    fields = message.fields
-    session.add(
-        IntakeOrder(
-            operator_id=call.operator_id,
-            business_id=call.business_id,
-            content_sha256=message.digest,
-            received_at=call.received_at,
-            energy_kwh=float(fields.get("TotalPower", fields.get("TotalElect", 0.0))),
-            money_yuan=float(fields.get("TotalMoney", 0.0)),
-            content=dict(fields),
-        )
-    )
+        return Standing.DUPLICATE if known == message.digest else Standing.CONFLICT
+    told = message.fields
+    row = {
+        "content_sha256": message.digest,
+        "energy_kwh": float(told.get("TotalPower", told.get("TotalElect", 0.0))),
+        "money_yuan": float(told.get("TotalMoney", 0.0)),
+        "content": dict(told),
+    }
+    connection.execute(_NEW_ORDER, _key(call) | row)
     return Standing.NEW
 
 
-async def _status(session: AsyncSession, call: Call, message: Message) -> Standing:
-    key, status = (call.operator_id, call.business_id), int(message.fields["Status"])
-    known = await session.get(IntakeStatus, key)
-    if known is None:
-        session.add(IntakeStatus(operator_id=key[0], business_id=key[1], status=status, received_at=call.received_at))
-    else:
-        known.changes += known.status != status
-        known.status, known.received_at = status, call.received_at
+def _status(connection: Connection, call: Call, message: Message) -> Standing:
+    connection.execute(_PUT_STATUS, _key(call) | {"status": int(message.fields["Status"])})
     return Standing.NEW
 
 
-async def _snapshot(session: AsyncSession, call: Call, message: Message) -> Standing:
-    key, content = (call.operator_id, call.business_id), dict(message.fields)
-    known = await session.get(IntakeSession, key)
-    if known is None:
-        session.add(
-            IntakeSession(operator_id=key[0], business_id=key[1], received_at=call.received_at, content=content)
-        )
-    else:
-        known.snapshots += 1
-        known.received_at, known.content = call.received_at, content
+def _snapshot(connection: Connection, call: Call, message: Message) -> Standing:
+    connection.execute(_PUT_SNAPSHOT, _key(call) | {"content": dict(message.fields)})
     return Standing.NEW
 
 
-async def _station(session: AsyncSession, call: Call, message: Message) -> Standing:
-    await session.merge(
-        IntakeStation(
-            operator_id=call.operator_id,
-            business_id=call.business_id,
-            received_at=call.received_at,
-            content=dict(message.fields),
-        )
-    )
+def _station(connection: Connection, call: Call, message: Message) -> Standing:
+    connection.execute(_PUT_STATION, _key(call) | {"content": dict(message.fields)})
     return Standing.NEW
 
 
-async def _check(session: AsyncSession, call: Call, message: Message) -> Standing:
+def _check(connection: Connection, call: Call, message: Message) -> Standing:
     """A reconciliation that is asked again is answered again; its newest result counts."""
-    known = await session.get(IntakeCheck, (call.operator_id, call.business_id))
-    result = message.result
-    row = IntakeCheck(
-        operator_id=call.operator_id,
-        business_id=call.business_id,
-        content_sha256=message.digest,
-        received_at=call.received_at,
-        listed=result["listed"],
-        disputes=result["disputes"],
-        unlisted=result["unlisted"],
-    )
-    await session.merge(row)
-    return Standing.DUPLICATE if known is not None and known.content_sha256 == message.digest else Standing.NEW
+    known = _digest(connection, _KNOWN_CHECK, _CHECK, call)
+    found = {name: message.result[name] for name in ("listed", "disputes", "unlisted")}
+    connection.execute(_PUT_CHECK, _key(call) | {"content_sha256": message.digest} | found)
+    return Standing.DUPLICATE if known == message.digest else Standing.NEW
 
 
-async def _kept(_session: AsyncSession, _call: Call, _message: Message) -> Standing:
+def _kept(_connection: Connection, _call: Call, _message: Message) -> Standing:
     """Kept in the evidence log only."""
     return Standing.NEW
 
 
-_WRITERS: Mapping[Kind, Callable[[AsyncSession, Call, Message], Awaitable[Standing]]] = {
+def _key(call: Call) -> dict[str, Any]:
+    return {"operator_id": call.operator_id, "business_id": call.business_id, "received_at": call.received_at}
+
+
+def _digest(connection: Connection, query: Any, table: Table, call: Call) -> str | None:
+    mine = query.where(table.c.operator_id == call.operator_id, table.c.business_id == call.business_id)
+    found: str | None = connection.execute(mine).scalar()
+    return found
+
+
+_WRITERS: Mapping[Kind, Callable[[Connection, Call, Message], Standing]] = {
     Kind.CHECK_ORDERS: _check,
     Kind.CHARGE_ORDER: _order,
     Kind.STATION_STATUS: _status,

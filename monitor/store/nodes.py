@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import insert, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, select, tuple_
 
 from monitor.evidence.merkle import Frontier, Node, hash_named, nodes_of
 from monitor.store.tables import EvidenceLog, EvidenceNode, EvidenceRecord
@@ -24,7 +23,7 @@ class TreeBroken(ValueError):
     """A subtree that should be kept is not there."""
 
 
-async def read_nodes(connection: AsyncConnection, operator_id: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
+def read_nodes(connection: Connection, operator_id: str, wanted: Iterable[Node]) -> dict[Node, bytes]:
     """The hashes of these subtrees; raises TreeBroken."""
     wanted = list(wanted)
     leaves = [place for level, place in wanted if level == 0]
@@ -34,39 +33,39 @@ async def read_nodes(connection: AsyncConnection, operator_id: str, wanted: Iter
         query = select(_RECORD.c.number, _RECORD.c.leaf).where(
             _RECORD.c.operator_id == operator_id, _RECORD.c.number.in_(leaves)
         )
-        found |= {(0, row.number): row.leaf for row in await connection.execute(query)}
+        found |= {(0, row.number): row.leaf for row in connection.execute(query)}
     if above:
         query = select(_NODE.c.level, _NODE.c.place, _NODE.c.hash).where(
             _NODE.c.operator_id == operator_id, tuple_(_NODE.c.level, _NODE.c.place).in_(above)
         )
-        found |= {(row.level, row.place): row.hash for row in await connection.execute(query)}
+        found |= {(row.level, row.place): row.hash for row in connection.execute(query)}
     if missing := [node for node in wanted if node not in found]:
         raise TreeBroken(f"the tree of {operator_id} lacks {missing[:3]}")
     return found
 
 
-async def keep_nodes(connection: AsyncConnection, operator_id: str, number: int, hashes: Sequence[bytes]) -> None:
+def keep_nodes(connection: Connection, operator_id: str, number: int, hashes: Sequence[bytes]) -> None:
     """Keep the subtrees that record `number` completed, from level 1 upwards."""
     rows = [
         {"operator_id": operator_id, "level": level, "place": number >> level, "hash": value}
         for level, value in enumerate(hashes, 1)
     ]
     if rows:
-        await connection.execute(_ADD, rows)
+        connection.execute(_ADD, rows)
 
 
-async def make_up(connection: AsyncConnection) -> None:
+def make_up(connection: Connection) -> None:
     """Make the subtrees of logs from before they were kept."""
-    logs = (await connection.execute(select(_LOG.c.operator_id, _LOG.c.size, _LOG.c.hash))).all()
+    logs = connection.execute(select(_LOG.c.operator_id, _LOG.c.size, _LOG.c.hash)).all()
     for operator_id, size, name in logs:
         try:
-            await read_nodes(connection, operator_id, nodes_of(0, size))
+            read_nodes(connection, operator_id, nodes_of(0, size))
         except TreeBroken:
-            await _make(connection, operator_id, size, name)
+            _make(connection, operator_id, size, name)
 
 
-async def _make(connection: AsyncConnection, operator_id: str, size: int, name: str) -> None:
-    await connection.execute(_NODE.delete().where(_NODE.c.operator_id == operator_id))
+def _make(connection: Connection, operator_id: str, size: int, name: str) -> None:
+    connection.execute(_NODE.delete().where(_NODE.c.operator_id == operator_id))
     tree = Frontier(digest=hash_named(name))
     for first in range(0, size, BATCH):
         query = (
@@ -75,12 +74,12 @@ async def _make(connection: AsyncConnection, operator_id: str, size: int, name: 
             .order_by(_RECORD.c.number)
         )
         rows: list[dict[str, Any]] = []
-        for leaf in (await connection.execute(query)).scalars():
+        for leaf in connection.execute(query).scalars():
             number = tree.size
             made = enumerate(tree.add(leaf), 1)
             rows += [{"operator_id": operator_id, "level": n, "place": number >> n, "hash": h} for n, h in made]
         if rows:
-            await connection.execute(_ADD, rows)
+            connection.execute(_ADD, rows)
 
 
 _ADD = insert(_NODE)

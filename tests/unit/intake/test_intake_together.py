@@ -38,7 +38,7 @@ async def accept(store: IntakeStore, number: int, operator: str = OPERATOR, kwh:
 
 def commits(store: IntakeStore) -> list[None]:
     seen: list[None] = []
-    event.listen(store._engine.sync_engine, "commit", lambda _: seen.append(None))
+    event.listen(store._writer._engine, "commit", lambda _: seen.append(None))
     return seen
 
 
@@ -46,7 +46,7 @@ async def test_many_at_once_take_few_transactions(store: IntakeStore) -> None:
     seen = commits(store)
     found = await asyncio.gather(*(accept(store, n, (OPERATOR, OTHER)[n % 2]) for n in range(60)))
     assert found == [Standing.NEW] * 60
-    assert len(seen) <= 3
+    assert 1 <= len(seen) <= 3
     assert [len(await store.orders(o, [f"order {n}" for n in range(60)])) for o in (OPERATOR, OTHER)] == [30, 30]
 
 

@@ -91,7 +91,7 @@ def test_a_second_4002_is_retried_by_the_ladder() -> None:
 
 
 def test_orders_go_before_statuses() -> None:
-    order = [name for group in sending_order() for name in group]
+    order = sending_order()
     assert order.index("charge_order") < order.index("station_status") < order.index("charge_status")
     assert order[:2] == ["start_result", "stop_result"]
     assert set(order) == set(PUSHED)
