@@ -11,13 +11,18 @@ from csms.charging.lines import Triple, connection, highest, minus, on_lines
 from csms.model.ids import EvseRef
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NEVER = timedelta(days=3650)
+"""How much later than told a lease ends at a station whose clock is wrong."""
+TX_RANK = 1_000_000
+"""Profiles of a transaction rule over those that hold without one (OCPP 1.6 section 3.13)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
     """`value_w` may be drawn until `until` (without ramp and skew); it should be renewed before `due` (None: that).
 
-    `phases`: on so many, 0: on all of the outlet; `on_ma`: what that is on each conductor where it is known already.
+    `phases`: on so many, 0: on all of the outlet; `on_ma`: what that is on each conductor where it is known already;
+    `rank`: of two charging profiles the one with the higher rank rules; None: it holds beside whatever rules.
     """
 
     value_w: int
@@ -25,17 +30,22 @@ class Grant:
     due: datetime | None = None
     phases: int = 0
     on_ma: Triple | None = None
+    rank: int | None = None
 
     @property
     def renew_by(self) -> datetime:
         """When it may have ended."""
         return self.due or self.until
 
+    def overrules(self, other: Grant) -> bool:
+        """Whether it goes on to rule where the other one was taken later."""
+        return self.rank is not None and other.rank is not None and self.rank > other.rank
+
 
 class Kept(NamedTuple):
     """What stands written of an outlet for a process to come: its upper bound with its end (ramp and skew included),
-    the limits of a session that made it, the acknowledged one and those that were not answered yet, oldest first, and
-    the `places` (feeders) with whose room they were granted.
+    the limits of a session that made it, the acknowledged one and those that were not answered yet, oldest first, the
+    `places` (feeders) with whose room they were granted, and older limits that may still rule `over` them.
     """
 
     bound: Grant
@@ -43,6 +53,7 @@ class Kept(NamedTuple):
     acknowledged: Grant | None = None
     sent: tuple[Grant, ...] = ()
     places: tuple[str, ...] = ()
+    over: tuple[Grant, ...] = ()
 
     @property
     def grants(self) -> tuple[Grant, ...]:
@@ -90,7 +101,8 @@ def drawn(value_w: int, phases: int, rotation: str) -> Draw:
 
 @dataclass(slots=True)
 class Account:
-    """What is known of one outlet. `sent` holds unanswered values by sequence number.
+    """What is known of one outlet. `sent` holds unanswered values by sequence number, `over` values of before that may
+    rule over what was acknowledged since, as that came in another form.
 
     `floor_taken`: the station acknowledged its floor; `floor_before_w`: not this one yet, but a higher one before;
     `floor_acts`, `limit_acts`: floors, limits of this station are known to act; `held`: a limit of the session that
@@ -121,6 +133,7 @@ class Account:
     acknowledged: Grant | None = None
     commanded: Grant | None = None
     sent: dict[int, Grant] = field(default_factory=dict)
+    over: list[Grant] = field(default_factory=list)
     holds: list[Grant] = field(default_factory=list)
     reckoned: Reckoned | None = None
     phases: int = 3
@@ -141,9 +154,15 @@ class Account:
         return self.ramp + self.skew
 
     @property
+    def clock_is_wrong(self) -> bool:
+        """Whether nobody knows when what it was told begins and ends there."""
+        return self.skew >= NEVER
+
+    @property
     def leased(self) -> list[Grant]:
         """The values that count until their lease ends."""
-        return [*self.sent.values()] if self.acknowledged is None else [self.acknowledged, *self.sent.values()]
+        known = [*self.over, *self.sent.values()]
+        return known if self.acknowledged is None else [self.acknowledged, *known]
 
     @property
     def floor_known(self) -> bool:

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 from csms.charging import courier
+from csms.charging.account import NEVER
 from csms.charging.answers import Answers, Ask
 from csms.charging.courier import Outcome, deliver
 from csms.charging.discretise import Outlet
@@ -24,7 +25,7 @@ from csms.charging.feeder import Caps, FeederTree
 from csms.charging.journal import Journal, Sending
 from csms.charging.ladder import Role
 from csms.charging.ladders import Ladders, News
-from csms.charging.ledger import NEVER, Ledger
+from csms.charging.ledger import Ledger
 from csms.charging.lines import LinesOf
 from csms.charging.outlets import Outlets
 from csms.charging.ports import Stations
@@ -374,6 +375,9 @@ class Dispatcher:
             return
         stations = {sending.ref.station_id for sending in sendings}
         self._busy |= stations
+        for sending in sendings:
+            for ref, sequence in sending.entries:
+                self._ledger.form(ref, sequence, sending.rung.rank)
         try:
             await self._journal.write_ahead(sendings, self._ledger, now)
         except StoreUnavailable as fault:

@@ -156,6 +156,7 @@ def _bound_row(ref: EvseRef, kept: Kept, now: datetime) -> UpperBoundRow:
         "session": kept.session_id,
         "acknowledged": _plain(kept.acknowledged) if kept.acknowledged is not None else None,
         "sent": [_plain(grant) for grant in kept.sent],
+        "over": [_plain(grant) for grant in kept.over],
     }
     return UpperBoundRow(
         station_id=ref.station_id,
@@ -176,7 +177,8 @@ def _kept(row: UpperBoundRow, booted_at: datetime | None) -> Kept:
     if limits is None or (booted_at is not None and booted_at > row.updated_at):
         return Kept(bound, places=places)
     acknowledged = _grant(limits["acknowledged"]) if limits["acknowledged"] is not None else None
-    return Kept(bound, limits["session"], acknowledged, tuple(_grant(sent) for sent in limits["sent"]), places)
+    sent, over = (tuple(map(_grant, limits.get(name, ()))) for name in ("sent", "over"))
+    return Kept(bound, limits["session"], acknowledged, sent, places, over)
 
 
 def _lines(row: UpperBoundRow) -> Triple | None:
@@ -185,13 +187,13 @@ def _lines(row: UpperBoundRow) -> Triple | None:
 
 def _plain(grant: Grant) -> list[Any]:
     due = grant.due.isoformat() if grant.due is not None else None
-    return [grant.value_w, grant.until.isoformat(), due, grant.phases]
+    return [grant.value_w, grant.until.isoformat(), due, grant.phases, grant.rank]
 
 
 def _grant(plain: Sequence[Any]) -> Grant:
-    value_w, until, due, phases = plain
+    value_w, until, due, phases, *rank = plain  # an earlier version wrote none
     renewed = datetime.fromisoformat(due) if due is not None else None
-    return Grant(value_w, datetime.fromisoformat(until), renewed, phases)
+    return Grant(value_w, datetime.fromisoformat(until), renewed, phases, rank=rank[0] if rank else None)
 
 
 def _profile_row(sending: Sending) -> ProfileRow:

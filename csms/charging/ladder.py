@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 
+from csms.charging.account import TX_RANK
 from csms.model.charging_profile import ProfileKind, ProfilePurpose, RateUnit
 from firmware_profiles.limits import PURPOSES, Limits
 
@@ -47,6 +48,15 @@ class Rung:
     def lasting(self) -> bool:
         """Whether it holds without a transaction too, so that it is limit and floor in one."""
         return self.purpose is not ProfilePurpose.TX
+
+    @property
+    def rank(self) -> int | None:
+        """Which of two profiles rules: a transaction's, then the higher stack level, then the one of the outlet; None:
+        neither, as the lower value of both holds."""
+        if self.purpose not in (ProfilePurpose.TX, ProfilePurpose.TX_DEFAULT):
+            return None
+        first = TX_RANK if self.purpose is ProfilePurpose.TX else 0
+        return first + 2 * self.stack_level + (not self.station_wide)
 
     def __str__(self) -> str:
         if self.purpose is None:

@@ -12,14 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from csms.charging.account import LONG_AGO, Account, Draw, Grant, Kept, Reckoned
+from csms.charging.account import LONG_AGO, NEVER, TX_RANK, Account, Draw, Grant, Kept, Reckoned
 from csms.charging.lines import NONE, LinesOf, Triple, connection, minus, plus, used, within
 from csms.model.ids import EvseRef
 
 __all__ = ["Account", "Draw", "Grant", "Kept", "Ledger"]
 
-NEVER = timedelta(days=3650)
-"""How much later than told a lease ends at a station whose clock is wrong."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -95,7 +93,8 @@ class Ledger:
         ends = [now, *(g.until + account.lag for g in account.leased), *(g.until for g in account.holds)]
         most = self.bound(ref, now)
         bound = Grant(most.value_w, max(ends), on_ma=most.on_ma)
-        return Kept(bound, account.session_id, account.acknowledged, tuple(account.sent.values()), account.places)
+        sent, over = tuple(account.sent.values()), tuple(account.over)
+        return Kept(bound, account.session_id, account.acknowledged, sent, account.places, over)
 
     def restore(self, ref: EvseRef, kept: Kept, now: datetime) -> None:
         """Take over what an earlier process wrote (B5).
@@ -110,7 +109,7 @@ class Ledger:
             for grant in kept.sent:
                 self._sequence += 1
                 account.sent[self._sequence] = grant
-            account.commanded = kept.grants[-1]
+            account.commanded, account.over = kept.grants[-1], list(kept.over)
             bound = replace(bound, until=min(bound.until, now + account.ramp))
         account.holds.append(bound)
         account.restored = kept.bound
@@ -129,9 +128,9 @@ class Ledger:
         before = account.taken_over(restored).or_(self._loose(account, now))
         account.holds = [hold for hold in account.holds if hold.value_w != restored.value_w]
         account.restored = account.acknowledged = account.commanded = None
-        account.sent = {}
+        account.sent, account.over = {}, []
         if said.exceeds(account.floor):
-            account.commanded = grant = Grant(said.value_w, until, on_ma=said.on_ma)
+            account.commanded = grant = Grant(said.value_w, until, on_ma=said.on_ma, rank=TX_RANK)
             if above:
                 self._sequence += 1
                 account.sent[self._sequence] = grant
@@ -245,13 +244,20 @@ class Ledger:
         """Whether `value_w` may be sent: at every ancestor Σ bounds + max(0, value − own bound) ≤ room (rule 2), and so
         on each conductor of those that count currents (`lines_ma`), for a value on so many `phases`.
 
-        While the bounds are above the room (a cap fell) nothing rises, not even within a bound that a ramp holds up.
+        While the bounds are above the room (a cap fell) nothing rises, not even within a bound that a ramp holds up, or
+        that counts all an outlet can draw because nobody knows what it holds.
         """
         account = self._accounts[ref]
-        counted, settled = account.counted(value_w, phases), self.settled(ref, now, True)
+        counted, settled = account.counted(value_w, phases), self._surely(account, now)
         counting = lines_ma is not None and not lines_ma.keys().isdisjoint(account.places)
         falls = not counted.exceeds(settled) if counting else counted.value_w <= settled.value_w
         return falls or counted.value_w <= self.free_w(ref, now, room_w, lines_ma, phases)
+
+    def _surely(self, account: Account, now: datetime) -> Draw:
+        """What it may be told whatever the room: what it comes down to by itself. Only its floor where it counts with
+        all it can draw, though it is known to obey: what it holds may be less."""
+        unknown = account.loose and account.limit_acts
+        return account.floor if unknown else self.settled(account.ref, now, True)
 
     def free_w(
         self,
@@ -264,7 +270,10 @@ class Ledger:
         """The highest value that may be sent now."""
         account, sums = self._accounts[ref], self.sums_w(now)
         spare_w = min(room_w[id_] - sums[id_] for id_ in account.places if id_ in room_w)
-        free_w = self.settled_w(ref, now, True) if spare_w < 0 else self.upper_bound_w(ref, now) + spare_w
+        free_w = self.upper_bound_w(ref, now) + spare_w
+        if spare_w < 0:
+            held_w = self._surely(account, now).value_w
+            free_w = max(held_w, free_w) if account.loose else held_w
         counting = [id_ for id_ in account.places if lines_ma is not None and id_ in lines_ma]
         if lines_ma is None or not counting:
             return free_w
@@ -276,8 +285,8 @@ class Ledger:
         on = used(connection(account.rotation, phases))
         spare = {n: min(one[n] for one in left) for n in on}
         if min(spare.values()) < 0:
-            settled = self.settled(account.ref, now, True)
-            return min(settled.value_w, within(min(settled.on_ma[n] for n in on), phases))
+            held = self._surely(account, now)
+            return min(held.value_w, within(min(held.on_ma[n] for n in on), phases))
         own = self._reckoned(account, now).on_ma
         return within(min(own[n] + spare[n] for n in on), phases)
 
@@ -307,6 +316,14 @@ class Ledger:
         self._sums_hold = self._sums_hold[0], min(self._sums_hold[1], after.until)
         return self._sequence
 
+    def form(self, ref: EvseRef, sequence: int, rank: int | None) -> None:
+        """In which form a value goes out: which of two profiles rules depends on it."""
+        account = self._accounts[ref]
+        plain = account.sent[sequence]
+        account.sent[sequence] = formed = replace(plain, rank=rank)
+        if account.commanded is plain:
+            account.commanded = formed
+
     def withdraw(self, ref: EvseRef, sequence: int) -> None:
         """The frame never left (nothing was written to a connection), so it does not count."""
         self._awaited.discard(sequence)
@@ -329,7 +346,8 @@ class Ledger:
         return not self._awaited.isdisjoint(self._accounts[ref].sent)
 
     def acknowledge(self, ref: EvseRef, sequence: int, now: datetime) -> None:
-        """The station has taken a value; older unanswered ones are superseded (messages arrive in order).
+        """The station has taken a value; older unanswered ones are superseded (messages arrive in order), but not one
+        whose form rules over it: that one counts until its lease ends.
 
         The highest of them and of the value acknowledged before is held for one ramp (rule 4): the car may still be
         drawing it.
@@ -340,7 +358,11 @@ class Ledger:
             return
         self._touch(account)
         before = self._loose(account, now)
-        account.acknowledged, account.held = account.sent[sequence], True
+        taken = account.sent[sequence]
+        older = [*account.over, *(grant for number, grant in account.sent.items() if number < sequence)]
+        older += [] if account.acknowledged is None else [account.acknowledged]
+        account.over = [grant for grant in older if grant.overrules(taken)]
+        account.acknowledged, account.held = taken, True
         account.sent = {number: grant for number, grant in account.sent.items() if number > sequence}
         self._hold(account, before, now)
         if account.left and sequence > account.moved_after:
@@ -363,12 +385,12 @@ class Ledger:
         """
         account = self._accounts[ref]
         account.session_id = account.restored = None
-        if lasting:
-            return
         self._touch(account)
         before = self._loose(account, now)
-        account.acknowledged = account.commanded = None
-        account.sent, account.held = {}, False
+        account.over = [grant for grant in account.over if lasting and (grant.rank or 0) < TX_RANK]
+        if not lasting:
+            account.acknowledged = account.commanded = None
+            account.sent, account.held = {}, False
         self._hold(account, before, now)
 
     def confirm_floor(self, ref: EvseRef, now: datetime) -> None:
@@ -442,6 +464,8 @@ class Ledger:
             if account.left and now >= account.left_until:
                 account.left = ()
                 self._touch(account)
+            if account.over:
+                account.over = [g for g in account.over if self._lives(account, g, now)]
             if account.sent:
                 account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
             if account.acknowledged is not None and not self._lives(account, account.acknowledged, now):
@@ -453,8 +477,8 @@ class Ledger:
         for account in self._accounts.values():
             if account.holds:
                 ends += [grant.until for grant in account.holds]
-            if account.sent:
-                ends += [grant.until + account.lag for grant in account.sent.values()]
+            if account.sent or account.over:
+                ends += [grant.until + account.lag for grant in (*account.sent.values(), *account.over)]
             if account.left:
                 ends.append(account.left_until)
         return min([end for end in ends if end > now], default=None)

@@ -2,8 +2,9 @@
 
 An answer within the bound that the process before wrote down takes its place after one ramp, with the end of its own
 lease; one above it counts at once, is told to people, and the station is told its limit again. No answer, or one that
-makes no sense, changes nothing: the bound lasts as long as it was written. Only stations are asked whose limits are
-known to act and whose composite schedules are worth something.
+makes no sense, changes nothing: the bound lasts as long as it was written; nor does one below it from a station whose
+clock is wrong, where a limit of before may be about to begin. Only stations are asked whose limits are known to act
+and whose composite schedules are worth something.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def stated(answer: CompositeSchedule | None, unit: RateUnit, account: Account) -
     draws = [(start_s, _draw(limit, unit, account)) for start_s, limit in periods]
     higher = [n for n, (_, draw) in enumerate(draws) if _exceeds(draw, account.floor)]
     if not higher:
-        return Stated(account.floor, 0.0, above=False)
+        return None if account.clock_is_wrong else Stated(account.floor, 0.0, above=False)
     last = higher[-1]
     ends_s = float(draws[last + 1][0]) if last + 1 < len(draws) else None
     most = draws[0][1]
@@ -64,6 +65,8 @@ def stated(answer: CompositeSchedule | None, unit: RateUnit, account: Account) -
     bound = account.taken_over(account.restored) if account.restored is not None else account.floor
     if _exceeds(most, bound):
         return Stated(most, ends_s, above=True)
+    if account.clock_is_wrong:
+        return None
     return Stated(Draw(min(most.value_w, bound.value_w), _least(most.on_ma, bound.on_ma)), ends_s, above=False)
 
 
@@ -74,7 +77,7 @@ def _draw(limit: float | None, unit: RateUnit, account: Account) -> Draw:
         return most
     per_line_ma = -int(-(limit if unit is RateUnit.A else limit / NOMINAL_V) * 1000 // 1)
     on_ma = _least(most.on_ma, (per_line_ma,) * 3)
-    in_all_w = -(-sum(on_ma) * NOMINAL_V // 1000) if unit is RateUnit.A else -int(-limit // 1)
+    in_all_w = -(-per_line_ma * account.phases * NOMINAL_V // 1000) if unit is RateUnit.A else -int(-limit // 1)
     return Draw(min(most.value_w, in_all_w), on_ma)
 
 

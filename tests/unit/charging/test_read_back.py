@@ -73,6 +73,21 @@ def test_the_highest_of_what_is_to_come_counts() -> None:
     assert heard(says((0, 8.0), (100, 12.0), (200, 6.0))) == Stated(Draw(8_280, (12_000,) * 3), 200.0, above=False)
 
 
+def test_ampere_count_on_the_phases_that_there_are() -> None:
+    ledger = restarted(phases=1)
+    assert heard(says((0, 9.0), (400, 0.0)), ledger=ledger) == Stated(Draw(2_070, (9_000,) * 3), 400.0, above=False)
+
+
+def test_a_station_whose_clock_is_wrong_lowers_nothing() -> None:
+    ledger = restarted()
+    ledger.note_station(A, NOW, away=False, forgets=False, reaction_s=0.0, behind_s=60.0)
+    for answer in (says((0, 6.0)), says((0, 10.0), (400, 6.0))):
+        assert heard(answer, ledger=ledger) is None, "what it was told may be about to begin"
+    above = heard(says((0, 20.0)), ledger=ledger)
+    assert above is not None
+    assert above.above
+
+
 @pytest.mark.req("GL-B6")
 def test_more_than_the_bound_is_told_and_counts() -> None:
     assert heard(says((0, 20.0), (400, 6.0))) == Stated(Draw(13_800, (20_000,) * 3), 400.0, above=True)
