@@ -26,6 +26,7 @@ UNUSABLE = (
     "subsidy_claim_impossible",
 )
 PartnerId = Annotated[str, Path(max_length=64)]
+EndOlder = Annotated[bool, Query(description="Older secrets count no more, as one of them leaked")]
 Secret = Annotated[str, Field(min_length=1, max_length=128)]
 
 
@@ -189,19 +190,22 @@ def _add_keys(routes: Router, deps: ApiDeps) -> None:
 
     @routes.post("/{partner}/keys/{direction}", summary="Make new secrets")
     @administrators.but(silent=("direction", DIRECTIONS))
-    async def make_keys(partner: PartnerId, direction: Direction) -> NewKeyOut:
+    async def make_keys(partner: PartnerId, direction: Direction, end_older: EndOlder = False) -> NewKeyOut:
         """They count at once; the older ones until these were used. Hand them to the partner."""
-        return await _renewed(partner, direction, {})
+        return await _renewed(partner, direction, {}, end_older)
 
     @routes.put("/{partner}/keys/{direction}", summary="Enter secrets that a partner gave")
     @administrators.but(silent=("direction", DIRECTIONS))
-    async def put_keys(partner: PartnerId, direction: Direction, body: SecretsBody) -> NewKeyOut:
+    async def put_keys(
+        partner: PartnerId, direction: Direction, body: SecretsBody, end_older: EndOlder = False
+    ) -> NewKeyOut:
         """They count at once; the older ones until these were used."""
-        return await _renewed(partner, direction, body.model_dump())
+        return await _renewed(partner, direction, body.model_dump(), end_older)
 
-    async def _renewed(partner: str, direction: Direction, given: dict[str, str]) -> NewKeyOut:
+    async def _renewed(partner: str, direction: Direction, given: dict[str, str], end_older: bool) -> NewKeyOut:
         with _refusals():
-            record, secrets = await _province(deps).renew_keys(partner, direction, given)
+            province = _province(deps)
+            record, secrets = await province.renew_keys(partner, direction, given, end_older=end_older)
         told = KeyOut.model_validate(record, from_attributes=True)
         return NewKeyOut(**told.model_dump(), secrets=secrets)
 

@@ -335,8 +335,11 @@ class ProvincePort(Protocol):
         """Every set of secrets, without the secrets (csms.province.keys.KeyRecord)."""
         ...
 
-    async def renew_keys(self, partner_id: str, direction: str, given: Mapping[str, str]) -> tuple[Any, dict[str, str]]:
-        """New secrets, those given or of our own making; the four texts are told when we made them."""
+    async def renew_keys(
+        self, partner_id: str, direction: str, given: Mapping[str, str], *, end_older: bool = False
+    ) -> tuple[Any, dict[str, str]]:
+        """New secrets, those given or of our own making; the four texts are told when we made them. `end_older`: the
+        others count no more."""
         ...
 
     async def test(self, partner_id: str) -> Any:

@@ -36,8 +36,14 @@ def partner_argument(text: Text) -> Any:
     return typer.Argument(help=text("province.option.partner"), metavar="PARTNER")
 
 
-def _path(partner: str, direction: str) -> str:
-    return f"/province/{path_segment(partner)}/keys/{path_segment(direction)}"
+def at_once_option(text: Text) -> Any:
+    """Whether the older sets end."""
+    return typer.Option(False, "--at-once", help=text("province.keys.at_once"))
+
+
+def _path(partner: str, direction: str, at_once: bool) -> str:
+    ending = "?end_older=true" if at_once else ""
+    return f"/province/{path_segment(partner)}/keys/{path_segment(direction)}{ending}"
 
 
 def _list(app: typer.Typer, text: Text) -> None:
@@ -73,13 +79,14 @@ def _set(app: typer.Typer, text: Text) -> None:
         partner: str = partner_argument(text),
         direction: Direction = _direction(text),
         file: Path | None = typer.Option(None, "--file", help=text("province.keys.file")),
+        at_once: bool = at_once_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
             body = _read(text, out, file) if file is not None else _asked(text)
-            answer = api.put(_path(partner, direction), body)
-            _tell(text, out, answer)
+            answer = api.put(_path(partner, direction, at_once), body)
+            _tell(text, out, answer, at_once)
 
 
 def _read(text: Text, out: Output, file: Path) -> dict[str, str]:
@@ -106,24 +113,26 @@ def _rotate(app: typer.Typer, text: Text) -> None:
         partner: str = partner_argument(text),
         direction: Direction = _direction(text),
         save: Path | None = typer.Option(None, "--save", help=text("province.keys.save")),
+        at_once: bool = at_once_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         from csms.province.keys import toml_of
 
         with work(text, url, as_json) as (api, out):
-            answer = api.post(_path(partner, direction), {})
+            answer = api.post(_path(partner, direction, at_once), {})
             words = toml_of(answer["secrets"])
             if save is not None:
                 write_whole(save, words.encode(), PRIVATE)
                 answer["secrets"] = {}
-            _tell(text, out, answer, words if save is None else "")
+            _tell(text, out, answer, at_once, words if save is None else "")
 
 
-def _tell(text: Text, out: Output, answer: dict[str, Any], secrets: str = "") -> None:
+def _tell(text: Text, out: Output, answer: dict[str, Any], at_once: bool, secrets: str = "") -> None:
     if out.as_json:
         out.document(answer)
         return
-    out.line(text("province.keys.done", number=answer["number"], fingerprint=answer["fingerprint"]))
+    words = "province.keys.done_at_once" if at_once else "province.keys.done"
+    out.line(text(words, number=answer["number"], fingerprint=answer["fingerprint"]))
     for line in secrets.splitlines():
         out.line(line)

@@ -2,7 +2,8 @@
 
 `outbound` are the partner's, for our calls to it; `inbound` are ours, for its calls to us. New secrets count from the
 moment they are there; the older ones count on until the new ones were used, and for the replay window after that, so
-that what is under way still arrives. Number 0 are those of the settings; all others lie sealed in the store.
+that what is under way still arrives; secrets that leaked are ended at once. Number 0 are those of the settings; all
+others lie sealed in the store.
 
 A ring says with which secrets to call: the newest, unless the partner refused them; then the ones that worked, and the
 newest again after `TRY_AGAIN_S` or as soon as the older are refused.
@@ -101,6 +102,20 @@ class KeyRing:
         """Add a set; the highest number is the newest."""
         self._held = sorted([*self._held, _Held(record, secrets)], key=lambda held: -held.record.number)
 
+    def learn(self, record: KeyRecord) -> None:
+        """Another process has ended a set, maybe."""
+        for held in self._held:
+            mine, its = held.record.retired_at, record.retired_at
+            if held.record.number == record.number and its is not None and (mine is None or its < mine):
+                held.record = replace(held.record, retired_at=its)
+
+    async def end_older(self) -> None:
+        """Only the newest set counts from now on."""
+        now, live = self._clock.now(), self._live()
+        for held in live[1:]:
+            held.record = replace(held.record, retired_at=now)
+        await self._save([held.record for held in live[1:] if held.record.partner])
+
     def codec(self, suite: Suite) -> Codec:
         """What is accepted now, the newest first. Raises KeysMissing."""
         live = self._live()
@@ -175,6 +190,7 @@ class Keys:
             elif all(known.number != record.number for known in ring.records):
                 ring.hold(record, self._unsealed(record))
                 new += 1
+            ring.learn(record)
         return new
 
     def ring(self, partner: str, direction: Direction, window_s: float | None = None) -> KeyRing:
@@ -192,14 +208,17 @@ class Keys:
             known = KeyRecord(partner, direction, 0, "", fingerprint, self._clock.now())
         self.ring(partner, direction).hold(known, secrets)
 
-    async def add(self, partner: str, direction: Direction, secrets: Secrets) -> KeyRecord:
-        """New secrets, durable when this returns; they count at once, and the older ones until these were used."""
+    async def add(self, partner: str, direction: Direction, secrets: Secrets, *, end_older: bool = False) -> KeyRecord:
+        """New secrets, durable when this returns; they count at once, and the older ones until these were used, or no
+        more (`end_older`)."""
         ring = self.ring(partner, direction)
         number = max((record.number for record in ring.records), default=0) + 1
         bare = KeyRecord(partner, direction, number, "", self._seal.fingerprint(_packed(secrets)), self._clock.now())
         record = replace(bare, sealed=self._seal.close(_packed(secrets), bare.about))
         await self._save([record])
         ring.hold(record, secrets)
+        if end_older:
+            await ring.end_older()
         return record
 
     def records(self) -> list[KeyRecord]:

@@ -83,16 +83,17 @@ class ProvinceOffice:
         return self._keys.records() if self._keys is not None else ()
 
     async def renew_keys(
-        self, partner_id: str, direction: str, given: Mapping[str, str]
+        self, partner_id: str, direction: str, given: Mapping[str, str], *, end_older: bool = False
     ) -> tuple[KeyRecord, dict[str, str]]:
         """New secrets: those `given`, or without any of our own making, which are told to be handed to the partner.
+        `end_older`: the others count no more from now on, also in what is under way.
 
         Raises SecretInvalid.
         """
         self._partner(partner_id)
         assert self._keys is not None
         secrets = secrets_of(given) if given else new_secrets()
-        record = await self._keys.add(partner_id, Direction(direction), secrets)
+        record = await self._keys.add(partner_id, Direction(direction), secrets, end_older=end_older)
         self._service.forwarder.partners[partner_id].resume()
         return record, {} if given else texts_of(secrets)
 

@@ -1,4 +1,4 @@
-"""`csms forecast`: evaluate a folder of series by the protocol, whatever city they come from."""
+"""`csms forecast`: `evaluate` judges a folder of series by the protocol; the others work on a running system's data."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from rich.table import Table
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import FAILED, USAGE, json_option
+from monitor.forecast import live_console
 
 if TYPE_CHECKING:
     from monitor.forecast.panel import Panel
@@ -25,7 +26,7 @@ MEASURES = ("MAE", "RMSE", "R2", "RAE")
 
 def build(text: Text) -> typer.Typer:
     """The command group."""
-    return work.group(text, "forecast", (_evaluate,))
+    return work.group(text, "forecast", (_evaluate, live_console.mount))
 
 
 def _evaluate(app: typer.Typer, text: Text) -> None:

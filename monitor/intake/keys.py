@@ -58,10 +58,13 @@ class OperatorKeys(Mapping[str, Codec]):
             raise UnknownOperator(f"no operator {operator_id}; there are {', '.join(sorted(self._operators))}")
         return self._keys.ring(operator_id, direction)
 
-    async def add(self, operator_id: str, direction: Direction, secrets: Secrets) -> KeyRecord:
-        """New secrets; they count at once, and the older ones until these were used. Raises UnknownOperator."""
+    async def add(
+        self, operator_id: str, direction: Direction, secrets: Secrets, *, end_older: bool = False
+    ) -> KeyRecord:
+        """New secrets; they count at once, and the older ones until these were used, or no more (`end_older`). Raises
+        UnknownOperator."""
         self.ring(operator_id, direction)
-        return await self._keys.add(operator_id, direction, secrets)
+        return await self._keys.add(operator_id, direction, secrets, end_older=end_older)
 
     def records(self) -> Sequence[KeyRecord]:
         """Every set, without the secrets."""

@@ -41,6 +41,10 @@ def _way(text: Text) -> Any:
     return typer.Argument(help=text("platform.keys.direction"), metavar="DIRECTION")
 
 
+def _at_once(text: Text) -> Any:
+    return typer.Option(False, "--at-once", help=text("province.keys.at_once"))
+
+
 def _with_keys(
     text: Text, data_dir: Path, partner_file: Path, as_json: bool, act: Callable[[OperatorKeys], Awaitable[work.Found]]
 ) -> work.Found:
@@ -98,13 +102,14 @@ def _set(app: typer.Typer, text: Text) -> None:
         data_dir: Path = data_dir_option(text),
         partner_file: Path = partner_file_option(text),
         file: Path | None = typer.Option(None, "--file", help=text("platform.keys.file")),
+        at_once: bool = _at_once(text),
         as_json: bool = json_option(text),
     ) -> None:
         try:
             secrets = secrets_of(texts_in(file.read_text("utf-8")) if file else _asked(text))
         except (OSError, UnicodeError, SecretInvalid) as fault:
             work.fail(text("platform.keys.unreadable", reason=str(fault)), USAGE, as_json, "secrets_unusable")
-        _add(text, data_dir, partner_file, operator, direction, secrets, as_json)
+        _add(text, data_dir, partner_file, operator, direction, secrets, as_json, at_once)
 
 
 def _asked(text: Text) -> dict[str, str]:
@@ -122,10 +127,11 @@ def _rotate(app: typer.Typer, text: Text) -> None:
         data_dir: Path = data_dir_option(text),
         partner_file: Path = partner_file_option(text),
         save: Path | None = typer.Option(None, "--save", help=text("platform.keys.save")),
+        at_once: bool = _at_once(text),
         as_json: bool = json_option(text),
     ) -> None:
         secrets = new_secrets()
-        _add(text, data_dir, partner_file, operator, direction, secrets, as_json, save, shown=save is None)
+        _add(text, data_dir, partner_file, operator, direction, secrets, as_json, at_once, save, shown=save is None)
 
 
 def _add(
@@ -136,6 +142,7 @@ def _add(
     direction: Way,
     secrets: Secrets,
     as_json: bool,
+    at_once: bool,
     save: Path | None = None,
     *,
     shown: bool = False,
@@ -146,12 +153,13 @@ def _add(
         keys.ring(operator, Direction(direction))
         if save is not None:
             write_whole(save, toml_of(texts).encode(), PRIVATE)
-        return await keys.add(operator, Direction(direction), secrets)
+        return await keys.add(operator, Direction(direction), secrets, end_older=at_once)
 
     record = _with_keys(text, data_dir, partner_file, as_json, act)
     if as_json:
         work.document(document_of(record) | ({"secrets": texts} if shown else {}))
         return
-    typer.echo(text("platform.keys.done", number=record.number, fingerprint=record.fingerprint))
+    words = "province.keys.done_at_once" if at_once else "platform.keys.done"
+    typer.echo(text(words, number=record.number, fingerprint=record.fingerprint))
     if shown:
         typer.echo(toml_of(texts), nl=False)

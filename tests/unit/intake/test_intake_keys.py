@@ -215,6 +215,11 @@ def test_the_commands_rotate_set_and_list(places: list[str], tmp_path: Path) -> 
     ]
     assert not any("secret" in name for row in listed for name in row)
     assert "第 3 组" in run(places, "list", lang="zh").output
+    ended = run(places, "rotate", OPERATOR, "inbound", "--at-once")
+    assert ended.output.startswith("Set 4 with fingerprint")
+    assert "no older one any more" in ended.output
+    retired = [row["retired_at"] for row in json.loads(run(places, "list", "--json").stdout)[:4]]
+    assert [bool(moment) for moment in retired] == [False, True, True, True]
 
 
 @pytest.mark.parametrize(

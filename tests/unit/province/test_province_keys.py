@@ -84,6 +84,23 @@ async def test_old_and_new_secrets_count_until_the_new_ones_were_used(keys: Keys
     assert isinstance(opened_with(keys, NEW, clock), Opened)
 
 
+async def test_secrets_that_leaked_end_at_once_also_where_another_process_ends_them(
+    keys: Keys, clock: ManualClock, kept: Kept
+) -> None:
+    running = Keys(clock, SEAL, kept.rows.values(), kept.save)
+    running.from_settings("prov", Direction.INBOUND, OLD)
+    await keys.add("prov", Direction.INBOUND, NEW, end_older=True)
+    running.take_in(kept.rows.values())
+    for each in (keys, running):
+        refused = opened_with(each, OLD, clock)
+        assert isinstance(refused, Refused)
+        assert refused.ret == 4001
+        assert isinstance(opened_with(each, NEW, clock), Opened)
+    await running.ring("prov", Direction.INBOUND).proved(NEW)
+    clock.advance(1)
+    assert isinstance(opened_with(running, OLD, clock), Refused), "they do not come back with their successor"
+
+
 async def test_the_secrets_of_the_settings_stay_ended_after_a_restart(
     keys: Keys, clock: ManualClock, kept: Kept
 ) -> None:

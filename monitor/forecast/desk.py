@@ -1,0 +1,292 @@
+"""Forecasts of a running system: reads the store, learns, says, scores, keeps the registry.
+
+Series: every station, its group (feeder, or site), the total, and the base load of each feeder ("base:<feeder>").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from csms.model.clock import Clock
+from csms.store.queries import Reader
+from monitor.forecast import nightly
+from monitor.forecast.correction import Cusum, Standing
+from monitor.forecast.features import HARMONICS, LAGS
+from monitor.forecast.hierarchy import consistent, summing
+from monitor.forecast.metered import STEP, station_panel, with_groups
+from monitor.forecast.nightly import HORIZONS, MODELS, Ahead
+from monitor.forecast.panel import Panel
+from monitor.forecast.scores import Metric, measures
+from monitor.store.forecast import ForecastModel, ForecastStanding, ForecastStore, ForecastValue
+
+WEEKS, DAY = 8, timedelta(days=1)
+SETTLED = timedelta(minutes=5)
+"""Quarter-hours are rolled up a minute after their end; what is newer than this may not be there yet."""
+KEEP_DAYS = 60
+BASE = "base:"
+CATCH_UP_DAYS = 14
+FEATURES = hashlib.sha256(repr((LAGS, HARMONICS, [model.name for model in MODELS], "rich 1")).encode()).hexdigest()[:12]
+"""Names what models learn from: another one makes other models of the same data."""
+
+
+class NothingKnown(ValueError):
+    """There is nothing to forecast yet."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """The coming steps of all series."""
+
+    made_at: datetime
+    names: tuple[str, ...]
+    ahead: Ahead
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One of each series and step, as stored."""
+        found = []
+        for i, name in enumerate(self.names):
+            for step in range(len(self.ahead.expected)):
+                low, high = float(self.ahead.low[step, i]), float(self.ahead.high[step, i])
+                found.append(
+                    {
+                        "series": name,
+                        "made_at": self.made_at,
+                        "target_at": self.made_at + step * STEP,
+                        "expected_kwh": float(self.ahead.expected[step, i]),
+                        "low_kwh": low if math.isfinite(low) else None,
+                        "high_kwh": high if math.isfinite(high) else None,
+                    }
+                )
+        return found
+
+
+class ForecastDesk:
+    """`by`: "feeder" or "site", what stations are summed to. Raises StoreUnavailable and NothingKnown."""
+
+    def __init__(self, reader: Reader, store: ForecastStore, clock: Clock, by: str = "feeder") -> None:
+        self._reader, self._store, self._clock, self._by = reader, store, clock, by
+
+    async def panel(self, until: datetime | None = None) -> tuple[Panel, dict[str, str]]:
+        """The newest weeks up to now, or to `until`; and who is part of whom."""
+        end = until or _floored(self._clock.now() - SETTLED)
+        begin = (end - WEEKS * 7 * DAY).replace(hour=0, minute=0, second=0, microsecond=0)
+        stations = await self._reader.stations()
+        names = [station.id for station in stations]
+        groups = {s.id: s.feeder_id if self._by == "feeder" else s.site_id for s in stations}
+        metered = await self._reader.metered_quarters(names, begin, end)
+        made = await asyncio.to_thread(station_panel, metered, names, begin, (end - begin) // STEP)
+        seen = np.asarray(np.isfinite(made.values).any(axis=0))
+        if not seen.any():
+            raise NothingKnown("no station has metered anything yet")
+        first = int(np.isfinite(made.values).any(axis=1).argmax()) // made.steps_per_day * made.steps_per_day
+        kept = [i for i in range(len(names)) if seen[i]]
+        known = Panel(begin + first * STEP, STEP, tuple(names[i] for i in kept), made.values[first:, kept])
+        whole, parents = with_groups(known, {name: f"{self._by}:{group}" for name, group in groups.items() if group})
+        return await self._with_base(whole, sorted(set(groups.values()) - {""}), end), parents
+
+    async def _with_base(self, panel: Panel, feeders: Sequence[str], end: datetime) -> Panel:
+        if self._by != "feeder" or not feeders:
+            return panel
+        columns = {feeder: np.full(panel.steps, np.nan) for feeder in feeders}
+        for row in await self._reader.feeder_loads(feeders, panel.start, end):
+            columns[row.feeder_id][(row.begins_at - panel.start) // STEP] = row.base_w * STEP.total_seconds() / 3.6e6
+        there = [feeder for feeder in feeders if np.nan_to_num(columns[feeder]).any()]
+        values = np.concatenate([panel.values, *(columns[feeder][:, None] for feeder in there)], axis=1)
+        return replace(panel, names=(*panel.names, *(BASE + feeder for feeder in there)), values=values)
+
+    async def run(self, steps: int) -> Said:
+        """Forecast the next `steps` quarter-hours of everything, keep what was said, begin what is new."""
+        panel, parents = await self.panel()
+        standings = await self._standings(panel)
+        found = await asyncio.to_thread(_said, panel, parents, standings, steps)
+        made_at = panel.start + panel.steps * STEP
+        said = Said(made_at, panel.names, found)
+        await self._store.keep_values(said.rows(), made_at - KEEP_DAYS * DAY)
+        return said
+
+    async def night(self) -> list[ForecastModel]:
+        """Score the days that are over since the last time; what changed, as kept in the registry."""
+        today = _floored(self._clock.now() - SETTLED).replace(hour=0, minute=0)
+        kept = await self._store.standings()
+        since = min((row.scored_until for row in kept), default=today.toordinal())
+        days = range(max(since, today.toordinal() - CATCH_UP_DAYS), today.toordinal())
+        changed: list[ForecastModel] = []
+        for day in days:
+            end = datetime.fromordinal(day + 1).replace(tzinfo=UTC)
+            panel, _ = await self.panel(end)
+            changed += await self._score(panel, day)
+        return changed
+
+    async def _score(self, panel: Panel, day: int) -> list[ForecastModel]:
+        by_horizon = await self._standings(panel)
+        changed: list[ForecastModel] = []
+        for horizon in HORIZONS:
+            steps = nightly.steps_ahead(panel, horizon)
+            results = await asyncio.to_thread(nightly.score, panel, by_horizon[steps], steps)
+            rows = [
+                _standing_row(name, horizon, step.standing, day + 1)
+                for name, step in zip(panel.names, results, strict=True)
+            ]
+            made = [
+                _model_row(name, horizon, step.standing, step.what, step.reason, self._clock.now())
+                for name, step in zip(panel.names, results, strict=True)
+                if step.what != "kept"
+            ]
+            await self._store.keep(rows, made)
+            changed += made
+        return changed
+
+    async def score(self, since: datetime, until: datetime) -> dict[str, dict[str, float]]:
+        """How good what was said in time turned out: measures by series, and the share that the intervals held."""
+        panel, _ = await self.panel()
+        said = await self._store.values(since, until)
+        return {name: found for name in panel.names if (found := _judged(panel, name, said))}
+
+    async def registry(self, series: str | None = None) -> Sequence[ForecastModel]:
+        """Who came into office and why, the newest first."""
+        return await self._store.models(series)
+
+    async def explain(self, series: str) -> dict[str, Any]:
+        """Why a series is forecast as it is: its standing and history, and how each model fared on the newest days."""
+        panel, parents = await self.panel()
+        if series not in panel.names:
+            raise NothingKnown(f"there is no series {series}; there are {', '.join(panel.names[:20])}")
+        place = panel.names.index(series)
+        standings = await self._standings(panel)
+        found: dict[str, Any] = {"series": series, "part_of": parents.get(series, ""), "horizons": []}
+        for horizon in HORIZONS:
+            steps = nightly.steps_ahead(panel, horizon)
+            one = standings[steps][place]
+            fared = await asyncio.to_thread(_fared, panel, place, steps)
+            document = {"horizon_s": int(horizon.total_seconds()), "champion": one.champion, "fared": fared}
+            document["learned_until"] = datetime.fromordinal(one.learned_until).date().isoformat()
+            document["cusum"] = one.cusum.total
+            found["horizons"].append(document)
+        found["history"] = [row.model_dump(mode="json") for row in await self._store.models(series, newest=20)]
+        return found
+
+    async def _standings(self, panel: Panel, metric: Metric = "MAE") -> dict[int, list[Standing]]:
+        """By horizon in steps; series that have none are begun, on the days that are over."""
+        kept = {(row.series, row.horizon_s): row for row in await self._store.standings()}
+        over = panel.until(panel.steps // panel.steps_per_day * panel.steps_per_day)
+        found: dict[int, list[Standing]] = {}
+        for horizon in HORIZONS:
+            steps, seconds = nightly.steps_ahead(panel, horizon), int(horizon.total_seconds())
+            new = [i for i, name in enumerate(panel.names) if (name, seconds) not in kept]
+            begun: dict[int, Standing] = {}
+            if new:
+                begun = await self._begin(over, new, horizon, steps, metric)
+            found[steps] = [
+                begun[i] if i in begun else _standing(kept[name, seconds].document)
+                for i, name in enumerate(panel.names)
+            ]
+        return found
+
+    async def _begin(
+        self, over: Panel, new: Sequence[int], horizon: timedelta, steps: int, metric: Metric
+    ) -> dict[int, Standing]:
+        some = replace(over, names=tuple(over.names[i] for i in new), values=over.values[:, list(new)])
+        begun = await asyncio.to_thread(nightly.begin, some, steps, metric)
+        now, day = self._clock.now(), nightly.first_day(over) + over.steps // over.steps_per_day
+        await self._store.keep(
+            [_standing_row(name, horizon, one.standing, day) for name, one in zip(some.names, begun, strict=True)],
+            [
+                _model_row(
+                    name,
+                    horizon,
+                    one.standing,
+                    "begun",
+                    one.chosen.reason,
+                    now,
+                    one.chosen.loss,
+                    one.chosen.fallback_loss,
+                )
+                for name, one in zip(some.names, begun, strict=True)
+            ],
+        )
+        return {place: one.standing for place, one in zip(new, begun, strict=True)}
+
+
+def _said(panel: Panel, parents: dict[str, str], standings: dict[int, list[Standing]], steps: int) -> Ahead:
+    """The next steps; what is part of the tree adds up."""
+    made = nightly.ahead(panel, standings, steps)
+    tree = [i for i, name in enumerate(panel.names) if not name.startswith(BASE)]
+    sums, _ = summing([panel.names[i] for i in tree], parents)
+    width = np.nan_to_num((made.high - made.low)[:, tree], nan=1.0)
+    whole = made.expected.copy()
+    whole[:, tree] = consistent(np.nan_to_num(made.expected[:, tree]), (width**2).mean(axis=0) + 1e-9, sums)
+    moved = whole - made.expected
+    return Ahead(whole, np.maximum(made.low + moved, 0.0), made.high + moved)
+
+
+def _judged(panel: Panel, name: str, said: Sequence[ForecastValue]) -> dict[str, float]:
+    truth, expected, held = [], [], []
+    column = panel.values[:, panel.names.index(name)]
+    for row in said:
+        place = (row.target_at - panel.start) // STEP
+        if row.series != name or row.made_at > row.target_at or not 0 <= place < panel.steps:
+            continue
+        truth.append(column[place])
+        expected.append(row.expected_kwh)
+        if row.low_kwh is not None and row.high_kwh is not None and math.isfinite(column[place]):
+            held.append(row.low_kwh <= column[place] <= row.high_kwh)
+    found = measures(np.array(truth), np.array(expected)) if truth else {}
+    return found | ({"coverage": float(np.mean(held))} if held and found else {})
+
+
+def _fared(panel: Panel, place: int, steps: int) -> dict[str, float]:
+    """Mean daily loss of each model on the newest days, learned on those before."""
+    one = replace(panel, names=(panel.names[place],), values=panel.values[:, [place]])
+    one = one.until(one.steps // one.steps_per_day * one.steps_per_day)
+    shadow = nightly.shadow(one, steps, one.steps, "MAE")
+    return {name: float(days.mean()) for name, days in shadow.items()}
+
+
+def _floored(moment: datetime) -> datetime:
+    moment = moment.astimezone(UTC)
+    return moment.replace(minute=moment.minute // 15 * 15, second=0, microsecond=0)
+
+
+def _standing(document: dict[str, Any]) -> Standing:
+    former, cusum = document.get("former"), document["cusum"]
+    kept = {name: document[name] for name in ("champion", "learned_until", "learned_days", "worse_days", "again_on")}
+    usual = Cusum(tuple(cusum["base"]), cusum["total"])
+    return Standing(former=_standing(former) if former else None, cusum=usual, **kept)
+
+
+def _standing_row(series: str, horizon: timedelta, standing: Standing, until: int) -> ForecastStanding:
+    seconds = int(horizon.total_seconds())
+    return ForecastStanding(series=series, horizon_s=seconds, scored_until=until, document=asdict(standing))
+
+
+def _model_row(
+    series: str,
+    horizon: timedelta,
+    standing: Standing,
+    what: str,
+    reason: str,
+    now: datetime,
+    loss: float = math.nan,
+    fallback: float = math.nan,
+) -> ForecastModel:
+    return ForecastModel(
+        series=series,
+        horizon_s=int(horizon.total_seconds()),
+        champion=standing.champion,
+        learned_until=standing.learned_until,
+        learned_days=standing.learned_days,
+        features=FEATURES,
+        loss_kwh=loss if math.isfinite(loss) else None,
+        fallback_loss_kwh=fallback if math.isfinite(fallback) else None,
+        what=what,
+        reason=reason,
+        promoted_at=now,
+    )

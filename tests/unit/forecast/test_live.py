@@ -1,0 +1,219 @@
+"""Forecasts of a central system: its own database, real samples rolled up, the registry, the commands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from csms.model.clock import ManualClock, system_clock
+from csms.model.meter import Sample
+from csms.store import changes
+from csms.store.change import SampleBatch
+from csms.store.engine import open_store
+from csms.store.rollup import Rollups
+from csms.store.tables import Station
+from csms.texts import catalogue
+from monitor.forecast import nightly
+from monitor.forecast.console import build
+from monitor.forecast.correction import REFIT_DAYS, Standing
+from monitor.forecast.desk import ForecastDesk
+from monitor.forecast.metered import REGISTER, STEP, station_panel, with_groups
+from monitor.forecast.panel import Panel, PanelBroken
+from monitor.store.forecast import open_forecasts
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Quarter:
+    """A quarter-hour as metered."""
+
+    station_id: str
+    measurand: str
+    begins_at: datetime
+    mean: float
+    first: float
+    last: float
+    first_at: datetime
+    last_at: datetime
+    evse_id: int = 1
+
+
+def _register(station: str, place: int, first: float, last: float) -> Quarter:
+    at = START + place * STEP
+    return Quarter(station, REGISTER, at, 0.0, first, last, at, at + timedelta(minutes=14))
+
+
+def test_registers_make_energy_and_a_new_register_starts_anew() -> None:
+    rows = [_register("a", 2, 1000.0, 1000.0), _register("a", 3, 1000.0, 3800.0), _register("a", 5, 0.0, 700.0)]
+    panel = station_panel(rows, ["a", "b"], START, 8)
+    assert np.isnan(panel.values[:2, 0]).all()
+    assert np.isnan(panel.values[:, 1]).all()
+    assert np.nansum(panel.values[:, 0]) == pytest.approx(3.5)
+    assert panel.values[3, 0] == pytest.approx(2.8)
+    assert panel.values[6:, 0].tolist() == [0.0, 0.0]
+
+
+def test_power_counts_where_there_is_no_register() -> None:
+    at = START + 2 * STEP
+    rows = [Quarter("a", "Power.Active.Import", at, 8000.0, 8000.0, 8000.0, at, at)]
+    assert station_panel(rows, ["a"], START, 4).values[:, 0].tolist()[2:] == [2.0, 0.0]
+
+
+def test_groups_are_sums_of_what_is_known() -> None:
+    values = np.array([[1.0, 2.0, 4.0], [1.0, np.nan, 4.0], [np.nan, np.nan, 4.0]])
+    panel, parents = with_groups(Panel(START, STEP, ("a", "b", "c"), values), {"a": "f", "b": "f"})
+    assert panel.names == ("a", "b", "c", "f", "total")
+    assert parents == {"a": "f", "b": "f", "c": "total", "f": "total"}
+    assert panel.values[:2, 3].tolist() == [3.0, 1.0]
+    assert np.isnan(panel.values[2, 3])
+    assert panel.values[:, 4].tolist() == [7.0, 5.0, 4.0]
+
+
+@pytest.fixture
+def quarters(make_panel: Callable[..., Panel]) -> Panel:
+    return replace(make_panel(days=42, series=2, noise=0.4, step_min=15), start=START)
+
+
+def test_the_week_to_come_follows_the_wave(quarters: Panel) -> None:
+    known, steps = quarters.until(35 * 96), 7 * 96
+    standings = {
+        nightly.steps_ahead(known, horizon): [
+            one.standing for one in nightly.begin(known, nightly.steps_ahead(known, horizon), "MAE")
+        ]
+        for horizon in nightly.HORIZONS
+    }
+    assert {one.champion for one in standings[96]} == {"rich"}
+    made = nightly.ahead(known, standings, steps)
+    truth = quarters.values[35 * 96 :]
+    assert np.abs(made.expected - truth).mean() < 0.5
+    held = (made.low <= truth) & (truth <= made.high)
+    assert 0.82 < held.mean() < 0.98
+    with pytest.raises(ValueError, match="672"):
+        nightly.ahead(known, standings, 673)
+
+
+def test_a_new_series_begins_with_its_last_value(quarters: Panel) -> None:
+    begun = nightly.begin(quarters.until(5 * 96), 96, "MAE")
+    assert [(one.standing.champion, one.chosen.reason) for one in begun] == [("last", "new")] * 2
+
+
+def test_a_night_promotes_what_is_better_and_says_why(quarters: Panel) -> None:
+    day = nightly.first_day(quarters) + 42
+    steps = nightly.score(quarters, [Standing("last", day - 20, 0), Standing("rich", day - 20, 0)], 96)
+    assert [step.what for step in steps] == ["promoted", "kept"]
+    assert steps[0].standing.champion == "rich"
+    assert "p =" in steps[0].reason
+
+
+def test_days_are_counted_from_midnight(quarters: Panel) -> None:
+    with pytest.raises(PanelBroken, match="midnight"):
+        nightly.first_day(replace(quarters, start=START + STEP))
+
+
+async def _fill(folder: Path, quarters: Panel, end: datetime) -> None:
+    """A register of two stations, a sample at each edge of a quarter-hour, in a real database, rolled up."""
+    store = await open_store(f"sqlite+aiosqlite:///{folder / 'csms.db'}", system_clock(), upgrade=True)
+    try:
+        begin = end - quarters.steps * STEP
+        for place, name in enumerate(("cp-1", "cp-2")):
+            await store.writer.commit([changes.put_station(Station(id=name, feeder_id="t1"))])
+            counted = 1000 * np.concatenate([[0.0], np.cumsum(quarters.values[:, place])])
+            samples = [
+                Sample(time=begin + i * STEP, measurand=REGISTER, value=float(value), unit="Wh")
+                for i, value in enumerate(counted)
+            ]
+            await store.writer.commit([changes.add_samples(SampleBatch(name, 1, end, samples))])
+        await Rollups(store.writer, store.reader).run(end + timedelta(hours=1))
+    finally:
+        await store.close()
+
+
+async def test_what_is_kept_comes_back(tmp_path: Path) -> None:
+    store = await open_forecasts(tmp_path / "new")
+    assert await store.standings() == []
+    row = {"series": "a", "made_at": START, "target_at": START + STEP, "expected_kwh": 1.0, "low_kwh": None}
+    await store.keep_values([row | {"high_kwh": 2.0}], START - timedelta(days=1))
+    await store.keep_values([row | {"high_kwh": 3.0}], START - timedelta(days=1))
+    (kept,) = await store.values(START, START + timedelta(days=1))
+    assert (kept.high_kwh, kept.low_kwh, kept.made_at) == (3.0, None, START)
+    await store.close()
+
+
+def test_commands_on_a_real_database(quarters: Panel, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    end = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+    month = replace(quarters, values=quarters.values[-30 * 96 :])
+    asyncio.run(_fill(tmp_path, month, end))
+    app, run = build(catalogue("en")), CliRunner()
+    where = ["--data-dir", str(tmp_path), "--json"]
+    told = run.invoke(app, ["run", "--days", "1", *where])
+    assert told.exit_code == 0, told.output
+    rows = json.loads(told.stdout)
+    assert {row["series"] for row in rows} == {"cp-1", "cp-2", "feeder:t1", "total"}
+    assert len(rows) == 4 * 96
+    by_step: dict[str, dict[str, float]] = {}
+    for row in rows:
+        by_step.setdefault(row["target_at"], {})[row["series"]] = row["expected_kwh"]
+    for found in by_step.values():
+        assert found["total"] == pytest.approx(found["feeder:t1"])
+        assert found["total"] == pytest.approx(found["cp-1"] + found["cp-2"])
+    kept = json.loads(run.invoke(app, ["registry", *where]).stdout)
+    assert {row["what"] for row in kept} == {"begun"}
+    assert len(kept) == 4 * len(nightly.HORIZONS)
+    scored = run.invoke(app, ["score", *where])
+    assert scored.exit_code == 0, scored.output
+    assert json.loads(scored.stdout)["changed"] == []
+    explained = json.loads(run.invoke(app, ["explain", "total", *where]).stdout)
+    assert [one["champion"] for one in explained["horizons"]][2] == "rich"
+    assert explained["horizons"][2]["fared"]["rich"] < explained["horizons"][2]["fared"]["last"]
+    for command in (["run", "--series", "cp-1"], ["score"], ["explain", "total"], ["registry"]):
+        shown = run.invoke(app, [*command, "--data-dir", str(tmp_path)])
+        assert shown.exit_code == 0, shown.output
+    assert run.invoke(app, ["explain", "nobody", *where]).exit_code == 1
+
+
+def test_commands_say_what_is_missing(tmp_path: Path) -> None:
+    found = CliRunner().invoke(build(catalogue("en")), ["run", "--data-dir", str(tmp_path), "--json"])
+    assert found.exit_code == 2
+    assert json.loads(found.stderr.strip().splitlines()[-1])["code"] == "no_database"
+
+
+async def test_nights_that_were_missed_are_made_up_and_drift_has_models_learn_anew(
+    quarters: Panel, tmp_path: Path
+) -> None:
+    """Five weeks as usual, then one station takes three times as much for a week in which nobody scored."""
+    month = replace(quarters, values=quarters.values[-35 * 96 :].copy())
+    month.values[-8 * 96 :, 0] *= 3.0
+    end = START + timedelta(days=60)
+    await _fill(tmp_path, month, end)
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", system_clock())
+    forecasts = await open_forecasts(tmp_path)
+    clock = ManualClock(end - timedelta(days=15))
+    desk = ForecastDesk(store.reader, forecasts, clock)
+    try:
+        await desk.run(96)
+        for day in (14, 13, 12, 11, 10, 9, 8):
+            clock.time = end - timedelta(days=day) + timedelta(minutes=10)
+            assert [row.what for row in await desk.night() if row.series == "cp-1"] == []
+        clock.time = end + timedelta(minutes=10)
+        changed = await desk.night()
+        assert {row.what for row in changed if row.series == "cp-1"} >= {"refit"}
+        assert any(row.reason.startswith("CUSUM") for row in changed)
+        assert await desk.night() == []
+        newest = await desk.registry("cp-1")
+        assert newest[0].learned_days == REFIT_DAYS
+        said = await desk.score(end - timedelta(days=15), end)
+        assert set(said) == {"cp-1", "cp-2", "feeder:t1", "total"}
+        assert 0 <= said["total"]["coverage"] <= 1
+    finally:
+        await forecasts.close()
+        await store.close()
