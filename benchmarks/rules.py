@@ -1,6 +1,7 @@
 """Rules of physics against planted faults: recall by kind, false flags, primary cause, detection curve, speed.
 
-Limits and code were settled on other seeds and sizes (`SETTLED_ON`); the judged ones were not looked at before.
+Limits, code and planters were settled on the seeds 1, 101 and 102 with other sizes; `SEEDS` and `SIZES` were
+first looked at after that. A change that looks at them has to name others.
 """
 
 from __future__ import annotations
@@ -18,10 +19,9 @@ from benchmarks.tables import Figures
 from monitor.governance.facts import Facts
 from monitor.governance.rules.judge import Judgement, judge
 
-SETTLED_ON = (1, (0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2))
-SEEDS = (101, 102)
-REAL_SEED = 103
-SIZES = (0.005, 0.009, 0.014, 0.026, 0.04, 0.07, 0.11, 0.16, 0.2)
+SEEDS = (201, 202)
+REAL_SEED = 203
+SIZES = (0.005, 0.0085, 0.015, 0.028, 0.043, 0.066, 0.095, 0.15, 0.2)
 EACH = 6
 ABOVE = 1.25
 """A fault counts as above its threshold from a quarter above it: nearer to it, noise decides."""

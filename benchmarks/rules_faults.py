@@ -77,12 +77,18 @@ def energy(rng: Generator, sessions: list[Session], row: int, size: float) -> fl
 
 
 def power(rng: Generator, sessions: list[Session], row: int, size: float) -> float:
-    """A power sensor that is off; 5 % are the threshold, or what a register of 0.1 kWh can tell."""
+    """A power sensor that is off; the threshold is 5 %, or what a register of 0.1 kWh and the samples can tell.
+
+    Each sudden change of power (begin, end, both ends of a pause) is known to half an interval.
+    """
     session = sessions[row]
     if session.meter_stop_wh - session.meter_start_wh < 3000:
         return 0.0
+    top_w = session.power_w.max()
+    sudden = np.abs(np.diff(session.power_w)) > 0.5 * top_w
+    unseen_wh = 100 + np.count_nonzero(sudden) * top_w * session.pile.interval_s / 7200
     session.power_w = session.power_w * (1 + _sign(rng) * size)
-    return size / max(0.05, 100 / session.energy_wh)
+    return float(size / max(0.05, unseen_wh / session.energy_wh))
 
 
 def charge_level(rng: Generator, sessions: list[Session], row: int, size: float) -> float:
