@@ -1,4 +1,4 @@
-"""Energy by tariff period (尖 sharp, 峰 peak, 平 flat, 谷 valley, 深谷 deep valley), and what cheap hours save. Pure."""
+"""Energy by tariff period (尖 sharp, 峰 peak, 平 flat, 谷 valley, 深谷 deep valley); what cheap hours save. Pure."""
 
 from __future__ import annotations
 
