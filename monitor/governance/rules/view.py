@@ -13,7 +13,6 @@ from monitor.governance.facts import Bools, Facts, Floats, Ints, Samples
 from monitor.governance.rules.catalogue import Limits
 from monitor.governance.rules.groups import firsts, medians, sums
 
-
 SPAN_MS = 10**10
 """Longer spans count as this long (116 days)."""
 
