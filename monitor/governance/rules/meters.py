@@ -20,7 +20,7 @@ class PairFaults:
 
     backward: Bools
     stuck_wh: Floats
-    """What the lower of both powers promised while the register stood still around this pair, as a coarse one often does."""
+    """What the lower power promised while the register stood still around this pair (a coarse one often does)."""
     stuck: Bools
     above: Bools
     """A power reading above the nameplate."""

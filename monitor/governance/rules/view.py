@@ -11,7 +11,7 @@ import numpy as np
 
 from monitor.governance.facts import Bools, Facts, Floats, Ints, Samples
 from monitor.governance.rules.catalogue import Limits
-from monitor.governance.rules.groups import firsts, medians, sums
+from monitor.governance.rules.groups import medians, sums
 
 SPAN_MS = 10**10
 """Longer spans count as this long (116 days)."""
@@ -128,9 +128,3 @@ def mean_by(group: Ints, values: Floats, count: int) -> Floats:
     sizes = np.bincount(group, minlength=count)
     with np.errstate(invalid="ignore", divide="ignore"):
         return sums(group, values, count) / sizes
-
-
-def ends_of(group: Ints) -> Ints:
-    """Where each run of equal values ends (its last row)."""
-    starts = firsts(group)
-    return np.r_[starts[1:] - 1, len(group) - 1] if len(starts) else starts
