@@ -1,8 +1,8 @@
 """`python -m benchmarks [NAME ...] [--quick] [--json FILE]`: run all benchmarks or the named ones.
 
-Names: startup, optimizer, limits, envelopes, province, timeliness, refit and drift (of forecasts), hot-path, or a part
-of the hot path: rates, answer-time, memory, storm, reconnect, starts, growth, soak, traces; or a row of the optimiser:
-optimizer-100, optimizer-rounding, optimizer-tariff-1000, ...
+Names: startup, optimizer, limits, envelopes, province, timeliness, rules, refit and drift (of forecasts), hot-path, or
+a part of the hot path: rates, answer-time, memory, storm, reconnect, starts, growth, soak, traces; or a row of the
+optimiser: optimizer-100, optimizer-rounding, optimizer-tariff-1000, ...
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import envelopes, forecasts, hot_path, limits, optimizer, province, startup, timeliness
+from benchmarks import envelopes, forecasts, hot_path, limits, optimizer, province, rules, startup, timeliness
 from benchmarks.tables import Figures, table
 
 BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
     "envelopes": envelopes.run,
     "province": province.run,
     "timeliness": timeliness.run,
+    "rules": rules.run,
     "refit": forecasts.refit,
     "drift": forecasts.drift,
     **{f"optimizer-{row}": lambda quick, row=row: optimizer.in_child(row) for row in optimizer.ROWS},  # type: ignore[misc]

@@ -91,6 +91,8 @@ class Limits:
     integral_share: float = 0.05
     integral_rise_wh: float = 1000.0
     """A register that rose less says too little about a ratio."""
+    register_step_wh: float = 100.0
+    """The coarsest register."""
     soc_fall_points: float = 2.0
     backward_wh: float = 50.0
     charging_w: float = 500.0

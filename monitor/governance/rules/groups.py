@@ -63,13 +63,10 @@ def highest_so_far(group: Ints, values: Floats) -> Floats:
     return np.maximum.accumulate(values - low + lift) - lift + low
 
 
-def run_sums(group: Ints, inside: Bools, values: Floats, count: int) -> Floats:
-    """The largest sum of `values` over rows that follow each other `inside`, for each of `count` groups; 0 for none."""
-    result = np.zeros(count)
+def run_sums(group: Ints, inside: Bools, values: Floats) -> Floats:
+    """For each row `inside` the sum of `values` over the run of such rows of its group that it is in; 0 outside."""
     if not inside.any():
-        return result
-    change = np.r_[True, (inside[1:] != inside[:-1]) | (group[1:] != group[:-1])]
-    starts = np.flatnonzero(change)
+        return np.zeros(len(inside))
+    starts = np.flatnonzero(np.r_[True, (inside[1:] != inside[:-1]) | (group[1:] != group[:-1])])
     totals = np.add.reduceat(np.where(inside, values, 0.0), starts)
-    np.maximum.at(result, group[starts], totals)
-    return result
+    return np.repeat(totals, np.diff(np.r_[starts, len(inside)]))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.governance.facts import Facts, Floats, Ints
+from monitor.governance.facts import Facts, Ints
 from monitor.governance.rules import meters, orders, robust, times
 from monitor.governance.rules.catalogue import CAUSES, Limits
 from monitor.governance.rules.orders import StationDays
@@ -36,20 +36,20 @@ def judge(facts: Facts, limits: Limits | None = None) -> Judgement:
     with np.errstate(invalid="ignore", divide="ignore"):
         view = view_of(facts, limits or Limits())
         faults = meters.pair_faults(view)
-        ratio = meters.integral_ratio(view, faults)
-        by_order = _on_orders(view, faults, ratio)
+        found = meters.integral(view, faults)
+        by_order = _on_orders(view, faults, found)
         days = orders.station_days(view)
         others = (orders.transitions(view), orders.signs_of_life(view), orders.daily_count(view, days))
-        leads = (robust.hourly_power(view), robust.drift(view, ratio), robust.siblings(view, ratio))
+        leads = (robust.hourly_power(view), robust.drift(view, found.ratio), robust.siblings(view, found.ratio))
     verdicts = {v.rule_id: v for v in (*by_order, *others, *(lead for _, lead in leads))}
     cells = {lead.rule_id: where for where, lead in leads}
     return Judgement(dict(sorted(verdicts.items())), days, cells, primary_causes(verdicts, len(facts.orders)))
 
 
-def _on_orders(view: View, faults: meters.PairFaults, ratio: Floats) -> tuple[Verdict, ...]:
+def _on_orders(view: View, faults: meters.PairFaults, found: meters.Integral) -> tuple[Verdict, ...]:
     return (
         meters.order_energy(view),
-        meters.power_integral(view, ratio),
+        meters.power_integral(view, found),
         meters.charge_falls(view),
         meters.backward(view),
         meters.stuck(view, faults),

@@ -19,6 +19,8 @@ class PairFaults:
     """What is wrong with single pairs of samples; later rules judge what earlier ones leave."""
 
     backward: Bools
+    stuck_wh: Floats
+    """What the lower of both powers promised while the register stood still around this pair, as a coarse one often does."""
     stuck: Bools
     above: Bools
     """A power reading above the nameplate."""
@@ -31,9 +33,10 @@ def pair_faults(view: View) -> PairFaults:
     pairs, limits = view.pairs, view.limits
     rated_w = view.facts.orders.rated_w[pairs.order] * limits.nameplate_share
     backward = pairs.rise_wh < -limits.backward_wh
-    stuck = (pairs.rise_wh <= 0) & ~backward & (pairs.low_w > limits.charging_w)
+    still = (pairs.rise_wh <= 0) & ~backward & (pairs.low_w > limits.charging_w)
+    stuck_wh = run_sums(pairs.order, still, pairs.low_w * pairs.span_s / 3600)
     leap = pairs.rise_wh > rated_w * pairs.span_s / 3600 + limits.stuck_wh
-    return PairFaults(backward, stuck, pairs.high_w > rated_w, leap)
+    return PairFaults(backward, stuck_wh, stuck_wh > limits.stuck_wh, pairs.high_w > rated_w, leap)
 
 
 def order_energy(view: View) -> Verdict:
@@ -44,34 +47,45 @@ def order_energy(view: View) -> Verdict:
     return verdict("Q01", off_wh, off_wh > np.maximum(limits.energy_wh, limits.energy_share * np.abs(rise_wh)))
 
 
-def integral_ratio(view: View, faults: PairFaults) -> Floats:
-    """Integrated power / register rise of each order; NaN where the register rose less than 1 kWh.
+@dataclass(frozen=True, slots=True)
+class Integral:
+    """Integrated power / register rise of each order, and the share by which it may be wrong without a fault."""
+
+    ratio: Floats
+    unsure_share: Floats
+
+
+def integral(view: View, faults: PairFaults) -> Integral:
+    """NaN where the register rose less than 1 kWh.
 
     Only sound pairs are integrated: none that runs backward, is stuck, leaps or has a gap; and no single spike of
-    power (Q06).
+    power (Q06). Unsure are one step of the register, and power that changed between two samples nobody knows when.
     """
     pairs, limits, count = view.pairs, view.limits, view.count
     spike = faults.above & (HALF_LIMIT * sums(pairs.order, faults.above, count) < _pair_count(view))[pairs.order]
     gap = pairs.span_s > limits.gap_intervals * view.interval_s[pairs.order]
     sound = ~(faults.backward | faults.stuck | faults.leap | spike | gap)
     sound &= np.isfinite(pairs.rise_wh) & np.isfinite(pairs.expected_wh)
-    rise_wh = sums(pairs.order[sound], pairs.rise_wh[sound], count)
-    expected_wh = sums(pairs.order[sound], pairs.expected_wh[sound], count)
+    order = pairs.order[sound]
+    rise_wh = sums(order, pairs.rise_wh[sound], count)
+    expected_wh = sums(order, pairs.expected_wh[sound], count)
+    change_w = (pairs.high_w - pairs.low_w)[sound]
+    unsure_wh = limits.register_step_wh + sums(order, change_w * pairs.span_s[sound] / 7200, count)
     enough = rise_wh >= limits.integral_rise_wh
-    ratio = np.full(count, np.nan)
-    ratio[enough] = expected_wh[enough] / rise_wh[enough]
-    return ratio
+    known_wh = np.where(enough, rise_wh, np.nan)
+    return Integral(expected_wh / known_wh, unsure_wh / known_wh)
 
 
-def power_integral(view: View, ratio: Floats) -> Verdict:
-    """Q02: the ratio of `integral_ratio` above 6 MAD and 5 % away from the median of its connector.
+def power_integral(view: View, found: Integral) -> Verdict:
+    """Q02: the ratio of `integral` above 6 MAD and 5 % away from the median of its connector, and not merely unsure.
 
     The value is the distance from that median as a share of it.
     """
     limits = view.limits
-    centre, mad = _usual(view, ratio)
-    off = np.abs(ratio - centre)
-    return verdict("Q02", off / centre, (off > limits.integral_mads * mad) & (off > limits.integral_share * centre))
+    centre, mad = _usual(view, found.ratio)
+    off = np.abs(found.ratio - centre)
+    share = np.maximum(limits.integral_share, found.unsure_share)
+    return verdict("Q02", off / centre, (off > limits.integral_mads * mad) & (off > share * centre))
 
 
 def _pair_count(view: View) -> Floats:
@@ -95,9 +109,10 @@ def _usual(view: View, ratio: Floats) -> tuple[Floats, Floats]:
 def charge_falls(view: View) -> Verdict:
     """Q03: the state of charge falls more than 2 points below its highest while power flows; value in points."""
     samples, limits = view.samples, view.limits
-    seen = np.isfinite(samples.soc_percent) & ~(samples.power_w <= limits.charging_w)
-    order, soc = samples.order[seen], samples.soc_percent[seen]
-    fall = highest(order, highest_so_far(order, soc) - soc, view.count)
+    told = np.isfinite(samples.soc_percent)
+    order, soc, power_w = samples.order[told], samples.soc_percent[told], samples.power_w[told]
+    below = np.where(power_w <= limits.charging_w, 0.0, highest_so_far(order, soc) - soc)
+    fall = highest(order, below, view.count)
     return verdict("Q03", fall, fall > limits.soc_fall_points)
 
 
@@ -113,7 +128,7 @@ def backward(view: View) -> Verdict:
 def stuck(view: View, faults: PairFaults) -> Verdict:
     """Q05: no increase while power > 0.5 kW, for as long as the power makes 0.2 kWh; value: that energy in Wh."""
     pairs = view.pairs
-    lost_wh = run_sums(pairs.order, faults.stuck, pairs.expected_wh, view.count)
+    lost_wh = highest(pairs.order, faults.stuck_wh, view.count, empty=0.0)
     known = sums(pairs.order, np.isfinite(pairs.rise_wh) & np.isfinite(pairs.low_w), view.count) > 0
     return verdict("Q05", np.where(known, lost_wh, np.nan), lost_wh > view.limits.stuck_wh)
 
@@ -126,20 +141,22 @@ def nameplate(view: View) -> Verdict:
 
 
 def orderless(view: View) -> Verdict:
-    """Q14: the register rose by more than 0.3 kWh between an order and the next one of its connector; value in Wh.
+    """Q14: more than 0.3 kWh of a connector's register lie in no order; value in Wh, of the order that follows.
 
-    The next order is the one that is named. Copies of an order (Q10) and orders with impossible times are passed over.
+    The register and not the clock says which order follows, so that a wrong time hides no order; but one that began
+    earlier has another meter. Copies of an order (Q10) are passed over.
     """
     orders = view.facts.orders
-    usable = np.isfinite(orders.start_s) & np.isfinite(orders.meter_start_wh) & np.isfinite(orders.meter_stop_wh)
-    usable[np.setdiff1d(np.arange(len(orders)), np.unique(orders.key, return_index=True)[1])] = False
-    rows = np.flatnonzero(usable)
-    rows = rows[np.lexsort((orders.meter_start_wh[rows], orders.start_s[rows], orders.connector[rows]))]
+    first = np.unique(orders.key, return_index=True)[1]
+    rows = first[np.isfinite(orders.meter_start_wh[first]) & np.isfinite(orders.meter_stop_wh[first])]
+    rows = rows[np.lexsort((orders.meter_start_wh[rows], orders.connector[rows]))]
     before, after = rows[:-1], rows[1:]
+    reached_wh = highest_so_far(orders.connector[rows], orders.meter_stop_wh[rows])[:-1]
+    next_one = orders.connector[before] == orders.connector[after]
+    next_one &= orders.start_s[after] >= orders.start_s[before]
     value = np.full(view.count, np.nan)
-    same = orders.connector[before] == orders.connector[after]
-    between_wh = orders.meter_start_wh[after] - orders.meter_stop_wh[before]
-    value[after[same]] = between_wh[same]
+    between_wh = orders.meter_start_wh[after] - reached_wh
+    value[after[next_one]] = between_wh[next_one]
     return verdict("Q14", value, value > view.limits.orderless_wh)
 
 

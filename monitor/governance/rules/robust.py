@@ -45,8 +45,10 @@ def hourly_power(view: View) -> tuple[Cells, Verdict]:
 
 
 def _cells(connector: Ints, time: Ints) -> tuple[Cells, Ints]:
-    found, place = np.unique(np.stack((connector, time)), axis=1, return_inverse=True)
-    return Cells(found[0], found[1]), place.reshape(-1)
+    """The different pairs, and for each row which it is; rows that follow each other are mostly equal."""
+    starts = np.flatnonzero(np.r_[True, (connector[1:] != connector[:-1]) | (time[1:] != time[:-1])][: len(time)])
+    found, place = np.unique(np.stack((connector[starts], time[starts])), axis=1, return_inverse=True)
+    return Cells(found[0], found[1]), np.repeat(place.reshape(-1), np.diff(np.r_[starts, len(time)]))
 
 
 def drift(view: View, ratio: Floats) -> tuple[Cells, Verdict]:

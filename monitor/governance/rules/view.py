@@ -13,6 +13,9 @@ from monitor.governance.facts import Bools, Facts, Floats, Ints, Samples
 from monitor.governance.rules.catalogue import Limits
 from monitor.governance.rules.groups import firsts, medians, sums
 
+SPAN_MS = 10**10
+"""Longer spans count as this long (116 days)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -98,12 +101,26 @@ def _intervals(facts: Facts, pairs: Pairs, limits: Limits) -> Floats:
     """The median of an order with three or more, else that of its connector, else the default."""
     orders = facts.orders
     count = len(orders)
-    own = medians(pairs.order, pairs.span_s, count, at_least=3)
+    own = _median_spans(pairs, count)
     lacking = np.isnan(own)
     if lacking.any() and count:
         shared = medians(orders.connector, own, int(orders.connector.max()) + 1)
         own[lacking] = shared[orders.connector[lacking]]
     return np.where(np.isnan(own), limits.interval_s, own)
+
+
+def _median_spans(pairs: Pairs, count: int) -> Floats:
+    """As `medians`, with three at least, to the millisecond: one sort of whole numbers is several times as fast."""
+    known = np.isfinite(pairs.span_s)
+    key = np.sort(pairs.order[known] * SPAN_MS + np.minimum(pairs.span_s[known] * 1000, SPAN_MS - 1).astype(np.int64))
+    sizes = np.bincount(key // SPAN_MS, minlength=count)
+    starts = np.r_[0, np.cumsum(sizes)[:-1]]
+    result = np.full(count, np.nan)
+    enough = sizes >= 3
+    low = starts[enough] + (sizes[enough] - 1) // 2
+    high = starts[enough] + sizes[enough] // 2
+    result[enough] = (key[low] % SPAN_MS + key[high] % SPAN_MS) / 2000
+    return result
 
 
 def mean_by(group: Ints, values: Floats, count: int) -> Floats:
