@@ -42,6 +42,7 @@ COMMANDS: Commands = {
         "quality": "monitor.quality.console",
     },
     "evidence": "monitor.evidence.console",
+    "data": "monitor.governance.console",
     "forecast": "monitor.forecast.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",

@@ -20,6 +20,7 @@ OWN = {name: target for name, target in COMMANDS.items() if str(target).startswi
     "monitor intake": "monitor.intake.console",
     "monitor quality": "monitor.quality.console",
     "evidence": "monitor.evidence.console",
+    "data": "monitor.governance.console",
 }
 
 

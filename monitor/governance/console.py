@@ -1,0 +1,216 @@
+"""`csms data`: import files, look at repairs, decide on what is held in quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+
+from csms.model.clock import clock_from_environment
+from csms.texts import Text
+from monitor.console import work
+from monitor.console.work import FAILED, USAGE, json_option
+
+if TYPE_CHECKING:
+    from monitor.governance.mapping import FileMapping
+    from monitor.store.governance import GovernanceStore
+
+SHIPPED = Path(__file__).parent / "mappings"
+
+
+def build(text: Text) -> typer.Typer:
+    """The command group."""
+    app = work.group(text, "data", (_import, _repairs))
+    app.add_typer(work.group(text, "data.quarantine", (_list, _show, _release, _drop)), name="quarantine")
+    return app
+
+
+def _data_dir(text: Text) -> Any:
+    return typer.Option(..., "--data-dir", help=text("data.option.data_dir"))
+
+
+def _limit(text: Text) -> Any:
+    return typer.Option(100, "--limit", min=1, max=100_000, help=text("data.option.limit"))
+
+
+def _note(text: Text) -> Any:
+    return typer.Option("", "--note", help=text("data.option.note"))
+
+
+def _on_store(
+    text: Text, data_dir: Path, as_json: bool, act: Callable[[GovernanceStore], work.Found], *, make: bool = False
+) -> work.Found:
+    from monitor.store.governance import FILE_NAME, open_governance
+
+    if not make and not (data_dir / FILE_NAME).is_file():
+        work.fail(text("data.no_database", folder=data_dir), USAGE, as_json, "no_database")
+    try:
+        store = open_governance(data_dir)
+        try:
+            return act(store)
+        finally:
+            store.close()
+    except (OSError, ValueError) as fault:
+        work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, "unusable")
+
+
+def _mapping(text: Text, named: str, as_json: bool) -> FileMapping:
+    from monitor.governance.mapping import read_mapping
+
+    shipped = SHIPPED / f"{named}.toml"
+    path = shipped if shipped.is_file() else Path(named)
+    return work.read(text, path, as_json, lambda path: read_mapping(path.read_text(encoding="utf-8")))
+
+
+def _import(app: typer.Typer, text: Text) -> None:
+    shown = work.example(text, "csms data import sessions.csv.gz --mapping perth --data-dir d")
+
+    @app.command("import", help=text("data.import.help"), epilog=shown)
+    def import_(
+        files: list[Path] = typer.Argument(..., metavar="FILE...", help=text("data.option.files")),
+        mapping: str = typer.Option(..., "--mapping", help=text("data.option.mapping")),
+        data_dir: Path = _data_dir(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        from monitor.governance.importing import import_file
+
+        read = _mapping(text, mapping, as_json)
+        now = clock_from_environment().now()
+        made = []
+        with Console(stderr=True, quiet=as_json).status("") as status:
+            for path in files:
+                status.update(path.name)
+                made.append(
+                    _on_store(text, data_dir, as_json, lambda s, p=path: import_file(s, p, read, now), make=True)  # type: ignore[misc]
+                )
+        if as_json:
+            work.document([asdict(each) for each in made])
+            return
+        for each in made:
+            words = "data.known" if each.already_known else "data.imported"
+            typer.echo(text(words, **{**asdict(each), "repairs": sum(each.repairs.values())}))
+            for reason, count in sorted(each.reasons.items()):
+                typer.echo(f"  {count:>7}  {text(f'data.reason.{reason}')}")
+            for cause, count in sorted(each.causes.items()):
+                typer.echo(f"  {count:>7}  {text('data.doubted', rule=cause)}")
+
+
+def _repairs(app: typer.Typer, text: Text) -> None:
+    shown = work.example(text, "csms data repairs --data-dir d --limit 20")
+
+    @app.command("repairs", help=text("data.repairs.help"), epilog=shown)
+    def repairs(data_dir: Path = _data_dir(text), limit: int = _limit(text), as_json: bool = json_option(text)) -> None:
+        from monitor.store.governance import document
+
+        found = _on_store(text, data_dir, as_json, lambda store: store.repairs(limit))
+        if as_json:
+            work.document([document(row, file=name) for row, name in found])
+            return
+        for row, name in found:
+            typer.echo(f"{name}:{row.line}  {text(f'data.repair.{row.rule}')}  {row.detail}")
+
+
+def _list(app: typer.Typer, text: Text) -> None:
+    shown = work.example(text, "csms data quarantine list --data-dir d")
+
+    @app.command("list", help=text("data.quarantine.list.help"), epilog=shown)
+    def list_(
+        data_dir: Path = _data_dir(text),
+        everything: bool = typer.Option(False, "--all", help=text("data.option.all")),
+        limit: int = _limit(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        from monitor.store.governance import State, document
+
+        state = None if everything else State.HELD
+        found = _on_store(text, data_dir, as_json, lambda store: store.quarantine(state, limit))
+        if as_json:
+            work.document([document(row, file=name) for row, name in found])
+            return
+        for row, name in found:
+            for fault in row.faults:
+                reason = text(f"data.reason.{fault['reason']}")
+                typer.echo(f"{row.id:>6}  {name}:{row.line}  {fault['column']}  {reason}  {fault['value']!r}")
+
+
+def _show(app: typer.Typer, text: Text) -> None:
+    shown = work.example(text, "csms data quarantine show 17 --data-dir d")
+
+    @app.command("show", help=text("data.quarantine.show.help"), epilog=shown)
+    def show(
+        number: int = typer.Argument(..., metavar="ROW", help=text("data.option.row")),
+        data_dir: Path = _data_dir(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        from monitor.store.governance import document
+
+        found = _on_store(text, data_dir, as_json, lambda store: store.quarantined(number))
+        if found is None:
+            work.fail(text("data.not_held", row=number), FAILED, as_json, "not_held")
+        row, file = found
+        if as_json:
+            work.document(document(row, file=file.name))
+            return
+        typer.echo(f"{file.name}:{row.line}  {text(f'data.state.{row.state}')}  {row.note}")
+        for fault in row.faults:
+            typer.echo(f"  {fault['column']}: {text('data.reason.' + fault['reason'])} {fault['value']!r}")
+        for column, cell in row.raw.items():
+            typer.echo(f"  {column} = {cell!r}")
+
+
+def _release(app: typer.Typer, text: Text) -> None:
+    shown = work.example(text, "csms data quarantine release 17 --set 'Total kWh=3.2' --note 'by letter' --data-dir d")
+
+    @app.command("release", help=text("data.quarantine.release.help"), epilog=shown)
+    def release_(
+        number: int = typer.Argument(..., metavar="ROW", help=text("data.option.row")),
+        corrected: list[str] = typer.Option([], "--set", metavar="COLUMN=VALUE", help=text("data.option.set")),
+        note: str = _note(text),
+        data_dir: Path = _data_dir(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        from monitor.governance.importing import release
+
+        if wrong := [pair for pair in corrected if "=" not in pair]:
+            work.fail(text("data.no_pair", pair=wrong[0]), USAGE, as_json, "no_pair")
+        corrections = dict(pair.split("=", 1) for pair in corrected)
+        now = clock_from_environment().now()
+        try:
+            faults = _on_store(text, data_dir, as_json, lambda store: release(store, number, corrections, now, note))
+        except LookupError:
+            work.fail(text("data.not_held", row=number), FAILED, as_json, "not_held")
+        if faults:
+            told = "; ".join(
+                f"{fault.column}: {text('data.reason.' + fault.reason)} {fault.value!r}" for fault in faults
+            )
+            work.fail(text("data.still_wrong", row=number, faults=told), FAILED, as_json, "still_wrong")
+        _told(text("data.released", row=number), {"row": number, "state": "released"}, as_json)
+
+
+def _drop(app: typer.Typer, text: Text) -> None:
+    shown = work.example(text, "csms data quarantine drop 17 --note 'test session' --data-dir d")
+
+    @app.command("drop", help=text("data.quarantine.drop.help"), epilog=shown)
+    def drop(
+        number: int = typer.Argument(..., metavar="ROW", help=text("data.option.row")),
+        note: str = _note(text),
+        data_dir: Path = _data_dir(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        from monitor.store.governance import State
+
+        now = clock_from_environment().now()
+        if not _on_store(text, data_dir, as_json, lambda store: store.decide(number, State.DROPPED, now, note)):
+            work.fail(text("data.not_held", row=number), FAILED, as_json, "not_held")
+        _told(text("data.dropped", row=number), {"row": number, "state": "dropped"}, as_json)
+
+
+def _told(words: str, answer: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        work.document(answer)
+    else:
+        typer.echo(words)
