@@ -220,7 +220,7 @@ def publish(
     for reading in found:
         if reading.power_w is not None and (evse.power_at is None or reading.time >= evse.power_at):
             evse.power_w, evse.power_at = reading.power_w, reading.time
-    if samples:
+    if found:
         context.bus.publish(Metered(evse.ref, session_id, samples, received_at))
 
 

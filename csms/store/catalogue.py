@@ -26,7 +26,7 @@ SHAPES_KEPT_MAX = 4096
 POINTS_PER_BANK = 32
 """Metering points whose samples lie together in order of time (docs/decisions/0006)."""
 
-SampleRow = tuple[int, Any, int, int, float, int | None, Any]
+SampleRow = tuple[int, Any, int, int, float, Any, Any]
 """Bank, time, point, quantity, value, session, time of arrival."""
 
 
@@ -74,11 +74,17 @@ class Catalogue:
             self._quantities.clear()
             self._shapes.clear()
 
-    def rows(self, batches: Iterable[SampleBatch], moment: Callable[[datetime], Any]) -> list[SampleRow]:
-        """The rows of table `sample`; `moment` writes a time as the engine keeps it. KeyError for unknown ones."""
+    def rows(
+        self, batches: Iterable[SampleBatch], moment: Callable[[datetime], Any], nothing: Any = None
+    ) -> list[SampleRow]:
+        """The rows of table `sample`; `moment` writes a time as the engine keeps it, `nothing` stands for no session.
+
+        KeyError for unknown ones.
+        """
         rows: list[SampleRow] = []
         for batch in batches:
-            point, session_id, received = self._points[point_key(batch)], batch.session_id, moment(batch.received_at)
+            point, received = self._points[point_key(batch)], moment(batch.received_at)
+            session_id = batch.session_id if batch.session_id is not None else nothing
             bank, samples = point // POINTS_PER_BANK, batch.samples
             if type(samples) is Together:
                 time, numbers = moment(samples.time), self._shapes.get(samples.shape) or self._numbers(samples.shape)

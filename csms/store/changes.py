@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Table, inspect
 from sqlmodel import SQLModel
 
+from csms.model.meter import Together
 from csms.store.change import (
     KEY_PREFIX,
     Change,
@@ -134,7 +135,7 @@ def update_session(session_id: int, **values: Any) -> Change:
 
 def add_samples(*batches: SampleBatch) -> Change:
     """Store metered values; those that are there already (same EVSE, time and quantity) are left as they are."""
-    return SampleChange([batch for batch in batches if batch.samples])
+    return SampleChange([batch for batch in batches if type(batch.samples) is Together or batch.samples])
 
 
 def put_token(token: IdToken) -> Change:

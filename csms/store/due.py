@@ -17,8 +17,8 @@ from csms.store.catalogue import KEPT_MAX, PointKey, point_key
 from csms.store.change import Change, RowChange, SampleChange, Statement
 from csms.store.times import Moment, floored
 
-QUARTER_S, DAY_S = 900, 86_400
-"""Lengths of the roll-ups; a day is a UTC day."""
+QUARTER_S = 900
+"""Length of the shorter roll-ups; the longer ones are of a UTC day, DAY_S."""
 
 Note = tuple[PointKey, datetime]
 """A point and the beginning of a quarter-hour."""

@@ -17,10 +17,10 @@ from sqlmodel import col, select
 
 from csms.store.catalogue import POINTS_PER_BANK
 from csms.store.change import RowChange, Statement
-from csms.store.due import DAY_S, QUARTER_S
+from csms.store.due import QUARTER_S
 from csms.store.queries import Reader
 from csms.store.tables import RollupDue
-from csms.store.times import Moment, floored, micros
+from csms.store.times import DAY_S, Moment, floored, micros
 from csms.store.writer import Writer
 
 SETTLE_S = 60.0

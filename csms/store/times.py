@@ -9,12 +9,14 @@ from sqlalchemy import BigInteger, DateTime, Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+DAY_S = 86_400
+"""A UTC day has no leap seconds here."""
 
 
 def micros(moment: datetime) -> int:
     """Microseconds since 1970, exactly. Raises TypeError for a time without a zone."""
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * DAY_S + since.seconds) * 1_000_000 + since.microseconds
 
 
 def floored(moment: datetime, grain_s: int) -> datetime:

@@ -170,6 +170,12 @@ async def test_samples_differ_by_every_part_of_their_key(store: Store, other: di
     assert len(await store.reader.samples()) == 2
 
 
+async def test_samples_of_no_session_have_none(store: Store) -> None:
+    await write(store, add_samples([sample(), sample(time=LATER, session_id=7)]))
+    assert [row.session_id for row in await store.reader.samples()] == [None, 7]
+    assert [row.time for row in await store.reader.samples(session_id=7)] == [LATER]
+
+
 async def test_picking_samples(store: Store) -> None:
     times = [NOON + timedelta(minutes=minute) for minute in (3, 1, 2, 0)]
     await write(store, add_samples([sample(time=time, session_id=7, value=time.minute) for time in times]))

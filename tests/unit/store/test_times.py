@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
-from csms.store.times import Utc
+from csms.store.times import Utc, micros
 
 SQLITE = sqlite.dialect()
 POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
@@ -24,6 +24,11 @@ def test_the_moment_survives(moment: datetime) -> None:
         assert back == moment
         assert back is not None
         assert back.tzinfo is UTC
+
+
+@given(st.datetimes(timezones=ZONES))
+def test_micros_are_exact(moment: datetime) -> None:
+    assert micros(moment) == (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def test_sqlite_gets_no_zone() -> None:

@@ -1,0 +1,1 @@
+"""What happened, as facts and dimensions; the figures that each audience asks for."""
