@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME ...] [--quick] [--json FILE]`: run all benchmarks or the named ones.
 
-Names: startup, optimizer, limits, envelopes, province, timeliness, rules, refit and drift (of forecasts), hot-path, or
-a part of the hot path: rates, answer-time, memory, storm, reconnect, starts, growth, soak, traces; or a row of the
+Names: startup, optimizer, limits, envelopes, province, timeliness, rules; refit, drift and arrivals (of forecasts);
+hot-path, or a part of it: rates, answer-time, memory, storm, reconnect, starts, growth, soak, traces; or a row of the
 optimiser: optimizer-100, optimizer-rounding, optimizer-tariff-1000, ...
 """
 
@@ -15,7 +15,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import envelopes, forecasts, hot_path, limits, optimizer, province, rules, startup, timeliness
+from benchmarks import (
+    arrivals,
+    envelopes,
+    forecasts,
+    hot_path,
+    limits,
+    optimizer,
+    province,
+    rules,
+    startup,
+    timeliness,
+)
 from benchmarks.tables import Figures, table
 
 BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
@@ -28,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
     "rules": rules.run,
     "refit": forecasts.refit,
     "drift": forecasts.drift,
+    "arrivals": arrivals.run,
     **{f"optimizer-{row}": lambda quick, row=row: optimizer.in_child(row) for row in optimizer.ROWS},  # type: ignore[misc]
     "hot-path": lambda quick: hot_path.run(quick=quick),
     **{part: lambda quick, part=part: hot_path.run([part], quick=quick) for part in hot_path.PARTS},  # type: ignore[misc]

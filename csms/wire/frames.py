@@ -27,6 +27,7 @@ from csms.model.errors import PeerError, RpcErrorCode
 from csms.model.station import Protocol
 
 CALL, RESULT, ERROR, RESULT_ERROR, SEND = 2, 3, 4, 5, 6
+_RESULT_HEAD = b"[%d," % RESULT
 NOT_READ = 0
 """Stands for the type of a frame whose own type is unknown or cannot be read."""
 
@@ -288,7 +289,7 @@ def encode_result(result: Result) -> bytes:
 
 def encode_written_result(unique_id: str, payload: bytes) -> bytes:
     """The text of an answer whose payload is JSON already, as it goes out."""
-    return b"[%d,%b,%b]" % (RESULT, orjson.dumps(_written_id(unique_id)), payload)
+    return b"".join((_RESULT_HEAD, orjson.dumps(_written_id(unique_id)), b",", payload, b"]"))
 
 
 def encode_send(send: Send) -> bytes:

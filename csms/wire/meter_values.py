@@ -36,7 +36,9 @@ TOGETHER_MAX = 16
 FIRST_YEAR = 2010
 """Before OCPP existed: a clock that was never set (RB-35)."""
 
-_LEAST = -METER_REGISTER_WH_MAX
+_LEAST, _MOST = -float(METER_REGISTER_WH_MAX), float(METER_REGISTER_WH_MAX)
+"""As floats, because a float is compared with an integer by way of long arithmetic."""
+
 _AHEAD_MAX = timedelta(seconds=CLOCK_SKEW_FLAG_S)
 ZONE_MAX = timedelta(hours=14)
 """The local time that is farthest ahead of UTC."""
@@ -131,7 +133,7 @@ class Form:
     def sample(self, time: datetime, value: float, trusted: bool) -> Sample | None:
         """The value in its base unit; None when no meter shows so much."""
         value = value * self.factor + self.offset
-        if not _LEAST <= value <= METER_REGISTER_WH_MAX:
+        if not _LEAST <= value <= _MOST:
             return None
         return Sample(time, self.measurand, value, self.unit, self.phase, self.context, self.location, trusted)
 
@@ -167,9 +169,10 @@ class Forms:
         """The values in their base units; None when one of them is more than any meter shows."""
         if self._scales is not None:
             values = [value * factor + offset for value, (factor, offset) in zip(values, self._scales, strict=True)]
-        if min(values) >= _LEAST and max(values) <= METER_REGISTER_WH_MAX:
-            return Together(self.shape, time, values, trusted)
-        return None
+        for value in values:
+            if not _LEAST <= value <= _MOST:
+                return None
+        return Together(self.shape, time, values, trusted)
 
 
 def _value(sampled: Mapping[str, Any]) -> float | None:
