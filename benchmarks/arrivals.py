@@ -33,6 +33,8 @@ DAY_CAP_KW = 150.0
 TILT_PER_H = 0.05
 """The planner's default (setting `tilt_per_h`)."""
 GAP = 1e-3
+SURE = 1
+"""Priority of a car that is there, before those that are only expected."""
 WARM_UP_DAYS, DAYS = 14, 42
 
 
@@ -95,7 +97,7 @@ def online(month: Month, cap: FloatArray, forecast: bool) -> float:
             visit = coming.pop(0)
             left[id(visit)] = visit.energy
             stay = min(visit.depart - now, HORIZON)
-            running.arrive(0, stay, visit.rate, visit.energy)
+            running.arrive(0, stay, visit.rate, visit.energy, priority=SURE)
             rows.append(visit)
             changed = True
         if changed:

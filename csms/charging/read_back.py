@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from csms.charging.account import Account, Draw
+from csms.charging.account import Account, Draw, Grant
 from csms.charging.counters import Counters
 from csms.charging.courier import composite
 from csms.charging.ladder import Role, Rung
@@ -68,6 +68,13 @@ def stated(answer: CompositeSchedule | None, unit: RateUnit, account: Account) -
     if account.clock_is_wrong:
         return None
     return Stated(Draw(min(most.value_w, bound.value_w), _least(most.on_ma, bound.on_ma)), ends_s, above=False)
+
+
+def held_until(said: Stated, written: Grant, now: datetime, asked_s: int) -> datetime:
+    """When what a station holds ends: as it says; where it names no end, not before what was written down ends."""
+    if said.ends_s is not None:
+        return now + timedelta(seconds=said.ends_s)
+    return max(now + timedelta(seconds=asked_s), written.until)
 
 
 def _draw(limit: float | None, unit: RateUnit, account: Account) -> Draw:
@@ -156,9 +163,9 @@ class ReadBack:
         if said is None:
             self.counters.read_back_silent += 1
             return
-        until = now + timedelta(seconds=said.ends_s if said.ends_s is not None else asked_s)
-        self.ledger.take_back(ref, said.most, until, now, above=said.above)
-        told = {"evse": str(ref), "says_w": said.most.value_w, "until": until.isoformat()}
+        ends = held_until(said, account.restored, now, asked_s)
+        self.ledger.take_back(ref, said.most, ends, now, above=said.above)
+        told = {"evse": str(ref), "says_w": said.most.value_w, "until": ends.isoformat()}
         log.info("limit_read_back", extra=told | {"above": said.above})
         if not said.above:
             self.counters.read_back += 1

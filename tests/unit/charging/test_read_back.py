@@ -14,7 +14,7 @@ import pytest
 from csms.charging.account import Draw, Grant, Kept
 from csms.charging.feeder import Feeder, FeederTree
 from csms.charging.ledger import Ledger
-from csms.charging.read_back import ABOVE, Stated, stated
+from csms.charging.read_back import ABOVE, Stated, held_until, stated
 from csms.charging.settings import ChargingSettings
 from csms.model.charging_profile import CompositeSchedule, RateUnit
 from csms.model.clock import ScaledClock
@@ -71,6 +71,14 @@ def test_a_statement_of_a_floor_frees_the_rest() -> None:
 
 def test_the_highest_of_what_is_to_come_counts() -> None:
     assert heard(says((0, 8.0), (100, 12.0), (200, 6.0))) == Stated(Draw(8_280, (12_000,) * 3), 200.0, above=False)
+
+
+def test_what_names_no_end_lasts_as_long_as_what_was_written_down() -> None:
+    """A station that follows one period only keeps its limit until it is told another one."""
+    written, endless = Grant(9_000, at(100)), Grant(9_000, at(10**8))
+    open_, ended = Stated(Draw(6_900, (10_000,) * 3), None, above=False), Stated(Draw(0, (0,) * 3), 40.0, above=False)
+    assert [held_until(open_, one, NOW, 180) for one in (written, endless)] == [at(180), at(10**8)]
+    assert held_until(ended, endless, NOW, 180) == at(40)
 
 
 def test_ampere_count_on_the_phases_that_there_are() -> None:
