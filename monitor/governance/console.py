@@ -14,7 +14,7 @@ from csms.model.clock import clock_from_environment
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import FAILED, USAGE, json_option
-from monitor.governance import synthetic_console
+from monitor.governance import judge_console, synthetic_console
 
 if TYPE_CHECKING:
     from monitor.governance.mapping import FileMapping
@@ -25,7 +25,7 @@ SHIPPED = Path(__file__).parent / "mappings"
 
 def build(text: Text) -> typer.Typer:
     """The command group."""
-    app = work.group(text, "data", (_import, _repairs, synthetic_console.mount))
+    app = work.group(text, "data", (_import, _repairs, judge_console.mount, synthetic_console.mount))
     app.add_typer(work.group(text, "data.quarantine", (_list, _show, _release, _drop)), name="quarantine")
     return app
 
