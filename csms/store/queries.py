@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy import ColumnElement, and_, func, or_
 from sqlalchemy import select as select_columns
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col, select
@@ -68,6 +69,12 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading):
         if before_id is not None:
             given.append(col(Session.id) < before_id)
         return await self.rows(select(Session).where(*given).order_by(col(Session.id).desc()).limit(limit))
+
+    async def sessions_since(self, since: datetime, after_id: int = 0, limit: int = 1000) -> Sequence[Session]:
+        """Sessions that were heard of or ended since a moment, and those that run, by id, behind `after_id`."""
+        changed = or_(col(Session.received_at) >= since, col(Session.ended_at) >= since, col(Session.status) != "ended")
+        query = select(Session).where(changed, col(Session.id) > after_id)
+        return await self.rows(query.order_by(col(Session.id)).limit(limit))
 
     async def session(self, session_id: int) -> Session | None:
         """One session."""

@@ -68,14 +68,15 @@ def station_panel(metered: Iterable[Metered], stations: Iterable[str], since: da
     names = tuple(stations)
     sums = dict.fromkeys(names, None) | {name: np.full(steps, np.nan) for name in names}
     for (station, _), (registers, powers) in outlets.items():
-        energy = _by_register(registers, since, steps) if registers else _by_power(powers, since, steps)
+        energy = register_kwh(registers, since, steps) if registers else power_kwh(powers, since, steps)
         known = np.where(np.isfinite(sums[station]), sums[station], 0.0) + np.where(np.isfinite(energy), energy, 0.0)
         sums[station] = np.where(np.isfinite(sums[station]) | np.isfinite(energy), known, np.nan)
     values = np.stack([sums[name] for name in names], axis=1) if names else np.zeros((steps, 0))
     return Panel(since, STEP, names, values)
 
 
-def _by_register(rows: Iterable[Metered], since: datetime, steps: int) -> Array:
+def register_kwh(rows: Iterable[Metered], since: datetime, steps: int) -> Array:
+    """kWh in each quarter-hour by an outlet's register, NaN before its first value."""
     knots = sorted({(at, value) for row in rows for at, value in ((row.first_at, row.first), (row.last_at, row.last))})
     at_s = np.array([(at - since).total_seconds() for at, _ in knots])
     counted = np.concatenate([[0.0], np.cumsum(np.maximum(np.diff([value for _, value in knots]), 0.0))])
@@ -84,7 +85,8 @@ def _by_register(rows: Iterable[Metered], since: datetime, steps: int) -> Array:
     return np.where(edges_s[1:] > at_s[0], energy, np.nan)
 
 
-def _by_power(rows: Iterable[Metered], since: datetime, steps: int) -> Array:
+def power_kwh(rows: Iterable[Metered], since: datetime, steps: int) -> Array:
+    """kWh in each quarter-hour by an outlet's mean power, NaN before its first value."""
     found = np.zeros(steps)
     places = [(row.begins_at - since) // STEP for row in rows]
     for place, row in zip(places, rows, strict=True):

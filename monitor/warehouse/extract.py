@@ -1,0 +1,137 @@
+"""From what the central system keeps to rows of facts. Pure.
+
+An outlet's energy in a quarter-hour is its register read at both edges, in a straight line between its values; without
+a register, mean power times time. Users are hashed with a salt of this warehouse: the same one is the same, and nobody
+is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from csms.store.rollup_reading import StoredRollup
+from csms.store.tables import Evse, Session, Station
+from monitor.forecast.metered import REGISTER, STEP, power_kwh, register_kwh
+
+POWER, CHARGE = "Power.Active.Import", "SoC"
+MEASURANDS = (REGISTER, POWER, CHARGE)
+BUSY_WH = 1.0
+"""Less than this in a quarter-hour is what an idle pile uses itself."""
+Rows = list[dict[str, Any]]
+
+
+def session_row(session: Session, salt: bytes) -> dict[str, Any]:
+    """A session, as far as it is known."""
+    ended = session.ended_at
+    return {
+        "session_id": session.id,
+        "station_id": session.station_id,
+        "evse_id": session.evse_id,
+        "started_at": session.started_at,
+        "ended_at": ended,
+        "plugged_s": (ended - session.started_at).total_seconds() if ended else None,
+        "charging_s": None if session.charging_s is None else float(session.charging_s),
+        "energy_wh": session.energy_wh,
+        "start_register_wh": session.start_register_wh,
+        "end_register_wh": session.end_register_wh,
+        "stop_reason": session.stop_reason,
+        "user_hash": hashed(session.id_token, salt) if session.id_token else None,
+        "cost": session.cost,
+    }
+
+
+def hashed(token: str, salt: bytes) -> str:
+    """A name for a user that tells nobody who it is."""
+    return blake2b(token.encode(), digest_size=12, key=salt).hexdigest()
+
+
+def quarter_rows(rollups: Iterable[StoredRollup], since: datetime, until: datetime) -> Rows:
+    """The quarter-hours of one station, `since` <= begins_at < `until`, in which something was metered or flowed.
+
+    `rollups` may reach back before `since`: where a register stood then is where it begins.
+    """
+    outlets: dict[int, list[StoredRollup]] = {}
+    for one in rollups:
+        outlets.setdefault(one.evse_id, []).append(one)
+    found: Rows = []
+    for evse_id, rows in sorted(outlets.items()):
+        found += _outlet(evse_id, rows, since, until)
+    return found
+
+
+def _outlet(evse_id: int, rows: Sequence[StoredRollup], since: datetime, until: datetime) -> Rows:
+    steps = (until - since) // STEP
+    by_kind = {name: [one for one in rows if one.measurand == name] for name in MEASURANDS}
+    registers = [one for one in by_kind[REGISTER] if not one.phase]
+    powers = [one for one in by_kind[POWER] if not one.phase]
+    energy = np.full(steps, np.nan)
+    if registers:
+        energy = register_kwh(registers, since, steps)
+    elif powers:
+        energy = power_kwh(powers, since, steps)
+    places: dict[int, dict[str, StoredRollup]] = {}
+    for one in (*registers, *powers, *by_kind[CHARGE]):
+        places.setdefault((one.begins_at - since) // STEP, {})[one.measurand] = one
+    metered = {place for place in places if 0 <= place < steps}
+    flowing = {int(place) for place in np.flatnonzero(np.nan_to_num(energy) * 1000.0 > BUSY_WH)}
+    station_id = rows[0].station_id
+    return [
+        {"station_id": station_id, "evse_id": evse_id, "begins_at": since + place * STEP}
+        | _values(places.get(place, {}), float(energy[place]))
+        for place in sorted(metered | flowing)
+    ]
+
+
+def _values(metered: Mapping[str, StoredRollup], energy_kwh: float) -> dict[str, Any]:
+    power, charge = metered.get(POWER), metered.get(CHARGE)
+    energy_wh = None if np.isnan(energy_kwh) else energy_kwh * 1000.0
+    mean_w = power.mean if power else None if energy_wh is None else energy_wh / (STEP / timedelta(hours=1))
+    return {
+        "energy_wh": energy_wh,
+        "power_mean_w": mean_w,
+        "power_max_w": power.maximum if power else mean_w,
+        "soc_min": charge.minimum if charge else None,
+        "soc_max": charge.maximum if charge else None,
+        "samples": sum(one.samples for one in metered.values()),
+    }
+
+
+def day_rows(quarters: Iterable[Mapping[str, Any]], sessions: Iterable[Mapping[str, Any]]) -> Rows:
+    """A day rolled up, a row for each outlet that did something; sessions count on the day of their start."""
+    days: dict[tuple[str, int], dict[str, Any]] = {}
+
+    def row(fact: Mapping[str, Any]) -> dict[str, Any]:
+        key = fact["station_id"], fact["evse_id"]
+        empty = {"station_id": key[0], "evse_id": key[1], "energy_wh": 0.0, "power_max_w": 0.0, "busy_quarters": 0}
+        counts = {"sessions": 0, "sessions_without_user": 0, "plugged_s": 0.0, "charging_s": 0.0}
+        return days.setdefault(key, empty | counts)
+
+    for fact in quarters:
+        day, energy_wh = row(fact), fact["energy_wh"] or 0.0
+        day["energy_wh"] += energy_wh
+        day["power_max_w"] = max(day["power_max_w"], fact["power_max_w"] or 0.0)
+        day["busy_quarters"] += energy_wh > BUSY_WH
+    for fact in sessions:
+        day = row(fact)
+        day["sessions"] += 1
+        day["sessions_without_user"] += fact["user_hash"] is None
+        day["plugged_s"] += fact["plugged_s"] or 0.0
+        day["charging_s"] += fact["charging_s"] or 0.0
+    return [days[key] for key in sorted(days)]
+
+
+def station_rows(stations: Iterable[Station]) -> Rows:
+    """Stations."""
+    names = ("site_id", "feeder_id", "vendor", "model", "firmware", "protocol")
+    return [{"station_id": one.id} | {name: getattr(one, name) for name in names} for one in stations]
+
+
+def evse_rows(evses: Iterable[Evse]) -> Rows:
+    """Outlets with their nameplates."""
+    names = ("station_id", "evse_id", "kind", "phases", "power_max_w")
+    return [{name: getattr(one, name) for name in names} for one in evses]

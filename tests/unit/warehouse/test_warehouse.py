@@ -1,0 +1,257 @@
+"""The warehouse from a real store: what is loaded, again and late; statistics by hand and on two engines; commands."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from csms.model.clock import ManualClock
+from csms.model.meter import Sample
+from csms.store import changes
+from csms.store.change import SampleBatch
+from csms.store.engine import Store, open_store
+from csms.store.rollup import Rollups
+from csms.store.tables import Evse, Session, Station
+from csms.texts import catalogue
+from monitor.forecast.metered import REGISTER
+from monitor.warehouse.console import build
+from monitor.warehouse.engine import in_process, on_spark, star
+from monitor.warehouse.extract import POWER, day_rows
+from monitor.warehouse.files import Files
+from monitor.warehouse.loading import Loaded, Loader
+from monitor.warehouse.statistics import GROUPS, STATISTICS
+
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
+FIRST, LAST = DAY.date(), (DAY + timedelta(days=1)).date()
+
+
+def at(hours: float) -> datetime:
+    return DAY + timedelta(hours=hours)
+
+
+def session(number: int, station: str, begin_h: float, end_h: float | None, wh: float, token: str = "T1") -> Session:
+    return Session(
+        id=number, station_id=station, evse_id=1, transaction_id=str(number), id_token=token,
+        status="open" if end_h is None else "ended", started_at=at(begin_h), received_at=at(begin_h),
+        ended_at=None if end_h is None else at(end_h), energy_wh=wh, charging_s=3600, stop_reason="Local",
+    )  # fmt: skip
+
+
+def samples(station: str, measurand: str, unit: str, values: dict[float, float]) -> Any:
+    found = [Sample(time=at(h), measurand=measurand, value=value, unit=unit) for h, value in values.items()]
+    return changes.add_samples(SampleBatch(station, 1, at(40), found))
+
+
+class Home:
+    """A store with a DC and an AC pile: 10 kWh by register over midnight, 2 kWh by power."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, ManualClock(at(30))
+        self.url = f"sqlite+aiosqlite:///{folder / 'csms.db'}"
+        self.warehouse = folder / "warehouse"
+
+    async def begin(self) -> None:
+        store = await open_store(self.url, self.clock, upgrade=True)
+        await store.writer.commit([
+            changes.put_station(Station(id="DC-1", site_id="s1", feeder_id="f1", vendor="V", model="M")),
+            changes.put_station(Station(id="AC-1", site_id="s2", feeder_id="f1", vendor="V", model="N")),
+            changes.put_evse(Evse(station_id="DC-1", evse_id=1, kind="dc", power_max_w=60_000)),
+            changes.put_evse(Evse(station_id="AC-1", evse_id=1, kind="ac", power_max_w=7_000)),
+            changes.put_row(session(1, "DC-1", 23.0, 25.0, 10_000)),
+            changes.put_row(session(2, "AC-1", 10.0, 11.0, 2_000, token="")),
+            changes.put_row(session(3, "AC-1", 26.0, None, 0.0)),
+        ])  # fmt: skip
+        await store.writer.commit([
+            samples("DC-1", REGISTER, "Wh", {23.0 + n / 12: 50_000 + 10_000 * n / 24 for n in range(25)}),
+            samples("AC-1", POWER, "W", {10.0 + n / 4: 2_000.0 for n in range(4)}),
+        ])  # fmt: skip
+        await self.roll_up(store)
+        await store.close()
+
+    async def roll_up(self, store: Store) -> None:
+        await Rollups(store.writer, store.reader).run(at(48))
+
+    async def change(self, *done: Any) -> None:
+        store = await open_store(self.url, self.clock)
+        await store.writer.commit(list(done))
+        await self.roll_up(store)
+        await store.close()
+
+    async def load(self, since: datetime | None = None) -> Loaded:
+        store = await open_store(self.url, self.clock)
+        try:
+            return await Loader(store.reader, self.warehouse, self.clock).load(since)
+        finally:
+            await store.close()
+
+    def ask(self, name: str, by: str = "all") -> list[dict[str, Any]]:
+        return list(STATISTICS[name](star(in_process(self.warehouse)), FIRST, LAST, by).to_pyarrow().to_pylist())
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> Home:
+    made = Home(tmp_path)
+    await made.begin()
+    return made
+
+
+async def test_energy_lies_in_the_days_in_which_it_flowed(home: Home) -> None:
+    done = await home.load()
+    assert (done.sessions, done.since) == (3, DAY)
+    energy = {row["date"]: row["energy_kwh"] for row in home.ask("energy")}
+    assert energy[FIRST] == pytest.approx(5.0 + 2.0)
+    assert energy[LAST] == pytest.approx(5.0)
+    by_kind = {(row["date"], row["kind"]): row["energy_kwh"] for row in home.ask("energy", "kind")}
+    assert by_kind == pytest.approx({(FIRST, "dc"): 5.0, (FIRST, "ac"): 2.0, (LAST, "dc"): 5.0, (LAST, "ac"): 0.0})
+
+
+async def test_sessions_count_on_the_day_of_their_start(home: Home) -> None:
+    await home.load()
+    first, second = home.ask("sessions")
+    assert (first["sessions"], first["without_user"], first["plugged_h"], first["charging_h"]) == (2, 1, 3.0, 2.0)
+    assert (second["date"], second["sessions"], second["plugged_h"]) == (LAST, 1, 0.0)
+
+
+async def test_utilisation_is_busy_time_by_time_in_service(home: Home) -> None:
+    await home.load()
+    rows = {(row["date"], row["station_id"]): row["utilisation"] for row in home.ask("utilisation", "station_id")}
+    assert rows[FIRST, "DC-1"] == pytest.approx(4 / 96)
+    assert rows[FIRST, "AC-1"] == pytest.approx(4 / 96)
+    assert home.ask("utilisation")[0]["utilisation"] == pytest.approx(8 / 192)
+
+
+async def test_the_same_load_again_writes_nothing(home: Home) -> None:
+    assert (await home.load()).written > 0
+    before = {path: path.stat().st_mtime_ns for path in home.warehouse.rglob("date=*/*.parquet")}
+    assert (await home.load()).written == 0
+    assert {path: path.stat().st_mtime_ns for path in home.warehouse.rglob("date=*/*.parquet")} == before
+
+
+async def test_late_rows_rewrite_their_own_day_only(home: Home) -> None:
+    await home.load()
+    files = Files(home.warehouse)
+    other = files.day_of("fact_session", LAST).stat().st_mtime_ns
+    home.clock.time = at(60)
+    await home.change(changes.put_row(session(4, "AC-1", 12.0, 13.0, 500)))
+    await home.change(changes.put_row(session(3, "AC-1", 26.0, 27.0, 3_000)))
+    await home.load()
+    assert [row["session_id"] for row in files.read("fact_session", FIRST)] == [1, 2, 4]
+    assert files.read("fact_session", LAST)[0]["plugged_s"] == 3600.0, "what ran is brought up to its end"
+    assert files.day_of("fact_session", LAST).stat().st_mtime_ns > other
+    assert home.ask("sessions")[0]["sessions"] == 3
+
+
+async def test_facts_outlive_what_they_were_made_of(home: Home) -> None:
+    await home.load()
+    files = Files(home.warehouse)
+    rows = files.read("fact_meter_15min", FIRST)
+    assert not files.merge("fact_meter_15min", FIRST, [])
+    assert files.read("fact_meter_15min", FIRST) == rows
+    assert files.days("fact_meter_15min") == [FIRST, LAST]
+
+
+async def test_users_are_told_apart_and_not_known(home: Home) -> None:
+    await home.load()
+    rows = Files(home.warehouse).read("fact_session", FIRST)
+    assert rows[0]["user_hash"] not in (None, "T1")
+    assert rows[1]["user_hash"] is None
+    assert (home.warehouse / "salt").stat().st_mode & 0o077 == 0
+
+
+async def test_the_daily_roll_up_equals_the_facts(home: Home) -> None:
+    await home.load()
+    files = Files(home.warehouse)
+    for day in files.days("day_evse"):
+        made = day_rows(files.read("fact_meter_15min", day), files.read("fact_session", day))
+        assert files.read("day_evse", day) == made
+    of = star(in_process(home.warehouse))
+    raw, rolled_up = (table.energy_wh.sum().to_pyarrow().as_py() for table in (of.quarters, of.days))
+    assert rolled_up == pytest.approx(raw, rel=1e-12)
+
+
+async def test_a_question_about_a_day_reads_its_files_only(home: Home) -> None:
+    await home.load()
+    path = Files(home.warehouse).day_of("fact_meter_15min", LAST)
+    path.write_bytes(b"not a parquet file")
+    quarters = star(in_process(home.warehouse)).quarters
+    assert quarters.filter(quarters.date == FIRST).count().to_pyarrow().as_py() == 8
+    with pytest.raises(Exception, match=r"(?i)parquet|magic"):
+        quarters.energy_wh.sum().to_pyarrow()
+
+
+def test_an_empty_warehouse_has_tables_without_rows(tmp_path: Path) -> None:
+    of = star(in_process(tmp_path))
+    for statistic in STATISTICS.values():
+        assert statistic(of, date(2026, 1, 1), date(2026, 1, 2), "site_id").to_pyarrow().num_rows == 0
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore")
+async def test_spark_gives_what_duckdb_gives(home: Home) -> None:
+    pyspark = pytest.importorskip("pyspark.sql")
+    await home.load()
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    settings = {"ui.enabled": "false", "sql.session.timeZone": "UTC", "sql.shuffle.partitions": "1"}
+    builder = pyspark.SparkSession.builder.master("local[1]")
+    for name, value in settings.items():
+        builder = builder.config(f"spark.{name}", value)
+    spark = builder.getOrCreate()
+    try:
+        there = star(on_spark(home.warehouse, spark))
+        for name, statistic in STATISTICS.items():
+            for by in GROUPS:
+                found = statistic(there, FIRST, LAST, by).to_pyarrow().to_pylist()
+                for mine, its in zip(home.ask(name, by), found, strict=True):
+                    assert list(map(str, mine)) == list(map(str, its)), (name, by)
+                    assert _words(mine) == _words(its), (name, by)
+                    assert _figures(mine) == pytest.approx(_figures(its), rel=1e-9), (name, by)
+    finally:
+        spark.stop()
+
+
+def _words(row: dict[str, Any]) -> list[str]:
+    """What it is about."""
+    return [str(value) for value in row.values() if not isinstance(value, int | float)]
+
+
+def _figures(row: dict[str, Any]) -> list[float]:
+    return [float(value) for value in row.values() if isinstance(value, int | float)]
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(build(catalogue("en")), list(words))
+
+
+def test_the_commands(tmp_path: Path) -> None:
+    asyncio.run(Home(tmp_path).begin())
+    where = ("--data-dir", str(tmp_path))
+    missing = run("stats", "energy", *where, "--json")
+    assert (missing.exit_code, json.loads(missing.stderr)["code"]) == (2, "no_warehouse")
+    loaded = run("load", *where, "--json")
+    assert loaded.exit_code == 0, loaded.output
+    assert json.loads(loaded.stdout)["sessions"] == 3
+    assert "3 sessions" in run("load", *where, "--since", "2026-03-02").stdout
+    rows = json.loads(run("stats", "energy", *where, "--by", "site_id", "--json").stdout)
+    assert {row["site_id"] for row in rows} == {"s1", "s2"}
+    assert "energy_kwh" in run("stats", "energy", *where).stdout
+    asked = run("query", "SELECT count(*) AS n FROM fact_session", *where, "--json")
+    assert asked.exit_code == 0, (asked.output, asked.exception)
+    assert json.loads(asked.stdout) == [{"n": 3}]
+    assert run("query", "SELECT nothing", *where).exit_code == 2
+    for ending in ("csv", "parquet"):
+        file = tmp_path / f"out.{ending}"
+        assert run("export", "sessions", str(file), *where).exit_code == 0
+        assert file.stat().st_size > 0
+    assert run("export", "sessions", str(tmp_path / "out.xls"), *where).exit_code == 2
+    assert run("stats", "energy", *where, "--first", "2026-03-05", "--last", "2026-03-01").exit_code == 2
+    assert "Nothing happened" in run("stats", "energy", *where, "--last", "2020-01-01").stdout
+    assert run("load", "--data-dir", str(tmp_path / "nowhere")).exit_code == 2
