@@ -25,7 +25,7 @@ SHIPPED = Path(__file__).parent / "mappings"
 
 def build(text: Text) -> typer.Typer:
     """The command group."""
-    app = work.group(text, "data", (_import, _repairs, judge_console.mount, synthetic_console.mount))
+    app = work.group(text, "data", (_import, _orders, _repairs, judge_console.mount, synthetic_console.mount))
     app.add_typer(work.group(text, "data.quarantine", (_list, _show, _release, _drop)), name="quarantine")
     return app
 
@@ -98,6 +98,27 @@ def _import(app: typer.Typer, text: Text) -> None:
                 typer.echo(f"  {count:>7}  {text(f'data.reason.{reason}')}")
             for cause, count in sorted(each.causes.items()):
                 typer.echo(f"  {count:>7}  {text('data.doubted', rule=cause)}")
+
+
+def _orders(app: typer.Typer, text: Text) -> None:
+    shown = work.example(text, "csms data orders --data-dir d --doubted")
+
+    @app.command("orders", help=text("data.orders.help"), epilog=shown)
+    def orders(
+        data_dir: Path = _data_dir(text),
+        doubted: bool = typer.Option(False, "--doubted", help=text("data.option.doubted")),
+        limit: int = _limit(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        from monitor.store.governance import document
+
+        found = _on_store(text, data_dir, as_json, lambda store: store.orders(limit, doubted=doubted))
+        if as_json:
+            work.document([document(row, file=name) for row, name in found])
+            return
+        for row, name in found:
+            when = f"{row.start:%Y-%m-%d %H:%M} - {row.end:%Y-%m-%d %H:%M} UTC"
+            typer.echo(f"{name}:{row.line}  {row.number}  {when}  {row.energy_wh / 1000:.3f} kWh  {row.cause}".rstrip())
 
 
 def _repairs(app: typer.Typer, text: Text) -> None:

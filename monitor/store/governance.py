@@ -159,6 +159,14 @@ class GovernanceStore:
                 session.add(order)
             return True
 
+    def orders(self, limit: int, *, doubted: bool = False) -> list[tuple[GovernedOrder, str]]:
+        """Facts with the names of their files, as they came in; `doubted`: only those with a cause."""
+        query = select(GovernedOrder, GovernedFile.name).join(GovernedFile).order_by(col(GovernedOrder.id)).limit(limit)
+        if doubted:
+            query = query.where(GovernedOrder.cause != "")
+        with self._session() as session:
+            return [(row, name) for row, name in session.exec(query).all()]
+
     def repairs(self, limit: int) -> list[tuple[GovernedRepair, str]]:
         """What was repaired, with the names of the files, the newest first."""
         query = select(GovernedRepair, GovernedFile.name).join(GovernedFile)

@@ -229,6 +229,23 @@ def test_the_commands_from_import_to_release(tmp_path: Path) -> None:
     assert json.loads(run(tmp_path, "repairs", "--json").stdout)[0]["rule"] == "duplicate_dropped"
 
 
+def test_orders_are_listed_with_where_they_came_from(tmp_path: Path) -> None:
+    (tmp_path / "made.toml").write_text(MAPPING)
+    over = GOOD.replace("08:00,09:30", "09:00,10:00")
+    path = written(tmp_path, GOOD.replace("P1", "P9") + GOOD + over)
+    run(tmp_path, "import", path, "--mapping", tmp_path / "made.toml")
+    every = json.loads(run(tmp_path, "orders", "--json").stdout)
+    assert [(row["file"], row["line"], row["station"], row["cause"]) for row in every] == [
+        ("a.csv", 2, "P9", ""),
+        ("a.csv", 3, "P1", "Q08"),
+        ("a.csv", 4, "P1", "Q08"),
+    ]
+    told = run(tmp_path, "orders", "--doubted").output.splitlines()
+    assert len(told) == 2
+    assert told[1].startswith("a.csv:4  P1/1/")
+    assert told[1].endswith("2026-01-02 01:00 - 2026-01-02 02:00 UTC  12.500 kWh  Q08")
+
+
 def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
     assert run(tmp_path, "repairs").exit_code == 2
     assert run(tmp_path, "import", "none.csv", "--mapping", "none.toml").exit_code == 2
