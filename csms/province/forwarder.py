@@ -34,6 +34,7 @@ BATCH = 50
 PERIOD_S = 60.0
 WAIT_S_MIN = 1.0
 DRAIN_POLL_WALL_S = 0.02
+LOOK_WALL_S_MIN = 0.02
 SILENT_AFTER = 2
 """One attempt that fails among others that do not is no outage."""
 RANK = {str(kind): place for place, kind in enumerate(PUSHED)}
@@ -188,12 +189,15 @@ class PartnerForwarder:
             await _cancelled(flying)
 
     async def _landed(self, flying: Flights) -> None:
-        """When one came to its end, or there may be something else to send. A fault of ours ends the pass."""
+        """When one came to its end, or something else may have become due. A fault of ours ends the pass."""
         called = asyncio.create_task(self._signal.wait())
+        look_s = max(self._clock.wall_s(WAIT_S_MIN), LOOK_WALL_S_MIN)
         try:
-            await asyncio.wait({*flying, called}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({*flying, called}, timeout=look_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             called.cancel()
+        if not done:
+            self._waiting.clear()  # the time of a retry may have come, and it may go first
         for task in [task for task in flying if task.done()]:
             flying.pop(task)
             task.result()

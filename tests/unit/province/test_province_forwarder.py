@@ -242,6 +242,22 @@ async def test_a_slow_call_holds_up_no_other_and_none_about_the_same_thing_is_se
     assert (await outbox.counts())["acked"] == 103
 
 
+async def test_a_retry_whose_time_comes_waits_for_no_call_that_is_under_way() -> None:
+    outbox, clock, peer = MemoryOutbox(), ManualClock(NOW), Slow()
+    await outbox.add([entry("1"), entry("slow")])
+    async with peer.listening(), forwarding(peer.port, outbox, clock) as forwarder:
+        working = asyncio.create_task(forwarder.step())
+        await acked(outbox, 1)
+        later = NewEntry("p", "charge_order", "later", {}, clock.now() + timedelta(seconds=30))
+        await outbox.add([later])
+        clock.advance(31)
+        await acked(outbox, 2)
+        peer.let.set()
+        await working
+        await forwarder.close()
+    assert (await outbox.counts())["acked"] == 3
+
+
 @pytest.mark.parametrize("ret", [4001, 4003])
 async def test_a_refused_envelope_pauses_the_partner(peer: Peer, ret: int) -> None:
     outbox, clock = MemoryOutbox(), ManualClock(NOW)
