@@ -47,6 +47,11 @@ def data_dir_option(text: Text) -> Any:
     return typer.Option(..., "--data-dir", help=text("intake.data_dir"))
 
 
+def central_dir_option(text: Text) -> Any:
+    """`--data-dir` of the central system."""
+    return typer.Option(..., "--data-dir", help=text("warehouse.data_dir"))
+
+
 def partner_file_option(text: Text) -> Any:
     """`--partner-file`."""
     return typer.Option(..., "--partner-file", help=text("intake.partner_file"))

@@ -38,7 +38,7 @@ def mount(app: typer.Typer, text: Text) -> None:
 def _run(app: typer.Typer, text: Text) -> None:
     @app.command("run", help=text("forecast.run.help"), epilog=_example(text, "run --days 2"))
     def run(
-        data_dir: Path = work.data_dir_option(text),
+        data_dir: Path = work.central_dir_option(text),
         database_url: str = _url(text),
         by: str = _by(text),
         days: float = typer.Option(1.0, "--days", min=1 / QUARTERS_A_DAY, max=DAYS_MAX, help=text("forecast.run.days")),
@@ -66,7 +66,7 @@ def _run(app: typer.Typer, text: Text) -> None:
 def _score(app: typer.Typer, text: Text) -> None:
     @app.command("score", help=text("forecast.score.help"), epilog=_example(text, "score"))
     def score(
-        data_dir: Path = work.data_dir_option(text),
+        data_dir: Path = work.central_dir_option(text),
         database_url: str = _url(text),
         by: str = _by(text),
         days: int = typer.Option(7, "--days", min=1, max=56, help=text("forecast.score.days")),
@@ -96,7 +96,7 @@ def _explain(app: typer.Typer, text: Text) -> None:
     @app.command("explain", help=text("forecast.explain.help"), epilog=_example(text, "explain total"))
     def explain(
         series: str = typer.Argument(..., help=text("forecast.run.series")),
-        data_dir: Path = work.data_dir_option(text),
+        data_dir: Path = work.central_dir_option(text),
         database_url: str = _url(text),
         by: str = _by(text),
         as_json: bool = json_option(text),
@@ -115,7 +115,7 @@ def _explain(app: typer.Typer, text: Text) -> None:
 def _registry(app: typer.Typer, text: Text) -> None:
     @app.command("registry", help=text("forecast.registry.help"), epilog=_example(text, "registry"))
     def registry(
-        data_dir: Path = work.data_dir_option(text),
+        data_dir: Path = work.central_dir_option(text),
         database_url: str = _url(text),
         series: str = typer.Option("", "--series", help=text("forecast.run.series")),
         as_json: bool = json_option(text),

@@ -43,7 +43,7 @@ def _folder(text: Text) -> Any:
 def _load(app: typer.Typer, text: Text) -> None:
     @app.command("load", help=text("warehouse.load.help"), epilog=_example(text, "load"))
     def load(
-        data_dir: Path = work.data_dir_option(text),
+        data_dir: Path = work.central_dir_option(text),
         folder: Path | None = _folder(text),
         since: datetime | None = work.day_option(text, "--since", "warehouse.load.since", None),
         database_url: str = typer.Option(
@@ -90,7 +90,7 @@ def _stats(app: typer.Typer, text: Text) -> None:
     @app.command("stats", help=text("warehouse.stats.help"), epilog=_example(text, "stats energy --by site_id"))
     def stats(
         name: Name = _name(text),
-        data_dir: Path = work.data_dir_option(text),
+        data_dir: Path = work.central_dir_option(text),
         folder: Path | None = _folder(text),
         by: By = _by(text),
         first: datetime | None = work.day_option(text, "--first", "warehouse.stats.first", None),
@@ -136,7 +136,7 @@ def _query(app: typer.Typer, text: Text) -> None:
     @app.command("query", help=text("warehouse.query.help"), epilog=shown)
     def query(
         sql: str = typer.Argument(help=text("warehouse.query.sql"), metavar="SQL"),
-        data_dir: Path = work.data_dir_option(text),
+        data_dir: Path = work.central_dir_option(text),
         folder: Path | None = _folder(text),
         as_json: bool = json_option(text),
     ) -> None:
@@ -163,7 +163,7 @@ def _export(app: typer.Typer, text: Text) -> None:
     def export(
         name: Name = _name(text),
         file: Path = typer.Argument(help=text("warehouse.export.file"), metavar="FILE"),
-        data_dir: Path = work.data_dir_option(text),
+        data_dir: Path = work.central_dir_option(text),
         folder: Path | None = _folder(text),
         by: By = _by(text),
         first: datetime | None = work.day_option(text, "--first", "warehouse.stats.first", None),
