@@ -17,6 +17,7 @@ from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
 from csms.app.process import calm_garbage_collector, raise_file_limit
 from csms.app.rooms import Rooms, build_rooms
+from csms.app.rounds import Round
 from csms.app.section import SettingsInvalid
 from csms.app.settings import Settings
 from csms.app.supervisor import Supervisor
@@ -70,6 +71,9 @@ class CentralSystem:
             rooms.traces.start()
         for name, work in rooms.background:
             self._supervisor.start(name, work)
+        for settings in self._settings.rounds:
+            one = Round(settings, self._clock, self._settings.data_dir, self._settings.database_url)
+            self._supervisor.start(f"round {one.name}", one.run)
         await LocalDesk(rooms.guard.tokens, rooms.guard.audit, "csms serve").first(self._tell_token)
         self._http = self._http_server(rooms)
         self.http_port = await self._http.start()

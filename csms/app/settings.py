@@ -30,6 +30,7 @@ from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAd
 from csms.app.mqtt import BrokerUrl, MqttSection
 from csms.app.province_settings import OperatorSettings, PartnerSettings, PriceSettings, SiteSettings
 from csms.app.response import ResponseSection
+from csms.app.rounds import USUAL, RoundSettings
 from csms.app.section import SettingsInvalid
 from csms.app.sections import (
     AdmissionSection,
@@ -113,6 +114,7 @@ class Settings(BaseSettings):
     traces: TracesSection = TracesSection()
     api: ApiSection = ApiSection()
     admission: AdmissionSection = AdmissionSection()
+    rounds: list[RoundSettings] = list(USUAL)
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone", "station_time_zone")

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from csms.app.rounds import Round, RoundSettings
 from csms.model.clock import ManualClock
 from csms.model.meter import Sample
 from csms.store import changes
@@ -229,6 +230,11 @@ def _figures(row: dict[str, Any]) -> list[float]:
 
 def run(*words: str) -> Any:
     return CliRunner().invoke(build(catalogue("en")), list(words))
+
+
+async def test_the_server_loads_it_by_itself(home: Home) -> None:
+    assert await Round(RoundSettings(command=["warehouse", "load"]), home.clock, home.folder).once()
+    assert Files(home.warehouse).days("fact_session") == [FIRST, LAST]
 
 
 def test_the_commands(tmp_path: Path) -> None:
