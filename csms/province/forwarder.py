@@ -254,13 +254,13 @@ class PartnerForwarder:
             await self._outbox.mark_acked(entry.id, self._clock.now(), result.code, result.text, snapshots)
 
     def _notice(self, outcome: Outcome) -> None:
-        self._answers = not outcome.unreachable and not outcome.pause
         if outcome.verdict is not Verdict.ACKED:
             self._last_error = f"{outcome.code} {outcome.text}".strip()
         if outcome.pause:
             self._paused = self._last_error
             log.error("province_partner_paused", extra={"partner": self.partner.id, "reason": self._paused})
         self._missed = self._missed + 1 if outcome.unreachable else 0
+        self._answers = (self._answers or not outcome.unreachable) and self._missed < SILENT_AFTER and not outcome.pause
         if self._missed >= SILENT_AFTER:
             self._was_silent = True
             self._silent_until = self._clock.now() + timedelta(seconds=self.partner.profile.timeliness.outage_probe_s)

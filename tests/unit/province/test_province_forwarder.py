@@ -242,6 +242,23 @@ async def test_a_slow_call_holds_up_no_other_and_none_about_the_same_thing_is_se
     assert (await outbox.counts())["acked"] == 103
 
 
+async def test_one_that_fails_while_another_is_slow_leaves_all_lanes_open() -> None:
+    outbox, clock, peer = MemoryOutbox(), ManualClock(NOW), Slow()
+    peer.answers["notification_stationStatus"] = http(b"", "503 Service Unavailable")
+    await outbox.add([entry("1"), entry("slow"), entry("c", "station_status")])
+    async with peer.listening(), forwarding(peer.port, outbox, clock) as forwarder:
+        working = asyncio.create_task(forwarder.step())
+        while (await outbox.counts())["retry"] < 1:  # noqa: ASYNC110 - the refused state
+            await asyncio.sleep(0.01)
+        await outbox.add([entry(f"more {number}") for number in range(3)])
+        forwarder.wake()
+        await acked(outbox, 4)
+        peer.let.set()
+        await working
+        await forwarder.close()
+    assert (await outbox.counts())["acked"] == 5
+
+
 async def test_a_retry_whose_time_comes_waits_for_no_call_that_is_under_way() -> None:
     outbox, clock, peer = MemoryOutbox(), ManualClock(NOW), Slow()
     await outbox.add([entry("1"), entry("slow")])
