@@ -57,7 +57,7 @@ class Avoided:
 @cache
 def shipped_factors() -> tuple[GridFactor, ...]:
     """The factors that come with this release."""
-    text = resources.files(__package__).joinpath("data/carbon_factors.toml").read_text("utf-8")
+    text = resources.files(__package__).joinpath("parameters/carbon_factors.toml").read_text("utf-8")
     return tuple(GridFactor(**row) for row in tomllib.loads(text)["factor"])
 
 

@@ -24,7 +24,7 @@ AMBIENT_DEFAULT_C = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Transformer:
-    """A kind of transformer (data/transformers.toml)."""
+    """A kind of transformer (parameters/transformers.toml)."""
 
     title: str
     oil_exponent: float
@@ -73,7 +73,7 @@ class Overload:
 @cache
 def shipped_transformers() -> dict[str, Transformer]:
     """The kinds that come with this release."""
-    text = resources.files(__package__).joinpath("data/transformers.toml").read_text("utf-8")
+    text = resources.files(__package__).joinpath("parameters/transformers.toml").read_text("utf-8")
     return {name: Transformer(**row) for name, row in tomllib.loads(text).items()}
 
 
