@@ -114,8 +114,10 @@ async def _evening(server: Server, clock: SimClock) -> Evening:
     await say("bid", "bid", "DR-1", "--auto")
     await say("cleared", "clear", "DR-1", by=operator)
     await say("baseline", "baseline", "DR-1")
-    ahead = await _command(server, operator, "limit", "simulate", "T1", "--kw", "12", "--to", "+8h", "--hours", "8")
-    found.said["simulated"] = json.loads(ahead)
+    simulate = ("limit", "simulate", "T1", "--kw", "12", "--to", "+8h", "--hours", "8")
+    deadline = time.monotonic() + 60
+    while not found.said.get("simulated", {}).get("planned") and time.monotonic() < deadline:
+        found.said["simulated"] = json.loads(await _command(server, operator, *simulate))
     await asyncio.sleep(max(END.timestamp() - clock.epoch_s(), 0) / SPEED)
     deadline = time.monotonic() + 60
     while not found.said.get("shown", {}).get("evaluations") and time.monotonic() < deadline:

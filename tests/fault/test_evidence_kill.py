@@ -11,8 +11,10 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import time
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,7 @@ from csms.province.profile import Kind, load_profile
 from monitor.evidence.files import private_key, read_export, write_export
 from monitor.evidence.judge import judge_document, judge_export
 from monitor.evidence.service import Evidence
-from monitor.store.intake import open_intake
+from monitor.store.intake import FILE_NAME, open_intake
 from monitor.store.tables import EvidenceRecord, IntakeOrder
 from tests.support.platforms import PlatformProcess
 from tests.support.running import csms
@@ -122,13 +124,21 @@ async def test_nothing_acknowledged_is_missing_and_the_log_verifies(tmp_path: Pa
             await asyncio.to_thread(platform.kill)
             await asyncio.to_thread(platform.start, anew=True)
             operator.call_at(platform.port)
-        await asyncio.sleep(0.5)
+        await a_day_is_closed(tmp_path / "data" / FILE_NAME)
     finally:
         await operator.end(callers)
         assert await asyncio.to_thread(platform.stop) == 0
     assert len(operator.acked) >= 3 * KILLS
     assert set(operator.acked.values()) == {1}
     await look(tmp_path, set(operator.acked), clock.now())
+
+
+async def a_day_is_closed(file: Path) -> None:
+    """Wait until the platform has signed a day, however quickly all else went."""
+    async with asyncio.timeout(60):
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+            while not database.execute("SELECT count(*) FROM evidence_head").fetchone()[0]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
 
 
 async def look(folder: Path, acked: set[str], now: datetime) -> None:

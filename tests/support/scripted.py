@@ -21,7 +21,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,7 @@ class ScriptedStation:
 
     def __init__(self, central_system: Central, station_id: str, protocol: str, *, strict: bool) -> None:
         self.central, self.station_id, self.protocol, self.strict = central_system, station_id, protocol, strict
+        self._stamped_at = datetime.min.replace(tzinfo=UTC)
         self.frames: list[list[Any]] = []
         self.asked: list[tuple[str, Payload]] = []
         self._scripts: dict[str, Script] = {}
@@ -229,8 +230,10 @@ class ScriptedStation:
             self.central.violations.append(f"{self.station_id}: the script failed: {fault!r}")
 
     def stamp(self, ago_s: float = 0) -> str:
-        """The moment, or one in the past, as stations write it."""
+        """The moment, or one in the past, as stations write it; no two moments are equal, however quick the machine."""
         moment = self.central.clock.now() - timedelta(seconds=ago_s)
+        if not ago_s:
+            moment = self._stamped_at = max(moment, self._stamped_at + timedelta(milliseconds=1))
         return moment.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
     async def boot(self) -> Payload:
@@ -487,6 +490,7 @@ async def central(folder: Path, *, clock: Clock | None = None, **settings: Any) 
         "ocpp_port": 0,
         "security_profiles": [0],
         "charging": {"control": False},
+        "api": {"requests_per_s": 100_000, "requests_burst": 1_000_000},  # a quick machine asks more than people do
         "firmware": {"unsigned_for": ["*"]},
         "feeders": [FeederSettings(id="site", rating_kw=400.0)],
     }
