@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import pytest
 from fastapi._compat import v2
+from hypothesis import HealthCheck, settings
 from pydantic import TypeAdapter
 
 from csms.store import engine
@@ -23,6 +24,8 @@ LONG = ("e2e", "fault", "sim", "conformance", "security", "field")
 """Rooms whose files take long: first, or the last of them would keep one worker busy while the others have no work."""
 
 
+settings.register_profile("csms", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("csms")  # how long an example takes is the machine's business
 ROOT = Path(__file__).parent
 
 
