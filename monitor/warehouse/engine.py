@@ -13,6 +13,8 @@ import pyarrow as pa
 from monitor.warehouse.files import FILE
 from monitor.warehouse.schema import DIMENSIONS, FACTS
 
+DATED = pa.field("date", pa.date32())
+
 
 @dataclass(frozen=True, slots=True)
 class Star:
@@ -32,8 +34,7 @@ def in_process(folder: Path) -> Any:
         if any((folder / name).glob(f"date=*/{FILE}")):
             backend.read_parquet(str(folder / name / "*" / FILE), table_name=name, hive_partitioning=True)
         else:
-            dated = schema.append(pa.field("date", pa.date32()))
-            backend.create_table(name, schema=ibis.Schema.from_pyarrow(dated))
+            backend.create_table(name, schema=ibis.Schema.from_pyarrow(schema.append(DATED)))
     for name, schema in DIMENSIONS.items():
         path = folder / name / FILE
         if path.is_file():
@@ -44,11 +45,15 @@ def in_process(folder: Path) -> Any:
 
 
 def on_spark(folder: Path, session: Any) -> Any:
-    """A Spark session with a view on each table that was loaded."""
+    """A Spark session with a view on each table; empty ones where nothing was loaded yet."""
     backend = ibis.pyspark.connect(session)
     for name in (*FACTS, *DIMENSIONS):
         if (folder / name).is_dir():
-            session.read.parquet(str(folder / name)).createOrReplaceTempView(name)
+            rows = session.read.parquet(str(folder / name))
+        else:
+            schema = FACTS[name].append(DATED) if name in FACTS else DIMENSIONS[name]
+            rows = session.createDataFrame(schema.empty_table())
+        rows.createOrReplaceTempView(name)
     return backend
 
 

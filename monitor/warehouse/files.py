@@ -42,8 +42,11 @@ class Files:
         What the source no longer has stays: samples end by retention, facts do not.
         """
         key = KEYS[fact]
-        known = {tuple(row[name] for name in key): row for row in self.read(fact, day)}
-        merged = known | {tuple(row[name] for name in key): dict(row) for row in rows}
+        merged = {tuple(row[name] for name in key): row for row in self.read(fact, day)}
+        for row in rows:
+            place = tuple(row[name] for name in key)
+            if not _knows_less(row, merged.get(place, {})):
+                merged[place] = dict(row)
         if not merged:
             return False
         return self.put(fact, day, [merged[place] for place in sorted(merged)])
@@ -60,6 +63,14 @@ class Files:
     def put_dimension(self, name: str, rows: Rows) -> None:
         """Write a dimension."""
         _write(self.folder / name / FILE, pa.Table.from_pylist(rows, schema=DIMENSIONS[name]))
+
+
+def _knows_less(new: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    """Whether a quarter-hour is told from fewer samples, or from as many without the register before them."""
+    if not old or "samples" not in new:
+        return False
+    energy_lost = (new["energy_wh"] or 0.0) < (old["energy_wh"] or 0.0)
+    return bool(new["samples"] < old["samples"] or (new["samples"] == old["samples"] and energy_lost))
 
 
 def _write(path: Path, table: pa.Table) -> None:

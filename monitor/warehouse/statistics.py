@@ -38,15 +38,15 @@ def sessions(of: Star, first: date, last: date, by: str = "all") -> ir.Table:
 
 
 def utilisation(of: Star, first: date, last: date, by: str = "all") -> ir.Table:
-    """Quarter-hours in which an outlet gave energy, of all that outlets in service had: never above 1."""
+    """Quarter-hours in which an outlet gave energy, of all that outlets had: those known now, and those that did
+    something on these days. Never above 1."""
     busy = _by_day(of, first, last, by, lambda rows: {"busy_quarters": rows.busy_quarters.sum()})
-    outlets = _placed(of.evses.mutate(date=ibis.literal(first)), of)
+    active = _within(of.days, first, last).select("station_id", "evse_id")
+    outlets = _placed(of.evses.select("station_id", "evse_id").union(active, distinct=True), of)
     if by == "all":
-        there = outlets.aggregate(outlets=outlets.count())
-        joined = busy.cross_join(there)
+        joined = busy.cross_join(outlets.aggregate(outlets=outlets.count()))
     else:
-        there = outlets.group_by(by).aggregate(outlets=outlets.count())
-        joined = busy.join(there, by)
+        joined = busy.join(outlets.group_by(by).aggregate(outlets=outlets.count()), by)
     wide = joined.mutate(utilisation=joined.busy_quarters / (joined.outlets * float(QUARTERS_A_DAY)))
     return wide.order_by([name for name in ("date", by) if name in wide.columns])
 
@@ -55,17 +55,19 @@ STATISTICS: dict[str, Statistic] = {"energy": energy, "sessions": sessions, "uti
 
 
 def _by_day(of: Star, first: date, last: date, by: str, figures: Callable[[ir.Table], dict[str, ir.Value]]) -> ir.Table:
-    days = of.days
-    rows = _placed(days.filter(days.date >= ibis.literal(first), days.date <= ibis.literal(last)), of)
+    rows = _placed(_within(of.days, first, last), of)
     keys = ["date"] if by == "all" else ["date", by]
     return rows.group_by(keys).aggregate(**figures(rows)).order_by(keys)
 
 
+def _within(days: ir.Table, first: date, last: date) -> ir.Table:
+    return days.filter(days.date >= ibis.literal(first), days.date <= ibis.literal(last))
+
+
 def _placed(rows: ir.Table, of: Star) -> ir.Table:
-    """With what the dimensions say of an outlet; one that they do not know (any more) stays."""
-    kinds = of.evses.select("station_id", "evse_id", "kind")
-    known = rows if "kind" in rows.columns else rows.left_join(kinds, ["station_id", "evse_id"]).drop(
-        "station_id_right", "evse_id_right"
-    )  # fmt: skip
+    """With what the dimensions say of an outlet, empty words where they say nothing (any more)."""
+    outlets = of.evses.select("station_id", "evse_id", "kind")
+    known = rows.left_join(outlets, ["station_id", "evse_id"]).drop("station_id_right", "evse_id_right")
     places = of.stations.select("station_id", "site_id", "feeder_id", "vendor", "model")
-    return known.left_join(places, "station_id").drop("station_id_right")
+    placed = known.left_join(places, "station_id").drop("station_id_right")
+    return placed.mutate(**{name: placed[name].fill_null("") for name in GROUPS[1:]})
