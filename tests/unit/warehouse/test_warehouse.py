@@ -27,7 +27,7 @@ from monitor.warehouse.console import build
 from monitor.warehouse.engine import in_process, on_spark, star
 from monitor.warehouse.extract import POWER, day_rows
 from monitor.warehouse.files import Files
-from monitor.warehouse.loading import Loaded, Loader
+from monitor.warehouse.loading import Loaded, Loader, WarehouseUnreadable
 from monitor.warehouse.statistics import GROUPS, STATISTICS
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -159,6 +159,59 @@ async def test_facts_outlive_what_they_were_made_of(home: Home) -> None:
     assert files.days("fact_meter_15min") == [FIRST, LAST]
 
 
+async def test_a_load_that_broke_off_is_made_good_by_the_next(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(loader: Loader, days: set[date]) -> int:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loader, "_roll_up", breaks)
+        with pytest.raises(OSError, match="full"):
+            await home.load()
+    assert Files(home.warehouse).days("fact_session") == [FIRST, LAST]
+    await home.load()
+    assert home.ask("energy")[0]["energy_kwh"] == pytest.approx(7.0)
+
+
+async def test_what_does_not_fit_into_one_answer_is_asked_for_in_parts(home: Home) -> None:
+    await home.load()
+    files = Files(home.warehouse)
+    whole = [files.read("fact_meter_15min", day) for day in (FIRST, LAST)]
+    shutil.rmtree(home.warehouse)
+    store = await open_store(home.url, home.clock)
+    try:
+        await Loader(store.reader, home.warehouse, home.clock, rollups_max=3).load()
+        assert [files.read("fact_meter_15min", day) for day in (FIRST, LAST)] == whole
+        with pytest.raises(WarehouseUnreadable, match="C-1"):
+            await Loader(store.reader, home.warehouse, home.clock, rollups_max=1).load(DAY)
+    finally:
+        await store.close()
+
+
+async def test_sessions_older_than_any_sample_are_loaded_too(home: Home) -> None:
+    await home.change(changes.put_row(session(9, "AC-1", -100.0, -99.0, 700)))
+    await home.load()
+    assert Files(home.warehouse).days("fact_session")[0] == at(-100.0).date()
+
+
+def test_a_quarter_hour_that_is_known_less_of_replaces_nothing(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    row = {"station_id": "a", "evse_id": 1, "begins_at": DAY, "energy_wh": 900.0, "power_mean_w": 3600.0,
+           "power_max_w": 4000.0, "soc_min": None, "soc_max": None, "samples": 15}  # fmt: skip
+    assert files.merge("fact_meter_15min", FIRST, [row])
+    for less in ({"samples": 3}, {"energy_wh": None}, {"energy_wh": 400.0}):
+        assert not files.merge("fact_meter_15min", FIRST, [row | less])
+    assert files.merge("fact_meter_15min", FIRST, [row | {"samples": 16, "energy_wh": 800.0}])
+    assert [one["energy_wh"] for one in files.read("fact_meter_15min", FIRST)] == [800.0]
+
+
+async def test_an_outlet_that_is_gone_keeps_utilisation_below_1(home: Home) -> None:
+    await home.load()
+    for name in ("dim_evse", "dim_station"):
+        Files(home.warehouse).put_dimension(name, [])
+    assert home.ask("utilisation")[0]["utilisation"] == pytest.approx(8 / 192)
+    assert [row["utilisation"] for row in home.ask("utilisation", "site_id")] == pytest.approx([8 / 192, 4 / 192])
+
+
 async def test_users_are_told_apart_and_not_known(home: Home) -> None:
     await home.load()
     rows = Files(home.warehouse).read("fact_session", FIRST)
@@ -207,7 +260,9 @@ async def test_spark_gives_what_duckdb_gives(home: Home) -> None:
         builder = builder.config(f"spark.{name}", value)
     spark = builder.getOrCreate()
     try:
+        shutil.rmtree(home.warehouse / "fact_meter_15min")
         there = star(on_spark(home.warehouse, spark))
+        assert there.quarters.count().to_pyarrow().as_py() == 0, "a table that was never loaded is empty"
         for name, statistic in STATISTICS.items():
             for by in GROUPS:
                 found = statistic(there, FIRST, LAST, by).to_pyarrow().to_pylist()
