@@ -66,8 +66,9 @@ class Round:
 
     async def once(self) -> bool:
         """Whether the command ended well; what it said otherwise stands in the log."""
-        pipes = {"stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.PIPE}
-        process = await asyncio.create_subprocess_exec(*self._call, env=self._environ, **pipes)  # type: ignore[arg-type]
+        process = await asyncio.create_subprocess_exec(
+            *self._call, env=self._environ, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        )
         with contextlib.suppress(OSError, AttributeError):
             os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
         said = b""

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import firmware_profiles
 from csms.access.first import LocalDesk
-from csms.app.folder import FolderLock
 from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
 from csms.app.process import calm_garbage_collector, raise_file_limit
@@ -24,6 +23,7 @@ from csms.app.supervisor import Supervisor
 from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.security.credentials import write_token
+from csms.security.folder import FolderLock
 from csms.security.server_certificate import ROOT_FILE
 from csms.security.tls import ClientTrust, KeyPair, server_context
 

@@ -85,8 +85,8 @@ def _backup(text: Text, file: Path, force: bool, data_dir: Path | None, as_json:
 
 
 def _restore(text: Text, file: Path, upgrade: bool, data_dir: Path | None, as_json: bool) -> None:
-    from csms.app.folder import FolderLock
     from csms.model.clock import system_clock
+    from csms.security.folder import FolderLock
     from csms.store.backup import restore
 
     out = output(text, as_json)

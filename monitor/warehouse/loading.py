@@ -17,6 +17,7 @@ from pathlib import Path
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError
 from csms.security.files import write_whole
+from csms.security.folder import FolderLock
 from csms.store.due import QUARTER_S
 from csms.store.queries import Reader
 from csms.store.rollup_reading import StoredRollup
@@ -28,7 +29,7 @@ BEFORE = timedelta(days=1)
 """How far before a span registers are read, so that its first quarter-hour has where to begin."""
 PAGE = 1000
 ROLLUPS_MAX = 100_000
-MARK_FILE, SALT_FILE = "loaded.json", "salt"
+MARK_FILE, SALT_FILE, LOCK_FILE = "loaded.json", "salt", "load.lock"
 PRIVATE = 0o600
 DAY, SPAN, QUARTER = timedelta(days=1), timedelta(days=14), timedelta(seconds=QUARTER_S)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,8 +75,17 @@ class Loader:
     async def load(self, since: datetime | None = None, progress: Callable[[int, int], None] = _no_progress) -> Loaded:
         """Everything from `since` on; without it from `LATE` before the last load, at first from the oldest row.
 
-        Raises StoreUnavailable, OSError; what was written until then stays, and the next load goes on.
+        Raises AlreadyRunning while another process loads, StoreUnavailable, WarehouseUnreadable, OSError; what was
+        written until then stays, and the next load goes on.
         """
+        lock = FolderLock(self._files.folder, LOCK_FILE, "csms warehouse load")
+        lock.take()
+        try:
+            return await self._load(since, progress)
+        finally:
+            lock.release()
+
+    async def _load(self, since: datetime | None, progress: Callable[[int, int], None]) -> Loaded:
         now = self._clock.now()
         stations = await self._reader.stations()
         self._files.put_dimension("dim_station", station_rows(stations))
@@ -114,8 +124,14 @@ class Loader:
         self, station_id: str, measurand: str, since: datetime, until: datetime
     ) -> Sequence[StoredRollup]:
         """All of them: what does not fit into one answer is asked for in two."""
-        given = {"grain_s": QUARTER_S, "station_id": station_id, "measurand": measurand}
-        found = await self._reader.rollups(**given, since=since, until=until, limit=self._rollups_max)  # type: ignore[arg-type]
+        found = await self._reader.rollups(
+            grain_s=QUARTER_S,
+            station_id=station_id,
+            measurand=measurand,
+            since=since,
+            until=until,
+            limit=self._rollups_max,
+        )
         if len(found) < self._rollups_max:
             return found
         half = since + max((until - since) // QUARTER // 2, 1) * QUARTER

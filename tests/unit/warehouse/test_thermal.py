@@ -11,6 +11,7 @@ from monitor.warehouse.thermal import (
     ALARM,
     WARNING,
     Overload,
+    OverloadRule,
     ageing_rate,
     exceedance,
     heated,
@@ -72,8 +73,8 @@ def test_an_alarm_comes_at_once_and_clears_with_hysteresis() -> None:
 
 
 @given(st.lists(st.floats(0, 2), max_size=60), st.sampled_from([WARNING, ALARM]))
-def test_overloads_follow_each_other(load: list[float], rule: object) -> None:
-    found = overloads(load, 15.0, rule)  # type: ignore[arg-type]
+def test_overloads_follow_each_other(load: list[float], rule: OverloadRule) -> None:
+    found = overloads(load, 15.0, rule)
     ends = [one.until_min for one in found]
     assert all(end is not None and one.raised_min < end for one, end in zip(found[:-1], ends[:-1], strict=True))
     edges = [edge for one in found for edge in (one.raised_min, one.until_min) if edge is not None]

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from csms.app.rounds import Round, RoundSettings
 from csms.model.clock import ManualClock
 from csms.model.meter import Sample
+from csms.security.folder import AlreadyRunning, FolderLock
 from csms.store import changes
 from csms.store.change import SampleBatch
 from csms.store.engine import Store, open_store
@@ -27,7 +28,7 @@ from monitor.warehouse.console import build
 from monitor.warehouse.engine import in_process, on_spark, star
 from monitor.warehouse.extract import POWER, day_rows
 from monitor.warehouse.files import Files
-from monitor.warehouse.loading import Loaded, Loader, WarehouseUnreadable
+from monitor.warehouse.loading import LOCK_FILE, Loaded, Loader, WarehouseUnreadable
 from monitor.warehouse.statistics import GROUPS, STATISTICS
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -185,6 +186,15 @@ async def test_what_does_not_fit_into_one_answer_is_asked_for_in_parts(home: Hom
             await Loader(store.reader, home.warehouse, home.clock, rollups_max=1).load(DAY)
     finally:
         await store.close()
+
+
+async def test_one_process_loads_at_a_time(home: Home) -> None:
+    lock = FolderLock(home.warehouse, LOCK_FILE)
+    lock.take()
+    with pytest.raises(AlreadyRunning, match="csms warehouse load"):
+        await home.load()
+    lock.release()
+    assert (await home.load()).written > 0
 
 
 async def test_sessions_older_than_any_sample_are_loaded_too(home: Home) -> None:

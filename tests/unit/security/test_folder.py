@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from csms.app.folder import AlreadyRunning, FolderLock
+from csms.security.folder import AlreadyRunning, FolderLock
 from tests.support.running import csms, running
 
 

@@ -1,4 +1,6 @@
-"""One server for one data folder: two writers on one ledger and one outbox would each believe the other's absence."""
+"""One writer for one folder: two servers on one ledger and one outbox would each believe the other's absence, and two
+loads of one warehouse would each write what the other had read.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +14,17 @@ LOCK_FILE = "serve.lock"
 
 
 class AlreadyRunning(CsmsError):
-    """Another server uses this data folder."""
+    """Another process uses this folder."""
 
     code = "already_running"
 
 
 class FolderLock:
-    """Held from `take` to `release`; the system gives it back when the process dies, however it dies."""
+    """Held from `take` to `release`; the system gives it back when the process dies, however it dies. `who`: of whom
+    there may be one."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LOCK_FILE
+    def __init__(self, folder: Path, file: str = LOCK_FILE, who: str = "csms serve") -> None:
+        self._path, self._who = folder / file, who
         self._file: int | None = None
 
     def take(self) -> None:
@@ -32,7 +35,7 @@ class FolderLock:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(file)
-            raise AlreadyRunning(f"another csms serve runs on the data folder {self._path.parent}") from None
+            raise AlreadyRunning(f"another {self._who} runs on the folder {self._path.parent}") from None
         self._file = file
 
     def release(self) -> None:
