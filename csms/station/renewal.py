@@ -49,17 +49,17 @@ def booted(context: StationContext, station: StationState) -> None:
 async def look(context: StationContext, now: datetime) -> None:
     """Ask those whose certificates end soon, and tell of those that end very soon. Raises StoreUnavailable."""
     due = [
-        (context.stations[station_id], held)
+        context.stations[station_id]
         for station_id in context.own_certificates.stations
-        if station_id in context.stations and (held := _due(context, station_id, now)) is not None
+        if station_id in context.stations and _due(context, station_id, now) is not None
     ]
-    asked = [station for station, _ in due if _can_be_asked(context, station, now)][:AT_ONCE]
+    asked = [station for station in due if _can_be_asked(context, station, now)][:AT_ONCE]
     for station in asked:
         context.renewals.note(station.station_id, now)
     if asked:
         context.spawn(_ask_all(context, asked))
-    for station, held in due:
-        await _tell(context, station, held, now)
+    for station in due:
+        await _tell(context, station, now)
 
 
 def _due(context: StationContext, station_id: str, now: datetime) -> InstalledCertificate | None:
@@ -97,9 +97,10 @@ async def _ask(context: StationContext, station: StationState) -> None:
     context.renewals.answered(station.station_id, status)
 
 
-async def _tell(context: StationContext, station: StationState, held: InstalledCertificate, now: datetime) -> None:
-    """Once a day while it goes on."""
-    if held.expires_at is None or held.expires_at - now > URGENT:
+async def _tell(context: StationContext, station: StationState, now: datetime) -> None:
+    """Once a day while it goes on; it may have been renewed while others were told of."""
+    held = _due(context, station.station_id, now)
+    if held is None or held.expires_at is None or held.expires_at - now > URGENT:
         return
     if context.renewals.tell(station.station_id, now, TOLD_EVERY):
         until = f"{held.expires_at:%Y-%m-%d %H:%M} UTC"

@@ -26,7 +26,7 @@ MIB = 1024 * 1024
 STATIONS = [f"CP-{number}" for number in range(1, 121)]
 LIMITS = """
 [admission]
-handshake_s = 3
+handshake_s = 8
 handshakes_per_address_max = 300
 messages_burst = 3000
 messages_per_s = 200
@@ -157,7 +157,7 @@ async def test_idle_handshakes_are_capped_dropped_and_cost_no_cpu(server: Server
         assert meter.cpu_s - began_cpu_s < 0.25, "nobody looks at them"
         assert meter.counted("handshakes_crowded") >= 200
         assert meter.grown_mib < 30
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(40):
             while server.overview()["gateway"]["handshakes_in_progress"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
         await is_well(server)
