@@ -5,9 +5,9 @@ the same thing, and none waits for another; one alone until the partner has take
 are no inner retries: the ladder in the entry and the period of the loop are the retry.
 
 A partner that answers `SILENT_AFTER` attempts in a row with nothing is left alone for `outage_probe_s`. An attempt at a
-silent partner says nothing about its message, which climbs no ladder by it; when the partner is back and nothing is due,
-a full status re-sync is asked for. A partner that refuses our signature or envelope is paused until
-`resume`. Partners share nothing.
+silent partner says nothing about its message, which climbs no ladder by it. When the partner is back and nothing is
+due, a full status re-sync is asked for. A partner that refuses our signature or envelope is paused until `resume`.
+Partners share nothing.
 """
 
 from __future__ import annotations
