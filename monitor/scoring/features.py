@@ -1,4 +1,4 @@
-"""Indicators made comparable: logarithm where skewed, pulled to the mean where samples are few, greater is better. Pure.
+"""Indicators made comparable: logarithm where skewed, pulled to the mean where data are few, greater is better. Pure.
 
     y = sign · ln(max(x, log_from)) or sign · x
     shrunk = w · y + (1 − w) · mean,   w = samples / (samples + prior),   mean = Σ w y / Σ w

@@ -1,7 +1,7 @@
 """Profiles of operators: a diagonal Gaussian mixture, its number of groups by BIC, believed only if it holds. Pure.
 
 A grouping is believed when its groups lie apart (silhouette) and come again in resampled data (adjusted Rand index of
-bootstrap fits against the whole). Otherwise there is one group: "no structure". A group names a profile; it is no score.
+bootstrap fits against the whole). Otherwise there is one group: "no structure". A group names a profile, no score.
 """
 
 from __future__ import annotations

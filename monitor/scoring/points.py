@@ -1,9 +1,9 @@
 """The score: published weights over percentile ranks; how sure the rank is, and what would lift an operator most. Pure.
 
-    rank in percent   100 · (operators behind + half of those level) / (operators − 1)
-    score             Σ weight · rank in percent, 0 to 100
-    contribution      weight · (rank in percent − 50); they sum up to score − 50
-    lift              weight · (75 − rank in percent), for those below the upper quarter
+rank in percent   100 · (operators behind + half of those level) / (operators − 1)
+score             Σ weight · rank in percent, 0 to 100
+contribution      weight · (rank in percent − 50); they sum up to score − 50
+lift              weight · (75 − rank in percent), for those below the upper quarter
 """
 
 from __future__ import annotations

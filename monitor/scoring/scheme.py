@@ -27,7 +27,7 @@ class _Table(BaseModel):
 
 
 class Indicator(_Table):
-    """One figure. `prior`: so many samples weigh as much as the mean of all; `log_from`: skewed, log of max(x, this)."""
+    """One figure. `prior`: so many samples weigh as much as the mean; `log_from`: skewed, log of max(x, this)."""
 
     weight: Annotated[float, Field(gt=0, le=1)]
     better: Literal["more", "less"]

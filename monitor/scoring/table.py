@@ -82,7 +82,9 @@ def write_table(path: Path, figures: Iterable[Figure]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(COLUMNS)
-        out.writerows((one.operator, one.period, one.indicator, f"{one.value:.9g}", f"{one.samples:g}") for one in figures)
+        out.writerows(
+            (one.operator, one.period, one.indicator, f"{one.value:.9g}", f"{one.samples:g}") for one in figures
+        )
 
 
 def by_period(figures: Iterable[Figure], scheme: Scheme) -> dict[str, Figures]:
