@@ -1,9 +1,9 @@
 """A declaration with its evidence as named files, and its judgement with nothing else at hand. Pure: bytes in and out.
 
-    manifest.json    form, what is claimed, SHA-256 and size of every other file     manifest.sig    Ed25519 over it
-    public-key.pem   of who signed       claim.json   the claim with its inputs       ledger.csv, bills.csv
-    quality.json     published scores    proofs/…     inclusion proofs of orders      papers/…        what the rule requires
-    report.html      the same for people
+manifest.json    form, what is claimed, SHA-256 and size of every other file     manifest.sig    Ed25519 over it
+public-key.pem   of who signed       claim.json   the claim with its inputs       ledger.csv, bills.csv
+quality.json     published scores    proofs/…     inclusion proofs of orders      papers/…        what the rule requires
+report.html      the same for people
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from monitor.evidence.judge import judge_document
 from monitor.evidence.merkle import HashUnavailable
 from monitor.quality.observed import Observation, Order, read_all
 from monitor.subsidy.fraud import Finding, findings, unbilled_days
-from monitor.subsidy.papers import Bill, Entry, PaperUnusable, read_bills, read_ledger, write_bills, write_ledger
+from monitor.subsidy.papers import Bill, Entry, read_bills, read_ledger, write_bills, write_ledger
 
 FORM = "csms subsidy dossier 1"
 SIGNED = b"csms subsidy dossier 1\n"
@@ -108,9 +108,7 @@ def sealed(files: Files, material: Material, key: Ed25519PrivateKey, made_at: da
     return {**files, MANIFEST: manifest, SIGNATURE: signature, KEY: public_pem(key.public_key()).encode()}
 
 
-def judged(
-    files: Files, signer: Ed25519PublicKey | None = None, platform: Ed25519PublicKey | None = None
-) -> Judgement:
+def judged(files: Files, signer: Ed25519PublicKey | None = None, platform: Ed25519PublicKey | None = None) -> Judgement:
     """Judge a dossier by its files alone; keys that are known from elsewhere count instead of those that came along.
 
     Raises DossierUnreadable.

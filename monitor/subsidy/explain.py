@@ -6,9 +6,10 @@ A step is a key of the texts (`subsidy.step.<key>`) and its values; the amounts 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from csms.province.subsidy import CENT, DAYS_OF_A_YEAR, USED, Claim, Inputs, Share, build_yuan, claim_of
 from csms.province.subsidy_rules import Annual, Operate, Rule
@@ -135,7 +136,7 @@ def _cap(part: str, station: str, before: Decimal, after: Decimal) -> Iterator[S
 
 
 def _factor(rule: Operate | Annual, grade: str) -> Decimal:
-    factors: dict[str, Decimal] = dict(rule.grade_factor)
+    factors: Mapping[Any, Decimal] = rule.grade_factor
     return factors.get(grade, Decimal(0)) if factors else Decimal(1)
 
 

@@ -1,12 +1,12 @@
 """Cross-checks of a declaration (specification of subsidies, 4.4): each finding names what contradicts what. Pure.
 
-    energy_balance   orders of a station ≤ what the utility billed for the same days · 1.05
-    overlap          no two orders at one connector at a time
-    physics          kWh ≤ power · time · 1.05
-    pattern          whole or repeated amounts far more often than chance gives them (binomial, corrected for the tries)
-    identity         one car at two places at a time
-    number           an order number stands once
-    meter            stop − start of the meter is the energy; a connector's meter never runs back
+energy_balance   orders of a station ≤ what the utility billed for the same days · 1.05
+overlap          no two orders at one connector at a time
+physics          kWh ≤ power · time · 1.05
+pattern          whole or repeated amounts far more often than chance gives them (binomial, corrected for the tries)
+identity         one car at two places at a time
+number           an order number stands once
+meter            stop − start of the meter is the energy; a connector's meter never runs back
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ CLOCKS_S = 60
 CHANCE = 1e-6
 """Of a clean declaration to be suspected for a pattern, over all its connectors and amounts."""
 SAME_MIN = 4
-NEAR_KWH, NEAR_STEPS = Decimal("0.5"), 5
-"""How far around an amount, and at least how many steps, amounts are as likely as it is."""
+NEAR_KWH = Decimal("0.5")
+"""How far around an amount others are as likely as it is."""
 DAY = timedelta(days=1)
 
 
@@ -120,21 +120,24 @@ def _physics(entries: Sequence[Entry], piles: dict[str, Pile]) -> Iterator[Findi
 
 
 def _patterns(entries: Sequence[Entry]) -> Iterator[Finding]:
-    """Amounts are judged by the finest step that the whole declaration uses: meters that tell whole kWh are no fraud."""
+    """Amounts are judged by the step that the whole declaration is written in: meters that tell whole kWh are no fraud,
+    and then nothing can be said of amounts.
+    """
     amounts: dict[str, list[Decimal]] = defaultdict(list)
     for entry in entries:
         if entry.energy_kwh > 0:
             amounts[entry.connector].append(entry.energy_kwh)
     step = _step([amount for group in amounts.values() for amount in group])
-    around = max(NEAR_KWH, NEAR_STEPS * step)
+    if step == 1:
+        return
     tries = sum(len(set(group)) + 1 for group in amounts.values()) or 1
     for connector, group in sorted(amounts.items()):
         whole = sum(amount == amount.to_integral_value() for amount in group)
-        if step < 1 and whole >= SAME_MIN and binom.sf(whole - 1, len(group), float(step)) < CHANCE / tries:
+        if whole >= SAME_MIN and binom.sf(whole - 1, len(group), float(step)) < CHANCE / tries:
             yield Finding("pattern", connector, f"{whole} of {len(group)} in whole kWh")
         for amount, times in sorted(Counter(group).items()):
-            near = sum(abs(other - amount) <= around for other in group)
-            chance = float(step / (2 * around + step))
+            near = sum(abs(other - amount) <= NEAR_KWH for other in group)
+            chance = float(step / (2 * NEAR_KWH + step))
             if times >= SAME_MIN and binom.sf(times - 1, near, chance) < CHANCE / tries:
                 yield Finding("pattern", connector, f"{times} times {amount} kWh")
 

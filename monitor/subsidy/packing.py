@@ -104,7 +104,8 @@ def tell(
 
 def _dossier(app: typer.Typer, text: Text) -> None:
     shown = work.example(
-        text, "csms subsidy dossier claim.json --ledger ledger.csv --bills bills.csv --proofs proofs --key-dir d --out q1.zip"
+        text,
+        "csms subsidy dossier claim.json --ledger ledger.csv --bills bills.csv --key-dir d --out q1.zip",
     )
 
     @app.command("dossier", help=text("subsidy.dossier.help"), epilog=shown)
@@ -194,10 +195,14 @@ def _verify(app: typer.Typer, text: Text) -> None:
         if as_json:
             told = {"faults": [asdict(one) for one in found.faults], "notes": [asdict(one) for one in found.notes]}
             facts = {"yuan": str(found.claim.yuan), "right": found.right, "signer": found.signer}
-            work.document(facts | {"signer_known": found.signer_known, "proved": found.proved, "used": found.used} | told)
+            work.document(
+                facts | {"signer_known": found.signer_known, "proved": found.proved, "used": found.used} | told
+            )
         else:
             _findings(text, found.faults, found.notes)
-            typer.echo(text("subsidy.signer_known" if found.signer_known else "subsidy.signer_along", name=found.signer))
+            typer.echo(
+                text("subsidy.signer_known" if found.signer_known else "subsidy.signer_along", name=found.signer)
+            )
             if found.right:
                 typer.echo(text("subsidy.right", yuan=found.claim.yuan, proved=found.proved, used=found.used))
         if not found.right:

@@ -118,10 +118,10 @@ def _entry(row: Mapping[str, str]) -> Entry:
     if not row["order"] or not row["connector"]:
         raise ValueError("an order has a number and a connector")
     start, end = (_moment(row[name]) for name in ("start", "end"))
-    energy, *meters = (_number(row[name]) for name in LEDGER[4:7])
+    energy, meter_start, meter_stop = (_number(row[name]) for name in LEDGER[4:7])
     if energy is None:
         raise ValueError("an order has an energy")
-    return Entry(row["order"], row["connector"], start, end, energy, *meters, row["vehicle"])
+    return Entry(row["order"], row["connector"], start, end, energy, meter_start, meter_stop, row["vehicle"])
 
 
 def _bill(row: Mapping[str, str]) -> Bill:

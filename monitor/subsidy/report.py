@@ -1,4 +1,4 @@
-"""The page of a declaration: amount, every step, findings, what lies beside it. Both languages, fetches nothing. Pure."""
+"""The page of a declaration: amount, every step, findings. In both languages, fetches nothing. Pure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from monitor.subsidy.explain import Step, steps
 from monitor.subsidy.fraud import Finding
 
 
-def render(given: Inputs, claim: Claim, faults: Sequence[Finding], notes: Sequence[Finding], chinese: Text, english: Text) -> str:  # noqa: E501
+def render(
+    given: Inputs, claim: Claim, faults: Sequence[Finding], notes: Sequence[Finding], chinese: Text, english: Text
+) -> str:
     """The page."""
     page = Page(chinese, english)
     parts = [
         f"<h1>{page.words('subsidy.report.title')}</h1>",
-        f"<p>{escape(given.rule.authority)} · <code>{escape(given.rule.id)}</code> · {given.first_day} … {given.last_day}</p>",
+        f"<p>{escape(given.rule.authority)} · <code>{escape(given.rule.id)}</code></p>",
+        f"<p>{given.first_day} … {given.last_day}</p>",
         f'<p><span class="grade">{claim.yuan}</span> {page.words("subsidy.report.yuan")}</p>',
         _section(page, "faults", _list(page, faults)),
         _section(page, "notes", _list(page, notes)),
@@ -51,7 +54,8 @@ def _list(page: Page, found: Iterable[Finding]) -> str:
 
 def _steps(page: Page, made: Iterable[Step]) -> str:
     rows = [
-        f"<tr><td><code>{escape(step.subject)}</code></td><td>{page.words(f'subsidy.step.{step.key}', **step.values)}</td></tr>"
+        f"<tr><td><code>{escape(step.subject)}</code></td>"
+        f"<td>{page.words(f'subsidy.step.{step.key}', **step.values)}</td></tr>"
         for step in made
     ]
     return f'<div class="wrap"><table>{"".join(rows)}</table></div>'
