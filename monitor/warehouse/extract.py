@@ -21,6 +21,7 @@ from monitor.warehouse.rolled import BUSY_WH
 
 POWER, CHARGE = "Power.Active.Import", "SoC"
 MEASURANDS = (REGISTER, POWER, CHARGE)
+STEPS_A_DAY = timedelta(days=1) // STEP
 Rows = list[dict[str, Any]]
 
 
@@ -50,7 +51,7 @@ def hashed(token: str, salt: bytes) -> str:
 
 
 def quarter_rows(rollups: Iterable[StoredRollup], since: datetime, until: datetime) -> Rows:
-    """The quarter-hours of stations, `since` <= begins_at < `until`, in which something was metered or flowed.
+    """The quarter-hours of stations, from a UTC midnight on, `since` <= begins_at < `until`, in which something was metered or flowed.
 
     `rollups` may reach back before `since`: where a register stood then is where it begins.
     """
@@ -79,7 +80,7 @@ def _outlet(station_id: str, evse_id: int, rows: Sequence[StoredRollup], since: 
     metered = {place for place in places if 0 <= place < steps}
     flowing = {int(place) for place in np.flatnonzero(np.nan_to_num(energy) * 1000.0 > BUSY_WH)}
     return [
-        {"station_id": station_id, "evse_id": evse_id, "begins_at": since + place * STEP}
+        {"station_id": station_id, "evse_id": evse_id, "begins_at": since + place * STEP, "slot": place % STEPS_A_DAY}
         | _values(places.get(place, {}), float(energy[place]))
         for place in sorted(metered | flowing)
     ]

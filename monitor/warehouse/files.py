@@ -14,6 +14,7 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from csms.security.files import write_whole
@@ -48,7 +49,7 @@ class Files:
     @property
     def outdated(self) -> bool:
         """Whether some files may lack columns."""
-        return self.mark().get("format", 1) != FORMAT
+        return bool(self.mark().get("format", 1) != FORMAT)
 
     def renew(self) -> None:
         """Give files of an earlier format the columns that were added since."""
@@ -68,7 +69,13 @@ class Files:
     def table(self, fact: str, day: date) -> pa.Table:
         """The rows of a day as columns."""
         path = self.day_of(fact, day)
-        return fitted(pq.ParquetFile(path).read(), FACTS[fact]) if path.is_file() else FACTS[fact].empty_table()
+        if not path.is_file():
+            return FACTS[fact].empty_table()
+        there = pq.ParquetFile(path).read()
+        if fact == "fact_meter_15min" and "slot" not in there.column_names:
+            minutes = pc.add(pc.multiply(pc.hour(there["begins_at"]), 60), pc.minute(there["begins_at"]))
+            there = there.append_column("slot", pc.divide(minutes, 15))
+        return fitted(there, FACTS[fact])
 
     def read(self, fact: str, day: date) -> Rows:
         """The rows of a day."""

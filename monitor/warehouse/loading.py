@@ -143,9 +143,7 @@ class Loader:
             self._merge("fact_meter_15min", found, "begins_at", seen)
         return count
 
-    async def _rollups(
-        self, stations: Sequence[str], measurands: Sequence[str], span: Span
-    ) -> Sequence[StoredRollup]:
+    async def _rollups(self, stations: Sequence[str], measurands: Sequence[str], span: Span) -> Sequence[StoredRollup]:
         """All of them: what does not fit into one answer is asked for in two."""
         found = await self._reader.rollups(
             grain_s=QUARTER_S,

@@ -1,4 +1,4 @@
-"""Roll-ups of outlets by hour and by day as expressions: what a page asks for costs the same after three years. Pure."""
+"""Roll-ups of outlets by hour and by day as expressions: a page costs the same after three years. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def day_evse(quarters: ir.Table, sessions: ir.Table) -> ir.Table:
         charging_s=sessions.charging_s.fill_null(0.0),
     )
     metered = metered.select(begun.columns)
-    whole = {name: "int64" for name in ("busy_quarters", "sessions", "sessions_without_user")}
+    whole = dict.fromkeys(("busy_quarters", "sessions", "sessions_without_user"), "int64")
     return _summed(metered.cast(whole).union(begun.cast(whole)), OUTLET, *nothing)
 
 
