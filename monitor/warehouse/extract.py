@@ -51,7 +51,8 @@ def hashed(token: str, salt: bytes) -> str:
 
 
 def quarter_rows(rollups: Iterable[StoredRollup], since: datetime, until: datetime) -> Rows:
-    """The quarter-hours of stations, from a UTC midnight on, `since` <= begins_at < `until`, in which something was metered or flowed.
+    """The quarter-hours of stations, `since` <= begins_at < `until`, in which something was metered or flowed.
+    `since` is a UTC midnight.
 
     `rollups` may reach back before `since`: where a register stood then is where it begins.
     """
