@@ -1,8 +1,8 @@
 """`python -m benchmarks [NAME ...] [--quick] [--rows N] [--json FILE]`: run all or the named ones.
 
 Names: startup, optimizer, limits, envelopes, province, timeliness, rules, warehouse; refit, drift and arrivals (of
-forecasts); hot-path, or a part of it: rates, answer-time, memory, storm, reconnect, starts, growth, soak, traces; or a row of the
-optimiser: optimizer-100, optimizer-rounding, optimizer-tariff-1000, ...
+forecasts); hot-path, or a part of it: rates, answer-time, memory, storm, reconnect, starts, growth, soak, traces;
+or a row of the optimiser: optimizer-100, optimizer-rounding, optimizer-tariff-1000, ...
 """
 
 from __future__ import annotations
