@@ -87,7 +87,7 @@ class Gains:
 
 @dataclass(frozen=True, slots=True)
 class Season:
-    """All of it. `wanted_kwh`: what the cars came for; `balance_error`: largest share by which energy does not close."""
+    """All of it. `wanted_kwh`: what the cars came for; `balance_error`: largest share that energy fails to close by."""
 
     scenario: Scenario
     ways: dict[str, Tally]
@@ -175,7 +175,7 @@ def _add(tally: Tally, run: _Run, day: Day, power_kw: FloatArray) -> float:
     load = day.base_kw + power_kw.sum(axis=0)
     wanted = np.array([car.energy_kwh for car in day.cars])
     missing = np.maximum(wanted - power_kw.sum(axis=1) * SLOT_H, 0.0)
-    unserved = float(missing[missing > 1e-6].sum())
+    unserved = float(missing.sum())
     tally.energy_kwh += float(charging.sum())
     tally.unserved_kwh += unserved
     tally.cost += float(charging @ day.price)
@@ -213,9 +213,9 @@ def _event(run: _Run, today: date, day: Day, usual_kw: FloatArray) -> tuple[Even
         moved_kwh=moved,
         incentive=design.incentive,
         taking_part=float(part.mean()) if len(part) else 0.0,
-        ratio=found.reached,
-        credited_kwh=found.credited_kwh,
-        pay=found.payment,
+        ratio=float(found.reached),
+        credited_kwh=float(found.credited_kwh),
+        pay=float(found.payment),
         paid_to_drivers=design.incentive * moved,
     )
     return outcome, power

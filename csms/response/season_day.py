@@ -14,8 +14,9 @@ import numpy as np
 from csms.response.season_scenario import Fleet, Scenario
 from optimizer.arrays import FloatArray
 from optimizer.problem import EvSession, Problem
+from optimizer.repair import keep_caps
 from optimizer.response import potential
-from optimizer.solver import solve
+from optimizer.solver import solve_instance
 
 SLOT_H = 0.25
 SLOTS = 96
@@ -95,8 +96,18 @@ def planned(day: Day, usual_kw: FloatArray, part: np.ndarray, cap_kw: FloatArray
     found = usual_kw.copy()
     chosen = np.flatnonzero(part)
     if len(chosen):
-        found[chosen] = solve(_problem(day, usual_kw, chosen, cap_kw)).power_kw
+        found[chosen] = _solved(_problem(day, usual_kw, chosen, cap_kw))
     return found
+
+
+def _solved(problem: Problem) -> FloatArray:
+    """A plan by the interior point alone: prices that are nearly constant are what it is quickest with, and a season
+    is many plans."""
+    instance = problem.instance()
+    power = solve_instance(instance, "interior point").energy / problem.slot_h
+    np.minimum(power, np.array([car.power_max_kw for car in problem.sessions])[:, None], out=power)
+    keep_caps(instance, power, problem.caps_kw(), problem.base_loads_kw())
+    return power
 
 
 def promise_kw(day: Day, usual_kw: FloatArray, part: np.ndarray, cap_kw: FloatArray, event: slice) -> float:
@@ -105,7 +116,7 @@ def promise_kw(day: Day, usual_kw: FloatArray, part: np.ndarray, cap_kw: FloatAr
     if not len(chosen):
         return 0.0
     problem, slots = _problem(day, usual_kw, chosen, cap_kw), event.stop - event.start
-    return potential(problem, usual_kw[chosen], event.start, slots, event.start, "down").sustained_kw
+    return potential(problem, usual_kw[chosen], event.start, slots, event.start, "down", exact=False).sustained_kw
 
 
 def dispatched(

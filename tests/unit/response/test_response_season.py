@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from csms.console.response import build
 from csms.response.season import Season, simulate
 from csms.response.season_day import (
     SLOT_H,
@@ -25,6 +30,7 @@ from csms.response.season_day import (
     takes_part,
 )
 from csms.response.season_scenario import Scenario, ScenarioInvalid, build_scenario, example
+from csms.texts import catalogue
 from optimizer.models.tariff import shipped_tariff
 
 ALL = np.full(SLOTS, np.inf)
@@ -81,7 +87,7 @@ def test_drivers_gain_by_the_tariff_and_plans_keep_the_cap() -> None:
     assert found.gains.drivers_tariff > 0
     assert found.ways["tariff"].cost < found.ways["on_arrival"].cost
     assert found.ways["response"].event_hours_kwh < found.ways["tariff"].event_hours_kwh
-    assert found.ways["tariff"].unserved_kwh == 0
+    assert max(tally.unserved_kwh for tally in found.ways.values()) <= 1e-6 * found.wanted_kwh
 
 
 def test_with_a_single_factor_moving_changes_no_carbon() -> None:
@@ -119,7 +125,7 @@ def test_what_is_promised_is_delivered(seed: int, first: int, slots: int, share:
     power = dispatched(day, usual, part, cap_kw, event, promised)
     assert (usual - power).sum(axis=0)[event].min() >= promised - 1e-6
     wanted = np.array([car.energy_kwh for car in day.cars])
-    assert power.sum(axis=1) * SLOT_H == pytest.approx(wanted, abs=1e-6)
+    assert power.sum(axis=1) * SLOT_H == pytest.approx(wanted, abs=1e-4)
     assert power[~part] == pytest.approx(usual[~part])
 
 
@@ -165,3 +171,21 @@ def test_a_season_that_cannot_be(more: dict[str, object], said: str) -> None:
 def test_days_that_the_tariff_does_not_know() -> None:
     with pytest.raises(ScenarioInvalid, match="holds from"):
         simulate(short(first_day=date(2019, 1, 1)), shipped_tariff("shandong-2026"))
+
+
+def test_the_command(tmp_path: Path) -> None:
+    def run(*words: str, lang: str = "en") -> Any:
+        return CliRunner().invoke(build(catalogue(lang)), ["season", *words], env={"COLUMNS": "160"})
+
+    own = tmp_path / "own.toml"
+    own.write_text(run("--example").stdout.replace("days = 75", "days = 24"), encoding="utf-8")
+    done = run(str(own))
+    assert done.exit_code == 0, done.output
+    assert all(word in done.stdout for word in ("on arrival", "Who gains", "Energy closes", "moved in truth"))
+    document = json.loads(run(str(own), "--json", "--seed", "9").stdout)
+    assert (document["scenario"]["seed"], document["balance_error"] <= 1e-9) == (9, True)
+    assert "分时电价" in run(str(own), lang="zh").stdout
+    own.write_text("days = 1", encoding="utf-8")
+    assert run(str(own)).exit_code == 2
+    own.write_text(run("--example").stdout.replace("shandong-2026", "mars"), encoding="utf-8")
+    assert (run(str(own)).exit_code, "mars" in run(str(own)).stderr) == (2, True)
