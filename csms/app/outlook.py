@@ -7,7 +7,6 @@ import logging
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from csms.model.clock import Clock
 from csms.model.outlook import FILE_NAME, Outlook, OutlookBroken, decoded
 
 log = logging.getLogger(__name__)
@@ -25,8 +24,8 @@ class OutlookFile:
     and an old one are all the same to plans: they are made without a forecast.
     """
 
-    def __init__(self, folder: Path, clock: Clock, age_max_s: float) -> None:
-        self._path, self._clock, self._age_max = folder / FILE_NAME, clock, timedelta(seconds=age_max_s)
+    def __init__(self, folder: Path, age_max_s: float) -> None:
+        self._path, self._age_max = folder / FILE_NAME, timedelta(seconds=age_max_s)
         self._stamp: tuple[int, int, int] | None = None
         self._known: Outlook | None = None
 

@@ -151,7 +151,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         await asyncio.to_thread(solvers.begin)
         background.append(("charging", charging.run))
         if settings.charging.forecast:
-            outlook = OutlookFile(settings.data_dir, clock, settings.charging.forecast_age_max_s)
+            outlook = OutlookFile(settings.data_dir, settings.charging.forecast_age_max_s)
             charging.expect(outlook)
             background.append(("outlook", outlook.run))
     if settings.partners:

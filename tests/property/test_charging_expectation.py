@@ -1,4 +1,4 @@
-"""Whatever a forecast says: no plan goes above a cap, and cars that are there lose no more than the room that is kept."""
+"""Whatever a forecast says, no plan goes above a cap, and who is there loses no more than the room that is kept."""
 
 from __future__ import annotations
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from csms.app.outlook import OutlookFile
-from csms.model.clock import ManualClock
 from csms.model.outlook import FILE_NAME, ComingCars, Outlook, OutlookBroken, decoded, encoded
 
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -50,7 +49,7 @@ def test_what_is_no_outlook_is_refused(raw: bytes) -> None:
 
 
 async def test_the_newest_file_counts_while_it_is_fresh(tmp_path: Path) -> None:
-    file, found = tmp_path / FILE_NAME, OutlookFile(tmp_path, ManualClock(NOW), age_max_s=3600)
+    file, found = tmp_path / FILE_NAME, OutlookFile(tmp_path, age_max_s=3600)
     await found.look()
     assert found.outlook(NOW) is None
     file.write_bytes(encoded(TOLD))
@@ -69,7 +68,7 @@ async def test_the_newest_file_counts_while_it_is_fresh(tmp_path: Path) -> None:
 
 
 async def test_a_broken_file_counts_as_none_and_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    file, found = tmp_path / FILE_NAME, OutlookFile(tmp_path, ManualClock(NOW), age_max_s=3600)
+    file, found = tmp_path / FILE_NAME, OutlookFile(tmp_path, age_max_s=3600)
     file.write_bytes(encoded(TOLD))
     await found.look()
     file.write_bytes(encoded(TOLD)[:-20])

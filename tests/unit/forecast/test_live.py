@@ -27,6 +27,7 @@ from monitor.forecast.correction import REFIT_DAYS, Standing
 from monitor.forecast.desk import ForecastDesk
 from monitor.forecast.metered import REGISTER, STEP, station_panel, with_groups
 from monitor.forecast.panel import Panel, PanelBroken
+from monitor.forecast.reading import PanelReader
 from monitor.store.forecast import open_forecasts
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -199,7 +200,7 @@ async def test_nights_that_were_missed_are_made_up_and_drift_has_models_learn_an
     store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", system_clock())
     forecasts = await open_forecasts(tmp_path)
     clock = ManualClock(end - timedelta(days=15))
-    desk = ForecastDesk(store.reader, forecasts, clock)
+    desk = ForecastDesk(PanelReader(store.reader), forecasts, clock)
     try:
         await desk.run(96)
         for day in (14, 13, 12, 11, 10, 9, 8):
