@@ -84,16 +84,17 @@ def counted_w(loads_w: Sequence[Loads], likely_w: Sequence[Loads]) -> list[Loads
 
 
 def coming(outlook: Outlook, tree: FeederTree, root: str, now: datetime, slots: int) -> list[Coming]:
-    """Cars to come under a root, from the second slot on; those of one feeder and one window together."""
+    """Cars to come under a root, from the second slot on; those of one feeder and one window together.
+
+    An unknown feeder counts as the first one, as it does for stations.
+    """
     found: dict[tuple[str, int, int], list[float]] = {}
     for cars in outlook.cars:
-        if cars.feeder_id not in tree or tree.path(cars.feeder_id)[-1] != root:
-            continue
-        window = _window(cars, now, slots)
-        if window is None:
+        path, window = tree.path(cars.feeder_id), _window(cars, now, slots)
+        if path[-1] != root or window is None:
             continue
         begin, end, share = window
-        sums = found.setdefault((cars.feeder_id, begin, end), [0.0, 0.0])
+        sums = found.setdefault((path[0], begin, end), [0.0, 0.0])
         sums[0] += cars.count * cars.power_w
         sums[1] += cars.count * cars.energy_wh * share
     every = [_coming(window, sums[0], sums[1], tree) for window, sums in found.items()]

@@ -62,14 +62,14 @@ def coming_cars(
     """Who is expected in the next `slots` quarter-hours.
 
     `feeder_of`: station -> feeder; `power_w`: (station, EVSE) -> the most it can give; `kind_of`: what kind of day a
-    local date is. Stays at unknown feeders or outlets, without energy, or without an end count for nothing.
+    local date is. Stays at unknown stations or outlets, without energy, or without an end count for nothing.
     """
     first = _midnight(now, zone)
-    feeders = sorted(set(feeder_of.values()) - {""})
+    feeders = sorted(set(feeder_of.values()))
     arrivals = Arrivals(SLOT_H, lambda day: kind_of((first + timedelta(days=day)).date()))
     for stay in stays:
-        feeder, most_w = feeder_of.get(stay.station_id, ""), power_w.get((stay.station_id, stay.evse_id), 0.0)
-        if feeder and most_w > 0 and (visit := _visit(stay, first, zone, most_w, feeders.index(feeder))):
+        feeder, most_w = feeder_of.get(stay.station_id), power_w.get((stay.station_id, stay.evse_id), 0.0)
+        if feeder is not None and most_w > 0 and (visit := _visit(stay, first, zone, most_w, feeders.index(feeder))):
             arrivals.came(visit)
     now_slot = (_local(now, zone) - first) // SLOT
     found = []

@@ -75,11 +75,10 @@ class PanelReader:
         return {(evse.station_id, evse.evse_id): float(evse.power_max_w) for evse in await self._reader.evses()}
 
     async def _with_base(self, panel: Panel, end: datetime) -> Panel:
-        feeders = sorted(set((await self.feeders()).values()) - {""})
-        if self._by != "feeder" or not feeders:
-            return panel
+        begin = panel.start.astimezone(UTC)
+        feeders = await self._reader.feeders_seen(begin) if self._by == "feeder" else []
         columns = {feeder: np.full(panel.steps, np.nan) for feeder in feeders}
-        for row in await self._reader.feeder_loads(feeders, panel.start.astimezone(UTC), end):
+        for row in await self._reader.feeder_loads(feeders, begin, end):
             columns[row.feeder_id][(row.begins_at - panel.start) // STEP] = row.base_w * STEP.total_seconds() / 3.6e6
         there = [feeder for feeder in feeders if np.nan_to_num(columns[feeder]).any()]
         values: Array = np.concatenate([panel.values, *(columns[feeder][:, None] for feeder in there)], axis=1)

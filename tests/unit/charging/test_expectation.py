@@ -107,11 +107,10 @@ def test_cars_of_one_window_are_one_and_energy_beyond_the_horizon_is_left_out() 
     tree = FeederTree([Feeder("T", 100_000), Feeder("N", 30_000, "T"), Feeder("other", 9_000)])
     told = outlook(
         [],
-        comes(1.0, count=0.5),
         comes(1.0, count=1.5),
         comes(23.0, energy_wh=8_000.0, stay_h=4.0),
         comes(2.0, feeder="other"),
-        comes(2.0, feeder="nobody knows"),
+        comes(1.0, count=0.5, feeder="nobody knows"),
         comes(-0.1),
         comes(0.0),
         comes(30.0),
