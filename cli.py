@@ -44,6 +44,7 @@ COMMANDS: Commands = {
     "evidence": "monitor.evidence.console",
     "data": "monitor.governance.console",
     "forecast": "monitor.forecast.console",
+    "scoring": "monitor.scoring.console",
     "warehouse": "monitor.warehouse.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",
