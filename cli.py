@@ -45,6 +45,7 @@ COMMANDS: Commands = {
     "data": "monitor.governance.console",
     "forecast": "monitor.forecast.console",
     "scoring": "monitor.scoring.console",
+    "subsidy": "monitor.subsidy.console",
     "warehouse": "monitor.warehouse.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",
