@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from csms.security.credentials import TokenFileUnusable, read_token
+
+if TYPE_CHECKING:
+    from uvicorn import Server
 
 Text = Callable[..., str]
 FAILED, USAGE = 1, 2
@@ -31,6 +37,7 @@ def build(text: Text) -> typer.Typer:
         certificate: Path | None = typer.Option(None, "--tls-certificate", help=text("web.option.certificate")),
         key: Path | None = typer.Option(None, "--tls-key", help=text("web.option.key")),
         guest: Path | None = typer.Option(None, "--guest-token-file", help=text("web.option.guest")),
+        until_stdin_ends: bool = typer.Option(False, "--until-stdin-ends", help=text("web.option.until_stdin_ends")),
         as_json: bool = typer.Option(False, "--json", help=text("web.option.json")),
     ) -> None:
         if not url.startswith(("http://", "https://")):
@@ -41,7 +48,7 @@ def build(text: Text) -> typer.Typer:
             guest_token = read_token(guest) if guest is not None else ""
             listening = _listen(host, port)
             _tell(text, listening, certificate is not None, as_json)
-            asyncio.run(_serve(url, guest_token, listening, certificate, key))
+            asyncio.run(_serve(url, guest_token, listening, certificate, key, until_stdin_ends))
         except TokenFileUnusable as fault:
             _fail(text("access.token_file", reason=str(fault)), "token_file", str(fault), as_json)
         except OSError as fault:
@@ -70,7 +77,12 @@ def _fail(words: str, code: str, detail: str, as_json: bool) -> None:
 
 
 async def _serve(
-    url: str, guest_token: str, listening: socket.socket, certificate: Path | None, key: Path | None
+    url: str,
+    guest_token: str,
+    listening: socket.socket,
+    certificate: Path | None,
+    key: Path | None,
+    until_stdin_ends: bool,
 ) -> None:
     """Until SIGINT or SIGTERM. Imports late: NiceGUI takes seconds that the help need not wait for."""
     from uvicorn import Config, Server
@@ -89,4 +101,14 @@ async def _serve(
         ssl_keyfile=key,
         timeout_graceful_shutdown=2,
     )
-    await Server(config).serve([listening])
+    server = Server(config)
+    if until_stdin_ends:
+        threading.Thread(target=_wait_for_end, args=(server,), daemon=True).start()
+    await server.serve([listening])
+
+
+def _wait_for_end(server: Server) -> None:
+    """Whoever started this holds the other end of its input; when that is gone, so is the reason to run."""
+    while os.read(0, 4096):
+        pass
+    server.should_exit = True

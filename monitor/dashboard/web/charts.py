@@ -1,7 +1,7 @@
 """The one grammar of load pictures and what else is drawn (screens, 1), as options of ECharts. Pure.
 
-Base load is a grey area, charging a teal one on top, storage violet; the cap a red step line, the upper bound a thin amber
-one, the plan dashed, the forecast dotted in its band, now a vertical line.
+Base load is a grey area, charging a teal one on top, storage violet; the cap a red step line, the upper bound a thin
+amber one, the plan dashed, the forecast dotted in its band, now a vertical line.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class View:
         return await self.desk.api.get(self.visitor.token, path, **params)
 
     async def read(self, path: str, **params: Any) -> Any:
-        """The same for a part of a page that may be missing: None, with a note on the screen, when it cannot be read."""
+        """The same for a part of a page that may be missing: None, with a note on the screen, if it cannot be read."""
         try:
             return await self.get(path, **params)
         except (SourceLost, Refused) as fault:

@@ -21,7 +21,8 @@ from monitor.dashboard.web.visitors import STAY_S, Visitor
 
 TOKEN_LENGTH_MAX = 512
 FORM_BYTES_MAX = 4096
-PAGE = Markup((Path(__file__).with_name("door.html")).read_text(encoding="utf-8"))
+PAGE = Path(__file__).with_name("door.html").read_text(encoding="utf-8")
+"""Filled in with words of ours and markup of ours, nothing else."""
 
 
 def router(desk: Desk, guest_token: str = "") -> APIRouter:

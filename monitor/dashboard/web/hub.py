@@ -1,8 +1,8 @@
-"""One look at the server for all open pages: read while somebody is signed in, told to pages at most five times a second.
+"""One look at the server for all open pages: read while somebody is signed in, told at most five times a second.
 
-Fast figures (stations, feeders) are read twice a second while a page is open, the rest every two seconds, and no reading
-takes more than a fifth of the time: what fifty pages cost the server is what one costs. Nobody looking, only the history
-goes on, every ten seconds.
+Fast figures (stations, feeders) are read twice a second while a page is open, the rest every two seconds, and no
+reading takes more than a fifth of the time: what fifty pages cost the server is what one costs. Nobody looking, only
+the history goes on, every ten seconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The style sheet: the rules in `dashboard.css` with the colours of `palette.py`, served under a path of its content."""
+"""The style sheet: the rules in `dashboard.css` with the colours of `palette.py`, under a path of its content."""
 
 from __future__ import annotations
 

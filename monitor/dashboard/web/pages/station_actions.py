@@ -1,4 +1,4 @@
-"""What a technician may do with a station: named by verb, asked back where it hurts, answered with what the station said."""
+"""What a technician may do with a station: named by verb, asked back where it hurts, answered in its own words."""
 
 from __future__ import annotations
 

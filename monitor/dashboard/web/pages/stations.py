@@ -146,6 +146,8 @@ def _options(text: Text) -> dict[str, Any]:
             column("protocol", minWidth=100, flex=1),
             column("seen", minWidth=110, flex=1),
         ],
+        "rowHeight": 36,
+        "headerHeight": 38,
         "rowData": [],
         "overlayNoRowsTemplate": text("web.stations.none"),
     }
