@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from device_sim.pile import PileSpec
-from tests.support.browsing import chromium, dashboard, eventually, pile, plugged_in
+from tests.support.browsing import CHROMIUM, chromium, dashboard, eventually, pile, plugged_in
 from tests.support.running import SETTINGS, Server, csms
 
 FIRST = PileSpec("CP-1", "ac", 3, 32.0, 22_080.0, "ocpp1.6")
@@ -34,22 +34,32 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str, dict[str, str]]]:
+    """The processes, for all tests."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
     folder: Path = tmp_path_factory.mktemp("browser")
     server = Server(folder, settings=SETTINGS.replace("http_port = 0", "http_port = 0\nmeter_interval_s = 1"))
+    server.start()
+    try:
+        with (
+            dashboard(server.api_url, folder) as url,
+            pile(server.ocpp_url, FIRST, [plugged_in()]),
+            pile(server.ocpp_url, SECOND, [plugged_in()]),
+        ):
+            yield server, url, {"administrator": server.token} | _tokens(server)
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def site(running: tuple[Server, str, dict[str, str]]) -> Iterator[Site]:
+    """A browser for each file: while one is open its thread has a loop that runs, which other files could not stand."""
+    server, url, tokens = running
     with chromium() as browser:
-        server.start()
-        try:
-            with (
-                dashboard(server.api_url, folder) as url,
-                pile(server.ocpp_url, FIRST, [plugged_in()]),
-                pile(server.ocpp_url, SECOND, [plugged_in()]),
-            ):
-                site = Site(server, url, browser, {"administrator": server.token} | _tokens(server))
-                eventually(lambda: site.station("CP-1")["online"] and site.station("CP-2")["online"])
-                yield site
-        finally:
-            server.stop()
+        site = Site(server, url, browser, tokens)
+        eventually(lambda: site.station("CP-1")["online"] and site.station("CP-2")["online"])
+        yield site
 
 
 def _tokens(server: Server) -> dict[str, str]:

@@ -19,7 +19,7 @@ PAGES = {
 def test_every_page_opens(site: Site, lang: str, theme: str) -> None:
     with signed_in(site.browser, site.url, site.tokens["administrator"], lang) as (page, faults):
         if theme == "dark":
-            page.click(".switch >> nth=1")
+            page.click("button[name=theme]")
             page.wait_for_selector("body.body--dark")
         for path, headings in PAGES.items():
             page.goto(site.url + path)

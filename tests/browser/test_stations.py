@@ -21,13 +21,12 @@ def test_a_technician_stops_a_session_and_starts_one(site: Site) -> None:
     eventually(lambda: site.station("CP-1")["evses"][0]["session"])
     with signed_in(site.browser, site.url, site.tokens["technician"]) as (page, faults):
         page.goto(f"{site.url}/stations/CP-1")
-        page.click("text=Stop >> visible=true")
+        page.get_by_role("button", name="Stop", exact=True).click()
         page.wait_for_selector("text=CP-1 said: Accepted")
         eventually(lambda: site.station("CP-1")["evses"][0]["session"] is None)
-        page.wait_for_selector("button:has-text('Start') >> visible=true")
-        page.click("button:has-text('Start') >> visible=true")
+        page.get_by_role("button", name="Start", exact=True).click()
         page.fill(".q-dialog input", "CARD-7")
-        page.click(".q-dialog button:has-text('Start')")
+        page.locator(".q-dialog").get_by_role("button", name="Start", exact=True).click()
         page.wait_for_selector("text=CP-1 said")
         assert faults.found == []
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
 from csms.security.buckets import Failures
-from csms.texts import Text, catalogue
+from csms.texts import LANGUAGES, Text, catalogue
 from monitor.dashboard.source import SourceLost, SourceRefused
 from monitor.dashboard.web.api import Refused
 from monitor.dashboard.web.desk import Desk
 from monitor.dashboard.web.gate import COOKIE, DOOR, visitor_of
+from monitor.dashboard.web.palette import THEMES
 from monitor.dashboard.web.style import SHEET, STYLE_PATH
 from monitor.dashboard.web.visitors import STAY_S, Visitor
 
@@ -79,6 +80,17 @@ def router(desk: Desk, guest_token: str = "") -> APIRouter:
         answer = RedirectResponse(DOOR, 303)
         answer.delete_cookie(COOKIE, path="/")
         return answer
+
+    @routes.post("/look")
+    async def look(request: Request) -> Response:
+        # Another language or other colours, then back to where one was
+        visitor, form = visitor_of(request.scope), await _form(request)
+        if visitor is not None:
+            visitor.lang = form.get("lang", "") if form.get("lang") in LANGUAGES else visitor.lang
+            visitor.theme = next((name for name in THEMES if name == form.get("theme")), visitor.theme)
+        came = urlsplit(request.headers.get("referer", ""))
+        back = came.path + (f"?{came.query}" if came.query else "")
+        return RedirectResponse(back if back.startswith("/") and not back.startswith("//") else "/", 303)
 
     return routes
 

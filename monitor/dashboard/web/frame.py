@@ -131,21 +131,15 @@ def _age(view: View) -> tuple[str, str]:
 
 
 def _switches(view: View) -> None:
+    """Forms without script: they work while the page is still loading."""
     visitor = view.visitor
-
-    def language() -> None:
-        visitor.lang = "en" if visitor.lang == "zh" else "zh"
-        ui.navigate.reload()
-
-    def theme() -> None:
-        visitor.theme = "light" if visitor.theme == "dark" else "dark"
-        ui.navigate.reload()
-
-    tongue = ui.button(view.text("web.other_language"), on_click=language).props("flat dense no-caps").classes("switch")
-    tongue.props["aria-label"] = view.text("web.switch_language")
-    icon = "light_mode" if visitor.theme == "dark" else "dark_mode"
-    colours = ui.button(icon=icon, on_click=theme).props("flat dense round").classes("switch")
-    colours.props["aria-label"] = view.text("web.switch_theme")
+    with tag("form", "looks", method="post", action="/look"):
+        other = "en" if visitor.lang == "zh" else "zh"
+        label = view.text("web.switch_language")
+        tag("button", "link", view.text("web.other_language"), name="lang", value=other, aria_label=label)
+        colours = "light" if visitor.theme == "dark" else "dark"
+        with tag("button", "link", name="theme", value=colours, aria_label=view.text("web.switch_theme")):
+            ui.icon(f"{colours}_mode").props("aria-hidden=true")
     role = view.text(f"web.role.{visitor.role}")
     tag("span", "who", view.text("web.who", name=visitor.name, role=role))
     with tag("form", "leave", method="post", action="/logout"):

@@ -13,7 +13,7 @@ from csms.texts import Text
 from monitor.dashboard.web.palette import FAMILIES
 
 
-def tag(name: str, classes: str = "", words: str = "", **attributes: Any) -> Element:
+def tag(name: str, classes: str = "", words: str = "", /, **attributes: Any) -> Element:
     """An HTML element; `words` as its text. Attributes are given with `_` for `-`."""
     element = ui.element(name).classes(classes)
     for attribute, value in attributes.items():
