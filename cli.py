@@ -45,6 +45,8 @@ COMMANDS: Commands = {
     "evidence": "monitor.evidence.console",
     "data": "monitor.governance.console",
     "forecast": "monitor.forecast.console",
+    "scoring": "monitor.scoring.console",
+    "subsidy": "monitor.subsidy.console",
     "warehouse": "monitor.warehouse.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",
