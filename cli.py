@@ -45,6 +45,7 @@ COMMANDS: Commands = {
     "data": "monitor.governance.console",
     "forecast": "monitor.forecast.console",
     "warehouse": "monitor.warehouse.console",
+    "siting": "monitor.siting.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",
 }
