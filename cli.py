@@ -44,6 +44,8 @@ COMMANDS: Commands = {
     "evidence": "monitor.evidence.console",
     "data": "monitor.governance.console",
     "forecast": "monitor.forecast.console",
+    "scoring": "monitor.scoring.console",
+    "subsidy": "monitor.subsidy.console",
     "warehouse": "monitor.warehouse.console",
     "siting": "monitor.siting.console",
     "sim": "device_sim.console",

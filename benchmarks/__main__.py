@@ -1,8 +1,8 @@
-"""`python -m benchmarks [NAME ...] [--quick] [--json FILE]`: run all benchmarks or the named ones.
+"""`python -m benchmarks [NAME ...] [--quick] [--rows N] [--json FILE]`: run all or the named ones.
 
-Names: startup, optimizer, limits, envelopes, province, timeliness, rules; refit, drift and arrivals (of forecasts);
-hot-path, or a part of it: rates, answer-time, memory, storm, reconnect, starts, growth, soak, traces; or a row of the
-optimiser: optimizer-100, optimizer-rounding, optimizer-tariff-1000, ...
+Names: startup, optimizer, limits, envelopes, province, timeliness, rules, warehouse; refit, drift and arrivals (of
+forecasts); hot-path, or a part of it: rates, answer-time, memory, storm, reconnect, starts, growth, soak, traces;
+or a row of the optimiser: optimizer-100, optimizer-rounding, optimizer-tariff-1000, ...
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -26,6 +27,7 @@ from benchmarks import (
     rules,
     startup,
     timeliness,
+    warehouse,
 )
 from benchmarks.tables import Figures, table
 
@@ -37,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
     "province": province.run,
     "timeliness": timeliness.run,
     "rules": rules.run,
+    "warehouse": warehouse.run,
     "refit": forecasts.refit,
     "drift": forecasts.drift,
     "arrivals": arrivals.run,
@@ -52,11 +55,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of: {', '.join(BENCHMARKS)}")
     parser.add_argument("--quick", action="store_true", help="a minute instead of a quarter of an hour; rough figures")
+    parser.add_argument("--rows", type=int, help="warehouse: so many quarter-hours instead of 50 million")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     given = parser.parse_args()
     unknown = set(given.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
+    if given.rows:
+        BENCHMARKS["warehouse"] = partial(warehouse.run, rows=given.rows)
     console = Console()
     results = {}
     for name in given.names or WHOLE:

@@ -4,9 +4,10 @@ A pass takes what is due, orders first, and makes one attempt for each. `calls_a
 the same thing, and none waits for another; one alone until the partner has taken one, as all might fail alike. There
 are no inner retries: the ladder in the entry and the period of the loop are the retry.
 
-A partner that answers `SILENT_AFTER` attempts in a row with nothing is left alone for `outage_probe_s`; when it is back
-and nothing is due, a full status re-sync is asked for. A partner that refuses our signature or envelope is paused until
-`resume`. Partners share nothing.
+A partner that answers `SILENT_AFTER` attempts in a row with nothing is left alone for `outage_probe_s`. An attempt at a
+silent partner says nothing about its message, which climbs no ladder by it. When the partner is back and nothing is
+due, a full status re-sync is asked for. A partner that refuses our signature or envelope is paused until `resume`.
+Partners share nothing.
 """
 
 from __future__ import annotations
@@ -96,6 +97,8 @@ class PartnerForwarder:
         self._was_silent = False
         self._answers = False
         self._missed = 0
+        self._begun = 0
+        self._heard = 0
         self._waiting: deque[OutboxEntry] = deque()
         self._paused = ""
         self._last_error = ""
@@ -227,14 +230,19 @@ class PartnerForwarder:
     async def _deliver(self, entry: OutboxEntry) -> None:
         started_at, attempts = self._clock.now(), entry.attempts + 1
         kind = Kind(entry.interface)
+        self._begun += 1
+        number = self._begun
         await self._outbox.mark_sent(entry.id, lost_at(self.partner.profile, kind, attempts, started_at))
         outcome = await self._push(kind, entry)
         self._attempts += 1
         self._log_attempt(entry, attempts, outcome, (self._clock.now() - started_at).total_seconds())
         if outcome.verdict is Verdict.ACKED and outcome.answer:
             await self._answered(entry, outcome.answer)
-        await self._write(entry, step(self.partner.profile, kind, attempts, outcome, self._clock.now()))
-        self._notice(outcome)
+        self._notice(outcome, number)
+        if outcome.unreachable and self._silent_until is not None:
+            await self._outbox.mark_unheard(entry.id, self._silent_until, outcome.code, outcome.text)
+        else:
+            await self._write(entry, step(self.partner.profile, kind, attempts, outcome, self._clock.now()))
 
     async def _push(self, kind: Kind, entry: OutboxEntry) -> Outcome:
         try:
@@ -253,13 +261,19 @@ class PartnerForwarder:
             snapshots = [(self.partner.id, Kind.CHARGE_STATUS.value, entry.business_key)] if ordered else []
             await self._outbox.mark_acked(entry.id, self._clock.now(), result.code, result.text, snapshots)
 
-    def _notice(self, outcome: Outcome) -> None:
+    def _notice(self, outcome: Outcome, number: int) -> None:
+        """`number`: of the attempt, by when it began. One that began before another that was answered is no sign of
+        silence, however late it ends.
+        """
         if outcome.verdict is not Verdict.ACKED:
             self._last_error = f"{outcome.code} {outcome.text}".strip()
         if outcome.pause:
             self._paused = self._last_error
             log.error("province_partner_paused", extra={"partner": self.partner.id, "reason": self._paused})
-        self._missed = self._missed + 1 if outcome.unreachable else 0
+        if not outcome.unreachable:
+            self._missed, self._heard = 0, max(self._heard, number)
+        elif number > self._heard:
+            self._missed += 1
         self._answers = (self._answers or not outcome.unreachable) and self._missed < SILENT_AFTER and not outcome.pause
         if self._missed >= SILENT_AFTER:
             self._was_silent = True

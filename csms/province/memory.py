@@ -57,6 +57,12 @@ class MemoryOutbox:
         if row := self.rows.get(entry_id):
             self.rows[entry_id] = replace(row, state=RETRY, next_at=next_at, last_code=code, last_error=error)
 
+    async def mark_unheard(self, entry_id: int, next_at: datetime, code: int | None, error: str) -> None:
+        """See `OutboxStore.mark_unheard`."""
+        await self.mark_retry(entry_id, next_at, code, error)
+        if row := self.rows.get(entry_id):
+            self.rows[entry_id] = replace(row, attempts=row.attempts - 1)
+
     async def mark_dead(self, entry_id: int, code: int | None, error: str) -> None:
         """See `OutboxStore.mark_dead`."""
         if row := self.rows.get(entry_id):

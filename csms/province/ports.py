@@ -97,6 +97,10 @@ class OutboxStore(Protocol):
         """The attempt failed; the next one is due at `next_at`."""
         ...
 
+    async def mark_unheard(self, entry_id: int, next_at: datetime, code: int | None, error: str) -> None:
+        """Nobody was there: as `mark_retry`, and the attempt does not count."""
+        ...
+
     async def mark_dead(self, entry_id: int, code: int | None, error: str) -> None:
         """No attempt can succeed without a correction; the entry is kept."""
         ...

@@ -92,6 +92,9 @@ _SENT = Statement(
 )
 _ACKED = update_where(_TABLE, ["id"])
 _RETRY = update_where(_TABLE, ["id"])
+_UNHEARD = Statement(
+    lambda dialect: update(_TABLE).where(_TABLE.c.id == bindparam("key_id")).values(attempts=_TABLE.c.attempts - 1)
+)
 _DEAD = update_where(_TABLE, ["id"])
 _AGAIN = update_where(_TABLE, ["id"])
 _TURN = Statement(
@@ -169,6 +172,10 @@ class SqlOutbox(Generic[Entry]):
     async def mark_retry(self, entry_id: int, next_at: datetime, code: int | None, error: str) -> None:
         """The attempt failed; the next one is due at `next_at`."""
         await self._mark(_RETRY, entry_id, state="retry", next_at=next_at, last_code=code, last_error=error)
+
+    async def mark_unheard(self, entry_id: int, next_at: datetime, code: int | None, error: str) -> None:
+        """Nobody was there: as `mark_retry`, and the attempt does not count."""
+        await self._mark(_UNHEARD, entry_id, state="retry", next_at=next_at, last_code=code, last_error=error)
 
     async def mark_dead(self, entry_id: int, code: int | None, error: str) -> None:
         """No attempt can succeed without a correction; the entry is kept."""

@@ -69,16 +69,17 @@ class RollupReading(SampleReading):
         self,
         *,
         grain_s: int = QUARTER_S,
-        station_id: str | None = None,
+        station_id: str | Sequence[str] | None = None,
         evse_id: int | None = None,
-        measurand: str | None = None,
+        measurand: str | Sequence[str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int = 1000,
     ) -> Sequence[StoredRollup]:
-        """At most `limit` roll-ups with since <= begins_at < until, oldest first; those that run are not there."""
+        """At most `limit` roll-ups with since <= begins_at < until, oldest first; those that run are not there. Of one
+        station or of several, and so with measurands."""
         given = [
-            col(column) == value
+            col(column) == value if isinstance(value, str | int) else col(column).in_(value)
             for column, value in (
                 (Rollup.grain_s, grain_s),
                 (MeteringPoint.station_id, station_id),

@@ -122,10 +122,10 @@ class QualityWatch:
                 end,
                 profile,
                 watched.rules,
-                taken=[_observed(row) for row in taken],
+                taken=[observation_of(row) for row in taken],
                 refused=_refused(profile, refused),
                 calls=[_fact(row, profile) for row in calls],
-                stations=[_observed(row) for row in stations],
+                stations=[observation_of(row) for row in stations],
                 states=_states(profile, states),
                 disputed=disputed,
                 reconciled=listed,
@@ -217,7 +217,7 @@ class QualityWatch:
         charging, latest = await self.store.connectors(operator_id, CHARGING)
 
         def read() -> list[Decimal]:
-            views = read_all(watched.profile, [_observed(row) for row in today])
+            views = read_all(watched.profile, [observation_of(row) for row in today])
             return [Decimal((v.received_at - v.at).total_seconds()) for v in views.snapshots if v.at]
 
         late = await asyncio.to_thread(read)
@@ -289,7 +289,8 @@ def document_of(judged: Judgement, profile: PlatformProfile) -> bytes:
     return strict_json.canonical(judged.as_document() | {"profile_digest": profile_digest(profile)})
 
 
-def _observed(row: Row) -> Observation:
+def observation_of(row: Row) -> Observation:
+    """A record of the evidence log as what was seen."""
     record = strict_json.parse_object(row.record)
     return Observation(row.received_at, Kind(row.kind), record["body"])
 
@@ -312,7 +313,7 @@ def _fact(row: CallRow, profile: PlatformProfile) -> CallFact:
 
 
 def _states(profile: PlatformProfile, rows: Sequence[Row]) -> list[Status]:
-    return read_all(profile, [_observed(row) for row in rows]).statuses
+    return read_all(profile, [observation_of(row) for row in rows]).statuses
 
 
 def _classes_of(rows: Sequence[CallRow]) -> frozenset[str]:

@@ -20,7 +20,7 @@ from monitor.console.work import FAILED, USAGE, json_option
 if TYPE_CHECKING:
     from monitor.warehouse.loading import Loaded
 
-Name = Literal["energy", "sessions", "utilisation"]
+Name = Literal["energy", "sessions", "utilisation", "metered", "profile", "busiest"]
 By = Literal["all", "site_id", "feeder_id", "station_id", "kind", "vendor", "model"]
 DAYS = timedelta(days=30)
 FOLDER = "warehouse"

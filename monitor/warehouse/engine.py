@@ -10,10 +10,11 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from monitor.warehouse.files import FILE
+from monitor.warehouse.files import FILE, Files
 from monitor.warehouse.schema import DIMENSIONS, FACTS
 
 DATED = pa.field("date", pa.date32())
+TABLES = {name: schema.append(DATED) for name, schema in FACTS.items()} | DIMENSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,12 @@ class Star:
 def in_process(folder: Path) -> Any:
     """DuckDB in memory, with a view on each table of the folder; empty ones where nothing was loaded yet."""
     backend = ibis.duckdb.connect()
-    for name, schema in FACTS.items():
-        if any((folder / name).glob(f"date=*/{FILE}")):
-            backend.read_parquet(str(folder / name / "*" / FILE), table_name=name, hive_partitioning=True)
-        else:
-            backend.create_table(name, schema=ibis.Schema.from_pyarrow(schema.append(DATED)))
-    for name, schema in DIMENSIONS.items():
-        path = folder / name / FILE
-        if path.is_file():
-            backend.read_parquet(str(path), table_name=name)
+    outdated = Files(folder).outdated
+    for name, schema in TABLES.items():
+        if (folder / name).is_dir():
+            place = str(folder / name / "*" / FILE) if name in FACTS else str(folder / name / FILE)
+            rows = backend.read_parquet(place, hive_partitioning=name in FACTS, union_by_name=outdated)
+            backend.create_view(name, _whole(rows, schema))
         else:
             backend.create_table(name, schema=ibis.Schema.from_pyarrow(schema))
     return backend
@@ -47,14 +45,19 @@ def in_process(folder: Path) -> Any:
 def on_spark(folder: Path, session: Any) -> Any:
     """A Spark session with a view on each table; empty ones where nothing was loaded yet."""
     backend = ibis.pyspark.connect(session)
-    for name in (*FACTS, *DIMENSIONS):
+    for name, schema in TABLES.items():
+        rows = session.createDataFrame(schema.empty_table())
         if (folder / name).is_dir():
-            rows = session.read.parquet(str(folder / name))
-        else:
-            schema = FACTS[name].append(DATED) if name in FACTS else DIMENSIONS[name]
-            rows = session.createDataFrame(schema.empty_table())
+            rows = session.read.schema(rows.schema).parquet(str(folder / name))
         rows.createOrReplaceTempView(name)
     return backend
+
+
+def _whole(rows: ir.Table, schema: pa.Schema) -> ir.Table:
+    """With empty columns where files of an earlier format have none."""
+    missing = ibis.Schema.from_pyarrow(schema)
+    lacking = {name: ibis.null(kind) for name, kind in missing.items() if name not in rows.columns}
+    return rows.mutate(**lacking) if lacking else rows
 
 
 def star(backend: Any) -> Star:

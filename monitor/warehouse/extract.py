@@ -17,11 +17,11 @@ import numpy as np
 from csms.store.rollup_reading import StoredRollup
 from csms.store.tables import Evse, Session, Station
 from monitor.forecast.metered import REGISTER, STEP, power_kwh, register_kwh
+from monitor.warehouse.rolled import BUSY_WH
 
 POWER, CHARGE = "Power.Active.Import", "SoC"
 MEASURANDS = (REGISTER, POWER, CHARGE)
-BUSY_WH = 1.0
-"""Less than this in a quarter-hour is what an idle pile uses itself."""
+STEPS_A_DAY = timedelta(days=1) // STEP
 Rows = list[dict[str, Any]]
 
 
@@ -51,20 +51,21 @@ def hashed(token: str, salt: bytes) -> str:
 
 
 def quarter_rows(rollups: Iterable[StoredRollup], since: datetime, until: datetime) -> Rows:
-    """The quarter-hours of one station, `since` <= begins_at < `until`, in which something was metered or flowed.
+    """The quarter-hours of stations, `since` <= begins_at < `until`, in which something was metered or flowed.
+    `since` is a UTC midnight.
 
     `rollups` may reach back before `since`: where a register stood then is where it begins.
     """
-    outlets: dict[int, list[StoredRollup]] = {}
+    outlets: dict[tuple[str, int], list[StoredRollup]] = {}
     for one in rollups:
-        outlets.setdefault(one.evse_id, []).append(one)
+        outlets.setdefault((one.station_id, one.evse_id), []).append(one)
     found: Rows = []
-    for evse_id, rows in sorted(outlets.items()):
-        found += _outlet(evse_id, rows, since, until)
+    for (station_id, evse_id), rows in sorted(outlets.items()):
+        found += _outlet(station_id, evse_id, rows, since, until)
     return found
 
 
-def _outlet(evse_id: int, rows: Sequence[StoredRollup], since: datetime, until: datetime) -> Rows:
+def _outlet(station_id: str, evse_id: int, rows: Sequence[StoredRollup], since: datetime, until: datetime) -> Rows:
     steps = (until - since) // STEP
     by_kind = {name: [one for one in rows if one.measurand == name] for name in MEASURANDS}
     registers = [one for one in by_kind[REGISTER] if not one.phase]
@@ -79,9 +80,8 @@ def _outlet(evse_id: int, rows: Sequence[StoredRollup], since: datetime, until: 
         places.setdefault((one.begins_at - since) // STEP, {})[one.measurand] = one
     metered = {place for place in places if 0 <= place < steps}
     flowing = {int(place) for place in np.flatnonzero(np.nan_to_num(energy) * 1000.0 > BUSY_WH)}
-    station_id = rows[0].station_id
     return [
-        {"station_id": station_id, "evse_id": evse_id, "begins_at": since + place * STEP}
+        {"station_id": station_id, "evse_id": evse_id, "begins_at": since + place * STEP, "slot": place % STEPS_A_DAY}
         | _values(places.get(place, {}), float(energy[place]))
         for place in sorted(metered | flowing)
     ]
@@ -99,30 +99,6 @@ def _values(metered: Mapping[str, StoredRollup], energy_kwh: float) -> dict[str,
         "soc_max": charge.maximum if charge else None,
         "samples": sum(one.samples for one in metered.values()),
     }
-
-
-def day_rows(quarters: Iterable[Mapping[str, Any]], sessions: Iterable[Mapping[str, Any]]) -> Rows:
-    """A day rolled up, a row for each outlet that did something; sessions count on the day of their start."""
-    days: dict[tuple[str, int], dict[str, Any]] = {}
-
-    def row(fact: Mapping[str, Any]) -> dict[str, Any]:
-        key = fact["station_id"], fact["evse_id"]
-        empty = {"station_id": key[0], "evse_id": key[1], "energy_wh": 0.0, "power_max_w": 0.0, "busy_quarters": 0}
-        counts = {"sessions": 0, "sessions_without_user": 0, "plugged_s": 0.0, "charging_s": 0.0}
-        return days.setdefault(key, empty | counts)
-
-    for fact in quarters:
-        day, energy_wh = row(fact), fact["energy_wh"] or 0.0
-        day["energy_wh"] += energy_wh
-        day["power_max_w"] = max(day["power_max_w"], fact["power_max_w"] or 0.0)
-        day["busy_quarters"] += energy_wh > BUSY_WH
-    for fact in sessions:
-        day = row(fact)
-        day["sessions"] += 1
-        day["sessions_without_user"] += fact["user_hash"] is None
-        day["plugged_s"] += fact["plugged_s"] or 0.0
-        day["charging_s"] += fact["charging_s"] or 0.0
-    return [days[key] for key in sorted(days)]
 
 
 def station_rows(stations: Iterable[Station]) -> Rows:

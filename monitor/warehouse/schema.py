@@ -24,17 +24,29 @@ FACTS: dict[str, pa.Schema] = {
             ("cost", pa.float64()),
         ]
     ),
+    # `slot`: which quarter-hour of the UTC day, so that none of millions of moments has to be taken apart.
     "fact_meter_15min": pa.schema(
         [
             ("station_id", pa.string()),
             ("evse_id", pa.int32()),
             ("begins_at", MOMENT),
+            ("slot", pa.int32()),
             ("energy_wh", pa.float64()),
             ("power_mean_w", pa.float64()),
             ("power_max_w", pa.float64()),
             ("soc_min", pa.float64()),
             ("soc_max", pa.float64()),
             ("samples", pa.int64()),
+        ]
+    ),
+    "hour_evse": pa.schema(
+        [
+            ("station_id", pa.string()),
+            ("evse_id", pa.int32()),
+            ("begins_at", MOMENT),
+            ("energy_wh", pa.float64()),
+            ("power_max_w", pa.float64()),
+            ("busy_quarters", pa.int64()),
         ]
     ),
     "day_evse": pa.schema(
@@ -51,8 +63,8 @@ FACTS: dict[str, pa.Schema] = {
         ]
     ),
 }
-"""Each lies in `<name>/date=YYYY-MM-DD/`: the UTC day of its beginning. `day_evse` is rolled up from the other two, so
-that a page costs the same whatever lies behind it."""
+"""Each lies in `<name>/date=YYYY-MM-DD/`: the UTC day of its beginning. `hour_evse` and `day_evse` are rolled up from
+the others, so that a page costs the same whatever lies behind it."""
 
 DIMENSIONS: dict[str, pa.Schema] = {
     "dim_station": pa.schema(
@@ -81,6 +93,11 @@ DIMENSIONS: dict[str, pa.Schema] = {
 KEYS: dict[str, tuple[str, ...]] = {
     "fact_session": ("session_id",),
     "fact_meter_15min": ("station_id", "evse_id", "begins_at"),
+    "hour_evse": ("station_id", "evse_id", "begins_at"),
     "day_evse": ("station_id", "evse_id"),
 }
 """What makes a row of a day the same again."""
+
+KNOWN: dict[str, tuple[str, ...]] = {"fact_meter_15min": ("samples", "coalesce(energy_wh, 0)")}
+"""What tells how much a row knows, the weightier first: a quarter-hour from fewer samples, or from as many without the
+register before them, replaces nothing."""

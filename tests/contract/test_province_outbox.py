@@ -116,6 +116,20 @@ async def test_a_retry_waits_for_its_time(reopen: Opener) -> None:
     assert (retry.state, retry.attempts, retry.last_code, retry.last_error) == ("retry", 1, 500, "time-out")
 
 
+async def test_an_attempt_at_a_silent_partner_counts_for_nothing(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry(), entry("other")])
+    [row, other] = await open_entries(outbox)
+    for attempt in (1, 2):
+        await outbox.mark_sent(row.id, LATER)
+        if attempt == 1:
+            await outbox.mark_retry(row.id, NOW, -1, "busy")
+    await outbox.mark_unheard(row.id, LATER, 500, "refused")
+    assert [one.business_key for one in await open_entries(outbox, now=NOW)] == [other.business_key]
+    [waiting, _] = await open_entries(outbox)
+    assert (waiting.state, waiting.attempts, waiting.last_code, waiting.last_error) == ("retry", 1, 500, "refused")
+
+
 async def test_the_dead_are_kept_and_can_be_queued_again(reopen: Opener) -> None:
     outbox = await reopen()
     await outbox.add([entry("a"), entry("b", state="dead", last_code=4004, last_error="DQ_MISSING X")])

@@ -19,7 +19,7 @@ from csms.province.forwarder import Forwarder, PartnerForwarder
 from csms.province.ids import IdTable
 from csms.province.memory import MemoryOutbox
 from csms.province.ports import NewEntry
-from csms.province.profile import load_profile
+from csms.province.profile import Kind, load_profile
 from csms.province.service import ProvinceService
 
 KEY = "1234567890abcdef"
@@ -187,6 +187,54 @@ async def test_a_silent_partner_is_probed_once_a_minute_and_then_greeted_once() 
             await forwarder.close()
     assert (await outbox.counts())["acked"] == 5
     assert greeted == ["p"]
+
+
+async def test_an_outage_climbs_no_ladder() -> None:
+    """A day of probes, then one failure more: the order waits for its first step, not for the hourly one."""
+    port = await closed_port()
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    await outbox.add([entry(str(number)) for number in range(2)])
+    async with forwarding(port, outbox, clock) as forwarder:
+        for _ in range(1440):
+            await forwarder.step()
+            clock.advance(60)
+        assert [row.attempts for row in outbox.rows.values()] == [1, 0], "the first of two that failed in a row counts"
+        peer = Peer()
+        peer.default = answer(-1, {})
+        async with peer.listening(port):
+            await forwarder.step()
+            await forwarder.close()
+    waits_s = [(row.next_at - clock.now()).total_seconds() for row in outbox.rows.values()]
+    ladder = partner(port).profile.retry[Kind.CHARGE_ORDER]
+    assert waits_s == [ladder.delay_s(2), ladder.delay_s(1)]
+
+
+class Stuck(Peer):
+    """Holds the first orders until it is let, and then cuts them off."""
+
+    def __init__(self, held: int) -> None:
+        super().__init__()
+        self.held = held
+        self.let = asyncio.Event()
+
+    async def before(self, name: str) -> None:
+        order = "notification_charge_order_info"
+        if name == order and 1 < self.paths.count(order) <= 1 + self.held:
+            await self.let.wait()
+            raise ConnectionResetError
+
+
+async def test_calls_that_fail_late_are_no_sign_of_silence_when_later_ones_were_answered() -> None:
+    outbox, clock, peer = MemoryOutbox(), ManualClock(NOW), Stuck(held=2)
+    await outbox.add([entry(str(number)) for number in range(20)])
+    async with peer.listening(), forwarding(peer.port, outbox, clock) as forwarder:
+        working = asyncio.create_task(forwarder.step())
+        await acked(outbox, 18)
+        peer.let.set()
+        await working
+        status = await forwarder.status()
+        assert (status["unreachable"], status["retry"]) == (False, 2)
+        assert [row.attempts for row in outbox.rows.values() if row.state == "retry"] == [1, 1]
 
 
 async def test_one_attempt_that_fails_among_others_is_no_outage(peer: Peer) -> None:

@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -26,9 +28,11 @@ from csms.texts import catalogue
 from monitor.forecast.metered import REGISTER
 from monitor.warehouse.console import build
 from monitor.warehouse.engine import in_process, on_spark, star
-from monitor.warehouse.extract import POWER, day_rows
-from monitor.warehouse.files import Files
+from monitor.warehouse.extract import POWER
+from monitor.warehouse.files import MARK_FILE, Files
 from monitor.warehouse.loading import LOCK_FILE, Loaded, Loader, WarehouseUnreadable
+from monitor.warehouse.rolled import BUSY_WH
+from monitor.warehouse.schema import FACTS
 from monitor.warehouse.statistics import GROUPS, STATISTICS
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -45,6 +49,10 @@ def session(number: int, station: str, begin_h: float, end_h: float | None, wh: 
         status="open" if end_h is None else "ended", started_at=at(begin_h), received_at=at(begin_h),
         ended_at=None if end_h is None else at(end_h), energy_wh=wh, charging_s=3600, stop_reason="Local",
     )  # fmt: skip
+
+
+def outlet(row: dict[str, Any]) -> tuple[str, int]:
+    return row["station_id"], row["evse_id"]
 
 
 def samples(station: str, measurand: str, unit: str, values: dict[float, float]) -> Any:
@@ -155,7 +163,7 @@ async def test_facts_outlive_what_they_were_made_of(home: Home) -> None:
     await home.load()
     files = Files(home.warehouse)
     rows = files.read("fact_meter_15min", FIRST)
-    assert not files.merge("fact_meter_15min", FIRST, [])
+    assert not files.merge("fact_meter_15min", FIRST, FACTS["fact_meter_15min"].empty_table())
     assert files.read("fact_meter_15min", FIRST) == rows
     assert files.days("fact_meter_15min") == [FIRST, LAST]
 
@@ -207,10 +215,15 @@ def test_a_quarter_hour_that_is_known_less_of_replaces_nothing(tmp_path: Path) -
     files = Files(tmp_path)
     row = {"station_id": "a", "evse_id": 1, "begins_at": DAY, "energy_wh": 900.0, "power_mean_w": 3600.0,
            "power_max_w": 4000.0, "soc_min": None, "soc_max": None, "samples": 15}  # fmt: skip
-    assert files.merge("fact_meter_15min", FIRST, [row])
+
+    def merge(**other: Any) -> bool:
+        told = pa.Table.from_pylist([row | other], schema=FACTS["fact_meter_15min"])
+        return files.merge("fact_meter_15min", FIRST, told)
+
+    assert merge()
     for less in ({"samples": 3}, {"energy_wh": None}, {"energy_wh": 400.0}):
-        assert not files.merge("fact_meter_15min", FIRST, [row | less])
-    assert files.merge("fact_meter_15min", FIRST, [row | {"samples": 16, "energy_wh": 800.0}])
+        assert not merge(**less)
+    assert merge(samples=16, energy_wh=800.0)
     assert [one["energy_wh"] for one in files.read("fact_meter_15min", FIRST)] == [800.0]
 
 
@@ -230,15 +243,74 @@ async def test_users_are_told_apart_and_not_known(home: Home) -> None:
     assert (home.warehouse / "salt").stat().st_mode & 0o077 == 0
 
 
-async def test_the_daily_roll_up_equals_the_facts(home: Home) -> None:
+async def test_the_roll_ups_equal_the_facts(home: Home) -> None:
     await home.load()
     files = Files(home.warehouse)
     for day in files.days("day_evse"):
-        made = day_rows(files.read("fact_meter_15min", day), files.read("fact_session", day))
-        assert files.read("day_evse", day) == made
+        quarters, begun = (files.read(name, day) for name in ("fact_meter_15min", "fact_session"))
+        for row in files.read("day_evse", day):
+            mine = [
+                one for one in quarters if (one["station_id"], one["evse_id"]) == (row["station_id"], row["evse_id"])
+            ]
+            its = [one for one in begun if (one["station_id"], one["evse_id"]) == (row["station_id"], row["evse_id"])]
+            assert row["energy_wh"] == pytest.approx(sum(one["energy_wh"] or 0.0 for one in mine), rel=1e-12)
+            assert row["power_max_w"] == max((one["power_max_w"] or 0.0 for one in mine), default=0.0)
+            assert row["busy_quarters"] == sum((one["energy_wh"] or 0.0) > BUSY_WH for one in mine)
+            assert (row["sessions"], row["sessions_without_user"]) == (
+                len(its),
+                sum(not one["user_hash"] for one in its),
+            )
+            assert row["plugged_s"] == sum(one["plugged_s"] or 0.0 for one in its)
+        hours = files.read("hour_evse", day)
+        assert sum(one["energy_wh"] for one in hours) == pytest.approx(sum(one["energy_wh"] or 0.0 for one in quarters))
+        assert {one["begins_at"] for one in hours} == {one["begins_at"].replace(minute=0) for one in quarters}
+
+
+@pytest.mark.parametrize("by", GROUPS)
+async def test_the_daily_figures_are_those_of_the_quarter_hours(home: Home, by: str) -> None:
+    await home.load()
+    from_facts = {tuple(row.values())[:-2]: row for row in home.ask("metered", by)}
+    assert from_facts
+    for row in home.ask("energy", by):
+        told = from_facts.pop(tuple(row.values())[:-2], {"energy_kwh": 0.0, "power_max_kw": 0.0})
+        assert row["energy_kwh"] == pytest.approx(told["energy_kwh"], rel=1e-12)
+        assert row["power_max_kw"] == told["power_max_kw"]
+    assert not from_facts
+
+
+async def test_hours_of_the_day_are_local_ones(home: Home) -> None:
+    await home.load()
+    hours = {row["hour"]: row for row in home.ask("profile", "station_id") if row["station_id"] == "AC-1"}
+    assert set(hours) == {18}, "10:00 UTC is 18:00 in Shandong"
+    assert hours[18]["mean_kw"] == hours[18]["p95_kw"] == 2.0
+
+
+async def test_the_busiest_outlets_come_first(home: Home) -> None:
+    await home.load()
+    assert [(row["station_id"], row["rank"]) for row in home.ask("busiest")] == [("DC-1", 1), ("AC-1", 2)]
+    by_site = {row["site_id"]: (row["rank"], row["energy_kwh"]) for row in home.ask("busiest", "site_id")}
+    assert by_site == {"s1": (1, pytest.approx(10.0)), "s2": (1, pytest.approx(2.0))}
+
+
+async def test_files_of_an_earlier_version_are_read_on(home: Home) -> None:
+    await home.load()
+    files = Files(home.warehouse)
+    path = files.day_of("fact_session", FIRST)
+    pq.write_table(files.table("fact_session", FIRST).drop_columns(["cost"]), path)
+    assert [row["cost"] for row in files.read("fact_session", FIRST)] == [None, None]
+    older = files.day_of("fact_meter_15min", FIRST)
+    pq.write_table(files.table("fact_meter_15min", FIRST).drop_columns(["slot"]), older)
+    (home.warehouse / MARK_FILE).write_text(json.dumps({"until": at(30).isoformat()}))
     of = star(in_process(home.warehouse))
-    raw, rolled_up = (table.energy_wh.sum().to_pyarrow().as_py() for table in (of.quarters, of.days))
-    assert rolled_up == pytest.approx(raw, rel=1e-12)
+    assert of.sessions.cost.isnull().sum().to_pyarrow().as_py() == 3
+    assert of.quarters.slot.isnull().sum().to_pyarrow().as_py() == len(files.read("fact_meter_15min", FIRST))
+    home.clock.time = at(60)
+    await home.change(changes.put_row(session(4, "AC-1", 12.0, 13.0, 500)))
+    await home.load()
+    assert "cost" in pq.ParquetFile(path).schema_arrow.names
+    assert [row["slot"] for row in pq.ParquetFile(older).read().to_pylist()] == [
+        4 * row["begins_at"].hour + row["begins_at"].minute // 15 for row in files.read("fact_meter_15min", FIRST)
+    ]
 
 
 async def test_a_question_about_a_day_reads_its_files_only(home: Home) -> None:
