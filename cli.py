@@ -48,6 +48,7 @@ COMMANDS: Commands = {
     "scoring": "monitor.scoring.console",
     "subsidy": "monitor.subsidy.console",
     "warehouse": "monitor.warehouse.console",
+    "siting": "monitor.siting.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",
 }

@@ -74,7 +74,8 @@ class CentralSystem:
         for name, work in rooms.background:
             self._supervisor.start(name, work)
         for settings in self._settings.rounds:
-            one = Round(settings, self._clock, self._settings.data_dir, self._settings.database_url)
+            own = self._settings
+            one = Round(settings, self._clock, own.data_dir, own.database_url, time_zone=own.time_zone)
             self._supervisor.start(f"round {one.name}", one.run)
         await LocalDesk(rooms.guard.tokens, rooms.guard.audit, "csms serve").first(self._tell_token)
         self._http = self._http_server(rooms)
