@@ -14,7 +14,7 @@ from rich.table import Table
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import FAILED, USAGE, json_option
-from monitor.forecast import growth_console, live_console
+from monitor.forecast import growth_console, live_console, run_console
 
 if TYPE_CHECKING:
     from monitor.forecast.panel import Panel
@@ -26,7 +26,7 @@ MEASURES = ("MAE", "RMSE", "R2", "RAE")
 
 def build(text: Text) -> typer.Typer:
     """The command group."""
-    return work.group(text, "forecast", (_evaluate, live_console.mount, growth_console.mount))
+    return work.group(text, "forecast", (_evaluate, run_console.mount, live_console.mount, growth_console.mount))
 
 
 def _evaluate(app: typer.Typer, text: Text) -> None:

@@ -8,37 +8,36 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from csms.model.clock import Clock
-from csms.store.queries import Reader
+from csms.model.outlook import Outlook
 from monitor.forecast import nightly
+from monitor.forecast.coming import coming_cars, since
 from monitor.forecast.correction import Cusum, Standing
 from monitor.forecast.features import HARMONICS, LAGS
 from monitor.forecast.hierarchy import consistent, summing
-from monitor.forecast.metered import STEP, station_panel, with_groups
+from monitor.forecast.metered import STEP
 from monitor.forecast.nightly import HORIZONS, MODELS, Ahead
 from monitor.forecast.panel import Panel
+from monitor.forecast.reading import BASE, DAY, NothingKnown, PanelReader
 from monitor.forecast.scores import Metric, measures
 from monitor.store.forecast import ForecastModel, ForecastStanding, ForecastStore, ForecastValue
 
-WEEKS, DAY = 8, timedelta(days=1)
+STEP_H = STEP / timedelta(hours=1)
+AHEAD_STEPS = 132
+"""What a planner is told: its horizon of a day, and as long again as an outlook may be old, at most nine hours."""
 SETTLED = timedelta(minutes=5)
 """Quarter-hours are rolled up a minute after their end; what is newer than this may not be there yet."""
 KEEP_DAYS = 60
-BASE = "base:"
 CATCH_UP_DAYS = 14
 FEATURES = hashlib.sha256(repr((LAGS, HARMONICS, [model.name for model in MODELS], "rich 1")).encode()).hexdigest()[:12]
 """Names what models learn from: another one makes other models of the same data."""
-
-
-class NothingKnown(ValueError):
-    """There is nothing to forecast yet."""
 
 
 @dataclass(frozen=True)
@@ -69,58 +68,55 @@ class Said:
 
 
 class ForecastDesk:
-    """`by`: "feeder" or "site", what stations are summed to. Raises StoreUnavailable and NothingKnown."""
+    """`panels`: where the past is read. Raises StoreUnavailable and NothingKnown."""
 
-    def __init__(self, reader: Reader, store: ForecastStore, clock: Clock, by: str = "feeder") -> None:
-        self._reader, self._store, self._clock, self._by = reader, store, clock, by
+    def __init__(self, panels: PanelReader, store: ForecastStore, clock: Clock) -> None:
+        self._panels, self._store, self._clock = panels, store, clock
 
     async def panel(self, until: datetime | None = None) -> tuple[Panel, dict[str, str]]:
         """The newest weeks up to now, or to `until`; and who is part of whom."""
-        end = until or _floored(self._clock.now() - SETTLED)
-        begin = (end - WEEKS * 7 * DAY).replace(hour=0, minute=0, second=0, microsecond=0)
-        stations = await self._reader.stations()
-        names = [station.id for station in stations]
-        groups = {s.id: s.feeder_id if self._by == "feeder" else s.site_id for s in stations}
-        metered = await self._reader.metered_quarters(names, begin, end)
-        made = await asyncio.to_thread(station_panel, metered, names, begin, (end - begin) // STEP)
-        seen = np.asarray(np.isfinite(made.values).any(axis=0))
-        if not seen.any():
-            raise NothingKnown("no station has metered anything yet")
-        first = int(np.isfinite(made.values).any(axis=1).argmax()) // made.steps_per_day * made.steps_per_day
-        kept = [i for i in range(len(names)) if seen[i]]
-        known = Panel(begin + first * STEP, STEP, tuple(names[i] for i in kept), made.values[first:, kept])
-        whole, parents = with_groups(known, {name: f"{self._by}:{group}" for name, group in groups.items() if group})
-        return await self._with_base(whole, sorted(set(groups.values()) - {""}), end), parents
+        return await self._panels.panel(until or self._newest())
 
-    async def _with_base(self, panel: Panel, feeders: Sequence[str], end: datetime) -> Panel:
-        if self._by != "feeder" or not feeders:
-            return panel
-        columns = {feeder: np.full(panel.steps, np.nan) for feeder in feeders}
-        for row in await self._reader.feeder_loads(feeders, panel.start, end):
-            columns[row.feeder_id][(row.begins_at - panel.start) // STEP] = row.base_w * STEP.total_seconds() / 3.6e6
-        there = [feeder for feeder in feeders if np.nan_to_num(columns[feeder]).any()]
-        values = np.concatenate([panel.values, *(columns[feeder][:, None] for feeder in there)], axis=1)
-        return replace(panel, names=(*panel.names, *(BASE + feeder for feeder in there)), values=values)
+    def _newest(self) -> datetime:
+        return _floored(self._clock.now() - SETTLED)
 
     async def run(self, steps: int) -> Said:
         """Forecast the next `steps` quarter-hours of everything, keep what was said, begin what is new."""
         panel, parents = await self.panel()
         standings = await self._standings(panel)
         found = await asyncio.to_thread(_said, panel, parents, standings, steps)
-        made_at = panel.start + panel.steps * STEP
+        made_at = (panel.start + panel.steps * STEP).astimezone(UTC)
         said = Said(made_at, panel.names, found)
         await self._store.keep_values(said.rows(), made_at - KEEP_DAYS * DAY)
         return said
 
+    async def look_ahead(self, kind_of: Callable[[date], str]) -> Outlook:
+        """What the planner of the central system wants to know: base loads of feeders and cars that will come.
+
+        `kind_of`: what kind of day a local date is.
+        """
+        now, end, zone = self._clock.now(), self._newest(), self._panels.zone
+        panel = await self._panels.base_panel(end)
+        loads_w: dict[str, tuple[float | None, ...]] = {}
+        if panel.names:
+            standings = await self._standings(panel)
+            ahead = await asyncio.to_thread(nightly.ahead, panel, standings, AHEAD_STEPS)
+            expected_w = ahead.expected / STEP_H * 1000
+            loads_w = {name.removeprefix(BASE): tuple(expected_w[:, i].tolist()) for i, name in enumerate(panel.names)}
+        stays = await self._panels.stays(since(now, zone))
+        feeders, powers = await self._panels.feeders(), await self._panels.powers()
+        cars = await asyncio.to_thread(coming_cars, stays, feeders, powers, now, AHEAD_STEPS, zone, kind_of)
+        return Outlook(now, end, STEP.total_seconds(), loads_w, cars)
+
     async def night(self) -> list[ForecastModel]:
         """Score the days that are over since the last time; what changed, as kept in the registry."""
-        today = _floored(self._clock.now() - SETTLED).replace(hour=0, minute=0)
+        today = self._newest().astimezone(self._panels.zone)
         kept = await self._store.standings()
         since = min((row.scored_until for row in kept), default=today.toordinal())
         days = range(max(since, today.toordinal() - CATCH_UP_DAYS), today.toordinal())
         changed: list[ForecastModel] = []
         for day in days:
-            end = datetime.fromordinal(day + 1).replace(tzinfo=UTC)
+            end = datetime.fromordinal(day + 1).replace(tzinfo=self._panels.zone).astimezone(UTC)
             panel, _ = await self.panel(end)
             changed += await self._score(panel, day)
         return changed
