@@ -167,6 +167,12 @@ class GovernanceStore:
         with self._session() as session:
             return [(row, name) for row, name in session.exec(query).all()]
 
+    def orders_after(self, after: int, limit: int) -> list[GovernedOrder]:
+        """Facts by their number, behind one."""
+        query = select(GovernedOrder).where(col(GovernedOrder.id) > after).order_by(col(GovernedOrder.id))
+        with self._session() as session:
+            return list(session.exec(query.limit(limit)).all())
+
     def repairs(self, limit: int) -> list[tuple[GovernedRepair, str]]:
         """What was repaired, with the names of the files, the newest first."""
         query = select(GovernedRepair, GovernedFile.name).join(GovernedFile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -49,6 +50,10 @@ def _load(app: typer.Typer, text: Text) -> None:
         database_url: str = typer.Option(
             "", "--database-url", envvar="CSMS_DATABASE_URL", help=text("warehouse.load.database_url")
         ),
+        settings: Path | None = typer.Option(
+            None, "--settings", envvar="CSMS_CONFIG", help=text("warehouse.load.settings"), exists=True, dir_okay=False
+        ),
+        platform_dir: Path | None = typer.Option(None, "--platform-dir", help=text("warehouse.load.platform_dir")),
         as_json: bool = json_option(text),
     ) -> None:
         if not database_url and not (data_dir / "csms.db").is_file():
@@ -56,8 +61,8 @@ def _load(app: typer.Typer, text: Text) -> None:
         begin = since.replace(tzinfo=UTC) if since else None
         url = database_url or f"sqlite+aiosqlite:///{data_dir / 'csms.db'}"
         try:
-            done = _loaded(text, url, folder or data_dir / FOLDER, begin)
-        except (CsmsError, OSError) as fault:
+            done = _loaded(text, Sources(url, settings, platform_dir or data_dir), folder or data_dir / FOLDER, begin)
+        except (CsmsError, OSError, ValueError) as fault:
             work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, getattr(fault, "code", "failed"))
         facts = {"sessions": done.sessions, "quarters": done.quarters, "written": done.written}
         if as_json:
@@ -66,9 +71,20 @@ def _load(app: typer.Typer, text: Text) -> None:
             typer.echo(text("warehouse.loaded", since=f"{done.since:%Y-%m-%d}", **facts))
 
 
-def _loaded(text: Text, url: str, folder: Path, since: datetime | None) -> Loaded:
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where from: database, settings file, data folder of a supervising platform."""
+
+    url: str
+    settings: Path | None
+    platform_dir: Path
+
+
+def _loaded(text: Text, sources: Sources, folder: Path, since: datetime | None) -> Loaded:
     from csms.store.engine import open_store
     from monitor.warehouse.loading import Loader
+    from monitor.warehouse.partners import Platform
+    from monitor.warehouse.places import read_places
 
     with Console(stderr=True).status("") as shown:
 
@@ -77,13 +93,20 @@ def _loaded(text: Text, url: str, folder: Path, since: datetime | None) -> Loade
 
         async def run() -> Loaded:
             clock = clock_from_environment()
-            store = await open_store(url, clock)
+            places, more = read_places(sources.settings or _usual()), Platform(sources.platform_dir, clock)
+            store = await open_store(sources.url, clock)
             try:
-                return await Loader(store.reader, folder, clock).load(since, progress)
+                return await Loader(store.reader, folder, clock, places, more=more).load(since, progress)
             finally:
                 await store.close()
 
         return asyncio.run(run())
+
+
+def _usual() -> Path | None:
+    """The file that the server reads when it is told of none."""
+    path = Path("csms.toml")
+    return path if path.is_file() else None
 
 
 def _stats(app: typer.Typer, text: Text) -> None:

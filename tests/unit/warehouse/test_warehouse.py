@@ -30,6 +30,7 @@ from monitor.warehouse.console import build
 from monitor.warehouse.engine import in_process, on_spark, star
 from monitor.warehouse.extract import POWER
 from monitor.warehouse.files import MARK_FILE, Files
+from monitor.warehouse.gathered import Gathered
 from monitor.warehouse.loading import LOCK_FILE, Loaded, Loader, WarehouseUnreadable
 from monitor.warehouse.rolled import BUSY_WH
 from monitor.warehouse.schema import FACTS
@@ -169,7 +170,7 @@ async def test_facts_outlive_what_they_were_made_of(home: Home) -> None:
 
 
 async def test_a_load_that_broke_off_is_made_good_by_the_next(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(loader: Loader, days: set[date]) -> int:
+    def breaks(loader: Loader, gathered: Gathered) -> None:
         raise OSError("the disk is full")
 
     with monkeypatch.context() as patch:
