@@ -51,9 +51,12 @@ class TariffBook:
 
 
 def book_of(named: str = "", service: float = 0.0) -> TariffBook:
-    """The tariffs that come with this release, the named one first. Raises ValueError for a name that there is not."""
-    names = [named, *(name for name in shipped() if name != named)] if named else shipped()
-    return TariffBook(tuple(shipped_tariff(name) for name in names), Decimal(str(service)))
+    """The named tariff first, then those that come with this release and tell hours apart: one that calls every hour
+    flat says nothing of a year of which no tariff is known. Raises ValueError for a name that there is not."""
+    own = (shipped_tariff(named),) if named else ()
+    others = [shipped_tariff(name) for name in shipped() if name != named]
+    telling = tuple(one for one in others if len(set("".join(one.hours.values()))) > 1)
+    return TariffBook(own + telling, Decimal(str(service)))
 
 
 def date_rows(first: date, last: date, book: TariffBook) -> list[dict[str, Any]]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from csms.store.response_tables import FeederLoad
 from csms.store.security_tables import Alert
 from csms.store.station_tables import StateChange
 from csms.store.tables import LimitRow, OutboxRow
-from monitor.store.quality import AlarmRow, CallRow
+from monitor.store.quality import AlarmRow, CallRow, DayRow
 
 DAY = timedelta(days=1)
 FAULTED = "Faulted"
@@ -57,6 +58,15 @@ def alarm_row(alarm: AlarmRow) -> Row:
         "confirmed_at": alarm.acknowledged_at,
         "cleared_at": alarm.over_at,
     }
+
+
+def quality_row(day: DayRow) -> Row | None:
+    """The published total of an operator's day; None for a day that has none."""
+    total = json.loads(day.document).get("score", {}).get("total")
+    if total is None:
+        return None
+    begins_at = datetime.fromisoformat(day.day).replace(tzinfo=UTC)
+    return {"operator_id": day.operator_id, "total": float(total), "grade": day.grade, "begins_at": begins_at}
 
 
 def limit_row(limit: LimitRow) -> Row:

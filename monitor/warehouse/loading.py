@@ -32,8 +32,8 @@ from monitor.warehouse.levels import LONGEST, VEHICLE_CLASSES, level_values, veh
 from monitor.warehouse.places import OWN, Places, region_rows
 
 LATE = timedelta(days=3)
-BEFORE = timedelta(days=1)
-"""How far before a span registers are read, so that its first quarter-hour has where to begin."""
+AROUND = timedelta(days=1)
+"""How far around a span registers are read, so that its first quarter-hour has where to begin, its last where to end."""
 PAGE = 1000
 STATIONS_AT_ONCE = 50
 ROLLUPS_MAX = 200_000
@@ -175,7 +175,7 @@ class Loader:
         for part in spans:
             found: list[Rows] = []
             for group in groups:
-                wanted = Span(part.since - BEFORE, part.until)
+                wanted = Span(part.since - AROUND, part.until + AROUND)
                 found.append(quarter_rows(await self._rollups(group, MEASURANDS, wanted), part.since, part.until))
                 done += len(group)
                 progress(done, len(spans) * len(stations))

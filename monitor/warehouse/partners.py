@@ -8,13 +8,13 @@ from pathlib import Path
 
 from csms.model.clock import Clock
 from monitor.store import governance, intake
-from monitor.warehouse.events import alarm_row, received_row
+from monitor.warehouse.events import alarm_row, quality_row, received_row
 from monitor.warehouse.gathered import Gathered
 from monitor.warehouse.orders import accepted_row, imported_row
 
 PAGE = 1000
 CALL_SPAN = timedelta(hours=6)
-ALARMS_MAX = 100_000
+ALARMS_MAX = DAYS_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ class Platform:
             calls = await store.quality.calls(begin, begin + CALL_SPAN)
             into.merge("fact_call", [[received_row(one) for one in calls]], "begins_at")
             begin += CALL_SPAN
+        days = await store.quality.days(newest=DAYS_MAX)
+        into.merge("fact_quality", [[row for one in days if (row := quality_row(one))]], "begins_at")
         alarms = await store.quality.alarms(open_only=False, newest=ALARMS_MAX)
         into.merge("fact_alarm", [[alarm_row(one) for one in alarms]], "raised_at")
 

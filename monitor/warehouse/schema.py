@@ -128,6 +128,7 @@ FACTS: dict[str, pa.Schema] = {
             ("looks", pa.int64()),
         ]
     ),
+    "fact_quality": pa.schema([("operator_id", pa.string()), ("total", pa.float64()), ("grade", pa.string())]),
     "day_connector": pa.schema(
         [
             ("station_id", pa.string()),
@@ -240,6 +241,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "fact_limit": ("source", "feeder_id", "limit_id", "version"),
     "fact_call": ("call_id",),
     "fact_feeder_15min": ("feeder_id", "begins_at"),
+    "fact_quality": ("operator_id",),
     "day_connector": ("station_id", "evse_id", "connector_id"),
     "hour_evse": ("station_id", "evse_id", "begins_at"),
     "day_evse": ("station_id", "evse_id"),
