@@ -20,6 +20,7 @@ Commands = Mapping[str, "str | Commands"]
 
 COMMANDS: Commands = {
     "serve": "csms.console.serve",
+    "dashboard": "monitor.console.dashboard",
     "demo": "device_sim.demo.console",
     "station": "csms.console.station",
     "id-token": "csms.console.id_token",
@@ -45,7 +46,9 @@ COMMANDS: Commands = {
     "data": "monitor.governance.console",
     "forecast": "monitor.forecast.console",
     "scoring": "monitor.scoring.console",
+    "subsidy": "monitor.subsidy.console",
     "warehouse": "monitor.warehouse.console",
+    "siting": "monitor.siting.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",
 }

@@ -20,6 +20,7 @@ from csms.api.app import create_api
 from csms.api.ports import ApiDeps, FeederFigures
 from csms.app.grid import limit_service
 from csms.app.grid_room import grid_room
+from csms.app.outlook import OutlookFile
 from csms.app.outside import makers as firmware_makers
 from csms.app.outside import outside as outside_of
 from csms.app.pki import Pki
@@ -149,6 +150,10 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         charging.listen()
         await asyncio.to_thread(solvers.begin)
         background.append(("charging", charging.run))
+        if settings.charging.forecast:
+            outlook = OutlookFile(settings.data_dir, settings.charging.forecast_age_max_s)
+            charging.expect(outlook)
+            background.append(("outlook", outlook.run))
     if settings.partners:
         background += [("province-feed", partners.feed.run), ("province", partners.service.run)]
     return Rooms(

@@ -1,4 +1,5 @@
-"""Commands that the server gives itself from time to time: to load the warehouse, to score forecasts.
+"""Commands that the server gives itself from time to time: to load the warehouse, to gather and judge facts, to
+forecast and to score forecasts.
 
 Each runs in a process of its own with less right to the processor, so that what it costs and what it breaks hurts no
 station. It is ended when it takes longer than its period, and with the server.
@@ -36,12 +37,14 @@ class RoundSettings(Section):
 
 USUAL = (
     RoundSettings(command=["warehouse", "load"]),
+    RoundSettings(command=["data", "gather"]),
+    RoundSettings(command=["forecast", "run", "--for-plans"]),
     RoundSettings(command=["forecast", "score"], every_s=86_400.0),
 )
 
 
 class Round:
-    """One command, again and again. `program`: how `csms` is called."""
+    """One command, again and again. `program`: how `csms` is called; `time_zone`: that of the settings."""
 
     def __init__(
         self,
@@ -51,11 +54,13 @@ class Round:
         database_url: str = "",
         program: Sequence[str] = (sys.executable, "-m", "cli"),
         wall_s_min: float = WALL_S_MIN,
+        time_zone: str = "",
     ) -> None:
         self._clock = clock
         self._wall_s = max(clock.wall_s(settings.every_s), wall_s_min)
         self._call = (*program, *settings.command, "--data-dir", str(data_dir), "--json")
-        self._environ = os.environ | ({"CSMS_DATABASE_URL": database_url} if database_url else {})
+        told = {"CSMS_DATABASE_URL": database_url, "CSMS_TIME_ZONE": time_zone}
+        self._environ = os.environ | {name: value for name, value in told.items() if value}
         self.name = " ".join(settings.command)
 
     async def run(self) -> None:

@@ -86,6 +86,8 @@ class ChargingSection(Section):
     cut_off_after_s: float = Field(default=60.0, ge=0)
     solver_processes: int = Field(default=0, ge=0, le=64)
     solver_from: int = Field(default=50, ge=1)
+    forecast: bool = True
+    forecast_age_max_s: float = Field(default=3 * 3600.0, gt=0)
 
 
 class FilesSection(Section):

@@ -6,7 +6,7 @@ Caps hold at every ancestor. Powers are integer watts so that sums are exact; th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import chain
@@ -152,9 +152,17 @@ class FeederTree:
     def base_loads_w(self, feeder_ids: Iterable[str], at: datetime) -> dict[str, int]:
         """The same through each of several feeders."""
         quarter = self._quarter(at)
+        return self.through_w(feeder_ids, at, lambda id_: self._own_w(id_, at, quarter))
+
+    def through_w(self, feeder_ids: Iterable[str], at: datetime, own_w: Callable[[str], int]) -> dict[str, int]:
+        """What comes through each of several feeders, if `own_w` is what is drawn right at one."""
         through = {id_: self._through(id_, at) for id_ in feeder_ids}
-        own_w = {id_: self._own_w(id_, at, quarter) for id_ in {*chain.from_iterable(through.values())}}
-        return {id_: sum([own_w[below] for below in those]) for id_, those in through.items()}
+        right_at = {id_: own_w(id_) for id_ in {*chain.from_iterable(through.values())}}
+        return {id_: sum([right_at[below] for below in those]) for id_, those in through.items()}
+
+    def own_load_w(self, feeder_id: str, at: datetime) -> int:
+        """Base load right at this feeder: as metered, else by the curve."""
+        return self._own_w(feeder_id, at, self._quarter(at))
 
     def _through(self, feeder_id: str, at: datetime) -> Iterable[str]:
         """Feeders whose own loads come through this one."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from csms.charging.account import Draw
 from csms.charging.discretise import Ask, Outlet
+from csms.charging.expectation import THERE, Coming, as_sessions, coming, counted_w, likely_loads_w
 from csms.charging.feeder import QUARTER_HOUR, Caps, FeederTree, usable_w
 from csms.charging.learning import Car
 from csms.charging.ledger import Ledger
@@ -25,6 +26,7 @@ from csms.charging.lines import NOMINAL_V, NONE, plus
 from csms.charging.traits import NOTHING_KNOWN
 from csms.charging.traits import outlet as outlet_of
 from csms.model.ids import EvseRef
+from csms.model.outlook import Outlook
 from csms.station.state import EvseState, OpenSession
 from firmware_profiles import Limits
 from optimizer.arrays import FloatArray
@@ -34,6 +36,8 @@ from optimizer.rounding import laxity_h
 
 SLOTS = 96
 SLOT_H = 0.25
+KWH = SLOT_H / 1000
+"""Of a watt in a slot."""
 Reserved = tuple[Mapping[str, Draw], Mapping[str, Draw]]
 """By feeder, soon and later."""
 
@@ -130,15 +134,22 @@ def problem(
     lead_s: float,
     tilt_per_h: float,
     urges: Urges | None = None,
+    outlook: Outlook | None = None,
 ) -> Problem:
     """The valley-filling problem of one root feeder; visits that want nothing are left out.
+
+    `outlook`: what is expected (see `expectation`). The higher load counts against caps, the likely one says where the
+    valleys are: the price takes the difference back.
 
     `urges`: where more load is wanted the base load counts as lower by so much, so charging is drawn there.
     `reserved`: what other outlets may draw at each feeder, soon and later; it stands beside the base load. Of the
     feeders below the root those are part of it that the visits could overload.
     """
     slots = [now + QUARTER_HOUR * n for n in range(SLOTS)]
-    loads_w = [tree.base_loads_w(tree.below(root), at) for at in slots]
+    known_w = [tree.base_loads_w(tree.below(root), at) for at in slots]
+    likely_w = known_w if outlook is None else likely_loads_w(outlook, tree, tree.below(root), slots, known_w)
+    loads_w = known_w if outlook is None else counted_w(known_w, likely_w)
+    to_come = [] if outlook is None else coming(outlook, tree, root, now, SLOTS)
 
     def cap_kw(feeder_id: str) -> FloatArray:
         return np.array([usable_w(w, reserve_share) for w in _caps_w(tree, caps, feeder_id, slots, lead_s)]) / 1000
@@ -158,20 +169,24 @@ def problem(
 
     wanting = [visit for visit in visits if visit.wants]
     tight: dict[str, Feeder] = {}
-    for feeder_id, most in _most(wanting, root).items():
+    for feeder_id, most in _most(wanting, to_come, tree, root).items():
         feeder_cap_kw, feeder_base_kw = cap_kw(feeder_id), base_kw(feeder_id)
         lines = conductors(feeder_id)
         if (feeder_base_kw + most.value_w / 1000 > feeder_cap_kw).any() or _may_overload(lines, most):
             tight[feeder_id] = Feeder(feeder_id, feeder_cap_kw, base_load_kw=feeder_base_kw, conductors=lines)
-    caps_kw = cap_kw(root)
+    caps_kw, rank = cap_kw(root), THERE if to_come else 0
     price = tilt_per_h * float(caps_kw.max()) * SLOT_H * SLOT_H * np.arange(SLOTS, dtype=np.float64)
+    price += np.array([likely[root] - counted[root] for likely, counted in zip(likely_w, loads_w, strict=True)]) * KWH
     if urges is not None:
-        price -= np.array([urges.urge_w(root, at) for at in slots]) / 1000 * SLOT_H
+        price -= np.array([urges.urge_w(root, at) for at in slots]) * KWH
     return Problem(
         slot_h=SLOT_H,
         base_load_kw=base_kw(root),
         cap_kw=caps_kw,
-        sessions=tuple(ev_session(visit, now, _first_of(visit.path, tight)) for visit in wanting),
+        sessions=(
+            *(ev_session(visit, now, _first_of(visit.path, tight), rank) for visit in wanting),
+            *as_sessions(to_come, lambda id_: _first_of(tree.path(id_), tight)),
+        ),
         price=price,
         feeders=tuple(replace(feeder, parent=_first_of(tree.path(id_)[1:], tight)) for id_, feeder in tight.items()),
         conductors=conductors(root),
@@ -185,15 +200,16 @@ def _may_overload(lines: Conductors | None, most: Draw) -> bool:
     return bool((most_a > np.asarray(lines.cap_a)).any())
 
 
-def _most(visits: Iterable[Visit], root: str) -> dict[str, Draw]:
-    """What the visits may draw together at each feeder below the root."""
+def _most(visits: Iterable[Visit], to_come: Iterable[Coming], tree: FeederTree, root: str) -> dict[str, Draw]:
+    """What the visits and the cars to come may draw together at each feeder below the root."""
     found: dict[str, Draw] = {}
     for visit in visits:
         most_w = math.ceil(visit.power_max_w)
-        on_ma = visit.outlet.on_lines(most_w)
         for id_ in visit.path[: visit.path.index(root)]:
-            known = found.get(id_, Draw(0, NONE))
-            found[id_] = Draw(known.value_w + most_w, plus(known.on_ma, on_ma))
+            _add(found, id_, Draw(most_w, visit.outlet.on_lines(most_w)))
+    for one in to_come:
+        for id_ in tree.path(one.feeder_id)[:-1]:
+            _add(found, id_, one.draw())
     return found
 
 
@@ -210,7 +226,7 @@ def _caps_w(tree: FeederTree, caps: Caps, feeder_id: str, slots: Sequence[dateti
     return [min(caps_w[bisect_right(begins, at) - 1 : bisect_right(begins, at + lead)]) for at in slots]
 
 
-def ev_session(visit: Visit, now: datetime, feeder_id: str = "") -> EvSession:
+def ev_session(visit: Visit, now: datetime, feeder_id: str = "", priority: int = 0) -> EvSession:
     """Whole quarter-hours until the departure (rounded down, at least one), so that the energy is in before it."""
     slots = math.floor((visit.departure - now) / QUARTER_HOUR)
     return EvSession(
@@ -219,6 +235,7 @@ def ev_session(visit: Visit, now: datetime, feeder_id: str = "") -> EvSession:
         departure_slot=min(max(slots, 1), SLOTS),
         power_max_kw=visit.power_max_w / 1000,
         energy_kwh=visit.remaining_wh / 1000,
+        priority=priority,
         power_min_kw=min(visit.outlet.least_w, visit.power_max_w) / 1000,
         feeder=feeder_id,
         lines=visit.outlet.lines,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from csms.charging.counters import Counters
@@ -17,11 +18,12 @@ from csms.charging.lines import LinesOf, minus
 from csms.charging.outlets import Outlets
 from csms.charging.planner import Urges, Visit, asks, problem, reserved
 from csms.charging.plans import CurrentPlan, Solved, adopted
-from csms.charging.ports import Solver
+from csms.charging.ports import Forecasts, Solver
 from csms.charging.rounds import Target
 from csms.charging.settings import ChargingSettings
 from csms.model.clock import Clock
 from csms.model.ids import EvseRef
+from csms.model.outlook import Outlook
 from optimizer.problem import Plan, Problem
 
 log = logging.getLogger(__name__)
@@ -52,6 +54,7 @@ class Planning:
         self._carried_at: dict[str, datetime] = {}
         self.plans: dict[str, CurrentPlan] = {}
         self.urges: Urges | None = None
+        self.forecasts: Forecasts | None = None
 
     async def plan(self, root: str, cause: str) -> CurrentPlan | None:
         """Plan and aim; None when no session runs under this root (nothing to decide), and when the tree changed
@@ -62,7 +65,8 @@ class Planning:
         if not visits:
             self._dispatcher.aim(root, {})
             return None
-        solved = await self._solve(self._problem(root, visits, now))
+        outlook = self._outlook(now)
+        solved = await self._solve(self._problem(root, visits, now, self._caps, outlook))
         if version != self._tree.version:
             return None
         now = self._clock.now()
@@ -71,20 +75,27 @@ class Planning:
         self._carry(root, steps, now)
         self._dispatcher.aim(root, _targets(visits, steps, now))
         self._counters.plans += 1
-        plan = self.plans[root] = adopted(root, now, cause, solved, visits, steps)
+        plan = self.plans[root] = adopted(root, now, cause, solved, visits, steps, outlook)
         return plan
 
     async def foresee(self, root: str, caps: Caps) -> Solved | None:
-        """What would be planned now under other caps; nobody is told. None when no session runs under this root."""
+        """What would be planned now for the cars that are there under other caps; nobody is told. None when no session
+        runs under this root."""
         now = self._clock.now()
-        visits = self._outlets.visits(root, self._settings.needs, now)
-        return await self._solve(self._problem(root, visits, now, caps)) if visits else None
+        visits, outlook = self._outlets.visits(root, self._settings.needs, now), self._outlook(now)
+        loads = None if outlook is None else replace(outlook, cars=())
+        return await self._solve(self._problem(root, visits, now, caps, loads)) if visits else None
 
-    def _problem(self, root: str, visits: Sequence[Visit], now: datetime, caps: Caps | None = None) -> Problem:
+    def _outlook(self, now: datetime) -> Outlook | None:
+        return None if self.forecasts is None else self.forecasts.outlook(now)
+
+    def _problem(
+        self, root: str, visits: Sequence[Visit], now: datetime, caps: Caps, outlook: Outlook | None
+    ) -> Problem:
         return problem(
             visits,
             self._tree,
-            caps or self._caps,
+            caps,
             root,
             now,
             reserved(self._ledger, [v.ref for v in visits], self._dispatcher.reachable, now),
@@ -92,6 +103,7 @@ class Planning:
             self._settings.lead_s,
             self._settings.tilt_per_h,
             self.urges,
+            outlook,
         )
 
     async def _solve(self, asked: Problem) -> Solved:

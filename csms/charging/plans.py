@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any, cast
 
 from csms.charging.discretise import Step
+from csms.charging.expectation import is_expected
 from csms.charging.planner import SLOT_H, Visit
 from csms.model.ids import EvseRef
+from csms.model.outlook import Outlook
 from csms.store.tables import PlanRow
 from optimizer.json_format import problem_document
 from optimizer.problem import EvSession, Plan, Problem
@@ -69,8 +71,10 @@ def adopted(
     solved: Solved,
     visits: Sequence[Visit],
     steps: Mapping[EvseRef, Step],
+    outlook: Outlook | None = None,
 ) -> CurrentPlan:
-    """What is kept of a plan; without one, the proportional rule with an unknown gap written as 1."""
+    """What is kept of a plan; without one, the proportional rule with an unknown gap written as 1. `outlook`: the
+    forecast that it was made with."""
     plan = solved.plan
     return CurrentPlan(
         feeder_id=feeder_id,
@@ -81,7 +85,7 @@ def adopted(
         lower_bound=plan.lower_bound if plan is not None else 0.0,
         gap=plan.gap if plan is not None else 1.0,
         solve_s=solved.solve_s,
-        content=_content(solved, visits, steps),
+        content=_content(solved, visits, steps) | _forecast(solved, outlook),
     )
 
 
@@ -89,8 +93,9 @@ def _content(solved: Solved, visits: Sequence[Visit], steps: Mapping[EvseRef, St
     problem, plan = solved.problem, solved.plan
     first = solved.first_slot_kw()
     wishes = {session.id: _wish(session) for session in problem.sessions}
-    charging = plan.power_kw.sum(axis=0) if plan is not None else []
-    shortfalls = plan.shortfalls if plan is not None else ()
+    there = [n for n, session in enumerate(problem.sessions) if not is_expected(session.id)]
+    charging = plan.power_kw[there].sum(axis=0) if plan is not None else []
+    shortfalls = [s for s in plan.shortfalls if not is_expected(s.session_id)] if plan is not None else []
     return {
         "slot_h": SLOT_H,
         "cap_kw": [round(float(value), 2) for value in problem.cap_kw],
@@ -104,6 +109,20 @@ def _content(solved: Solved, visits: Sequence[Visit], steps: Mapping[EvseRef, St
         "limits": _limits(problem),
         "shortfalls": [{"evse": s.session_id, "kwh": round(s.energy_kwh, 3), "reason": s.reason} for s in shortfalls],
     }
+
+
+def _forecast(solved: Solved, outlook: Outlook | None) -> dict[str, Any]:
+    """Which forecast the plan was made with, and what it keeps room for; nothing without one."""
+    if outlook is None:
+        return {}
+    rows = [n for n, session in enumerate(solved.problem.sessions) if is_expected(session.id)]
+    kept = solved.plan.power_kw[rows].sum(axis=0) if solved.plan is not None else []
+    told = {
+        "made_at": outlook.made_at.isoformat(timespec="seconds"),
+        "expected": [{"id": (one := solved.problem.sessions[n]).id, **_wish(one)} for n in rows],
+        "expected_kw": [round(float(value), 2) for value in kept],
+    }
+    return {"forecast": told}
 
 
 def _limits(problem: Problem) -> dict[str, Any]:

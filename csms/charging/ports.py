@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from csms.charging.feeder import Caps
 from csms.model.command import Command, CommandResult
+from csms.model.outlook import Outlook
 from csms.station.bus import EventBus
 from csms.station.state import StationState
 from csms.store.change import Change
@@ -41,6 +43,14 @@ class Alerting(Protocol):
 
     async def raise_(self, kind: str, station_id: str = "", info: str = "") -> None:
         """Open an alert, or count one that is open; raises StoreUnavailable."""
+        ...
+
+
+class Forecasts(Protocol):
+    """Who knows what is expected (csms.app.outlook). It is only ever asked for plans, never for a bound."""
+
+    def outlook(self, now: datetime) -> Outlook | None:
+        """The newest one; None where there is none, or none that is fresh enough."""
         ...
 
 

@@ -29,7 +29,7 @@ from csms.charging.outlets import Outlets
 from csms.charging.planner import Urges
 from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan, Solved
-from csms.charging.ports import Alerting, ChargingStore, Solver, Stations
+from csms.charging.ports import Alerting, ChargingStore, Forecasts, Solver, Stations
 from csms.charging.read_back import ReadBack
 from csms.charging.settings import ChargingSettings
 from csms.charging.simulation import Simulation, simulation
@@ -234,6 +234,10 @@ class ChargingService:
     def heed(self, urges: Urges) -> None:
         """From now on plans move charging to where more load is wanted."""
         self._planning.urges = urges
+
+    def expect(self, forecasts: Forecasts) -> None:
+        """From now on plans keep in mind what is expected."""
+        self._planning.forecasts = forecasts
 
     async def simulate(self, limit: Limit, slots: int) -> Simulation:
         """What this limit would do to the plan of the next `slots` quarter-hours; nobody is told. KeyError for an

@@ -35,15 +35,17 @@ def build(text: Text) -> typer.Typer:
 
 
 def problem_of(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The problem document behind the content of a plan; sessions that were not part of it are left out."""
-    caps = content.get("cap_kw", [])
+    """The problem document behind the content of a plan; sessions that were not part of it are left out, cars that it
+    expected are in it.
+    """
+    caps, forecast = content.get("cap_kw", []), content.get("forecast") or {}
     return {
         "slot_h": content["slot_h"],
         "base_load_kw": content.get("base_kw", []),
         "cap_kw": [cap if cap is not None and math.isfinite(cap) else None for cap in caps],
         "sessions": [
-            {"id": row["evse"], **{name: row[name] for name in (*WISH, *PLACE) if name in row}}
-            for row in content.get("sessions", [])
+            {"id": row.get("evse") or row["id"], **{name: row[name] for name in (*WISH, *PLACE) if name in row}}
+            for row in [*content.get("sessions", []), *forecast.get("expected", [])]
             if all(name in row for name in WISH)
         ],
         **{name: value for name, value in content.get("limits", {}).items() if name in LIMITS},

@@ -1,9 +1,9 @@
-"""`csms plan`: show."""
+"""`csms plan`: show, explain."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -34,7 +34,65 @@ def build(text: Text) -> typer.Typer:
             else:
                 _show(text, out, plan)
 
+    @app.command("explain", help=text("plan.explain.help"), epilog=example(text, "csms plan explain north"))
+    def explain(
+        feeder: str = typer.Argument(help=text("plan.option.feeder"), metavar="FEEDER"),
+        url: str = url_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        with work(text, url, as_json) as (api, out):
+            plan = api.get(f"/plans/{feeder}")
+            if as_json:
+                out.document(reasons(plan["content"]))
+            else:
+                for line in _explained(text, plan):
+                    out.line(line)
+
     return app
+
+
+def reasons(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a plan was made of, in figures: kW, kWh, how many."""
+    slot_h = float(content.get("slot_h", 0.25))
+    caps = [cap for cap in content.get("cap_kw", []) if cap is not None]
+    sessions, shortfalls = content.get("sessions", []), content.get("shortfalls", [])
+    found: dict[str, Any] = {
+        "cap_kw": [min(caps), max(caps)] if caps else None,
+        "base_kw": [min(base), max(base)] if (base := content.get("base_kw")) else None,
+        "cars": len(sessions),
+        "wanted_kwh": round(sum(row.get("energy_kwh", 0.0) for row in sessions), 1),
+        "planned_kwh": round(sum(content.get("charging_kw", [])) * slot_h, 1),
+        "short_kwh": round(sum(row["kwh"] for row in shortfalls), 1),
+        "forecast": None,
+    }
+    if forecast := content.get("forecast"):
+        found["forecast"] = {
+            "made_at": forecast["made_at"],
+            "kinds": len(forecast["expected"]),
+            "expected_kwh": round(sum(row["energy_kwh"] for row in forecast["expected"]), 1),
+            "kept_kwh": round(sum(forecast["expected_kw"]) * slot_h, 1),
+        }
+    return found
+
+
+def _explained(text: Text, plan: dict[str, Any]) -> list[str]:
+    """One thing in a line."""
+    why = reasons(plan["content"])
+    lines = [text("plan.explain.made", at=units.local_time(plan["made_at"]), cause=plan["cause"])]
+    for name in ("cap_kw", "base_kw"):
+        if why[name] is not None:
+            low, high = (f"{value:,.1f}" for value in why[name])
+            lines.append(text(f"plan.explain.{name}", low=low, high=high))
+    lines.append(text("plan.explain.cars", cars=why["cars"], wanted=why["wanted_kwh"], planned=why["planned_kwh"]))
+    if why["short_kwh"]:
+        lines.append(text("plan.explain.short", kwh=why["short_kwh"]))
+    forecast = why["forecast"]
+    if forecast is None:
+        return [*lines, text("plan.explain.no_forecast")]
+    at = units.local_time(forecast["made_at"])
+    lines.append(text("plan.explain.forecast", at=at))
+    expected = {"expected": forecast["expected_kwh"], "kept": forecast["kept_kwh"]}
+    return [*lines, text("plan.explain.expected", **expected)]
 
 
 def _show(text: Text, out: Output, plan: dict[str, Any]) -> None:
@@ -46,6 +104,7 @@ def _show(text: Text, out: Output, plan: dict[str, Any]) -> None:
             text("plan.method"): plan["method"],
             text("plan.gap"): f"{plan['gap']:.1e}",
             text("plan.solve"): f"{plan['solve_s'] * 1000:.0f} ms",
+            text("plan.forecast"): _forecast_of(text, plan["content"]),
         }
     )
     content = plan["content"]
@@ -56,6 +115,12 @@ def _show(text: Text, out: Output, plan: dict[str, Any]) -> None:
             out.line("")
             out.line(text(f"plan.{name}"))
             out.table(*_table(rows))
+
+
+def _forecast_of(text: Text, content: dict[str, Any]) -> str:
+    """When the forecast was made that the plan kept in mind."""
+    forecast = content.get("forecast")
+    return units.local_time(forecast["made_at"]) if forecast else text("plan.none")
 
 
 def _picture(text: Text, out: Output, content: dict[str, Any]) -> None:

@@ -81,6 +81,13 @@ class FeederReading(Reading):
         query = select(FeederLoad).where(col(FeederLoad.feeder_id).in_(feeder_ids))
         return await self.rows(query.where(begins_at >= since, begins_at < until).order_by(begins_at))
 
+    async def feeders_seen(self, since: datetime) -> Sequence[str]:
+        """Feeders whose load was seen since a moment."""
+        column = col(FeederLoad.feeder_id)
+        query = select_columns(column).where(col(FeederLoad.begins_at) >= since).distinct().order_by(column)
+        async with self.connection() as connection:
+            return (await connection.execute(query)).scalars().all()
+
     async def response_events(
         self, *, feeder_ids: Sequence[str] | None = None, ends_after: datetime | None = None, limit: int | None = None
     ) -> Sequence[ResponseRow]:

@@ -1,6 +1,7 @@
 """Forecasts of a running system: reads the store, learns, says, scores, keeps the registry.
 
-Series: every station, its group (feeder, or site), the total, and the base load of each feeder ("base:<feeder>").
+Series: every station, its group (feeder, or site), the total; beside that tree regions ("region:<name>"), connector
+groups ("kind:ac", "kind:dc"), and the base load of each feeder ("base:<feeder>").
 """
 
 from __future__ import annotations
@@ -9,36 +10,47 @@ import asyncio
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
 from csms.model.clock import Clock
-from csms.store.queries import Reader
+from csms.model.outlook import Outlook
 from monitor.forecast import nightly
+from monitor.forecast.coming import coming_cars, since
 from monitor.forecast.correction import Cusum, Standing
 from monitor.forecast.features import HARMONICS, LAGS
 from monitor.forecast.hierarchy import consistent, summing
-from monitor.forecast.metered import STEP, station_panel, with_groups
+from monitor.forecast.inputs import Inputs
+from monitor.forecast.metered import STEP
 from monitor.forecast.nightly import HORIZONS, MODELS, Ahead
 from monitor.forecast.panel import Panel
+from monitor.forecast.reading import BASE, DAY, NothingKnown, PanelReader
 from monitor.forecast.scores import Metric, measures
 from monitor.store.forecast import ForecastModel, ForecastStanding, ForecastStore, ForecastValue
 
-WEEKS, DAY = 8, timedelta(days=1)
+STEP_H = STEP / timedelta(hours=1)
+AHEAD_STEPS = 132
+"""What a planner is told: its horizon of a day, and as long again as an outlook may be old, at most nine hours."""
 SETTLED = timedelta(minutes=5)
 """Quarter-hours are rolled up a minute after their end; what is newer than this may not be there yet."""
 KEEP_DAYS = 60
-BASE = "base:"
 CATCH_UP_DAYS = 14
-FEATURES = hashlib.sha256(repr((LAGS, HARMONICS, [model.name for model in MODELS], "rich 1")).encode()).hexdigest()[:12]
-"""Names what models learn from: another one makes other models of the same data."""
 
 
-class NothingKnown(ValueError):
-    """There is nothing to forecast yet."""
+def features_of(known: Inputs) -> str:
+    """Names what models learn from: another one makes other models of the same data."""
+    told = (
+        LAGS,
+        HARMONICS,
+        [model.name for model in MODELS],
+        "rich 1",
+        sorted(known.names),
+        bool(known.calendar.years),
+    )
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -69,58 +81,60 @@ class Said:
 
 
 class ForecastDesk:
-    """`by`: "feeder" or "site", what stations are summed to. Raises StoreUnavailable and NothingKnown."""
+    """`panels`: where the past is read. Raises StoreUnavailable and NothingKnown."""
 
-    def __init__(self, reader: Reader, store: ForecastStore, clock: Clock, by: str = "feeder") -> None:
-        self._reader, self._store, self._clock, self._by = reader, store, clock, by
+    def __init__(self, panels: PanelReader, store: ForecastStore, clock: Clock) -> None:
+        self._panels, self._store, self._clock = panels, store, clock
+        self._features = features_of(panels.known)
 
     async def panel(self, until: datetime | None = None) -> tuple[Panel, dict[str, str]]:
         """The newest weeks up to now, or to `until`; and who is part of whom."""
-        end = until or _floored(self._clock.now() - SETTLED)
-        begin = (end - WEEKS * 7 * DAY).replace(hour=0, minute=0, second=0, microsecond=0)
-        stations = await self._reader.stations()
-        names = [station.id for station in stations]
-        groups = {s.id: s.feeder_id if self._by == "feeder" else s.site_id for s in stations}
-        metered = await self._reader.metered_quarters(names, begin, end)
-        made = await asyncio.to_thread(station_panel, metered, names, begin, (end - begin) // STEP)
-        seen = np.asarray(np.isfinite(made.values).any(axis=0))
-        if not seen.any():
-            raise NothingKnown("no station has metered anything yet")
-        first = int(np.isfinite(made.values).any(axis=1).argmax()) // made.steps_per_day * made.steps_per_day
-        kept = [i for i in range(len(names)) if seen[i]]
-        known = Panel(begin + first * STEP, STEP, tuple(names[i] for i in kept), made.values[first:, kept])
-        whole, parents = with_groups(known, {name: f"{self._by}:{group}" for name, group in groups.items() if group})
-        return await self._with_base(whole, sorted(set(groups.values()) - {""}), end), parents
+        return await self._panels.panel(until or self._newest())
 
-    async def _with_base(self, panel: Panel, feeders: Sequence[str], end: datetime) -> Panel:
-        if self._by != "feeder" or not feeders:
-            return panel
-        columns = {feeder: np.full(panel.steps, np.nan) for feeder in feeders}
-        for row in await self._reader.feeder_loads(feeders, panel.start, end):
-            columns[row.feeder_id][(row.begins_at - panel.start) // STEP] = row.base_w * STEP.total_seconds() / 3.6e6
-        there = [feeder for feeder in feeders if np.nan_to_num(columns[feeder]).any()]
-        values = np.concatenate([panel.values, *(columns[feeder][:, None] for feeder in there)], axis=1)
-        return replace(panel, names=(*panel.names, *(BASE + feeder for feeder in there)), values=values)
+    def _newest(self) -> datetime:
+        return _floored(self._clock.now() - SETTLED)
 
     async def run(self, steps: int) -> Said:
         """Forecast the next `steps` quarter-hours of everything, keep what was said, begin what is new."""
         panel, parents = await self.panel()
         standings = await self._standings(panel)
-        found = await asyncio.to_thread(_said, panel, parents, standings, steps)
-        made_at = panel.start + panel.steps * STEP
+        found = await asyncio.to_thread(_said, panel, parents, standings, steps, self._panels.known)
+        made_at = (panel.start + panel.steps * STEP).astimezone(UTC)
         said = Said(made_at, panel.names, found)
         await self._store.keep_values(said.rows(), made_at - KEEP_DAYS * DAY)
         return said
 
+    async def look_ahead(self) -> Outlook:
+        """What the planner of the central system wants to know: base loads of feeders and cars that will come."""
+        now, end, zone = self._clock.now(), self._newest(), self._panels.zone
+        panel = await self._panels.base_panel(end)
+        loads_w: dict[str, tuple[float | None, ...]] = {}
+        if panel.names:
+            standings = await self._standings(panel)
+            ahead = await asyncio.to_thread(nightly.ahead, panel, standings, AHEAD_STEPS, self._panels.known)
+            expected_w = ahead.expected / STEP_H * 1000
+            loads_w = {name.removeprefix(BASE): tuple(expected_w[:, i].tolist()) for i, name in enumerate(panel.names)}
+        stays = await self._panels.stays(since(now, zone))
+        kind_of = self._panels.known.calendar.kind_of
+        feeders, powers = await self._panels.feeders(), await self._panels.powers()
+        cars = await asyncio.to_thread(coming_cars, stays, feeders, powers, now, AHEAD_STEPS, zone, kind_of)
+        return Outlook(now, end, STEP.total_seconds(), loads_w, cars)
+
+    def missing_years(self, outlook: Outlook) -> list[int]:
+        """The years of an outlook that the calendar does not know."""
+        first = outlook.made_at.astimezone(self._panels.zone).date()
+        last = (outlook.begins_at + AHEAD_STEPS * STEP).astimezone(self._panels.zone).date()
+        return self._panels.known.calendar.missing(first, last)
+
     async def night(self) -> list[ForecastModel]:
         """Score the days that are over since the last time; what changed, as kept in the registry."""
-        today = _floored(self._clock.now() - SETTLED).replace(hour=0, minute=0)
+        today = self._newest().astimezone(self._panels.zone)
         kept = await self._store.standings()
         since = min((row.scored_until for row in kept), default=today.toordinal())
         days = range(max(since, today.toordinal() - CATCH_UP_DAYS), today.toordinal())
         changed: list[ForecastModel] = []
         for day in days:
-            end = datetime.fromordinal(day + 1).replace(tzinfo=UTC)
+            end = datetime.fromordinal(day + 1).replace(tzinfo=self._panels.zone).astimezone(UTC)
             panel, _ = await self.panel(end)
             changed += await self._score(panel, day)
         return changed
@@ -136,7 +150,7 @@ class ForecastDesk:
                 for name, step in zip(panel.names, results, strict=True)
             ]
             made = [
-                _model_row(name, horizon, step.standing, step.what, step.reason, self._clock.now())
+                _model_row(name, horizon, step.standing, step.what, step.reason, self._clock.now(), self._features)
                 for name, step in zip(panel.names, results, strict=True)
                 if step.what != "kept"
             ]
@@ -193,7 +207,7 @@ class ForecastDesk:
     async def _begin(
         self, over: Panel, new: Sequence[int], horizon: timedelta, steps: int, metric: Metric
     ) -> dict[int, Standing]:
-        some = replace(over, names=tuple(over.names[i] for i in new), values=over.values[:, list(new)])
+        some = over.only(new)
         begun = await asyncio.to_thread(nightly.begin, some, steps, metric)
         now, day = self._clock.now(), nightly.first_day(over) + over.steps // over.steps_per_day
         await self._store.keep(
@@ -206,6 +220,7 @@ class ForecastDesk:
                     "begun",
                     one.chosen.reason,
                     now,
+                    self._features,
                     one.chosen.loss,
                     one.chosen.fallback_loss,
                 )
@@ -215,10 +230,13 @@ class ForecastDesk:
         return {place: one.standing for place, one in zip(new, begun, strict=True)}
 
 
-def _said(panel: Panel, parents: dict[str, str], standings: dict[int, list[Standing]], steps: int) -> Ahead:
+def _said(
+    panel: Panel, parents: dict[str, str], standings: dict[int, list[Standing]], steps: int, known: Inputs
+) -> Ahead:
     """The next steps; what is part of the tree adds up."""
-    made = nightly.ahead(panel, standings, steps)
-    tree = [i for i, name in enumerate(panel.names) if not name.startswith(BASE)]
+    made = nightly.ahead(panel, standings, steps, known)
+    inside = parents.keys() | parents.values()
+    tree = [i for i, name in enumerate(panel.names) if name in inside]
     sums, _ = summing([panel.names[i] for i in tree], parents)
     width = np.nan_to_num((made.high - made.low)[:, tree], nan=1.0)
     whole = made.expected.copy()
@@ -244,7 +262,7 @@ def _judged(panel: Panel, name: str, said: Sequence[ForecastValue]) -> dict[str,
 
 def _fared(panel: Panel, place: int, steps: int) -> dict[str, float]:
     """Mean daily loss of each model on the newest days, learned on those before."""
-    one = replace(panel, names=(panel.names[place],), values=panel.values[:, [place]])
+    one = panel.only([place])
     one = one.until(one.steps // one.steps_per_day * one.steps_per_day)
     shadow = nightly.shadow(one, steps, one.steps, "MAE")
     return {name: float(days.mean()) for name, days in shadow.items()}
@@ -274,6 +292,7 @@ def _model_row(
     what: str,
     reason: str,
     now: datetime,
+    features: str,
     loss: float = math.nan,
     fallback: float = math.nan,
 ) -> ForecastModel:
@@ -283,7 +302,7 @@ def _model_row(
         champion=standing.champion,
         learned_until=standing.learned_until,
         learned_days=standing.learned_days,
-        features=FEATURES,
+        features=features,
         loss_kwh=loss if math.isfinite(loss) else None,
         fallback_loss_kwh=fallback if math.isfinite(fallback) else None,
         what=what,

@@ -1,74 +1,51 @@
-"""`csms forecast run|score|explain|registry`: forecasts of a central system, from its database."""
+"""`csms forecast score|explain|registry`: how forecasts of a central system fare, and why they are as they are."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from csms.model.clock import clock_from_environment
-from csms.model.errors import CsmsError
 from csms.texts import Text
 from monitor.console import work
-from monitor.console.work import FAILED, USAGE, json_option
+from monitor.console.work import json_option
+from monitor.forecast.opening import (
+    Where,
+    by_option,
+    calendar_option,
+    example,
+    known_option,
+    regions_option,
+    url_option,
+    with_desk,
+    zone_option,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from monitor.forecast.desk import ForecastDesk
-
-Found = TypeVar("Found")
-QUARTERS_A_DAY, DAYS_MAX = 96, 7
-GROUPS = ("feeder", "site")
 
 
 def mount(app: typer.Typer, text: Text) -> None:
     """Adds the commands to the group."""
-    for add in (_run, _score, _explain, _registry):
+    for add in (_score, _explain, _registry):
         add(app, text)
 
 
-def _run(app: typer.Typer, text: Text) -> None:
-    @app.command("run", help=text("forecast.run.help"), epilog=_example(text, "run --days 2"))
-    def run(
-        data_dir: Path = work.central_dir_option(text),
-        database_url: str = _url(text),
-        by: str = _by(text),
-        days: float = typer.Option(1.0, "--days", min=1 / QUARTERS_A_DAY, max=DAYS_MAX, help=text("forecast.run.days")),
-        series: str = typer.Option("", "--series", help=text("forecast.run.series")),
-        as_json: bool = json_option(text),
-    ) -> None:
-        steps = max(round(days * QUARTERS_A_DAY), 1)
-        said = _with_desk(text, data_dir, database_url, by, as_json, lambda desk: desk.run(steps))
-        rows = [row for row in said.rows() if not series or row["series"] == series]
-        if as_json:
-            work.document(
-                [{k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in row.items()} for row in rows]
-            )
-            return
-        table = Table(title=text("forecast.run.title", count=len(said.names), at=said.made_at.isoformat()))
-        for column in ("series", "from", "expected", "low", "high"):
-            table.add_column(text(f"forecast.column.{column}"), justify="left" if column == "series" else "right")
-        for row in rows if series else [row for row in rows if row["series"] == "total"]:
-            figures = (row["expected_kwh"], row["low_kwh"], row["high_kwh"])
-            shown = ("" if figure is None else f"{figure:.2f}" for figure in figures)
-            table.add_row(row["series"], f"{row['target_at']:%m-%d %H:%M}", *shown)
-        Console().print(table)
-
-
 def _score(app: typer.Typer, text: Text) -> None:
-    @app.command("score", help=text("forecast.score.help"), epilog=_example(text, "score"))
+    @app.command("score", help=text("forecast.score.help"), epilog=example(text, "score"))
     def score(
         data_dir: Path = work.central_dir_option(text),
-        database_url: str = _url(text),
-        by: str = _by(text),
+        database_url: str = url_option(text),
+        by: str = by_option(text),
+        time_zone: str = zone_option(text),
+        calendar: str = calendar_option(text),
+        known: list[Path] = known_option(text),
+        regions: Path | None = regions_option(text),
         days: int = typer.Option(7, "--days", min=1, max=56, help=text("forecast.score.days")),
         as_json: bool = json_option(text),
     ) -> None:
@@ -77,7 +54,8 @@ def _score(app: typer.Typer, text: Text) -> None:
             until = clock_from_environment().now()
             return changed, await desk.score(until - timedelta(days=days), until)
 
-        changed, scores = _with_desk(text, data_dir, database_url, by, as_json, act)
+        where = Where(data_dir, database_url, by, time_zone, calendar, tuple(known), regions)
+        changed, scores = with_desk(text, where, as_json, act)
         if as_json:
             work.document({"changed": [row.model_dump(mode="json") for row in changed], "scores": scores})
             return
@@ -93,15 +71,21 @@ def _score(app: typer.Typer, text: Text) -> None:
 
 
 def _explain(app: typer.Typer, text: Text) -> None:
-    @app.command("explain", help=text("forecast.explain.help"), epilog=_example(text, "explain total"))
+    @app.command("explain", help=text("forecast.explain.help"), epilog=example(text, "explain total"))
     def explain(
         series: str = typer.Argument(..., help=text("forecast.run.series")),
         data_dir: Path = work.central_dir_option(text),
-        database_url: str = _url(text),
-        by: str = _by(text),
+        database_url: str = url_option(text),
+        by: str = by_option(text),
+        time_zone: str = zone_option(text),
+        calendar: str = calendar_option(text),
+        known: list[Path] = known_option(text),
+        regions: Path | None = regions_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        found = _with_desk(text, data_dir, database_url, by, as_json, lambda desk: desk.explain(series))
+        found = with_desk(
+            text, Where(data_dir, database_url, by, time_zone), as_json, lambda desk: desk.explain(series)
+        )
         if as_json:
             work.document(found)
             return
@@ -113,14 +97,14 @@ def _explain(app: typer.Typer, text: Text) -> None:
 
 
 def _registry(app: typer.Typer, text: Text) -> None:
-    @app.command("registry", help=text("forecast.registry.help"), epilog=_example(text, "registry"))
+    @app.command("registry", help=text("forecast.registry.help"), epilog=example(text, "registry"))
     def registry(
         data_dir: Path = work.central_dir_option(text),
-        database_url: str = _url(text),
+        database_url: str = url_option(text),
         series: str = typer.Option("", "--series", help=text("forecast.run.series")),
         as_json: bool = json_option(text),
     ) -> None:
-        rows = _with_desk(text, data_dir, database_url, "feeder", as_json, lambda desk: desk.registry(series or None))
+        rows = with_desk(text, Where(data_dir, database_url), as_json, lambda desk: desk.registry(series or None))
         if as_json:
             work.document([row.model_dump(mode="json") for row in rows])
             return
@@ -134,58 +118,3 @@ def _changes(text: Text, rows: Any) -> None:
         typer.echo(text("forecast.changed", series=row.series, champion=row.champion, what=what, **facts))
     if not rows:
         typer.echo(text("forecast.nothing_changed"))
-
-
-def _example(text: Text, command: str) -> str:
-    return work.example(text, f"csms forecast {command} --data-dir data")
-
-
-def _url(text: Text) -> Any:
-    return typer.Option("", "--database-url", envvar="CSMS_DATABASE_URL", help=text("forecast.run.database_url"))
-
-
-def _by(text: Text) -> Any:
-    return typer.Option("feeder", "--by", metavar="feeder|site", help=text("forecast.run.by"))
-
-
-@asynccontextmanager
-async def _desk(data_dir: Path, database_url: str, by: str) -> AsyncIterator[ForecastDesk]:
-    from csms.store.engine import open_store
-    from monitor.forecast.desk import ForecastDesk
-    from monitor.store.forecast import open_forecasts
-
-    clock = clock_from_environment()
-    store = await open_store(database_url or f"sqlite+aiosqlite:///{data_dir / 'csms.db'}", clock)
-    try:
-        forecasts = await open_forecasts(data_dir)
-        try:
-            yield ForecastDesk(store.reader, forecasts, clock, by)
-        finally:
-            await forecasts.close()
-    finally:
-        await store.close()
-
-
-def _with_desk(
-    text: Text,
-    data_dir: Path,
-    database_url: str,
-    by: str,
-    as_json: bool,
-    act: Callable[[ForecastDesk], Awaitable[Found]],
-) -> Found:
-    """Act on the forecasts of a central system; its database must be there."""
-
-    async def run() -> Found:
-        async with _desk(data_dir, database_url, by) as desk:
-            return await act(desk)
-
-    if by not in GROUPS:
-        work.fail(text("forecast.run.by"), USAGE, as_json, "not_a_group")
-    if not database_url and not (data_dir / "csms.db").is_file():
-        work.fail(text("forecast.no_database", folder=data_dir), USAGE, as_json, "no_database")
-    try:
-        with Console(stderr=True).status(text("forecast.learning")):
-            return asyncio.run(run())
-    except (CsmsError, OSError, ValueError) as fault:
-        work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, getattr(fault, "code", "failed"))

@@ -6,6 +6,7 @@ kWh, UTC. `document` of a standing is the whole of `monitor.forecast.correction.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Field, SQLModel, col, delete, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from csms.model.outlook import FILE_NAME as OUTLOOK_FILE
+from csms.model.outlook import Outlook, encoded
 from csms.security.files import private_files
 from csms.store.times import Utc
 
@@ -144,3 +147,15 @@ async def open_forecasts(folder: Path) -> ForecastStore:
         async with engine.begin() as connection:
             await connection.run_sync(Forecasts.metadata.create_all)
     return ForecastStore(engine)
+
+
+def leave_outlook(folder: Path, outlook: Outlook) -> None:
+    """Leave it for the central system of this data folder, whole or not at all; raises OSError."""
+    path = folder / OUTLOOK_FILE
+    with private_files():
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            draft.write_bytes(encoded(outlook))
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)

@@ -42,9 +42,13 @@ def visit(after_s: float = 60.0, stay_s: float = 1_500.0, energy_wh: float = 2_0
 
 @asynccontextmanager
 async def running(
-    url: str, spec: PileSpec = AC_SPEC, visits: Iterable[Visit] = (), speed: float = 600.0
+    url: str,
+    spec: PileSpec = AC_SPEC,
+    visits: Iterable[Visit] = (),
+    speed: float = 600.0,
+    clock: SimClock | None = None,
 ) -> AsyncIterator[Station]:
-    station = CLIENTS[spec.protocol](spec, visits, url, fast_clock(speed), FleetStats(), random.Random(1))
+    station = CLIENTS[spec.protocol](spec, visits, url, clock or fast_clock(speed), FleetStats(), random.Random(1))
     tasks = [asyncio.create_task(station.link.run()), asyncio.create_task(_tick(station))]
     try:
         yield station

@@ -67,7 +67,12 @@ def test_they_can_be_others_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file = tmp_path / "csms.toml"
     monkeypatch.setenv("CSMS_CONFIG", str(file))
     file.write_text("")
-    assert [one.command for one in load_settings().rounds] == [["warehouse", "load"], ["forecast", "score"]]
+    assert [(" ".join(one.command), one.every_s) for one in load_settings().rounds] == [
+        ("warehouse load", 3600.0),
+        ("data gather", 3600.0),
+        ("forecast run --for-plans", 3600.0),
+        ("forecast score", 86_400.0),
+    ]
     file.write_text('[[rounds]]\ncommand = ["warehouse", "load"]\nevery_s = 900\n')
     assert [one.every_s for one in load_settings().rounds] == [900.0]
     file.write_text("rounds = []\n")

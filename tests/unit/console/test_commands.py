@@ -118,9 +118,10 @@ async def test_sessions(served) -> None:
 
 
 async def test_plan_and_province(served) -> None:
-    plan, missing, status, document = await asyncio.gather(
+    plan, missing, explained, status, document = await asyncio.gather(
         served.csms("plan", "show", "site"),
         served.csms("plan", "show", "north"),
+        served.csms("plan", "explain", "site"),
         served.csms("province", "status"),
         served.csms("province", "status", "--json"),
     )
@@ -130,6 +131,7 @@ async def test_plan_and_province(served) -> None:
     assert plan.out.splitlines()[-1].split() == ["CP-1/1", "1.2", "cap"]
     assert max(cell_len(line) for line in plan.out.splitlines()) <= 100
     assert (missing.code, "no_plan" in missing.err) == (1, True)
+    assert "No forecast was used" in explained.out
     delivered = ["shandong", "p", "(assumed)", "up", "3", "7", "0", "fresh"]
     assert status.out.splitlines()[1].split() == [*delivered, "5", "(1", "refused)", "4001"]
     assert document.document["partners"][0]["acked"] == 7
@@ -192,7 +194,7 @@ async def test_words_follow_the_language(served) -> None:
     "arguments",
     [
         ("station", "list"), ("session", "list"), ("limit", "show"), ("limit", "set", "site", "9000"),
-        ("plan", "show", "site"), ("province", "status"), ("monitor", "live", "--once"),
+        ("plan", "show", "site"), ("plan", "explain", "site"), ("province", "status"), ("monitor", "live", "--once"),
     ],
 )  # fmt: skip
 async def test_no_server_is_exit_code_4(tmp_path, arguments) -> None:

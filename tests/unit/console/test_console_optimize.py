@@ -10,6 +10,7 @@ import numpy as np
 
 from csms.charging.plans import Solved, adopted
 from csms.console.optimize import problem_of
+from csms.model.outlook import Outlook
 from optimizer import Conductors, EvSession, Feeder, Problem
 from optimizer.json_format import problem_document, read_problem
 from optimizer.solver import solve
@@ -42,3 +43,15 @@ def test_feeders_and_conductors_of_a_stored_plan_come_along() -> None:
 
 def test_a_plan_without_sessions_is_an_empty_problem() -> None:
     assert problem_of({"slot_h": 0.25, "base_kw": [1.0], "cap_kw": [5.0]})["sessions"] == []
+
+
+def test_cars_that_a_plan_expected_come_along() -> None:
+    cars = EvSession("P1/1", 0, 2, 7.0, 3.0, priority=1), EvSession("expected:0", 1, 4, 9.0, 2.0)
+    asked = Problem(0.25, [1.0] * 4, [20.0] * 4, cars)
+    now = datetime(2026, 5, 1, tzinfo=UTC)
+    plan = adopted("root", now, "test", Solved(asked, solve(asked), 0.1), [], {}, Outlook(now, now))
+    content = json.loads(json.dumps(dict(plan.content)))
+    wish = {name: getattr(cars[0], name) for name in ("arrival_slot", "departure_slot", "power_max_kw", "energy_kwh")}
+    content["sessions"] = [{"evse": "P1/1", "priority": 1, **wish}]
+    again = read_problem(json.dumps(problem_of(content)))
+    assert problem_document(again)["sessions"] == problem_document(asked)["sessions"]

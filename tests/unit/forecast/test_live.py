@@ -15,11 +15,13 @@ from typer.testing import CliRunner
 
 from csms.model.clock import ManualClock, system_clock
 from csms.model.meter import Sample
+from csms.model.outlook import FILE_NAME, decoded
 from csms.store import changes
 from csms.store.change import SampleBatch
 from csms.store.engine import open_store
+from csms.store.response_tables import FeederLoad
 from csms.store.rollup import Rollups
-from csms.store.tables import Station
+from csms.store.tables import Evse, Session, Station
 from csms.texts import catalogue
 from monitor.forecast import nightly
 from monitor.forecast.console import build
@@ -27,6 +29,7 @@ from monitor.forecast.correction import REFIT_DAYS, Standing
 from monitor.forecast.desk import ForecastDesk
 from monitor.forecast.metered import REGISTER, STEP, station_panel, with_groups
 from monitor.forecast.panel import Panel, PanelBroken
+from monitor.forecast.reading import PanelReader
 from monitor.store.forecast import open_forecasts
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -182,6 +185,106 @@ def test_commands_on_a_real_database(quarters: Panel, tmp_path: Path) -> None:
     assert run.invoke(app, ["explain", "nobody", *where]).exit_code == 1
 
 
+async def _stays(folder: Path, end: datetime) -> None:
+    """Each day at noon in Shanghai a car comes to cp-1 for two hours; base loads of two feeders go by the hour."""
+    store = await open_store(f"sqlite+aiosqlite:///{folder / 'csms.db'}", system_clock())
+    noon = datetime(end.year, end.month, end.day, 4, tzinfo=UTC)
+    rows = [changes.put_evse(Evse(station_id="cp-1", evse_id=1, power_max_w=11_000))]
+    for day in range(1, 29):
+        at = noon - timedelta(days=day)
+        stay = Session(id=day, station_id="cp-1", evse_id=1, transaction_id=str(day), started_at=at, received_at=at)
+        stay.status, stay.ended_at, stay.energy_wh = "ended", at + timedelta(hours=2), 9_000.0
+        rows.append(changes.open_session(stay))
+    for quarter in range(1, 20 * 96):
+        at = end - quarter * STEP
+        for feeder, low_w in (("t1", 5_000.0), ("above", 50_000.0)):
+            load = FeederLoad(feeder_id=feeder, begins_at=at, base_w=low_w, charging_w=0, looks=1, metered=1)
+            load.base_w += 3_000.0 * at.hour
+            rows.append(changes.put_row(load))
+    try:
+        await store.writer.commit(rows)
+    finally:
+        await store.close()
+
+
+def test_regions_connector_groups_and_what_is_known_in_advance(quarters: Panel, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    end = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+    asyncio.run(_fill(tmp_path, replace(quarters, values=quarters.values[-20 * 96 :]), end))
+    asyncio.run(_places(tmp_path))
+    regions, known = tmp_path / "regions.csv", tmp_path / "weather.csv"
+    regions.write_text("site,region\ns1,Lanshan\n")
+    hours = [end.replace(minute=0) + timedelta(hours=n) for n in range(-480, 30)]
+    known.write_text("time,temperature\n" + "".join(f"{at.isoformat()},{at.hour}\n" for at in hours))
+    app, run = build(catalogue("en")), CliRunner()
+    more = ["--regions", str(regions), "--known", str(known)]
+    told = run.invoke(app, ["run", "--days", "0.25", "--data-dir", str(tmp_path), "--json", *more])
+    assert told.exit_code == 0, told.output
+    by_series: dict[str, list[float]] = {}
+    for row in json.loads(told.stdout):
+        by_series.setdefault(row["series"], []).append(row["expected_kwh"])
+    assert by_series.keys() == {"cp-1", "cp-2", "feeder:t1", "total", "region:Lanshan", "kind:ac"}
+    assert all(min(values) >= 0 for values in by_series.values())
+    for wrong in (["--regions", str(known)], ["--known", str(regions)], ["--known", str(tmp_path / "none.csv")]):
+        assert run.invoke(app, ["run", "--data-dir", str(tmp_path), *wrong]).exit_code == 2
+    kept = json.loads(run.invoke(app, ["registry", "--data-dir", str(tmp_path), "--json"]).stdout)
+    assert {row["series"] for row in kept} >= {"region:Lanshan", "kind:ac"}
+
+
+async def _places(folder: Path) -> None:
+    """cp-1 is an AC pile at a site."""
+    store = await open_store(f"sqlite+aiosqlite:///{folder / 'csms.db'}", system_clock())
+    try:
+        await store.writer.commit(
+            [
+                changes.put_station(Station(id="cp-1", feeder_id="t1", site_id="s1")),
+                changes.put_evse(Evse(station_id="cp-1", evse_id=1, kind="ac")),
+            ]
+        )
+    finally:
+        await store.close()
+
+
+def test_what_the_planner_is_left(quarters: Panel, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    end = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+    asyncio.run(_fill(tmp_path, replace(quarters, values=quarters.values[-96:]), end))
+    asyncio.run(_stays(tmp_path, end))
+    app, run = build(catalogue("en")), CliRunner()
+    where = ["--data-dir", str(tmp_path), "--calendar", "weekdays"]
+    told = run.invoke(app, ["run", "--for-plans", *where, "--json"])
+    assert told.exit_code == 0, told.output
+    left = decoded((tmp_path / FILE_NAME).read_bytes())
+    assert json.loads(told.stdout)["feeders"] == len(left.loads_w) == 2
+    for feeder, low_w in (("t1", 5_000.0), ("above", 50_000.0)):
+        for hours in (1, 6, 20):
+            at = end + timedelta(hours=hours)
+            assert left.load_w(feeder, at) == pytest.approx(low_w + 3_000.0 * at.hour, rel=0.35)
+    assert left.load_w("t1", end + timedelta(hours=34)) is None
+    noons = [cars for cars in left.cars if cars.arrives_at.astimezone(UTC).hour == 4]
+    assert noons, "33 hours hold a noon"
+    for cars in noons:
+        assert (cars.feeder_id, cars.power_w, cars.energy_wh) == ("t1", 11_000, 9_000)
+        assert cars.count == pytest.approx(1.0)
+    assert now - timedelta(minutes=1) < left.made_at < now + timedelta(minutes=5)
+    shown = run.invoke(app, ["run", "--for-plans", *where])
+    assert "base loads of 2 feeders" in shown.stdout
+    assert [path.name for path in tmp_path.glob("outlook*")] == [FILE_NAME], "no draft is left behind"
+    for wrong in (["--by", "site"], ["--calendar", "nowhere.toml"], ["--time-zone", "Nowhere/City"]):
+        assert run.invoke(app, ["run", "--for-plans", *where, *wrong]).exit_code == 2
+
+
+def test_a_central_system_where_nothing_happened_yet_leaves_an_empty_outlook(tmp_path: Path) -> None:
+    async def begin() -> None:
+        await (await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", system_clock(), upgrade=True)).close()
+
+    asyncio.run(begin())
+    told = CliRunner().invoke(build(catalogue("en")), ["run", "--for-plans", "--data-dir", str(tmp_path)])
+    assert told.exit_code == 0, told.output
+    left = decoded((tmp_path / FILE_NAME).read_bytes())
+    assert (dict(left.loads_w), left.cars) == ({}, ())
+
+
 def test_commands_say_what_is_missing(tmp_path: Path) -> None:
     found = CliRunner().invoke(build(catalogue("en")), ["run", "--data-dir", str(tmp_path), "--json"])
     assert found.exit_code == 2
@@ -199,7 +302,7 @@ async def test_nights_that_were_missed_are_made_up_and_drift_has_models_learn_an
     store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", system_clock())
     forecasts = await open_forecasts(tmp_path)
     clock = ManualClock(end - timedelta(days=15))
-    desk = ForecastDesk(store.reader, forecasts, clock)
+    desk = ForecastDesk(PanelReader(store.reader), forecasts, clock)
     try:
         await desk.run(96)
         for day in (14, 13, 12, 11, 10, 9, 8):

@@ -1,0 +1,90 @@
+"""What is known of an area: its sites, points of interest, and what else a planner brought. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from monitor.siting.plane import Array, Bools, Plane
+from monitor.siting.surroundings import Surroundings
+
+
+class AreaBroken(ValueError):
+    """These files cannot be read as an area."""
+
+
+@dataclass(frozen=True)
+class Sites:
+    """Charging sites, one row each. `busy_h`: hours of plugs in use; `full_h`: with all of them taken, NaN unknown."""
+
+    names: Sequence[str]
+    longitude: Array
+    latitude: Array
+    piles: Array
+    energy_kwh: Array
+    busy_h: Array
+    power_kw: Array
+    full_h: Array
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def degrees(self) -> Array:
+        """[sites, 2] longitude and latitude."""
+        return np.column_stack([self.longitude, self.latitude])
+
+    def take(self, rows: Bools) -> Sites:
+        """These sites only."""
+        columns = {name: getattr(self, name)[rows] for name in self.__dataclass_fields__ if name != "names"}
+        return Sites([name for name, kept in zip(self.names, rows, strict=True) if kept], **columns)
+
+
+@dataclass(frozen=True)
+class Spots:
+    """Places to build at, or where transformers stand; `room_kw`: power that is free there, NaN unknown."""
+
+    names: Sequence[str]
+    longitude: Array
+    latitude: Array
+    room_kw: Array
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Area:
+    """An area. `span_h`: hours that the energies cover; `hourly`: share of the energy in each hour of the day."""
+
+    name: str
+    sites: Sites
+    longitude: Array
+    latitude: Array
+    span_h: float
+    span_known: bool
+    span: tuple[str, str] | None = None
+    hourly: Array | None = None
+    candidates: Spots | None = None
+    transformers: Spots | None = None
+    notes: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def plane(self) -> Plane:
+        """The map that all distances of the area are measured on."""
+        return Plane.about(self.sites.longitude, self.sites.latitude)
+
+    @cached_property
+    def used(self) -> Area:
+        """The area with those sites only that gave any energy."""
+        return replace(self, sites=self.sites.take(self.sites.energy_kwh > 0))
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """Points and all sites on the map."""
+        points = self.plane.km(self.longitude, self.latitude)
+        sites = self.plane.km(self.sites.longitude, self.sites.latitude)
+        return Surroundings(points, sites, self.sites.piles)

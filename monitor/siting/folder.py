@@ -1,0 +1,146 @@
+"""Reads an area from a folder of CSV files, plain or `.gz`, in the layout of the CHARGED data set.
+
+`stations.csv`: station_id, longitude, latitude, pile_num, total_duration (h), total_volume (kWh), avg_power (kW); and
+if known plugs and full_h, the hours in which all plugs were taken. Further files are used where they are there:
+`poi.csv` (longitude, latitude), `volume.csv` and `duration.csv` (first column the time, one column for each
+station, kWh and hours in each step), `candidates.csv` and `transformers.csv` (name, longitude, latitude, room_kw).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv
+
+from monitor.siting.area import Area, AreaBroken, Sites, Spots
+from monitor.siting.plane import Array
+
+HALF_YEAR_H = 4392.0
+"""1 April to 30 September: what a folder without series is taken to cover."""
+FULL_SHARE = 0.95
+"""Of all plugs in use in the mean of an hour: no car that came in it would have been sure of a plug."""
+NEEDED = ("longitude", "latitude", "pile_num", "total_duration", "total_volume", "avg_power")
+
+
+def read_area(folder: Path, span_h: float | None = None) -> Area:
+    """The area of a folder; raises AreaBroken or OSError. `span_h`: what totals without series cover."""
+    table = _table(folder, "stations")
+    if table is None:
+        raise AreaBroken(f"{folder} holds neither stations.csv nor stations.csv.gz")
+    if missing := [name for name in ("station_id", *NEEDED) if name not in table]:
+        raise AreaBroken(f"stations.csv has no column {', '.join(missing)}")
+    names = [str(value) for value in table["station_id"]]
+    if len(set(names)) < len(names):
+        raise AreaBroken("stations.csv: a station_id stands twice")
+    columns = {name: _numbers(table, name, "stations.csv") for name in (*NEEDED, "plugs", "full_h")}
+    volume, duration = (_series(folder, name, names) for name in ("volume", "duration"))
+    notes: dict[str, int] = {}
+    usable = _usable(columns, notes)
+    energy, busy = columns["total_volume"], columns["total_duration"]
+    span, hourly, full = None, None, columns["full_h"]
+    if volume is not None:
+        energy, span, span_h, hourly = _summed(volume, span_h)
+    if duration is not None:
+        values = np.nan_to_num(duration[1])
+        busy = values.sum(axis=0)
+        counted = np.where(values >= FULL_SHARE * columns["plugs"], 1.0, 0.0).sum(axis=0)
+        full = np.where(np.isfinite(full), full, np.where(np.isfinite(columns["plugs"]), counted, np.nan))
+    sites = Sites(
+        names, columns["longitude"], columns["latitude"], np.maximum(columns["pile_num"], 1.0),
+        np.nan_to_num(energy), np.nan_to_num(busy), columns["avg_power"], full,
+    ).take(usable)  # fmt: skip
+    if not len(sites):
+        raise AreaBroken("stations.csv: no station has a place")
+    notes["unused"] = int((sites.energy_kwh <= 0).sum())
+    covered = span_h or HALF_YEAR_H
+    notes["busier_than_time"] = int((sites.busy_h / sites.piles > covered).sum())
+    longitude, latitude = _points(folder, notes)
+    return Area(
+        folder.resolve().name, sites, longitude, latitude, covered, span_h is not None, span, hourly,
+        _spots(folder, "candidates"), _spots(folder, "transformers"), notes,
+    )  # fmt: skip
+
+
+def _usable(columns: Mapping[str, Array], notes: dict[str, int]) -> Any:
+    """Rows with a place on earth; counts the others."""
+    placed = (np.abs(columns["longitude"]) <= 180) & (np.abs(columns["latitude"]) <= 90)
+    notes["without_place"] = int((~placed).sum())
+    notes["without_piles"] = int((~(columns["pile_num"] >= 1)).sum())
+    return placed
+
+
+def _table(folder: Path, name: str) -> dict[str, list[Any]] | None:
+    for path in (folder / f"{name}.csv.gz", folder / f"{name}.csv"):
+        if path.is_file():
+            try:
+                return dict(csv.read_csv(str(path)).to_pydict())
+            except (pa.ArrowInvalid, UnicodeDecodeError) as fault:
+                raise AreaBroken(f"{path.name}: {fault}") from fault
+    return None
+
+
+def _numbers(table: Mapping[str, Sequence[Any]], name: str, where: str) -> Array:
+    """A column as numbers, NaN where there are none; raises AreaBroken for words."""
+    if name not in table:
+        return np.full(len(next(iter(table.values()))), np.nan)
+    try:
+        return np.array([np.nan if value is None else float(value) for value in table[name]])
+    except (TypeError, ValueError) as fault:
+        raise AreaBroken(f"{where}: column {name} holds something that is no number: {fault}") from fault
+
+
+def _series(folder: Path, name: str, stations: Sequence[str]) -> tuple[list[datetime], Array] | None:
+    """Times and [steps, stations]."""
+    table = _table(folder, name)
+    if table is None:
+        return None
+    times, *others = table
+    if missing := set(stations) - set(others):
+        raise AreaBroken(f"{name}.csv says nothing of {', '.join(sorted(missing)[:5])}")
+    if len(table[times]) < 2 or not all(isinstance(moment, datetime) for moment in table[times]):
+        raise AreaBroken(f"{name}.csv: two rows at least are expected, their first column being times")
+    return list(table[times]), np.column_stack([_numbers(table, station, f"{name}.csv") for station in stations])
+
+
+def _summed(
+    volume: tuple[list[datetime], Array], span_h: float | None
+) -> tuple[Array, tuple[str, str], float, Array | None]:
+    """Energy of each station, first and last time, hours covered, share of each hour of the day."""
+    times, values = volume
+    known = np.nan_to_num(values)
+    step_h = (times[1] - times[0]).total_seconds() / 3600.0
+    by_hour = np.zeros(24)
+    np.add.at(by_hour, [moment.hour for moment in times], known.sum(axis=1))
+    hourly = by_hour / by_hour.sum() if by_hour.sum() > 0 and step_h <= 1.0 else None
+    return known.sum(axis=0), (times[0].isoformat(" "), times[-1].isoformat(" ")), span_h or len(times) * step_h, hourly
+
+
+def _points(folder: Path, notes: dict[str, int]) -> tuple[Array, Array]:
+    table = _table(folder, "poi")
+    if table is None:
+        return np.empty(0), np.empty(0)
+    if missing := {"longitude", "latitude"} - table.keys():
+        raise AreaBroken(f"poi.csv has no column {', '.join(sorted(missing))}")
+    longitude, latitude = (_numbers(table, name, "poi.csv") for name in ("longitude", "latitude"))
+    placed = (np.abs(longitude) <= 180) & (np.abs(latitude) <= 90)
+    notes["points_without_place"] = int((~placed).sum())
+    return longitude[placed], latitude[placed]
+
+
+def _spots(folder: Path, name: str) -> Spots | None:
+    table = _table(folder, name)
+    if table is None:
+        return None
+    if missing := {"name", "longitude", "latitude"} - table.keys():
+        raise AreaBroken(f"{name}.csv has no column {', '.join(sorted(missing))}")
+    longitude, latitude, room = (
+        _numbers(table, column, f"{name}.csv") for column in ("longitude", "latitude", "room_kw")
+    )
+    if not np.all((np.abs(longitude) <= 180) & (np.abs(latitude) <= 90)):
+        raise AreaBroken(f"{name}.csv: every row needs a place in degrees")
+    return Spots([str(value) for value in table["name"]], longitude, latitude, room)
