@@ -33,7 +33,7 @@ from monitor.warehouse.places import OWN, Places, region_rows
 
 LATE = timedelta(days=3)
 AROUND = timedelta(days=1)
-"""How far around a span registers are read, so that its first quarter-hour has where to begin, its last where to end."""
+"""How far around a span registers are read, so that its quarter-hours have where to begin and to end."""
 PAGE = 1000
 STATIONS_AT_ONCE = 50
 ROLLUPS_MAX = 200_000

@@ -87,7 +87,7 @@ def outlets(of: Star, asked: Asked) -> ir.Table:
 def sessions(of: Star, asked: Asked) -> ir.Table:
     """By kind, vendor and model: sessions begun, ended, succeeded; kWh, hours, money, sessions without a user."""
     rows = _asked_sessions(of, asked)
-    good = (rows.energy_wh >= ENERGY_MIN_KWH * 1000.0) & rows.stop_reason.notin(sorted(BAD_ENDS))
+    good = (rows.energy_wh >= ENERGY_MIN_KWH * 1000.0) & ~rows.stop_reason.isin(sorted(BAD_ENDS))
     ended = rows.ended_at.notnull()
     return (
         rows.group_by("kind", "vendor", "model")
