@@ -240,9 +240,10 @@ class GovernanceStore:
                 "quarantine": [document(row) for row in session.exec(released)],
             }
 
-    def orders_after(self, after: int, limit: int) -> list[GovernedOrder]:
-        """Facts by their number, behind one."""
-        query = select(GovernedOrder).where(col(GovernedOrder.id) > after).order_by(col(GovernedOrder.id))
+    def orders_after(self, after: int, limit: int, kind: Kind) -> list[GovernedOrder]:
+        """Facts of a kind of source by their number, behind one."""
+        query = select(GovernedOrder).join(GovernedSource).where(GovernedSource.kind == kind)
+        query = query.where(col(GovernedOrder.id) > after).order_by(col(GovernedOrder.id))
         with self._session() as session:
             return list(session.exec(query.limit(limit)).all())
 

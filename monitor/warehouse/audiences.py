@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ def figures_for(of: Star, audience: str, asked: Asked) -> Report:
 
 def asked_of(of: Star, measure: str, asked: Asked) -> list[dict[str, Any]]:
     """A measure as rows."""
-    return list(MEASURES[measure](of, asked).to_pyarrow().to_pylist())
+    rows = MEASURES[measure](of, asked).to_pyarrow().to_pylist()
+    return [{name: _moment(value) for name, value in row.items()} for row in rows]
 
 
 def report_of(folder: Path, audience: str, asked: Asked) -> Report:
@@ -57,6 +58,11 @@ def newest_month(folder: Path) -> tuple[date, date] | None:
     """The 30 days up to the newest of which something is known; None for an empty warehouse."""
     known = [days[-1] for fact in ("day_evse", "fact_order") if (days := Files(folder).days(fact))]
     return (max(known) - timedelta(days=29), max(known)) if known else None
+
+
+def _moment(value: Any) -> Any:
+    """Spark tells moments in UTC, but without saying so."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
 
 
 def _province(of: Star) -> str:

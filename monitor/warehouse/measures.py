@@ -156,6 +156,7 @@ def fault_codes(of: Star, asked: Asked) -> ir.Table:
 def orders(of: Star, asked: Asked) -> ir.Table:
     """Of other operators: orders, those that gave energy, kWh, hours, money; those that physics doubts are counted."""
     rows = _between(of.orders, "started_at", asked)
+    rows = rows.filter(~rows.repeated)
     if asked.region or asked.station_type:  # an order does not say where
         rows = rows.filter(ibis.literal(False))
     if asked.operator:

@@ -12,7 +12,7 @@ from typing import Any
 
 from csms.province.envelope import ZONE
 from csms.province.messages import TIME_FORMAT
-from monitor.store.governance import GovernedOrder
+from monitor.store.governance_tables import GovernedOrder
 from monitor.store.tables import IntakeOrder
 
 PLATFORM, FILE = "platform", "file"
@@ -46,11 +46,12 @@ def accepted_row(order: IntakeOrder) -> Row | None:
         "money_yuan": order.money_yuan,
         "stop_reason": str(told.get("StopReason", "")),
         "doubted": "",
+        "repeated": False,
     }
 
 
 def imported_row(order: GovernedOrder) -> Row:
-    """An order of an imported file."""
+    """An order of an imported file; `repeated`: a better source tells of the same charge."""
     return {
         "operator_id": order.operator,
         "order_id": order.number,
@@ -63,6 +64,7 @@ def imported_row(order: GovernedOrder) -> Row:
         "money_yuan": order.fee_yuan,
         "stop_reason": "",
         "doubted": "" if order.released else order.cause,
+        "repeated": order.same_as is not None,
     }
 
 

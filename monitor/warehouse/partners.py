@@ -8,6 +8,7 @@ from pathlib import Path
 
 from csms.model.clock import Clock
 from monitor.store import governance, intake
+from monitor.store.governance_tables import Kind
 from monitor.warehouse.events import alarm_row, quality_row, received_row
 from monitor.warehouse.gathered import Gathered
 from monitor.warehouse.orders import accepted_row, imported_row
@@ -54,7 +55,7 @@ class Platform:
     def _imported(self, into: Gathered) -> None:
         store, after = governance.open_governance(self.folder), 0
         try:
-            while page := store.orders_after(after, PAGE):
+            while page := store.orders_after(after, PAGE, Kind.FILE):
                 after = page[-1].id or 0
                 into.merge("fact_order", [[imported_row(one) for one in page]], "started_at")
         finally:

@@ -47,6 +47,7 @@ FACTS: dict[str, pa.Schema] = {
             ("money_yuan", pa.float64()),
             ("stop_reason", pa.string()),
             ("doubted", pa.string()),
+            ("repeated", pa.bool_()),
         ]
     ),
     # `slot`: which quarter-hour of the UTC day, so that none of millions of moments has to be taken apart.

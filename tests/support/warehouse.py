@@ -11,8 +11,10 @@ from csms.model.meter import Sample
 from csms.store import changes
 from csms.store.change import SampleBatch
 from csms.store.engine import Store, open_store
+from csms.store.response_tables import FeederLoad
 from csms.store.rollup import Rollups
-from csms.store.tables import Evse, Session, Station
+from csms.store.station_tables import StateChange
+from csms.store.tables import Evse, OutboxRow, Session, Station
 from monitor.forecast.metered import REGISTER
 from monitor.warehouse.engine import in_process, star
 from monitor.warehouse.extract import POWER
@@ -95,3 +97,33 @@ class Home:
 
     def ask(self, name: str, by: str = "all") -> list[dict[str, Any]]:
         return list(STATISTICS[name](star(in_process(self.warehouse)), FIRST, LAST, by).to_pyarrow().to_pylist())
+
+
+PLACES = Places(
+    operator="me", tariff="shandong-2026", service_yuan=0.4,
+    sites=({"id": "s1", "area_code": "371102"}, {"id": "s2", "area_code": "370202", "station_type": 2}),
+    feeders=({"id": "f1", "rating_kw": 100.0},),
+)  # fmt: skip
+
+
+def more_rows() -> list[Any]:
+    """States with a fault, a feeder that is overloaded an hour a day, a message to a partner, an older session."""
+    told = [("DC-1", 0.0, "Available"), ("AC-1", 0.0, "Available")]
+    told += [("DC-1", 6.0, "Faulted"), ("DC-1", 12.0, "Available")]
+    rows: list[Any] = [
+        changes.add_row(StateChange(
+            station_id=name, evse_id=1, connector_id=1, state=word, error_code="E1" if word == "Faulted" else "",
+            at=at(hour), received_at=at(hour),
+        )) for name, hour, word in told
+    ]  # fmt: skip
+    for n in range(3 * 96):
+        base_w = 110_000.0 if n % 96 < 4 else 50_000.0
+        rows.append(changes.put_row(FeederLoad(
+            feeder_id="f1", begins_at=at(-48 + n / 4), base_w=base_w, charging_w=0.0, looks=1, metered=1
+        )))  # fmt: skip
+    rows.append(changes.put_row(session(7, "DC-1", -30.0, -29.0, 4_000)))
+    rows.append(changes.add_row(OutboxRow(
+        partner="p", interface="charge_order", business_key="k", state="acked", attempts=1, created_at=at(11),
+        next_at=at(11), acked_at=at(11.5), last_code=0,
+    )))  # fmt: skip
+    return rows

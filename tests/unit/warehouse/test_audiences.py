@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -11,45 +12,25 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
-from csms.store import changes
-from csms.store.response_tables import FeederLoad
-from csms.store.station_tables import StateChange
+from csms.texts import catalogue, entries
 from monitor.warehouse import business, government, grid, makers
 from monitor.warehouse.audiences import AUDIENCES, asked_of, figures_for, newest_month, report_of
+from monitor.warehouse.console import build
 from monitor.warehouse.engine import in_process, star
 from monitor.warehouse.measures import MEASURES
-from monitor.warehouse.places import Places
 from monitor.warehouse.report import Asked, Figure, Report, change, ratio
-from tests.support.warehouse import DAY, FIRST, LAST, Home, at, session
+from tests.support.warehouse import DAY, FIRST, LAST, PLACES, Home, at, more_rows
 
 BOTH = Asked(FIRST, LAST)
-PLACES = Places(
-    operator="me", tariff="shandong-2026", service_yuan=0.4,
-    sites=({"id": "s1", "area_code": "371102"}, {"id": "s2", "area_code": "370202", "station_type": 2}),
-    feeders=({"id": "f1", "rating_kw": 100.0},),
-)  # fmt: skip
 
 
 @pytest.fixture
 async def home(tmp_path: Path) -> Home:
     made = Home(tmp_path)
     await made.begin()
-    told = [("DC-1", 0.0, "Available"), ("AC-1", 0.0, "Available")]
-    told += [("DC-1", 6.0, "Faulted"), ("DC-1", 12.0, "Available")]
-    rows: list[Any] = [
-        changes.add_row(StateChange(
-            station_id=name, evse_id=1, connector_id=1, state=word, error_code="E1" if word == "Faulted" else "",
-            at=at(hour), received_at=at(hour),
-        )) for name, hour, word in told
-    ]  # fmt: skip
-    for n in range(3 * 96):
-        base_w = 110_000.0 if n % 96 < 4 else 50_000.0
-        rows.append(changes.put_row(FeederLoad(
-            feeder_id="f1", begins_at=at(-48 + n / 4), base_w=base_w, charging_w=0.0, looks=1, metered=1
-        )))  # fmt: skip
-    rows.append(changes.put_row(session(7, "DC-1", -30.0, -29.0, 4_000)))
-    await made.change(*rows)
+    await made.change(*more_rows())
     await made.load(since=at(-72), places=PLACES)
     return made
 
@@ -207,3 +188,33 @@ async def test_every_measure_has_an_order_of_its_own(home: Home) -> None:
     of = star(in_process(home.warehouse))
     for name in MEASURES:
         assert asked_of(of, name, BOTH) == asked_of(of, name, BOTH)
+
+
+def run(*words: str) -> Any:
+    return CliRunner().invoke(build(catalogue("en")), list(words))
+
+
+async def test_the_commands(home: Home, tmp_path: Path) -> None:
+    where = ("--data-dir", str(tmp_path), "--first", FIRST.isoformat(), "--last", LAST.isoformat())
+    for audience in AUDIENCES:
+        shown = await asyncio.to_thread(run, "stats", audience, *where)
+        assert shown.exit_code == 0, (shown.output, shown.exception)
+        assert f"{audience}, {FIRST}" in shown.stdout
+    told = json.loads((await asyncio.to_thread(run, "stats", "grid", *where, "--region", "3711", "--json")).stdout)
+    (energy,) = [row for row in told["figures"] if row["figure"] == "energy"]
+    assert (energy["value"], energy["filter"], energy["unit"]) == (pytest.approx(10.0), "region=3711", "kWh")
+    assert any("grid" in word and "data of" in word for word in told["assumptions"])
+    file = tmp_path / "figures.csv"
+    assert (await asyncio.to_thread(run, "export", "makers", str(file), *where)).exit_code == 0
+    assert "mtbf" in file.read_text()
+    for wrong in (("grid", "--by", "kind"), ("energy", "--region", "37")):
+        refused = await asyncio.to_thread(run, "stats", *wrong, *where, "--json")
+        assert (refused.exit_code, json.loads(refused.stderr)["code"]) == (2, "options_mixed")
+    nothing = await asyncio.to_thread(run, "stats", "grid", "--data-dir", str(tmp_path / "none"), "--json")
+    assert (nothing.exit_code, json.loads(nothing.stderr)["code"]) == (2, "no_warehouse")
+
+
+async def test_every_figure_has_a_name_in_both_languages(home: Home) -> None:
+    words = {key.removeprefix("warehouse.figure.") for key in entries() if key.startswith("warehouse.figure.")}
+    told = {one.name for audience in AUDIENCES for one in report_of(home.warehouse, audience, BOTH).figures}
+    assert told <= words

@@ -18,15 +18,18 @@ from csms.store.security_tables import Alert
 from csms.store.station_tables import StateChange
 from csms.store.supply_tables import FeederRow
 from csms.store.tables import LimitRow, OutboxRow
-from monitor.store.governance import GovernedFile, GovernedOrder, open_governance
+from monitor.store.governance import Batch, open_governance
+from monitor.store.governance_tables import GovernedOrder, GovernedSource
 from monitor.store.intake import open_intake
 from monitor.store.messages import Call, Message, Standing
 from monitor.store.quality import AlarmRow
+from monitor.warehouse.audiences import report_of
 from monitor.warehouse.calendar import assumptions, book_of, date_rows, hour_rows
 from monitor.warehouse.events import connector_days
 from monitor.warehouse.files import Files
 from monitor.warehouse.partners import Platform
 from monitor.warehouse.places import Places, SettingsUnreadable, read_places, region_rows
+from monitor.warehouse.report import Asked
 from tests.support.warehouse import DAY, FIRST, LAST, Home, at
 
 SETTINGS = """
@@ -215,14 +218,20 @@ async def test_orders_of_others(home: Home, tmp_path: Path) -> None:
     await store.quality.keep_alarms([alarm])
     await store.close()
     kept = open_governance(folder)
-    order = GovernedOrder(file_id=0, line=2, number="F1", operator="old", station="S", connector="1", start=at(1),
-                          end=at(2), energy_wh=5_000.0, fee_yuan=5.5, cause="Q03")  # fmt: skip
-    kept.take_in(GovernedFile(sha256="x", name="f.csv", mapping="m", imported_at=at(20)), [order], [], [])
+    order = GovernedOrder(
+        source_id=0, key="2", number="F1", operator="old", station="S", connector="1", start=at(1), end=at(2),
+        energy_wh=5_000.0, fee_yuan=5.5, cause="Q03",
+    )  # fmt: skip
+    again = GovernedOrder(
+        source_id=0, key="3", number="F2", operator="old", station="S", connector="1", start=at(1), end=at(2),
+        energy_wh=5_000.0, same_as=1,
+    )  # fmt: skip
+    kept.take_in(GovernedSource(digest="x", name="f.csv", mapping="m", taken_at=at(20)), Batch([order, again]))
     kept.close()
     for _ in range(2):
         await home.load(more=Platform(folder, home.clock))
     found = {row["order_id"]: row for row in home.rows("fact_order")}
-    assert set(found) == {"N1", "F1"}
+    assert {name for name, row in found.items() if not row["repeated"]} == {"N1", "F1"}
     assert (found["N1"]["started_at"], found["N1"]["energy_wh"], found["N1"]["sharp_wh"]) == (
         at(10),
         30_500.0,
@@ -230,6 +239,12 @@ async def test_orders_of_others(home: Home, tmp_path: Path) -> None:
     )
     assert (found["N1"]["operator_id"], found["N1"]["service_yuan"]) == ("370000001", 9.0)
     assert (found["F1"]["source"], found["F1"]["doubted"], found["F1"]["energy_wh"]) == ("file", "Q03", 5_000.0)
+    told = report_of(home.warehouse, "government", Asked(FIRST, LAST))
+    assert told.value("energy_of_operator", "370000001") == 30.5
+    assert told.value("energy_of_operator", "old") == 5.0, "what is told twice counts once"
+    assert told.value("doubted_orders", "old") == 1
+    assert told.value("energy") == pytest.approx(12.0 + 35.5)
+    assert told.value("plugged_time") == pytest.approx(3.0 + 2.0)
     calls = home.rows("fact_call")
     assert [(row["partner"], row["state"], row["latency_s"]) for row in calls] == [("370000001", "acked", 0.0025)] * 2
     (row,) = home.rows("fact_alarm")

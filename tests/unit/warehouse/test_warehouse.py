@@ -20,15 +20,18 @@ from csms.security.folder import AlreadyRunning, FolderLock
 from csms.store import changes
 from csms.store.engine import open_store
 from csms.texts import catalogue
+from monitor.warehouse.audiences import asked_of
 from monitor.warehouse.console import build
 from monitor.warehouse.engine import in_process, on_spark, star
 from monitor.warehouse.files import MARK_FILE, Files
 from monitor.warehouse.gathered import Gathered
 from monitor.warehouse.loading import LOCK_FILE, Loader, WarehouseUnreadable
+from monitor.warehouse.measures import MEASURES
+from monitor.warehouse.report import Asked
 from monitor.warehouse.rolled import BUSY_WH
 from monitor.warehouse.schema import FACTS
 from monitor.warehouse.statistics import GROUPS, STATISTICS
-from tests.support.warehouse import DAY, FIRST, LAST, Home, at, session
+from tests.support.warehouse import DAY, FIRST, LAST, PLACES, Home, at, more_rows, outlet, session
 
 
 @pytest.fixture
@@ -174,10 +177,7 @@ async def test_the_roll_ups_equal_the_facts(home: Home) -> None:
     for day in files.days("day_evse"):
         quarters, begun = (files.read(name, day) for name in ("fact_meter_15min", "fact_session"))
         for row in files.read("day_evse", day):
-            mine = [
-                one for one in quarters if (one["station_id"], one["evse_id"]) == (row["station_id"], row["evse_id"])
-            ]
-            its = [one for one in begun if (one["station_id"], one["evse_id"]) == (row["station_id"], row["evse_id"])]
+            mine, its = ([one for one in facts if outlet(one) == outlet(row)] for facts in (quarters, begun))
             assert row["energy_wh"] == pytest.approx(sum(one["energy_wh"] or 0.0 for one in mine), rel=1e-12)
             assert row["power_max_w"] == max((one["power_max_w"] or 0.0 for one in mine), default=0.0)
             assert row["busy_quarters"] == sum((one["energy_wh"] or 0.0) > BUSY_WH for one in mine)
@@ -265,7 +265,8 @@ def test_an_empty_warehouse_has_tables_without_rows(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 async def test_spark_gives_what_duckdb_gives(home: Home) -> None:
     pyspark = pytest.importorskip("pyspark.sql")
-    await home.load()
+    await home.change(*more_rows())
+    await home.load(since=at(-72), places=PLACES)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     settings = {"ui.enabled": "false", "sql.session.timeZone": "UTC", "sql.shuffle.partitions": "1"}
     builder = pyspark.SparkSession.builder.master("local[1]")
@@ -273,18 +274,25 @@ async def test_spark_gives_what_duckdb_gives(home: Home) -> None:
         builder = builder.config(f"spark.{name}", value)
     spark = builder.getOrCreate()
     try:
-        shutil.rmtree(home.warehouse / "fact_meter_15min")
-        there = star(on_spark(home.warehouse, spark))
-        assert there.quarters.count().to_pyarrow().as_py() == 0, "a table that was never loaded is empty"
+        shutil.rmtree(home.warehouse / "fact_limit", ignore_errors=True)
+        there, here = star(on_spark(home.warehouse, spark)), star(in_process(home.warehouse))
+        assert there.limits.count().to_pyarrow().as_py() == 0, "a table that was never loaded is empty"
+        for name in MEASURES:
+            answers = [asked_of(one, name, Asked(FIRST, LAST)) for one in (here, there)]
+            assert answers[0] or name in ("orders", "quality"), name
+            _same(name, *answers)
         for name, statistic in STATISTICS.items():
             for by in GROUPS:
-                found = statistic(there, FIRST, LAST, by).to_pyarrow().to_pylist()
-                for mine, its in zip(home.ask(name, by), found, strict=True):
-                    assert list(map(str, mine)) == list(map(str, its)), (name, by)
-                    assert _words(mine) == _words(its), (name, by)
-                    assert _figures(mine) == pytest.approx(_figures(its), rel=1e-9), (name, by)
+                _same(f"{name} by {by}", home.ask(name, by), statistic(there, FIRST, LAST, by).to_pyarrow().to_pylist())
     finally:
         spark.stop()
+
+
+def _same(name: str, here: list[dict[str, Any]], there: list[dict[str, Any]]) -> None:
+    for mine, its in zip(here, there, strict=True):
+        assert list(map(str, mine)) == list(map(str, its)), name
+        assert _words(mine) == _words(its), name
+        assert _figures(mine) == pytest.approx(_figures(its), rel=1e-9), name
 
 
 def _words(row: dict[str, Any]) -> list[str]:
