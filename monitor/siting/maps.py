@@ -14,7 +14,7 @@ WIDTH = 640.0
 EMPTY = "#f1f3f5"
 SEQUENTIAL = ("#deebf7", "#b3d1ea", "#7fb3d9", "#4a90c2", "#2368a2", "#0b3d6e")
 DIVERGING = ("#2368a2", "#7fb3d9", "#d6e6f2", "#fbe3d3", "#f3a06c", "#c8511b")
-"""From more than is wanted (blue) to wanted and not there (orange); told apart by people who see red and green alike."""
+"""From more than is wanted (blue) to wanted and not there (orange): told apart without seeing red and green."""
 
 
 @dataclass(frozen=True, slots=True)

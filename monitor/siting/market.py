@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from monitor.siting import demand
 from monitor.siting.area import Area
@@ -19,6 +20,8 @@ from monitor.siting.surroundings import RINGS_KM
 
 PRESENCE_KM = 1.0
 """People reach a plug on foot: who is within this distance counts as present."""
+KNOWN_KM = 5.0
+"""Farther from all sites nothing was learned of how people charge."""
 DRAWS = 300
 
 
@@ -89,9 +92,12 @@ def market_of(area: Area, session_kwh: float, seed: int = 0) -> Market:
 
 
 def _cells(area: Area, at: list[str]) -> list[str]:
-    """Cells with a site, a user or a point, and those next to a site."""
+    """Cells with a site, a user or a point, and those next to a site, no farther from all sites than KNOWN_KM."""
     points = grouped(cells_of(area.longitude, area.latitude))[0] if len(area.longitude) else []
-    return sorted({*around(at, 1), *points, *(area.presence or {})})
+    cells = sorted({*around(at, 1), *points, *(area.presence or {})})
+    sites = area.plane.km(area.sites.longitude, area.sites.latitude)
+    away = np.asarray(cKDTree(sites).query(area.plane.km(*middles(cells)))[0])
+    return [cell for cell, known in zip(cells, away <= KNOWN_KM, strict=True) if known]
 
 
 def _presence(area: Area, cells: list[str], places: Array) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from monitor.siting import covering, huff, sizing
 from monitor.siting.area import Area, AreaBroken, Spots
 from monitor.siting.cells import middles
-from monitor.siting.market import Market, market_of
+from monitor.siting.market import KNOWN_KM, Market, market_of
 from monitor.siting.plane import Array, Bools, Ints, distances_km
 from monitor.siting.value import Kind, kinds, site_model, values
 from monitor.siting.wishes import Wishes
@@ -173,7 +173,7 @@ class _Planner:
         for number, kind in enumerate(self.kinds):
             if nearest[number] < self.wishes.apart_km:
                 found.append(("too_close", float(nearest[number])))
-            elif nearest[number] > self.wishes.known_km:
+            elif nearest[number] > KNOWN_KM:
                 found.append(("unknown_ground", float(nearest[number])))
             elif self.rooms[number] < kind.power_kw:
                 found.append(("no_room", float(self.rooms[number])))

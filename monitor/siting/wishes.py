@@ -24,6 +24,4 @@ class Wishes:
     busiest_share: float | None = None
     wait_min: float = 5.0
     transformer_km: float = 0.5
-    known_km: float = 5.0
-    """A candidate with no known site within this distance is on ground that nothing is known of."""
     seed: int = 0
