@@ -20,6 +20,7 @@ Commands = Mapping[str, "str | Commands"]
 
 COMMANDS: Commands = {
     "serve": "csms.console.serve",
+    "dashboard": "monitor.console.dashboard",
     "demo": "device_sim.demo.console",
     "station": "csms.console.station",
     "id-token": "csms.console.id_token",

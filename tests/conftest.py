@@ -5,6 +5,7 @@ empty SQLite database that is migrated once and copied, because migrating one fo
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -27,6 +28,7 @@ LONG = ("e2e", "fault", "sim", "conformance", "security", "field")
 settings.register_profile("csms", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("csms")  # how long an example takes is the machine's business
 ROOT = Path(__file__).parent
+os.environ.setdefault("CSMS_DASHBOARD__ENABLED", "false")  # it takes seconds to start; tests of it start it themselves
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

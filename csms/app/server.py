@@ -12,6 +12,7 @@ from pathlib import Path
 
 import firmware_profiles
 from csms.access.first import LocalDesk
+from csms.app.dashboard import Dashboard
 from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
 from csms.app.process import calm_garbage_collector, raise_file_limit
@@ -54,6 +55,7 @@ class CentralSystem:
         self.ocpp_port = 0
         self.ocpp_ports: dict[int, int] = {}
         self.http_port = 0
+        self.dashboard_port: int | None = None
 
     async def start(self) -> None:
         """Raises CsmsError (settings, store) or OSError (a port is taken); then nothing is left running."""
@@ -81,6 +83,8 @@ class CentralSystem:
         rooms.files.public_url = rooms.files.public_url or self.web_address
         self.ocpp_port = await rooms.gateway.start()
         self.ocpp_ports = {int(profile): port for profile, port in rooms.gateway.ports.items()}
+        if self._settings.dashboard.enabled:
+            self._supervisor.start("dashboard", self._dashboard().run)
         self._write_ready_file()
         log.info("started", extra={"ocpp_ports": self.ocpp_ports, "http_port": self.http_port})
         self._warn()
@@ -110,6 +114,29 @@ class CentralSystem:
         host = self._settings.http_host
         scheme = "http" if self._settings.api.tls_certificate is None else "https"
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.http_port}"
+
+    def _dashboard(self) -> Dashboard:
+        """It asks this machine, unless the certificate is made out to another name: then the public one."""
+        section, host = self._settings.api, self._settings.http_host
+        pair = section.tls_certificate, section.tls_key
+        tls = (pair[0], pair[1]) if pair[0] is not None and pair[1] is not None else None
+        loopback = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+        url = (self._settings.public_url or self.web_address) if tls else f"http://{loopback}:{self.http_port}"
+
+        def told(_: str, port: int) -> None:
+            self.dashboard_port = port
+            self._write_ready_file()
+
+        return Dashboard(self._settings.dashboard, url, host, tls=tls, told=told)
+
+    @property
+    def dashboard_address(self) -> str:
+        """Where the dashboard comes up; empty when it is switched off or takes any free port."""
+        settings, tls = self._settings.dashboard, self._settings.api.tls_certificate is not None
+        if not settings.enabled or not settings.port:
+            return ""
+        host = self._settings.http_host
+        return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
     def _http_server(self, rooms: Rooms) -> HttpServer:
         section, host = self._settings.api, self._settings.http_host
@@ -146,6 +173,8 @@ class CentralSystem:
     def _write_ready_file(self) -> None:
         ports = {str(profile): port for profile, port in self.ocpp_ports.items()}
         facts = {"pid": os.getpid(), "ocpp_port": self.ocpp_port, "ocpp_ports": ports, "http_port": self.http_port}
+        if self.dashboard_port is not None:
+            facts["dashboard_port"] = self.dashboard_port
         path = self._settings.data_dir / READY_FILE
         draft = path.with_suffix(".tmp")
         draft.write_text(json.dumps(facts), encoding="utf-8")

@@ -25,6 +25,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from csms.app.dashboard import DashboardSection
 from csms.app.grid import FeederSettings, LimitSourceSettings
 from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdr2Settings, OpenAdrSettings
 from csms.app.mqtt import BrokerUrl, MqttSection
@@ -115,6 +116,7 @@ class Settings(BaseSettings):
     api: ApiSection = ApiSection()
     admission: AdmissionSection = AdmissionSection()
     rounds: list[RoundSettings] = list(USUAL)
+    dashboard: DashboardSection = DashboardSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone", "station_time_zone")

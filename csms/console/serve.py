@@ -36,15 +36,18 @@ def build(text: Text) -> typer.Typer:
         accept_unknown: bool | None = typer.Option(
             None, "--accept-unknown/--refuse-unknown", help=text("serve.option.accept_unknown")
         ),
+        dashboard: bool | None = typer.Option(None, "--dashboard/--no-dashboard", help=text("serve.option.dashboard")),
         as_json: bool = json_option(text),
     ) -> None:
-        given = {
+        given: dict[str, Any] = {
             "data_dir": data_dir,
             "ocpp_port": ocpp_port,
             "http_port": http_port,
             "security_profiles": profiles or None,
             "accept_unknown": accept_unknown,
         }
+        if dashboard is not None:
+            given["dashboard"] = {"enabled": dashboard}
         _serve(text, config, given, as_json)
 
     return app
@@ -103,4 +106,6 @@ def _tell(text: Text, out: Output, system: CentralSystem) -> None:
         out.line(text("serve.own_root", file=system.own_root))
     if 0 not in system.ocpp_ports:
         out.line(text("serve.nobody_unproven"))
+    if system.dashboard_address:
+        out.line(text("serve.dashboard", url=system.dashboard_address))
     out.line(text("serve.started", http=system.http_port))

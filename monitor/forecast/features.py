@@ -81,7 +81,7 @@ def means(scaled: Array, targets: Places, horizon: int, day: int) -> list[Array]
 def clock(panel: Panel, targets: Places, series: int) -> list[Array]:
     """Waves of the time of day, on all days and on those of the weekend, and the day of the week."""
     step = panel.step_of_week[targets]
-    weekday = step // panel.steps_per_day
+    weekday = panel.weekday[targets]
     turn = 2 * np.pi * (step % panel.steps_per_day) / panel.steps_per_day
     waves = [wave(turn * n) for n in range(1, HARMONICS + 1) for wave in (np.sin, np.cos)]
     weekend = (weekday >= 5).astype(float)

@@ -14,7 +14,17 @@ from csms.model.clock import clock_from_environment
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import json_option
-from monitor.forecast.opening import Where, by_option, example, url_option, with_desk, zone_option
+from monitor.forecast.opening import (
+    Where,
+    by_option,
+    calendar_option,
+    example,
+    known_option,
+    regions_option,
+    url_option,
+    with_desk,
+    zone_option,
+)
 
 if TYPE_CHECKING:
     from monitor.forecast.desk import ForecastDesk
@@ -33,6 +43,9 @@ def _score(app: typer.Typer, text: Text) -> None:
         database_url: str = url_option(text),
         by: str = by_option(text),
         time_zone: str = zone_option(text),
+        calendar: str = calendar_option(text),
+        known: list[Path] = known_option(text),
+        regions: Path | None = regions_option(text),
         days: int = typer.Option(7, "--days", min=1, max=56, help=text("forecast.score.days")),
         as_json: bool = json_option(text),
     ) -> None:
@@ -41,7 +54,8 @@ def _score(app: typer.Typer, text: Text) -> None:
             until = clock_from_environment().now()
             return changed, await desk.score(until - timedelta(days=days), until)
 
-        changed, scores = with_desk(text, Where(data_dir, database_url, by, time_zone), as_json, act)
+        where = Where(data_dir, database_url, by, time_zone, calendar, tuple(known), regions)
+        changed, scores = with_desk(text, where, as_json, act)
         if as_json:
             work.document({"changed": [row.model_dump(mode="json") for row in changed], "scores": scores})
             return
@@ -64,6 +78,9 @@ def _explain(app: typer.Typer, text: Text) -> None:
         database_url: str = url_option(text),
         by: str = by_option(text),
         time_zone: str = zone_option(text),
+        calendar: str = calendar_option(text),
+        known: list[Path] = known_option(text),
+        regions: Path | None = regions_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         found = with_desk(

@@ -15,6 +15,7 @@ import numpy as np
 
 from monitor.forecast.choice import Chosen, choose, daily
 from monitor.forecast.correction import PROMOTION_DAYS, Standing, Step, bias, night
+from monitor.forecast.inputs import Inputs
 from monitor.forecast.intervals import half_widths
 from monitor.forecast.models import Model, blend
 from monitor.forecast.panel import Array, Panel, PanelBroken, Places
@@ -89,18 +90,22 @@ def say(panel: Panel, standings: Sequence[Standing], horizon: int, targets: Plac
         learn = _span(panel, until, days, horizon)
         for start in range(0, len(places), SERIES_AT_ONCE):
             some = places[start : start + SERIES_AT_ONCE]
-            found[:, some] = _forecast(champion, _only(panel, some), learn, targets, horizon)
+            found[:, some] = _forecast(champion, panel.only(some), learn, targets, horizon)
     return found
 
 
-def ahead(panel: Panel, standings: Mapping[int, Sequence[Standing]], steps: int) -> Ahead:
-    """The next `steps` steps; `standings` by horizon in steps. Bias is taken off, intervals adapt."""
+def ahead(panel: Panel, standings: Mapping[int, Sequence[Standing]], steps: int, known: Inputs | None = None) -> Ahead:
+    """The next `steps` steps; `standings` by horizon in steps. Bias is taken off, intervals adapt.
+
+    `known`: what was added to the panel, and is known of the steps to come.
+    """
     last = max(standings)
     if not 0 < steps <= last:
         raise ValueError(f"1 to {last} steps ahead can be forecast, not {steps}")
     empty = np.full((steps, len(panel.names)), np.nan)
-    inputs = {name: np.concatenate([values, empty]) for name, values in panel.inputs.items()}
-    longer = replace(panel, values=np.concatenate([panel.values, empty]), inputs=inputs)
+    longer = (known or Inputs()).longer(panel, steps)
+    if known is not None:
+        panel = longer.until(panel.steps)
     expected, width = empty.copy(), empty.copy()
     done = 0
     for horizon in sorted(standings):
@@ -169,16 +174,10 @@ def _span(panel: Panel, until: int, days: int, horizon: int) -> Places:
     return np.arange(min(max(begin_at, horizon + day), end), end)
 
 
-def _only(panel: Panel, places: Sequence[int]) -> Panel:
-    chosen = list(places)
-    inputs = {name: values[:, chosen] for name, values in panel.inputs.items()}
-    return replace(panel, names=tuple(panel.names[i] for i in chosen), values=panel.values[:, chosen], inputs=inputs)
-
-
 def _chunks(panel: Panel) -> list[tuple[Panel, Places]]:
     every = np.arange(len(panel.names))
     parts = [every[start : start + SERIES_AT_ONCE] for start in range(0, len(every), SERIES_AT_ONCE)]
-    return [(_only(panel, part.tolist()), part) for part in parts]
+    return [(panel.only(part.tolist()), part) for part in parts]
 
 
 def _mean(sizes: Array) -> Array:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from csms.texts import catalogue
 from monitor.siting.console import build
-from tests.support.browser import chromium
+from tests.support.browsing import chromium
 from tests.support.siting_city import write_city
 
 CALL = ["--sites", "4", "--repeats", "1", "--break-even", "3"]

@@ -1,0 +1,114 @@
+"""`csms dashboard`: the web dashboard in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from csms.security.credentials import TokenFileUnusable, read_token
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+Text = Callable[..., str]
+FAILED, USAGE = 1, 2
+PORT = 8081
+
+
+def build(text: Text) -> typer.Typer:
+    """The command."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    example = text("console.example", command="csms dashboard --url http://127.0.0.1:8080 --port 8081")
+
+    @app.command("dashboard", help=text("web.help"), epilog=example)
+    def dashboard(
+        url: str = typer.Option("http://127.0.0.1:8080", "--url", envvar="CSMS_URL", help=text("console.url")),
+        host: str = typer.Option("127.0.0.1", "--host", help=text("web.option.host")),
+        port: int = typer.Option(PORT, "--port", min=0, max=65535, help=text("web.option.port")),
+        certificate: Path | None = typer.Option(None, "--tls-certificate", help=text("web.option.certificate")),
+        key: Path | None = typer.Option(None, "--tls-key", help=text("web.option.key")),
+        guest: Path | None = typer.Option(None, "--guest-token-file", help=text("web.option.guest")),
+        until_stdin_ends: bool = typer.Option(False, "--until-stdin-ends", help=text("web.option.until_stdin_ends")),
+        as_json: bool = typer.Option(False, "--json", help=text("web.option.json")),
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise typer.BadParameter(text("console.bad_url", url=url), param_hint="--url")
+        if (certificate is None) != (key is None):
+            raise typer.BadParameter(text("web.both_files"), param_hint="--tls-key")
+        try:
+            guest_token = read_token(guest) if guest is not None else ""
+            listening = _listen(host, port)
+            _tell(text, listening, certificate is not None, as_json)
+            asyncio.run(_serve(url, guest_token, listening, certificate, key, until_stdin_ends))
+        except TokenFileUnusable as fault:
+            _fail(text("access.token_file", reason=str(fault)), "token_file", str(fault), as_json)
+        except OSError as fault:
+            _fail(text("web.failed", reason=str(fault)), "os_error", str(fault), as_json)
+        except KeyboardInterrupt:
+            raise typer.Exit from None
+
+    return app
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket; port 0 takes a free one. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=256)
+
+
+def _tell(text: Text, listening: socket.socket, tls: bool, as_json: bool) -> None:
+    host, port = listening.getsockname()[:2]
+    address = f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{port}"
+    typer.echo(json.dumps({"url": address, "port": port}) if as_json else text("web.started", url=address))
+
+
+def _fail(words: str, code: str, detail: str, as_json: bool) -> None:
+    typer.echo(json.dumps({"code": code, "detail": detail}) if as_json else words, err=True)
+    raise typer.Exit(FAILED)
+
+
+async def _serve(
+    url: str,
+    guest_token: str,
+    listening: socket.socket,
+    certificate: Path | None,
+    key: Path | None,
+    until_stdin_ends: bool,
+) -> None:
+    """Until SIGINT or SIGTERM. Imports late: NiceGUI takes seconds that the help need not wait for."""
+    from uvicorn import Config, Server
+
+    from monitor.dashboard.web.app import create_app
+
+    logging.getLogger("nicegui").setLevel(logging.WARNING)
+    config = Config(
+        create_app(url, guest_token),
+        ws="websockets-sansio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+        timeout_graceful_shutdown=2,
+    )
+    server = Server(config)
+    if until_stdin_ends:
+        threading.Thread(target=_wait_for_end, args=(server,), daemon=True).start()
+    await server.serve([listening])
+
+
+def _wait_for_end(server: Server) -> None:
+    """Whoever started this holds the other end of its input; when that is gone, so is the reason to run."""
+    while os.read(0, 4096):
+        pass
+    server.should_exit = True

@@ -1,0 +1,249 @@
+"""The one grammar of load pictures and what else is drawn (screens, 1), as options of ECharts. Pure.
+
+Base load is a grey area, charging a teal one on top, storage violet; the cap a red step line, the upper bound a thin
+amber one, the plan dashed, the forecast dotted in its band, now a vertical line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from monitor.dashboard.history import Json, Point
+from monitor.dashboard.look import moment
+from monitor.dashboard.web.palette import Theme
+
+POINTS_MAX = 240
+"""In one line on screen; more than that nobody sees."""
+
+Options = dict[str, Any]
+Words = Mapping[str, str]
+"""Name of a layer in the reader's language, by `base`, `charging`, `cap`, `bound`, `plan`, `storage`, `now`."""
+
+
+def thinned(points: Sequence[Point], most: int = POINTS_MAX) -> list[Point]:
+    """At most `most` of them, evenly spread, the last one always among them."""
+    if len(points) <= most:
+        return list(points)
+    step = len(points) / most
+    return [points[min(len(points) - 1, round((index + 1) * step) - 1)] for index in range(most)]
+
+
+def load_picture(points: Sequence[Point], plan: Json | None, theme: Theme, words: Words) -> Options:
+    """One feeder: what was seen, then what is planned from now on."""
+    seen = thinned(points)
+    base = [_at(p.time, p.base_w) for p in seen]
+    charging = [_at(p.time, p.metered_w) for p in seen]
+    cap = [_at(p.time, p.cap_w) for p in seen]
+    bound = [_at(p.time, None if p.upper_bound_w is None else p.base_w + p.upper_bound_w) for p in seen]
+    planned = [_at(p.time, None if p.planned_w is None else p.base_w + p.planned_w) for p in seen]
+    now = seen[-1].time if seen else None
+    if plan is not None and now is not None:
+        ahead = _plan_ahead(plan, now)
+        planned, cap = planned + ahead["planned"], cap + ahead["cap"]
+    series = [
+        _area(words["base"], base, theme.unavailable, 0.35),
+        _area(words["charging"], charging, theme.charging, 0.55),
+        _line(words["bound"], bound, theme.suspended, width=1, step="end"),
+        _line(words["plan"], planned, theme.ink, width=1.5, kind="dashed", step="end"),
+        _line(words["cap"], cap, theme.faulted, width=2, step="end"),
+    ]
+    if now is not None:
+        series[0]["markLine"] = _now_line(now, theme)
+    return _frame(theme) | {"series": series, "legend": _legend([one["name"] for one in series], theme)}
+
+
+def plan_picture(plan: Json, theme: Theme, words: Words) -> Options:
+    """The plan of a feeder, slot by slot: base load, charging and storage stacked under the cap."""
+    content = plan["content"]
+    times = _slot_times(plan)
+    rows = {name: content.get(f"{name}_kw") or [] for name in ("base", "charging", "storage", "cap")}
+
+    def line(name: str) -> list[list[Any]]:
+        return [[t.isoformat(), v] for t, v in zip(times, rows[name], strict=False)]
+
+    series = [
+        _area(words["base"], line("base"), theme.unavailable, 0.35, step="end"),
+        _area(words["charging"], line("charging"), theme.charging, 0.55, step="end"),
+    ]
+    if rows["storage"]:
+        series.append(_area(words["storage"], line("storage"), theme.reserved, 0.5, step="end"))
+    series.append(_line(words["cap"], line("cap"), theme.faulted, width=2, step="end"))
+    return _frame(theme) | {"series": series, "legend": _legend([one["name"] for one in series], theme)}
+
+
+def session_picture(lines: Mapping[str, Sequence[tuple[str, float]]], theme: Theme, words: Words) -> Options:
+    """A session: power metered (kW) with the limit over it, and the car's state of charge (percent) on the right."""
+    series = [_area(words["charging"], [list(one) for one in lines.get("power", ())], theme.charging, 0.4)]
+    if lines.get("limit"):
+        series.append(_line(words["cap"], [list(one) for one in lines["limit"]], theme.faulted, width=2, step="end"))
+    options = _frame(theme)
+    if lines.get("soc"):
+        soc = _line(words["soc"], [list(one) for one in lines["soc"]], theme.occupied, width=1.5)
+        series.append(soc | {"yAxisIndex": 1})
+        right = {
+            "min": 0,
+            "max": 100,
+            "position": "right",
+            "axisLabel": {"formatter": "{value} %", "color": theme.quiet},
+        }
+        options["yAxis"] = [options["yAxis"], _axis(theme) | right | {"splitLine": {"show": False}}]
+    for one in series:
+        one.pop("stack", None)
+    return options | {"series": series, "legend": _legend([one["name"] for one in series], theme)}
+
+
+def state_ring(counts: Sequence[tuple[str, str, int]], theme: Theme) -> Options:
+    """How many are in each state: (words, family, count) as a ring."""
+    data = [
+        {"name": words, "value": count, "itemStyle": {"color": state_colour(theme, family)}}
+        for words, family, count in counts
+        if count
+    ]
+    return {
+        "animation": False,
+        "tooltip": _tooltip(theme) | {"trigger": "item"},
+        "series": [
+            {
+                "type": "pie",
+                "radius": ["68%", "92%"],
+                "label": {"show": False},
+                "itemStyle": {"borderColor": theme.surface, "borderWidth": 2},
+                "data": data,
+            }
+        ],
+    }
+
+
+def bars(rows: Sequence[tuple[str, float]], theme: Theme, colour: str = "") -> Options:
+    """Named values as vertical bars."""
+    series = {"type": "bar", "data": [value for _, value in rows], "itemStyle": {"color": colour or theme.charging}}
+    return _frame(theme) | {
+        "xAxis": _axis(theme) | {"type": "category", "data": [name for name, _ in rows]},
+        "series": [series | {"barMaxWidth": 28}],
+    }
+
+
+def lines(rows: Mapping[str, Sequence[tuple[str, float | None]]], theme: Theme) -> Options:
+    """Named lines over time; the colours come in the order of the rows."""
+    colours = (theme.charging, theme.occupied, theme.suspended, theme.reserved, theme.available, theme.unavailable)
+    series = [
+        _line(name, [list(one) for one in row], colours[index % len(colours)], width=1.8)
+        for index, (name, row) in enumerate(rows.items())
+    ]
+    return _frame(theme) | {"series": series, "legend": _legend(list(rows), theme)}
+
+
+def state_colour(theme: Theme, family: str) -> str:
+    """The colour of a family of states."""
+    return str(getattr(theme, family, theme.unavailable))
+
+
+def _plan_ahead(plan: Json, now: datetime) -> dict[str, list[list[Any]]]:
+    """What a plan holds for the time after `now`, in kW with its base load."""
+    content = plan["content"]
+    base, charging, cap = (content.get(f"{name}_kw") or [] for name in ("base", "charging", "cap"))
+    planned: list[list[Any]] = []
+    caps: list[list[Any]] = []
+    for index, time in enumerate(_slot_times(plan)):
+        if time <= now:
+            continue
+        if index < len(charging):
+            planned.append([time.isoformat(), charging[index] + (base[index] if index < len(base) else 0.0)])
+        if index < len(cap):
+            caps.append([time.isoformat(), cap[index]])
+    return {"planned": planned, "cap": caps}
+
+
+def _slot_times(plan: Json) -> list[datetime]:
+    content = plan["content"]
+    count = max((len(content.get(f"{name}_kw") or []) for name in ("base", "charging", "storage", "cap")), default=0)
+    start, slot = moment(plan["made_at"]), timedelta(hours=content.get("slot_h", 0.25))
+    return [start + slot * index for index in range(count)]
+
+
+def _at(time: datetime, watts: float | None) -> list[Any]:
+    return [time.isoformat(), None if watts is None else round(watts / 1000, 2)]
+
+
+def _area(name: str, data: Sequence[Any], colour: str, opacity: float, step: str = "") -> Options:
+    more = {"step": step} if step else {}
+    return {
+        "type": "line",
+        "name": name,
+        "stack": "load",
+        "symbol": "none",
+        "data": data,
+        "lineStyle": {"width": 1, "color": colour},
+        "itemStyle": {"color": colour},
+        "areaStyle": {"color": colour, "opacity": opacity},
+        **more,
+    }
+
+
+def _line(name: str, data: Sequence[Any], colour: str, *, width: float, kind: str = "solid", step: str = "") -> Options:
+    more = {"step": step} if step else {}
+    return {
+        "type": "line",
+        "name": name,
+        "symbol": "none",
+        "data": data,
+        "lineStyle": {"width": width, "color": colour, "type": kind},
+        "itemStyle": {"color": colour},
+        **more,
+    }
+
+
+def _now_line(now: datetime, theme: Theme) -> Options:
+    return {
+        "silent": True,
+        "symbol": "none",
+        "label": {"show": False},
+        "lineStyle": {"color": theme.quiet, "width": 1, "type": "solid"},
+        "data": [{"xAxis": now.isoformat()}],
+    }
+
+
+def _frame(theme: Theme) -> Options:
+    """What all pictures over time have in common."""
+    return {
+        "animation": False,
+        "aria": {"enabled": True},
+        "grid": {"left": 52, "right": 20, "top": 40, "bottom": 28},
+        "tooltip": _tooltip(theme) | {"trigger": "axis"},
+        "xAxis": _axis(theme) | {"type": "time", "splitLine": {"show": False}},
+        "yAxis": _axis(theme) | {"type": "value", "name": "kW", "nameTextStyle": {"color": theme.quiet}},
+    }
+
+
+def _axis(theme: Theme) -> Options:
+    return {
+        "axisLine": {"lineStyle": {"color": theme.line}},
+        "axisTick": {"show": False},
+        "axisLabel": {"color": theme.quiet, "hideOverlap": True},
+        "splitLine": {"lineStyle": {"color": theme.line}},
+    }
+
+
+def _tooltip(theme: Theme) -> Options:
+    return {
+        "backgroundColor": theme.raised,
+        "borderColor": theme.line,
+        "textStyle": {"color": theme.ink},
+        "confine": True,
+        "renderMode": "richText",
+    }
+
+
+def _legend(names: Sequence[str], theme: Theme) -> Options:
+    text = {"color": theme.quiet}
+    return {
+        "data": list(names),
+        "top": 0,
+        "right": 8,
+        "itemWidth": 18,
+        "itemHeight": 8,
+        "icon": "roundRect",
+        "textStyle": text,
+    }

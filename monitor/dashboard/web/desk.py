@@ -1,0 +1,102 @@
+"""What every page has at hand: the API, the shared snapshot, who looks, in which language and colours."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from nicegui import ui
+from nicegui.client import Client
+
+from csms.texts import Text, catalogue
+from monitor.dashboard.source import SourceLost, SourceRefused
+from monitor.dashboard.web.api import Api, Refused
+from monitor.dashboard.web.gate import visitor_of
+from monitor.dashboard.web.hub import Hub
+from monitor.dashboard.web.palette import THEMES, Theme
+from monitor.dashboard.web.visitors import Visitor, Visitors
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One for the process."""
+
+    api: Api
+    hub: Hub
+    visitors: Visitors
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One open page."""
+
+    desk: Desk
+    visitor: Visitor
+    client: Client
+    text: Text
+    theme: Theme
+
+    @property
+    def hub(self) -> Hub:
+        """The shared snapshot."""
+        return self.desk.hub
+
+    def follow(self, refresh: Callable[[], None]) -> None:
+        """Call `refresh` now and after every change, until the page is closed or its visitor is signed out."""
+
+        def tell() -> None:
+            with self.client:
+                if self.desk.visitors.known(self.visitor.number) is None:
+                    stop()
+                    ui.navigate.to("/login")
+                    return
+                refresh()
+
+        refresh()
+        stop = self.hub.watch(tell)
+        self.client.on_delete(stop)
+
+    async def get(self, path: str, **params: Any) -> Any:
+        """Read from the API with the visitor's own token; what `Api.get` raises."""
+        return await self.desk.api.get(self.visitor.token, path, **params)
+
+    async def read(self, path: str, **params: Any) -> Any:
+        """The same for a part of a page that may be missing: None, with a note on the screen, if it cannot be read."""
+        try:
+            return await self.get(path, **params)
+        except (SourceLost, Refused) as fault:
+            self.say(self.text("web.unreadable", reason=str(fault)), bad=True)
+            return None
+
+    async def act(self, work: Awaitable[Any], done: Callable[[Any], tuple[str, bool]]) -> Any:
+        """Do something and say what came of it: `done` turns the answer into words and whether they are bad."""
+        try:
+            answer = await work
+        except SourceRefused as fault:
+            self.say(self.text("web.no_right", reason=str(fault)), bad=True)
+            return None
+        except (SourceLost, Refused) as fault:
+            self.say(str(fault), bad=True)
+            return None
+        self.hub.hurry()
+        words, bad = done(answer)
+        self.say(words, bad=bad)
+        return answer
+
+    def say(self, words: str, *, bad: bool = False) -> None:
+        """A note at the lower edge, on this page alone."""
+        with self.client:
+            ui.notify(words, type="negative" if bad else "positive", position="bottom", timeout=6000, close_button="✕")
+
+
+def view_of(desk: Desk, request: Request) -> View:
+    """The page that a request opens; the gate lets nobody through who is not signed in."""
+    visitor = visitor_of(request.scope)
+    if visitor is None:
+        raise SourceRefused("nobody is signed in")
+    return View(desk, visitor, ui.context.client, catalogue(visitor.lang), THEMES[visitor.theme])

@@ -1,0 +1,199 @@
+"""Is everything fine, and what needs me?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import Request
+from markupsafe import Markup
+from nicegui import ui
+
+from csms.texts import Text
+from monitor.dashboard.history import Json, Snapshot
+from monitor.dashboard.web.api import segment
+from monitor.dashboard.web.charts import load_picture
+from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.figures import (
+    evse_family,
+    family_counts,
+    kilo,
+    load_w,
+    local_time,
+    roots,
+    share,
+)
+from monitor.dashboard.web.frame import frame
+from monitor.dashboard.web.palette import FAMILIES
+from monitor.dashboard.web.parts import Chart, Kpi, card, markup, state_mark, tag
+from monitor.dashboard.web.words import alert_words, layers
+
+NEAR_CAP = 0.95
+ALARMS_SHOWN = 12
+COMB_MAX = 1500
+
+
+def mount(desk: Desk) -> None:
+    """The page at `/`."""
+
+    @ui.page("/")
+    def overview(request: Request) -> None:
+        view = view_of(desk, request)
+        with frame(view, "overview"):
+            if view.visitor.sees_all:
+                _build(view)
+            else:
+                ui.navigate.to("/feeders")
+
+
+def _build(view: View) -> None:
+    with tag("div", "kpis"):
+        kpis = _kpis(view.text)
+    with tag("div", "columns"):
+        with card(view.text("web.overview.connectors")):
+            comb, counts = markup(Markup(""), "comb"), markup(Markup(""), "counts")
+        with tag("div", "stack"):
+            with card(view.text("web.overview.load")):
+                chart = Chart({}, view.text("web.overview.load"))
+                empty = tag("p", "empty", view.text("web.waiting"))
+            attention = card(view.text("web.overview.attention"))
+            attention.props["id"] = "alarms"
+            with attention:
+                alarms = markup(Markup(""))
+
+    def refresh() -> None:
+        snapshot = view.hub.snapshot
+        empty.set_visibility(snapshot is None)
+        if snapshot is None:
+            return
+        _show_kpis(view, kpis, snapshot)
+        comb.set_content(str(comb_markup(snapshot.stations)))
+        counts.set_content(str(counts_markup(view.text, snapshot)))
+        chart.show(_load(view, snapshot))
+        alarms.set_content(str(attention_markup(view.text, view.hub.alerts, snapshot)))
+
+    view.follow(refresh)
+
+
+def _kpis(text: Text) -> dict[str, Kpi]:
+    return {
+        "power": Kpi(text("web.kpi.power"), "kW", "/feeders"),
+        "energy": Kpi(text("web.kpi.energy"), "kWh", "/sessions"),
+        "sessions": Kpi(text("web.kpi.sessions"), "", "/sessions?status=open"),
+        "stations": Kpi(text("web.kpi.stations"), "", "/stations"),
+        "available": Kpi(text("web.kpi.available"), "", "/stations?state=available"),
+        "province": Kpi(text("web.kpi.province"), "", "/province"),
+    }
+
+
+def _show_kpis(view: View, kpis: dict[str, Kpi], snapshot: Snapshot) -> None:
+    text, overview = view.text, snapshot.overview
+    tops = roots(overview["feeders"])
+    used = max((share(load_w(f), f["cap_w"]) or 0.0 for f in overview["feeders"]), default=0.0)
+    cap_w = sum(feeder["cap_w"] or 0 for feeder in tops)
+    mood = "bad" if used > 1 else "warn" if used > NEAR_CAP else ""
+    kpis["power"].show(kilo(sum(map(load_w, tops))), text("web.kpi.of_cap", cap=kilo(cap_w)), mood)
+    kpis["energy"].show(
+        kilo(overview["energy_today_wh"]), text("web.kpi.energy_all", energy=kilo(overview["energy_wh"]))
+    )
+    kpis["sessions"].show(str(overview["sessions"]["open"]), text("web.kpi.ended", count=overview["sessions"]["ended"]))
+    online, total = overview["stations"]["online"], overview["stations"]["total"]
+    away = total - online
+    kpis["stations"].show(
+        f"{online} / {total}",
+        text("web.kpi.offline", count=away) if away else text("web.kpi.all_online"),
+        "warn" if away else "good",
+    )
+    counts = family_counts(snapshot.stations)
+    broken = counts["faulted"]
+    kpis["available"].show(
+        f"{counts['available']} / {counts.total()}",
+        text("web.kpi.faulted", count=broken) if broken else text("web.kpi.no_fault"),
+        "bad" if broken else "good",
+    )
+    kpis["province"].show(*_province(text, view.hub.province))
+
+
+def _province(text: Text, partners: Sequence[Json]) -> tuple[str, str, str]:
+    """Is everything sent and accepted?"""
+    if not partners:
+        return "–", text("web.kpi.no_partner"), ""
+    waiting = sum(p["queued"] + p["retry"] + p["sent"] for p in partners)
+    dead = sum(p["dead"] for p in partners)
+    held = [p for p in partners if p["paused"] or p["unreachable"]]
+    if dead:
+        return str(dead), text("web.kpi.dead"), "bad"
+    if held:
+        return str(waiting), text("web.kpi.held", partner=held[0]["partner"]), "warn"
+    return str(waiting), text("web.kpi.waiting") if waiting else text("web.kpi.all_sent"), "" if waiting else "good"
+
+
+def comb_markup(stations: Sequence[Json]) -> Markup:
+    """Every EVSE as a small field: letter and colour of its state, a link to its station."""
+    cells: list[Markup] = []
+    for station in stations:
+        for evse in station["evses"]:
+            family = evse_family(station, evse)
+            name = f"{station['station_id']}/{evse['evse_id']}"
+            cells.append(
+                Markup('<a class="state {0}" href="/stations/{1}" title="{2}" aria-label="{2}">{3}</a>').format(
+                    family, segment(station["station_id"]), name, FAMILIES[family]
+                )
+            )
+    return Markup("").join(cells[:COMB_MAX])
+
+
+def counts_markup(text: Text, snapshot: Snapshot) -> Markup:
+    """How many are in each state; without a station, what to do next."""
+    counts = family_counts(snapshot.stations)
+    if not counts:
+        return Markup("<span>{} <code>csms station add</code></span>").format(text("live.no_station"))
+    return Markup("").join(
+        Markup("<span>{} {}</span>").format(state_mark(text, family), counts[family])
+        for family in FAMILIES
+        if counts[family]
+    )
+
+
+def _load(view: View, snapshot: Snapshot) -> dict[str, Any]:
+    """The picture of the feeder at the top that has the largest cap."""
+    tops = sorted(roots(snapshot.overview["feeders"]), key=lambda feeder: -(feeder["cap_w"] or 0))
+    points = view.hub.history.points.get(tops[0]["feeder_id"], ()) if tops else ()
+    return load_picture(list(points), None, view.theme, layers(view.text))
+
+
+def attention_markup(text: Text, alerts: Sequence[Json], snapshot: Snapshot) -> Markup:
+    """Caps at risk first, since they cost most, then what was raised, newest first."""
+    rows = [*_caps_at_risk(text, snapshot), *(_alarm(text, alert, snapshot) for alert in alerts)]
+    if not rows:
+        return Markup('<p class="empty">{}</p>').format(text("web.overview.calm"))
+    more = len(rows) - ALARMS_SHOWN
+    tail = Markup('<p class="empty">{}</p>').format(text("web.overview.more", count=more)) if more > 0 else Markup("")
+    return Markup("").join(rows[:ALARMS_SHOWN]) + tail
+
+
+def _caps_at_risk(text: Text, snapshot: Snapshot) -> list[Markup]:
+    rows = []
+    for feeder in snapshot.overview["feeders"]:
+        used = share(load_w(feeder), feeder["cap_w"])
+        if used is not None and used > NEAR_CAP:
+            words = text("web.overview.over" if used > 1 else "web.overview.near", share=f"{used:.0%}")
+            detail = f"{kilo(load_w(feeder))} / {kilo(feeder['cap_w'])} kW"
+            rows.append(_row(f"/feeders/{segment(feeder['feeder_id'])}", feeder["feeder_id"], words, detail, ""))
+    return rows
+
+
+def _alarm(text: Text, alert: Json, snapshot: Snapshot) -> Markup:
+    station = alert["station_id"]
+    href = f"/stations/{segment(station)}" if station else ""
+    times = f" ×{alert['count']}" if alert["count"] > 1 else ""
+    return _row(
+        href, station, alert_words(text, alert) + times, alert["info"], local_time(alert["last_at"], snapshot.time)
+    )
+
+
+def _row(href: str, subject: str, words: str, detail: str, time: str) -> Markup:
+    name = Markup('<a href="{}"><b>{}</b></a>').format(href, subject) if href else Markup("<b>{}</b>").format(subject)
+    return Markup(
+        '<div class="alarm">{}<span>{} <span class="quiet">{}</span></span><span class="quiet">{}</span></div>'
+    ).format(name, words, detail, time)
