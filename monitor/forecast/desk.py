@@ -181,6 +181,7 @@ class ForecastDesk:
             one = standings[steps][place]
             fared = await asyncio.to_thread(_fared, panel, place, steps)
             document = {"horizon_s": int(horizon.total_seconds()), "champion": one.champion, "fared": fared}
+            document["of_energy"] = _of_energy(panel, place, fared)
             document["learned_until"] = datetime.fromordinal(one.learned_until).date().isoformat()
             document["cusum"] = one.cusum.total
             found["horizons"].append(document)
@@ -266,6 +267,15 @@ def _fared(panel: Panel, place: int, steps: int) -> dict[str, float]:
     one = one.until(one.steps // one.steps_per_day * one.steps_per_day)
     shadow = nightly.shadow(one, steps, one.steps, "MAE")
     return {name: float(days.mean()) for name, days in shadow.items()}
+
+
+def _of_energy(panel: Panel, place: int, fared: dict[str, float]) -> dict[str, float]:
+    """The same as shares of what flowed on those days; empty when nothing did."""
+    days = nightly.CHOICE_DAYS * panel.steps_per_day
+    whole = panel.steps // panel.steps_per_day * panel.steps_per_day
+    newest = np.abs(panel.values[max(whole - days, 0) : whole, place])
+    usual = float(newest[np.isfinite(newest)].mean()) if np.isfinite(newest).any() else 0.0
+    return {name: loss / usual for name, loss in fared.items()} if usual > 0 else {}
 
 
 def _floored(moment: datetime) -> datetime:

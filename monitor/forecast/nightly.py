@@ -19,7 +19,7 @@ from monitor.forecast.inputs import Inputs
 from monitor.forecast.intervals import half_widths
 from monitor.forecast.models import Model, blend
 from monitor.forecast.panel import Array, Panel, PanelBroken, Places
-from monitor.forecast.protocol import BLENDS, LINEAR, NAIVE, forecasts_of
+from monitor.forecast.protocol import BLENDS, LINEAR, MEANS, NAIVE, forecasts_of, with_means
 from monitor.forecast.scores import Metric, losses
 
 HORIZONS = (timedelta(minutes=15), timedelta(hours=1), timedelta(days=1), timedelta(days=7))
@@ -74,7 +74,7 @@ def begin(panel: Panel, horizon: int, metric: Metric) -> list[Begun]:
     say = np.arange(cut, end)
     found: list[Begun] = []
     for part, places in _chunks(panel):
-        made = forecasts_of(MODELS, part, learn, say, horizon)
+        made = forecasts_of(with_means(MODELS, part, horizon), part, learn, say, horizon)
         chosen = choose(metric, part.values[say], made, known_days[places], day)
         found += [Begun(Standing(one.champion, today, 0), one) for one in chosen]
     return found
@@ -152,7 +152,7 @@ def shadow(panel: Panel, horizon: int, end: int, metric: Metric) -> dict[str, Ar
         return {}
     parts: dict[str, list[Array]] = {}
     for part, _ in _chunks(panel):
-        for name, made in forecasts_of(MODELS, part, learn, targets, horizon).items():
+        for name, made in forecasts_of(with_means(MODELS, part, horizon), part, learn, targets, horizon).items():
             parts.setdefault(name, []).append(daily(losses(metric, part.values[targets], made), panel.steps_per_day))
     return {name: np.concatenate(columns, axis=1) for name, columns in parts.items()}
 
@@ -162,7 +162,7 @@ def _column(of: Mapping[str, Array], series: int) -> dict[str, Sequence[float]]:
 
 
 def _forecast(champion: str, panel: Panel, learn: Places, targets: Places, horizon: int) -> Array:
-    by_name = {model.name: model for model in MODELS}
+    by_name = {model.name: model for model in (*MODELS, *MEANS)}
     parts = [by_name[name] for name in BLENDS.get(champion, (champion,))]
     return blend([model.fit(panel, learn, horizon).predict(panel, targets) for model in parts])
 
