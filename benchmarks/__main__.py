@@ -24,6 +24,7 @@ from benchmarks import (
     limits,
     optimizer,
     province,
+    regional,
     rules,
     startup,
     timeliness,
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
     "refit": forecasts.refit,
     "drift": forecasts.drift,
     "arrivals": arrivals.run,
+    "regional": regional.run,
     **{f"optimizer-{row}": lambda quick, row=row: optimizer.in_child(row) for row in optimizer.ROWS},  # type: ignore[misc]
     "hot-path": lambda quick: hot_path.run(quick=quick),
     **{part: lambda quick, part=part: hot_path.run([part], quick=quick) for part in hot_path.PARTS},  # type: ignore[misc]

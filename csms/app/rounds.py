@@ -1,4 +1,5 @@
-"""Commands that the server gives itself from time to time: to load the warehouse, to forecast and to score forecasts.
+"""Commands that the server gives itself from time to time: to load the warehouse, to gather and judge facts, to
+forecast and to score forecasts.
 
 Each runs in a process of its own with less right to the processor, so that what it costs and what it breaks hurts no
 station. It is ended when it takes longer than its period, and with the server.
@@ -36,6 +37,7 @@ class RoundSettings(Section):
 
 USUAL = (
     RoundSettings(command=["warehouse", "load"]),
+    RoundSettings(command=["data", "gather"]),
     RoundSettings(command=["forecast", "run", "--for-plans"]),
     RoundSettings(command=["forecast", "score"], every_s=86_400.0),
 )

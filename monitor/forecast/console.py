@@ -15,6 +15,7 @@ from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import FAILED, USAGE, json_option
 from monitor.forecast import growth_console, live_console, run_console
+from monitor.forecast.opening import calendar_option, inputs_of, known_option
 
 if TYPE_CHECKING:
     from monitor.forecast.panel import Panel
@@ -40,6 +41,8 @@ def _evaluate(app: typer.Typer, text: Text) -> None:
         horizons: str = typer.Option(HORIZONS, "--horizons", help=text("forecast.evaluate.horizons")),
         folds: str = typer.Option("", "--folds", help=text("forecast.evaluate.folds")),
         inputs: list[str] = typer.Option([], "--input", help=text("forecast.evaluate.input")),
+        known: list[Path] = known_option(text),
+        calendar: str = calendar_option(text, "weekdays"),
         total: bool = typer.Option(False, "--total", help=text("forecast.evaluate.total")),
         quick: bool = typer.Option(False, "--quick", help=text("forecast.evaluate.quick")),
         as_json: bool = json_option(text),
@@ -47,7 +50,8 @@ def _evaluate(app: typer.Typer, text: Text) -> None:
         from monitor.forecast.folder import read_folder
         from monitor.forecast.protocol import month_ends
 
-        panel = work.read(text, folder, as_json, lambda path: read_folder(path, inputs))
+        added = inputs_of(text, calendar, known, as_json).added
+        panel = work.read(text, folder, as_json, lambda path: added(read_folder(path, inputs)))
         asked = _numbers(text, folds, as_json) or [len(month_ends(panel))]
         ahead = _numbers(text, horizons, as_json)
         found = _judged(text, panel.of_total() if total else panel, asked, ahead, quick, as_json)

@@ -1,6 +1,7 @@
 """Forecasts of a running system: reads the store, learns, says, scores, keeps the registry.
 
-Series: every station, its group (feeder, or site), the total, and the base load of each feeder ("base:<feeder>").
+Series: every station, its group (feeder, or site), the total; beside that tree regions ("region:<name>"), connector
+groups ("kind:ac", "kind:dc"), and the base load of each feeder ("base:<feeder>").
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from monitor.forecast.coming import coming_cars, since
 from monitor.forecast.correction import Cusum, Standing
 from monitor.forecast.features import HARMONICS, LAGS
 from monitor.forecast.hierarchy import consistent, summing
+from monitor.forecast.inputs import Inputs
 from monitor.forecast.metered import STEP
 from monitor.forecast.nightly import HORIZONS, MODELS, Ahead
 from monitor.forecast.panel import Panel
@@ -36,8 +38,19 @@ SETTLED = timedelta(minutes=5)
 """Quarter-hours are rolled up a minute after their end; what is newer than this may not be there yet."""
 KEEP_DAYS = 60
 CATCH_UP_DAYS = 14
-FEATURES = hashlib.sha256(repr((LAGS, HARMONICS, [model.name for model in MODELS], "rich 1")).encode()).hexdigest()[:12]
-"""Names what models learn from: another one makes other models of the same data."""
+
+
+def features_of(known: Inputs) -> str:
+    """Names what models learn from: another one makes other models of the same data."""
+    told = (
+        LAGS,
+        HARMONICS,
+        [model.name for model in MODELS],
+        "rich 1",
+        sorted(known.names),
+        bool(known.calendar.years),
+    )
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,7 @@ class ForecastDesk:
 
     def __init__(self, panels: PanelReader, store: ForecastStore, clock: Clock) -> None:
         self._panels, self._store, self._clock = panels, store, clock
+        self._features = features_of(panels.known)
 
     async def panel(self, until: datetime | None = None) -> tuple[Panel, dict[str, str]]:
         """The newest weeks up to now, or to `until`; and who is part of whom."""
@@ -84,29 +98,33 @@ class ForecastDesk:
         """Forecast the next `steps` quarter-hours of everything, keep what was said, begin what is new."""
         panel, parents = await self.panel()
         standings = await self._standings(panel)
-        found = await asyncio.to_thread(_said, panel, parents, standings, steps)
+        found = await asyncio.to_thread(_said, panel, parents, standings, steps, self._panels.known)
         made_at = (panel.start + panel.steps * STEP).astimezone(UTC)
         said = Said(made_at, panel.names, found)
         await self._store.keep_values(said.rows(), made_at - KEEP_DAYS * DAY)
         return said
 
-    async def look_ahead(self, kind_of: Callable[[date], str]) -> Outlook:
-        """What the planner of the central system wants to know: base loads of feeders and cars that will come.
-
-        `kind_of`: what kind of day a local date is.
-        """
+    async def look_ahead(self) -> Outlook:
+        """What the planner of the central system wants to know: base loads of feeders and cars that will come."""
         now, end, zone = self._clock.now(), self._newest(), self._panels.zone
         panel = await self._panels.base_panel(end)
         loads_w: dict[str, tuple[float | None, ...]] = {}
         if panel.names:
             standings = await self._standings(panel)
-            ahead = await asyncio.to_thread(nightly.ahead, panel, standings, AHEAD_STEPS)
+            ahead = await asyncio.to_thread(nightly.ahead, panel, standings, AHEAD_STEPS, self._panels.known)
             expected_w = ahead.expected / STEP_H * 1000
             loads_w = {name.removeprefix(BASE): tuple(expected_w[:, i].tolist()) for i, name in enumerate(panel.names)}
         stays = await self._panels.stays(since(now, zone))
+        kind_of = self._panels.known.calendar.kind_of
         feeders, powers = await self._panels.feeders(), await self._panels.powers()
         cars = await asyncio.to_thread(coming_cars, stays, feeders, powers, now, AHEAD_STEPS, zone, kind_of)
         return Outlook(now, end, STEP.total_seconds(), loads_w, cars)
+
+    def missing_years(self, outlook: Outlook) -> list[int]:
+        """The years of an outlook that the calendar does not know."""
+        first = outlook.made_at.astimezone(self._panels.zone).date()
+        last = (outlook.begins_at + AHEAD_STEPS * STEP).astimezone(self._panels.zone).date()
+        return self._panels.known.calendar.missing(first, last)
 
     async def night(self) -> list[ForecastModel]:
         """Score the days that are over since the last time; what changed, as kept in the registry."""
@@ -132,7 +150,7 @@ class ForecastDesk:
                 for name, step in zip(panel.names, results, strict=True)
             ]
             made = [
-                _model_row(name, horizon, step.standing, step.what, step.reason, self._clock.now())
+                _model_row(name, horizon, step.standing, step.what, step.reason, self._clock.now(), self._features)
                 for name, step in zip(panel.names, results, strict=True)
                 if step.what != "kept"
             ]
@@ -163,6 +181,7 @@ class ForecastDesk:
             one = standings[steps][place]
             fared = await asyncio.to_thread(_fared, panel, place, steps)
             document = {"horizon_s": int(horizon.total_seconds()), "champion": one.champion, "fared": fared}
+            document["of_energy"] = _of_energy(panel, place, fared)
             document["learned_until"] = datetime.fromordinal(one.learned_until).date().isoformat()
             document["cusum"] = one.cusum.total
             found["horizons"].append(document)
@@ -189,7 +208,7 @@ class ForecastDesk:
     async def _begin(
         self, over: Panel, new: Sequence[int], horizon: timedelta, steps: int, metric: Metric
     ) -> dict[int, Standing]:
-        some = replace(over, names=tuple(over.names[i] for i in new), values=over.values[:, list(new)])
+        some = over.only(new)
         begun = await asyncio.to_thread(nightly.begin, some, steps, metric)
         now, day = self._clock.now(), nightly.first_day(over) + over.steps // over.steps_per_day
         await self._store.keep(
@@ -202,6 +221,7 @@ class ForecastDesk:
                     "begun",
                     one.chosen.reason,
                     now,
+                    self._features,
                     one.chosen.loss,
                     one.chosen.fallback_loss,
                 )
@@ -211,10 +231,13 @@ class ForecastDesk:
         return {place: one.standing for place, one in zip(new, begun, strict=True)}
 
 
-def _said(panel: Panel, parents: dict[str, str], standings: dict[int, list[Standing]], steps: int) -> Ahead:
+def _said(
+    panel: Panel, parents: dict[str, str], standings: dict[int, list[Standing]], steps: int, known: Inputs
+) -> Ahead:
     """The next steps; what is part of the tree adds up."""
-    made = nightly.ahead(panel, standings, steps)
-    tree = [i for i, name in enumerate(panel.names) if not name.startswith(BASE)]
+    made = nightly.ahead(panel, standings, steps, known)
+    inside = parents.keys() | parents.values()
+    tree = [i for i, name in enumerate(panel.names) if name in inside]
     sums, _ = summing([panel.names[i] for i in tree], parents)
     width = np.nan_to_num((made.high - made.low)[:, tree], nan=1.0)
     whole = made.expected.copy()
@@ -240,10 +263,19 @@ def _judged(panel: Panel, name: str, said: Sequence[ForecastValue]) -> dict[str,
 
 def _fared(panel: Panel, place: int, steps: int) -> dict[str, float]:
     """Mean daily loss of each model on the newest days, learned on those before."""
-    one = replace(panel, names=(panel.names[place],), values=panel.values[:, [place]])
+    one = panel.only([place])
     one = one.until(one.steps // one.steps_per_day * one.steps_per_day)
     shadow = nightly.shadow(one, steps, one.steps, "MAE")
     return {name: float(days.mean()) for name, days in shadow.items()}
+
+
+def _of_energy(panel: Panel, place: int, fared: dict[str, float]) -> dict[str, float]:
+    """The same as shares of what flowed on those days; empty when nothing did."""
+    days = nightly.CHOICE_DAYS * panel.steps_per_day
+    whole = panel.steps // panel.steps_per_day * panel.steps_per_day
+    newest = np.abs(panel.values[max(whole - days, 0) : whole, place])
+    usual = float(newest[np.isfinite(newest)].mean()) if np.isfinite(newest).any() else 0.0
+    return {name: loss / usual for name, loss in fared.items()} if usual > 0 else {}
 
 
 def _floored(moment: datetime) -> datetime:
@@ -270,6 +302,7 @@ def _model_row(
     what: str,
     reason: str,
     now: datetime,
+    features: str,
     loss: float = math.nan,
     fallback: float = math.nan,
 ) -> ForecastModel:
@@ -279,7 +312,7 @@ def _model_row(
         champion=standing.champion,
         learned_until=standing.learned_until,
         learned_days=standing.learned_days,
-        features=FEATURES,
+        features=features,
         loss_kwh=loss if math.isfinite(loss) else None,
         fallback_loss_kwh=fallback if math.isfinite(fallback) else None,
         what=what,

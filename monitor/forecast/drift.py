@@ -66,13 +66,6 @@ def play(panel: Panel, horizon: int, first_day: int, rule: str, weeks: int = 4) 
     return found
 
 
-def _only(panel: Panel, series: list[int]) -> Panel:
-    inputs = {name: values[:, series] for name, values in panel.inputs.items()}
-    return replace(
-        panel, names=tuple(panel.names[one] for one in series), values=panel.values[:, series], inputs=inputs
-    )
-
-
 @dataclass(frozen=True)
 class _Alone:
     """One series' part of a model."""
@@ -81,14 +74,14 @@ class _Alone:
     series: int
 
     def predict(self, panel: Panel, targets: Places) -> Array:
-        return self.fitted.predict(_only(panel, [self.series]), targets)
+        return self.fitted.predict(panel.only([self.series]), targets)
 
 
 def _learned(panel: Panel, series: range | list[int], end: int, days: int, horizon: int) -> dict[int, Fitted]:
     """Each series by itself on the `days` before step `end`."""
     day = panel.steps_per_day
     learn = np.arange(max(end - days * day, horizon + day), end)
-    return {one: _Alone(MODEL.fit(_only(panel, [one]), learn, horizon), one) for one in series}
+    return {one: _Alone(MODEL.fit(panel.only([one]), learn, horizon), one) for one in series}
 
 
 def _errors(panel: Panel, targets: Places, models: dict[int, Fitted]) -> Array:

@@ -72,16 +72,20 @@ def means(scaled: Array, targets: Places, horizon: int, day: int) -> list[Array]
     """Means of the last quarter of a day, day and week; of this time of day on 7 days and of the week in 4 weeks."""
     origins = targets - horizon
     found = [_mean_before(scaled, origins, width) for width in (max(day // 4, 1), day, 7 * day)]
-    for season, count in ((day, 7), (7 * day, 4)):
-        nearest = seasonal_shift(horizon, season)
-        found.append(_known_mean([at(scaled, targets - nearest - i * season) for i in range(count)]))
+    found += [season_mean(scaled, targets, horizon, season, count) for season, count in ((day, 7), (7 * day, 4))]
     return found
+
+
+def season_mean(values: Array, targets: Places, horizon: int, season: int, count: int) -> Array:
+    """[targets, series] mean of what is known of the same step in the `count` newest seasons before the origin."""
+    nearest = seasonal_shift(horizon, season)
+    return _known_mean([at(values, targets - nearest - i * season) for i in range(count)])
 
 
 def clock(panel: Panel, targets: Places, series: int) -> list[Array]:
     """Waves of the time of day, on all days and on those of the weekend, and the day of the week."""
     step = panel.step_of_week[targets]
-    weekday = step // panel.steps_per_day
+    weekday = panel.weekday[targets]
     turn = 2 * np.pi * (step % panel.steps_per_day) / panel.steps_per_day
     waves = [wave(turn * n) for n in range(1, HARMONICS + 1) for wave in (np.sin, np.cos)]
     weekend = (weekday >= 5).astype(float)

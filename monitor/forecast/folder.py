@@ -25,8 +25,8 @@ STEPS_MAX = 2_000_000
 
 def read_folder(folder: Path, inputs: Sequence[str] = ()) -> Panel:
     """The panel of a folder; raises PanelBroken or OSError."""
-    times, names, values = _read(_file(folder, VOLUME))
-    step = _step(times)
+    times, names, values = read_csv(_file(folder, VOLUME))
+    step = step_of(times)
     places = _places(times, times[0], step)
     panel = Panel(times[0], step, names, _spread(values, places, places[-1] + 1))
     more = {name: _input(_file(folder, name), panel) for name in inputs}
@@ -46,7 +46,8 @@ def _lines(path: Path) -> Iterator[list[str]]:
         yield from csv.reader(text)
 
 
-def _read(path: Path) -> tuple[list[datetime], tuple[str, ...], Array]:
+def read_csv(path: Path) -> tuple[list[datetime], tuple[str, ...], Array]:
+    """Times, names of columns, and [times, names] values, NaN where there is no number; raises PanelBroken, OSError."""
     lines = _lines(path)
     names = tuple(next(lines, [])[1:])
     if not names or len(set(names)) < len(names):
@@ -82,8 +83,8 @@ def _number(cell: str) -> float:
     return value if np.isfinite(value) else np.nan
 
 
-def _step(times: Sequence[datetime]) -> timedelta:
-    """The most frequent distance."""
+def step_of(times: Sequence[datetime]) -> timedelta:
+    """The most frequent distance of times."""
     return Counter(later - earlier for earlier, later in pairwise(times)).most_common(1)[0][0]
 
 
@@ -106,7 +107,7 @@ def _spread(values: Array, places: Sequence[int], steps: int) -> Array:
 
 
 def _input(path: Path, panel: Panel) -> Array:
-    times, names, values = _read(path)
+    times, names, values = read_csv(path)
     if missing := set(panel.names) - set(names):
         raise PanelBroken(f"{path.name} says nothing of {', '.join(sorted(missing)[:5])}")
     spread = _spread(values, _places(times, panel.start, panel.step), panel.steps)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.linalg import cho_factor, cho_solve
 
 from monitor.forecast.panel import Array
 
@@ -36,8 +37,13 @@ def summing(names: Sequence[str], parents: Mapping[str, str]) -> tuple[Array, li
 
 
 def consistent(forecasts: Array, variances: Array, sums: Array) -> Array:
-    """[steps, names] forecasts that add up, >= 0; `sums` from `summing`, `variances` [names] of their errors, kWh²."""
+    """[steps, names] forecasts that add up, >= 0; `sums` from `summing`, `variances` [names] of their errors, kWh².
+
+    Solved once more for what is left: the normal equations alone lose half of the digits where variances differ most.
+    """
     weights = 1.0 / np.maximum(variances, np.maximum(variances.max(), 1.0) * 1e-9)
-    normal = sums.T @ (weights[:, None] * sums)
-    leaves = np.linalg.solve(normal, sums.T @ (weights[:, None] * forecasts.T))
+    factors = cho_factor(sums.T @ (weights[:, None] * sums))
+    leaves = np.zeros((sums.shape[1], len(forecasts)))
+    for _ in range(2):
+        leaves += cho_solve(factors, sums.T @ (weights[:, None] * (forecasts.T - sums @ leaves)))
     return np.asarray((sums @ np.maximum(leaves, 0.0)).T)

@@ -14,7 +14,18 @@ from csms.model.clock import clock_from_environment
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import json_option
-from monitor.forecast.opening import Where, by_option, example, url_option, with_desk, zone_option
+from monitor.forecast.correction import THRESHOLD
+from monitor.forecast.opening import (
+    Where,
+    by_option,
+    calendar_option,
+    example,
+    known_option,
+    regions_option,
+    url_option,
+    with_desk,
+    zone_option,
+)
 
 if TYPE_CHECKING:
     from monitor.forecast.desk import ForecastDesk
@@ -33,6 +44,9 @@ def _score(app: typer.Typer, text: Text) -> None:
         database_url: str = url_option(text),
         by: str = by_option(text),
         time_zone: str = zone_option(text),
+        calendar: str = calendar_option(text),
+        known: list[Path] = known_option(text),
+        regions: Path | None = regions_option(text),
         days: int = typer.Option(7, "--days", min=1, max=56, help=text("forecast.score.days")),
         as_json: bool = json_option(text),
     ) -> None:
@@ -41,7 +55,8 @@ def _score(app: typer.Typer, text: Text) -> None:
             until = clock_from_environment().now()
             return changed, await desk.score(until - timedelta(days=days), until)
 
-        changed, scores = with_desk(text, Where(data_dir, database_url, by, time_zone), as_json, act)
+        where = Where(data_dir, database_url, by, time_zone, calendar, tuple(known), regions)
+        changed, scores = with_desk(text, where, as_json, act)
         if as_json:
             work.document({"changed": [row.model_dump(mode="json") for row in changed], "scores": scores})
             return
@@ -64,6 +79,9 @@ def _explain(app: typer.Typer, text: Text) -> None:
         database_url: str = url_option(text),
         by: str = by_option(text),
         time_zone: str = zone_option(text),
+        calendar: str = calendar_option(text),
+        known: list[Path] = known_option(text),
+        regions: Path | None = regions_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         found = with_desk(
@@ -72,11 +90,53 @@ def _explain(app: typer.Typer, text: Text) -> None:
         if as_json:
             work.document(found)
             return
-        for one in found["horizons"]:
-            facts = {"minutes": one["horizon_s"] // 60, "champion": one["champion"], "until": one["learned_until"]}
-            typer.echo(text("forecast.explain.champion", **facts, cusum=f"{one['cusum']:.1f}"))
-            fared = ", ".join(f"{name} {loss:.3g}" for name, loss in sorted(one["fared"].items(), key=lambda it: it[1]))
-            typer.echo(text("forecast.explain.fared", losses=fared or "-"))
+        for line in explained(text, found):
+            typer.echo(line)
+
+
+def explained(text: Text, found: dict[str, Any]) -> list[str]:
+    """What `explain` found, for people who plan with it."""
+    lines = [text("forecast.explain.series", series=found["series"])]
+    if found["part_of"]:
+        lines.append(text("forecast.explain.part_of", whole=found["part_of"]))
+    for one in found["horizons"]:
+        lines += ["", *_horizon(text, one)]
+    lines += ["", text("forecast.explain.history")]
+    return lines + [_change(text, row) for row in found["history"]]
+
+
+def _horizon(text: Text, one: dict[str, Any]) -> list[str]:
+    """Who forecasts so far ahead, how well, and whether it is calm."""
+    ahead = units_of(text, one["horizon_s"])
+    facts = {"ahead": ahead, "model": text(f"forecast.model.{_key(one['champion'])}"), "until": one["learned_until"]}
+    lines = [text("forecast.explain.champion", **facts)]
+    shares = sorted(one["of_energy"].items(), key=lambda pair: pair[1])
+    if own := one["of_energy"].get(one["champion"]):
+        lines.append(text("forecast.explain.error", share=f"{own:.0%}"))
+        others = [
+            f"{text(f'forecast.short.{_key(name)}')} {share:.0%}" for name, share in shares if name != one["champion"]
+        ]
+        lines.append(text("forecast.explain.others", others=text("forecast.explain.comma").join(others)))
+    else:
+        lines.append(text("forecast.explain.too_new"))
+    key = "calm" if one["cusum"] < THRESHOLD / 2 else "uneasy"
+    return [*lines, text(f"forecast.explain.{key}", sum=f"{one['cusum']:.1f}", threshold=f"{THRESHOLD:g}")]
+
+
+def _in_short(text: Text, model: str, share: float) -> str:
+    return f"{text(f'forecast.short.{_key(model)}')} {share:.0%}"
+
+
+def units_of(text: Text, seconds: int) -> str:
+    """A horizon in minutes, hours or days."""
+    for unit, length in (("days", 86_400), ("hours", 3600)):
+        if seconds >= length:
+            return text(f"forecast.ahead.{unit}", count=seconds // length)
+    return text("forecast.ahead.minutes", count=seconds // 60)
+
+
+def _key(model: str) -> str:
+    return model.replace("+", "_")
 
 
 def _registry(app: typer.Typer, text: Text) -> None:
@@ -96,8 +156,14 @@ def _registry(app: typer.Typer, text: Text) -> None:
 
 def _changes(text: Text, rows: Any) -> None:
     for row in rows:
-        facts = {"at": f"{row.promoted_at:%Y-%m-%d %H:%M}", "minutes": row.horizon_s // 60, "reason": row.reason}
-        what = text(f"forecast.what.{row.what.replace(' ', '_')}")
-        typer.echo(text("forecast.changed", series=row.series, champion=row.champion, what=what, **facts))
+        typer.echo(_change(text, row.model_dump(mode="json")))
     if not rows:
         typer.echo(text("forecast.nothing_changed"))
+
+
+def _change(text: Text, row: dict[str, Any]) -> str:
+    """A row of the registry in a line."""
+    at = row["promoted_at"].replace("T", " ")[:16]
+    what = text(f"forecast.what.{row['what'].replace(' ', '_')}")
+    facts = {"at": at, "minutes": row["horizon_s"] // 60, "reason": row["reason"]}
+    return text("forecast.changed", series=row["series"], champion=row["champion"], what=what, **facts)

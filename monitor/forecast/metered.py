@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from monitor.forecast.groups import summed
 from monitor.forecast.panel import Array, Panel
 
 STEP = timedelta(minutes=15)
@@ -107,7 +108,5 @@ def with_groups(panel: Panel, group_of: Mapping[str, str]) -> tuple[Panel, dict[
     columns = [panel.values]
     for group in (*groups, TOTAL):
         inside = [i for i, name in enumerate(panel.names) if group == TOTAL or parents[name] == group]
-        part = panel.values[:, inside]
-        known = np.isfinite(part)
-        columns.append(np.where(known.any(axis=1), np.where(known, part, 0.0).sum(axis=1), np.nan)[:, None])
+        columns.append(summed(panel.values[:, inside])[:, None])
     return Panel(panel.start, panel.step, (*panel.names, *groups, TOTAL), np.concatenate(columns, axis=1)), parents

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from monitor.forecast.features import Scale, lags, rich, seasonal_shift, stack
+from monitor.forecast.features import Scale, lags, rich, season_mean, seasonal_shift, stack
 from monitor.forecast.panel import Array, Panel, Places
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -61,6 +61,28 @@ class LastSeason:
         season = self.days * panel.steps_per_day or 1
         places = targets - seasonal_shift(self.horizon, season)
         found = np.where((places >= 0)[:, None], panel.values[np.maximum(places, 0)], np.nan)
+        return np.where(np.isfinite(found), found, last_known(panel.values, targets - self.horizon))
+
+
+@dataclass(frozen=True)
+class SeasonMean:
+    """The mean of the same time on the `count` newest days, or of so many weeks, before the origin.
+
+    Where none of them is known, the last value that is.
+    """
+
+    name: str
+    days: int
+    count: int
+    horizon: int = 0
+
+    def fit(self, panel: Panel, targets: Places, horizon: int) -> SeasonMean:
+        """There is nothing to learn."""
+        return SeasonMean(self.name, self.days, self.count, horizon)
+
+    def predict(self, panel: Panel, targets: Places) -> Array:
+        """See Fitted."""
+        found = season_mean(panel.values, targets, self.horizon, self.days * panel.steps_per_day, self.count)
         return np.where(np.isfinite(found), found, last_known(panel.values, targets - self.horizon))
 
 

@@ -15,10 +15,11 @@ import numpy as np
 
 from monitor.forecast.choice import Chosen, choose, daily
 from monitor.forecast.correction import PROMOTION_DAYS, Standing, Step, bias, night
+from monitor.forecast.inputs import Inputs
 from monitor.forecast.intervals import half_widths
 from monitor.forecast.models import Model, blend
 from monitor.forecast.panel import Array, Panel, PanelBroken, Places
-from monitor.forecast.protocol import BLENDS, LINEAR, NAIVE, forecasts_of
+from monitor.forecast.protocol import BLENDS, LINEAR, MEANS, NAIVE, forecasts_of, with_means
 from monitor.forecast.scores import Metric, losses
 
 HORIZONS = (timedelta(minutes=15), timedelta(hours=1), timedelta(days=1), timedelta(days=7))
@@ -73,7 +74,7 @@ def begin(panel: Panel, horizon: int, metric: Metric) -> list[Begun]:
     say = np.arange(cut, end)
     found: list[Begun] = []
     for part, places in _chunks(panel):
-        made = forecasts_of(MODELS, part, learn, say, horizon)
+        made = forecasts_of(with_means(MODELS, part, horizon), part, learn, say, horizon)
         chosen = choose(metric, part.values[say], made, known_days[places], day)
         found += [Begun(Standing(one.champion, today, 0), one) for one in chosen]
     return found
@@ -89,18 +90,22 @@ def say(panel: Panel, standings: Sequence[Standing], horizon: int, targets: Plac
         learn = _span(panel, until, days, horizon)
         for start in range(0, len(places), SERIES_AT_ONCE):
             some = places[start : start + SERIES_AT_ONCE]
-            found[:, some] = _forecast(champion, _only(panel, some), learn, targets, horizon)
+            found[:, some] = _forecast(champion, panel.only(some), learn, targets, horizon)
     return found
 
 
-def ahead(panel: Panel, standings: Mapping[int, Sequence[Standing]], steps: int) -> Ahead:
-    """The next `steps` steps; `standings` by horizon in steps. Bias is taken off, intervals adapt."""
+def ahead(panel: Panel, standings: Mapping[int, Sequence[Standing]], steps: int, known: Inputs | None = None) -> Ahead:
+    """The next `steps` steps; `standings` by horizon in steps. Bias is taken off, intervals adapt.
+
+    `known`: what was added to the panel, and is known of the steps to come.
+    """
     last = max(standings)
     if not 0 < steps <= last:
         raise ValueError(f"1 to {last} steps ahead can be forecast, not {steps}")
     empty = np.full((steps, len(panel.names)), np.nan)
-    inputs = {name: np.concatenate([values, empty]) for name, values in panel.inputs.items()}
-    longer = replace(panel, values=np.concatenate([panel.values, empty]), inputs=inputs)
+    longer = (known or Inputs()).longer(panel, steps)
+    if known is not None:
+        panel = longer.until(panel.steps)
     expected, width = empty.copy(), empty.copy()
     done = 0
     for horizon in sorted(standings):
@@ -147,7 +152,7 @@ def shadow(panel: Panel, horizon: int, end: int, metric: Metric) -> dict[str, Ar
         return {}
     parts: dict[str, list[Array]] = {}
     for part, _ in _chunks(panel):
-        for name, made in forecasts_of(MODELS, part, learn, targets, horizon).items():
+        for name, made in forecasts_of(with_means(MODELS, part, horizon), part, learn, targets, horizon).items():
             parts.setdefault(name, []).append(daily(losses(metric, part.values[targets], made), panel.steps_per_day))
     return {name: np.concatenate(columns, axis=1) for name, columns in parts.items()}
 
@@ -157,7 +162,7 @@ def _column(of: Mapping[str, Array], series: int) -> dict[str, Sequence[float]]:
 
 
 def _forecast(champion: str, panel: Panel, learn: Places, targets: Places, horizon: int) -> Array:
-    by_name = {model.name: model for model in MODELS}
+    by_name = {model.name: model for model in (*MODELS, *MEANS)}
     parts = [by_name[name] for name in BLENDS.get(champion, (champion,))]
     return blend([model.fit(panel, learn, horizon).predict(panel, targets) for model in parts])
 
@@ -169,16 +174,10 @@ def _span(panel: Panel, until: int, days: int, horizon: int) -> Places:
     return np.arange(min(max(begin_at, horizon + day), end), end)
 
 
-def _only(panel: Panel, places: Sequence[int]) -> Panel:
-    chosen = list(places)
-    inputs = {name: values[:, chosen] for name, values in panel.inputs.items()}
-    return replace(panel, names=tuple(panel.names[i] for i in chosen), values=panel.values[:, chosen], inputs=inputs)
-
-
 def _chunks(panel: Panel) -> list[tuple[Panel, Places]]:
     every = np.arange(len(panel.names))
     parts = [every[start : start + SERIES_AT_ONCE] for start in range(0, len(every), SERIES_AT_ONCE)]
-    return [(_only(panel, part.tolist()), part) for part in parts]
+    return [(panel.only(part.tolist()), part) for part in parts]
 
 
 def _mean(sizes: Array) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import csv
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from monitor.forecast.desk import ForecastDesk
+    from monitor.forecast.inputs import Inputs
 
 Found = TypeVar("Found")
 GROUPS = ("feeder", "site")
@@ -30,12 +32,18 @@ GROUPS = ("feeder", "site")
 
 @dataclass(frozen=True)
 class Where:
-    """A central system's data, what its stations are summed to, and whose days count."""
+    """A central system's data, what its stations are summed to, whose days count, and what is known in advance.
+
+    `calendar`: a name or a file; `known`: tables; `regions`: a file of sites.
+    """
 
     data_dir: Path
     database_url: str = ""
     by: str = "feeder"
     time_zone: str = "UTC"
+    calendar: str = "weekdays"
+    known: tuple[Path, ...] = ()
+    regions: Path | None = None
 
 
 def example(text: Text, command: str) -> str:
@@ -58,11 +66,46 @@ def zone_option(text: Text) -> Any:
     return typer.Option("Asia/Shanghai", "--time-zone", envvar="CSMS_TIME_ZONE", help=text("forecast.run.time_zone"))
 
 
+def calendar_option(text: Text, default: str = "cn") -> Any:
+    """`--calendar`."""
+    return typer.Option(default, "--calendar", help=text("forecast.run.calendar"))
+
+
+def known_option(text: Text) -> Any:
+    """`--known`, as often as there are tables."""
+    return typer.Option([], "--known", metavar="FILE", help=text("forecast.run.known"))
+
+
+def regions_option(text: Text) -> Any:
+    """`--regions`."""
+    return typer.Option(None, "--regions", metavar="FILE", help=text("forecast.run.regions"))
+
+
+def inputs_of(text: Text, calendar: str, tables: Sequence[Path], as_json: bool) -> Inputs:
+    """What the options name; what cannot be used is wrong usage."""
+    from monitor.forecast.calendar import read_calendar
+    from monitor.forecast.inputs import Inputs, read_table
+
+    days = work.read(text, Path(calendar), as_json, lambda _: read_calendar(calendar))
+    found = tuple(work.read(text, path, as_json, read_table) for path in tables)
+    return work.read(text, Path(), as_json, lambda _: Inputs(days, found))
+
+
+def _regions(text: Text, path: Path | None, as_json: bool) -> dict[str, str]:
+    from monitor.forecast.groups import regions_of
+
+    def read(file: Path) -> dict[str, str]:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            return regions_of(csv.reader(lines), file.name)
+
+    return {} if path is None else work.read(text, path, as_json, read)
+
+
 def with_desk(text: Text, where: Where, as_json: bool, act: Callable[[ForecastDesk], Awaitable[Found]]) -> Found:
     """Act on the forecasts of a central system; its database must be there."""
 
     async def run() -> Found:
-        async with _desk(where, zone) as desk:
+        async with _desk(where, zone, known, regions) as desk:
             return await act(desk)
 
     if where.by not in GROUPS:
@@ -71,6 +114,8 @@ def with_desk(text: Text, where: Where, as_json: bool, act: Callable[[ForecastDe
         zone = ZoneInfo(where.time_zone)
     except (ZoneInfoNotFoundError, ValueError):
         work.fail(text("forecast.no_zone", zone=where.time_zone), USAGE, as_json, "no_time_zone")
+    known = inputs_of(text, where.calendar, where.known, as_json)
+    regions = _regions(text, where.regions, as_json)
     if not where.database_url and not (where.data_dir / "csms.db").is_file():
         work.fail(text("forecast.no_database", folder=where.data_dir), USAGE, as_json, "no_database")
     try:
@@ -81,7 +126,7 @@ def with_desk(text: Text, where: Where, as_json: bool, act: Callable[[ForecastDe
 
 
 @asynccontextmanager
-async def _desk(where: Where, zone: ZoneInfo) -> AsyncIterator[ForecastDesk]:
+async def _desk(where: Where, zone: ZoneInfo, known: Inputs, regions: Mapping[str, str]) -> AsyncIterator[ForecastDesk]:
     from csms.store.engine import open_store
     from monitor.forecast.desk import ForecastDesk
     from monitor.forecast.reading import PanelReader
@@ -92,7 +137,7 @@ async def _desk(where: Where, zone: ZoneInfo) -> AsyncIterator[ForecastDesk]:
     try:
         forecasts = await open_forecasts(where.data_dir)
         try:
-            yield ForecastDesk(PanelReader(store.reader, where.by, zone), forecasts, clock)
+            yield ForecastDesk(PanelReader(store.reader, where.by, zone, known, regions), forecasts, clock)
         finally:
             await forecasts.close()
     finally:

@@ -6,7 +6,7 @@ advance of every step (prices, a weather forecast, holidays), each [steps, serie
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -25,13 +25,17 @@ class PanelBroken(ValueError):
 
 @dataclass(frozen=True)
 class Panel:
-    """Series side by side; step i begins at `start + i * step`, in the time that people live by."""
+    """Series side by side; step i begins at `start + i * step`, in the time that people live by.
+
+    `counts_as` [steps]: the weekday that each step counts as, Monday being 0; None: its own.
+    """
 
     start: datetime
     step: timedelta
     names: tuple[str, ...]
     values: Array
     inputs: Mapping[str, Array] = field(default_factory=dict)
+    counts_as: Places | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[1] != len(self.names):
@@ -41,6 +45,8 @@ class Panel:
         for name, values in self.inputs.items():
             if values.shape != self.values.shape:
                 raise PanelBroken(f"input {name} has shape {values.shape}, the values {self.values.shape}")
+        if self.counts_as is not None and self.counts_as.shape != (self.steps,):
+            raise PanelBroken(f"{self.steps} steps count as {self.counts_as.shape} weekdays")
 
     @property
     def steps(self) -> int:
@@ -59,10 +65,22 @@ class Panel:
         first = self.start.weekday() * self.steps_per_day + (self.start - midnight) // self.step
         return (first + np.arange(self.steps)) % (7 * self.steps_per_day)
 
+    @cached_property
+    def weekday(self) -> Places:
+        """[steps] the weekday that each step counts as."""
+        return self.step_of_week // self.steps_per_day if self.counts_as is None else self.counts_as
+
     def until(self, step: int) -> Panel:
         """The first `step` steps: what was known then."""
         inputs = {name: values[:step] for name, values in self.inputs.items()}
-        return replace(self, values=self.values[:step], inputs=inputs)
+        counted = None if self.counts_as is None else self.counts_as[:step]
+        return replace(self, values=self.values[:step], inputs=inputs, counts_as=counted)
+
+    def only(self, series: Sequence[int]) -> Panel:
+        """Some of the series."""
+        chosen = list(series)
+        inputs = {name: values[:, chosen] for name, values in self.inputs.items()}
+        return replace(self, names=tuple(self.names[i] for i in chosen), values=self.values[:, chosen], inputs=inputs)
 
     def of_total(self, name: str = "total") -> Panel:
         """The sum of all series, unknown where any is; of the inputs the mean."""

@@ -15,7 +15,7 @@ from monitor.forecast.choice import Chosen, choose, picked
 from monitor.forecast.features import LAGS
 from monitor.forecast.intervals import NOMINAL, WINDOW_DAYS, half_widths
 from monitor.forecast.learners import Learner
-from monitor.forecast.models import LastSeason, Model, Ridge, blend
+from monitor.forecast.models import LastSeason, Model, Ridge, SeasonMean, blend
 from monitor.forecast.panel import Array, Panel, PanelBroken, Places
 from monitor.forecast.scores import Metric, measures
 
@@ -23,6 +23,9 @@ TRAINING, VALIDATION = 0.8, 0.1
 METRICS: tuple[Metric, ...] = ("MAE", "RMSE")
 NAIVE: tuple[Model, ...] = (LastSeason("last", 0), LastSeason("day", 1), LastSeason("week", 7))
 LINEAR: tuple[Model, ...] = (Ridge("lags", far=False), Ridge("rich", far=True))
+MEANS: tuple[Model, ...] = (SeasonMean("month", 1, 28), SeasonMean("weekdays", 7, 4))
+"""Hard to beat where the newest days say little: from `FAR_DAYS` ahead on they are candidates, too."""
+FAR_DAYS = 7
 LEARNERS: tuple[Model, ...] = (
     Learner("trees", "squares"),
     Learner("median", "median"),
@@ -67,6 +70,11 @@ def candidates(learners: bool = True) -> tuple[Model, ...]:
     return (*NAIVE, *LINEAR, *(LEARNERS if learners else ()))
 
 
+def with_means(models: Sequence[Model], panel: Panel, horizon: int) -> tuple[Model, ...]:
+    """The candidates for a horizon of so many steps."""
+    return (*models, *(MEANS if horizon >= FAR_DAYS * panel.steps_per_day else ()))
+
+
 def forecasts_of(models: Sequence[Model], panel: Panel, learn: Places, say: Places, horizon: int) -> dict[str, Array]:
     """[targets, series] kWh by name, with the blends whose parts are there."""
     found = {model.name: model.fit(panel, learn, horizon).predict(panel, say) for model in models}
@@ -81,7 +89,7 @@ def judge(panel: Panel, fold: int, horizon: int, models: Sequence[Model]) -> Jud
     training, validation, test = parts_of(panel, horizon)
     if len(validation) < panel.steps_per_day or not len(training) or not len(test):
         raise PanelBroken(f"fold {fold} has {panel.steps} steps: too few to train, to choose and to judge")
-    said = np.concatenate([validation, test])
+    said, models = np.concatenate([validation, test]), with_means(models, panel, horizon)
     early = forecasts_of(models, panel, training, said, horizon)
     kept = len(validation)
     truth = panel.values

@@ -13,7 +13,17 @@ from rich.table import Table
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import USAGE, json_option
-from monitor.forecast.opening import Where, by_option, example, url_option, with_desk, zone_option
+from monitor.forecast.opening import (
+    Where,
+    by_option,
+    calendar_option,
+    example,
+    known_option,
+    regions_option,
+    url_option,
+    with_desk,
+    zone_option,
+)
 
 if TYPE_CHECKING:
     from csms.model.outlook import Outlook
@@ -36,24 +46,26 @@ def mount(app: typer.Typer, text: Text) -> None:
         series: str = typer.Option("", "--series", help=text("forecast.run.series")),
         for_plans: bool = typer.Option(False, "--for-plans", help=text("forecast.run.for_plans")),
         time_zone: str = zone_option(text),
-        calendar: str = typer.Option("cn", "--calendar", help=text("forecast.run.calendar")),
+        calendar: str = calendar_option(text),
+        known: list[Path] = known_option(text),
+        regions: Path | None = regions_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        from monitor.forecast.calendar import read_calendar
         from monitor.store.forecast import leave_outlook
 
         if for_plans and by != PLANNED_BY:
             work.fail(text("forecast.run.plans_by_feeder"), USAGE, as_json, "not_by_feeder")
-        known = work.read(text, Path(calendar), as_json, lambda _: read_calendar(calendar))
         steps = max(round(days * QUARTERS_A_DAY), 1)
 
         async def act(desk: ForecastDesk) -> tuple[Outlook | None, Said | None]:
-            outlook = await desk.look_ahead(known.kind_of) if by == PLANNED_BY else None
+            outlook = await desk.look_ahead() if by == PLANNED_BY else None
             if outlook is not None:
                 leave_outlook(data_dir, outlook)
+                _tell_years(text, calendar, desk.missing_years(outlook))
             return outlook, None if for_plans else await desk.run(steps)
 
-        outlook, said = with_desk(text, Where(data_dir, database_url, by, time_zone), as_json, act)
+        where = Where(data_dir, database_url, by, time_zone, calendar, tuple(known), regions)
+        outlook, said = with_desk(text, where, as_json, act)
         if said is not None:
             rows = [row for row in said.rows() if not series or row["series"] == series]
             _show(text, said, rows, series, as_json)
@@ -61,8 +73,11 @@ def mount(app: typer.Typer, text: Text) -> None:
             work.document(_summary(outlook))
         if outlook is not None and not as_json:
             typer.echo(text("forecast.run.left", **_summary(outlook)))
-            if missing := known.missing(outlook.made_at.date(), outlook.made_at.date()):
-                typer.echo(text("forecast.run.unknown_year", year=missing[0], calendar=calendar), err=True)
+
+
+def _tell_years(text: Text, calendar: str, years: Sequence[int]) -> None:
+    for year in years:
+        typer.echo(text("forecast.run.unknown_year", year=year, calendar=calendar), err=True)
 
 
 def _summary(outlook: Outlook | None) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,49 +13,22 @@ from csms.model.clock import clock_from_environment
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import FAILED, USAGE, json_option
-from monitor.governance import judge_console, synthetic_console
+from monitor.governance import gather_console, judge_console, synthetic_console
+from monitor.governance.store_console import data_dir_option, limit_option, note_option, on_store
 
 if TYPE_CHECKING:
     from monitor.governance.mapping import FileMapping
-    from monitor.store.governance import GovernanceStore
 
 SHIPPED = Path(__file__).parent / "mappings"
 
 
 def build(text: Text) -> typer.Typer:
     """The command group."""
-    app = work.group(text, "data", (_import, _orders, _repairs, judge_console.mount, synthetic_console.mount))
+    made = (_import, gather_console.gather, _orders, gather_console.lineage, gather_console.scores)
+    righted = (_repairs, gather_console.undo, judge_console.mount, synthetic_console.mount)
+    app = work.group(text, "data", (*made, *righted))
     app.add_typer(work.group(text, "data.quarantine", (_list, _show, _release, _drop)), name="quarantine")
     return app
-
-
-def _data_dir(text: Text) -> Any:
-    return typer.Option(..., "--data-dir", help=text("data.option.data_dir"))
-
-
-def _limit(text: Text) -> Any:
-    return typer.Option(100, "--limit", min=1, max=100_000, help=text("data.option.limit"))
-
-
-def _note(text: Text) -> Any:
-    return typer.Option("", "--note", help=text("data.option.note"))
-
-
-def _on_store(
-    text: Text, data_dir: Path, as_json: bool, act: Callable[[GovernanceStore], work.Found], *, make: bool = False
-) -> work.Found:
-    from monitor.store.governance import FILE_NAME, open_governance
-
-    if not make and not (data_dir / FILE_NAME).is_file():
-        work.fail(text("data.no_database", folder=data_dir), USAGE, as_json, "no_database")
-    try:
-        store = open_governance(data_dir)
-        try:
-            return act(store)
-        finally:
-            store.close()
-    except (OSError, ValueError) as fault:
-        work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, "unusable")
 
 
 def _mapping(text: Text, named: str, as_json: bool) -> FileMapping:
@@ -74,7 +46,7 @@ def _import(app: typer.Typer, text: Text) -> None:
     def import_(
         files: list[Path] = typer.Argument(..., metavar="FILE...", help=text("data.option.files")),
         mapping: str = typer.Option(..., "--mapping", help=text("data.option.mapping")),
-        data_dir: Path = _data_dir(text),
+        data_dir: Path = data_dir_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         from monitor.governance.importing import import_file
@@ -86,7 +58,7 @@ def _import(app: typer.Typer, text: Text) -> None:
             for path in files:
                 status.update(path.name)
                 made.append(
-                    _on_store(text, data_dir, as_json, lambda s, p=path: import_file(s, p, read, now), make=True)  # type: ignore[misc]
+                    on_store(text, data_dir, as_json, lambda s, p=path: import_file(s, p, read, now), make=True)  # type: ignore[misc]
                 )
         if as_json:
             work.document([asdict(each) for each in made])
@@ -105,35 +77,44 @@ def _orders(app: typer.Typer, text: Text) -> None:
 
     @app.command("orders", help=text("data.orders.help"), epilog=shown)
     def orders(
-        data_dir: Path = _data_dir(text),
+        data_dir: Path = data_dir_option(text),
         doubted: bool = typer.Option(False, "--doubted", help=text("data.option.doubted")),
-        limit: int = _limit(text),
+        kind: str = typer.Option("", "--from", metavar="file|stations|partner", help=text("data.option.kind")),
+        limit: int = limit_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         from monitor.store.governance import document
+        from monitor.store.governance_tables import Kind
 
-        found = _on_store(text, data_dir, as_json, lambda store: store.orders(limit, doubted=doubted))
+        if kind and kind not in set(Kind):
+            work.fail(text("data.no_kind", kind=kind), USAGE, as_json, "no_kind")
+        wanted = Kind(kind) if kind else None
+        found = on_store(text, data_dir, as_json, lambda store: store.orders(limit, doubted=doubted, kind=wanted))
         if as_json:
-            work.document([document(row, file=name) for row, name in found])
+            work.document([document(row, source=name) for row, name in found])
             return
         for row, name in found:
             when = f"{row.start:%Y-%m-%d %H:%M} - {row.end:%Y-%m-%d %H:%M} UTC"
-            typer.echo(f"{name}:{row.line}  {row.number}  {when}  {row.energy_wh / 1000:.3f} kWh  {row.cause}".rstrip())
+            told = f"{row.number}  {when}  {row.energy_wh / 1000:.3f} kWh  {row.cause}".rstrip()
+            typer.echo(f"{row.id:>6}  {name}:{row.key}  {told}")
 
 
 def _repairs(app: typer.Typer, text: Text) -> None:
     shown = work.example(text, "csms data repairs --data-dir d --limit 20")
 
     @app.command("repairs", help=text("data.repairs.help"), epilog=shown)
-    def repairs(data_dir: Path = _data_dir(text), limit: int = _limit(text), as_json: bool = json_option(text)) -> None:
+    def repairs(
+        data_dir: Path = data_dir_option(text), limit: int = limit_option(text), as_json: bool = json_option(text)
+    ) -> None:
         from monitor.store.governance import document
 
-        found = _on_store(text, data_dir, as_json, lambda store: store.repairs(limit))
+        found = on_store(text, data_dir, as_json, lambda store: store.repairs(limit))
         if as_json:
-            work.document([document(row, file=name) for row, name in found])
+            work.document([document(row, source=name) for row, name in found])
             return
         for row, name in found:
-            typer.echo(f"{name}:{row.line}  {text(f'data.repair.{row.rule}')}  {row.detail}")
+            change = f"  {row.before} -> {row.after}" if row.after else ""
+            typer.echo(f"{row.id:>6}  {name}:{row.key}  {text(f'data.repair.{row.rule}')}  {row.detail}{change}")
 
 
 def _list(app: typer.Typer, text: Text) -> None:
@@ -141,22 +122,23 @@ def _list(app: typer.Typer, text: Text) -> None:
 
     @app.command("list", help=text("data.quarantine.list.help"), epilog=shown)
     def list_(
-        data_dir: Path = _data_dir(text),
+        data_dir: Path = data_dir_option(text),
         everything: bool = typer.Option(False, "--all", help=text("data.option.all")),
-        limit: int = _limit(text),
+        limit: int = limit_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        from monitor.store.governance import State, document
+        from monitor.store.governance import document
+        from monitor.store.governance_tables import State
 
         state = None if everything else State.HELD
-        found = _on_store(text, data_dir, as_json, lambda store: store.quarantine(state, limit))
+        found = on_store(text, data_dir, as_json, lambda store: store.quarantine(state, limit))
         if as_json:
-            work.document([document(row, file=name) for row, name in found])
+            work.document([document(row, source=name) for row, name in found])
             return
         for row, name in found:
             for fault in row.faults:
                 reason = text(f"data.reason.{fault['reason']}")
-                typer.echo(f"{row.id:>6}  {name}:{row.line}  {fault['column']}  {reason}  {fault['value']!r}")
+                typer.echo(f"{row.id:>6}  {name}:{row.key}  {fault['column']}  {reason}  {fault['value']!r}")
 
 
 def _show(app: typer.Typer, text: Text) -> None:
@@ -165,19 +147,19 @@ def _show(app: typer.Typer, text: Text) -> None:
     @app.command("show", help=text("data.quarantine.show.help"), epilog=shown)
     def show(
         number: int = typer.Argument(..., metavar="ROW", help=text("data.option.row")),
-        data_dir: Path = _data_dir(text),
+        data_dir: Path = data_dir_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         from monitor.store.governance import document
 
-        found = _on_store(text, data_dir, as_json, lambda store: store.quarantined(number))
+        found = on_store(text, data_dir, as_json, lambda store: store.quarantined(number))
         if found is None:
             work.fail(text("data.not_held", row=number), FAILED, as_json, "not_held")
-        row, file = found
+        row, source = found
         if as_json:
-            work.document(document(row, file=file.name))
+            work.document(document(row, source=source.name))
             return
-        typer.echo(f"{file.name}:{row.line}  {text(f'data.state.{row.state}')}  {row.note}")
+        typer.echo(f"{source.name}:{row.key}  {text(f'data.state.{row.state}')}  {row.note}")
         for fault in row.faults:
             typer.echo(f"  {fault['column']}: {text('data.reason.' + fault['reason'])} {fault['value']!r}")
         for column, cell in row.raw.items():
@@ -191,8 +173,8 @@ def _release(app: typer.Typer, text: Text) -> None:
     def release_(
         number: int = typer.Argument(..., metavar="ROW", help=text("data.option.row")),
         corrected: list[str] = typer.Option([], "--set", metavar="COLUMN=VALUE", help=text("data.option.set")),
-        note: str = _note(text),
-        data_dir: Path = _data_dir(text),
+        note: str = note_option(text),
+        data_dir: Path = data_dir_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         from monitor.governance.importing import release
@@ -202,7 +184,7 @@ def _release(app: typer.Typer, text: Text) -> None:
         corrections = dict(pair.split("=", 1) for pair in corrected)
         now = clock_from_environment().now()
         try:
-            faults = _on_store(text, data_dir, as_json, lambda store: release(store, number, corrections, now, note))
+            faults = on_store(text, data_dir, as_json, lambda store: release(store, number, corrections, now, note))
         except LookupError:
             work.fail(text("data.not_held", row=number), FAILED, as_json, "not_held")
         if faults:
@@ -219,14 +201,14 @@ def _drop(app: typer.Typer, text: Text) -> None:
     @app.command("drop", help=text("data.quarantine.drop.help"), epilog=shown)
     def drop(
         number: int = typer.Argument(..., metavar="ROW", help=text("data.option.row")),
-        note: str = _note(text),
-        data_dir: Path = _data_dir(text),
+        note: str = note_option(text),
+        data_dir: Path = data_dir_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        from monitor.store.governance import State
+        from monitor.store.governance_tables import State
 
         now = clock_from_environment().now()
-        if not _on_store(text, data_dir, as_json, lambda store: store.decide(number, State.DROPPED, now, note)):
+        if not on_store(text, data_dir, as_json, lambda store: store.decide(number, State.DROPPED, now, note)):
             work.fail(text("data.not_held", row=number), FAILED, as_json, "not_held")
         _told(text("data.dropped", row=number), {"row": number, "state": "dropped"}, as_json)
 

@@ -17,15 +17,10 @@ import numpy as np
 from monitor.governance.facts import Orders, facts, table
 from monitor.governance.files import digest, rows
 from monitor.governance.mapping import FileMapping, ImportedOrder, RowFault, read_mapping, read_row
+from monitor.governance.partner_orders import read_partner_order
 from monitor.governance.rules.judge import judge
-from monitor.store.governance import (
-    GovernanceStore,
-    GovernedFile,
-    GovernedOrder,
-    GovernedRepair,
-    QuarantinedRow,
-    State,
-)
+from monitor.store.governance import Batch, GovernanceStore
+from monitor.store.governance_tables import GovernedOrder, GovernedRepair, GovernedSource, Kind, QuarantinedRow, State
 
 DUPLICATE, TRIMMED = "duplicate_dropped", "blanks_removed"
 
@@ -49,29 +44,27 @@ def import_file(store: GovernanceStore, path: Path, mapping: FileMapping, now: d
     sha256 = digest(path)
     if store.known(sha256):
         return Imported(path.name, True, 0, 0, 0, {}, {}, {})
-    orders: list[GovernedOrder] = []
-    held: list[QuarantinedRow] = []
-    repairs: list[GovernedRepair] = []
+    taken = Batch()
     seen: dict[ImportedOrder, int] = {}
     count = 0
     for row in rows(path, mapping):
         count += 1
         found = [row.fault] if row.fault else read_row(mapping, row.cells, now)
         if isinstance(found, list):
-            held.append(_held(row.line, found, row.cells))
+            taken.held.append(_held(row.line, found, row.cells))
         elif found in seen:
-            repairs.append(_repair(row.line, DUPLICATE, f"line {seen[found]}"))
+            taken.repairs.append(_repair(row.line, DUPLICATE, f"line {seen[found]}"))
         else:
             seen[found] = row.line
-            orders.append(_order(row.line, found))
-            repairs += [_repair(row.line, TRIMMED, repr(cell)) for cell in _padded(mapping, row.cells)]
-    _doubt(orders, now)
-    file = GovernedFile(sha256=sha256, name=path.name, mapping=mapping.text, imported_at=now)
-    reasons = Counter(fault["reason"] for row in held for fault in row.faults)
-    causes = Counter(order.cause for order in orders if order.cause)
-    store.take_in(file, orders, held, repairs)
-    by_rule = Counter(repair.rule for repair in repairs)
-    return Imported(path.name, False, count, len(orders), len(held), by_rule, reasons, causes)
+            taken.orders.append(_order(row.line, found))
+            taken.repairs += [_repair(row.line, TRIMMED, repr(cell)) for cell in _padded(mapping, row.cells)]
+    _doubt(taken.orders, now)
+    source = GovernedSource(kind=Kind.FILE, digest=sha256, name=path.name, mapping=mapping.text, taken_at=now)
+    reasons = Counter(fault["reason"] for row in taken.held for fault in row.faults)
+    causes = Counter(order.cause for order in taken.orders if order.cause)
+    store.take_in(source, taken)
+    by_rule = Counter(repair.rule for repair in taken.repairs)
+    return Imported(path.name, False, count, len(taken.orders), len(taken.held), by_rule, reasons, causes)
 
 
 def release(
@@ -84,14 +77,18 @@ def release(
     found = store.quarantined(number)
     if found is None or found[0].state != State.HELD:
         raise LookupError(f"no row {number} is held")
-    row, file = found
+    row, source = found
     if unknown := sorted(corrections.keys() - row.raw.keys()):
         raise ValueError(f"the row has no column {', '.join(unknown)}; it has {', '.join(row.raw)}")
-    read = read_row(read_mapping(file.mapping), {**row.raw, **corrections}, now)
+    cells = {**row.raw, **corrections}
+    if source.kind == Kind.PARTNER:
+        read = read_partner_order(cells, source.name, now)
+    else:
+        read = read_row(read_mapping(source.mapping), cells, now)
     if isinstance(read, list):
         return read
     told = "; ".join(filter(None, (note, *(f"{column}={value}" for column, value in corrections.items()))))
-    if not store.decide(number, State.RELEASED, now, told, _order(row.line, read, released=True)):
+    if not store.decide(number, State.RELEASED, now, told, _order(row.key, read, released=True)):
         raise LookupError(f"no row {number} is held")
     return []
 
@@ -100,16 +97,16 @@ def _padded(mapping: FileMapping, cells: Mapping[str, str]) -> list[str]:
     return [cells[column] for column in mapping.used if cells[column] != cells[column].strip()]
 
 
-def _order(line: int, read: ImportedOrder, *, released: bool = False) -> GovernedOrder:
-    return GovernedOrder(file_id=0, line=line, released=released, **asdict(read))
+def _order(line: int | str, read: ImportedOrder, *, released: bool = False) -> GovernedOrder:
+    return GovernedOrder(source_id=0, key=str(line), released=released, **asdict(read))
 
 
 def _held(line: int, faults: Sequence[RowFault], cells: Mapping[str, str]) -> QuarantinedRow:
-    return QuarantinedRow(file_id=0, line=line, faults=[asdict(fault) for fault in faults], raw=dict(cells))
+    return QuarantinedRow(source_id=0, key=str(line), faults=[asdict(fault) for fault in faults], raw=dict(cells))
 
 
 def _repair(line: int, rule: str, detail: str) -> GovernedRepair:
-    return GovernedRepair(file_id=0, line=line, rule=rule, detail=detail)
+    return GovernedRepair(source_id=0, key=str(line), rule=rule, detail=detail)
 
 
 def _doubt(orders: Sequence[GovernedOrder], now: datetime) -> None:

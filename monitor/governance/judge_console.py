@@ -20,7 +20,7 @@ from monitor.console.work import FAILED, USAGE, json_option
 from monitor.governance.rules.catalogue import CAUSES, RULES
 from monitor.governance.rules.judge import Judgement, judge
 from monitor.governance.rules.score import UNKNOWN_DAY, scores
-from monitor.governance.station_facts import StationFacts, station_facts
+from monitor.governance.station_facts import Outlet, StationFacts, station_facts
 
 SAMPLES_MAX = 100_000
 """Of one session: a day of one a second."""
@@ -77,7 +77,9 @@ async def _read(database_url: str, limit: int) -> StationFacts:
     store = await open_store(database_url, clock)
     try:
         sessions = await store.reader.sessions(limit, status="ended")
-        rated_w = {(evse.station_id, evse.evse_id): float(evse.power_max_w) for evse in await store.reader.evses()}
+        rated_w: dict[Outlet, float] = {
+            (evse.station_id, evse.evse_id): float(evse.power_max_w) for evse in await store.reader.evses()
+        }
         samples = {one.id: await store.reader.samples(one.id, limit=SAMPLES_MAX) for one in sessions}
         return station_facts(sessions, samples, rated_w, clock.now())
     finally:

@@ -11,26 +11,56 @@ import numpy as np
 
 from monitor.governance.facts import Facts, Orders, Samples, facts, table
 
+REGISTER_WH = "Energy.Active.Import.Register"
 COLUMN_OF = {
-    "Energy.Active.Import.Register": "register_wh",
+    REGISTER_WH: "register_wh",
     "Power.Active.Import": "power_w",
     "SoC": "soc_percent",
 }
 """Measurand -> column; values of single phases are left out."""
 
+Outlet = tuple[str, int | str]
+"""Station and EVSE, or what a partner calls a connector."""
+
 
 class ToldSession(Protocol):
     """A stored session, in UTC and Wh."""
 
-    id: int
-    station_id: str
-    evse_id: int
-    transaction_id: str
-    started_at: datetime
-    ended_at: datetime | None
-    start_register_wh: float | None
-    end_register_wh: float | None
-    energy_wh: float
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def station_id(self) -> str:
+        """Where."""
+
+    @property
+    def evse_id(self) -> int | str:
+        """At which outlet."""
+
+    @property
+    def transaction_id(self) -> str:
+        """What its source calls it."""
+
+    @property
+    def started_at(self) -> datetime:
+        """Its begin."""
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """Its end."""
+
+    @property
+    def start_register_wh(self) -> float | None:
+        """The register at the begin."""
+
+    @property
+    def end_register_wh(self) -> float | None:
+        """The register at the end."""
+
+    @property
+    def energy_wh(self) -> float:
+        """What flowed."""
 
 
 class ToldSample(Protocol):
@@ -65,7 +95,7 @@ class StationFacts:
 def station_facts(
     sessions: Sequence[ToldSession],
     samples_of: Mapping[int, Iterable[ToldSample]],
-    rated_w: Mapping[tuple[str, int], float],
+    rated_w: Mapping[Outlet, float],
     now: datetime,
 ) -> StationFacts:
     """Facts of sessions with their samples by session id; `rated_w` by station and EVSE, where it is known.

@@ -69,6 +69,7 @@ def test_they_can_be_others_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     file.write_text("")
     assert [(" ".join(one.command), one.every_s) for one in load_settings().rounds] == [
         ("warehouse load", 3600.0),
+        ("data gather", 3600.0),
         ("forecast run --for-plans", 3600.0),
         ("forecast score", 86_400.0),
     ]

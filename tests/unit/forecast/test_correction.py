@@ -8,7 +8,7 @@ from statistics import median
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.forecast.correction import (
@@ -141,6 +141,7 @@ def test_sites_make_their_feeder_and_feeders_the_total() -> None:
 
 
 @given(st.lists(st.floats(0, 1e4), min_size=6, max_size=6), st.lists(st.floats(1e-3, 1e6), min_size=6, max_size=6))
+@example([0.0, 0.0, 0.0, 3643.0, 1.0, 0.0], [1.0, 0.001, 1.0, 552138.75, 590657.0, 1.0])
 @settings(max_examples=60, deadline=None)
 def test_what_adds_up_adds_up_whatever_was_said(said: list[float], variances: list[float]) -> None:
     names = ["t", "f", "g", "a", "b", "c"]

@@ -207,6 +207,44 @@ async def _stays(folder: Path, end: datetime) -> None:
         await store.close()
 
 
+def test_regions_connector_groups_and_what_is_known_in_advance(quarters: Panel, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    end = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)
+    asyncio.run(_fill(tmp_path, replace(quarters, values=quarters.values[-20 * 96 :]), end))
+    asyncio.run(_places(tmp_path))
+    regions, known = tmp_path / "regions.csv", tmp_path / "weather.csv"
+    regions.write_text("site,region\ns1,Lanshan\n")
+    hours = [end.replace(minute=0) + timedelta(hours=n) for n in range(-480, 30)]
+    known.write_text("time,temperature\n" + "".join(f"{at.isoformat()},{at.hour}\n" for at in hours))
+    app, run = build(catalogue("en")), CliRunner()
+    more = ["--regions", str(regions), "--known", str(known)]
+    told = run.invoke(app, ["run", "--days", "0.25", "--data-dir", str(tmp_path), "--json", *more])
+    assert told.exit_code == 0, told.output
+    by_series: dict[str, list[float]] = {}
+    for row in json.loads(told.stdout):
+        by_series.setdefault(row["series"], []).append(row["expected_kwh"])
+    assert by_series.keys() == {"cp-1", "cp-2", "feeder:t1", "total", "region:Lanshan", "kind:ac"}
+    assert all(min(values) >= 0 for values in by_series.values())
+    for wrong in (["--regions", str(known)], ["--known", str(regions)], ["--known", str(tmp_path / "none.csv")]):
+        assert run.invoke(app, ["run", "--data-dir", str(tmp_path), *wrong]).exit_code == 2
+    kept = json.loads(run.invoke(app, ["registry", "--data-dir", str(tmp_path), "--json"]).stdout)
+    assert {row["series"] for row in kept} >= {"region:Lanshan", "kind:ac"}
+
+
+async def _places(folder: Path) -> None:
+    """cp-1 is an AC pile at a site."""
+    store = await open_store(f"sqlite+aiosqlite:///{folder / 'csms.db'}", system_clock())
+    try:
+        await store.writer.commit(
+            [
+                changes.put_station(Station(id="cp-1", feeder_id="t1", site_id="s1")),
+                changes.put_evse(Evse(station_id="cp-1", evse_id=1, kind="ac")),
+            ]
+        )
+    finally:
+        await store.close()
+
+
 def test_what_the_planner_is_left(quarters: Panel, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     end = now.replace(minute=now.minute // 15 * 15, second=0, microsecond=0)

@@ -23,7 +23,8 @@ from monitor.governance.console import SHIPPED, build
 from monitor.governance.files import rows
 from monitor.governance.importing import import_file, release
 from monitor.governance.mapping import REASONS, ImportedOrder, RowFault, read_mapping, read_row
-from monitor.store.governance import GovernanceStore, State, open_governance
+from monitor.store.governance import GovernanceStore, open_governance
+from monitor.store.governance_tables import State
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 MAPPING = """
@@ -134,8 +135,8 @@ def test_good_bad_and_repeated_rows_each_go_their_way(tmp_path: Path, store: Gov
     assert made.reasons == {"negative": 1, "row_shape": 1}
     assert made.repairs == {"duplicate_dropped": 1, "blanks_removed": 1}
     held = store.quarantine(State.HELD, 10)
-    assert [(row.line, name, row.raw.get("kWh")) for row, name in held] == [(3, "a.csv", "-3"), (6, "a.csv", None)]
-    assert [(row.line, row.rule, row.detail) for row, _ in store.repairs(10)][::-1] == [
+    assert [(row.key, name, row.raw.get("kWh")) for row, name in held] == [("3", "a.csv", "-3"), ("6", "a.csv", None)]
+    assert [(int(row.key), row.rule, row.detail) for row, _ in store.repairs(10)][::-1] == [
         (4, "duplicate_dropped", "line 2"),
         (5, "blanks_removed", "' P2 '"),
     ]
@@ -235,7 +236,7 @@ def test_orders_are_listed_with_where_they_came_from(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD.replace("P1", "P9") + GOOD + over)
     run(tmp_path, "import", path, "--mapping", tmp_path / "made.toml")
     every = json.loads(run(tmp_path, "orders", "--json").stdout)
-    assert [(row["file"], row["line"], row["station"], row["cause"]) for row in every] == [
+    assert [(row["source"], int(row["key"]), row["station"], row["cause"]) for row in every] == [
         ("a.csv", 2, "P9", ""),
         ("a.csv", 3, "P1", "Q08"),
         ("a.csv", 4, "P1", "Q08"),
@@ -281,7 +282,7 @@ def test_real_files_are_read_whole_and_every_bad_row_is_named(
     held = store.quarantine(State.HELD, 10_000)
     assert all(fault["column"] and fault["reason"] for row, _ in held for fault in row.faults)
     by_file = {path.name: {row.line: row.cells for row in rows(path, mapping)} for path in files}
-    assert all(by_file[name][row.line] == row.raw for row, name in held), "each is found again by its file and line"
+    assert all(by_file[name][int(row.key)] == row.raw for row, name in held), "each is found again by its file and line"
 
 
 def _shared() -> Path:

@@ -1,0 +1,145 @@
+"""Tables of the one set of facts: what is known of each charging order, from where, what was repaired, what waits for a
+person, and what a day of a station earned. Times are UTC, energy in Wh, money in yuan.
+
+A row of a source is known by its `key`: the line of a file, the id of a session, the number of a partner's order.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, Column, UniqueConstraint
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from csms.store.times import Utc
+
+
+class State(StrEnum):
+    """Of a row in quarantine."""
+
+    HELD = "held"
+    RELEASED = "released"
+    DROPPED = "dropped"
+
+
+class Kind(StrEnum):
+    """Of a source: a file that was imported, stations over OCPP, a partner's orders."""
+
+    FILE = "file"
+    STATIONS = "stations"
+    PARTNER = "partner"
+
+
+class Governance(SQLModel, registry=registry()):
+    """Base of the tables."""
+
+
+class GovernedSource(Governance, table=True):
+    """Where facts come from. `digest` tells sources apart: of a file its content, else the kind and a name.
+
+    `mapping` is what a file was read by; `read_to` how far a source that goes on was read.
+    """
+
+    __tablename__ = "governed_source"
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: str = Kind.FILE
+    digest: str = Field(unique=True)
+    name: str
+    mapping: str = ""
+    taken_at: datetime = Field(sa_type=Utc)
+    read_to: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class GovernedOrder(Governance, table=True):
+    """One fact. `cause`: the rule of physics that doubts it (empty: none). `raw_digest`: of what it was read from, so
+    that the same is not read twice; `same_as`: an order of a better source that tells of the same charge.
+    """
+
+    __tablename__ = "governed_order"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("source_id", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    source_id: int = Field(foreign_key="governed_source.id", index=True)
+    key: str
+    number: str = Field(index=True)
+    operator: str
+    station: str
+    connector: str
+    start: datetime = Field(sa_type=Utc, index=True)
+    end: datetime = Field(sa_type=Utc)
+    energy_wh: float
+    meter_start_wh: float | None = None
+    meter_stop_wh: float | None = None
+    fee_yuan: float | None = None
+    cause: str = ""
+    released: bool = False
+    version: int = 1
+    raw_digest: str = ""
+    same_as: int | None = None
+    taken_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class GovernedVersion(Governance, table=True):
+    """What an order said before it was replaced."""
+
+    __tablename__ = "governed_version"
+
+    id: int | None = Field(default=None, primary_key=True)
+    order_id: int = Field(foreign_key="governed_order.id", index=True)
+    version: int
+    replaced_at: datetime = Field(sa_type=Utc)
+    document: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+
+
+class GovernedRepair(Governance, table=True):
+    """What was done to a row: the rule, what stood there before and what stands there now. One that was `undone_at` is
+    not made again.
+    """
+
+    __tablename__ = "governed_repair"
+
+    id: int | None = Field(default=None, primary_key=True)
+    source_id: int = Field(foreign_key="governed_source.id", index=True)
+    key: str
+    rule: str
+    detail: str
+    before: str = ""
+    after: str = ""
+    undone_at: datetime | None = Field(default=None, sa_type=Utc)
+    note: str = ""
+
+
+class QuarantinedRow(Governance, table=True):
+    """A row that is no fact yet: what is wrong with it, and the row as it came."""
+
+    __tablename__ = "quarantined_row"
+    __table_args__: ClassVar[Any] = (UniqueConstraint("source_id", "key"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    source_id: int = Field(foreign_key="governed_source.id", index=True)
+    key: str
+    faults: list[dict[str, str]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    raw: dict[str, str] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    state: str = State.HELD
+    note: str = ""
+    decided_at: datetime | None = Field(default=None, sa_type=Utc)
+
+
+class GovernedDay(Governance, table=True):
+    """What a station's orders of one local day earned by a set of rules."""
+
+    __tablename__ = "governed_day"
+
+    operator: str = Field(primary_key=True)
+    station: str = Field(primary_key=True)
+    day: str = Field(primary_key=True)
+    orders: int
+    doubted: int
+    score: float
+    dimensions: dict[str, float] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    rule_set: str
+    judged_at: datetime = Field(sa_type=Utc)

@@ -1,0 +1,49 @@
+"""Brings the file of an earlier version to the tables of this one. `PRAGMA user_version` says which one it is of.
+
+Version 0 knew imported files only: their rows had a `file_id` and a `line`.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, inspect, text
+
+from monitor.store.governance_tables import Governance
+
+VERSION = 2
+_FIRST = ("governed_file", "governed_order", "governed_repair", "quarantined_row")
+_COPIES = (
+    "INSERT INTO governed_source (id, kind, digest, name, mapping, taken_at)"
+    " SELECT id, 'file', sha256, name, mapping, imported_at FROM old_governed_file",
+    'INSERT INTO governed_order (id, source_id, key, number, operator, station, connector, start, "end", energy_wh,'
+    " meter_start_wh, meter_stop_wh, fee_yuan, cause, released, version, raw_digest)"
+    ' SELECT id, file_id, CAST(line AS TEXT), number, operator, station, connector, start, "end", energy_wh,'
+    " meter_start_wh, meter_stop_wh, fee_yuan, cause, released, 1, '' FROM old_governed_order",
+    "INSERT INTO governed_repair (id, source_id, key, rule, detail, before, after, note)"
+    " SELECT id, file_id, CAST(line AS TEXT), rule, detail, '', '', '' FROM old_governed_repair",
+    "INSERT INTO quarantined_row (id, source_id, key, faults, raw, state, note, decided_at)"
+    " SELECT id, file_id, CAST(line AS TEXT), faults, raw, state, note, decided_at FROM old_quarantined_row",
+)
+
+
+class TooNew(ValueError):
+    """The file was written by a later version, whose tables this one does not know."""
+
+
+def upgrade(connection: Connection) -> None:
+    """In one transaction; a file of this version is left alone. Raises TooNew."""
+    version = int(connection.execute(text("PRAGMA user_version")).scalar_one())
+    if version > VERSION:
+        raise TooNew(f"governance.db is of version {version}; this program knows versions up to {VERSION}")
+    old = version == 0 and inspect(connection).has_table(_FIRST[0])
+    if old:
+        for table in _FIRST:
+            for index in inspect(connection).get_indexes(table):
+                connection.execute(text(f"DROP INDEX {index['name']}"))
+            connection.execute(text(f"ALTER TABLE {table} RENAME TO old_{table}"))
+    Governance.metadata.create_all(connection)
+    if old:
+        for copy in _COPIES:
+            connection.execute(text(copy))
+        for table in reversed(_FIRST):
+            connection.execute(text(f"DROP TABLE old_{table}"))
+    connection.execute(text(f"PRAGMA user_version = {VERSION}"))

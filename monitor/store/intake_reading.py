@@ -1,0 +1,64 @@
+"""Orders that partners pushed, read from the intake's file by whoever makes facts of them; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import and_, or_
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlmodel import col, select
+
+from monitor.store.intake import FILE_NAME
+from monitor.store.messages import table_of
+from monitor.store.tables import IntakeOrder
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOrder:
+    """An accepted order: its number, when it came, what it said."""
+
+    business_id: str
+    received_at: datetime
+    content_sha256: str
+    content: dict[str, Any]
+
+
+class IntakeReader:
+    """Reads; `open_intake_reader` makes one."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def operators(self) -> list[str]:
+        """Whoever has pushed an order."""
+        query = select(IntakeOrder.operator_id).distinct().order_by(IntakeOrder.operator_id)
+        async with self._engine.connect() as connection:
+            return [str(row[0]) for row in await connection.execute(query)]
+
+    async def orders_since(self, operator: str, since: datetime, after: str, limit: int) -> Sequence[ToldOrder]:
+        """By the time they came and their number, behind `since` and `after`."""
+        came, number = col(IntakeOrder.received_at), col(IntakeOrder.business_id)
+        later = or_(came > since, and_(came == since, number > after))
+        columns = table_of(IntakeOrder).c
+        query = (
+            select(columns.business_id, columns.received_at, columns.content_sha256, columns.content)
+            .where(col(IntakeOrder.operator_id) == operator, later)
+            .order_by(came, number)
+            .limit(limit)
+        )
+        async with self._engine.connect() as connection:
+            return [ToldOrder(*row) for row in await connection.execute(query)]
+
+    async def close(self) -> None:
+        """Let the file go."""
+        await self._engine.dispose()
+
+
+def open_intake_reader(folder: Path) -> IntakeReader | None:
+    """The intake in a folder; None where there is none."""
+    path = folder / FILE_NAME
+    return IntakeReader(create_async_engine(f"sqlite+aiosqlite:///{path}")) if path.is_file() else None
