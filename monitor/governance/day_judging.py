@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from monitor.governance.facts import Facts
+from monitor.governance.facts import Facts, Floats
 from monitor.governance.rules.catalogue import RULES, Limits, Subject
 from monitor.governance.rules.judge import Judgement, judge
 from monitor.governance.rules.score import DAY_S, scores
@@ -122,13 +122,17 @@ def judged_day(
 
 def _priced(found: Facts, orders: Sequence[GovernedOrder]) -> Facts:
     """With the money of the orders, as far as it is known."""
-    columns = {
-        "fee_yuan": [np.nan if one.fee_yuan is None else one.fee_yuan for one in orders],
-        "price_yuan_per_kwh": [np.nan if one.price_yuan_per_kwh is None else one.price_yuan_per_kwh for one in orders],
-    }
-    known = {name: np.array(values, np.float64) for name, values in columns.items()}
-    periods = np.array([one.periods for one in orders], np.int64)
-    return replace(found, orders=replace(found.orders, periods=periods, **known))
+    with_money = replace(
+        found.orders,
+        fee_yuan=_known([one.fee_yuan for one in orders]),
+        price_yuan_per_kwh=_known([one.price_yuan_per_kwh for one in orders]),
+        periods=np.array([one.periods for one in orders], np.int64),
+    )
+    return replace(found, orders=with_money)
+
+
+def _known(values: Sequence[float | None]) -> Floats:
+    return np.array([np.nan if value is None else value for value in values], np.float64)
 
 
 def _broken(found: Facts, judged: Judgement, day: int) -> dict[str, int]:
