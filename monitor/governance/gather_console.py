@@ -51,22 +51,23 @@ async def _gathered(data_dir: Path, database_url: str) -> dict[str, Any]:
     from csms.security.folder import FolderLock
     from csms.store.engine import open_store
     from monitor.governance.gathering import Gathered, Partners, Stations
+    from monitor.governance.hashing import hashing
     from monitor.store.governance import open_governance
     from monitor.store.intake_reading import open_intake_reader
 
     clock, found = clock_from_environment(), Gathered()
     lock = FolderLock(data_dir, "gather.lock", "csms data gather")
     lock.take()
-    facts, intake = open_governance(data_dir), open_intake_reader(data_dir)
+    hashed, facts, intake = hashing(data_dir), open_governance(data_dir), open_intake_reader(data_dir)
     try:
         if database_url or (data_dir / "csms.db").is_file():
             store = await open_store(database_url or f"sqlite+aiosqlite:///{data_dir / 'csms.db'}", clock)
             try:
-                await Stations(store.reader, facts, clock.now()).gather(found)
+                await Stations(store.reader, facts, clock.now(), hashed).gather(found)
             finally:
                 await store.close()
         if intake is not None:
-            await Partners(intake, facts, clock.now()).gather(found)
+            await Partners(intake, facts, clock.now(), hashed).gather(found)
     finally:
         facts.close()
         if intake is not None:
@@ -140,7 +141,7 @@ def scores(app: typer.Typer, text: Text) -> None:
             weakest = min(row.dimensions.items(), key=lambda pair: pair[1], default=("", 0.0))
             typer.echo(
                 f"{row.day}  {row.operator}  {row.station}  {row.score:6.2f}  {row.doubted}/{row.orders}"
-                f"  {weakest[0]} {weakest[1]:.2f}"
+                f"  {weakest[0]} {weakest[1]:.2f}  {' '.join(f'{rule}:{count}' for rule, count in row.broken.items())}"
             )
 
 

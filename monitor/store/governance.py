@@ -38,7 +38,10 @@ RANK = {Kind.STATIONS: 0, Kind.PARTNER: 1, Kind.FILE: 2}
 """Whom to believe first about the same charge."""
 SAME_BEGIN = timedelta(minutes=1)
 
-SAID = ("number", "station", "connector", "start", "end", "energy_wh", "meter_start_wh", "meter_stop_wh", "fee_yuan")
+SAID = (
+    *("number", "station", "connector", "start", "end", "energy_wh", "meter_start_wh", "meter_stop_wh", "fee_yuan"),
+    *("price_yuan_per_kwh", "periods", "user_hash", "vehicle_hash"),
+)
 """What an order says; the rest is about it."""
 Of = TypeVar("Of", GovernedOrder, GovernedRepair, QuarantinedRow)
 
