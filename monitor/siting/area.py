@@ -18,7 +18,8 @@ class AreaBroken(ValueError):
 
 @dataclass(frozen=True)
 class Sites:
-    """Charging sites, one row each. `busy_h`: hours of plugs in use; `full_h`: with all of them taken, NaN unknown."""
+    """Charging sites, one row each. `busy_h`: hours of plugs in use; `full_h`: with all of them taken, NaN unknown;
+    `wants_dc`: share of stays too short for AC, NaN unknown."""
 
     names: Sequence[str]
     longitude: Array
@@ -28,6 +29,7 @@ class Sites:
     busy_h: Array
     power_kw: Array
     full_h: Array
+    wants_dc: Array
 
     def __len__(self) -> int:
         return len(self.names)
@@ -59,7 +61,7 @@ class Spots:
 @dataclass(frozen=True)
 class Area:
     """An area. `span_h`: hours that the energies cover; `hourly`: share of the energy in each hour of the day;
-    `presence`: users by cell, see monitor.siting.presence."""
+    `presence`: users by cell, see monitor.siting.presence; `session_kwh`: mean of a charging."""
 
     name: str
     sites: Sites
@@ -72,6 +74,7 @@ class Area:
     candidates: Spots | None = None
     transformers: Spots | None = None
     presence: Mapping[str, int] | None = None
+    session_kwh: float | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property

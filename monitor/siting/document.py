@@ -33,6 +33,8 @@ def document_of(area: Area, fit: Fit, judged: Judged, plan: Plan, made_at: str) 
             "break_even_given": plan.wishes.break_even_kwh is not None,
             "busiest_share": plan.busiest_share,
             "busiest_measured": area.hourly is not None and plan.wishes.busiest_share is None,
+            "session_kwh": plan.session_kwh,
+            "session_measured": area.session_kwh is not None and plan.wishes.session_kwh is None,
             "rings_km": list(RINGS_KM),
             "users_min": USERS_MIN,
             "field": plan.field,

@@ -4,13 +4,13 @@
 if known plugs and full_h, the hours in which all plugs were taken. Further files are used where they are there:
 `poi.csv` (longitude, latitude), `volume.csv` and `duration.csv` (first column the time, one column for each
 station, kWh and hours in each step), `candidates.csv` and `transformers.csv` (name, longitude, latitude, room_kw),
-`presence.csv` (user, longitude, latitude).
+`presence.csv` (user, longitude, latitude), `sessions.csv` (station_id, start, end, energy_kwh).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from monitor.siting.area import Area, AreaBroken, Sites, Spots
 from monitor.siting.cells import cells_of
 from monitor.siting.plane import Array
 from monitor.siting.presence import users_by_cell
+from monitor.siting.stays import Stays
 
 HALF_YEAR_H = 4392.0
 """1 April to 30 September: what a folder without series is taken to cover."""
@@ -53,9 +54,13 @@ def read_area(folder: Path, span_h: float | None = None) -> Area:
         busy = values.sum(axis=0)
         counted = np.where(values >= FULL_SHARE * columns["plugs"], 1.0, 0.0).sum(axis=0)
         full = np.where(np.isfinite(full), full, np.where(np.isfinite(columns["plugs"]), counted, np.nan))
+    stays = _stays(folder, names)
+    if stays is not None:
+        full = np.where(np.isfinite(full), full, stays.full_h(columns["plugs"]))
+    wants_dc = np.full(len(names), np.nan) if stays is None else stays.wants_dc(len(names))
     sites = Sites(
         names, columns["longitude"], columns["latitude"], np.maximum(columns["pile_num"], 1.0),
-        np.nan_to_num(energy), np.nan_to_num(busy), columns["avg_power"], full,
+        np.nan_to_num(energy), np.nan_to_num(busy), columns["avg_power"], full, wants_dc,
     ).take(usable)  # fmt: skip
     if not len(sites):
         raise AreaBroken("stations.csv: no station has a place")
@@ -65,7 +70,8 @@ def read_area(folder: Path, span_h: float | None = None) -> Area:
     longitude, latitude = _points(folder, notes)
     return Area(
         folder.resolve().name, sites, longitude, latitude, covered, span_h is not None, span, hourly,
-        _spots(folder, "candidates"), _spots(folder, "transformers"), _presence(folder), notes,
+        _spots(folder, "candidates"), _spots(folder, "transformers"), _presence(folder),
+        stays.session_kwh if stays else None, notes,
     )  # fmt: skip
 
 
@@ -145,6 +151,28 @@ def _presence(folder: Path) -> dict[str, int] | None:
     placed = (np.abs(longitude) <= 180) & (np.abs(latitude) <= 90)
     users = [str(user) for user, kept in zip(table["user"], placed, strict=True) if kept]
     return users_by_cell(cells_of(longitude[placed], latitude[placed]), users)
+
+
+def _stays(folder: Path, stations: Sequence[str]) -> Stays | None:
+    """Stays at these stations; those of others and those that end before they begin are left out."""
+    table = _table(folder, "sessions")
+    if table is None:
+        return None
+    if missing := {"station_id", "start", "end"} - table.keys():
+        raise AreaBroken(f"sessions.csv has no column {', '.join(sorted(missing))}")
+    if not all(
+        isinstance(moment, datetime) for name in ("start", "end") for moment in table[name] if moment is not None
+    ):
+        raise AreaBroken("sessions.csv: start and end are times like 2026-03-01 08:00:00")
+    row = {name: number for number, name in enumerate(stations)}
+    site = np.array([row.get(str(name), -1) for name in table["station_id"]], dtype=np.int64)
+    begin, end = (np.array([_hours(moment) for moment in table[name]]) for name in ("start", "end"))
+    kept = (site >= 0) & (end > begin)
+    return Stays(site[kept], begin[kept], end[kept], _numbers(table, "energy_kwh", "sessions.csv")[kept])
+
+
+def _hours(moment: datetime | None) -> float:
+    return np.nan if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() / 3600.0
 
 
 def _spots(folder: Path, name: str) -> Spots | None:

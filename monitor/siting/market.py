@@ -22,6 +22,8 @@ PRESENCE_KM = 1.0
 """People reach a plug on foot: who is within this distance counts as present."""
 KNOWN_KM = 5.0
 """Farther from all sites nothing was learned of how people charge."""
+RINGS_BLIND = 4
+"""How far around sites cells are looked at where nobody says where people are."""
 DRAWS = 300
 
 
@@ -92,9 +94,10 @@ def market_of(area: Area, session_kwh: float, seed: int = 0) -> Market:
 
 
 def _cells(area: Area, at: list[str]) -> list[str]:
-    """Cells with a site, a user or a point, and those next to a site, no farther from all sites than KNOWN_KM."""
+    """Cells with a site, a user or a point and those around sites, no farther from all sites than KNOWN_KM."""
     points = grouped(cells_of(area.longitude, area.latitude))[0] if len(area.longitude) else []
-    cells = sorted({*around(at, 1), *points, *(area.presence or {})})
+    rings = 1 if points or area.presence else RINGS_BLIND
+    cells = sorted({*around(at, rings), *points, *(area.presence or {})})
     sites = area.plane.km(area.sites.longitude, area.sites.latitude)
     away = np.asarray(cKDTree(sites).query(area.plane.km(*middles(cells)))[0])
     return [cell for cell, known in zip(cells, away <= KNOWN_KM, strict=True) if known]

@@ -90,6 +90,29 @@ def test_a_site_that_was_full_half_the_time_shows_more_demand(city: Path, tmp_pa
     assert censored.demand[row] > 1.2 * plain.demand[row]
 
 
+def test_stays_tell_when_a_site_was_full_and_what_it_wants(city: Path, tmp_path: Path) -> None:
+    """Site 0 has two plugs and short, great charges side by side; site 1 has long ones; others are not known."""
+    rows = []
+    for day in range(1, 21):
+        rows += [(0, f"2026-03-{day:02d} 0{hour}:00:00", f"2026-03-{day:02d} 0{hour}:30:00", 40) for hour in (1, 1, 3)]
+        rows.append((1, f"2026-03-{day:02d} 00:00:00", f"2026-03-{day:02d} 20:00:00", 30))
+    rows += [
+        ("nobody", "2026-03-01 00:00:00", "2026-03-01 01:00:00", 1),
+        (1, "2026-03-02 00:00:00", "2026-03-01 00:00:00", 1),
+    ]
+    lines = (city / "stations.csv").read_text("utf-8").splitlines()
+    plugs = [(*line.split(","), "2" if number < 2 else "") for number, line in enumerate(lines[1:])]
+    write_to = _with(city, tmp_path, "stations", (*lines[0].split(","), "plugs"), plugs)
+    write(write_to / "sessions.csv", ("station_id", "start", "end", "energy_kwh"), rows)
+    area = read_area(write_to)
+    assert area.sites.full_h[:2] == pytest.approx([10.0, 0.0])
+    assert np.isnan(area.sites.full_h[2:]).all()
+    assert area.sites.wants_dc[:2].tolist() == [1.0, 0.0]
+    assert area.session_kwh == pytest.approx((3 * 40 + 30) / 4)
+    plan = plan_of(area, Wishes(sites=2, break_even_kwh=0.1))
+    assert plan.session_kwh == area.session_kwh
+
+
 def _pings(users: int, cell_at: tuple[float, float]) -> list[tuple[object, ...]]:
     return [(f"u{number}", *cell_at) for number in range(users) for _ in range(3)]
 
