@@ -119,10 +119,10 @@ class Canvas:
         for mark in marks:
             ((x, y),) = self._points(np.array([[mark.longitude, mark.latitude]]))
             if mark.label:
+                radius, size, down = 9 * self._size, 10 * self._size, y + 3.6 * self._size
                 found.append(
-                    f'<circle class="pick" cx="{x:.1f}" cy="{y:.1f}" r="{9 * self._size:.1f}"/>'
-                    f'<text class="pick" style="font-size:{10 * self._size:.1f}px" x="{x:.1f}" y="{y + 3.6 * self._size:.1f}">'
-                    f"{mark.label}</text>"
+                    f'<circle class="pick" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
+                    f'<text class="pick" style="font-size:{size:.1f}px" x="{x:.1f}" y="{down:.1f}">{mark.label}</text>'
                 )
             else:
                 found.append(f'<circle class="site" cx="{x:.1f}" cy="{y:.1f}" r="{1.3 * self._size:.1f}"/>')
