@@ -85,7 +85,7 @@ def _data(area: Area, fit: Fit) -> dict[str, Any]:
 
 def _market(plan: Plan) -> dict[str, Any]:
     market = plan.market
-    low, high = np.quantile(market.draws, (0.05, 0.95), axis=0)
+    low, high = (market.quantile(share) for share in (0.05, 0.95))
     columns = {
         "supply_kwh": market.supply, "demand_kwh": market.demand, "demand_low_kwh": low, "demand_high_kwh": high,
         "gap_kwh": market.gap, "unmet_kwh": market.unmet, "gap_sure": market.sure, "sites": market.sites,

@@ -116,7 +116,7 @@ class _Planner:
             raise AreaBroken("no site of the area gave any energy")
         self.piles = float(wishes.piles or np.median(used.piles))
         self.session_kwh = wishes.session_kwh or area.session_kwh or SESSION_KWH
-        self.market = market_of(area, self.session_kwh, wishes.seed)
+        self.market = market_of(area, self.session_kwh)
         self.spots = area.candidates or self._middles()
         self.places = area.plane.km(self.spots.longitude, self.spots.latitude)
         self.sites = area.plane.km(area.sites.longitude, area.sites.latitude)

@@ -90,6 +90,21 @@ def test_a_site_that_was_full_half_the_time_shows_more_demand(city: Path, tmp_pa
     assert censored.demand[row] > 1.2 * plain.demand[row]
 
 
+def test_unmet_demand_is_what_draws_say(city: Path) -> None:
+    """The closed forms against a hundred thousand draws; a cell without presence wants nothing."""
+    market = market_of(read_area(city), 25.0)
+    drawn = np.random.default_rng(0).gamma(market.shape, size=(100_000, len(market.cells)))[:, :40] * market.scale[:40]
+    over = drawn - market.supply[:40]
+    spread = drawn.std(axis=0) / np.sqrt(len(drawn)) + 1e-9
+    assert np.all(np.abs(np.maximum(over, 0).mean(axis=0) - market.unmet[:40]) < 5 * spread)
+    assert (over > 0).mean(axis=0) == pytest.approx(market.sure[:40], abs=0.01)
+    assert np.all(market.unmet >= market.gap - 1e-9)
+    empty = market.presence == 0
+    assert empty.any()
+    assert not market.unmet[empty].any()
+    assert not market.demand[empty].any()
+
+
 def test_stays_tell_when_a_site_was_full_and_what_it_wants(city: Path, tmp_path: Path) -> None:
     """Site 0 has two plugs and short, great charges side by side; site 1 has long ones; others are not known."""
     rows = []
