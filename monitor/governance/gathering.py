@@ -15,7 +15,7 @@ import numpy as np
 from csms.store.queries import Reader
 from csms.store.tables import Session
 from monitor.governance.day_judging import ZONE_S, JudgedDay, day_of, judged_day
-from monitor.governance.mapping import ImportedOrder
+from monitor.governance.mapping import ImportedOrder, RowFault
 from monitor.governance.partner_orders import VEHICLE, cells_of, priced, read_partner_order
 from monitor.governance.repairs import (
     CLOCK,
@@ -30,12 +30,12 @@ from monitor.governance.repairs import (
 from monitor.governance.rules.catalogue import Limits
 from monitor.governance.rules.score import DAY_S
 from monitor.governance.station_facts import REGISTER_WH, Outlet, ToldSample
+from monitor.governance.station_orders import OWN, faults_of
+from monitor.governance.station_orders import cells_of as station_cells
 from monitor.store.governance import Batch, GovernanceStore
 from monitor.store.governance_tables import GovernedOrder, GovernedRepair, GovernedSource, Kind, QuarantinedRow
 from monitor.store.intake_reading import IntakeReader, ToldOrder
 
-OWN = "own"
-"""The operator of this central system's stations."""
 Hashed = Callable[[str], str]
 """From a user's or vehicle's name to one that tells nobody who it is; an empty one stays empty."""
 LOOK_BACK = timedelta(days=3)
@@ -91,7 +91,8 @@ class Stations:
             found.doubted += await self._judge(station, day)
 
     async def _read(self, source: GovernedSource, sessions: Sequence[Session], undone: set[tuple[str, str]]) -> Batch:
-        known = self._facts.digests(source, [str(session.id) for session in sessions])
+        keys = [str(session.id) for session in sessions]
+        known, waiting = self._facts.digests(source, keys), self._facts.seen_in_quarantine(source, keys)
         batch = Batch()
         for session in sessions:
             key, offset = str(session.id), await self._offset(session.station_id)
@@ -99,6 +100,10 @@ class Stations:
             if known.get(key) == digest:
                 continue
             order, repairs = await self._repaired(session, offset, {rule for one, rule in undone if one == key})
+            if faults := faults_of(order, self._now):
+                if waiting.get(key) != (cells := station_cells(order)):
+                    batch.held.append(_held(key, faults, cells))
+                continue
             batch.orders.append(_fact(key, order, digest))
             batch.repairs += [_record(key, repair) for repair in repairs]
         return batch
@@ -172,8 +177,7 @@ class Partners:
             cells = cells_of(row.content)
             read = read_partner_order(cells, operator, self._now)
             if isinstance(read, list):
-                faults = [asdict(fault) for fault in read]
-                batch.held.append(QuarantinedRow(source_id=0, key=row.business_id, faults=faults, raw=cells))
+                batch.held.append(_held(row.business_id, read, cells))
             else:
                 told = priced(row.content, read)
                 vehicle = self._hashed(str(row.content.get(VEHICLE) or "").strip())
@@ -222,6 +226,10 @@ def told_order(session: Session) -> ImportedOrder:
 
 def _fact(key: str, order: ImportedOrder, digest: str) -> GovernedOrder:
     return GovernedOrder(source_id=0, key=key, raw_digest=digest, **asdict(order))
+
+
+def _held(key: str, faults: Sequence[RowFault], cells: dict[str, str]) -> QuarantinedRow:
+    return QuarantinedRow(source_id=0, key=key, faults=[asdict(fault) for fault in faults], raw=cells)
 
 
 def _record(key: str, repair: Repair) -> GovernedRepair:

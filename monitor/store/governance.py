@@ -110,13 +110,17 @@ class GovernanceStore:
             known = _by_key(session, GovernedOrder, source, [order.key for order in batch.orders])
             changed = [_replaced(session, known.get(order.key), order, source, now) for order in batch.orders]
             _put_repairs(session, source, batch)
+            for row in _by_key(session, QuarantinedRow, source, [order.key for order in batch.orders]).values():
+                if row.state == State.HELD:
+                    row.state, row.decided_at = State.SETTLED, now
             waiting = _by_key(session, QuarantinedRow, source, [row.key for row in batch.held])
             for row in batch.held:
                 row.source_id = source.id or 0
                 before = waiting.get(row.key)
                 if before is None:
                     session.add(row)
-                elif before.state == State.HELD:
+                elif before.state in {State.HELD, State.SETTLED}:
+                    before.state, before.decided_at = State.HELD, None
                     before.faults, before.raw = row.faults, row.raw
             there = session.get(GovernedSource, source.id)
             if there is not None:
@@ -128,6 +132,12 @@ class GovernanceStore:
         """By key what these orders were read from."""
         with self._session() as session:
             return {key: order.raw_digest for key, order in _by_key(session, GovernedOrder, source, keys).items()}
+
+    def seen_in_quarantine(self, source: GovernedSource, keys: Sequence[str]) -> dict[str, dict[str, str]]:
+        """By key the rows that wait or were decided on by a person, as they came."""
+        with self._session() as session:
+            rows = _by_key(session, QuarantinedRow, source, keys)
+            return {key: row.raw for key, row in rows.items() if row.state != State.SETTLED}
 
     def undone(self, source: GovernedSource) -> set[tuple[str, str]]:
         """Key and rule of the repairs that are not to be made."""
@@ -193,15 +203,20 @@ class GovernanceStore:
             return (row, source) if row and source else None
 
     def decide(self, number: int, state: State, now: datetime, note: str, order: GovernedOrder | None = None) -> bool:
-        """Drop a held row or release it as this order; False when somebody decided before."""
+        """Drop a held row or release it as this order, in place of what its source said before; False when somebody
+        decided before.
+        """
         with self._session() as session:
             row = session.get(QuarantinedRow, number)
             if row is None or row.state != State.HELD:
                 return False
             row.state, row.decided_at, row.note = state, now, note
-            if order is not None:
-                order.source_id = row.source_id
-                session.add(order)
+            source = session.get(GovernedSource, row.source_id)
+            if order is not None and source is not None:
+                before = _by_key(session, GovernedOrder, source, [row.key]).get(row.key)
+                _replaced(session, before, order, source, now)
+                if before is not None:
+                    before.released = True
             return True
 
     def orders(self, limit: int, *, doubted: bool = False, kind: Kind | None = None) -> list[tuple[GovernedOrder, str]]:

@@ -18,11 +18,12 @@ from csms.store.times import Utc
 
 
 class State(StrEnum):
-    """Of a row in quarantine."""
+    """Of a row in quarantine. `settled`: nobody decided, but its source told it right later."""
 
     HELD = "held"
     RELEASED = "released"
     DROPPED = "dropped"
+    SETTLED = "settled"
 
 
 class Kind(StrEnum):
