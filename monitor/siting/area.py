@@ -18,7 +18,8 @@ class AreaBroken(ValueError):
 
 @dataclass(frozen=True)
 class Sites:
-    """Charging sites, one row each. `busy_h`: hours of plugs in use; `full_h`: with all of them taken, NaN unknown;
+    """Charging sites, one row each. `open_kwh`: energy of cars that came while a plug was
+    free; `busy_h`: hours of plugs in use; `full_h`: with all of them taken, NaN unknown;
     `wants_dc`: share of stays too short for AC, NaN unknown."""
 
     names: Sequence[str]
@@ -26,6 +27,7 @@ class Sites:
     latitude: Array
     piles: Array
     energy_kwh: Array
+    open_kwh: Array
     busy_h: Array
     power_kw: Array
     full_h: Array

@@ -49,18 +49,18 @@ def read_area(folder: Path, span_h: float | None = None) -> Area:
     span, hourly, full = None, None, columns["full_h"]
     if volume is not None:
         energy, span, span_h, hourly = _summed(volume, span_h)
+    open_kwh = energy
     if duration is not None:
-        values = np.nan_to_num(duration[1])
-        busy = values.sum(axis=0)
-        counted = np.where(values >= FULL_SHARE * columns["plugs"], 1.0, 0.0).sum(axis=0)
-        full = np.where(np.isfinite(full), full, np.where(np.isfinite(columns["plugs"]), counted, np.nan))
+        busy = _amounts(duration[1]).sum(axis=0)
+    if duration is not None and volume is not None and duration[0] == volume[0]:
+        full, open_kwh = _full_steps(volume, duration[1], columns["plugs"], full)
     stays = _stays(folder, names)
     if stays is not None:
         full = np.where(np.isfinite(full), full, stays.full_h(columns["plugs"]))
     wants_dc = np.full(len(names), np.nan) if stays is None else stays.wants_dc(len(names))
     sites = Sites(
-        names, columns["longitude"], columns["latitude"], np.maximum(columns["pile_num"], 1.0),
-        np.nan_to_num(energy), np.nan_to_num(busy), columns["avg_power"], full, wants_dc,
+        names, columns["longitude"], columns["latitude"], np.maximum(_amounts(columns["pile_num"]), 1.0),
+        _amounts(energy), _amounts(open_kwh), _amounts(busy), _amounts(columns["avg_power"]), full, wants_dc,
     ).take(usable)  # fmt: skip
     if not len(sites):
         raise AreaBroken("stations.csv: no station has a place")
@@ -121,12 +121,28 @@ def _summed(
 ) -> tuple[Array, tuple[str, str], float, Array | None]:
     """Energy of each station, first and last time, hours covered, share of each hour of the day."""
     times, values = volume
-    known = np.nan_to_num(values)
+    known = _amounts(values)
     step_h = (times[1] - times[0]).total_seconds() / 3600.0
     by_hour = np.zeros(24)
     np.add.at(by_hour, [moment.hour for moment in times], known.sum(axis=1))
     hourly = by_hour / by_hour.sum() if by_hour.sum() > 0 and step_h <= 1.0 else None
     return known.sum(axis=0), (times[0].isoformat(" "), times[-1].isoformat(" ")), span_h or len(times) * step_h, hourly
+
+
+def _amounts(values: Array) -> Array:
+    """What is no amount (unknown, endless, negative) as nought."""
+    return np.where(np.isfinite(values), np.maximum(values, 0.0), 0.0)
+
+
+def _full_steps(volume: tuple[list[datetime], Array], busy: Array, plugs: Array, known: Array) -> tuple[Array, Array]:
+    """Hours of steps in which all plugs of a site were in use, and its energy in the others: where the number of plugs
+    is known and full time not yet."""
+    times, values = volume
+    step_h = (times[1] - times[0]).total_seconds() / 3600.0
+    tell = np.isfinite(plugs) & ~np.isfinite(known)
+    full = (_amounts(busy) >= FULL_SHARE * plugs * step_h) & tell
+    full_h = np.where(tell, full.sum(axis=0) * step_h, known)
+    return full_h, (_amounts(values) * ~full).sum(axis=0)
 
 
 def _points(folder: Path, notes: dict[str, int]) -> tuple[Array, Array]:

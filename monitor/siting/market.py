@@ -85,7 +85,7 @@ def market_of(area: Area, session_kwh: float) -> Market:
 
     places = area.plane.km(*middles(cells))
     open_h = np.maximum(area.span_h - np.nan_to_num(sites.full_h), 0.0)
-    counts = summed(sites.energy_kwh) / session_kwh
+    counts = summed(sites.open_kwh) / session_kwh
     exposure = np.where(counts > 0, np.maximum(summed(sites.piles * open_h), 1.0), summed(sites.piles * open_h))
     columns = area.surroundings.columns(places)[
         :, : -len(RINGS_KM)
