@@ -149,6 +149,28 @@ def scores(app: typer.Typer, text: Text) -> None:
             )
 
 
+def export(app: typer.Typer, text: Text) -> None:
+    """The command."""
+    shown = work.example(text, "csms data export facts.parquet --data-dir data")
+
+    @app.command("export", help=text("data.export.help"), epilog=shown)
+    def export_(
+        file: Path = typer.Argument(..., metavar="FILE", help=text("data.option.export")),
+        data_dir: Path = data_dir_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        from monitor.governance.export import ENDINGS, write_facts
+
+        if file.suffix not in ENDINGS:
+            work.fail(text("data.ending", file=file.name), USAGE, as_json, "ending")
+        with Console(stderr=True, quiet=as_json).status(file.name):
+            count = on_store(text, data_dir, as_json, lambda store: write_facts(file, store.pages()))
+        if as_json:
+            work.document({"file": str(file), "orders": count})
+            return
+        typer.echo(text("data.exported", file=file, orders=count))
+
+
 def _trends(text: Text, data_dir: Path, as_json: bool, operator: str | None, station: str | None, limit: int) -> None:
     from monitor.governance.trend import BEFORE_DAYS, RECENT_DAYS, trends
 

@@ -242,6 +242,19 @@ class GovernanceStore:
             query = query.join(GovernedSource).where(GovernedSource.kind == kind)
         return self._named(query)
 
+    def pages(self) -> Iterator[list[dict[str, Any]]]:
+        """All facts with kind and name of their source, by their number."""
+        after = 0
+        while True:
+            query = select(GovernedOrder, GovernedSource).join(GovernedSource)
+            query = query.where(col(GovernedOrder.id) > after).order_by(col(GovernedOrder.id)).limit(KEYS_AT_ONCE)
+            with self._session() as session:
+                rows = session.exec(query).all()
+            if not rows:
+                return
+            after = rows[-1][0].id or 0
+            yield [{**order.model_dump(), "source_kind": of.kind, "source": of.name} for order, of in rows]
+
     def beside(self, station: str, begin: datetime, end: datetime) -> list[GovernedOrder]:
         """Orders of a station that lie at least partly in a span, by their begin."""
         query = select(GovernedOrder).where(
