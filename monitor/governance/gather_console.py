@@ -128,11 +128,15 @@ def scores(app: typer.Typer, text: Text) -> None:
         data_dir: Path = data_dir_option(text),
         operator: str | None = typer.Option(None, "--operator", help=text("data.option.operator")),
         station: str | None = typer.Option(None, "--station", help=text("data.option.station")),
+        trend: bool = typer.Option(False, "--trend", help=text("data.option.trend")),
         limit: int = limit_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         from monitor.store.governance import document
 
+        if trend:
+            _trends(text, data_dir, as_json, operator, station, limit)
+            return
         found = on_store(text, data_dir, as_json, lambda store: store.days(limit, operator=operator, station=station))
         if as_json:
             work.document([document(row) for row in found])
@@ -143,6 +147,23 @@ def scores(app: typer.Typer, text: Text) -> None:
                 f"{row.day}  {row.operator}  {row.station}  {row.score:6.2f}  {row.doubted}/{row.orders}"
                 f"  {weakest[0]} {weakest[1]:.2f}  {' '.join(f'{rule}:{count}' for rule, count in row.broken.items())}"
             )
+
+
+def _trends(text: Text, data_dir: Path, as_json: bool, operator: str | None, station: str | None, limit: int) -> None:
+    from monitor.governance.trend import BEFORE_DAYS, RECENT_DAYS, trends
+
+    span = RECENT_DAYS + BEFORE_DAYS
+    days = on_store(text, data_dir, as_json, lambda store: store.last_days(span, operator=operator, station=station))
+    found = trends(days)[:limit]
+    if as_json:
+        work.document([asdict(one) for one in found])
+        return
+    for one in found:
+        recent, before, change = (
+            "-" if value is None else format(value, form)
+            for value, form in ((one.recent, ".2f"), (one.before, ".2f"), (one.change, "+.2f"))
+        )
+        typer.echo(f"{one.operator}  {one.station}  {text('data.trend', recent=recent, before=before, change=change)}")
 
 
 def undo(app: typer.Typer, text: Text) -> None:

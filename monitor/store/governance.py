@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -181,6 +181,20 @@ class GovernanceStore:
     def days(self, limit: int, *, operator: str | None = None, station: str | None = None) -> list[GovernedDay]:
         """Scores, the newest day first."""
         query = select(GovernedDay).order_by(col(GovernedDay.day).desc(), col(GovernedDay.station)).limit(limit)
+        if operator is not None:
+            query = query.where(GovernedDay.operator == operator)
+        if station is not None:
+            query = query.where(GovernedDay.station == station)
+        with self._session() as session:
+            return list(session.exec(query).all())
+
+    def last_days(self, span: int, *, operator: str | None = None, station: str | None = None) -> list[GovernedDay]:
+        """Scores of so many days up to the newest that these stations have."""
+        newest = self.days(1, operator=operator, station=station)
+        if not newest:
+            return []
+        since = (date.fromisoformat(newest[0].day) - timedelta(days=span - 1)).isoformat()
+        query = select(GovernedDay).where(GovernedDay.day >= since)
         if operator is not None:
             query = query.where(GovernedDay.operator == operator)
         if station is not None:
