@@ -54,7 +54,10 @@ COMMANDS: Commands = {
 }
 """Command -> module with `build(text) -> typer.Typer`, or a group of such; its line is the text `cli.group.<path>`."""
 
-GUESTS: Mapping[str, Mapping[str, str]] = {"station": {"replay": "device_sim.playback.console"}}
+GUESTS: Mapping[str, Mapping[str, str]] = {
+    "station": {"replay": "device_sim.playback.console"},
+    "feeder": {"care": "monitor.care.console"},
+}
 """Group -> command -> module: what a group takes in from another package; packages that share no code meet here."""
 
 

@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from csms.store.access_reading import AccessReading
 from csms.store.feeder_reading import FeederReading
+from csms.store.history_reading import HistoryReading
 from csms.store.rollup_reading import RollupReading
 from csms.store.station_reading import StationReading
 from csms.store.tables import (
@@ -34,7 +35,7 @@ from csms.store.tables import (
 _SAMPLES_STORED = select(func.sum(col(Tally.value))).where(col(Tally.name) == "samples")
 
 
-class Reader(RollupReading, StationReading, AccessReading, FeederReading):
+class Reader(RollupReading, StationReading, AccessReading, FeederReading, HistoryReading):
     """Made by `open_store`. Every method raises StoreUnavailable when the database cannot be read."""
 
     async def stations(self) -> Sequence[Station]:

@@ -58,7 +58,8 @@ class Spots:
 
 @dataclass(frozen=True)
 class Area:
-    """An area. `span_h`: hours that the energies cover; `hourly`: share of the energy in each hour of the day."""
+    """An area. `span_h`: hours that the energies cover; `hourly`: share of the energy in each hour of the day;
+    `presence`: users by cell, see monitor.siting.presence."""
 
     name: str
     sites: Sites
@@ -70,6 +71,7 @@ class Area:
     hourly: Array | None = None
     candidates: Spots | None = None
     transformers: Spots | None = None
+    presence: Mapping[str, int] | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property

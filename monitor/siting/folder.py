@@ -3,7 +3,8 @@
 `stations.csv`: station_id, longitude, latitude, pile_num, total_duration (h), total_volume (kWh), avg_power (kW); and
 if known plugs and full_h, the hours in which all plugs were taken. Further files are used where they are there:
 `poi.csv` (longitude, latitude), `volume.csv` and `duration.csv` (first column the time, one column for each
-station, kWh and hours in each step), `candidates.csv` and `transformers.csv` (name, longitude, latitude, room_kw).
+station, kWh and hours in each step), `candidates.csv` and `transformers.csv` (name, longitude, latitude, room_kw),
+`presence.csv` (user, longitude, latitude).
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ import pyarrow as pa
 from pyarrow import csv
 
 from monitor.siting.area import Area, AreaBroken, Sites, Spots
+from monitor.siting.cells import cells_of
 from monitor.siting.plane import Array
+from monitor.siting.presence import users_by_cell
 
 HALF_YEAR_H = 4392.0
 """1 April to 30 September: what a folder without series is taken to cover."""
@@ -62,7 +65,7 @@ def read_area(folder: Path, span_h: float | None = None) -> Area:
     longitude, latitude = _points(folder, notes)
     return Area(
         folder.resolve().name, sites, longitude, latitude, covered, span_h is not None, span, hourly,
-        _spots(folder, "candidates"), _spots(folder, "transformers"), notes,
+        _spots(folder, "candidates"), _spots(folder, "transformers"), _presence(folder), notes,
     )  # fmt: skip
 
 
@@ -130,6 +133,18 @@ def _points(folder: Path, notes: dict[str, int]) -> tuple[Array, Array]:
     placed = (np.abs(longitude) <= 180) & (np.abs(latitude) <= 90)
     notes["points_without_place"] = int((~placed).sum())
     return longitude[placed], latitude[placed]
+
+
+def _presence(folder: Path) -> dict[str, int] | None:
+    table = _table(folder, "presence")
+    if table is None:
+        return None
+    if missing := {"user", "longitude", "latitude"} - table.keys():
+        raise AreaBroken(f"presence.csv has no column {', '.join(sorted(missing))}")
+    longitude, latitude = (_numbers(table, name, "presence.csv") for name in ("longitude", "latitude"))
+    placed = (np.abs(longitude) <= 180) & (np.abs(latitude) <= 90)
+    users = [str(user) for user, kept in zip(table["user"], placed, strict=True) if kept]
+    return users_by_cell(cells_of(longitude[placed], latitude[placed]), users)
 
 
 def _spots(folder: Path, name: str) -> Spots | None:

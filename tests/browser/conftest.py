@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,13 @@ class Site:
         answer: dict[str, Any] = self.server.api.get(f"/api/v1/stations/{station_id}").raise_for_status().json()
         return answer
 
+    def in_a_hurry(self, station_id: str) -> None:
+        """Its driver wants more than it can give until then: the plan has to give all that it may."""
+        eventually(lambda: self.station(station_id)["evses"][0]["session"])
+        leaves = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        body = {"energy_wh": 30_000, "departure": leaves}
+        self.server.api.put(f"/api/v1/stations/{station_id}/evses/1/needs", json=body).raise_for_status()
+
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str, dict[str, str]]]:
@@ -44,8 +52,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
     try:
         with (
             dashboard(server.api_url, folder) as url,
-            pile(server.ocpp_url, FIRST, [plugged_in()]),
-            pile(server.ocpp_url, SECOND, [plugged_in()]),
+            pile(server.ocpp_url, FIRST, [plugged_in(40_000.0)]),
+            pile(server.ocpp_url, SECOND, [plugged_in(40_000.0)]),
         ):
             yield server, url, {"administrator": server.token} | _tokens(server)
     finally:

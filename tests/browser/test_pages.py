@@ -11,6 +11,11 @@ PAGES = {
     "/": ("Overview", "总览"),
     "/stations": ("Stations", "充电桩"),
     "/stations/CP-1": ("CP-1", "CP-1"),
+    "/sessions": ("Sessions", "充电会话"),
+    "/sessions/1": ("Session 1", "会话 1"),
+    "/feeders": ("Feeders", "台区"),
+    "/feeders/T1": ("T1", "T1"),
+    "/plan?feeder=T1": ("Plan", "充电计划"),
 }
 
 

@@ -91,6 +91,7 @@ def pile(url: str, spec: PileSpec, visits: Iterable[Visit] = ()) -> Iterator[Any
         now = datetime.now(UTC)
         clock = SimClock(1.0, time.time(), now)
         station = held["station"] = CLIENTS[spec.protocol](spec, visits, url, clock, FleetStats(), random.Random(1))
+        station.variables.meter_interval_s = 1.0
         running = asyncio.create_task(station.link.run())
         ready.set()
         while not over.is_set():

@@ -14,13 +14,13 @@ from monitor.dashboard.web.api import Api
 from monitor.dashboard.web.desk import Desk
 from monitor.dashboard.web.gate import Gate
 from monitor.dashboard.web.hub import Hub
-from monitor.dashboard.web.pages import overview, station, stations
+from monitor.dashboard.web.pages import feeders, overview, plan, session, sessions, station, stations
 from monitor.dashboard.web.visitors import Visitors
 
 RECONNECT_S = 20.0
 """A page that was away for longer is made anew."""
 MESSAGES_KEPT = 300
-PAGES = (overview, stations, station)
+PAGES = (overview, stations, station, feeders, sessions, session, plan)
 
 
 def create_app(url: str, guest_token: str = "") -> FastAPI:
@@ -36,7 +36,7 @@ def create_app(url: str, guest_token: str = "") -> FastAPI:
         reading.cancel()
         with suppress(asyncio.CancelledError):
             await reading
-        await api.close()
+        await desk.close()
 
     app = FastAPI(title="csms dashboard", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.include_router(door.router(desk, guest_token))

@@ -17,6 +17,9 @@ from monitor.dashboard.web.palette import Theme
 POINTS_MAX = 240
 """In one line on screen; more than that nobody sees."""
 
+AHEAD_MIN = timedelta(minutes=45)
+"""At least so much of the plan is shown, else as much as was seen of the past."""
+
 Options = dict[str, Any]
 Words = Mapping[str, str]
 """Name of a layer in the reader's language, by `base`, `charging`, `cap`, `bound`, `plan`, `storage`, `now`."""
@@ -40,7 +43,7 @@ def load_picture(points: Sequence[Point], plan: Json | None, theme: Theme, words
     planned = [_at(p.time, None if p.planned_w is None else p.base_w + p.planned_w) for p in seen]
     now = seen[-1].time if seen else None
     if plan is not None and now is not None:
-        ahead = _plan_ahead(plan, now)
+        ahead = _plan_ahead(plan, now, now + max(now - seen[0].time, AHEAD_MIN))
         planned, cap = planned + ahead["planned"], cap + ahead["cap"]
     series = [
         _area(words["base"], base, theme.unavailable, 0.35),
@@ -140,14 +143,14 @@ def state_colour(theme: Theme, family: str) -> str:
     return str(getattr(theme, family, theme.unavailable))
 
 
-def _plan_ahead(plan: Json, now: datetime) -> dict[str, list[list[Any]]]:
-    """What a plan holds for the time after `now`, in kW with its base load."""
+def _plan_ahead(plan: Json, now: datetime, until: datetime) -> dict[str, list[list[Any]]]:
+    """What a plan holds for the time from `now` to `until`, in kW with its base load."""
     content = plan["content"]
     base, charging, cap = (content.get(f"{name}_kw") or [] for name in ("base", "charging", "cap"))
     planned: list[list[Any]] = []
     caps: list[list[Any]] = []
     for index, time in enumerate(_slot_times(plan)):
-        if time <= now:
+        if not now < time <= until:
             continue
         if index < len(charging):
             planned.append([time.isoformat(), charging[index] + (base[index] if index < len(base) else 0.0)])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Request
@@ -29,6 +30,26 @@ class Desk:
     api: Api
     hub: Hub
     visitors: Visitors
+    bound: dict[str, tuple[Hub, asyncio.Task[None]]] = field(default_factory=dict)
+
+    def hub_for(self, visitor: Visitor) -> Hub:
+        """The shared look; for who is bound to something, one of their own, as long as they are signed in."""
+        if visitor.sees_all:
+            return self.hub
+        if visitor.token not in self.bound:
+            for token in [token for token, (hub, _) in self.bound.items() if not hub.wanted]:
+                self.bound.pop(token)[1].cancel()
+            hub = Hub(self.api, self.visitors, visitor.token)
+            self.bound[visitor.token] = hub, asyncio.create_task(hub.run(), name="bound hub")
+        return self.bound[visitor.token][0]
+
+    async def close(self) -> None:
+        """Nobody is looked for any more."""
+        tasks = [task for _, task in self.bound.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.api.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +64,8 @@ class View:
 
     @property
     def hub(self) -> Hub:
-        """The shared snapshot."""
-        return self.desk.hub
+        """The snapshot of what this visitor may see."""
+        return self.desk.hub_for(self.visitor)
 
     def follow(self, refresh: Callable[[], None]) -> None:
         """Call `refresh` now and after every change, until the page is closed or its visitor is signed out."""
@@ -71,6 +92,13 @@ class View:
             return await self.get(path, **params)
         except (SourceLost, Refused) as fault:
             self.say(self.text("web.unreadable", reason=str(fault)), bad=True)
+            return None
+
+    async def read_or_none(self, path: str, **params: Any) -> Any:
+        """The same for what need not be there: None without a word."""
+        try:
+            return await self.get(path, **params)
+        except (SourceLost, Refused):
             return None
 
     async def act(self, work: Awaitable[Any], done: Callable[[Any], tuple[str, bool]]) -> Any:

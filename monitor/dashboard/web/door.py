@@ -18,7 +18,7 @@ from monitor.dashboard.web.desk import Desk
 from monitor.dashboard.web.gate import COOKIE, DOOR, visitor_of
 from monitor.dashboard.web.palette import THEMES
 from monitor.dashboard.web.style import SHEET, STYLE_PATH
-from monitor.dashboard.web.visitors import STAY_S, Visitor
+from monitor.dashboard.web.visitors import STAY_S, Visitor, home_of
 
 TOKEN_LENGTH_MAX = 512
 FORM_BYTES_MAX = 4096
@@ -69,7 +69,7 @@ def router(desk: Desk, guest_token: str = "") -> APIRouter:
         visitor = desk.visitors.enter(
             token, who["name"], who["role"], tuple(who["bound_to"]), lang=_language(request), guest=guest
         )
-        desk.hub.hurry()
+        desk.hub_for(visitor).hurry()
         return _let_in(request, visitor)
 
     @routes.post("/logout")
@@ -96,7 +96,7 @@ def router(desk: Desk, guest_token: str = "") -> APIRouter:
 
 
 def _let_in(request: Request, visitor: Visitor) -> Response:
-    answer = RedirectResponse("/" if visitor.sees_all else "/feeders", 303)
+    answer = RedirectResponse(home_of(visitor), 303)
     secure = request.url.scheme == "https"
     answer.set_cookie(
         COOKIE, visitor.number, max_age=int(STAY_S), path="/", secure=secure, httponly=True, samesite="strict"

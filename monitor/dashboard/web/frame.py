@@ -12,7 +12,7 @@ from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.desk import View
 from monitor.dashboard.web.parts import tag
 from monitor.dashboard.web.style import STYLE_PATH
-from monitor.dashboard.web.visitors import Visitor
+from monitor.dashboard.web.visitors import WHOLE_VIEW, Visitor
 
 STALE_S = 5.0
 
@@ -34,6 +34,9 @@ class Place:
 PLACES: list[Place] = [
     Place("overview", "/", "dashboard"),
     Place("stations", "/stations", "ev_station"),
+    Place("sessions", "/sessions", "receipt_long"),
+    Place("feeders", "/feeders", "account_tree", WHOLE_VIEW | {"grid_operator"}),
+    Place("plan", "/plan", "event_note", WHOLE_VIEW | {"grid_operator"}),
 ]
 
 

@@ -31,10 +31,13 @@ Tell = Callable[[], None]
 
 
 class Hub:
-    """The shared snapshot; `watch` is told of every change. Times are seconds of the running loop."""
+    """The shared snapshot; `watch` is told of every change. Times are seconds of the running loop.
 
-    def __init__(self, api: Api, visitors: Visitors) -> None:
-        self._api, self._visitors = api, visitors
+    `bound_to` None: for all who may see everything; a token: for those who came with it and see what it is bound to.
+    """
+
+    def __init__(self, api: Api, visitors: Visitors, bound_to: str | None = None) -> None:
+        self._api, self._visitors, self._bound_to = api, visitors, bound_to
         self._watchers: dict[int, Tell] = {}
         self._next = 0
         self._slow: dict[str, Any] = {}
@@ -52,6 +55,11 @@ class Hub:
     def age_s(self) -> float | None:
         """Seconds since the last answer; None before the first."""
         return None if self.answered_s < 0 else max(0.0, _now_s() - self.answered_s)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is signed in whom it serves."""
+        return any(self._serves(visitor) for visitor in self._visitors.all())
 
     @property
     def watching(self) -> int:
@@ -89,11 +97,11 @@ class Hub:
 
     async def look(self) -> None:
         """Read once, as one of those who may see everything; somebody whose token is good no longer is signed out."""
-        visitor = next((visitor for visitor in self._visitors.all() if visitor.sees_all), None)
+        visitor = next((visitor for visitor in self._visitors.all() if self._serves(visitor)), None)
         if visitor is None:
             return
         try:
-            await self._look_as(visitor)
+            await (self._look_as(visitor) if self._bound_to is None else self._look_bound(visitor))
         except SourceRefused as fault:
             log.info("visitor_refused", extra={"visitor": visitor.name, "reason": str(fault)})
             self._visitors.leave(visitor)
@@ -102,6 +110,20 @@ class Hub:
         else:
             self.answered_s, self.fault = _now_s(), ""
         self._changed.set()
+
+    def _serves(self, visitor: Visitor) -> bool:
+        return visitor.sees_all if self._bound_to is None else visitor.token == self._bound_to
+
+    async def _look_bound(self, visitor: Visitor) -> None:
+        """A grid operator sees its feeders, a partner its own messages."""
+        if visitor.role == "grid_operator":
+            feeders = await self._api.get(visitor.token, "/feeders")
+            self.snapshot = Snapshot(feeders)
+            self.history.add(self.snapshot)
+        else:
+            province = await self._api.get(visitor.token, "/province")
+            self.snapshot = Snapshot({"clock_time": province["clock_time"], "feeders": []})
+            self.province = province["partners"]
 
     async def _look_as(self, visitor: Visitor) -> None:
         if _now_s() >= self._slow_due_s:

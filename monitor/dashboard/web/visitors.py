@@ -48,6 +48,11 @@ class Visitor:
         return self.role in LIMIT_SETTERS
 
 
+def home_of(visitor: Visitor) -> str:
+    """The page that somebody is taken to first."""
+    return {"grid_operator": "/feeders", "province_partner": "/province"}.get(visitor.role, "/")
+
+
 class Visitors:
     """All of them, by number. `now_s`: seconds that never step back."""
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from nicegui import ui
 
 from csms.texts import Text
-from monitor.dashboard.history import Json, Snapshot
+from monitor.dashboard.history import Event, Json, Snapshot
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.charts import load_picture
 from monitor.dashboard.web.desk import Desk, View, view_of
@@ -26,11 +26,13 @@ from monitor.dashboard.web.figures import (
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.palette import FAMILIES
 from monitor.dashboard.web.parts import Chart, Kpi, card, markup, state_mark, tag
+from monitor.dashboard.web.visitors import home_of
 from monitor.dashboard.web.words import alert_words, layers
 
 NEAR_CAP = 0.95
 ALARMS_SHOWN = 12
 COMB_MAX = 1500
+EVENTS_SHOWN = 12
 
 
 def mount(desk: Desk) -> None:
@@ -43,15 +45,18 @@ def mount(desk: Desk) -> None:
             if view.visitor.sees_all:
                 _build(view)
             else:
-                ui.navigate.to("/feeders")
+                ui.navigate.to(home_of(view.visitor))
 
 
 def _build(view: View) -> None:
     with tag("div", "kpis"):
         kpis = _kpis(view.text)
     with tag("div", "columns"):
-        with card(view.text("web.overview.connectors")):
-            comb, counts = markup(Markup(""), "comb"), markup(Markup(""), "counts")
+        with tag("div", "stack"):
+            with card(view.text("web.overview.connectors")):
+                comb, counts = markup(Markup(""), "comb"), markup(Markup(""), "counts")
+            with card(view.text("web.overview.events")):
+                events = markup(Markup(""))
         with tag("div", "stack"):
             with card(view.text("web.overview.load")):
                 chart = Chart({}, view.text("web.overview.load"))
@@ -70,6 +75,7 @@ def _build(view: View) -> None:
         comb.set_content(str(comb_markup(snapshot.stations)))
         counts.set_content(str(counts_markup(view.text, snapshot)))
         chart.show(_load(view, snapshot))
+        events.set_content(str(events_markup(view.text, list(view.hub.history.events)[:EVENTS_SHOWN], snapshot)))
         alarms.set_content(str(attention_markup(view.text, view.hub.alerts, snapshot)))
 
     view.follow(refresh)
@@ -153,6 +159,20 @@ def counts_markup(text: Text, snapshot: Snapshot) -> Markup:
         for family in FAMILIES
         if counts[family]
     )
+
+
+def events_markup(text: Text, events: Sequence[Event], snapshot: Snapshot) -> Markup:
+    """What changed last, newest first."""
+    row = Markup('<div class="event"><span class="quiet">{}</span><b>{}</b><span>{}</span></div>')
+    rows = [
+        row.format(
+            local_time(event.time, snapshot.time),
+            event.subject,
+            text(f"live.event.{event.kind}", value=kilo(event.value)),
+        )
+        for event in events
+    ]
+    return Markup("").join(rows) or Markup('<p class="empty">{}</p>').format(text("live.no_event"))
 
 
 def _load(view: View, snapshot: Snapshot) -> dict[str, Any]:

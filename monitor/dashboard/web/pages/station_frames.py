@@ -13,6 +13,7 @@ from monitor.dashboard.web.parts import card, markup, table, tag
 
 FRAMES_SHOWN = 40
 TEXT_SHOWN = 220
+PAGES_MAX = 20
 
 
 def frames_card(view: View, station_id: str) -> None:
@@ -20,10 +21,8 @@ def frames_card(view: View, station_id: str) -> None:
     text = view.text
 
     async def show() -> None:
-        path = f"/stations/{segment(station_id)}/frames"
-        page = await view.read(path, limit=FRAMES_SHOWN, text=str(words.value or ""), errors=bool(faults.value))
-        if page is not None:
-            rows.set_content(str(frames_markup(view, page["frames"])))
+        frames = await _search(view, station_id, str(words.value or ""), bool(faults.value))
+        rows.set_content(str(frames_markup(view, frames)))
 
     with card(text("web.frames.title")):
         with tag("div", "row-line"):
@@ -32,6 +31,22 @@ def frames_card(view: View, station_id: str) -> None:
             ui.button(text("web.frames.show"), on_click=show).props("outline no-caps dense padding='4px 12px'")
         words.on("keydown.enter", show)
         rows = markup(Markup(""))
+
+
+async def _search(view: View, station_id: str, words: str, faults: bool) -> list[Json]:
+    """The newest frames that fit; a page may be short while the search goes on behind it."""
+    found: list[Json] = []
+    cursor = None
+    for _ in range(PAGES_MAX):
+        path = f"/stations/{segment(station_id)}/frames"
+        page = await view.read(path, limit=FRAMES_SHOWN, text=words, errors=faults, cursor=cursor)
+        if page is None:
+            break
+        found += page["frames"]
+        cursor = page["next"]
+        if cursor is None or len(found) >= FRAMES_SHOWN:
+            break
+    return found[:FRAMES_SHOWN]
 
 
 def frames_markup(view: View, frames: list[Json]) -> Markup:

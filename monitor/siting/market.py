@@ -1,0 +1,109 @@
+"""Supply, demand and the gap between them in every cell of an area. Pure.
+
+Supply: energy that the sites of a cell gave. Demand: what the cell would draw if the piles of the area were spread as
+people are: its share of presence times all piles times the rate of a pile there, a Gamma-Poisson posterior.
+Gap: demand minus supply. Energies are kWh a day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from monitor.siting import demand
+from monitor.siting.area import Area
+from monitor.siting.cells import around, cells_of, grouped, middles
+from monitor.siting.plane import Array
+from monitor.siting.surroundings import RINGS_KM
+
+PRESENCE_KM = 1.0
+"""People reach a plug on foot: who is within this distance counts as present."""
+KNOWN_KM = 5.0
+"""Farther from all sites nothing was learned of how people charge."""
+DRAWS = 300
+
+
+@dataclass(frozen=True)
+class Market:
+    """Cells [cells] with their places [cells, 2] km. `draws` [draws, cells] of demand; `seen`: cells with a pile."""
+
+    cells: list[str]
+    places: Array
+    presence: Array
+    sites: Array
+    piles: Array
+    supply: Array
+    draws: Array
+    alpha: float
+    slopes: Array
+    seen: int
+
+    @property
+    def demand(self) -> Array:
+        """Expected demand."""
+        return np.asarray(self.draws.mean(axis=0))
+
+    @property
+    def gap(self) -> Array:
+        """Expected gap; negative where more is drawn than presence explains."""
+        return self.demand - self.supply
+
+    @property
+    def unmet(self) -> Array:
+        """Expected demand beyond supply, each draw counting for itself."""
+        return np.asarray(np.maximum(self.draws - self.supply, 0.0).mean(axis=0))
+
+    @property
+    def sure(self) -> Array:
+        """Probability that more is wanted than is given."""
+        return np.asarray((self.draws > self.supply).mean(axis=0))
+
+
+def market_of(area: Area, session_kwh: float, seed: int = 0) -> Market:
+    """The market of an area; `session_kwh`: energy of one charging, by which energy becomes a count."""
+    sites = area.sites
+    at = cells_of(sites.longitude, sites.latitude)
+    cells = _cells(area, at)
+    row = {cell: number for number, cell in enumerate(cells)}
+    place = np.array([row[cell] for cell in at])
+
+    def summed(values: Array) -> Array:
+        return np.bincount(place, values, minlength=len(cells)).astype(float)
+
+    places = area.plane.km(*middles(cells))
+    open_h = np.maximum(area.span_h - np.nan_to_num(sites.full_h), 0.0)
+    counts = summed(sites.energy_kwh) / session_kwh
+    exposure = np.where(counts > 0, np.maximum(summed(sites.piles * open_h), 1.0), summed(sites.piles * open_h))
+    columns = area.surroundings.columns(places)[
+        :, : -len(RINGS_KM)
+    ]  # not the piles around: where none are, few were seen
+    fitted = demand.fit(counts, exposure, columns)
+    posterior = fitted.posterior(counts, exposure, columns)
+    presence = _presence(area, cells, places)
+    piles = sites.piles.sum() * presence / presence.sum()
+    draws = posterior.draws(DRAWS, seed) * piles * session_kwh * 24.0
+    supply = summed(sites.energy_kwh) * 24.0 / area.span_h
+    return Market(
+        cells, places, presence, summed(np.ones(len(sites))), summed(sites.piles), supply, draws,
+        fitted.alpha, fitted.raw_slopes, int((exposure > 0).sum()),
+    )  # fmt: skip
+
+
+def _cells(area: Area, at: list[str]) -> list[str]:
+    """Cells with a site, a user or a point, and those next to a site, no farther from all sites than KNOWN_KM."""
+    points = grouped(cells_of(area.longitude, area.latitude))[0] if len(area.longitude) else []
+    cells = sorted({*around(at, 1), *points, *(area.presence or {})})
+    sites = area.plane.km(area.sites.longitude, area.sites.latitude)
+    away = np.asarray(cKDTree(sites).query(area.plane.km(*middles(cells)))[0])
+    return [cell for cell, known in zip(cells, away <= KNOWN_KM, strict=True) if known]
+
+
+def _presence(area: Area, cells: list[str], places: Array) -> Array:
+    """Users by cell where they are known, else points within a walk; 1 everywhere if neither is."""
+    if area.presence is not None:
+        counted = np.array([float(area.presence.get(cell, 0)) for cell in cells])
+        return counted if counted.sum() > 0 else np.ones(len(cells))
+    counted = area.surroundings.presence(places, PRESENCE_KM)
+    return counted if counted.sum() > 0 else np.ones(len(cells))

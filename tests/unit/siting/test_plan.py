@@ -1,0 +1,147 @@
+"""The plan and its document: every candidate is answered for, what forbids is seen, users cannot be found."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from csms.texts import catalogue
+from monitor.siting import plan as planning
+from monitor.siting.area import AreaBroken
+from monitor.siting.cells import cells_of
+from monitor.siting.console import build
+from monitor.siting.folder import read_area
+from monitor.siting.market import market_of
+from monitor.siting.plan import plan_of
+from monitor.siting.report import written
+from monitor.siting.wishes import Wishes
+from tests.support.siting_city import degrees, write, write_city
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("city")
+    write_city(folder, transformers=True)
+    return folder
+
+
+def _with(city: Path, folder: Path, name: str, head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> Path:
+    for file in city.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    write(folder / f"{name}.csv", head, rows)
+    return folder
+
+
+def test_every_candidate_is_proposed_or_told_why_not(city: Path) -> None:
+    found = plan_of(read_area(city), Wishes(sites=5, break_even_kwh=3.0))
+    names = [one.name for one in found.proposals] + [one.name for one in found.rejected]
+    assert len(names) == len(set(names)) == found.candidates
+    assert {one.reason for one in found.rejected} <= set(planning.REASONS)
+    reasons = Counter(one.reason for one in found.rejected)
+    assert min(reasons["too_close"], reasons["no_room"], reasons["others_reach_more"]) > 0
+    assert 0 < len(found.proposals) <= 5
+    assert found.greedy_share <= 1.0 + 1e-12
+    assert found.gap <= 0.001
+    for one in found.proposals:
+        assert one.low_kwh < one.median_kwh < one.high_kwh
+        assert one.median_kwh <= one.alone_kwh + 1e-9
+        assert one.room_kw is None or one.size.load_kw <= one.room_kw
+        assert [rival.away_km for rival in one.rivals] == sorted(rival.away_km for rival in one.rivals)
+
+
+def test_what_a_planner_says_of_candidates_counts(city: Path, tmp_path: Path) -> None:
+    """No room, beside a site, far from everything, and two good ones: the reasons are those."""
+    area = read_area(city)
+    beside = (float(area.sites.longitude[0]), float(area.sites.latitude[0]))
+    (far, one, other) = (tuple(place) for place in degrees(np.array([[80.0, 80.0], [0.4, 0.3], [-3.0, 2.0]])))
+    rows = [
+        ("full", *one, 1.0),
+        ("beside", *beside, 500.0),
+        ("far", *far, 500.0),
+        ("good", *one, 500.0),
+        ("also", *other, 500.0),
+    ]
+    folder = _with(city, tmp_path, "candidates", ("name", "longitude", "latitude", "room_kw"), rows)
+    found = plan_of(read_area(folder), Wishes(sites=2, break_even_kwh=0.1, apart_km=0.01))
+    assert {one.name: one.reason for one in found.rejected} == {
+        "full": "no_room", "beside": "too_close", "far": "unknown_ground",
+    }  # fmt: skip
+    assert {one.name for one in found.proposals} == {"good", "also"}
+    dear = plan_of(read_area(folder), Wishes(sites=2, break_even_kwh=1e9, apart_km=0.01))
+    assert Counter(one.reason for one in dear.rejected)["below_break_even"] == 2
+    assert dear.proposals == ()
+
+
+def test_a_site_that_was_full_half_the_time_shows_more_demand(city: Path, tmp_path: Path) -> None:
+    area = read_area(city)
+    lines = (city / "stations.csv").read_text("utf-8").splitlines()
+    full = [[*line.split(","), "2196" if number == 0 else "0"] for number, line in enumerate(lines[1:])]
+    folder = _with(city, tmp_path, "stations", (*lines[0].split(","), "full_h"), [tuple(row) for row in full])
+    cell = cells_of(area.sites.longitude[:1], area.sites.latitude[:1])[0]
+    plain, censored = market_of(area, 25.0), market_of(read_area(folder), 25.0)
+    row = plain.cells.index(cell)
+    assert censored.demand[row] > 1.2 * plain.demand[row]
+
+
+def _pings(users: int, cell_at: tuple[float, float]) -> list[tuple[object, ...]]:
+    return [(f"u{number}", *cell_at) for number in range(users) for _ in range(3)]
+
+
+def test_a_cell_with_four_users_leaves_no_trace_in_anything_that_is_exported(city: Path, tmp_path: Path) -> None:
+    """The whole document is the same with and without their pings; with a fifth one it is another."""
+    crowd = _pings(40, tuple(degrees(np.array([[0.0, 0.0]]))[0]))
+    lonely = tuple(degrees(np.array([[6.0, -6.0]]))[0])
+    head = ("user", "longitude", "latitude")
+    documents = []
+    for users in (0, 4, 5):
+        folder = tmp_path / str(users) / "area"
+        folder.mkdir(parents=True)
+        _with(city, folder, "presence", head, [*crowd, *_pings(users, lonely)])
+        documents.append(_document(folder, tmp_path / f"out{users}"))
+    assert documents[0] == documents[1]
+    assert documents[1] != documents[2]
+
+
+def _document(folder: Path, out: Path) -> dict[str, Any]:
+    call = ["run", str(folder), "--out", str(out), "--sites", "3", "--repeats", "1", "--json"]
+    answer = CliRunner().invoke(build(catalogue("zh")), call)
+    assert answer.exit_code == 0, answer.output
+    assert len(json.loads(answer.stdout)["files"]) == 7
+    document: dict[str, Any] = json.loads((out / "report.json").read_text("utf-8"))
+    del document["made_at"]
+    return document
+
+
+def test_bad_files_are_named(city: Path, tmp_path: Path) -> None:
+    def said(name: str, head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+        with pytest.raises(AreaBroken) as fault:
+            read_area(_with(city, tmp_path, name, head, rows))
+        (tmp_path / f"{name}.csv").unlink()
+        return str(fault.value)
+
+    assert "poi.csv has no column latitude" in said("poi", ("type", "longitude"), [("shop", 1)])
+    assert "every row needs a place" in said("candidates", ("name", "longitude", "latitude"), [("a", 200, 0)])
+    assert "no number" in said("transformers", ("name", "longitude", "latitude", "room_kw"), [("a", 1, 1, "much")])
+    assert "stands twice" in said("stations", HEAD_OF_STATIONS, [(1, 1, 1, 1, 1, 1, 1)] * 2)
+    assert "no column total_volume" in said("stations", HEAD_OF_STATIONS[:5], [(1, 1, 1, 1, 1)])
+    answer = CliRunner().invoke(build(catalogue("en")), ["evaluate", str(tmp_path / "nowhere"), "--json"])
+    assert answer.exit_code == 2
+    assert json.loads(answer.stderr)["code"] == "unusable"
+
+
+HEAD_OF_STATIONS = ("station_id", "longitude", "latitude", "pile_num", "total_duration", "total_volume", "avg_power")
+
+
+def test_figures_are_written_as_people_write_them() -> None:
+    assert written(1234567.4, "0") == "1,234,567"
+    assert written(-0.1234, "2") == "−0.12"
+    assert written(0.256, "%") == "26 %"
+    assert written(None, "1") == "–"
+    assert written(2.0, "g") == "2"
