@@ -49,6 +49,7 @@ COMMANDS: Commands = {
     "subsidy": "monitor.subsidy.console",
     "warehouse": "monitor.warehouse.console",
     "siting": "monitor.siting.console",
+    "portraits": "monitor.portraits.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",
 }

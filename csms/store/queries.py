@@ -126,8 +126,10 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading, Histor
         return await self.rows(query.where(*_given((col(LimitRow.feeder_id), feeder_id))).order_by(*identity))
 
     async def limit_count(self) -> int:
-        """How many versions of limits there are: it rises with every statement that is accepted."""
-        return int(await self.value(select(func.count()).select_from(LimitRow)) or 0)
+        """How many versions of limits there are and how many of them are cancelled: it rises with every statement that
+        is accepted."""
+        cancelled = func.count().filter(col(LimitRow.cancelled))
+        return int(await self.value(select(func.count() + cancelled).select_from(LimitRow)) or 0)
 
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan adopted last."""
