@@ -285,8 +285,8 @@ class PartnerForwarder:
 
     async def _greet_after_silence(self) -> None:
         if self._was_silent and self._silent_until is None:
-            self._was_silent = False
             await self._resync(self.partner.id)
+            self._was_silent = False
 
     async def _look_again_s(self) -> float:
         now = self._clock.now()

@@ -136,6 +136,15 @@ async def test_connector_states_are_told_when_they_change(desk: Desk) -> None:
     assert len(first) == 1
 
 
+async def test_a_restart_of_ours_tells_nobody_that_stations_are_gone(desk: Desk) -> None:
+    await desk.feed.reconcile()
+    assert desk.rows("station_status") == []
+    desk.clock.advance(600)
+    await desk.feed.reconcile()
+    (status,) = desk.rows("station_status")
+    assert status["ConnectorStatusInfo"]["Status"] == 0, "it has had its time to come back"
+
+
 async def test_a_snapshot_follows_the_period_of_the_profile(desk: Desk) -> None:
     reply = await desk.say(SessionStarted(1, "TAG", 0, desk.clock.now()))
     for minute in range(1, 4):
