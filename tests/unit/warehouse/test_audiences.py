@@ -222,6 +222,10 @@ async def test_the_commands(home: Home, tmp_path: Path) -> None:
     (energy,) = [row for row in told["figures"] if row["figure"] == "energy"]
     assert (energy["value"], energy["filter"], energy["unit"]) == (pytest.approx(10.0), "region=3711", "kWh")
     assert any("grid" in word and "data of" in word for word in told["assumptions"])
+    (tmp_path / "bad.toml").write_text("site = [")
+    bad = ("load", "--data-dir", str(tmp_path), "--settings", str(tmp_path / "bad.toml"), "--json")
+    refused = await asyncio.to_thread(run, *bad)
+    assert (refused.exit_code, json.loads(refused.stderr)["code"]) == (1, "settings_unreadable")
     file = tmp_path / "figures.csv"
     assert (await asyncio.to_thread(run, "export", "makers", str(file), *where)).exit_code == 0
     assert "mtbf" in file.read_text()

@@ -261,7 +261,7 @@ def test_an_empty_warehouse_has_tables_without_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore")
 async def test_spark_gives_what_duckdb_gives(home: Home) -> None:
     pyspark = pytest.importorskip("pyspark.sql")
@@ -282,8 +282,9 @@ async def test_spark_gives_what_duckdb_gives(home: Home) -> None:
             assert answers[0] or name in ("orders", "quality"), name
             _same(name, *answers)
         for name, statistic in STATISTICS.items():
-            for by in GROUPS:
-                _same(f"{name} by {by}", home.ask(name, by), statistic(there, FIRST, LAST, by).to_pyarrow().to_pylist())
+            for by in ("all", "kind", "site_id"):  # by nothing, by either dimension: the others are the same expression
+                told = [statistic(one, FIRST, LAST, by).to_pyarrow().to_pylist() for one in (here, there)]
+                _same(f"{name} by {by}", *told)
     finally:
         spark.stop()
 
