@@ -49,6 +49,7 @@ class Dashboard:
         host: str,
         *,
         tls: tuple[Path, Path] | None = None,
+        warehouse: Path | None = None,
         told: Callable[[str, int], None] = lambda url, port: None,
         program: Sequence[str] = (sys.executable, "-m", "cli"),
     ) -> None:
@@ -57,6 +58,8 @@ class Dashboard:
             call += ["--tls-certificate", str(tls[0]), "--tls-key", str(tls[1])]
         if settings.guest_token_file is not None:
             call += ["--guest-token-file", str(settings.guest_token_file)]
+        if warehouse is not None:
+            call += ["--warehouse", str(warehouse)]
         self._call = [*call, "--until-stdin-ends"]
         self._told = told
 

@@ -127,7 +127,8 @@ class CentralSystem:
             self.dashboard_port = port
             self._write_ready_file()
 
-        return Dashboard(self._settings.dashboard, url, host, tls=tls, told=told)
+        warehouse = self._settings.data_dir / "warehouse"  # where the round `warehouse load` puts it
+        return Dashboard(self._settings.dashboard, url, host, tls=tls, warehouse=warehouse, told=told)
 
     @property
     def dashboard_address(self) -> str:
