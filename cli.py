@@ -49,12 +49,16 @@ COMMANDS: Commands = {
     "subsidy": "monitor.subsidy.console",
     "warehouse": "monitor.warehouse.console",
     "siting": "monitor.siting.console",
+    "portraits": "monitor.portraits.console",
     "sim": "device_sim.console",
     "optimize": "csms.console.optimize",
 }
 """Command -> module with `build(text) -> typer.Typer`, or a group of such; its line is the text `cli.group.<path>`."""
 
-GUESTS: Mapping[str, Mapping[str, str]] = {"station": {"replay": "device_sim.playback.console"}}
+GUESTS: Mapping[str, Mapping[str, str]] = {
+    "station": {"replay": "device_sim.playback.console"},
+    "feeder": {"care": "monitor.care.console"},
+}
 """Group -> command -> module: what a group takes in from another package; packages that share no code meet here."""
 
 

@@ -82,13 +82,16 @@ class Head:
     hash: str = GENESIS
 
 
+_Waiting = tuple[AuditEntry, Sequence[Change], asyncio.Future[None]]
+
+
 class AuditLog:
     """One process's way to the log. `await restore()` before anything is written."""
 
     def __init__(self, clock: Clock, store: AuditStore, folder: Path | None = None) -> None:
         self._clock, self._store = clock, store
         self._file = folder / HEAD_FILE if folder is not None else None
-        self._waiting: list[tuple[AuditEntry, Sequence[Change], asyncio.Future[None]]] = []
+        self._waiting: list[_Waiting] = []
         self._owed: deque[AuditEntry] = deque()
         self._turn = asyncio.Lock()
         self.head = Head()
@@ -167,10 +170,18 @@ class AuditLog:
 
     async def _write_waiting(self) -> None:
         batch, self._waiting = self._waiting, []
+        await self._write_together(batch)
+
+    async def _write_together(self, batch: Sequence[_Waiting]) -> None:
+        """In one commit; where the database refuses what stands beside one, the others are written without."""
         try:
             entries = [entry for entry, _, _ in batch]
             await self._append_behind_owed(entries, [one for _, beside, _ in batch for one in beside])
         except Exception as fault:
+            if isinstance(fault, ChangeRefused) and len(batch) > 1:
+                for one in batch:
+                    await self._write_together([one])
+                return
             for _, _, told in batch:
                 settle(told, fault)
             if not isinstance(fault, StoreUnavailable):

@@ -208,7 +208,7 @@ class LimitDoor:
     async def release(self, event_id: str, feeder_id: str) -> None:
         before = self._limits.latest(SOURCE.source, feeder_id, _limit_id(event_id))
         if before is not None and not before.cancelled:
-            await self._limits.cancel(SOURCE, feeder_id, _limit_id(event_id))
+            await self._limits.cancel(SOURCE, feeder_id, _limit_id(event_id), before.version)
 
 
 def _limit_id(event_id: str) -> str:

@@ -22,10 +22,10 @@ class LimitBook:
             self.put(limit)
 
     def put(self, limit: Limit) -> None:
-        """Take a newer version over; an older one changes nothing."""
+        """Take over a newer version, or that the known one is cancelled; anything older changes nothing."""
         key = limit.source, limit.feeder_id, limit.limit_id
         before = self._limits.get(key)
-        if before is not None and before.version >= limit.version:
+        if before is not None and not limit.newer_than(before):
             return
         self._limits[key] = limit
         listed = self._by_feeder.setdefault(limit.feeder_id, [])

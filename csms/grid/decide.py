@@ -6,11 +6,12 @@ Every channel calls it. Nothing is parsed before, nothing is stored here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from csms.charging.feeder import FeederTree
 from csms.grid.peer import Peer, SourceRule
+from csms.grid.schedule import NEVER
 from csms.grid.statement import BadStatement, Statement, read_statement
 from csms.model.limit import Block, Direction, Limit
 from csms.security.jws import BadSignature, verify
@@ -69,16 +70,23 @@ def decide(raw: bytes, peer: Peer, feeder_id: str, limit_id: str, known: Known, 
     before = known.stored(peer.source, feeder_id, limit_id)
     if before is not None and statement.version <= before.version:
         return _not_newer(statement, before)
+    problem = _failsafe_problem(statement.failsafe_w, feeder_id, known)
+    if problem is not None:
+        return problem
     if statement.cancel:
-        return _cancelled(before, statement.version, now)
+        return _cancelled(before, statement, now)
     limit = _limit(statement, peer.source, feeder_id, limit_id, now)
-    problem = _window_problem(limit, now) or _value_problem(limit, statement.failsafe_w, known)
+    problem = _window_problem(limit, now) or _value_problem(limit, known)
     return problem or Decision(True, limit=limit, failsafe_w=statement.failsafe_w)
 
 
-def decide_cancel(peer: Peer, feeder_id: str, limit_id: str, known: Known, now: datetime) -> Decision:
-    """Cancel whatever version is known; cancelling twice is no error. Who has to sign does so with a statement, and the
-    house cancels as it likes.
+def decide_cancel(
+    peer: Peer, feeder_id: str, limit_id: str, known: Known, now: datetime, version: int | None = None
+) -> Decision:
+    """Cancel the version that is known, under its own number: the next one is the source's. Twice is no error.
+
+    `version`: the one that is meant, so that a request that was late does not cancel a newer one. Who has to sign does
+    so with a statement, and the house cancels as it likes.
     """
     problem = address_problem(peer, feeder_id, limit_id, known.feeders)
     if problem is None and known.rule.signed and peer.feeders is not None:
@@ -86,7 +94,13 @@ def decide_cancel(peer: Peer, feeder_id: str, limit_id: str, known: Known, now: 
     if problem is not None:
         return problem
     before = known.stored(peer.source, feeder_id, limit_id)
-    return _cancelled(before, before.version + 1 if before else 1, now)
+    if before is None or (version is not None and version > before.version):
+        return _nothing_to_cancel(version)
+    if version is not None and version < before.version:
+        return refused("stale_version", f"version {before.version} is known already, {version} holds no more")
+    if before.cancelled:
+        return Decision(True, limit=before, repeated=True)
+    return Decision(True, limit=_over(before, before.version, now, now))
 
 
 def address_problem(peer: Peer, feeder_id: str, limit_id: str, feeders: FeederTree) -> Decision | None:
@@ -117,41 +131,33 @@ def _signature_problem(statement: Statement, feeder_id: str, rule: SourceRule) -
 def _not_newer(statement: Statement, before: Limit) -> Decision:
     if statement.version == before.version and says_the_same(statement, before):
         return Decision(True, limit=before, repeated=True)
-    return refused("stale_version", f"version {before.version} is known already")
+    how = ", and cancelled" if before.cancelled else ""
+    return refused("stale_version", f"version {before.version} is known already{how}")
 
 
 def says_the_same(statement: Statement, before: Limit) -> bool:
     """Times that were left out got the time of arrival, so only given ones are compared."""
     same_window = (statement.valid_from in (None, before.valid_from), statement.valid_to in (None, before.valid_to))
     same_value = statement.value_w in (None, before.power_w) and statement.blocks == before.blocks
-    same_way = statement.direction is before.direction
+    same_way = statement.direction is before.direction and statement.failsafe_w in (None, before.failsafe_w)
     return statement.cancel == before.cancelled and same_value and same_way and all(same_window)
 
 
-def _cancelled(before: Limit | None, version: int, now: datetime) -> Decision:
+def _cancelled(before: Limit | None, statement: Statement, now: datetime) -> Decision:
     if before is None:
-        return refused("unknown_limit", "there is no such limit to cancel")
-    if before.cancelled:
-        return Decision(True, limit=before, repeated=True)
-    return Decision(
-        True,
-        limit=Limit(
-            source=before.source,
-            feeder_id=before.feeder_id,
-            limit_id=before.limit_id,
-            version=version,
-            power_w=before.power_w,
-            valid_from=before.valid_from,
-            valid_to=before.valid_to,
-            issued_at=now,
-            received_at=now,
-            cancelled=True,
-            reason="cancelled",
-            direction=before.direction,
-            priority=before.priority,
-            blocks=before.blocks,
-        ),
-    )
+        return _nothing_to_cancel(None)
+    limit = _over(before, statement.version, statement.issued_at or now, now)
+    return Decision(True, limit=replace(limit, failsafe_w=statement.failsafe_w), failsafe_w=statement.failsafe_w)
+
+
+def _nothing_to_cancel(version: int | None) -> Decision:
+    which = "" if version is None else f" of version {version}"
+    return refused("unknown_limit", f"there is no such limit{which} to cancel")
+
+
+def _over(before: Limit, version: int, issued_at: datetime, now: datetime) -> Limit:
+    """The same limit, cancelled."""
+    return replace(before, version=version, issued_at=issued_at, received_at=now, cancelled=True, reason="cancelled")
 
 
 def _limit(statement: Statement, source: str, feeder_id: str, limit_id: str, now: datetime) -> Limit:
@@ -165,14 +171,21 @@ def _limit(statement: Statement, source: str, feeder_id: str, limit_id: str, now
         version=statement.version,
         power_w=statement.value_w,
         valid_from=valid_from,
-        valid_to=statement.valid_to or max(valid_from, now) + OPEN_END,
+        valid_to=statement.valid_to or _open_end(valid_from, now),
         issued_at=statement.issued_at or now,
         received_at=now,
         reason=statement.reason,
         direction=statement.direction,
         priority=statement.priority,
         blocks=statement.blocks,
+        failsafe_w=statement.failsafe_w,
     )
+
+
+def _open_end(valid_from: datetime, now: datetime) -> datetime:
+    """Ten years on; at the end of the calendar at the latest, which is beyond the horizon anyway."""
+    begins = max(valid_from, now)
+    return begins + OPEN_END if begins < NEVER - OPEN_END else NEVER
 
 
 def _window_problem(limit: Limit, now: datetime) -> Decision | None:
@@ -186,18 +199,36 @@ def _window_problem(limit: Limit, now: datetime) -> Decision | None:
 
 
 def _blocks_problem(blocks: Sequence[Block], limit: Limit) -> Decision | None:
+    """Each lies in the window, and the first begins with it: before it nothing would be limited."""
     outside = next((block for block in blocks if not limit.valid_from <= block.start < limit.valid_to), None)
-    if outside is None:
-        return None
-    return refused("window_order", f"the block from {outside.start.isoformat()} lies outside the window")
-
-
-def _value_problem(limit: Limit, failsafe_w: int | None, known: Known) -> Decision | None:
-    """Under what is agreed as lowest the floors of the stations have no room, so it takes an emergency source."""
-    if limit.direction is Direction.EXPORT or known.rule.emergency:
-        return None
-    lowest_w = known.feeders.feeder(limit.feeder_id).lowest_cap_w
-    if min(limit.power_w, limit.power_w if failsafe_w is None else failsafe_w) < lowest_w:
-        text = f"the lowest cap agreed for feeder {limit.feeder_id} is {lowest_w} W"
-        return refused("below_floor", text, alarm=True)
+    if outside is not None:
+        return refused("window_order", f"the block from {outside.start.isoformat()} lies outside the window")
+    if blocks and blocks[0].start > limit.valid_from:
+        return refused(
+            "window_order", "the first block begins after valid_from, so nothing is said of the time between"
+        )
     return None
+
+
+def _value_problem(limit: Limit, known: Known) -> Decision | None:
+    """Under what is agreed as lowest the floors of the stations have no room, so it takes an emergency source."""
+    if limit.direction is Direction.EXPORT:
+        return None
+    return _floor_problem(limit.power_w, limit.feeder_id, known)
+
+
+def _failsafe_problem(failsafe_w: int | None, feeder_id: str, known: Known) -> Decision | None:
+    """It is held on import, whatever the statement itself is about, and above the rating it would hold nothing."""
+    if failsafe_w is None:
+        return None
+    highest_w = max(known.feeders.feeder(feeder_id).rating_w, known.rule.failsafe_w.get(feeder_id, 0))
+    if failsafe_w > highest_w:
+        return refused("above_rating", f"the failsafe value of feeder {feeder_id} is at most {highest_w} W")
+    return _floor_problem(failsafe_w, feeder_id, known)
+
+
+def _floor_problem(power_w: int, feeder_id: str, known: Known) -> Decision | None:
+    lowest_w = known.feeders.feeder(feeder_id).lowest_cap_w
+    if power_w >= lowest_w or known.rule.emergency:
+        return None
+    return refused("below_floor", f"the lowest cap agreed for feeder {feeder_id} is {lowest_w} W", alarm=True)

@@ -21,7 +21,7 @@ from csms.grid.decide import Decision, refused
 from csms.grid.peer import Peer
 from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
-from csms.grid.statement import BODY_BYTES_MAX, POWER_MAX_W, BadStatement
+from csms.grid.statement import BODY_BYTES_MAX, POWER_MAX_W, VERSION_MAX, BadStatement
 from csms.grid.views import history_view, limit_view, source_view, state_view
 from csms.model.access import Caller, Role
 from csms.model.errors import StoreUnavailable
@@ -49,6 +49,7 @@ stating = feeder_operators.but(audited=Audited.ITSELF)
 limiting = stating.but(feeder="feeder_id")
 
 Source = Annotated[str, Query(max_length=80)]
+Version = Annotated[int | None, Query(ge=1, le=VERSION_MAX)]
 
 
 Rehearse = Callable[[Limit], Awaitable[Drill]]
@@ -122,9 +123,11 @@ def _add_stating(routes: Router, service: LimitService) -> None:
 
     @routes.delete(FEEDER + "/limits/{limit_id}", summary="Cancel a limit", status_code=202)
     @limiting
-    async def delete_limit(feeder_id: str, limit_id: str, request: Request, source: Source = "") -> JSONResponse:
-        """The next lowest limit counts again, the contractual cap at the latest. `source`: of somebody else, which an
-        administrator may.
+    async def delete_limit(
+        feeder_id: str, limit_id: str, request: Request, source: Source = "", version: Version = None
+    ) -> JSONResponse:
+        """The next lowest limit counts again, the contractual cap at the latest. `version`: the one that is meant, so
+        that a request that was late does not cancel a newer one. `source`: of somebody else, as an administrator may.
         """
         caller = caller_of(request)
         if source not in ("", caller.source) and caller.role is not Role.ADMINISTRATOR:
@@ -132,7 +135,7 @@ def _add_stating(routes: Router, service: LimitService) -> None:
         peer = peer_of(caller)
         peer = Peer(source or peer.source, peer.channel, peer.name, peer.address, peer.feeders)
         try:
-            return _answer(service, await service.cancel(peer, feeder_id, limit_id))
+            return _answer(service, await service.cancel(peer, feeder_id, limit_id, version))
         except StoreUnavailable:
             return problem(503, StoreUnavailable.code, "not stored, the limit stays in force; try again")
 

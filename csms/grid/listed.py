@@ -8,6 +8,7 @@ changes without a new stamp. So an older stamp is refused as stale, and a limit 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,12 +17,16 @@ from csms.grid.decide import OPEN_END, says_the_same
 from csms.grid.peer import Peer
 from csms.grid.plug import LimitDesk
 from csms.grid.statement import BadStatement, read_statement
+from csms.model.errors import StoreUnavailable
 from csms.model.limit import Limit
+
+log = logging.getLogger(__name__)
 
 COUNTS = 1000
 RETRY_REFUSED_S = 3600.0
 """A refusal that nothing has changed about is not asked for again before."""
 OVER = "window_past"
+MALFORMED = "malformed"
 PASSING = frozenset({"rate_limited"})
 """Refusals that have nothing to do with the statement."""
 
@@ -71,17 +76,25 @@ class Listed:
         return [limit for limit in mine if (limit.feeder_id, limit.limit_id) not in wanted]
 
     async def bring(self, desk: LimitDesk, wishes: Sequence[Wish], now_s: float, kept: Collection[Limit]) -> Outcome:
-        """Make what is known like what is wished for, all but `kept`. Raises StoreUnavailable.
+        """Make what is known like what is wished for, all but `kept`; a wish that cannot be, leaves the others alone.
+        Raises StoreUnavailable.
 
         What becomes known meanwhile, from another server that reads the same list, is newer than this one and stays.
         """
         outcome = Outcome()
         gone = [limit for limit in self.missing(desk, wishes) if limit not in kept]
         for wish in wishes:
-            await self._bring(desk, wish, now_s, outcome)
+            try:
+                await self._bring(desk, wish, now_s, outcome)
+            except StoreUnavailable:
+                raise
+            except Exception:
+                log.exception("wish_failed", extra={"source": self.peer.source, "limit": wish.limit_id[:80]})
+                outcome.refused.append((wish, MALFORMED))
         for limit in gone:
-            await desk.cancel(self.peer, limit.feeder_id, limit.limit_id)
-            outcome.cancelled.append(limit)
+            told = await desk.cancel(self.peer, limit.feeder_id, limit.limit_id, limit.version)
+            if told.accepted:
+                outcome.cancelled.append(limit)
         self._forget(wishes)
         return outcome
 

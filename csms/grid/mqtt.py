@@ -7,13 +7,14 @@ durable; while nothing can be stored there is none, and what is retained is read
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from aiomqtt import Message, MqttError
 
@@ -39,6 +40,7 @@ from csms.grid.progress import LimitProgress
 from csms.grid.responses import ResponseDesk
 from csms.grid.service import LimitService
 from csms.grid.statement import BadStatement
+from csms.grid.unbroken import finished
 from csms.grid.views import state_view
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
@@ -59,7 +61,6 @@ TOLD_CHARACTERS = 200
 AWAY, AWAY_S = "LimitBrokerAway", 60.0
 """The alert when there is no connection to the broker for so long."""
 
-Result = TypeVar("Result")
 FeederState = Callable[[str], Mapping[str, Any]]
 """What charging knows of a feeder, as plain values."""
 FeederMeter = Callable[[str], FeederPower]
@@ -114,6 +115,7 @@ class MqttChannel:
         self._agrees: dict[str, bool | None] = {}
         self._strangers = Buckets(STRANGERS_PER_S, STRANGERS_BURST)
         self._owed: set[tuple[str, str]] = set()
+        self._stale: dict[bytes, None] = {}
         bus.subscribe(self._heard)
 
     @property
@@ -252,21 +254,31 @@ class MqttChannel:
 
     async def _judge(self, message: Message, address: Address, limit_id: str) -> Decision:
         """What the broker kept is no new word of its source: the same once more is answered but not recorded, and does
-        not end a silence; older versions are passed over, for the store has the last word. Raises NotTaken.
+        not end a silence. An older version is refused and recorded once, then passed over, for the store has the last
+        word. Raises NotTaken.
         """
         peer = self._peer(address.operator)
         stated = message.payload, peer, address.feeder_id, limit_id
         if message.retain:
             would = self._limits.would(*stated)
-            if would.code == "stale_version":
+            if would.code == "stale_version" and self._told_stale(address, message.payload):
                 raise NotTaken("retained_stale", would.text)
             if would.repeated:
                 return would
         if not peer.feeders and self._strangers.take("", self._clock.monotonic_s()):
             raise NotTaken("too_many_strangers", "nothing is agreed with this operator")
-        decision = await finished(self._limits.submit(*stated))
+        decision = await self._limits.submit(*stated)
         self._again_s = AGAIN_S
         return decision
+
+    def _told_stale(self, address: Address, payload: bytes) -> bool:
+        """Whether its source was told before that this is old; from now on it was."""
+        key = hashlib.sha256(address.topic.encode() + b"\n" + payload).digest()
+        told = key in self._stale
+        self._stale[key] = None
+        if len(self._stale) > WAITING_MAX:
+            del self._stale[next(iter(self._stale))]
+        return told
 
     async def _take_heartbeat(self, connection: Connection, message: Message, address: Address) -> None:
         if is_ours(message.payload):
@@ -412,18 +424,6 @@ class MqttChannel:
         if isinstance(event, LimitChanged):
             self._changed.add(event.feeder_id)
             self._wake.set()
-
-
-async def finished(work: Coroutine[Any, Any, Result]) -> Result:
-    """Bring what has begun to its end, also when the connection it came by ends meanwhile: a limit must not be stored
-    and then not be known.
-    """
-    task = asyncio.create_task(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def _whole_s(seconds: float) -> int:

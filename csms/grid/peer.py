@@ -32,8 +32,10 @@ class Peer:
     feeders: frozenset[str] | None = None
 
     def may_limit(self, feeder_id: str, tree: FeederTree) -> bool:
-        """Whether the feeder is one that the peer is bound to, or hangs below one."""
-        return self.feeders is None or not self.feeders.isdisjoint(tree.path(feeder_id))
+        """Whether the feeder is one that the peer is bound to, or hangs below one. One that is no longer in the tree
+        hangs nowhere."""
+        path = tree.path(feeder_id) if feeder_id in tree else (feeder_id,)
+        return self.feeders is None or not self.feeders.isdisjoint(path)
 
     @property
     def who(self) -> dict[str, str]:

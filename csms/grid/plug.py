@@ -22,8 +22,8 @@ class LimitDesk(Protocol):
         """Decide on a statement; durable when this returns. Raises StoreUnavailable: then it is not acknowledged."""
         ...
 
-    async def cancel(self, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
-        """Cancel a limit. Raises StoreUnavailable."""
+    async def cancel(self, peer: Peer, feeder_id: str, limit_id: str, version: int | None = None) -> Decision:
+        """Cancel a limit; with `version` none that is newer. Raises StoreUnavailable."""
         ...
 
     async def heartbeat(self, raw: bytes, peer: Peer) -> bool | None:

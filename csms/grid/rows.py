@@ -25,6 +25,7 @@ def row_of(limit: Limit) -> LimitRow:
         direction=limit.direction.value,
         priority=limit.priority,
         blocks=[[block.start.isoformat(), block.power_w] for block in limit.blocks] or None,
+        failsafe_w=limit.failsafe_w,
     )
 
 
@@ -45,4 +46,5 @@ def limit_of(row: LimitRow) -> Limit:
         direction=Direction(row.direction),
         priority=row.priority,
         blocks=tuple(Block(datetime.fromisoformat(start), power_w) for start, power_w in row.blocks or ()),
+        failsafe_w=row.failsafe_w,
     )

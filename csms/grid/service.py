@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -25,9 +25,10 @@ from csms.grid.peer import Peer, SourceRule
 from csms.grid.rows import limit_of, row_of
 from csms.grid.sources import Sources, SourceStatus
 from csms.grid.tally import Tally
+from csms.grid.unbroken import finished
 from csms.model.audit import AuditEntry
 from csms.model.clock import Clock
-from csms.model.errors import StoreUnavailable
+from csms.model.errors import ChangeRefused, StoreUnavailable
 from csms.model.event import LimitChanged
 from csms.model.limit import Direction, Limit
 from csms.security.buckets import Buckets
@@ -46,6 +47,8 @@ FOLLOW_S = 2.0
 SILENT = "LimitSourceSilent"
 FORBIDDEN = "LimitRefused"
 """Alerts of this room."""
+About = tuple[Peer, str, str]
+"""Who speaks, of which feeder, of which limit."""
 
 
 class LimitWriter(Protocol):
@@ -64,7 +67,7 @@ class LimitReader(Protocol):
         ...
 
     async def limit_count(self) -> int:
-        """How many versions there are."""
+        """How many versions there are, and how many of them are cancelled."""
         ...
 
     async def find(self, model: type[FailsafeRow]) -> Sequence[FailsafeRow]:
@@ -180,16 +183,15 @@ class LimitService:
 
     def _is_new(self, limit: Limit) -> bool:
         known = self._book.get(limit.source, limit.feeder_id, limit.limit_id)
-        return known is None or known.version < limit.version
+        return known is None or limit.newer_than(known)
 
     async def submit(self, raw: bytes, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
         """Decide on a statement; durable when this returns. Raises StoreUnavailable: then it is not acknowledged."""
         arrived_s = self._clock.monotonic_s()
-        async with self._turn:
-            await self._newest()
-            now = self._clock.now()
-            decision = self._crowded(peer) or decide(raw, peer, feeder_id, limit_id, self._known(peer), now)
-            await self._settle("set limit", decision, raw, peer, feeder_id, limit_id)
+        about = peer, feeder_id, limit_id
+        decision = await finished(
+            self._decided("set limit", raw, about, lambda now: decide(raw, *about, self._known(peer), now))
+        )
         if decision.accepted:
             self.acknowledging.add(self._clock.monotonic_s() - arrived_s)
         return decision
@@ -200,13 +202,31 @@ class LimitService:
         known = replace(known, rule=replace(known.rule, signed=False)) if rehearsed else known
         return decide(raw, peer, feeder_id, limit_id, known, self._clock.now())
 
-    async def cancel(self, peer: Peer, feeder_id: str, limit_id: str) -> Decision:
-        """Cancel a limit: the next lowest source counts again. Raises StoreUnavailable."""
+    async def cancel(self, peer: Peer, feeder_id: str, limit_id: str, version: int | None = None) -> Decision:
+        """Cancel a limit: the next lowest source counts again. `version`: the one that is meant, if only that one is.
+        Raises StoreUnavailable.
+        """
+        about = peer, feeder_id, limit_id
+        return await finished(
+            self._decided(
+                "cancel limit", b"", about, lambda now: decide_cancel(*about, self._known(peer), now, version)
+            )
+        )
+
+    async def _decided(self, action: str, raw: bytes, about: About, judge: Callable[[datetime], Decision]) -> Decision:
+        """Decide, and make that durable. Where another server was faster with the same version, its word counts, and
+        this one is judged by it.
+        """
         async with self._turn:
             await self._newest()
-            now = self._clock.now()
-            decision = self._crowded(peer) or decide_cancel(peer, feeder_id, limit_id, self._known(peer), now)
-            await self._settle("cancel limit", decision, b"", peer, feeder_id, limit_id)
+            decision = self._crowded(about[0]) or judge(self._clock.now())
+            try:
+                await self._settle(action, decision, raw, *about)
+            except ChangeRefused:
+                if not await self._catch_up():
+                    raise
+                decision = judge(self._clock.now())
+                await self._settle(action, decision, raw, *about)
             return decision
 
     async def heartbeat(self, raw: bytes, peer: Peer) -> bool | None:
@@ -271,7 +291,11 @@ class LimitService:
         self, action: str, decision: Decision, raw: bytes, peer: Peer, feeder_id: str, limit_id: str
     ) -> None:
         new = decision.limit if decision.accepted and not decision.repeated else None
-        beside = [changes.put_limit(row_of(new))] if new is not None else []
+        before = self._book.get(peer.source, feeder_id, limit_id)
+        in_place = new is not None and before is not None and before.version == new.version
+        beside: list[Change] = []
+        if new is not None:
+            beside.append(changes.cancel_limit(row_of(new)) if in_place else changes.add_limit(row_of(new)))
         if decision.failsafe_w is not None and not decision.repeated:
             row = FailsafeRow(source=peer.source, feeder_id=feeder_id, power_w=decision.failsafe_w)
             beside.append(changes.put_row(row))
@@ -282,7 +306,7 @@ class LimitService:
             self._sources.hold(peer.source, feeder_id, decision.failsafe_w)
         if new is not None:
             self._book.put(new)
-            self._count += 1
+            self._count += (not in_place) + new.cancelled
             self._bus.publish(LimitChanged(new.feeder_id, self._clock.now()))
         log.info(
             "limit_decided", extra={"feeder": feeder_id[:64], "source": peer.source, "code": decision.code or "ok"}

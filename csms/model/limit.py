@@ -29,6 +29,7 @@ class Limit:
 
     With `blocks` the value changes on the way, and `power_w` is the lowest of them; before the first block there is no
     limit. `priority`: 0 is the highest; it is kept and told, the lowest limit counts all the same.
+    `failsafe_w`: what it said of its source's silence.
     """
 
     source: str
@@ -45,6 +46,11 @@ class Limit:
     direction: Direction = Direction.IMPORT
     priority: int = 0
     blocks: tuple[Block, ...] = ()
+    failsafe_w: int | None = None
+
+    def newer_than(self, other: Limit) -> bool:
+        """Whether it says the later word on the same limit: a higher version, or that this one is cancelled."""
+        return (self.version, self.cancelled) > (other.version, other.cancelled)
 
     def in_force(self, now: datetime) -> bool:
         """Whether it caps the feeder at `now`."""

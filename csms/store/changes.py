@@ -73,7 +73,9 @@ _PUT_CONNECTOR = upsert(table_of(Connector), ["station_id", "evse_id", "connecto
 _OPEN_SESSION = plain_insert(table_of(Session))
 _PUT_TOKEN = upsert(table_of(IdToken), ["id_token"])
 _ADD_NOTICE = plain_insert(table_of(Notice))
-_PUT_LIMIT = upsert(table_of(LimitRow), ["source", "feeder_id", "limit_id", "version"])
+_LIMIT_KEY = ("source", "feeder_id", "limit_id", "version")
+_ADD_LIMIT = plain_insert(table_of(LimitRow))
+_CANCEL_LIMIT = update_where(table_of(LimitRow), _LIMIT_KEY)
 _ADD_PLAN = plain_insert(table_of(PlanRow))
 _ADD_PROFILE = plain_insert(table_of(ProfileRow))
 _PUT_UPPER_BOUND = upsert(table_of(UpperBoundRow), ["station_id", "evse_id"])
@@ -150,9 +152,15 @@ def add_notice(station_id: str, at: datetime, code: str, detail: Mapping[str, An
     )
 
 
-def put_limit(limit: LimitRow) -> Change:
-    """One version of a limit; the same version again replaces it."""
-    return RowChange(_PUT_LIMIT, [row_of(limit)])
+def add_limit(limit: LimitRow) -> Change:
+    """A new version of a limit; one that is there already refuses the commit, for it was acknowledged to somebody."""
+    return RowChange(_ADD_LIMIT, [row_of(limit)])
+
+
+def cancel_limit(limit: LimitRow) -> Change:
+    """That a version which is there holds no more, when and why."""
+    told = {name: getattr(limit, name) for name in ("cancelled", "reason", "issued_at", "received_at")}
+    return RowChange(_CANCEL_LIMIT, [told | {KEY_PREFIX + name: getattr(limit, name) for name in _LIMIT_KEY}])
 
 
 def add_plan(plan: PlanRow) -> Change:

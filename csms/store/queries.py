@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from csms.store.access_reading import AccessReading
 from csms.store.feeder_reading import FeederReading
+from csms.store.history_reading import HistoryReading
 from csms.store.rollup_reading import RollupReading
 from csms.store.station_reading import StationReading
 from csms.store.tables import (
@@ -34,7 +35,7 @@ from csms.store.tables import (
 _SAMPLES_STORED = select(func.sum(col(Tally.value))).where(col(Tally.name) == "samples")
 
 
-class Reader(RollupReading, StationReading, AccessReading, FeederReading):
+class Reader(RollupReading, StationReading, AccessReading, FeederReading, HistoryReading):
     """Made by `open_store`. Every method raises StoreUnavailable when the database cannot be read."""
 
     async def stations(self) -> Sequence[Station]:
@@ -125,8 +126,10 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading):
         return await self.rows(query.where(*_given((col(LimitRow.feeder_id), feeder_id))).order_by(*identity))
 
     async def limit_count(self) -> int:
-        """How many versions of limits there are: it rises with every statement that is accepted."""
-        return int(await self.value(select(func.count()).select_from(LimitRow)) or 0)
+        """How many versions of limits there are and how many of them are cancelled: it rises with every statement that
+        is accepted."""
+        cancelled = func.count().filter(col(LimitRow.cancelled))
+        return int(await self.value(select(func.count() + cancelled).select_from(LimitRow)) or 0)
 
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan adopted last."""

@@ -282,6 +282,7 @@ class LimitRow(Row, table=True):
     direction: str = Field(default="import", sa_column_kwargs={"server_default": "import"})
     priority: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     blocks: list[Any] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
+    failsafe_w: int | None = Field(default=None, sa_column=Column(BigInteger, nullable=True))
 
 
 class FailsafeRow(Row, table=True):

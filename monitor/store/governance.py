@@ -240,6 +240,13 @@ class GovernanceStore:
                 "quarantine": [document(row) for row in session.exec(released)],
             }
 
+    def orders_after(self, after: int, limit: int, kind: Kind) -> list[GovernedOrder]:
+        """Facts of a kind of source by their number, behind one."""
+        query = select(GovernedOrder).join(GovernedSource).where(GovernedSource.kind == kind)
+        query = query.where(col(GovernedOrder.id) > after).order_by(col(GovernedOrder.id))
+        with self._session() as session:
+            return list(session.exec(query.limit(limit)).all())
+
     def repairs(self, limit: int) -> list[tuple[GovernedRepair, str]]:
         """What was repaired, with the names of the sources, the newest first."""
         return self._named(select(GovernedRepair).order_by(col(GovernedRepair.id).desc()).limit(limit))

@@ -13,7 +13,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, DefaultClause, Engine, String, create_engine, event, func, inspect, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    DefaultClause,
+    Engine,
+    String,
+    create_engine,
+    event,
+    func,
+    inspect,
+    text,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import col, select
@@ -146,6 +158,22 @@ class IntakeStore:
         )
         async with AsyncSession(self._engine) as session:
             return sorted((await session.exec(query.order_by(IntakeOrder.business_id))).all())
+
+    async def orders_since(
+        self, since: datetime, after: tuple[str, str] = ("", ""), limit: int = 1000
+    ) -> list[IntakeOrder]:
+        """Orders that were accepted since a moment, by operator and number, behind the one named."""
+        key = tuple_(col(IntakeOrder.operator_id), col(IntakeOrder.business_id))
+        query = select(IntakeOrder).where(col(IntakeOrder.received_at) >= since, key > after)
+        async with AsyncSession(self._engine) as session:
+            rows = await session.exec(query.order_by(IntakeOrder.operator_id, IntakeOrder.business_id).limit(limit))
+            return list(rows.all())
+
+    async def oldest_call(self) -> datetime | None:
+        """When the first call came that is kept."""
+        async with AsyncSession(self._engine) as session:
+            found: datetime | None = (await session.exec(select(func.min(IntakeMessage.received_at)))).one()
+            return found
 
     async def pulled(self, operator_id: str) -> dict[str, datetime | None]:
         """When an operator was asked last, by what for."""

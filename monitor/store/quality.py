@@ -34,6 +34,7 @@ class CallRow:
     duplicate: bool
     review: bool
     body: dict[str, Any]
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,33 @@ class Star:
     sessions: ir.Table
     quarters: ir.Table
     days: ir.Table
+    hours: ir.Table
+    orders: ir.Table
+    connectors: ir.Table
+    statuses: ir.Table
+    alarms: ir.Table
+    calls: ir.Table
+    limits: ir.Table
+    feeders: ir.Table
+    qualities: ir.Table
     stations: ir.Table
     evses: ir.Table
+    periods: ir.Table
+    transformers: ir.Table
+
+
+NAMES = (
+    "fact_session", "fact_meter_15min", "day_evse", "hour_evse", "fact_order", "day_connector", "fact_status",
+    "fact_alarm", "fact_call", "fact_limit", "fact_feeder_15min", "fact_quality", "dim_station", "dim_evse",
+    "dim_tariff_period", "dim_feeder",
+)  # fmt: skip
+"""In the order of `Star`."""
 
 
 def in_process(folder: Path) -> Any:
     """DuckDB in memory, with a view on each table of the folder; empty ones where nothing was loaded yet."""
     backend = ibis.duckdb.connect()
+    backend.con.execute("SET TimeZone = 'UTC'")
     outdated = Files(folder).outdated
     for name, schema in TABLES.items():
         if (folder / name).is_dir():
@@ -62,5 +82,4 @@ def _whole(rows: ir.Table, schema: pa.Schema) -> ir.Table:
 
 def star(backend: Any) -> Star:
     """The tables by what they hold."""
-    names = ("fact_session", "fact_meter_15min", "day_evse", "dim_station", "dim_evse")
-    return Star(*(backend.table(name) for name in names))
+    return Star(*(backend.table(name) for name in NAMES))

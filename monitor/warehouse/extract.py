@@ -101,10 +101,16 @@ def _values(metered: Mapping[str, StoredRollup], energy_kwh: float) -> dict[str,
     }
 
 
-def station_rows(stations: Iterable[Station]) -> Rows:
-    """Stations."""
+def station_rows(stations: Iterable[Station], sites: Iterable[Mapping[str, Any]]) -> Rows:
+    """Stations with their sites' operator, region and type."""
     names = ("site_id", "feeder_id", "vendor", "model", "firmware", "protocol")
-    return [{"station_id": one.id} | {name: getattr(one, name) for name in names} for one in stations]
+    known = {one["site_id"]: one for one in sites}
+    return [
+        {"station_id": one.id}
+        | {name: getattr(one, name) for name in names}
+        | {name: known.get(one.site_id, {}).get(name, "") for name in ("operator_id", "region_code", "station_type")}
+        for one in stations
+    ]
 
 
 def evse_rows(evses: Iterable[Evse]) -> Rows:

@@ -22,7 +22,7 @@ from monitor.warehouse.rolled import day_evse, hour_evse
 from monitor.warehouse.schema import DIMENSIONS, FACTS, KEYS, KNOWN
 
 FILE, MARK_FILE = "part.parquet", "loaded.json"
-FORMAT = 2
+FORMAT = 3
 """Of the tables; rises when one gets a new column."""
 PRIVATE = 0o600
 Rows = list[dict[str, Any]]
@@ -118,6 +118,10 @@ class Files:
             return False
         _write(path, table)
         return True
+
+    def put_rows(self, fact: str, day: date, rows: Rows) -> bool:
+        """As `put`, of rows."""
+        return self.put(fact, day, pa.Table.from_pylist(rows, schema=FACTS[fact]))
 
     def put_dimension(self, name: str, rows: Rows) -> None:
         """Write a dimension."""

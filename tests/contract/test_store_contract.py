@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from csms.model.clock import system_clock
-from csms.model.errors import StoreUnavailable
+from csms.model.errors import ChangeRefused, StoreUnavailable
 from csms.store import changes
 from csms.store.change import Change
 from csms.store.engine import Store, open_store
@@ -251,18 +251,26 @@ def limit(version: int, **values: Any) -> LimitRow:
 async def test_the_highest_version_of_each_limit_counts(store: Store) -> None:
     await write(
         store,
-        changes.put_limit(limit(1)),
-        changes.put_limit(limit(3, power_w=5)),
-        changes.put_limit(limit(2)),
-        changes.put_limit(limit(3, power_w=6, cancelled=True)),
-        changes.put_limit(limit(1, limit_id="m")),
-        changes.put_limit(limit(9, source="other")),
-        changes.put_limit(limit(4, feeder_id="g")),
+        changes.add_limit(limit(1)),
+        changes.add_limit(limit(3, power_w=6)),
+        changes.add_limit(limit(2)),
+        changes.cancel_limit(limit(3, cancelled=True)),
+        changes.add_limit(limit(1, limit_id="m")),
+        changes.add_limit(limit(9, source="other")),
+        changes.add_limit(limit(4, feeder_id="g")),
     )
     found = [(r.source, r.feeder_id, r.limit_id, r.version, r.power_w) for r in await store.reader.limits("f")]
     assert found == [("op", "f", "l", 3, 6), ("op", "f", "m", 1, 10**10), ("other", "f", "l", 9, 10**10)]
     assert len(await store.reader.limits()) == 4
     assert (await store.reader.limits("f"))[0].cancelled is True
+    assert await store.reader.limit_count() == 7, "six versions, one of them cancelled"
+
+
+async def test_a_version_that_was_acknowledged_is_not_replaced(store: Store) -> None:
+    await write(store, changes.add_limit(limit(1, power_w=5)))
+    with pytest.raises(ChangeRefused):
+        await write(store, changes.add_limit(limit(1, power_w=6)))
+    assert [row.power_w for row in await store.reader.limits()] == [5]
 
 
 def plan(feeder_id: str, cause: str) -> PlanRow:

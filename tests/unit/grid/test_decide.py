@@ -77,6 +77,9 @@ def known(book: LimitBook | None = None, rule: SourceRule = AGREED) -> Known:
         (body(valid_to="2026-01-05T08:00:00Z", valid_from="2026-01-05T07:00:00Z"), "window_past"),
         (body(valid_from="2029-01-05T08:00:00Z"), "beyond_horizon"),
         (body(valid_to="2099-01-05T08:00:00Z"), "beyond_horizon"),
+        (body(valid_from="9999-01-01T00:00:00Z"), "beyond_horizon"),
+        (body(value_w=..., blocks=[{"start": "9999-12-31T23:59:59Z", "value_w": 90_000}]), "beyond_horizon"),
+        (body(valid_to="0001-01-01T00:00:00Z"), "window_order"),
         (body(value_w=49_999), "below_floor"),
         (body(value_w=0), "below_floor"),
         (body(cancel=True), "unknown_limit"),
@@ -135,14 +138,37 @@ def test_cancelling() -> None:
     book = LimitBook([first])
     decision = decide_cancel(HOUSE, "T1", "L", known(book), NOW)
     assert decision.limit is not None
-    assert (decision.limit.version, decision.limit.cancelled) == (4, True)
+    assert (decision.limit.version, decision.limit.cancelled) == (3, True)
     book.put(decision.limit)
+    assert book.cap_w("T1", NOW) is None
     assert decide_cancel(HOUSE, "T1", "L", known(book), NOW).repeated
+    assert judge(body(version=3), book).code == "stale_version", "what was cancelled does not come back"
+    assert judge(body(version=4), book).accepted, "the next number is the source's"
     assert decide_cancel(HOUSE, "T1", "M", known(book), NOW).code == "unknown_limit"
     assert decide_cancel(HOUSE, "T9", "L", known(book), NOW).code == "unknown_feeder"
     by_statement = judge(body(version=9, cancel=True, value_w=...), LimitBook([first]))
     assert by_statement.limit is not None
     assert by_statement.limit.cancelled
+
+
+@pytest.mark.req("GL-A3")
+def test_a_request_to_cancel_that_was_late_does_not_cancel_a_newer_version() -> None:
+    first = judge(body(version=3)).limit
+    assert first is not None
+    seen = known(LimitBook([first]))
+    codes = [decide_cancel(HOUSE, "T1", "L", seen, NOW, version).code for version in (2, 3, 4)]
+    assert codes == ["stale_version", "", "unknown_limit"]
+
+
+def test_a_newer_cancellation_of_what_is_cancelled_counts_so_that_older_versions_stay_out() -> None:
+    first = judge(body(version=1)).limit
+    assert first is not None
+    book = LimitBook([first])
+    for version in (2, 9):
+        cancelled = judge(body(version=version, cancel=True, value_w=...), book).limit
+        assert cancelled is not None
+        book.put(cancelled)
+    assert judge(body(version=5), book).code == "stale_version"
 
 
 @pytest.mark.req("GL-A3")
@@ -188,12 +214,16 @@ EVENING = [{"start": hours(1).isoformat(), "value_w": 120_000}, {"start": hours(
         (body(value_w=..., blocks=[EVENING[0], EVENING[0]]), "window_order"),
         (body(value_w=..., blocks=EVENING, valid_from=hours(1.5).isoformat()), "window_order"),
         (body(value_w=..., blocks=EVENING, valid_to=hours(2).isoformat()), "window_order"),
+        (body(value_w=..., blocks=EVENING, valid_from=NOW.isoformat()), "window_order"),  # nothing said of an hour
         (body(value_w=..., blocks=EVENING * 501), "too_many_blocks"),
         (body(value_w=..., blocks=[{"start": hours(1).isoformat(), "value_w": 49_000}]), "below_floor"),
         (body(priority=-1), "malformed"),
         (body(priority=1.5), "malformed"),
         (body(priority=True), "malformed"),
         (body(failsafe_w=49_999), "below_floor"),
+        (body(failsafe_w=0, direction="export"), "below_floor"),  # it is held on import all the same
+        (body(failsafe_w=400_001), "above_rating"),
+        (body(failsafe_w=10**10, direction="export"), "above_rating"),
         (body(failsafe_w="x"), "bad_unit"),
         (body(failsafe_w=-1), "bad_sign"),
     ],
@@ -225,6 +255,29 @@ def test_export_is_merged_apart_and_knows_no_floor() -> None:
     assert book.cap_w("T1", NOW, Direction.EXPORT) == 0
     assert book.lowest_w("T1", NOW) is None
     assert judge(body(direction="import", value_w=60_000), book).code == "stale_version"
+
+
+def test_a_failsafe_value_is_part_of_what_a_statement_says() -> None:
+    first = judge(body(failsafe_w=60_000)).limit
+    assert first is not None
+    book = LimitBook([first])
+    assert judge(body(failsafe_w=60_000), book).repeated
+    assert judge(body(), book).repeated
+    assert judge(body(failsafe_w=70_000), book).code == "stale_version"
+    cancelled = judge(body(version=2, cancel=True, value_w=..., failsafe_w=70_000), book)
+    assert cancelled.failsafe_w == 70_000
+
+
+def test_the_configured_failsafe_value_may_be_said_again_above_the_rating() -> None:
+    agreed = SourceRule("http", failsafe_w={"T1": 500_000})
+    assert decide(body(failsafe_w=500_000), HOUSE, "T1", "L", known(rule=agreed), NOW).accepted
+    assert decide(body(failsafe_w=500_001), HOUSE, "T1", "L", known(rule=agreed), NOW).code == "above_rating"
+
+
+def test_a_feeder_that_is_gone_hangs_nowhere() -> None:
+    assert not Peer("grid:a", feeders=frozenset({"T1"})).may_limit("gone", TREE)
+    assert Peer("grid:a", feeders=frozenset({"gone"})).may_limit("gone", TREE)
+    assert HOUSE.may_limit("gone", TREE)
 
 
 def test_who_is_not_bound_to_a_feeder_hears_nothing_of_it() -> None:

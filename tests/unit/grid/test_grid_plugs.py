@@ -102,6 +102,16 @@ async def test_versions_of_the_writer_are_kept_and_older_ones_refused(desk: Desk
     assert await desk.codes() == ["", "stale_version"]
 
 
+async def test_a_limit_that_cannot_be_does_not_keep_the_others_out(desk: Desk) -> None:
+    """The end of the calendar, reckoned with, once ended the whole list at that row."""
+    end = "9999-12-31T23:59:59Z"
+    await desk.write(
+        {"id": "a", "value_w": 9, "valid_from": end}, {"id": "b", "value_w": 8, "valid_to": end}, {"value_w": 7}
+    )
+    assert desk.cap() == 7
+    assert await desk.codes() == ["beyond_horizon", "beyond_horizon", ""]
+
+
 async def test_a_half_written_file_and_one_that_is_gone_change_nothing(desk: Desk) -> None:
     await desk.write({"value_w": 120_000})
     whole = desk.path.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -25,6 +26,7 @@ from csms.model.errors import StoreUnavailable
 from csms.model.event import Event, LimitChanged
 from csms.station.alerts import Alerts
 from csms.station.bus import EventBus
+from csms.store.change import Change
 from csms.store.engine import Store, open_store
 from csms.store.security_tables import Alert
 from tests.support.access import bearer, guard_over, token_for
@@ -116,11 +118,46 @@ async def test_versions_and_cancelling(desk: Desk) -> None:
     stale = await desk.http.put(URL, json={"version": 4, "value_w": 140_000})
     assert (stale.status_code, stale.json()["code"]) == (409, "stale_version")
     gone = await desk.http.delete(URL)
-    assert (gone.status_code, gone.json()["state"], gone.json()["version"]) == (202, "cancelled", 6)
+    assert (gone.status_code, gone.json()["state"], gone.json()["version"]) == (202, "cancelled", 5)
     assert (await desk.http.delete(URL)).status_code == 202
     missing = await desk.http.delete("/api/v1/feeders/T1/limits/other")
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_limit")
     assert desk.service.cap_w("T1", desk.clock.now()) is None
+
+
+async def test_who_cancels_does_not_use_up_the_next_version_of_the_source(desk: Desk) -> None:
+    await desk.http.put(URL, json={"version": 1, "value_w": 150_000})
+    assert (await desk.http.delete(URL, params={"version": 1})).status_code == 202
+    assert (await desk.http.put(URL, json={"version": 2, "value_w": 90_000})).status_code == 202
+    late = await desk.http.delete(URL, params={"version": 1})
+    assert (late.status_code, late.json()["code"]) == (409, "stale_version")
+    assert desk.service.cap_w("T1", desk.clock.now()) == 90_000
+    reborn = Desk(desk.store, desk.clock)
+    await reborn.service.restore()
+    assert reborn.service.cap_w("T1", desk.clock.now()) == 90_000
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+async def test_what_was_stored_is_known_although_the_caller_went_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    await desk.http.put(URL, json={"version": 1, "value_w": 150_000})
+    stored, go_on = asyncio.Event(), asyncio.Event()
+    commit = desk.store.writer.commit
+
+    async def slow(changes: Sequence[Change]) -> None:
+        await commit(changes)
+        stored.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(desk.store.writer, "commit", slow)
+    body = {"json": {"version": 2, "value_w": 90_000}} if method == "PUT" else {}
+    asking = asyncio.create_task(desk.http.request(method, URL, **body))
+    await stored.wait()
+    asking.cancel()
+    go_on.set()
+    await asyncio.gather(asking, return_exceptions=True)
+    assert desk.service.cap_w("T1", desk.clock.now()) == (90_000 if method == "PUT" else None)
 
 
 async def test_state_and_list(desk: Desk) -> None:

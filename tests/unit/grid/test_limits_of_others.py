@@ -74,6 +74,49 @@ async def test_a_version_that_the_other_one_knows_is_stale_at_once(pair: Pair) -
     assert await state(pair.one, 6) == "", "the same statement by two ways gets the same answer"
 
 
+@pytest.mark.req("GL-I10")
+async def test_one_version_said_differently_at_two_at_once_is_acknowledged_to_one(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both decide before either has stored anything: the store lets one of them in, and the other decides again."""
+    asked = asyncio.Barrier(2)
+    newest = LimitService._newest
+
+    async def together(self: LimitService) -> None:
+        await newest(self)
+        await asked.wait()
+
+    monkeypatch.setattr(LimitService, "_newest", together)
+    codes = await asyncio.gather(state(pair.one, 1, value_w=90_000), state(pair.other, 1, value_w=60_000))
+    assert sorted(codes) == ["", "stale_version"]
+    monkeypatch.undo()
+    for server in (pair.one, pair.other):
+        await server.catch_up()
+    assert pair.one.known("T1") == pair.other.known("T1")
+
+
+async def test_the_same_said_at_two_at_once_is_acknowledged_by_both(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Barrier(2)
+    newest = LimitService._newest
+
+    async def together(self: LimitService) -> None:
+        await newest(self)
+        await asked.wait()
+
+    monkeypatch.setattr(LimitService, "_newest", together)
+    assert await asyncio.gather(state(pair.one, 1), state(pair.other, 1)) == ["", ""]
+
+
+async def test_what_was_cancelled_at_one_in_the_others_name_leaves_it_its_next_version(pair: Pair) -> None:
+    await state(pair.one, 1)
+    await pair.other.cancel(HOUSE, "T1", "L")
+    assert await state(pair.one, 2) == ""
+    assert await pair.other.catch_up() == 1
+    assert [one.version for one in pair.other.known("T1")] == [2]
+
+
 async def test_a_failsafe_value_stated_at_one_holds_at_the_other(pair: Pair) -> None:
     await state(pair.one, 1, NORTH, failsafe_w=50_000)
     await pair.other.catch_up()

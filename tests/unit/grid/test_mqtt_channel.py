@@ -285,15 +285,18 @@ async def test_a_retained_limit_that_is_known_is_answered_again_but_is_no_new_wo
     assert len(await site.records()) == before
 
 
-async def test_a_retained_version_that_is_older_than_the_store_is_passed_over(site: Site, north: Operator) -> None:
+async def test_a_retained_version_that_is_older_than_the_store_is_refused_once(site: Site, north: Operator) -> None:
     await north.state(retain=True)
     await north.state(version=2, value_w=80_000)
     await north.ack(1)
     before = len(await site.records())
     await site.stop()
     await site.start()
+    assert (await north.ack(2))["code"] == "stale_version"
+    assert (site.cap_w(), len(await site.records())) == (80_000, before + 1)
+    site.channel._again.set()
     await until(lambda: site.channel.counts["retained_stale"])
-    assert (site.cap_w(), north.acks(), len(await site.records())) == (80_000, 2, before)
+    assert (site.cap_w(), north.acks(), len(await site.records())) == (80_000, 3, before + 1)
     assert await site.store.reader.open_alerts() == {}
 
 

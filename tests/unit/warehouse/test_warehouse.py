@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import shutil
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,94 +16,22 @@ import pytest
 from typer.testing import CliRunner
 
 from csms.app.rounds import Round, RoundSettings
-from csms.model.clock import ManualClock
-from csms.model.meter import Sample
 from csms.security.folder import AlreadyRunning, FolderLock
 from csms.store import changes
-from csms.store.change import SampleBatch
-from csms.store.engine import Store, open_store
-from csms.store.rollup import Rollups
-from csms.store.tables import Evse, Session, Station
+from csms.store.engine import open_store
 from csms.texts import catalogue
-from monitor.forecast.metered import REGISTER
+from monitor.warehouse.audiences import asked_of
 from monitor.warehouse.console import build
 from monitor.warehouse.engine import in_process, on_spark, star
-from monitor.warehouse.extract import POWER
 from monitor.warehouse.files import MARK_FILE, Files
-from monitor.warehouse.loading import LOCK_FILE, Loaded, Loader, WarehouseUnreadable
+from monitor.warehouse.gathered import Gathered
+from monitor.warehouse.loading import LOCK_FILE, Loader, WarehouseUnreadable
+from monitor.warehouse.measures import MEASURES
+from monitor.warehouse.report import Asked
 from monitor.warehouse.rolled import BUSY_WH
 from monitor.warehouse.schema import FACTS
 from monitor.warehouse.statistics import GROUPS, STATISTICS
-
-DAY = datetime(2026, 3, 2, tzinfo=UTC)
-FIRST, LAST = DAY.date(), (DAY + timedelta(days=1)).date()
-
-
-def at(hours: float) -> datetime:
-    return DAY + timedelta(hours=hours)
-
-
-def session(number: int, station: str, begin_h: float, end_h: float | None, wh: float, token: str = "T1") -> Session:
-    return Session(
-        id=number, station_id=station, evse_id=1, transaction_id=str(number), id_token=token,
-        status="open" if end_h is None else "ended", started_at=at(begin_h), received_at=at(begin_h),
-        ended_at=None if end_h is None else at(end_h), energy_wh=wh, charging_s=3600, stop_reason="Local",
-    )  # fmt: skip
-
-
-def outlet(row: dict[str, Any]) -> tuple[str, int]:
-    return row["station_id"], row["evse_id"]
-
-
-def samples(station: str, measurand: str, unit: str, values: dict[float, float]) -> Any:
-    found = [Sample(time=at(h), measurand=measurand, value=value, unit=unit) for h, value in values.items()]
-    return changes.add_samples(SampleBatch(station, 1, at(40), found))
-
-
-class Home:
-    """A store with a DC and an AC pile: 10 kWh by register over midnight, 2 kWh by power."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.clock = folder, ManualClock(at(30))
-        self.url = f"sqlite+aiosqlite:///{folder / 'csms.db'}"
-        self.warehouse = folder / "warehouse"
-
-    async def begin(self) -> None:
-        store = await open_store(self.url, self.clock, upgrade=True)
-        await store.writer.commit([
-            changes.put_station(Station(id="DC-1", site_id="s1", feeder_id="f1", vendor="V", model="M")),
-            changes.put_station(Station(id="AC-1", site_id="s2", feeder_id="f1", vendor="V", model="N")),
-            changes.put_evse(Evse(station_id="DC-1", evse_id=1, kind="dc", power_max_w=60_000)),
-            changes.put_evse(Evse(station_id="AC-1", evse_id=1, kind="ac", power_max_w=7_000)),
-            changes.put_row(session(1, "DC-1", 23.0, 25.0, 10_000)),
-            changes.put_row(session(2, "AC-1", 10.0, 11.0, 2_000, token="")),
-            changes.put_row(session(3, "AC-1", 26.0, None, 0.0)),
-        ])  # fmt: skip
-        await store.writer.commit([
-            samples("DC-1", REGISTER, "Wh", {23.0 + n / 12: 50_000 + 10_000 * n / 24 for n in range(25)}),
-            samples("AC-1", POWER, "W", {10.0 + n / 4: 2_000.0 for n in range(4)}),
-        ])  # fmt: skip
-        await self.roll_up(store)
-        await store.close()
-
-    async def roll_up(self, store: Store) -> None:
-        await Rollups(store.writer, store.reader).run(at(48))
-
-    async def change(self, *done: Any) -> None:
-        store = await open_store(self.url, self.clock)
-        await store.writer.commit(list(done))
-        await self.roll_up(store)
-        await store.close()
-
-    async def load(self, since: datetime | None = None) -> Loaded:
-        store = await open_store(self.url, self.clock)
-        try:
-            return await Loader(store.reader, self.warehouse, self.clock).load(since)
-        finally:
-            await store.close()
-
-    def ask(self, name: str, by: str = "all") -> list[dict[str, Any]]:
-        return list(STATISTICS[name](star(in_process(self.warehouse)), FIRST, LAST, by).to_pyarrow().to_pylist())
+from tests.support.warehouse import DAY, FIRST, LAST, PLACES, Home, at, more_rows, outlet, session
 
 
 @pytest.fixture
@@ -169,7 +97,7 @@ async def test_facts_outlive_what_they_were_made_of(home: Home) -> None:
 
 
 async def test_a_load_that_broke_off_is_made_good_by_the_next(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(loader: Loader, days: set[date]) -> int:
+    def breaks(loader: Loader, gathered: Gathered) -> None:
         raise OSError("the disk is full")
 
     with monkeypatch.context() as patch:
@@ -249,10 +177,7 @@ async def test_the_roll_ups_equal_the_facts(home: Home) -> None:
     for day in files.days("day_evse"):
         quarters, begun = (files.read(name, day) for name in ("fact_meter_15min", "fact_session"))
         for row in files.read("day_evse", day):
-            mine = [
-                one for one in quarters if (one["station_id"], one["evse_id"]) == (row["station_id"], row["evse_id"])
-            ]
-            its = [one for one in begun if (one["station_id"], one["evse_id"]) == (row["station_id"], row["evse_id"])]
+            mine, its = ([one for one in facts if outlet(one) == outlet(row)] for facts in (quarters, begun))
             assert row["energy_wh"] == pytest.approx(sum(one["energy_wh"] or 0.0 for one in mine), rel=1e-12)
             assert row["power_max_w"] == max((one["power_max_w"] or 0.0 for one in mine), default=0.0)
             assert row["busy_quarters"] == sum((one["energy_wh"] or 0.0) > BUSY_WH for one in mine)
@@ -290,6 +215,12 @@ async def test_the_busiest_outlets_come_first(home: Home) -> None:
     assert [(row["station_id"], row["rank"]) for row in home.ask("busiest")] == [("DC-1", 1), ("AC-1", 2)]
     by_site = {row["site_id"]: (row["rank"], row["energy_kwh"]) for row in home.ask("busiest", "site_id")}
     assert by_site == {"s1": (1, pytest.approx(10.0)), "s2": (1, pytest.approx(2.0))}
+
+
+async def test_energy_over_the_edge_of_what_is_read_at_a_time_is_not_lost(home: Home) -> None:
+    """Four days are read at a time: from here the first four end at the midnight over which it charged."""
+    await home.load(since=at(-72))
+    assert sum(row["energy_kwh"] for row in home.ask("energy")) == pytest.approx(12.0)
 
 
 async def test_files_of_an_earlier_version_are_read_on(home: Home) -> None:
@@ -334,7 +265,8 @@ def test_an_empty_warehouse_has_tables_without_rows(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore")
 async def test_spark_gives_what_duckdb_gives(home: Home) -> None:
     pyspark = pytest.importorskip("pyspark.sql")
-    await home.load()
+    await home.change(*more_rows())
+    await home.load(since=at(-72), places=PLACES)
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     settings = {"ui.enabled": "false", "sql.session.timeZone": "UTC", "sql.shuffle.partitions": "1"}
     builder = pyspark.SparkSession.builder.master("local[1]")
@@ -342,18 +274,25 @@ async def test_spark_gives_what_duckdb_gives(home: Home) -> None:
         builder = builder.config(f"spark.{name}", value)
     spark = builder.getOrCreate()
     try:
-        shutil.rmtree(home.warehouse / "fact_meter_15min")
-        there = star(on_spark(home.warehouse, spark))
-        assert there.quarters.count().to_pyarrow().as_py() == 0, "a table that was never loaded is empty"
+        shutil.rmtree(home.warehouse / "fact_limit", ignore_errors=True)
+        there, here = star(on_spark(home.warehouse, spark)), star(in_process(home.warehouse))
+        assert there.limits.count().to_pyarrow().as_py() == 0, "a table that was never loaded is empty"
+        for name in MEASURES:
+            answers = [asked_of(one, name, Asked(FIRST, LAST)) for one in (here, there)]
+            assert answers[0] or name in ("orders", "quality"), name
+            _same(name, *answers)
         for name, statistic in STATISTICS.items():
             for by in GROUPS:
-                found = statistic(there, FIRST, LAST, by).to_pyarrow().to_pylist()
-                for mine, its in zip(home.ask(name, by), found, strict=True):
-                    assert list(map(str, mine)) == list(map(str, its)), (name, by)
-                    assert _words(mine) == _words(its), (name, by)
-                    assert _figures(mine) == pytest.approx(_figures(its), rel=1e-9), (name, by)
+                _same(f"{name} by {by}", home.ask(name, by), statistic(there, FIRST, LAST, by).to_pyarrow().to_pylist())
     finally:
         spark.stop()
+
+
+def _same(name: str, here: list[dict[str, Any]], there: list[dict[str, Any]]) -> None:
+    for mine, its in zip(here, there, strict=True):
+        assert list(map(str, mine)) == list(map(str, its)), name
+        assert _words(mine) == _words(its), name
+        assert _figures(mine) == pytest.approx(_figures(its), rel=1e-9), name
 
 
 def _words(row: dict[str, Any]) -> list[str]:
