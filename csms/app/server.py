@@ -128,7 +128,8 @@ class CentralSystem:
             self._write_ready_file()
 
         warehouse = self._settings.data_dir / "warehouse"  # where the round `warehouse load` puts it
-        return Dashboard(self._settings.dashboard, url, host, tls=tls, warehouse=warehouse, told=told)
+        zone = self._settings.time_zone
+        return Dashboard(self._settings.dashboard, url, host, tls=tls, warehouse=warehouse, time_zone=zone, told=told)
 
     @property
     def dashboard_address(self) -> str:

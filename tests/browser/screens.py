@@ -20,6 +20,7 @@ from tests.support.browsing import chromium, dashboard, eventually, signed_in
 from tests.support.running import ROOT
 
 SPEED = 150
+ZONE = "Asia/Shanghai"
 SESSIONS_WANTED = 14
 PATIENCE_S = 400.0
 SETTLED_S = 2.5
@@ -53,8 +54,8 @@ def _draw(kept: Path, folder: Path) -> None:
     eventually(ready.is_file, PATIENCE_S)
     url = f"http://127.0.0.1:{json.loads(ready.read_text())['http_port']}"
     token = (kept / "admin.token").read_text().strip()
-    with dashboard(url, kept) as pages, chromium() as browser:
-        with signed_in(browser, pages, token) as (page, _):  # from now on the history is kept
+    with dashboard(url, kept, TZ=ZONE) as pages, chromium() as browser:
+        with signed_in(browser, pages, token, timezone_id=ZONE) as (page, _):  # from now on the history is kept
             eventually(lambda: _busy(url, token), PATIENCE_S)
             session, station = _longest(url, token)
             rows = {
@@ -69,14 +70,14 @@ def _draw(kept: Path, folder: Path) -> None:
             for name, path in rows.items():
                 _shoot(page, pages + path, folder / f"{name}.png")
         rows = {"overview-zh-dark": "/", "feeders-zh-dark": "/feeders", "province-zh-dark": "/province"}
-        with signed_in(browser, pages, token, "zh", viewport=SIZE) as (page, _):
+        with signed_in(browser, pages, token, "zh", viewport=SIZE, timezone_id=ZONE) as (page, _):
             page.click("button[name=theme]")
             page.wait_for_selector("body.body--dark")
             for name, path in rows.items():
                 _shoot(page, pages + path, folder / f"{name}.png")
             page.set_viewport_size(WALL)
             _shoot(page, f"{pages}/wall", folder / "wall-zh.png")
-        with signed_in(browser, pages, token, viewport=PHONE) as (page, _):
+        with signed_in(browser, pages, token, viewport=PHONE, timezone_id=ZONE) as (page, _):
             _shoot(page, pages, folder / "phone-en.png")
 
 

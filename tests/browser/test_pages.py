@@ -66,6 +66,9 @@ def test_the_wall_is_dark_and_has_no_controls(site: Site) -> None:
         assert page.evaluate("document.body.classList.contains('body--dark')")
         assert page.locator("main button, main input").count() == 0
         assert page.evaluate("document.documentElement.scrollHeight <= window.innerHeight")
+        assert page.evaluate(
+            "document.querySelector('.wall-grid').getBoundingClientRect().bottom <= window.innerHeight"
+        )
         assert faults.found == []
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from nicegui import ui
 
 from monitor.dashboard.history import Json, Snapshot
-from monitor.dashboard.web.charts import state_ring
+from monitor.dashboard.web.charts import enlarged, state_ring
 from monitor.dashboard.web.desk import Desk, View, view_of
 from monitor.dashboard.web.figures import family_counts, kilo, load_w, share
 from monitor.dashboard.web.frame import prepare
@@ -27,6 +27,7 @@ from monitor.dashboard.web.palette import DARK, FAMILIES
 from monitor.dashboard.web.parts import Chart, card, markup, tag
 
 FEEDERS_SHOWN, EVENTS_SHOWN = 8, 9
+FONT_PX = 18
 
 
 def mount(desk: Desk) -> None:
@@ -70,7 +71,7 @@ def _build(view: View) -> None:
         show_kpis(view, kpis, snapshot)
         ring.show(_ring(view, snapshot))
         counts.set_content(str(counts_markup(text, snapshot)))
-        load.show(load_options(view, snapshot))
+        load.show(enlarged(load_options(view, snapshot), FONT_PX))
         feeders.set_content(str(feeders_markup(snapshot.overview["feeders"])))
         alarms.set_content(str(attention_markup(text, view.hub.alerts, snapshot)))
         latest = list(view.hub.history.events)[:EVENTS_SHOWN]
