@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.optimizer_acn import folder as acn_folder
 from benchmarks.rules_faults import KINDS, plant
+from benchmarks.rules_habits import rows as habits
 from benchmarks.rules_world import Session, packed, recorded, world
 from benchmarks.tables import Figures
 from monitor.governance.facts import Facts
@@ -51,6 +52,7 @@ def run(quick: bool = False) -> Figures:
     share = float(right[above & hit].mean())
     rows.append(_row("primary cause right", share, "", f">= {CAUSE_BAR}", share >= CAUSE_BAR))
     rows += _curve(sessions, hit)
+    rows += habits(_row)
     rows += _real(quick)
     speed = max(_speed(facts) for _, facts, _ in found)
     rows.append(_row("samples judged a second", speed, "", f">= {SPEED_BAR:,.0f}", speed >= SPEED_BAR))

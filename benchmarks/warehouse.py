@@ -74,11 +74,14 @@ def run(quick: bool = False, rows: int | None = None) -> Figures:
     try:
         days = max((rows or (QUICK_ROWS if quick else ROWS)) // (OUTLETS * QUARTERS_A_DAY), 1)
         _make(folder, days)
+        begin = time.perf_counter()
         backend = in_process(folder)
+        opened_s = time.perf_counter() - begin
         of, last = star(backend), FIRST + timedelta(days=days - 1)
         count = backend.con.sql("SELECT count(*) FROM fact_meter_15min").fetchall()[0][0]
         return [
             _figure("rows", count),
+            _figure("opening the tables, once", opened_s, "s"),
             *_scans(backend, of, last),
             *_points(of, last),
             *_spark(folder, of, min(last, FIRST + timedelta(days=9))),

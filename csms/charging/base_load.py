@@ -1,7 +1,8 @@
 """What is metered of the loads beside the stations: it replaces the configured curve while it is fresh. Pure.
 
-A value says what is drawn now; how long it stays true nobody knows. So it holds for `HOLD`, then the curve counts
-again, and until then the future is taken for the higher of the two: room that may not be there is given to nobody.
+A value says what is drawn now; how long it stays true nobody knows. So it holds for `HOLD`, and the future is taken for
+the higher of it and the curve: room that may not be there is given to nobody. A meter that falls silent has not said
+that there is no load: until it speaks again the highest of its last day counts, or the curve where that is higher.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ SURE = timedelta(minutes=1)
 """So long it is taken at its word."""
 AHEAD = timedelta(seconds=30)
 """How far ahead of our clock a meter's clock may be."""
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +28,38 @@ class Reading:
 
 
 class BaseLoads:
-    """The newest reading of each feeder."""
+    """The newest reading of each feeder, and of the last day the highest of each hour."""
 
     def __init__(self) -> None:
         self._readings: dict[str, Reading] = {}
+        self._hours: dict[str, dict[datetime, int]] = {}
+        self._silent: dict[str, int] = {}
 
     def report(self, feeder_id: str, power_w: float, at: datetime, now: datetime) -> bool:
         """Take a reading over; False for one that is older than what is known, too old, or from the future."""
         known = self._readings.get(feeder_id)
+        if known is not None and known.at > now + AHEAD:
+            known = None  # our clock was set back: what it said before is no measure
         if at > now + AHEAD or now - at >= HOLD or (known is not None and at <= known.at):
             return False
-        self._readings[feeder_id] = Reading(round(power_w), min(at, now))
+        reading = self._readings[feeder_id] = Reading(round(power_w), min(at, now))
+        hours = self._hours.setdefault(feeder_id, {})
+        hour = reading.at.replace(minute=0, second=0, microsecond=0)
+        hours[hour] = max(hours.get(hour, 0), reading.power_w)
+        for old in [one for one in hours if abs(reading.at - one) > DAY + HOUR]:
+            del hours[old]
+        self._silent.pop(feeder_id, None)
         return True
+
+    def look(self, now: datetime) -> None:
+        """See who has fallen silent; also those whose reading is of a time that is yet to come."""
+        for feeder_id, known in self._readings.items():
+            if now - known.at >= HOLD or known.at > now + AHEAD:
+                self._silent[feeder_id] = max(self._hours[feeder_id].values())
+
+    def metered(self, feeder_id: str) -> bool:
+        """Whether it was metered since the start."""
+        return feeder_id in self._readings
 
     def reading(self, feeder_id: str, now: datetime) -> Reading | None:
         """The newest one while it is fresh."""
@@ -49,6 +71,8 @@ class BaseLoads:
 
         A feeder that feeds in (a negative reading) leaves no more room than an idle one: the sun may go.
         """
+        if (held_w := self._silent.get(feeder_id)) is not None:
+            return max(held_w, curve_w)
         known = self._readings.get(feeder_id)
         if known is None or (age := at - known.at) >= HOLD:
             return curve_w

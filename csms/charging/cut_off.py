@@ -129,6 +129,7 @@ class CutOff:
     def _loads_w(self, now: datetime) -> dict[str, int]:
         """Base load and sessions, by feeder. A meter that has not spoken since a limit was told is not believed where
         the ledger knows better."""
+        self.tree.base_loads.look(now)
         loads_w = self.tree.base_loads_w(self.tree.ids, now)
         for draw in self._draws():
             power_w = min(draw.power_w, self.ledger.upper_bound_w(draw.ref, now)) if draw.kept else draw.power_w

@@ -143,7 +143,9 @@ class Dispatcher:
 
     def room_w(self) -> dict[str, int]:
         """Watts for charging at every feeder now."""
-        return self._tree.rooms_w(self._caps, self._clock.now(), self._settings.lead_s, self._settings.reserve_share)
+        now = self._clock.now()
+        self._tree.base_loads.look(now)
+        return self._tree.rooms_w(self._caps, now, self._settings.lead_s, self._settings.reserve_share)
 
     def lines_ma(self) -> LinesOf:
         """Milliampere for charging now, on each conductor of feeders that count currents."""

@@ -19,6 +19,8 @@ from optimizer.problem import EvSession
 
 SCENARIOS_MAX = 200
 """Kinds of cars to come that a plan is told about: those with the most energy; each costs the solver a car's work."""
+LEAST = 1.0
+"""W and Wh: less is no car, and numbers next to nothing cost the solver its accuracy."""
 PREFIX = "expected:"
 THERE, TO_COME = 1, 0
 """Priorities: whoever is there is served before those who are only expected."""
@@ -98,7 +100,8 @@ def coming(outlook: Outlook, tree: FeederTree, root: str, now: datetime, slots: 
         sums[0] += cars.count * cars.power_w
         sums[1] += cars.count * cars.energy_wh * share
     every = [_coming(window, sums[0], sums[1], tree) for window, sums in found.items()]
-    kept = sorted((one for one in every if one.power_w > 0 and one.energy_wh > 0), key=_most_energy)[:SCENARIOS_MAX]
+    real = (one for one in every if one.power_w >= LEAST and one.energy_wh >= LEAST)
+    kept = sorted(real, key=_most_energy)[:SCENARIOS_MAX]
     return sorted(kept, key=lambda one: (one.arrival_slot, one.departure_slot, one.feeder_id))
 
 

@@ -179,9 +179,12 @@ class FeederTree:
         return local.hour * 4 + local.minute // 15
 
     def base_load_metered(self, feeder_id: str, at: datetime) -> bool:
-        """Whether what `base_load_w` says was metered just now: all of it that the curves do not put at nothing."""
-        below = (self._feeders[id_] for id_ in self._below[feeder_id])
-        return all(self.base_loads.reading(feeder.id, at) is not None for feeder in below if any(feeder.base_load_w))
+        """Whether what `base_load_w` says was metered just now: all of it that the curves do not put at nothing or that
+        was ever metered.
+        """
+        loads, below = self.base_loads, (self._feeders[id_] for id_ in self._below[feeder_id])
+        loaded = (feeder.id for feeder in below if any(feeder.base_load_w) or loads.metered(feeder.id))
+        return all(loads.reading(id_, at) is not None for id_ in loaded)
 
     def base_load_peak_w(self, feeder_id: str) -> int:
         """The highest base load of the day through this feeder, by the curve."""

@@ -29,8 +29,8 @@ Stored = Callable[[str, str, str], Limit | None]
 @dataclass(frozen=True, slots=True)
 class Decision:
     """`limit` when accepted. `repeated`: it was accepted before, so there is nothing to store or tell. `code` is empty
-    when accepted. `failsafe_w`: what the feeder is held at from now on when the source is silent. `alarm`: somebody
-    should look at this refusal."""
+    when accepted. `failsafe_w`: what the feeder is held at from now on when the source is silent. `issued_at`: when
+    the source says that it said so, if it does. `alarm`: somebody should look at this refusal."""
 
     accepted: bool
     code: str = ""
@@ -38,6 +38,7 @@ class Decision:
     limit: Limit | None = None
     repeated: bool = False
     failsafe_w: int | None = None
+    issued_at: datetime | None = None
     alarm: bool = False
 
 
@@ -77,7 +78,7 @@ def decide(raw: bytes, peer: Peer, feeder_id: str, limit_id: str, known: Known, 
         return _cancelled(before, statement, now)
     limit = _limit(statement, peer.source, feeder_id, limit_id, now)
     problem = _window_problem(limit, now) or _value_problem(limit, known)
-    return problem or Decision(True, limit=limit, failsafe_w=statement.failsafe_w)
+    return problem or Decision(True, limit=limit, failsafe_w=statement.failsafe_w, issued_at=statement.issued_at)
 
 
 def decide_cancel(
@@ -130,7 +131,7 @@ def _signature_problem(statement: Statement, feeder_id: str, rule: SourceRule) -
 
 def _not_newer(statement: Statement, before: Limit) -> Decision:
     if statement.version == before.version and says_the_same(statement, before):
-        return Decision(True, limit=before, repeated=True)
+        return Decision(True, limit=before, repeated=True, issued_at=statement.issued_at)
     how = ", and cancelled" if before.cancelled else ""
     return refused("stale_version", f"version {before.version} is known already{how}")
 
@@ -147,7 +148,8 @@ def _cancelled(before: Limit | None, statement: Statement, now: datetime) -> Dec
     if before is None:
         return _nothing_to_cancel(None)
     limit = _over(before, statement.version, statement.issued_at or now, now)
-    return Decision(True, limit=replace(limit, failsafe_w=statement.failsafe_w), failsafe_w=statement.failsafe_w)
+    limit = replace(limit, failsafe_w=statement.failsafe_w)
+    return Decision(True, limit=limit, failsafe_w=statement.failsafe_w, issued_at=statement.issued_at)
 
 
 def _nothing_to_cancel(version: int | None) -> Decision:

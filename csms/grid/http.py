@@ -5,7 +5,7 @@ judges it. Every statement stands in the audit log by itself, so the routes writ
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from http import HTTPStatus
 from typing import Annotated, Any, Protocol
 
@@ -133,7 +133,8 @@ def _add_stating(routes: Router, service: LimitService) -> None:
         if source not in ("", caller.source) and caller.role is not Role.ADMINISTRATOR:
             return _answer(service, refused("not_authorised", "limits of others are cancelled by an administrator"))
         peer = peer_of(caller)
-        peer = Peer(source or peer.source, peer.channel, peer.name, peer.address, peer.feeders)
+        if source not in ("", caller.source):
+            peer = replace(peer, source=source, deputy=True)
         try:
             return _answer(service, await service.cancel(peer, feeder_id, limit_id, version))
         except StoreUnavailable:

@@ -23,13 +23,15 @@ def operator_of(source: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Somebody whose identity was checked by the channel. `feeders` None: bound to none in particular."""
+    """Somebody whose identity was checked by the channel. `feeders` None: bound to none in particular. `deputy`: it is
+    somebody else who speaks in the name of the source."""
 
     source: str
     channel: str = "http"
     name: str = ""
     address: str = ""
     feeders: frozenset[str] | None = None
+    deputy: bool = False
 
     def may_limit(self, feeder_id: str, tree: FeederTree) -> bool:
         """Whether the feeder is one that the peer is bound to, or hangs below one. One that is no longer in the tree

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from csms.charging.feeder import FeederTree
@@ -238,7 +238,7 @@ class LimitService:
         now_s = self._clock.monotonic_s()
         self._sources.heard(peer.source, now_s)
         agrees = None if beat.limits is None else beat.agrees(self._book.of_source(peer.source, self._clock.now()))
-        if agrees:
+        if agrees and not self._sources.rule(peer.source).signed:
             self._sources.stated(peer.source, now_s)
         await self.look()
         return agrees
@@ -256,7 +256,7 @@ class LimitService:
             for feeder_id in status.failsafe_w:
                 self._bus.publish(LimitChanged(feeder_id, self._clock.now()))
             log.warning("limit_source", extra={"source": status.source, "mode": status.mode.value})
-            result = {"mode": status.mode.value, "failsafe_w": dict(status.failsafe_w)}
+            result = {"mode": status.mode.value, "failsafe_w": dict(status.failsafe_w), "held": sorted(status.held)}
             self._record.owe(AuditEntry("limit", "watch source", on={"source": status.source}, result=result))
             if status.mode is not Mode.SPEAKS:
                 await self.alert(SILENT, f"{status.source} is silent: {status.mode.value}")
@@ -300,8 +300,8 @@ class LimitService:
             row = FailsafeRow(source=peer.source, feeder_id=feeder_id, power_w=decision.failsafe_w)
             beside.append(changes.put_row(row))
         await self._write(_entry(action, decision, raw, peer, feeder_id, limit_id), beside, new)
-        if decision.accepted:
-            self._sources.stated(peer.source, self._clock.monotonic_s())
+        if self._ends_silence(decision, peer):
+            self._sources.stated(peer.source, self._clock.monotonic_s(), feeder_id)
         if decision.failsafe_w is not None:
             self._sources.hold(peer.source, feeder_id, decision.failsafe_w)
         if new is not None:
@@ -314,6 +314,19 @@ class LimitService:
         if decision.alarm:
             await self.alert(FORBIDDEN, f"{decision.code}: {peer.source} about feeder {_plain(feeder_id)[:64]}")
         await self.look()
+
+    def _ends_silence(self, decision: Decision, peer: Peer) -> bool:
+        """Whether it is the source's own word of now: no deputy's, no repetition of what is over, and of a source that
+        signs one that was issued since it fell silent (grid-limits A4.3)."""
+        if not decision.accepted or decision.limit is None or peer.deputy:
+            return False
+        now, now_s = self._clock.now(), self._clock.monotonic_s()
+        if decision.repeated and not decision.limit.in_force(now):
+            return False
+        if not self._sources.rule(peer.source).signed:
+            return True
+        began = now - timedelta(seconds=self._sources.failsafe_for_s(peer.source, now_s))
+        return decision.issued_at is not None and decision.issued_at >= began
 
     async def _write(self, entry: AuditEntry, beside: Sequence[Change], new: Limit | None) -> None:
         """A limit is held also while no record can be written; to let load rise, a record is needed first."""

@@ -13,7 +13,8 @@ from csms.grid.peer import SourceRule
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """A source now. `silent_s`: since its last heartbeat; None: it has sent none. `failsafe_w`: by feeder."""
+    """A source now. `silent_s`: since its last heartbeat; None: it has sent none. `failsafe_w`: by feeder; `held`:
+    feeders that are held at it."""
 
     source: str
     mode: Mode
@@ -21,6 +22,7 @@ class SourceStatus:
     heartbeat_s: float
     failsafe_w: Mapping[str, int]
     emergency: bool
+    held: frozenset[str] = frozenset()
 
 
 class Sources:
@@ -57,10 +59,15 @@ class Sources:
         if watch := self._watches.get(source):
             watch.heard(now_s)
 
-    def stated(self, source: str, now_s: float) -> None:
-        """A statement was accepted."""
+    def stated(self, source: str, now_s: float, feeder_id: str | None = None) -> None:
+        """A statement about a feeder was accepted; None: all that it wants is known."""
         if watch := self._watches.get(source):
-            watch.stated(now_s)
+            watch.stated(now_s, watch.rule.failsafe_w if feeder_id is None else [feeder_id])
+
+    def failsafe_for_s(self, source: str, now_s: float) -> float:
+        """How long ago the source fell silent last, or this process began."""
+        watch = self._watches.get(source)
+        return now_s - watch.began_s if watch is not None else 0.0
 
     def look(self, now_s: float) -> list[SourceStatus]:
         """Those whose mode changed since the last look."""
@@ -72,8 +79,8 @@ class Sources:
 
     def failsafe_w(self, feeder_id: str) -> int | None:
         """The lowest value that a silent source leaves for a feeder."""
-        held = (watch.rule.failsafe_w for watch in self._watches.values() if watch.mode is Mode.FAILSAFE)
-        return min((values[feeder_id] for values in held if feeder_id in values), default=None)
+        held = (watch for watch in self._watches.values() if feeder_id in watch.held)
+        return min((watch.rule.failsafe_w[feeder_id] for watch in held), default=None)
 
     def failsafes(self) -> list[Failsafe]:
         """What the silence of each would leave, whether it speaks or not."""
@@ -91,7 +98,9 @@ class Sources:
 
     def _status(self, watch: Watch, now_s: float) -> SourceStatus:
         rule, silent_s = watch.rule, None if watch.heard_s is None else now_s - watch.heard_s
-        return SourceStatus(rule.source, watch.mode, silent_s, rule.heartbeat_s, rule.failsafe_w, rule.emergency)
+        return SourceStatus(
+            rule.source, watch.mode, silent_s, rule.heartbeat_s, rule.failsafe_w, rule.emergency, watch.held
+        )
 
 
 def _check(rule: SourceRule, feeders: FeederTree) -> None:

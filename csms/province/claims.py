@@ -74,12 +74,13 @@ class Claims:
             raise ClaimImpossible(f"{first} to {last} is not a span of days up to a year")
         connectors = self._connectors(partner)
         piles = tuple(self._pile(partner, ref, site, power) for ref, (site, power) in connectors.items())
-        orders = await self._sales(partner, first, last)
+        rows, orders = await self._sales(partner, first, last)
         within = tuple(score for score in wish.scores if first <= score.day <= last)
         given = Inputs(wish.rule, first, last, piles, orders, within, wish.grade)
         await self._service.save_new_ids()
         sent = await self._send(partner, given, claim_of(given), list(connectors)) if send else 0
-        return document_of(given, partner.id, self._clock.now()), sent
+        document = document_of(given, partner.id, self._clock.now())
+        return document | {"ledger": [_entry(row, order) for row, order in zip(rows, orders, strict=True)]}, sent
 
     def _connectors(self, partner: Partner) -> dict[ConnectorRef, tuple[Site, Decimal]]:
         """With where they stand and their power, kW; connectors of one EVSE share its power."""
@@ -106,14 +107,14 @@ class Claims:
             in_service=_day(site.extra.get(IN_SERVICE)),
         )
 
-    async def _sales(self, partner: Partner, first: date, last: date) -> tuple[Sold, ...]:
-        """Of sessions that ended on these days of the partner's."""
+    async def _sales(self, partner: Partner, first: date, last: date) -> tuple[list[Session], tuple[Sold, ...]]:
+        """Sessions that ended on these days of the partner's, and their orders."""
         zone = partner.profile.zone
         since, until = (datetime.combine(day, time(), zone) for day in (first, last + timedelta(days=1)))
         rows = await self._records.ended_between(since.astimezone(UTC), until.astimezone(UTC))
         seen = [row for row in rows if partner.access.sees(row.station_id)]
         told = await self._orders.told(partner, seen)
-        return tuple(self._sold(partner, row, order) for row, order in zip(seen, told, strict=True))
+        return seen, tuple(self._sold(partner, row, order) for row, order in zip(seen, told, strict=True))
 
     def _sold(self, partner: Partner, row: Session, told: ToldOrder) -> Sold:
         ref = ConnectorRef(row.station_id, row.evse_id, row.connector_id)
@@ -136,6 +137,23 @@ class Claims:
                 outgoing += self._service.subsidy(partner, amount)
         await self._service.enqueue(outgoing)
         return len(outgoing.entries)
+
+
+def _entry(row: Session, order: Sold) -> dict[str, Any]:
+    """A line of the ledger (`csms subsidy`): the order with the readings of the meter, kWh; who charged is left out."""
+    return {
+        "order": order.number,
+        "connector": order.connector,
+        "start": order.start.isoformat(),
+        "end": order.end.isoformat(),
+        "energy_kwh": str(order.energy_kwh),
+        "meter_start_kwh": _kwh(row.start_register_wh),
+        "meter_stop_kwh": _kwh(row.end_register_wh),
+    }
+
+
+def _kwh(register_wh: float | None) -> str | None:
+    return None if register_wh is None else str(Decimal(str(register_wh)) / 1000)
 
 
 def _day(value: Any) -> date | None:

@@ -32,7 +32,7 @@ from csms.province.envelope import (
     SeqAllocator,
     SeqExhausted,
     Stamp,
-    open_response,
+    read_response,
     seal_request,
 )
 from csms.province.keys import KeyRing, KeysMissing
@@ -204,7 +204,7 @@ class PlatformClient:
         usable = isinstance(text, str) and text.isascii() and text.isprintable() and bool(text)
         if answer.get("OperatorID") != partner.operator_id or not usable:
             raise CallFailed("query_token answered for another operator or without a token", unreachable=True)
-        if type(life_s) is not int or life_s <= 0:
+        if type(life_s) is not int or life_s < 0:  # 0: good for this call, and asked for again before the next
             raise CallFailed("query_token answered without TokenAvailableTime", unreachable=True)
         return Token(str(text), asked_at, asked_at + timedelta(seconds=life_s))
 
@@ -214,21 +214,27 @@ class PlatformClient:
         """With the secrets that count; with the next ones of the ring when the partner refuses the signature."""
         ways = self._ring.to_call()
         for left, secrets in zip(range(len(ways) - 1, -1, -1), ways, strict=True):
-            response, answer = await self._call_with(secrets, kind, body(secrets), token)
+            response, answer, signer = await self._call_with(secrets, kind, body(secrets), token)
             if response.ret != SIGNATURE_WRONG:
-                await self._ring.proved(secrets)
+                if self._proves(response.ret):
+                    await self._ring.proved(signer)
                 break
             if left:
                 self._ring.refused()
         return response, answer
 
+    def _proves(self, ret: int) -> bool:
+        """Whether the partner has looked at our signature: one that is too busy answers before that."""
+        codes = self._partner.profile.codes
+        return ret in codes.success or ret in codes.ack or ret in codes.token
+
     async def _call_with(
         self, secrets: Secrets, kind: Kind, body: bytes, token: str | None
-    ) -> tuple[Response, dict[str, Any]]:
+    ) -> tuple[Response, dict[str, Any], Secrets]:
         request = seal_request(Codec(self._suite, secrets), self._partner.operator_id, body, await self._stamp())
         raw = await self._post(self._partner.url(kind), request.to_wire(), token)
         try:
-            return open_response(self._ring.codec(self._suite), raw, self._partner.operator_id)
+            return read_response(self._ring.codec(self._suite), raw, self._partner.operator_id)
         except ResponseInvalid as fault:
             raise CallFailed(str(fault), unreachable=False) from None
 

@@ -185,6 +185,11 @@ def open_response(codec: Codec, raw: bytes, operator_id: str) -> tuple[Response,
 
     `operator_id` is ours: a response that names another one is not for us.
     """
+    return read_response(codec, raw, operator_id)[:2]
+
+
+def read_response(codec: Codec, raw: bytes, operator_id: str) -> tuple[Response, dict[str, Any], Secrets]:
+    """The same with the secrets that it was signed with."""
     response = _read_response(raw)
     signer = _signer(codec, response)
     if signer is None:
@@ -192,9 +197,10 @@ def open_response(codec: Codec, raw: bytes, operator_id: str) -> tuple[Response,
     if response.operator_id not in (None, "", operator_id):
         raise ResponseInvalid("the response names another operator")
     if not response.data:
-        return response, {}
+        return response, {}, signer.secrets
     try:
-        return response, strict_json.parse_object(signer.suite.decrypt(response.data, signer.secrets))
+        plain = signer.suite.decrypt(response.data, signer.secrets)
+        return response, strict_json.parse_object(plain), signer.secrets
     except (DecryptFailed, strict_json.JsonRefused) as fault:
         raise ResponseInvalid(f"the data of the response cannot be read: {fault}") from None
 

@@ -44,6 +44,8 @@ from csms.store.tables import Session
 log = logging.getLogger(__name__)
 
 RECONCILE_S = 600.0
+COMING_BACK = timedelta(minutes=5)
+"""After a restart of ours stations come back by themselves; until then what was told of them stands."""
 TICK_S = 5.0
 NIGHT_S = 60.0
 """How often it is looked whether a day can be checked."""
@@ -89,6 +91,7 @@ class ProvinceFeed:
         self._power_at: dict[str, datetime] = {}
         self._checked: dict[str, datetime] = {}
         self._told: dict[str, str] = {}
+        self._began_at = clock.now()
 
     def hear(self, event: Event) -> None:
         """Note what to look at; called by the event bus."""
@@ -140,7 +143,8 @@ class ProvinceFeed:
         self._site_changed = self._session_ended = True
         self._untold.clear()
         self._starts.look()
-        stations = self._picture.stations.values()
+        all_back = self._clock.now() - self._began_at >= COMING_BACK
+        stations = [one for one in self._picture.stations.values() if one.online or all_back]
         self._evses.update({evse.ref: None for station in stations for evse in station.evses.values()})
         await self.work_off()
 

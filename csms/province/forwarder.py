@@ -5,9 +5,9 @@ the same thing, and none waits for another; one alone until the partner has take
 are no inner retries: the ladder in the entry and the period of the loop are the retry.
 
 A partner that answers `SILENT_AFTER` attempts in a row with nothing is left alone for `outage_probe_s`. An attempt at a
-silent partner says nothing about its message, which climbs no ladder by it. When the partner is back and nothing is
-due, a full status re-sync is asked for. A partner that refuses our signature or envelope is paused until `resume`.
-Partners share nothing.
+silent partner says nothing about its message, which climbs no ladder by it; the next attempt is made with another one,
+for it may be this message that the partner has no answer to. When the partner is back and nothing is due, a full status
+re-sync is asked for. A partner that refuses our signature or envelope is paused until `resume`. Partners share nothing.
 """
 
 from __future__ import annotations
@@ -209,6 +209,8 @@ class PartnerForwarder:
         """What to send now: nothing about what is under way already."""
         if self._held():
             return None
+        if self._missed >= SILENT_AFTER:
+            return None if flying else await self._outbox.longest_due(self.partner.id, self._clock.now())
         if not self._waiting:
             self._waiting.extend(await self._due(flying))
         if not self._waiting or RANK[self._waiting[0].interface] > RANK[Kind.CHARGE_ORDER]:
@@ -283,8 +285,8 @@ class PartnerForwarder:
 
     async def _greet_after_silence(self) -> None:
         if self._was_silent and self._silent_until is None:
-            self._was_silent = False
             await self._resync(self.partner.id)
+            self._was_silent = False
 
     async def _look_again_s(self) -> float:
         now = self._clock.now()

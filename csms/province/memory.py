@@ -34,6 +34,11 @@ class MemoryOutbox:
         groups = ([row for row in rows if row.interface == name] for name in interfaces)
         return next(filter(None, groups), [])[:limit]
 
+    async def longest_due(self, partner: str, now: datetime) -> OutboxEntry | None:
+        """See `OutboxStore.longest_due`."""
+        due = [row for row in self._open(partner) if row.next_at <= now]
+        return min(due, key=lambda row: (row.next_at, row.id), default=None)
+
     async def next_due_at(self, partner: str) -> datetime | None:
         """See `OutboxStore.next_due_at`."""
         return min((row.next_at for row in self._open(partner)), default=None)

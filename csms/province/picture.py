@@ -132,7 +132,7 @@ class Picture:
     async def snapshot(self, evse: EvseState, session: OpenSession, samples: Iterable[Sample]) -> ChargeStatus:
         """A running session as of now."""
         now = self._clock.now()
-        drawn = await self._split(session.session_id, session.started_at, now, session.energy_wh)
+        drawn = await self._split(session, session.session_id, session.started_at, now)
         return ChargeStatus(
             session_id=session.session_id,
             site_id=self.site_of(evse.ref.station_id).id,
@@ -184,7 +184,7 @@ class Picture:
 
     async def order(self, row: Session, ended_at: datetime, *, by_partner: bool = False) -> ChargeOrder:
         """A finished session."""
-        drawn = await self._split(row.id, row.started_at, ended_at, row.energy_wh)
+        drawn = await self._split(row, row.id, row.started_at, ended_at)
         reason = StopReason(row.stop_reason) if row.stop_reason else None
         return ChargeOrder(
             session_id=row.id,
@@ -218,16 +218,18 @@ class Picture:
         fresh = evse.power_at is not None and now - evse.power_at <= FRESH
         return (evse.power_w or 0.0) if fresh else 0.0
 
-    async def _split(self, session_id: int, start: datetime, end: datetime, energy_wh: float) -> Split:
+    async def _split(self, told: Session | OpenSession, session_id: int, start: datetime, end: datetime) -> Split:
         end = max(start, end)
-        drawn = [] if self.prices.constant else await self._drawn(session_id)
-        return split(start, end, max(energy_wh, 0.0), self.prices, drawn)
+        drawn = [] if self.prices.constant else await self._drawn(session_id, told.start_register_wh)
+        return split(start, end, max(told.energy_wh, 0.0), self.prices, drawn)
 
-    async def _drawn(self, session_id: int) -> list[tuple[datetime, float]]:
-        """Wh since the first reading of the register."""
+    async def _drawn(self, session_id: int, begun_wh: float | None) -> list[tuple[datetime, float]]:
+        """Wh since the register at the start, which need not be among the samples; else since the first of them."""
         rows = await self._reader.samples(session_id, measurand=ENERGY_REGISTER, limit=REGISTERS_READ)
         read = [(row.time, row.value) for row in rows if not row.phase]
-        return [(moment, value - read[0][1]) for moment, value in read]
+        if begun_wh is None or (read and read[0][1] < begun_wh):
+            begun_wh = read[0][1] if read else 0.0
+        return [(moment, value - begun_wh) for moment, value in read]
 
 
 def by_phase(samples: Iterable[Sample], measurand: str) -> tuple[float, ...]:

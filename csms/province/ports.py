@@ -78,6 +78,10 @@ class OutboxStore(Protocol):
         `limit`."""
         ...
 
+    async def longest_due(self, partner: str, now: datetime) -> OutboxEntry | None:
+        """The open entry of any interface that has been due for the longest time; None when none is due."""
+        ...
+
     async def next_due_at(self, partner: str) -> datetime | None:
         """The earliest `next_at` of the open entries of a partner, None without any."""
         ...

@@ -34,7 +34,7 @@ class Recomputed:
 
 
 def document_of(given: Inputs, partner: str, made_at: datetime) -> dict[str, Any]:
-    """The claim of these inputs; `sha256` is over inputs and result."""
+    """The claim of these inputs; `sha256` is over inputs and result. What else is laid into it is not part of it."""
     told = _judged(given)
     return {"form": FORM, "partner": partner, "made_at": made_at.isoformat(), **told, "sha256": _digest(told)}
 

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -202,9 +202,13 @@ def _join_shortest(pieces: list[_Piece]) -> list[_Piece]:
 
 
 def _rounded(pieces: Sequence[_Piece]) -> tuple[ChargeDetail, ...]:
+    """Money is that of the rounded energy, for whoever checks a detail has no other; the sums are the exact ones."""
     energies = to_cents([piece.energy_kwh for piece in pieces])
-    elecs = to_cents([piece.elec for piece in pieces])
-    services = to_cents([piece.service for piece in pieces])
+    priced = list(zip(energies, pieces, strict=True))
+    elecs = to_cents([energy * piece.price.elec for energy, piece in priced], sum((p.elec for p in pieces), ZERO))
+    services = to_cents(
+        [energy * piece.price.service for energy, piece in priced], sum((p.service for p in pieces), ZERO)
+    )
     return tuple(
         ChargeDetail(
             piece.start,
@@ -220,12 +224,16 @@ def _rounded(pieces: Sequence[_Piece]) -> tuple[ChargeDetail, ...]:
     )
 
 
-def to_cents(values: Sequence[Decimal]) -> list[Decimal]:
-    """Each rounded to 0.01; what is then lacking in the rounded sum is put on the largest."""
-    rounded = [value.quantize(STEP, ROUND_HALF_UP) for value in values]
-    lacking = sum(values, ZERO).quantize(STEP, ROUND_HALF_UP) - sum(rounded, ZERO)
-    if lacking:
-        rounded[max(range(len(values)), key=values.__getitem__)] += lacking
+def to_cents(values: Sequence[Decimal], total: Decimal | None = None) -> list[Decimal]:
+    """Each rounded to 0.01, down or up, so that they add up to the rounded `total` (their own sum without one): up
+    where the most would be lost.
+    """
+    rounded = [value.quantize(STEP, ROUND_FLOOR) for value in values]
+    whole = (sum(values, ZERO) if total is None else total).quantize(STEP, ROUND_HALF_UP)
+    lacking = int((whole - sum(rounded, ZERO)) / STEP)
+    order = sorted(range(len(values)), key=lambda n: rounded[n] - values[n], reverse=lacking < 0)
+    for count in range(abs(lacking)):
+        rounded[order[count % len(order)]] += STEP if lacking > 0 else -STEP
     return rounded
 
 

@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from csms.model.clock import Clock
 
 LIFE_S_MAX = 7 * 86400
+LIFE_S_MIN = 1
+"""One that ends sooner is not given again: in whole seconds its life is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,8 @@ class Token:
 
 
 def issue(held: Token | None, now: datetime, life_s: int, make: Callable[[], str]) -> Token:
-    """The token to answer with: the one held while it lives, else a new one of `life_s` <= 7 days from `make`."""
-    if held is not None and held.left_s(now) > 0:
+    """The token to answer with: the one held while some of its life is left, else a new one of `life_s` <= 7 days."""
+    if held is not None and held.left_s(now) >= LIFE_S_MIN:
         return held
     return Token(make(), now, now + timedelta(seconds=min(life_s, LIFE_S_MAX)))
 

@@ -62,7 +62,7 @@ def of_cars(asked: Invitation, problem: Problem, plan: Plan, now: datetime, tari
     first = max(math.floor((asked.start - now) / slot), 0)
     slots = max(math.ceil((asked.end - now) / slot) - first, 1)
     shave = asked.kind is Kind.SHAVE
-    found = potential(problem, plan.power_kw, first, slots, first, "down" if shave else "up")
+    found = potential(problem, plan.power_kw, first, slots, first, "down" if shave else "up", exact=False)
     offered_kw = min(found.sustained_kw, asked.target_w / 1000)
     if not shave or offered_kw < WATT_KW:
         return offered_kw * 1000, 0.0

@@ -25,6 +25,14 @@ class HistoryReading(Reading):
         )
         return await self.rows(query.order_by(col(StateChange.id)).limit(limit))
 
+    async def states_of(self, station_id: str, since: datetime, until: datetime) -> Sequence[StateChange]:
+        """Into which states a station's connectors and sessions went, since <= at < until, in the order in which they
+        happened; what happened at once in that in which it was heard.
+        """
+        at = col(StateChange.at)
+        query = select(StateChange).where(StateChange.station_id == station_id, at >= since, at < until)
+        return await self.rows(query.order_by(at, col(StateChange.id)))
+
     async def alerts_since(self, since: datetime, after_id: int = 0, limit: int = 1000) -> Sequence[Alert]:
         """Alerts that happened or were acknowledged since a moment."""
         touched = or_(col(Alert.last_at) >= since, col(Alert.acknowledged_at) >= since)

@@ -152,6 +152,14 @@ class SqlOutbox(Generic[Entry]):
         async with self._reader.connection() as connection:
             return [self._entry(**row) for row in (await connection.execute(query)).mappings()]
 
+    async def longest_due(self, partner: str, now: datetime) -> Entry | None:
+        """The open entry of any interface that has been due for the longest time; None when none is due."""
+        due = [_OPEN, _TABLE.c.partner == partner, _TABLE.c.next_at <= now]
+        query = sql_select(_TABLE).where(*due).order_by(_TABLE.c.next_at, _TABLE.c.id).limit(1)
+        async with self._reader.connection() as connection:
+            row = (await connection.execute(query)).mappings().first()
+        return None if row is None else self._entry(**row)
+
     async def next_due_at(self, partner: str) -> datetime | None:
         """The earliest `next_at` of the open entries of a partner, None without any."""
         query = select(OutboxRow).where(_OPEN, col(OutboxRow.partner) == partner).order_by(col(OutboxRow.next_at))

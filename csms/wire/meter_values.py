@@ -118,6 +118,10 @@ def _sample(sampled: Mapping[str, Any], time: datetime, trusted: bool) -> Sample
     return form(*words, unit[:WORD_LENGTH_MAX]).sample(time, value, trusted)
 
 
+NO_OFFSET = -0.0
+"""What changes no value when it is added, not even the sign of a zero."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How values under one set of words are read: the words in order, and the way to the base unit."""
@@ -151,7 +155,7 @@ def form(measurand: str, phase: str, context: str, location: str, unit: str) -> 
         context=_clean(context) or "Sample.Periodic",
         location=_clean(location) or of_location or "Outlet",
         factor=factor,
-        offset=offset,
+        offset=offset or NO_OFFSET,
     )
 
 

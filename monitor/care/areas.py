@@ -101,10 +101,11 @@ def read_loads(text: str) -> dict[str, Loads]:
         if at in of_area:
             raise AreasUnusable(f"line {rows.line_num}: {row['area']} {row['begins_at']} was told before")
         of_area[at] = figures
-    return {area: _arrays(rows_of) for area, rows_of in found.items()}
+    return {area: loads_of(rows_of) for area, rows_of in found.items()}
 
 
-def _arrays(rows: Mapping[datetime, Mapping[str, float]]) -> Loads:
+def loads_of(rows: Mapping[datetime, Mapping[str, float]]) -> Loads:
+    """Rows (`load_kw`, `charging_kw`, `forecast_kw`, `ambient_c`) by the begin of their quarter-hour."""
     first, last = min(rows), max(rows)
     known = [at for at, row in rows.items() if not math.isnan(row["load_kw"])]
     slots = (last - first) // QUARTER + 1

@@ -11,9 +11,10 @@ from rich.table import Table
 
 from csms.texts import Text
 from monitor.console import work
-from monitor.console.work import FAILED, json_option
+from monitor.console.work import FAILED, USAGE, json_option
 
 if TYPE_CHECKING:
+    from monitor.care.areas import Area, Loads
     from monitor.care.judge import Finding
 
 
@@ -24,17 +25,16 @@ def build(text: Text) -> typer.Typer:
 
     @app.command("care", help=text("care.help"), epilog=shown)
     def care(
-        areas: Path = typer.Argument(help=text("care.areas"), metavar="AREAS"),
-        loads: Path = typer.Option(..., "--loads", help=text("care.loads")),
+        areas: Path | None = typer.Argument(None, help=text("care.areas"), metavar="AREAS"),
+        loads: Path | None = typer.Option(None, "--loads", help=text("care.loads")),
+        warehouse: Path | None = typer.Option(None, "--warehouse", help=text("care.warehouse")),
         level: float = typer.Option(0.9, "--level", min=0.5, max=0.999, help=text("care.level")),
         alarm_at: float = typer.Option(0.1, "--alarm-at", min=0.0, max=1.0, help=text("care.alarm_at")),
         as_json: bool = json_option(text),
     ) -> None:
-        from monitor.care.areas import read_areas, read_loads
         from monitor.care.judge import document_of, judged
 
-        known = work.read(text, areas, as_json, read_areas)
-        told = work.read(text, loads, as_json, lambda path: read_loads(path.read_text("utf-8")))
+        known, told = _given(text, areas, loads, warehouse, as_json)
         with Console(stderr=True).status(text("care.judging", count=len(known))):
             found = judged(known, told, level, alarm_at)
         if as_json:
@@ -45,6 +45,26 @@ def build(text: Text) -> typer.Typer:
             raise typer.Exit(FAILED)
 
     return app
+
+
+def _given(
+    text: Text, areas: Path | None, loads: Path | None, warehouse: Path | None, as_json: bool
+) -> tuple[tuple[Area, ...], dict[str, Loads]]:
+    """Areas and loads from the files, or from the warehouse; areas of a file count there, too."""
+    from monitor.care.areas import read_areas, read_loads
+
+    if (loads is None) == (warehouse is None) or (warehouse is None and areas is None):
+        raise typer.BadParameter(text("care.choose"), param_hint="--loads / --warehouse")
+    known = work.read(text, areas, as_json, read_areas) if areas else ()
+    if loads is not None:
+        return known, work.read(text, loads, as_json, lambda path: read_loads(path.read_text("utf-8")))
+    assert warehouse is not None
+    if not warehouse.is_dir():
+        work.fail(text("warehouse.empty", folder=warehouse), USAGE, as_json, "no_warehouse")
+    from monitor.care.stored import from_warehouse
+
+    rated, told = from_warehouse(warehouse)
+    return known or rated, told
 
 
 def _show(text: Text, found: list[Finding]) -> None:

@@ -3,7 +3,7 @@
 Each night the day that is over is scored. A CUSUM on the daily MAE (E. Page 1954; allowance 0.75 and threshold 8, in
 deviations of the daily MAE) notices drift, whereupon the champion learns anew at once. Another kind of model is
 promoted only when it was better on 14 days that it had not seen; whatever took over goes back when it is worse than
-what it replaced on 3 days in a row.
+what it replaced on 3 days in a row and on the whole: of equals one is worse on some three days in a row by chance.
 """
 
 from __future__ import annotations
@@ -18,13 +18,12 @@ from monitor.forecast.panel import Array
 
 ALLOWANCE, THRESHOLD = 0.75, 8.0
 BASE_DAYS = 7
-"""So many days say what a usual daily MAE is, after each learning."""
+"""So many days say what a usual daily MAE is."""
 PROMOTION_DAYS, ROLLBACK_DAYS = 14, 3
 HALF_LIFE_DAYS = 3.0
 """After so many days a residual counts half as much for the bias."""
 REFIT_DAYS = 28
-AGAIN_DAYS = 7
-"""The days of a refit are partly from before the drift; so much later they are not, and it learns once more."""
+"""A window of a refit; so many days after an alarm it holds no day from before."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,9 @@ def bias(residuals: Array) -> Array:
 class Standing:
     """Who forecasts a series, since which day its model learned, whom it replaced, and how it fares.
 
-    `learned_until` and `learned_days` are the training span: with the name and the data they are the model.
+    `learned_until` and `learned_days` are the training span: with the name and the data they are the model. `worse_by`:
+    the sum of daily MAE less that of whom it replaced, kWh. `usual_until`: the day up to which what was usual before
+    an alarm stays the measure: a model that learned mostly from before the drift is to be alarmed again.
     """
 
     champion: str
@@ -72,8 +73,9 @@ class Standing:
     learned_days: int
     former: Standing | None = None
     worse_days: int = 0
+    worse_by: float = 0.0
     cusum: Cusum = Cusum()
-    again_on: int | None = None
+    usual_until: int | None = None
 
 
 @dataclass(frozen=True)
@@ -94,22 +96,27 @@ def night(standing: Standing, today: int, mae: float, former_mae: float, shadow:
     """
     moved = replace(standing, cusum=standing.cusum.after(mae))
     if standing.former is not None and np.isfinite(mae) and np.isfinite(former_mae):
-        moved = replace(moved, worse_days=standing.worse_days + 1 if mae > former_mae else 0)
-        if moved.worse_days >= ROLLBACK_DAYS:
+        worse_days = standing.worse_days + 1 if mae > former_mae else 0
+        moved = replace(moved, worse_days=worse_days, worse_by=standing.worse_by + mae - former_mae)
+        if worse_days >= ROLLBACK_DAYS and moved.worse_by > 0:
             usual = Cusum(standing.former.cusum.base)  # the drift is still there, and is to be noticed again
-            back = replace(standing.former, former=None, cusum=usual, again_on=standing.again_on)
-            return Step(back, "rolled back", f"worse than {back.champion} on {ROLLBACK_DAYS} days in a row")
+            back = replace(standing.former, former=None, cusum=usual, usual_until=standing.usual_until)
+            return Step(back, "rolled back", f"worse than {back.champion} on {ROLLBACK_DAYS} days in a row, and in all")
+    if moved.usual_until is not None and today >= moved.usual_until:
+        return Step(_relearned(moved, today, None), "refit", f"{REFIT_DAYS} days after the alarm")
     if moved.cusum.alarmed:
-        return Step(_relearned(moved, today, today + AGAIN_DAYS), "refit", f"CUSUM {moved.cusum.total:.1f}")
-    if moved.again_on == today:
-        return Step(_relearned(moved, today, None), "refit", f"{AGAIN_DAYS} days after the first refit")
+        until = moved.usual_until or today + REFIT_DAYS
+        return Step(_relearned(moved, today, until), "refit", f"CUSUM {moved.cusum.total:.1f}")
     return _promoted(moved, today, shadow)
 
 
-def _relearned(standing: Standing, today: int, again_on: int | None) -> Standing:
-    """The champion on the last days; what stood before stays the one to fall back to."""
+def _relearned(standing: Standing, today: int, usual_until: int | None) -> Standing:
+    """The champion on the last days; what stood before stays the one to fall back to. Without `usual_until` what is
+    usual is learned anew, too.
+    """
     before = replace(standing, former=None)
-    return Standing(standing.champion, today + 1, REFIT_DAYS, before, 0, Cusum(), again_on)
+    usual = Cusum() if usual_until is None else Cusum(standing.cusum.base)
+    return Standing(standing.champion, today + 1, REFIT_DAYS, before, cusum=usual, usual_until=usual_until)
 
 
 def _promoted(standing: Standing, today: int, shadow: Mapping[str, Sequence[float]]) -> Step:

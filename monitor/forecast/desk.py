@@ -285,9 +285,14 @@ def _floored(moment: datetime) -> datetime:
 
 def _standing(document: dict[str, Any]) -> Standing:
     former, cusum = document.get("former"), document["cusum"]
-    kept = {name: document[name] for name in ("champion", "learned_until", "learned_days", "worse_days", "again_on")}
-    usual = Cusum(tuple(cusum["base"]), cusum["total"])
-    return Standing(former=_standing(former) if former else None, cusum=usual, **kept)
+    kept = {name: document[name] for name in ("champion", "learned_until", "learned_days", "worse_days")}
+    return Standing(
+        former=_standing(former) if former else None,
+        cusum=Cusum(tuple(cusum["base"]), cusum["total"]),
+        worse_by=document.get("worse_by", 0.0),
+        usual_until=document.get("usual_until"),
+        **kept,
+    )
 
 
 def _standing_row(series: str, horizon: timedelta, standing: Standing, until: int) -> ForecastStanding:

@@ -24,9 +24,10 @@ SHIPPED = Path(__file__).parent / "mappings"
 
 def build(text: Text) -> typer.Typer:
     """The command group."""
-    made = (_import, gather_console.gather, _orders, gather_console.lineage, gather_console.scores)
+    made = (_import, gather_console.gather, _orders, gather_console.export)
+    told = (gather_console.lineage, gather_console.scores)
     righted = (_repairs, gather_console.undo, judge_console.mount, synthetic_console.mount)
-    app = work.group(text, "data", (*made, *righted))
+    app = work.group(text, "data", (*made, *told, *righted))
     app.add_typer(work.group(text, "data.quarantine", (_list, _show, _release, _drop)), name="quarantine")
     return app
 

@@ -51,22 +51,23 @@ async def _gathered(data_dir: Path, database_url: str) -> dict[str, Any]:
     from csms.security.folder import FolderLock
     from csms.store.engine import open_store
     from monitor.governance.gathering import Gathered, Partners, Stations
+    from monitor.governance.hashing import hashing
     from monitor.store.governance import open_governance
     from monitor.store.intake_reading import open_intake_reader
 
     clock, found = clock_from_environment(), Gathered()
     lock = FolderLock(data_dir, "gather.lock", "csms data gather")
     lock.take()
-    facts, intake = open_governance(data_dir), open_intake_reader(data_dir)
+    hashed, facts, intake = hashing(data_dir), open_governance(data_dir), open_intake_reader(data_dir)
     try:
         if database_url or (data_dir / "csms.db").is_file():
             store = await open_store(database_url or f"sqlite+aiosqlite:///{data_dir / 'csms.db'}", clock)
             try:
-                await Stations(store.reader, facts, clock.now()).gather(found)
+                await Stations(store.reader, facts, clock.now(), hashed).gather(found)
             finally:
                 await store.close()
         if intake is not None:
-            await Partners(intake, facts, clock.now()).gather(found)
+            await Partners(intake, facts, clock.now(), hashed).gather(found)
     finally:
         facts.close()
         if intake is not None:
@@ -127,11 +128,15 @@ def scores(app: typer.Typer, text: Text) -> None:
         data_dir: Path = data_dir_option(text),
         operator: str | None = typer.Option(None, "--operator", help=text("data.option.operator")),
         station: str | None = typer.Option(None, "--station", help=text("data.option.station")),
+        trend: bool = typer.Option(False, "--trend", help=text("data.option.trend")),
         limit: int = limit_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         from monitor.store.governance import document
 
+        if trend:
+            _trends(text, data_dir, as_json, operator, station, limit)
+            return
         found = on_store(text, data_dir, as_json, lambda store: store.days(limit, operator=operator, station=station))
         if as_json:
             work.document([document(row) for row in found])
@@ -140,8 +145,47 @@ def scores(app: typer.Typer, text: Text) -> None:
             weakest = min(row.dimensions.items(), key=lambda pair: pair[1], default=("", 0.0))
             typer.echo(
                 f"{row.day}  {row.operator}  {row.station}  {row.score:6.2f}  {row.doubted}/{row.orders}"
-                f"  {weakest[0]} {weakest[1]:.2f}"
+                f"  {weakest[0]} {weakest[1]:.2f}  {' '.join(f'{rule}:{count}' for rule, count in row.broken.items())}"
             )
+
+
+def export(app: typer.Typer, text: Text) -> None:
+    """The command."""
+    shown = work.example(text, "csms data export facts.parquet --data-dir data")
+
+    @app.command("export", help=text("data.export.help"), epilog=shown)
+    def export_(
+        file: Path = typer.Argument(..., metavar="FILE", help=text("data.option.export")),
+        data_dir: Path = data_dir_option(text),
+        as_json: bool = json_option(text),
+    ) -> None:
+        from monitor.governance.export import ENDINGS, write_facts
+
+        if file.suffix not in ENDINGS:
+            work.fail(text("data.ending", file=file.name), USAGE, as_json, "ending")
+        with Console(stderr=True, quiet=as_json).status(file.name):
+            count = on_store(text, data_dir, as_json, lambda store: write_facts(file, store.pages()))
+        if as_json:
+            work.document({"file": str(file), "orders": count})
+            return
+        typer.echo(text("data.exported", file=file, orders=count))
+
+
+def _trends(text: Text, data_dir: Path, as_json: bool, operator: str | None, station: str | None, limit: int) -> None:
+    from monitor.governance.trend import BEFORE_DAYS, RECENT_DAYS, trends
+
+    span = RECENT_DAYS + BEFORE_DAYS
+    days = on_store(text, data_dir, as_json, lambda store: store.last_days(span, operator=operator, station=station))
+    found = trends(days)[:limit]
+    if as_json:
+        work.document([asdict(one) for one in found])
+        return
+    for one in found:
+        recent, before, change = (
+            "-" if value is None else format(value, form)
+            for value, form in ((one.recent, ".2f"), (one.before, ".2f"), (one.change, "+.2f"))
+        )
+        typer.echo(f"{one.operator}  {one.station}  {text('data.trend', recent=recent, before=before, change=change)}")
 
 
 def undo(app: typer.Typer, text: Text) -> None:

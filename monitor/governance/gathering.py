@@ -5,7 +5,7 @@ or say something else than before; and the days that this touches, judged anew b
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,8 +15,8 @@ import numpy as np
 from csms.store.queries import Reader
 from csms.store.tables import Session
 from monitor.governance.day_judging import ZONE_S, JudgedDay, day_of, judged_day
-from monitor.governance.mapping import ImportedOrder
-from monitor.governance.partner_orders import cells_of, read_partner_order
+from monitor.governance.mapping import ImportedOrder, RowFault
+from monitor.governance.partner_orders import VEHICLE, cells_of, priced, read_partner_order
 from monitor.governance.repairs import (
     CLOCK,
     GAP,
@@ -30,12 +30,14 @@ from monitor.governance.repairs import (
 from monitor.governance.rules.catalogue import Limits
 from monitor.governance.rules.score import DAY_S
 from monitor.governance.station_facts import REGISTER_WH, Outlet, ToldSample
+from monitor.governance.station_orders import OWN, faults_of
+from monitor.governance.station_orders import cells_of as station_cells
 from monitor.store.governance import Batch, GovernanceStore
 from monitor.store.governance_tables import GovernedOrder, GovernedRepair, GovernedSource, Kind, QuarantinedRow
 from monitor.store.intake_reading import IntakeReader, ToldOrder
 
-OWN = "own"
-"""The operator of this central system's stations."""
+Hashed = Callable[[str], str]
+"""From a user's or vehicle's name to one that tells nobody who it is; an empty one stays empty."""
 LOOK_BACK = timedelta(days=3)
 """Stations send late what they did offline."""
 PAGE = 500
@@ -67,8 +69,8 @@ class Gathered:
 class Stations:
     """Sessions of the central system's database."""
 
-    def __init__(self, reader: Reader, facts: GovernanceStore, now: datetime) -> None:
-        self._reader, self._facts, self._now = reader, facts, now
+    def __init__(self, reader: Reader, facts: GovernanceStore, now: datetime, hashed: Hashed) -> None:
+        self._reader, self._facts, self._now, self._hashed = reader, facts, now, hashed
         self._limits = Limits()
         self._offsets: dict[str, timedelta] = {}
 
@@ -89,7 +91,8 @@ class Stations:
             found.doubted += await self._judge(station, day)
 
     async def _read(self, source: GovernedSource, sessions: Sequence[Session], undone: set[tuple[str, str]]) -> Batch:
-        known = self._facts.digests(source, [str(session.id) for session in sessions])
+        keys = [str(session.id) for session in sessions]
+        known, waiting = self._facts.digests(source, keys), self._facts.seen_in_quarantine(source, keys)
         batch = Batch()
         for session in sessions:
             key, offset = str(session.id), await self._offset(session.station_id)
@@ -97,6 +100,10 @@ class Stations:
             if known.get(key) == digest:
                 continue
             order, repairs = await self._repaired(session, offset, {rule for one, rule in undone if one == key})
+            if faults := faults_of(order, self._now):
+                if waiting.get(key) != (cells := station_cells(order)):
+                    batch.held.append(_held(key, faults, cells))
+                continue
             batch.orders.append(_fact(key, order, digest))
             batch.repairs += [_record(key, repair) for repair in repairs]
         return batch
@@ -108,7 +115,8 @@ class Stations:
         whole = [sample for sample in samples if not sample.phase]
         at_s = np.array([sample.time.timestamp() for sample in whole])
         register_wh = np.array([sample.value for sample in whole])
-        order, repairs = told_order(session), list[Repair]()
+        order = replace(told_order(session), user_hash=self._hashed(session.id_token))
+        repairs = list[Repair]()
         if REGISTER not in undone:
             order, repairs = with_registers(order, at_s, register_wh)
         if CLOCK not in undone:
@@ -135,14 +143,18 @@ class Stations:
                 samples[order.id or 0] = [replace(sample, time=sample.time + offset) for sample in given]
         evses = await self._reader.evses(station)
         rated_w: dict[Outlet, float] = {(evse.station_id, evse.evse_id): float(evse.power_max_w) for evse in evses}
-        return keep(self._facts, judged_day(told, samples, rated_w, day, self._now))
+        begin = day_begin(day)
+        states = await self._reader.states_of(
+            station, begin - timedelta(days=1) - offset, begin + timedelta(days=2) - offset
+        )
+        return keep(self._facts, judged_day(told, samples, rated_w, day, self._now, states, offset))
 
 
 class Partners:
     """Orders that partners pushed to this platform; the rules about single orders and their neighbours judge them."""
 
-    def __init__(self, reader: IntakeReader, facts: GovernanceStore, now: datetime) -> None:
-        self._reader, self._facts, self._now = reader, facts, now
+    def __init__(self, reader: IntakeReader, facts: GovernanceStore, now: datetime, hashed: Hashed) -> None:
+        self._reader, self._facts, self._now, self._hashed = reader, facts, now, hashed
 
     async def gather(self, found: Gathered) -> None:
         """Take in what came since the last look, partner by partner."""
@@ -165,10 +177,11 @@ class Partners:
             cells = cells_of(row.content)
             read = read_partner_order(cells, operator, self._now)
             if isinstance(read, list):
-                faults = [asdict(fault) for fault in read]
-                batch.held.append(QuarantinedRow(source_id=0, key=row.business_id, faults=faults, raw=cells))
+                batch.held.append(_held(row.business_id, read, cells))
             else:
-                batch.orders.append(_fact(row.business_id, read, row.content_sha256))
+                told = priced(row.content, read)
+                vehicle = self._hashed(str(row.content.get(VEHICLE) or "").strip())
+                batch.orders.append(_fact(row.business_id, replace(told, vehicle_hash=vehicle), row.content_sha256))
         return batch
 
     def _judge(self, operator: str, station: str, day: int) -> int:
@@ -176,9 +189,14 @@ class Partners:
         return keep(self._facts, judged_day(told, {}, {}, day, self._now))
 
 
+def day_begin(day: int) -> datetime:
+    """When a local day begins."""
+    return datetime.fromtimestamp(day * DAY_S - ZONE_S, UTC)
+
+
 def around(facts: GovernanceStore, operator: str, station: str, day: int) -> list[GovernedOrder]:
     """The operator's orders at a station on a local day and its neighbours, which may overlap with those of the day."""
-    begin = datetime.fromtimestamp(day * DAY_S, UTC) - timedelta(seconds=ZONE_S)
+    begin = day_begin(day)
     beside = facts.beside(station, begin - timedelta(days=1), begin + timedelta(days=2))
     return [order for order in beside if order.operator == operator]
 
@@ -208,6 +226,10 @@ def told_order(session: Session) -> ImportedOrder:
 
 def _fact(key: str, order: ImportedOrder, digest: str) -> GovernedOrder:
     return GovernedOrder(source_id=0, key=key, raw_digest=digest, **asdict(order))
+
+
+def _held(key: str, faults: Sequence[RowFault], cells: dict[str, str]) -> QuarantinedRow:
+    return QuarantinedRow(source_id=0, key=key, faults=[asdict(fault) for fault in faults], raw=cells)
 
 
 def _record(key: str, repair: Repair) -> GovernedRepair:

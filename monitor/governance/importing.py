@@ -19,6 +19,7 @@ from monitor.governance.files import digest, rows
 from monitor.governance.mapping import FileMapping, ImportedOrder, RowFault, read_mapping, read_row
 from monitor.governance.partner_orders import read_partner_order
 from monitor.governance.rules.judge import judge
+from monitor.governance.station_orders import OWN, read_station_order
 from monitor.store.governance import Batch, GovernanceStore
 from monitor.store.governance_tables import GovernedOrder, GovernedRepair, GovernedSource, Kind, QuarantinedRow, State
 
@@ -83,6 +84,8 @@ def release(
     cells = {**row.raw, **corrections}
     if source.kind == Kind.PARTNER:
         read = read_partner_order(cells, source.name, now)
+    elif source.kind == Kind.STATIONS:
+        read = read_station_order(cells, OWN, now)
     else:
         read = read_row(read_mapping(source.mapping), cells, now)
     if isinstance(read, list):

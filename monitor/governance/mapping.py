@@ -55,7 +55,11 @@ REASONS = (
 
 @dataclass(frozen=True, slots=True)
 class ImportedOrder:
-    """One order of a file, in UTC and Wh; None where the file does not say."""
+    """One order, in UTC and Wh; None where its source does not say.
+
+    The price is the mean over its `periods` priced parts by their energy (0: not told). Hashes name a user and a
+    vehicle without telling who they are (empty: not told).
+    """
 
     number: str
     operator: str
@@ -67,6 +71,10 @@ class ImportedOrder:
     meter_start_wh: float | None
     meter_stop_wh: float | None
     fee_yuan: float | None
+    price_yuan_per_kwh: float | None = None
+    periods: int = 0
+    user_hash: str = ""
+    vehicle_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

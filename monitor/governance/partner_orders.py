@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,6 +22,8 @@ NUMBER = ("OrderNo", "StartChargeSeq")
 ENERGY = ("TotalElect", "TotalPower")
 METERS = ("MeterValueStart", "MeterValueEnd")
 MONEY = ("TotalMoney",)
+VEHICLE = "VIN"
+DETAILS = "ChargeDetails"
 USED = (*NUMBER, "StationID", "ConnectorID", "StartTime", "EndTime", *ENERGY, *METERS, *MONEY)
 
 
@@ -47,6 +50,26 @@ def read_partner_order(cells: Mapping[str, str], operator: str, now: datetime) -
     station = cells.get("StationID", "").strip() or connector
     begun, ended = (None if value is None else round(value * 1000, 6) for value in meters)
     return ImportedOrder(number, operator, station, connector, start, end, round(energy * 1000, 6), begun, ended, fee)
+
+
+def priced(content: Mapping[str, Any], order: ImportedOrder) -> ImportedOrder:
+    """With the mean price of its priced parts by their energy, where all of them tell price and energy."""
+    try:
+        parts = [
+            (float(part["DetailPower"]), float(part["ElecPrice"]) + float(_service_price(part)))
+            for part in content.get(DETAILS) or ()
+        ]
+    except (KeyError, TypeError, ValueError):
+        return order
+    energy_kwh = sum(energy for energy, _ in parts)
+    if not parts or not math.isfinite(energy_kwh) or energy_kwh <= 0:
+        return order
+    mean = sum(energy * price for energy, price in parts) / energy_kwh
+    return replace(order, price_yuan_per_kwh=mean, periods=len(parts)) if math.isfinite(mean) else order
+
+
+def _service_price(part: Mapping[str, Any]) -> Any:
+    return part["ServicePrice"] if "ServicePrice" in part else part["SevicePrice"]
 
 
 def _first(cells: Mapping[str, str], names: tuple[str, ...]) -> str:

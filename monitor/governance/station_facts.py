@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import numpy as np
 
 from monitor.governance.facts import Facts, Orders, Samples, facts, table
+from monitor.governance.told_states import ToldState, told_statuses
 
 REGISTER_WH = "Energy.Active.Import.Register"
 COLUMN_OF = {
@@ -97,10 +98,13 @@ def station_facts(
     samples_of: Mapping[int, Iterable[ToldSample]],
     rated_w: Mapping[Outlet, float],
     now: datetime,
+    states: Iterable[ToldState] = (),
+    offset: timedelta = timedelta(),
 ) -> StationFacts:
     """Facts of sessions with their samples by session id; `rated_w` by station and EVSE, where it is known.
 
-    A connector is an EVSE: one session holds it at a time.
+    A connector is an EVSE: one session holds it at a time. `states` are those of a single station, whose clock is
+    behind ours by `offset`; times of sessions and samples are moved by whoever gives them.
     """
     stations = sorted({session.station_id for session in sessions})
     evses = {evse: code for code, evse in enumerate(sorted({(s.station_id, s.evse_id) for s in sessions}))}
@@ -126,7 +130,9 @@ def station_facts(
             columns["at_s"].append(at_s)
             for name in COLUMN_OF.values():
                 columns[name].append(cells.get(name, np.nan))
-    return StationFacts(facts(now.timestamp(), orders, table(Samples, **columns)), [s.id for s in sessions], stations)
+    told = told_statuses(states, {evse: code for (_, evse), code in evses.items() if isinstance(evse, int)}, offset)
+    found = facts(now.timestamp(), orders, table(Samples, **columns), told)
+    return StationFacts(found, [s.id for s in sessions], stations)
 
 
 def _known(value: float | None) -> float:

@@ -14,6 +14,9 @@ from monitor.scoring.judge import Verdict
 from monitor.scoring.points import Standing
 
 LIFTS_SHOWN = 3
+SHARE = "1"
+"""The unit of a share."""
+ARROWS = {"rising": "↗", "falling": "↘", "steady": "→"}
 MORE_STYLE = """
 .span{position:relative;height:.7rem;background:#e3e8ee;min-width:8rem}.span i,.span b{position:absolute;height:100%}
 .span i{background:#9db8d6}.span b{background:#1b4f8a;width:3px}
@@ -74,11 +77,22 @@ def _trend(page: Page, verdict: Verdict, operator: str) -> str:
     return page.words(f"scoring.trend.{line.word}", **figures)
 
 
+def _arrow(verdict: Verdict, operator: str) -> str:
+    """A trend in a cell: where it goes, if that is sure, and points a period."""
+    line = verdict.trends.get(operator)
+    return "" if line is None else f"{ARROWS[line.word]} {line.slope:+.1f}"
+
+
+def _value(value: float, unit: str) -> str:
+    """With its unit; shares in percent."""
+    return f"{100 * value:.3g} %" if unit == SHARE else f"{value:.3g} {unit}"
+
+
 def _lifts(page: Page, verdict: Verdict, one: Standing) -> str:
     rows = []
     for lift in one.lifts[:LIFTS_SHOWN]:
-        unit = verdict.scheme.indicators[lift.indicator].unit
-        words = page.words("scoring.report.lift", points=f"{lift.points:.1f}", target=f"{lift.target:.3g}", unit=unit)
+        target = _value(lift.target, verdict.scheme.indicators[lift.indicator].unit)
+        words = page.words("scoring.report.lift", points=f"{lift.points:.1f}", target=target)
         rows.append([_indicator(page, lift.indicator), _cell(words), _number(f"{lift.percent:.0f}")])
     return _table(page, ("indicator", "lift_words", "percent"), rows) if rows else _words(page, "no_lift")
 
@@ -119,11 +133,11 @@ def _operators(page: Page, verdict: Verdict) -> str:
                 _number(f"{one.rank_low}–{one.rank_high}"),
                 _cell(_span(one, verdict.scored)),
                 _number(str(group + 1) if group is not None and verdict.group_means else "–"),
-                _cell(_trend(page, verdict, one.operator)),
+                _number(_arrow(verdict, one.operator)),
                 _cell(lift),
             ]
         )
-    titles = ("operator", "score", "rank_title", "interval", "", "group_title", "trend", "first_lift")
+    titles = ("operator", "score", "rank_title", "interval", "", "group_title", "arrow", "first_lift")
     return _table(page, titles, rows)
 
 

@@ -18,16 +18,20 @@ class AreaBroken(ValueError):
 
 @dataclass(frozen=True)
 class Sites:
-    """Charging sites, one row each. `busy_h`: hours of plugs in use; `full_h`: with all of them taken, NaN unknown."""
+    """Charging sites, one row each. `open_kwh`: energy of cars that came while a plug was
+    free; `busy_h`: hours of plugs in use; `full_h`: with all of them taken, NaN unknown;
+    `wants_dc`: share of stays too short for AC, NaN unknown."""
 
     names: Sequence[str]
     longitude: Array
     latitude: Array
     piles: Array
     energy_kwh: Array
+    open_kwh: Array
     busy_h: Array
     power_kw: Array
     full_h: Array
+    wants_dc: Array
 
     def __len__(self) -> int:
         return len(self.names)
@@ -59,7 +63,7 @@ class Spots:
 @dataclass(frozen=True)
 class Area:
     """An area. `span_h`: hours that the energies cover; `hourly`: share of the energy in each hour of the day;
-    `presence`: users by cell, see monitor.siting.presence."""
+    `presence`: users by cell, see monitor.siting.presence; `session_kwh`: mean of a charging."""
 
     name: str
     sites: Sites
@@ -72,6 +76,7 @@ class Area:
     candidates: Spots | None = None
     transformers: Spots | None = None
     presence: Mapping[str, int] | None = None
+    session_kwh: float | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property

@@ -41,11 +41,6 @@ class Posterior:
         """The rate that is not exceeded with this probability."""
         return np.asarray(gamma.ppf(share, self.shape, scale=1.0 / self.rate))
 
-    def draws(self, count: int, seed: int) -> Array:
-        """[count, cells] rates."""
-        rng = np.random.default_rng(seed)
-        return rng.gamma(self.shape, 1.0 / self.rate, size=(count, len(self.shape)))
-
 
 @dataclass(frozen=True, slots=True)
 class Demand:

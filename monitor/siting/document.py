@@ -33,6 +33,8 @@ def document_of(area: Area, fit: Fit, judged: Judged, plan: Plan, made_at: str) 
             "break_even_given": plan.wishes.break_even_kwh is not None,
             "busiest_share": plan.busiest_share,
             "busiest_measured": area.hourly is not None and plan.wishes.busiest_share is None,
+            "session_kwh": plan.session_kwh,
+            "session_measured": area.session_kwh is not None and plan.wishes.session_kwh is None,
             "rings_km": list(RINGS_KM),
             "users_min": USERS_MIN,
             "field": plan.field,
@@ -83,7 +85,7 @@ def _data(area: Area, fit: Fit) -> dict[str, Any]:
 
 def _market(plan: Plan) -> dict[str, Any]:
     market = plan.market
-    low, high = np.quantile(market.draws, (0.05, 0.95), axis=0)
+    low, high = (market.quantile(share) for share in (0.05, 0.95))
     columns = {
         "supply_kwh": market.supply, "demand_kwh": market.demand, "demand_low_kwh": low, "demand_high_kwh": high,
         "gap_kwh": market.gap, "unmet_kwh": market.unmet, "gap_sure": market.sure, "sites": market.sites,

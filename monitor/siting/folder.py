@@ -4,13 +4,13 @@
 if known plugs and full_h, the hours in which all plugs were taken. Further files are used where they are there:
 `poi.csv` (longitude, latitude), `volume.csv` and `duration.csv` (first column the time, one column for each
 station, kWh and hours in each step), `candidates.csv` and `transformers.csv` (name, longitude, latitude, room_kw),
-`presence.csv` (user, longitude, latitude).
+`presence.csv` (user, longitude, latitude), `sessions.csv` (station_id, start, end, energy_kwh).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from monitor.siting.area import Area, AreaBroken, Sites, Spots
 from monitor.siting.cells import cells_of
 from monitor.siting.plane import Array
 from monitor.siting.presence import users_by_cell
+from monitor.siting.stays import Stays
 
 HALF_YEAR_H = 4392.0
 """1 April to 30 September: what a folder without series is taken to cover."""
@@ -48,14 +49,18 @@ def read_area(folder: Path, span_h: float | None = None) -> Area:
     span, hourly, full = None, None, columns["full_h"]
     if volume is not None:
         energy, span, span_h, hourly = _summed(volume, span_h)
+    open_kwh = energy
     if duration is not None:
-        values = np.nan_to_num(duration[1])
-        busy = values.sum(axis=0)
-        counted = np.where(values >= FULL_SHARE * columns["plugs"], 1.0, 0.0).sum(axis=0)
-        full = np.where(np.isfinite(full), full, np.where(np.isfinite(columns["plugs"]), counted, np.nan))
+        busy = _amounts(duration[1]).sum(axis=0)
+    if duration is not None and volume is not None and duration[0] == volume[0]:
+        full, open_kwh = _full_steps(volume, duration[1], columns["plugs"], full)
+    stays = _stays(folder, names)
+    if stays is not None:
+        full = np.where(np.isfinite(full), full, stays.full_h(columns["plugs"]))
+    wants_dc = np.full(len(names), np.nan) if stays is None else stays.wants_dc(len(names))
     sites = Sites(
-        names, columns["longitude"], columns["latitude"], np.maximum(columns["pile_num"], 1.0),
-        np.nan_to_num(energy), np.nan_to_num(busy), columns["avg_power"], full,
+        names, columns["longitude"], columns["latitude"], np.maximum(_amounts(columns["pile_num"]), 1.0),
+        _amounts(energy), _amounts(open_kwh), _amounts(busy), _amounts(columns["avg_power"]), full, wants_dc,
     ).take(usable)  # fmt: skip
     if not len(sites):
         raise AreaBroken("stations.csv: no station has a place")
@@ -65,7 +70,8 @@ def read_area(folder: Path, span_h: float | None = None) -> Area:
     longitude, latitude = _points(folder, notes)
     return Area(
         folder.resolve().name, sites, longitude, latitude, covered, span_h is not None, span, hourly,
-        _spots(folder, "candidates"), _spots(folder, "transformers"), _presence(folder), notes,
+        _spots(folder, "candidates"), _spots(folder, "transformers"), _presence(folder),
+        stays.session_kwh if stays else None, notes,
     )  # fmt: skip
 
 
@@ -115,12 +121,28 @@ def _summed(
 ) -> tuple[Array, tuple[str, str], float, Array | None]:
     """Energy of each station, first and last time, hours covered, share of each hour of the day."""
     times, values = volume
-    known = np.nan_to_num(values)
+    known = _amounts(values)
     step_h = (times[1] - times[0]).total_seconds() / 3600.0
     by_hour = np.zeros(24)
     np.add.at(by_hour, [moment.hour for moment in times], known.sum(axis=1))
     hourly = by_hour / by_hour.sum() if by_hour.sum() > 0 and step_h <= 1.0 else None
     return known.sum(axis=0), (times[0].isoformat(" "), times[-1].isoformat(" ")), span_h or len(times) * step_h, hourly
+
+
+def _amounts(values: Array) -> Array:
+    """What is no amount (unknown, endless, negative) as nought."""
+    return np.where(np.isfinite(values), np.maximum(values, 0.0), 0.0)
+
+
+def _full_steps(volume: tuple[list[datetime], Array], busy: Array, plugs: Array, known: Array) -> tuple[Array, Array]:
+    """Hours of steps in which all plugs of a site were in use, and its energy in the others: where the number of plugs
+    is known and full time not yet."""
+    times, values = volume
+    step_h = (times[1] - times[0]).total_seconds() / 3600.0
+    tell = np.isfinite(plugs) & ~np.isfinite(known)
+    full = (_amounts(busy) >= FULL_SHARE * plugs * step_h) & tell
+    full_h = np.where(tell, full.sum(axis=0) * step_h, known)
+    return full_h, (_amounts(values) * ~full).sum(axis=0)
 
 
 def _points(folder: Path, notes: dict[str, int]) -> tuple[Array, Array]:
@@ -145,6 +167,28 @@ def _presence(folder: Path) -> dict[str, int] | None:
     placed = (np.abs(longitude) <= 180) & (np.abs(latitude) <= 90)
     users = [str(user) for user, kept in zip(table["user"], placed, strict=True) if kept]
     return users_by_cell(cells_of(longitude[placed], latitude[placed]), users)
+
+
+def _stays(folder: Path, stations: Sequence[str]) -> Stays | None:
+    """Stays at these stations; those of others and those that end before they begin are left out."""
+    table = _table(folder, "sessions")
+    if table is None:
+        return None
+    if missing := {"station_id", "start", "end"} - table.keys():
+        raise AreaBroken(f"sessions.csv has no column {', '.join(sorted(missing))}")
+    if not all(
+        isinstance(moment, datetime) for name in ("start", "end") for moment in table[name] if moment is not None
+    ):
+        raise AreaBroken("sessions.csv: start and end are times like 2026-03-01 08:00:00")
+    row = {name: number for number, name in enumerate(stations)}
+    site = np.array([row.get(str(name), -1) for name in table["station_id"]], dtype=np.int64)
+    begin, end = (np.array([_hours(moment) for moment in table[name]]) for name in ("start", "end"))
+    kept = (site >= 0) & (end > begin)
+    return Stays(site[kept], begin[kept], end[kept], _numbers(table, "energy_kwh", "sessions.csv")[kept])
+
+
+def _hours(moment: datetime | None) -> float:
+    return np.nan if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() / 3600.0
 
 
 def _spots(folder: Path, name: str) -> Spots | None:

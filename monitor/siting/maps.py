@@ -85,6 +85,7 @@ class Canvas:
         self.span_km = high - self._low
         self.ratio = WIDTH / float(self.span_km[0])
         self.height = float(self.span_km[1]) * self.ratio
+        self._size = max(1.0, self.height / WIDTH)  # a tall map is shown smaller: its marks are drawn larger
 
     def _points(self, degrees: Array) -> Array:
         places = (self._plane.km(degrees[:, 0], degrees[:, 1]) - self._low) * self.ratio
@@ -118,12 +119,13 @@ class Canvas:
         for mark in marks:
             ((x, y),) = self._points(np.array([[mark.longitude, mark.latitude]]))
             if mark.label:
+                radius, size, down = 9 * self._size, 10 * self._size, y + 3.6 * self._size
                 found.append(
-                    f'<circle class="pick" cx="{x:.1f}" cy="{y:.1f}" r="9"/>'
-                    f'<text class="pick" x="{x:.1f}" y="{y + 3.6:.1f}">{mark.label}</text>'
+                    f'<circle class="pick" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
+                    f'<text class="pick" style="font-size:{size:.1f}px" x="{x:.1f}" y="{down:.1f}">{mark.label}</text>'
                 )
             else:
-                found.append(f'<circle class="site" cx="{x:.1f}" cy="{y:.1f}" r="1.3"/>')
+                found.append(f'<circle class="site" cx="{x:.1f}" cy="{y:.1f}" r="{1.3 * self._size:.1f}"/>')
         return found
 
     def _bar(self) -> str:

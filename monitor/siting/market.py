@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
+from scipy.stats import gamma
 
 from monitor.siting import demand
 from monitor.siting.area import Area
@@ -22,12 +23,13 @@ PRESENCE_KM = 1.0
 """People reach a plug on foot: who is within this distance counts as present."""
 KNOWN_KM = 5.0
 """Farther from all sites nothing was learned of how people charge."""
-DRAWS = 300
+RINGS_BLIND = 4
+"""How far around sites cells are looked at where nobody says where people are."""
 
 
 @dataclass(frozen=True)
 class Market:
-    """Cells [cells] with their places [cells, 2] km. `draws` [draws, cells] of demand; `seen`: cells with a pile."""
+    """Cells [cells] with their places [cells, 2] km. Demand is Gamma(shape, scale); `seen`: cells with a pile."""
 
     cells: list[str]
     places: Array
@@ -35,7 +37,8 @@ class Market:
     sites: Array
     piles: Array
     supply: Array
-    draws: Array
+    shape: Array
+    scale: Array
     alpha: float
     slopes: Array
     seen: int
@@ -43,7 +46,11 @@ class Market:
     @property
     def demand(self) -> Array:
         """Expected demand."""
-        return np.asarray(self.draws.mean(axis=0))
+        return self.shape * self.scale
+
+    def quantile(self, share: float) -> Array:
+        """Demand that is not exceeded with this probability."""
+        return np.asarray(gamma.ppf(share, self.shape) * self.scale)
 
     @property
     def gap(self) -> Array:
@@ -52,16 +59,20 @@ class Market:
 
     @property
     def unmet(self) -> Array:
-        """Expected demand beyond supply, each draw counting for itself."""
-        return np.asarray(np.maximum(self.draws - self.supply, 0.0).mean(axis=0))
+        """Expected demand beyond supply s: E max(D - s, 0), in closed form for a Gamma."""
+        at = self._supply_in_scales()
+        return np.asarray(self.demand * gamma.sf(at, self.shape + 1.0) - self.supply * gamma.sf(at, self.shape))
 
     @property
     def sure(self) -> Array:
         """Probability that more is wanted than is given."""
-        return np.asarray((self.draws > self.supply).mean(axis=0))
+        return np.asarray(gamma.sf(self._supply_in_scales(), self.shape))
+
+    def _supply_in_scales(self) -> Array:
+        return np.where(self.scale > 0, self.supply / np.where(self.scale > 0, self.scale, 1.0), np.inf)
 
 
-def market_of(area: Area, session_kwh: float, seed: int = 0) -> Market:
+def market_of(area: Area, session_kwh: float) -> Market:
     """The market of an area; `session_kwh`: energy of one charging, by which energy becomes a count."""
     sites = area.sites
     at = cells_of(sites.longitude, sites.latitude)
@@ -74,7 +85,7 @@ def market_of(area: Area, session_kwh: float, seed: int = 0) -> Market:
 
     places = area.plane.km(*middles(cells))
     open_h = np.maximum(area.span_h - np.nan_to_num(sites.full_h), 0.0)
-    counts = summed(sites.energy_kwh) / session_kwh
+    counts = summed(sites.open_kwh) / session_kwh
     exposure = np.where(counts > 0, np.maximum(summed(sites.piles * open_h), 1.0), summed(sites.piles * open_h))
     columns = area.surroundings.columns(places)[
         :, : -len(RINGS_KM)
@@ -83,18 +94,19 @@ def market_of(area: Area, session_kwh: float, seed: int = 0) -> Market:
     posterior = fitted.posterior(counts, exposure, columns)
     presence = _presence(area, cells, places)
     piles = sites.piles.sum() * presence / presence.sum()
-    draws = posterior.draws(DRAWS, seed) * piles * session_kwh * 24.0
+    scale = piles * session_kwh * 24.0 / posterior.rate
     supply = summed(sites.energy_kwh) * 24.0 / area.span_h
     return Market(
-        cells, places, presence, summed(np.ones(len(sites))), summed(sites.piles), supply, draws,
+        cells, places, presence, summed(np.ones(len(sites))), summed(sites.piles), supply, posterior.shape, scale,
         fitted.alpha, fitted.raw_slopes, int((exposure > 0).sum()),
     )  # fmt: skip
 
 
 def _cells(area: Area, at: list[str]) -> list[str]:
-    """Cells with a site, a user or a point, and those next to a site, no farther from all sites than KNOWN_KM."""
+    """Cells with a site, a user or a point and those around sites, no farther from all sites than KNOWN_KM."""
     points = grouped(cells_of(area.longitude, area.latitude))[0] if len(area.longitude) else []
-    cells = sorted({*around(at, 1), *points, *(area.presence or {})})
+    rings = 1 if points or area.presence else RINGS_BLIND
+    cells = sorted({*around(at, rings), *points, *(area.presence or {})})
     sites = area.plane.km(area.sites.longitude, area.sites.latitude)
     away = np.asarray(cKDTree(sites).query(area.plane.km(*middles(cells)))[0])
     return [cell for cell, known in zip(cells, away <= KNOWN_KM, strict=True) if known]

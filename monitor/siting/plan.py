@@ -16,6 +16,8 @@ from monitor.siting.wishes import Wishes
 
 BUSIEST_SHARE = 0.1
 """Of a day's energy in its busiest hour where no hours are known: a flat day has 0.042, a sharp evening 0.15."""
+SESSION_KWH = 25.0
+"""Of one charging where no single one is known."""
 RIVALS = 3
 REASONS = ("too_close", "unknown_ground", "no_room", "below_break_even", "others_reach_more")
 RADII = (0.5, 2.0)
@@ -87,6 +89,7 @@ class Plan:
     piles: float
     break_even_kwh: float
     busiest_share: float
+    session_kwh: float
     candidates: int
     proposals: tuple[Proposal, ...]
     rejected: tuple[Rejected, ...]
@@ -112,7 +115,8 @@ class _Planner:
         if not len(used):
             raise AreaBroken("no site of the area gave any energy")
         self.piles = float(wishes.piles or np.median(used.piles))
-        self.market = market_of(area, wishes.session_kwh, wishes.seed)
+        self.session_kwh = wishes.session_kwh or area.session_kwh or SESSION_KWH
+        self.market = market_of(area, self.session_kwh)
         self.spots = area.candidates or self._middles()
         self.places = area.plane.km(self.spots.longitude, self.spots.latitude)
         self.sites = area.plane.km(area.sites.longitude, area.sites.latitude)
@@ -157,7 +161,8 @@ class _Planner:
             if number not in set(chosen)
         ]
         return Plan(
-            wishes, market, self.piles, self.break_even, self.busiest, len(self.spots), self._proposals(chosen, reach),
+            wishes, market, self.piles, self.break_even, self.busiest, self.session_kwh, len(self.spots),
+            self._proposals(chosen, reach),
             tuple(rejected), tuple(self._variants(free, chosen)), total, choice.covered / total if total else 0.0,
             choice.gap, quick.covered / choice.covered if choice.covered else 1.0, self.values.field,
         )  # fmt: skip
@@ -225,7 +230,7 @@ class _Planner:
 
     def _size(self, energy: float, kind: Kind, room: float | None) -> sizing.Size:
         wait_h = self.wishes.wait_min / 60.0
-        found = sizing.size_of(energy, kind.name, kind.power_kw, self.wishes.session_kwh, self.busiest, wait_h, room)
+        found = sizing.size_of(energy, kind.name, kind.power_kw, self.session_kwh, self.busiest, wait_h, room)
         assert found is not None, "a candidate without room for one plug was rejected"
         return found
 

@@ -40,7 +40,7 @@ def mount(app: typer.Typer, text: Text) -> None:
         radius: float = typer.Option(1.0, "--radius", min=0.1, max=20.0, help=text("siting.run.radius")),
         decay: float = typer.Option(2.0, "--decay", min=0.1, max=5.0, help=text("siting.run.decay")),
         break_even: float | None = typer.Option(None, "--break-even", min=0.1, help=text("siting.run.break_even")),
-        session: float = typer.Option(25.0, "--session-kwh", min=1.0, help=text("siting.run.session")),
+        session: float | None = typer.Option(None, "--session-kwh", min=1.0, help=text("siting.run.session")),
         busiest: float | None = typer.Option(
             None, "--busiest-share", min=0.042, max=1.0, help=text("siting.run.busiest")
         ),

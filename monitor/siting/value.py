@@ -63,7 +63,7 @@ def values(area: Area, model: process.SiteModel, places: Array, piles: float, se
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """AC or DC for a place: share of DC sites around with its 90 % interval, and the power that is usual there."""
+    """AC or DC for a place: share of DC around with its 90 % interval, and the power that is usual there."""
 
     name: str
     dc_share: float
@@ -73,17 +73,19 @@ class Kind:
 
 
 def kinds(area: Area, places: Array) -> list[Kind]:
-    """By what the sites around have, drawn to the mean of the area (Beta-binomial, kernel of 2 km)."""
-    sites = area.sites.take(area.sites.power_kw > 0)
+    """By whether stays around have the time for AC, where stays are not known by what the sites have; drawn to the mean
+    of the area (Beta-binomial, kernel of 2 km)."""
+    sites = area.sites.take((area.sites.power_kw > 0) | np.isfinite(area.sites.wants_dc))
     weights = np.exp(-0.5 * (distances_km(places, area.plane.km(sites.longitude, sites.latitude)) / KIND_KM) ** 2)
     fast: Bools = np.asarray(sites.power_kw > AC_MAX_KW * 1.05)
-    share = float(np.clip(fast.mean(), 0.02, 0.98)) if len(sites) else 0.5
-    return [_kind(row, fast, share, sites) for row in weights]
+    wanted = np.where(np.isfinite(sites.wants_dc), sites.wants_dc, fast)
+    share = float(np.clip(wanted.mean(), 0.02, 0.98)) if len(sites) else 0.5
+    return [_kind(row, wanted, fast, share, sites) for row in weights]
 
 
-def _kind(weights: Array, fast: Bools, share: float, sites: Sites) -> Kind:
-    yes = PRIOR_SITES * share + float(weights[fast].sum())
-    no = PRIOR_SITES * (1.0 - share) + float(weights[~fast].sum())
+def _kind(weights: Array, wanted: Array, fast: Bools, share: float, sites: Sites) -> Kind:
+    yes = PRIOR_SITES * share + float(weights @ wanted)
+    no = PRIOR_SITES * (1.0 - share) + float(weights @ (1.0 - wanted))
     low, high = (float(beta.ppf(part, yes, no)) for part in (0.05, 0.95))
     name = "dc" if yes > no else "ac"
     same = fast if name == "dc" else ~fast

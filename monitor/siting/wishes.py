@@ -20,7 +20,8 @@ class Wishes:
     """A day; None: what the median site of the area gives."""
     chance_min: float = 0.2
     """A candidate whose chance of breaking even is smaller is rejected."""
-    session_kwh: float = 25.0
+    session_kwh: float | None = None
+    """None: as measured, or 25."""
     busiest_share: float | None = None
     wait_min: float = 5.0
     transformer_km: float = 0.5

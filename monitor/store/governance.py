@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,7 +38,10 @@ RANK = {Kind.STATIONS: 0, Kind.PARTNER: 1, Kind.FILE: 2}
 """Whom to believe first about the same charge."""
 SAME_BEGIN = timedelta(minutes=1)
 
-SAID = ("number", "station", "connector", "start", "end", "energy_wh", "meter_start_wh", "meter_stop_wh", "fee_yuan")
+SAID = (
+    *("number", "station", "connector", "start", "end", "energy_wh", "meter_start_wh", "meter_stop_wh", "fee_yuan"),
+    *("price_yuan_per_kwh", "periods", "user_hash", "vehicle_hash"),
+)
 """What an order says; the rest is about it."""
 Of = TypeVar("Of", GovernedOrder, GovernedRepair, QuarantinedRow)
 
@@ -107,13 +110,17 @@ class GovernanceStore:
             known = _by_key(session, GovernedOrder, source, [order.key for order in batch.orders])
             changed = [_replaced(session, known.get(order.key), order, source, now) for order in batch.orders]
             _put_repairs(session, source, batch)
+            for row in _by_key(session, QuarantinedRow, source, [order.key for order in batch.orders]).values():
+                if row.state == State.HELD:
+                    row.state, row.decided_at = State.SETTLED, now
             waiting = _by_key(session, QuarantinedRow, source, [row.key for row in batch.held])
             for row in batch.held:
                 row.source_id = source.id or 0
                 before = waiting.get(row.key)
                 if before is None:
                     session.add(row)
-                elif before.state == State.HELD:
+                elif before.state in {State.HELD, State.SETTLED}:
+                    before.state, before.decided_at = State.HELD, None
                     before.faults, before.raw = row.faults, row.raw
             there = session.get(GovernedSource, source.id)
             if there is not None:
@@ -125,6 +132,12 @@ class GovernanceStore:
         """By key what these orders were read from."""
         with self._session() as session:
             return {key: order.raw_digest for key, order in _by_key(session, GovernedOrder, source, keys).items()}
+
+    def seen_in_quarantine(self, source: GovernedSource, keys: Sequence[str]) -> dict[str, dict[str, str]]:
+        """By key the rows that wait or were decided on by a person, as they came."""
+        with self._session() as session:
+            rows = _by_key(session, QuarantinedRow, source, keys)
+            return {key: row.raw for key, row in rows.items() if row.state != State.SETTLED}
 
     def undone(self, source: GovernedSource) -> set[tuple[str, str]]:
         """Key and rule of the repairs that are not to be made."""
@@ -175,6 +188,20 @@ class GovernanceStore:
         with self._session() as session:
             return list(session.exec(query).all())
 
+    def last_days(self, span: int, *, operator: str | None = None, station: str | None = None) -> list[GovernedDay]:
+        """Scores of so many days up to the newest that these stations have."""
+        newest = self.days(1, operator=operator, station=station)
+        if not newest:
+            return []
+        since = (date.fromisoformat(newest[0].day) - timedelta(days=span - 1)).isoformat()
+        query = select(GovernedDay).where(GovernedDay.day >= since)
+        if operator is not None:
+            query = query.where(GovernedDay.operator == operator)
+        if station is not None:
+            query = query.where(GovernedDay.station == station)
+        with self._session() as session:
+            return list(session.exec(query).all())
+
     def quarantine(self, state: State | None, limit: int) -> list[tuple[QuarantinedRow, str]]:
         """Rows with the names of their sources, the oldest first."""
         query = select(QuarantinedRow).order_by(col(QuarantinedRow.id)).limit(limit)
@@ -190,15 +217,20 @@ class GovernanceStore:
             return (row, source) if row and source else None
 
     def decide(self, number: int, state: State, now: datetime, note: str, order: GovernedOrder | None = None) -> bool:
-        """Drop a held row or release it as this order; False when somebody decided before."""
+        """Drop a held row or release it as this order, in place of what its source said before; False when somebody
+        decided before.
+        """
         with self._session() as session:
             row = session.get(QuarantinedRow, number)
             if row is None or row.state != State.HELD:
                 return False
             row.state, row.decided_at, row.note = state, now, note
-            if order is not None:
-                order.source_id = row.source_id
-                session.add(order)
+            source = session.get(GovernedSource, row.source_id)
+            if order is not None and source is not None:
+                before = _by_key(session, GovernedOrder, source, [row.key]).get(row.key)
+                _replaced(session, before, order, source, now)
+                if before is not None:
+                    before.released = True
             return True
 
     def orders(self, limit: int, *, doubted: bool = False, kind: Kind | None = None) -> list[tuple[GovernedOrder, str]]:
@@ -209,6 +241,19 @@ class GovernanceStore:
         if kind is not None:
             query = query.join(GovernedSource).where(GovernedSource.kind == kind)
         return self._named(query)
+
+    def pages(self) -> Iterator[list[dict[str, Any]]]:
+        """All facts with kind and name of their source, by their number."""
+        after = 0
+        while True:
+            query = select(GovernedOrder, GovernedSource).join(GovernedSource)
+            query = query.where(col(GovernedOrder.id) > after).order_by(col(GovernedOrder.id)).limit(KEYS_AT_ONCE)
+            with self._session() as session:
+                rows = session.exec(query).all()
+            if not rows:
+                return
+            after = rows[-1][0].id or 0
+            yield [{**order.model_dump(), "source_kind": of.kind, "source": of.name} for order, of in rows]
 
     def beside(self, station: str, begin: datetime, end: datetime) -> list[GovernedOrder]:
         """Orders of a station that lie at least partly in a span, by their begin."""

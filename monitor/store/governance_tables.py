@@ -18,11 +18,12 @@ from csms.store.times import Utc
 
 
 class State(StrEnum):
-    """Of a row in quarantine."""
+    """Of a row in quarantine. `settled`: nobody decided, but its source told it right later."""
 
     HELD = "held"
     RELEASED = "released"
     DROPPED = "dropped"
+    SETTLED = "settled"
 
 
 class Kind(StrEnum):
@@ -56,7 +57,8 @@ class GovernedSource(Governance, table=True):
 
 class GovernedOrder(Governance, table=True):
     """One fact. `cause`: the rule of physics that doubts it (empty: none). `raw_digest`: of what it was read from, so
-    that the same is not read twice; `same_as`: an order of a better source that tells of the same charge.
+    that the same is not read twice; `same_as`: an order of a better source that tells of the same charge. The price is
+    a mean over `periods` priced parts (0: not told); hashes name a user and a vehicle and tell nobody who they are.
     """
 
     __tablename__ = "governed_order"
@@ -75,6 +77,10 @@ class GovernedOrder(Governance, table=True):
     meter_start_wh: float | None = None
     meter_stop_wh: float | None = None
     fee_yuan: float | None = None
+    price_yuan_per_kwh: float | None = None
+    periods: int = 0
+    user_hash: str = ""
+    vehicle_hash: str = ""
     cause: str = ""
     released: bool = False
     version: int = 1
@@ -130,7 +136,7 @@ class QuarantinedRow(Governance, table=True):
 
 
 class GovernedDay(Governance, table=True):
-    """What a station's orders of one local day earned by a set of rules."""
+    """What a station's orders of one local day earned by a set of rules; `broken`: how often, by rule."""
 
     __tablename__ = "governed_day"
 
@@ -141,5 +147,6 @@ class GovernedDay(Governance, table=True):
     doubted: int
     score: float
     dimensions: dict[str, float] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
+    broken: dict[str, int] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     rule_set: str
     judged_at: datetime = Field(sa_type=Utc)

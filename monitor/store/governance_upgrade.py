@@ -1,6 +1,7 @@
 """Brings the file of an earlier version to the tables of this one. `PRAGMA user_version` says which one it is of.
 
-Version 0 knew imported files only: their rows had a `file_id` and a `line`.
+Version 0 knew imported files only: their rows had a `file_id` and a `line`. Version 2 had no prices and hashes in
+orders, and days did not say what was broken.
 """
 
 from __future__ import annotations
@@ -9,19 +10,27 @@ from sqlalchemy import Connection, inspect, text
 
 from monitor.store.governance_tables import Governance
 
-VERSION = 2
+VERSION = 3
 _FIRST = ("governed_file", "governed_order", "governed_repair", "quarantined_row")
 _COPIES = (
     "INSERT INTO governed_source (id, kind, digest, name, mapping, taken_at)"
     " SELECT id, 'file', sha256, name, mapping, imported_at FROM old_governed_file",
     'INSERT INTO governed_order (id, source_id, key, number, operator, station, connector, start, "end", energy_wh,'
-    " meter_start_wh, meter_stop_wh, fee_yuan, cause, released, version, raw_digest)"
+    " meter_start_wh, meter_stop_wh, fee_yuan, cause, released, version, raw_digest, periods, user_hash, vehicle_hash)"
     ' SELECT id, file_id, CAST(line AS TEXT), number, operator, station, connector, start, "end", energy_wh,'
-    " meter_start_wh, meter_stop_wh, fee_yuan, cause, released, 1, '' FROM old_governed_order",
+    " meter_start_wh, meter_stop_wh, fee_yuan, cause, released, 1, '', 0, '', '' FROM old_governed_order",
     "INSERT INTO governed_repair (id, source_id, key, rule, detail, before, after, note)"
     " SELECT id, file_id, CAST(line AS TEXT), rule, detail, '', '', '' FROM old_governed_repair",
     "INSERT INTO quarantined_row (id, source_id, key, faults, raw, state, note, decided_at)"
     " SELECT id, file_id, CAST(line AS TEXT), faults, raw, state, note, decided_at FROM old_quarantined_row",
+)
+
+_SINCE_2 = (
+    "ALTER TABLE governed_order ADD COLUMN price_yuan_per_kwh FLOAT",
+    "ALTER TABLE governed_order ADD COLUMN periods INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE governed_order ADD COLUMN user_hash VARCHAR NOT NULL DEFAULT ''",
+    "ALTER TABLE governed_order ADD COLUMN vehicle_hash VARCHAR NOT NULL DEFAULT ''",
+    "ALTER TABLE governed_day ADD COLUMN broken JSON NOT NULL DEFAULT '{}'",
 )
 
 
@@ -40,6 +49,9 @@ def upgrade(connection: Connection) -> None:
             for index in inspect(connection).get_indexes(table):
                 connection.execute(text(f"DROP INDEX {index['name']}"))
             connection.execute(text(f"ALTER TABLE {table} RENAME TO old_{table}"))
+    if version == 2:
+        for change in _SINCE_2:
+            connection.execute(text(change))
     Governance.metadata.create_all(connection)
     if old:
         for copy in _COPIES:

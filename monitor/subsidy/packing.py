@@ -53,7 +53,9 @@ def read_claim(
     given = work.read(text, claim, as_json, lambda _: _inputs(document))
     entries = work.read(text, ledger, as_json, lambda p: read_ledger(p.read_text("utf-8"))) if ledger else None
     billed = work.read(text, bills, as_json, lambda p: read_bills(p.read_text("utf-8"))) if bills else ()
-    return document, given, entries_of(given) if entries is None else entries, billed
+    if entries is None:
+        entries = work.read(text, claim, as_json, lambda _: entries_of(given, document.get("ledger")))
+    return document, given, entries, billed
 
 
 def _object(path: Path) -> dict[str, Any]:

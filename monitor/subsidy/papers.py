@@ -64,8 +64,11 @@ def read_bills(text: str) -> tuple[Bill, ...]:
     return tuple(_rows(text, BILLS, _bill))
 
 
-def entries_of(given: Inputs) -> tuple[Entry, ...]:
-    """A claim's own orders as a ledger: without meters and cars."""
+def entries_of(given: Inputs, ledger: object = None) -> tuple[Entry, ...]:
+    """The ledger that came along with a claim, else its own orders: without meters and cars. Raises PaperUnusable."""
+    if isinstance(ledger, list) and all(isinstance(row, dict) for row in ledger):
+        rows = ([_cell(row.get(name)) for name in LEDGER] for row in ledger)
+        return read_ledger(_written(LEDGER, rows))
     return tuple(Entry(one.number, one.connector, one.start, one.end, one.energy_kwh) for one in given.orders)
 
 

@@ -35,7 +35,7 @@ def figures_for(of: Star, audience: str, asked: Asked) -> Report:
     figures, needs = AUDIENCES[audience]
     now, before = ({name: asked_of(of, name, period) for name in needs} for period in (asked, asked.before()))
     found = tuple(figures(now, before, asked, asked.region or _province(of)))
-    scores = {row["operator_id"]: row["score"] for row in asked_of(of, "quality", asked)}
+    scores = {f"{row['operator_id']} {row['source']}".strip(): row["score"] for row in asked_of(of, "quality", asked)}
     said = [f"days are those of Asia/Shanghai, {asked.first} to {asked.last}"]
     said += [NO_REGION] if asked.region or asked.station_type else []
     said += assumptions(book_of(), asked.first, asked.last)

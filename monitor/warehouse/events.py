@@ -11,10 +11,14 @@ from csms.store.response_tables import FeederLoad
 from csms.store.security_tables import Alert
 from csms.store.station_tables import StateChange
 from csms.store.tables import LimitRow, OutboxRow
+from monitor.store.governance_tables import GovernedDay
 from monitor.store.quality import AlarmRow, CallRow, DayRow
+from monitor.warehouse.schema import OWN
 
 DAY = timedelta(days=1)
 FAULTED = "Faulted"
+INTERFACE, PHYSICS = "interface", "physics"
+"""What a data-quality score judges: what an operator sent, or what its orders say."""
 OCCUPIED = frozenset({"Occupied", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"})
 UNAVAILABLE = frozenset({"Unavailable", "Offline"})
 LIMIT_NAMES = ("source", "feeder_id", "limit_id", "version", "power_w", "direction", "received_at", "issued_at",
@@ -33,7 +37,7 @@ def alert_row(alert: Alert) -> Row:
     return {
         "alarm_id": f"station:{alert.id}",
         "source": "station",
-        "operator_id": "",
+        "operator_id": OWN,
         "station_id": alert.station_id,
         "kind": alert.kind,
         "level": 1,
@@ -66,7 +70,15 @@ def quality_row(day: DayRow) -> Row | None:
     if total is None:
         return None
     begins_at = datetime.fromisoformat(day.day).replace(tzinfo=UTC)
-    return {"operator_id": day.operator_id, "total": float(total), "grade": day.grade, "begins_at": begins_at}
+    who = {"operator_id": day.operator_id, "station_id": "", "source": INTERFACE}
+    return who | {"total": float(total), "grade": day.grade, "begins_at": begins_at}
+
+
+def physics_row(day: GovernedDay) -> Row:
+    """What the rules of physics give a station's orders of a day."""
+    begins_at = datetime.fromisoformat(day.day).replace(tzinfo=UTC)
+    who = {"operator_id": day.operator, "station_id": day.station, "source": PHYSICS}
+    return who | {"total": day.score, "grade": "", "begins_at": begins_at}
 
 
 def limit_row(limit: LimitRow) -> Row:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,13 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # One thread: sums come out the same each time, and the server keeps its processors.
-        self._engine = duckdb.connect(config={"threads": 1})
-        self._engine.execute("SET TimeZone = 'UTC'")
+
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """One thread: sums come out the same each time, and the server keeps its processors."""
+        engine = duckdb.connect(config={"threads": 1})
+        engine.execute("SET TimeZone = 'UTC'")
+        return engine
 
     def mark(self) -> dict[str, Any]:
         """What the last load noted; empty before the first."""

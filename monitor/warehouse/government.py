@@ -10,7 +10,7 @@ from monitor.warehouse.report import Asked, Figure, ratio, total
 
 Rows = Sequence[Mapping[str, Any]]
 QUARTERS_A_DAY = 96
-NEEDS = ("hourly", "by_kind", "outlets", "sessions", "vehicles", "orders", "calls")
+NEEDS = ("hourly", "by_kind", "outlets", "by_region", "sessions", "vehicles", "orders", "calls")
 
 
 def figures(now: Mapping[str, Rows], before: Mapping[str, Rows], asked: Asked, area: str) -> Iterator[Figure]:
@@ -29,6 +29,10 @@ def figures(now: Mapping[str, Rows], before: Mapping[str, Rows], asked: Asked, a
     plugged = total(now["sessions"], "plugged_h") + total(now["orders"], "hours")
     yield Figure("plugged_time", plugged, "h", note="from start to end")
     yield from coverage(now["outlets"])
+    for row in now["by_region"]:
+        yield Figure("region_stations", row["stations"], "", row["region_code"] or "-")
+        yield Figure("region_energy", row["energy_kwh"], "kWh", row["region_code"] or "-")
+        yield Figure("region_coverage", ratio(row["active_stations"], row["stations"]), "1", row["region_code"] or "-")
     yield from utilisation(now["by_kind"], now["outlets"], asked)
     yield from compliance(now["calls"])
     yield avoided_carbon(mine + others, area, asked.last)

@@ -10,7 +10,8 @@ from csms.store.queries import Reader
 from monitor.warehouse import events
 from monitor.warehouse.gathered import DAY, Gathered, Span
 
-PAGE = 1000
+PAGE = 10_000
+"""Each page writes the files of its days: larger than that of sessions, for there is more of it."""
 FEEDER_DAYS = timedelta(days=14)
 
 

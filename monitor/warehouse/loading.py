@@ -29,7 +29,8 @@ from monitor.warehouse.files import PRIVATE, Files
 from monitor.warehouse.gathered import DAY, Gathered, Span, midnight
 from monitor.warehouse.history import History
 from monitor.warehouse.levels import LONGEST, VEHICLE_CLASSES, level_values, vehicle_class
-from monitor.warehouse.places import OWN, Places, region_rows
+from monitor.warehouse.places import Places, region_rows
+from monitor.warehouse.schema import OWN
 
 LATE = timedelta(days=3)
 AROUND = timedelta(days=1)

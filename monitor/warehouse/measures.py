@@ -14,8 +14,8 @@ import ibis.expr.types as ir
 
 from monitor.warehouse.engine import Star
 from monitor.warehouse.reliability import BAD_ENDS, ENERGY_MIN_KWH
-from monitor.warehouse.report import OWN_WORD, Asked
-from monitor.warehouse.schema import LEVELS
+from monitor.warehouse.report import Asked
+from monitor.warehouse.schema import LEVELS, OWN
 
 DAY = timedelta(days=1)
 Measure = Callable[[Star, Asked], ir.Table]
@@ -81,6 +81,20 @@ def outlets(of: Star, asked: Asked) -> ir.Table:
             active_stations=joined.active.notnull().ifelse(joined.station_id, ibis.null("string")).nunique(),
         )
         .order_by("kind")
+    )
+
+
+def by_region(of: Star, asked: Asked) -> ir.Table:
+    """region_code, stations that are known, those that gave energy, and how much, kWh."""
+    hours = _asked_hours(of, asked)
+    energy = hours.group_by("station_id").aggregate(energy_kwh=hours.energy_wh.sum() / 1000.0)
+    stations = _placed(of.stations.select("station_id"), of, asked).select("station_id", "region_code")
+    joined = stations.left_join(energy, "station_id")
+    kwh = joined.energy_kwh.fill_null(0.0)
+    return (
+        joined.group_by("region_code")
+        .aggregate(stations=joined.count(), active_stations=(kwh > 0).cast("int64").sum(), energy_kwh=kwh.sum())
+        .order_by("region_code")
     )
 
 
@@ -183,7 +197,7 @@ def calls(of: Star, asked: Asked) -> ir.Table:
     """direction, partner: calls, those that were accepted, mean seconds to the answer."""
     rows = _between(of.calls, "begins_at", asked)
     if asked.operator:
-        rows = rows.filter(rows.partner == ("" if asked.operator == OWN_WORD else asked.operator))
+        rows = rows.filter(rows.direction == "sent" if asked.operator == OWN else rows.partner == asked.operator)
     return (
         rows.group_by("direction", "partner")
         .aggregate(
@@ -196,16 +210,19 @@ def calls(of: Star, asked: Asked) -> ir.Table:
 
 
 def quality(of: Star, asked: Asked) -> ir.Table:
-    """operator_id, mean of the published data-quality totals of the days."""
+    """operator_id, source, mean of the data-quality scores of the days: of what was sent, of what orders say."""
     rows = of.qualities.filter(of.qualities.date >= asked.first, of.qualities.date <= asked.last)
-    return rows.group_by("operator_id").aggregate(score=rows.total.mean()).order_by("operator_id")
+    if asked.operator:
+        rows = rows.filter(rows.operator_id == asked.operator)
+    keys = ["operator_id", "source"]
+    return rows.group_by(keys).aggregate(score=rows.total.mean()).order_by(keys)
 
 
 MEASURES: dict[str, Measure] = {
     measure.__name__: measure
     for measure in (
-        hourly, levels, by_feeder, feeder_loads, by_kind, outlets, sessions, vehicles, revenue, connectors, fault_codes,
-        orders, calls, quality,
+        hourly, levels, by_feeder, feeder_loads, by_kind, outlets, by_region, sessions, vehicles, revenue, connectors,
+        fault_codes, orders, calls, quality,
     )
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from csms.model.clock import Clock
 from monitor.store import governance, intake
 from monitor.store.governance_tables import Kind
-from monitor.warehouse.events import alarm_row, quality_row, received_row
+from monitor.warehouse.events import alarm_row, physics_row, quality_row, received_row
 from monitor.warehouse.gathered import Gathered
 from monitor.warehouse.orders import accepted_row, imported_row
 
@@ -58,5 +58,7 @@ class Platform:
             while page := store.orders_after(after, PAGE, Kind.FILE):
                 after = page[-1].id or 0
                 into.merge("fact_order", [[imported_row(one) for one in page]], "started_at")
+            days = store.days(DAYS_MAX)
+            into.merge("fact_quality", [[physics_row(one) for one in days]], "begins_at")
         finally:
             store.close()

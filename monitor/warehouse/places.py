@@ -15,9 +15,7 @@ from typing import Any
 
 from csms.model.errors import CsmsError
 from csms.store.supply_tables import FeederRow
-
-OWN = ""
-"""The operator id of whoever runs this central system."""
+from monitor.warehouse.schema import OWN
 
 
 class SettingsUnreadable(CsmsError):

@@ -8,10 +8,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from monitor.warehouse.calendar import ZONE
+from monitor.warehouse.schema import OWN
 
 DAY = timedelta(days=1)
-OWN_WORD = "own"
-"""What the operator of this central system is called where one is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Asked:
     @property
     def own(self) -> bool:
         """Whether the stations of this central system are looked at."""
-        return self.operator in ("", OWN_WORD)
+        return self.operator in ("", OWN)
 
     def before(self) -> Asked:
         """The period of the same length right before."""
@@ -80,7 +79,8 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Figures of one audience. `quality`: mean data-quality score of each operator that has one in the period."""
+    """Figures of one audience. `quality`: mean data-quality scores of the period, by operator and by
+    what they judge (interface: what was sent; physics: what orders say)."""
 
     audience: str
     asked: Asked

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 MOMENT = pa.timestamp("us", tz="UTC")
+OWN = "own"
+"""The operator of this central system, as the one set of facts calls it."""
 LEVELS = ("sharp", "peak", "flat", "valley", "deep")
 """Levels of a tariff's hours, dearest first."""
 
@@ -129,7 +131,15 @@ FACTS: dict[str, pa.Schema] = {
             ("looks", pa.int64()),
         ]
     ),
-    "fact_quality": pa.schema([("operator_id", pa.string()), ("total", pa.float64()), ("grade", pa.string())]),
+    "fact_quality": pa.schema(
+        [
+            ("operator_id", pa.string()),
+            ("station_id", pa.string()),
+            ("source", pa.string()),
+            ("total", pa.float64()),
+            ("grade", pa.string()),
+        ]
+    ),
     "day_connector": pa.schema(
         [
             ("station_id", pa.string()),
@@ -242,7 +252,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "fact_limit": ("source", "feeder_id", "limit_id", "version"),
     "fact_call": ("call_id",),
     "fact_feeder_15min": ("feeder_id", "begins_at"),
-    "fact_quality": ("operator_id",),
+    "fact_quality": ("operator_id", "station_id", "source"),
     "day_connector": ("station_id", "evse_id", "connector_id"),
     "hour_evse": ("station_id", "evse_id", "begins_at"),
     "day_evse": ("station_id", "evse_id"),

@@ -95,3 +95,11 @@ def frequent(data: Data) -> bool:
 def test_what_no_station_may_send_is_never_taken(protocol: Protocol) -> None:
     read = reader(protocol)
     assert not any(takes(protocol, read, as_bytes(data)) for data in valid(protocol, "Reset", 50))
+
+
+@pytest.mark.parametrize("sampled", ['{"value":-0.0}', '{"value":-0.0},{"value":1,"unitOfMeasure":{"unit":"kWh"}}'])
+def test_a_zero_keeps_its_sign(sampled: str) -> None:
+    values = '"meterValue":[{"timestamp":"2026-03-01T11:59:00Z","sampledValue":[' + sampled + "]}]"
+    data = ('[2,"1","MeterValues",{"evseId":1,' + values + "}]").encode()
+    for protocol in (ocpp201.TRANSLATOR.protocol, ocpp21.TRANSLATOR.protocol):
+        assert takes(protocol, reader(protocol), data)

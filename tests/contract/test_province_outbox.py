@@ -130,6 +130,21 @@ async def test_an_attempt_at_a_silent_partner_counts_for_nothing(reopen: Opener)
     assert (waiting.state, waiting.attempts, waiting.last_code, waiting.last_error) == ("retry", 1, 500, "refused")
 
 
+async def test_what_has_been_due_for_the_longest_time_of_any_kind(reopen: Opener) -> None:
+    outbox = await reopen()
+    assert await outbox.longest_due("p", LATER) is None
+    status = entry("s", interface="status", created_at=NOW + timedelta(seconds=1))
+    await outbox.add([entry("a"), status, entry("x", partner="other")])
+    first = await outbox.longest_due("p", LATER)
+    assert first is not None
+    assert first.business_key == "a"
+    await outbox.mark_unheard(first.id, LATER, 500, "refused")
+    second = await outbox.longest_due("p", LATER)
+    assert second is not None
+    assert second.business_key == "s"
+    assert await outbox.longest_due("p", NOW) is None
+
+
 async def test_the_dead_are_kept_and_can_be_queued_again(reopen: Opener) -> None:
     outbox = await reopen()
     await outbox.add([entry("a"), entry("b", state="dead", last_code=4004, last_error="DQ_MISSING X")])

@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 
 from monitor.quality.tally import Dimension
 
-RULE_SET = "2026-physics-1"
+RULE_SET = "2026-physics-2"
 """Changes whenever a rule or a limit does: scores of different rule sets are not compared."""
 
 
@@ -124,8 +124,8 @@ class Limits:
     hampel_mads: float = 6.0
     hampel_days: int = 14
     cusum_slack: float = 0.75
-    cusum_limit: float = 8.0
-    cusum_days: int = 10
+    cusum_limit: float = 12.0
+    cusum_days: int = 20
     sibling_z: float = 6.0
     sibling_share: float = 0.02
 

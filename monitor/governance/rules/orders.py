@@ -147,13 +147,16 @@ def station_days(view: View) -> StationDays:
 def daily_count(view: View, found: StationDays) -> Verdict:
     """Q18: a robust z of the square root of a day's orders against the station's same weekdays; value: z.
 
-    The root makes counts of any size scatter alike (Poisson: by one half), which is also the least scatter assumed.
+    The root makes counts of any size scatter alike (Poisson: by one half), which is also the least scatter assumed. How
+    much a station scatters is seen over all of its days: the few days of one weekday say too little.
     """
     limits = view.limits
     root = np.sqrt(found.orders.astype(np.float64))
     group = found.station * WEEK + found.day % WEEK
     count = int(group.max()) + 1 if len(group) else 0
     centre = medians(group, root, count, at_least=limits.count_weeks)
-    scatter = np.fmax(1.4826 * spreads(group, root, centre, limits.count_weeks), 0.5)
-    value: Floats = (root - centre[group]) / scatter[group]
+    off = root - centre[group]
+    stations = int(found.station.max()) + 1 if len(found.station) else 0
+    scatter = np.fmax(1.4826 * spreads(found.station, off, np.zeros(stations), limits.count_weeks), 0.5)
+    value: Floats = off / scatter[found.station]
     return verdict("Q18", value, np.abs(value) > limits.count_z)

@@ -21,6 +21,7 @@ from monitor.care.console import build
 from monitor.care.judge import document_of, judged
 from monitor.care.remedies import EFFICIENCY, best, expanded, limited, remedies, shifted, stored
 from monitor.care.risk import DAY, STEP_H, TooShort, outlook, planned_kw, risk
+from monitor.warehouse.files import Files
 
 BEGIN = datetime(2026, 6, 1, tzinfo=UTC)
 AREA = Area(id="T1", rated_kva=400)
@@ -215,3 +216,30 @@ def test_forecasts_to_come_are_told_apart_from_the_past() -> None:
         lines.append(f"T1,{at},{'' if number >= 6 else number},,{number}.5")
     found = read_loads("\n".join(lines))["T1"]
     assert (len(found.load_kw), len(found.forecast_kw), found.forecast_kw[-1]) == (6, 8, 7.5)
+
+
+def test_from_the_warehouse(tmp_path: Path) -> None:
+    load, charging = made(1, 3, 420.0, 8.0)
+    days: dict[Any, list[dict[str, Any]]] = {}
+    for number, (one, cars) in enumerate(zip(load, charging, strict=True)):
+        at = BEGIN + number * QUARTER
+        row = {
+            "feeder_id": "T1",
+            "begins_at": at,
+            "base_w": 1000 * (one - cars),
+            "charging_w": 1000 * cars,
+            "looks": 15,
+        }
+        days.setdefault(at.date(), []).append(row)
+    files = Files(tmp_path / "w")
+    for day, rows in days.items():
+        files.put_rows("fact_feeder_15min", day, rows)
+    files.put_dimension("dim_feeder", [{"feeder_id": "T1", "parent": "", "rating_w": 380_000.0}])
+    document = json.loads(run("--warehouse", str(tmp_path / "w"), "--json").stdout)
+    by_file = judged([Area(id="T1", rated_kva=380, power_factor=1.0)], {"T1": loads(load, charging)}, 0.9, 0.1)
+    (risk_then,) = (one.risk for one in by_file)
+    assert risk_then is not None
+    assert document[0]["area"] == "T1"
+    assert document[0]["risk"]["over_kwh"] == pytest.approx(risk_then.over_kwh, rel=1e-6)
+    assert run("--warehouse", str(tmp_path / "none")).exit_code == 2
+    assert run().exit_code == 2

@@ -60,3 +60,36 @@ def test_an_older_reading_changes_nothing_and_a_fresh_one_ends() -> None:
     assert reading.power_w == 1_000
     assert loads.reading("T1", NOW + HOLD) is None
     assert loads.reading("T2", NOW) is None
+
+
+def test_a_meter_that_falls_silent_is_no_empty_feeder() -> None:
+    """Without a curve too: the highest of its last day counts until it speaks again."""
+    tree = FeederTree([Feeder("T1", 100_000)])
+    loads = tree.base_loads
+    for hour, power_w in ((-30, 95_000), (-20, 80_000), (-1, 60_000), (0, 70_000)):
+        assert loads.report("T1", power_w, at(3600 * hour), at(3600 * hour))
+    loads.look(at(299))
+    assert tree.rooms_w(NoCaps(), at(299), 0.0, 0.0) == {"T1": 30_000}
+    loads.look(at(300))
+    assert tree.rooms_w(NoCaps(), at(300), 0.0, 0.0) == {"T1": 20_000}, "95 kW was longer than a day ago"
+    assert tree.base_load_w("T1", at(86_400)) == 80_000
+    assert not tree.base_load_metered("T1", at(300))
+    assert loads.report("T1", 10_000, at(400), at(400))
+    assert tree.rooms_w(NoCaps(), at(400), 0.0, 0.0) == {"T1": 90_000}
+    assert tree.base_load_metered("T1", at(400))
+
+
+def test_a_clock_that_is_set_back_believes_neither_what_it_knew_nor_refuses_what_comes() -> None:
+    loads = BaseLoads()
+    loads.report("T1", 10_000, at(3600), at(3600))
+    loads.look(NOW)
+    assert loads.own_w("T1", NOW, 30_000) == 30_000, "a reading of a time to come is not fresh"
+    assert loads.report("T1", 90_000, NOW, NOW)
+    assert loads.own_w("T1", NOW, 30_000) == 90_000
+
+
+def test_what_is_to_come_is_not_taken_for_silence() -> None:
+    tree = FeederTree([TREE])
+    tree.base_loads.report("T1", 150_000, NOW, NOW)
+    tree.base_loads.look(at(60))
+    assert tree.base_load_w("T1", at(3600)) == 50_000, "in an hour the curve counts"

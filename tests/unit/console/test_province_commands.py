@@ -214,6 +214,10 @@ async def test_a_subsidy_is_computed_sent_and_checked(office: Office) -> None:
     )
     result = answer["claim"]["result"]
     assert (result["yuan"], result["grade"], answer["sent"]) == ("2.00", "A", 1)
+    (line,) = answer["claim"]["ledger"]
+    assert ([line["order"]], line["energy_kwh"]) == (list(result["orders"]), result["shares"][0]["energy_kwh"])
+    assert {"meter_start_kwh", "meter_stop_kwh"} <= line.keys()
+    assert "id_token" not in line
     (sent,) = office.world.rows(Kind.SUBSIDY)
     assert (sent["ApplySubsidyPrice"], sent["StakeType"], sent["StartTime"]) == (2.0, 2, "2026-01-01")
     shown = await office.csms("subsidy", "compute", "p", *days, "--grade", "B")

@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from monitor.forecast.correction import (
-    AGAIN_DAYS,
     BASE_DAYS,
     PROMOTION_DAYS,
+    REFIT_DAYS,
     ROLLBACK_DAYS,
     Cusum,
     Standing,
@@ -59,19 +59,46 @@ def test_days_that_are_not_known_change_nothing() -> None:
     assert first.after(NAN) == first
 
 
-def test_drift_has_the_champion_learn_at_once_and_a_week_later() -> None:
-    standing, today, mae, what = Standing("rich", 100, 80), 100, 1.0, []
-    for today in range(100, 130):
-        mae = 1.0 + 0.05 * (today % 3) if today < 112 else 3.0 if len(what) == 0 else 1.0
-        step = night(standing, today, mae, NAN, {})
+def _nights(mae_of: Callable[[int, int], float], days: int) -> list[tuple[int, Step]]:
+    """What changed in nights from day 100 on; `mae_of`: day, number of refits before -> MAE."""
+    standing, changed = Standing("rich", 100, 80), []
+    for today in range(100, 100 + days):
+        step = night(standing, today, mae_of(today, len(changed)), NAN, {})
         standing = step.standing
         if step.what != "kept":
-            what.append((today, step.what))
-    assert what[0][1] == what[1][1] == "refit"
-    assert 112 <= what[0][0] <= 114
-    assert what[1][0] == what[0][0] + AGAIN_DAYS
-    assert len(what) == 2
-    assert standing.learned_until == what[1][0] + 1
+            changed.append((today, step))
+    return changed
+
+
+def test_drift_has_the_champion_learn_at_once_and_again_when_no_day_is_from_before() -> None:
+    changed = _nights(lambda day, refits: 1.0 + 0.05 * (day % 3) if day < 112 or refits else 3.0, 60)
+    (alarm, first), (later, second) = changed
+    assert 112 <= alarm <= 114
+    assert later == alarm + REFIT_DAYS
+    assert first.reason.startswith("CUSUM")
+    assert second.reason == f"{REFIT_DAYS} days after the alarm"
+    assert (second.standing.learned_until, second.standing.usual_until) == (later + 1, None)
+
+
+def test_a_refit_that_does_not_help_is_not_what_is_usual() -> None:
+    """It is alarmed again and again until the window holds no day from before the drift; then 3.0 is usual."""
+    changed = _nights(lambda day, _: 1.0 + 0.05 * (day % 3) if day < 112 else 3.0 + 0.05 * (day % 3), 100)
+    alarms = [day for day, step in changed if step.reason.startswith("CUSUM")]
+    assert len(alarms) >= 4
+    assert max(alarms) < alarms[0] + REFIT_DAYS
+    assert [step.reason for day, step in changed if day >= alarms[0] + REFIT_DAYS] == [
+        f"{REFIT_DAYS} days after the alarm"
+    ]
+
+
+def test_three_bad_days_do_not_undo_what_was_won() -> None:
+    standing = Standing("trees", 100, 0, Standing("rich", 50, 40))
+    for day, (mae, was) in enumerate([(1.0, 3.0), *[(1.2, 1.0)] * 5]):
+        step = night(standing, 101 + day, mae, was, {})
+        standing = step.standing
+        assert step.what == "kept"
+    assert standing.worse_days == 5
+    assert standing.worse_by == pytest.approx(-1.0)
 
 
 def test_what_took_over_goes_back_when_it_is_worse_for_three_days() -> None:

@@ -275,6 +275,28 @@ def test_a_file_of_the_first_version_is_read_on(tmp_path: Path) -> None:
         facts.close()
 
 
+SECOND = (
+    *(f"ALTER TABLE governed_order DROP COLUMN {name}" for name in ("price_yuan_per_kwh", "periods")),
+    *(f"ALTER TABLE governed_order DROP COLUMN {name}" for name in ("user_hash", "vehicle_hash")),
+    "ALTER TABLE governed_day DROP COLUMN broken",
+    "PRAGMA user_version = 2",
+)
+
+
+def test_a_file_of_the_second_version_is_read_on(tmp_path: Path) -> None:
+    pushed(tmp_path, "123456789", order("P1"))
+    run(tmp_path, "gather")
+    with sqlite3.connect(tmp_path / FILE_NAME) as database:
+        for statement in SECOND:
+            database.execute(statement)
+    database.close()
+    (row,) = run(tmp_path, "orders")
+    assert (row["number"], row["price_yuan_per_kwh"], row["periods"], row["user_hash"]) == ("P1", None, 0, "")
+    (day,) = run(tmp_path, "scores")
+    assert (day["orders"], day["broken"]) == (1, {})
+    assert run(tmp_path, "gather")["orders"] == 0
+
+
 def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / FILE_NAME) as database:
         database.execute("PRAGMA user_version = 99")

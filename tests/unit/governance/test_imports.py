@@ -243,7 +243,7 @@ def test_orders_are_listed_with_where_they_came_from(tmp_path: Path) -> None:
     ]
     told = run(tmp_path, "orders", "--doubted").output.splitlines()
     assert len(told) == 2
-    assert told[1].startswith("a.csv:4  P1/1/")
+    assert told[1].split()[1:3] == ["a.csv:4", "P1/1/20260102T010000/20260102T020000"]
     assert told[1].endswith("2026-01-02 01:00 - 2026-01-02 02:00 UTC  12.500 kWh  Q08")
 
 

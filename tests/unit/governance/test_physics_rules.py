@@ -266,6 +266,20 @@ def test_q18_a_day_that_is_far_below_its_weekday() -> None:
     assert np.flatnonzero(found.verdicts["Q18"].broken).tolist() == [20]
 
 
+def test_q18_a_weekday_that_varies_little_by_chance_makes_no_ordinary_day_odd() -> None:
+    """Mondays are all alike but one, which differs by no more than the station's other days do."""
+    rng = np.random.default_rng(3)
+    counts = rng.integers(40, 160, 70)
+    counts[::7] = 100
+    counts[35] = 190
+    rows = [
+        order(key=1000 * day + n, start_s=NOON_S + 86_400 * day + 60 * n, end_s=NOON_S + 86_400 * day + 60 * n)
+        for day, count in enumerate(counts.tolist())
+        for n in range(count)
+    ]
+    assert not judge(facts(NOON_S + 86_400 * 80, orders(*rows))).verdicts["Q18"].broken.any()
+
+
 def test_r01_an_hour_far_above_the_same_hour_of_other_days() -> None:
     rows = [order(key=d, start_s=NOON_S + 86_400 * d, end_s=NOON_S + 86_400 * d + 3600) for d in range(20)]
     parts = [
@@ -279,10 +293,10 @@ def test_r01_an_hour_far_above_the_same_hour_of_other_days() -> None:
 
 def test_r02_a_slow_drift_adds_up_and_a_single_day_does_not() -> None:
     limits = Limits()
-    steady = np.tile([1.0, 1.002, 0.998], 10)
-    drifting = steady + np.r_[np.zeros(10), np.linspace(0, 0.02, 20)]
+    steady = np.tile([1.0, 1.002, 0.998], 20)
+    drifting = steady + np.r_[np.zeros(20), np.linspace(0, 0.02, 40)]
     single = steady.copy()
-    single[15] += 0.01
+    single[25] += 0.01
     assert np.nanmax(cusum(drifting, limits)) > limits.cusum_limit
     assert np.nanmax(cusum(steady, limits)) < limits.cusum_limit
     assert np.nanmax(cusum(single, limits)) < limits.cusum_limit

@@ -16,17 +16,22 @@ RULE = SourceRule("grid:op", frozenset({"T1"}), heartbeat_s=30, failsafe_w={"T1"
 
 
 def watched(**changes: object) -> Watch:
-    return Watch(SourceRule("s", heartbeat_s=30, failsafe_min_s=600, **changes), began_s=100.0)  # type: ignore[arg-type]
+    rule = SourceRule("s", heartbeat_s=30, failsafe_w={"T1": 5}, failsafe_min_s=600, **changes)  # type: ignore[arg-type]
+    return Watch(rule, began_s=100.0)
+
+
+def stated(watch: Watch, now_s: float) -> None:
+    watch.stated(now_s, ["T1"])
 
 
 @pytest.mark.req("GL-A4")
 def test_at_the_start_a_source_is_in_failsafe_until_heartbeat_and_statement() -> None:
-    for first, second in (("heard", "stated"), ("stated", "heard")):
+    for first, second in ((Watch.heard, stated), (stated, Watch.heard)):
         watch = watched()
         assert (watch.look(101.0), watch.mode) == (False, Mode.FAILSAFE)
-        getattr(watch, first)(102.0)
+        first(watch, 102.0)
         assert (watch.look(102.0), watch.mode) == (False, Mode.FAILSAFE)
-        getattr(watch, second)(103.0)
+        second(watch, 103.0)
         assert (watch.look(103.0), watch.mode) == (True, Mode.SPEAKS)
 
 
@@ -34,13 +39,13 @@ def test_at_the_start_a_source_is_in_failsafe_until_heartbeat_and_statement() ->
 def test_silence_leads_to_failsafe_and_a_heartbeat_alone_does_not_end_it() -> None:
     watch = watched()
     watch.heard(100.0)
-    watch.stated(100.0)
+    stated(watch, 100.0)
     watch.look(100.0)
     assert (watch.due_s(100.0), watch.look(219.9)) == (120.0, False)
     assert (watch.look(220.0), watch.mode) == (True, Mode.FAILSAFE)
     watch.heard(300.0)
     assert (watch.look(300.0), watch.mode) == (False, Mode.FAILSAFE)
-    watch.stated(301.0)
+    stated(watch, 301.0)
     assert (watch.look(301.0), watch.mode) == (True, Mode.SPEAKS)
 
 
@@ -48,7 +53,7 @@ def test_silence_leads_to_failsafe_and_a_heartbeat_alone_does_not_end_it() -> No
 def test_a_statement_from_before_the_silence_does_not_end_it() -> None:
     watch = watched()
     watch.heard(100.0)
-    watch.stated(150.0)
+    stated(watch, 150.0)
     watch.look(150.0)
     assert watch.look(250.0)
     watch.heard(251.0)
@@ -64,9 +69,24 @@ def test_a_silence_ends_by_itself_only_where_that_is_agreed() -> None:
     assert (stays.mode, ends.mode) == (Mode.FAILSAFE, Mode.ALONE)
     assert (stays.due_s(100.0), ends.due_s(100.0)) == (None, None)
     ends.heard(800.0)
-    ends.stated(800.0)
+    stated(ends, 800.0)
     assert ends.look(800.0)
     assert ends.mode is Mode.SPEAKS
+
+
+@pytest.mark.req("GL-A4")
+def test_a_word_about_one_feeder_frees_no_other() -> None:
+    watch = Watch(SourceRule("s", heartbeat_s=30, failsafe_w={"T1": 5, "T2": 6}), began_s=100.0)
+    watch.heard(101.0)
+    watch.stated(101.0, ["T1"])
+    assert (watch.look(101.0), watch.mode, watch.held) == (True, Mode.FAILSAFE, {"T2"})
+    assert watch.look(300.0), "silent again before it spoke of all"
+    assert watch.held == {"T1", "T2"}
+    watch.heard(301.0)
+    watch.stated(301.0, ["T2"])
+    assert (watch.look(301.0), watch.held) == (True, {"T1"})
+    watch.stated(302.0, ["T1"])
+    assert (watch.look(302.0), watch.mode, watch.held) == (True, Mode.SPEAKS, set())
 
 
 def test_a_source_whose_silence_means_nothing() -> None:

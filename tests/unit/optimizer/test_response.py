@@ -221,3 +221,20 @@ def test_what_conductors_make_of_the_cost_of_shifting() -> None:
     first, second = (shifting_costs(in_a_hall(cap_a), 2, 1, [1.0]) for cap_a in (10.0, 20.0))
     assert first[0].cost == pytest.approx(1.0, abs=1e-3)
     assert second[0].cost == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_quick_potential_can_be_delivered_and_is_all_but_the_exact_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sessions = []
+    for number in range(20):
+        arrive = int(rng.integers(0, 20))
+        depart = int(rng.integers(arrive + 1, 25))
+        energy = float(rng.uniform(0.2, 1.0)) * 7.0 * (depart - arrive) / 4.0
+        sessions.append(EvSession(str(number), arrive, depart, 7.0, energy))
+    problem = Problem(0.25, np.full(24, 10.0), np.full(24, 200.0), tuple(sessions))
+    power = solve(problem).power_kw
+    exact, quick = (potential(problem, power, 8, 4, 8, "down", exact=way) for way in (True, False))
+    assert quick.sustained_kw <= exact.sustained_kw + 1e-6
+    assert quick.sustained_kw == pytest.approx(exact.sustained_kw, rel=1e-2, abs=1e-2)
+    assert quick.energy_kwh == pytest.approx(exact.energy_kwh, rel=1e-2, abs=1e-2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -23,7 +24,7 @@ from csms.province.picture import Picture, Site
 from csms.province.profile import load_profile
 from csms.province.service import ProvinceService
 from csms.province.starts import PartnerStarts
-from csms.province.tariff import FlatPrice, Price
+from csms.province.tariff import FlatPrice, HourlyPrices, Price
 from csms.station.bus import EventBus
 from csms.station.context import StationSettings
 from csms.station.registration import Registration, rating
@@ -88,6 +89,27 @@ async def test_a_finished_session_becomes_one_order(desk: Desk) -> None:
     assert order["StopReason"] == 4
 
 
+async def test_energy_before_the_first_sample_belongs_to_its_own_period(desk: Desk, monkeypatch) -> None:
+    """40 kWh at 120 kW around a change of price, the register told at the start and then each five minutes."""
+    zone, low, high = ZoneInfo("Asia/Shanghai"), Decimal("0.3"), Decimal("1.2")
+    now = desk.clock.now().astimezone(zone)
+    letters = "V" * (now.hour + 1) + "P" * (23 - now.hour)
+    prices = HourlyPrices("x", zone, lambda day: letters, {"V": low, "P": high}, Decimal(0), Price(high, low))
+    monkeypatch.setattr(desk.feed._picture, "prices", prices)
+    desk.clock.advance(50 * 60 - now.minute * 60 - now.second)
+    answer = await desk.say(SessionStarted(1, "TAG", 1000, desk.clock.now()))
+    for minute in (5, 10, 15):
+        desk.clock.advance(300)
+        sample = Sample(desk.clock.now(), ENERGY_REGISTER, 1000 + 2000.0 * minute, "Wh")
+        await desk.say(MeterReport(1, (sample,), str(answer.transaction_id)))
+    desk.clock.advance(300)
+    await desk.say(SessionStopped(str(answer.transaction_id), 41_000, desk.clock.now(), StopReason.LOCAL))
+    await desk.feed.reconcile()
+    (order,) = desk.rows("charge_order")
+    told = [(detail["DetailPower"], detail["DetailElecMoney"]) for detail in order["ChargeDetails"]]
+    assert told == [(20, 6), (20, 24)]
+
+
 async def test_a_session_that_ended_while_nobody_listened_is_found(desk: Desk) -> None:
     await charge(desk)
     desk.feed._session_ended = False
@@ -112,6 +134,15 @@ async def test_connector_states_are_told_when_they_change(desk: Desk) -> None:
     await desk.feed.reconcile()
     assert desk.rows("station_status") == first
     assert len(first) == 1
+
+
+async def test_a_restart_of_ours_tells_nobody_that_stations_are_gone(desk: Desk) -> None:
+    await desk.feed.reconcile()
+    assert desk.rows("station_status") == []
+    desk.clock.advance(600)
+    await desk.feed.reconcile()
+    (status,) = desk.rows("station_status")
+    assert status["ConnectorStatusInfo"]["Status"] == 0, "it has had its time to come back"
 
 
 async def test_a_snapshot_follows_the_period_of_the_profile(desk: Desk) -> None:

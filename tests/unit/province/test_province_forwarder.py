@@ -209,6 +209,49 @@ async def test_an_outage_climbs_no_ladder() -> None:
     assert waits_s == [ladder.delay_s(2), ladder.delay_s(1)]
 
 
+class Poisoned(Peer):
+    """Has no answer to one order."""
+
+    poison = b"never"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            while request := await reader.readuntil(b"\r\n\r\n"):
+                body = await reader.readexactly(length_of(request))
+                name = request.split(b" ")[1].decode().rpartition("/")[2]
+                self.paths.append(name)
+                plain = AES_MD5.decrypt(strict_json.parse_object(body)["Data"], CODEC.secrets)
+                broken = self.poison in plain
+                writer.write(http(b"", "500 Internal Server Error") if broken else self.answers.get(name, self.default))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+        finally:
+            self._open.discard(writer)
+
+
+async def test_one_message_without_an_answer_keeps_no_other_back() -> None:
+    """Not in a quiet night, in which it is all that is due, nor after an outage."""
+    port = await closed_port()
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    await outbox.add([NewEntry("p", "charge_order", "never", {"Key": "never"}, clock.now())])
+    async with forwarding(port, outbox, clock) as forwarder:
+        for _ in range(5):
+            await forwarder.step()
+            clock.advance(60)
+        async with Poisoned().listening(port):
+            for minute in range(120):
+                if minute % 10 == 0:
+                    await outbox.add([NewEntry("p", "station_status", f"s{minute}", {"Key": "s"}, clock.now())])
+                await forwarder.step()
+                clock.advance(60)
+            await forwarder.close()
+    counts = await outbox.counts()
+    assert (counts["acked"], counts["retry"]) == (12, 1)
+
+
 class Stuck(Peer):
     """Holds the first orders until it is let, and then cuts them off."""
 

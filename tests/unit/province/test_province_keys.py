@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from csms.model.clock import ManualClock
+from csms.province.client import Partner, PlatformClient
 from csms.province.crypto import AES_MD5, Secrets
 from csms.province.envelope import (
     Codec,
@@ -22,6 +24,7 @@ from csms.province.envelope import (
     seal_response,
 )
 from csms.province.keys import TRY_AGAIN_S, Direction, KeyRecord, KeyRing, Keys, KeysMissing, new_secrets, texts_of
+from csms.province.profile import Kind, load_profile
 from csms.province.replay import ReplayCache
 from csms.security.sealing import Seal, SealBroken
 
@@ -176,3 +179,25 @@ def test_seals_differ_and_fingerprints_do_not() -> None:
     assert SEAL.open(SEAL.close(b"x", "a"), "a") == b"x"
     assert SEAL.fingerprint(b"x") == SEAL.fingerprint(b"x") != Seal(bytes(32)).fingerprint(b"x")
     assert timedelta(seconds=TRY_AGAIN_S) == timedelta(minutes=10)
+
+
+async def test_an_answer_of_somebody_too_busy_to_look_proves_no_secrets(clock: ManualClock) -> None:
+    """A partner that knows only the old ones answers -1 before it looks at the signature, signed with the old ones."""
+    ring = KeyRing(clock)
+    ring.hold(KeyRecord("p", "outbound", 0, "", "", clock.now()), OLD)
+    ring.hold(KeyRecord("p", "outbound", 1, "", "", clock.now()), NEW)
+    client = PlatformClient(
+        Partner("p", load_profile("tcec102-2016"), "http://127.0.0.1:1", OPERATOR, ring=ring), clock
+    )
+    for ret, signer, used in ((-1, OLD, False), (0, OLD, False), (0, NEW, True)):
+        clock.advance(2)
+        client._post = _always(seal_response(Codec(AES_MD5, signer), ret, "", b"").to_wire())  # type: ignore[method-assign]
+        await client._call(Kind.CHARGE_ORDER, lambda secrets: b"{}", None)
+        assert [record.used_at is not None for record in ring.records] == [used, False]
+
+
+def _always(raw: bytes) -> Any:
+    async def post(url: str, content: bytes, token: str | None) -> bytes:
+        return raw
+
+    return post

@@ -9,7 +9,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from csms.province.profile import load_profile
 from csms.province.tariff import FlatPrice, HourlyPrices, Price, Split, folded, split, to_cents
+from monitor.quality.observed import Detail, Order
+from monitor.quality.orders import check_order
+from monitor.quality.register import register_of
+from monitor.quality.rules import rules_of
+from monitor.quality.tally import Tally
 
 ZONE = ZoneInfo("Asia/Shanghai")
 SEASONS = {
@@ -136,3 +142,28 @@ def test_sums_are_exact_on_many_sessions() -> None:
         found = split(start, end, energy_wh, PRICES)
         assert sum(d.energy_kwh for d in found.details) == to_cents([Decimal(repr(energy_wh)) / 1000])[0]
         assert all(d.energy_kwh >= 0 for d in found.details)
+
+
+def test_each_detail_is_what_whoever_checks_it_expects() -> None:
+    """Money against price times energy as the watch over partners judges it, and nothing negative in small charges."""
+    rules, tally, rng = rules_of(load_profile("shandong")), Tally(), Random(2)
+    for number in range(1500):
+        start = local(1, 2) + timedelta(seconds=rng.randrange(86_400 * 25))
+        end = start + timedelta(seconds=rng.randrange(1200, rng.choice((6, 12, 100)) * 3600))
+        found = split(start, end, rng.random() * rng.choice((90_000, 200)), PRICES)
+        assert all(d.energy_kwh >= 0 and d.elec_money >= 0 and d.service_money >= 0 for d in found.details)
+        check_order(_as_told(number, start, end, found), "123456789", register_of([]), rules, tally)
+    assert [one for one in tally.findings if one.check != "order.number_form"] == []
+
+
+def _as_told(number: int, start: datetime, end: datetime, found: Split) -> Order:
+    elec, service, energy = (
+        sum(getattr(detail, name) for detail in found.details) for name in ("elec_money", "service_money", "energy_kwh")
+    )
+    details = tuple(
+        Detail(d.start, d.end, d.elec_price, d.service_price, d.energy_kwh, d.elec_money, d.service_money)
+        for d in found.details
+    )
+    levels = tuple(folded(found.levels).values())
+    times = end, f"o{number}", "c", start, end
+    return Order(*times, energy, elec, service, elec + service, len(details), details, levels, None, None, None, False)

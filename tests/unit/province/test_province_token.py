@@ -74,6 +74,7 @@ def test_the_server_gives_an_unexpired_token_again_without_extending_it() -> Non
     first = issue(None, NOW, 7200, lambda: "a")
     assert first.expires_at == NOW + timedelta(seconds=7200)
     assert issue(first, NOW + timedelta(seconds=7199), 7200, lambda: "b") is first
+    assert issue(first, NOW + timedelta(seconds=7199.5), 7200, lambda: "b").text == "b", "in whole seconds it is over"
     assert issue(first, NOW + timedelta(seconds=7200), 7200, lambda: "b").text == "b"
     assert issue(None, NOW, 10**9, lambda: "c").left_s(NOW) == 7 * 86400
     assert "secret" not in repr(Token("secret", NOW, NOW))

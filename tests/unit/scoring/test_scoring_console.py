@@ -67,6 +67,8 @@ def test_pages_are_bilingual_fetch_nothing_and_an_operator_sees_only_itself(tabl
     own = (tmp_path / "out" / "operator-op2.html").read_text(encoding="utf-8")
     assert all(word in whole for word in ("运营商评分报告", "Scores of operators", "op1", "op&lt;6&gt;"))
     assert all(word in own for word in ("首要提升项", "What would lift you most", "op2"))
+    assert "→" in whole
+    assert " 1 " not in own  # a share is told in percent
     assert not any(f"op{number}" in own for number in (1, 3, 4, 5))
     assert not any(word in whole + own for word in ("http", "<script", "src="))
     assert "No score" in (tmp_path / "out" / "operator-no6.html").read_text(encoding="utf-8")

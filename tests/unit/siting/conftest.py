@@ -40,8 +40,8 @@ def make_area() -> Callable[..., Area]:
         return Area(
             "made-up",
             Sites(
-                [f"S{number}" for number in range(sites)], longitude, latitude, piles, energy, energy / 7.0,
-                np.full(sites, 7.0), np.full(sites, np.nan),
+                [f"S{number}" for number in range(sites)], longitude, latitude, piles, energy, energy, energy / 7.0,
+                np.full(sites, 7.0), np.full(sites, np.nan), np.full(sites, np.nan),
             ),
             *_degrees(spread), span_h=4392.0, span_known=True,
         )  # fmt: skip

@@ -90,6 +90,76 @@ def test_a_site_that_was_full_half_the_time_shows_more_demand(city: Path, tmp_pa
     assert censored.demand[row] > 1.2 * plain.demand[row]
 
 
+def test_amounts_that_cannot_be_do_no_harm(city: Path, tmp_path: Path) -> None:
+    """Unknown, endless and negative numbers of piles, energy, hours and power: the plan is made without them."""
+    lines = (city / "stations.csv").read_text("utf-8").splitlines()
+    rows = [line.split(",") for line in lines[1:]]
+    for row, word in zip(rows, ("", "inf", "-7", "nan"), strict=False):
+        row[3:] = [word] * 4
+    rows[4][1:3] = ["", "91"]
+    folder = _with(city, tmp_path, "stations", tuple(lines[0].split(",")), [tuple(row) for row in rows])
+    area = read_area(folder)
+    assert len(area.sites) == len(rows) - 1
+    assert area.sites.piles[:4].tolist() == [1.0] * 4
+    assert area.sites.energy_kwh[:4].tolist() == [0.0] * 4
+    assert (area.notes["without_place"], area.notes["unused"]) == (1, 4)
+    assert plan_of(area, Wishes(sites=2, break_even_kwh=0.1)).proposals
+
+
+def test_hours_in_which_all_plugs_were_in_use_are_not_counted(tmp_path: Path) -> None:
+    """Two plugs: full in 2 of 5 hours, whose 100 kWh tell nothing of who wanted to come; B's plugs are not known."""
+    head = ("station_id", "longitude", "latitude", "pile_num", "total_duration", "total_volume", "avg_power", "plugs")
+    write(tmp_path / "stations.csv", head, [("A", 119.5, 35.4, 1, 1, 1, 7, 2), ("B", 119.6, 35.4, 1, 1, 1, 7, "")])
+    hours = [f"2026-03-01 0{hour}:00:00" for hour in range(5)]
+    write(
+        tmp_path / "duration.csv", ("time", "A", "B"), zip(hours, (2.0, 1.95, 1.0, 0.5, 0.0), (2.0,) * 5, strict=True)
+    )
+    write(tmp_path / "volume.csv", ("time", "A", "B"), zip(hours, (60, 40, 20, 10, 0), (10,) * 5, strict=True))
+    sites = read_area(tmp_path).sites
+    assert sites.energy_kwh.tolist() == [130.0, 50.0]
+    assert sites.open_kwh.tolist() == [30.0, 50.0]
+    assert sites.full_h[0] == 2.0
+    assert np.isnan(sites.full_h[1])
+
+
+def test_unmet_demand_is_what_draws_say(city: Path) -> None:
+    """The closed forms against a hundred thousand draws; a cell without presence wants nothing."""
+    market = market_of(read_area(city), 25.0)
+    drawn = np.random.default_rng(0).gamma(market.shape, size=(100_000, len(market.cells)))[:, :40] * market.scale[:40]
+    over = drawn - market.supply[:40]
+    spread = drawn.std(axis=0) / np.sqrt(len(drawn)) + 1e-9
+    assert np.all(np.abs(np.maximum(over, 0).mean(axis=0) - market.unmet[:40]) < 5 * spread)
+    assert (over > 0).mean(axis=0) == pytest.approx(market.sure[:40], abs=0.01)
+    assert np.all(market.unmet >= market.gap - 1e-9)
+    empty = market.presence == 0
+    assert empty.any()
+    assert not market.unmet[empty].any()
+    assert not market.demand[empty].any()
+
+
+def test_stays_tell_when_a_site_was_full_and_what_it_wants(city: Path, tmp_path: Path) -> None:
+    """Site 0 has two plugs and short, great charges side by side; site 1 has long ones; others are not known."""
+    rows = []
+    for day in range(1, 21):
+        rows += [(0, f"2026-03-{day:02d} 0{hour}:00:00", f"2026-03-{day:02d} 0{hour}:30:00", 40) for hour in (1, 1, 3)]
+        rows.append((1, f"2026-03-{day:02d} 00:00:00", f"2026-03-{day:02d} 20:00:00", 30))
+    rows += [
+        ("nobody", "2026-03-01 00:00:00", "2026-03-01 01:00:00", 1),
+        (1, "2026-03-02 00:00:00", "2026-03-01 00:00:00", 1),
+    ]
+    lines = (city / "stations.csv").read_text("utf-8").splitlines()
+    plugs = [(*line.split(","), "2" if number < 2 else "") for number, line in enumerate(lines[1:])]
+    write_to = _with(city, tmp_path, "stations", (*lines[0].split(","), "plugs"), plugs)
+    write(write_to / "sessions.csv", ("station_id", "start", "end", "energy_kwh"), rows)
+    area = read_area(write_to)
+    assert area.sites.full_h[:2] == pytest.approx([10.0, 0.0])
+    assert np.isnan(area.sites.full_h[2:]).all()
+    assert area.sites.wants_dc[:2].tolist() == [1.0, 0.0]
+    assert area.session_kwh == pytest.approx((3 * 40 + 30) / 4)
+    plan = plan_of(area, Wishes(sites=2, break_even_kwh=0.1))
+    assert plan.session_kwh == area.session_kwh
+
+
 def _pings(users: int, cell_at: tuple[float, float]) -> list[tuple[object, ...]]:
     return [(f"u{number}", *cell_at) for number in range(users) for _ in range(3)]
 

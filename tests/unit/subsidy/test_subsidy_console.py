@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +50,21 @@ def test_a_claim_is_explained(made: World, papers: list[str]) -> None:
     assert "Nothing speaks against it" in done.stdout
     assert "合计" in run("check", *papers, lang="zh").stdout
     assert json.loads(run("check", *papers, "--json").stdout)["yuan"] == str(claim_of(made.given).yuan)
+
+
+def test_the_ledger_that_came_along_counts(made: World, papers: list[str], tmp_path: Path) -> None:
+    claim = json.loads((tmp_path / "claim.json").read_text(encoding="utf-8"))
+    rows = list(csv.DictReader(io.StringIO(write_ledger(made.entries))))
+    claim["ledger"] = [row | {"meter_start_kwh": row["meter_start_kwh"] or None} for row in rows]
+    (tmp_path / "claim.json").write_text(json.dumps(claim), encoding="utf-8")
+    notes = json.loads(run("check", papers[0], *papers[3:], "--json").stdout)["notes"]
+    assert notes == []
+    claim["ledger"][5]["meter_stop_kwh"] = "0"
+    (tmp_path / "claim.json").write_text(json.dumps(claim), encoding="utf-8")
+    assert "the meter says something else" in run("check", papers[0], *papers[3:]).stderr
+    claim["ledger"][5]["start"] = "yesterday"
+    (tmp_path / "claim.json").write_text(json.dumps(claim), encoding="utf-8")
+    assert run("check", papers[0]).exit_code == 2
 
 
 def test_a_fraud_is_said(made: World, papers: list[str], tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from monitor.warehouse import business, government, grid, makers
 from monitor.warehouse.audiences import AUDIENCES, asked_of, figures_for, newest_month, report_of
 from monitor.warehouse.console import build
 from monitor.warehouse.engine import in_process, star
+from monitor.warehouse.files import Files
 from monitor.warehouse.measures import MEASURES
 from monitor.warehouse.report import Asked, Figure, Report, change, ratio
 from tests.support.warehouse import DAY, FIRST, LAST, PLACES, Home, at, more_rows
@@ -76,6 +77,9 @@ async def test_government(home: Home) -> None:
     assert told.value("vehicles") == 1
     assert told.value("sessions_without_user") == 1
     assert (told.value("stations"), told.value("coverage")) == (2, 1.0)
+    assert (told.value("region_stations", "371102"), told.value("region_energy", "371102")) == (1, pytest.approx(10.0))
+    assert told.value("region_coverage", "370202") == 1.0
+    assert told.value("calls_accepted", "sent p") == 1.0
     assert told.value("utilisation", "dc") == pytest.approx(8 / 192)
     assert told.value("charging_time") == 3.0
     assert told.value("plugged_time") == 3.0
@@ -188,6 +192,20 @@ async def test_every_measure_has_an_order_of_its_own(home: Home) -> None:
     of = star(in_process(home.warehouse))
     for name in MEASURES:
         assert asked_of(of, name, BOTH) == asked_of(of, name, BOTH)
+
+
+async def test_a_day_reads_its_own_files_only(home: Home) -> None:
+    """A local day lies in two UTC days; all later files are broken here. (The first one tells the columns.)"""
+    files = Files(home.warehouse)
+    for fact in ("hour_evse", "fact_session", "day_connector", "fact_status", "fact_feeder_15min"):
+        for day in files.days(fact):
+            if day > FIRST:
+                files.day_of(fact, day).write_bytes(b"broken")
+    of = star(in_process(home.warehouse))
+    for name in ("hourly", "levels", "sessions", "connectors", "fault_codes", "feeder_loads"):
+        assert asked_of(of, name, Asked(FIRST, FIRST)), name
+    with pytest.raises(Exception, match=r"(?i)parquet|magic|broken"):
+        asked_of(of, "hourly", BOTH)
 
 
 def run(*words: str) -> Any:

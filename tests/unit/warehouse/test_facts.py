@@ -19,10 +19,10 @@ from csms.store.station_tables import StateChange
 from csms.store.supply_tables import FeederRow
 from csms.store.tables import LimitRow, OutboxRow
 from monitor.store.governance import Batch, open_governance
-from monitor.store.governance_tables import GovernedOrder, GovernedSource
+from monitor.store.governance_tables import GovernedDay, GovernedOrder, GovernedSource
 from monitor.store.intake import open_intake
 from monitor.store.messages import Call, Message, Standing
-from monitor.store.quality import AlarmRow
+from monitor.store.quality import AlarmRow, DayRow
 from monitor.warehouse.audiences import report_of
 from monitor.warehouse.calendar import assumptions, book_of, date_rows, hour_rows
 from monitor.warehouse.events import connector_days
@@ -165,7 +165,7 @@ async def test_who_and_where(home: Home, places: Places) -> None:
     regions = {row["region_code"]: (row["name"], row["parent"]) for row in home.rows("dim_region")}
     assert regions["371102"] == ("东港区", "3711")
     assert regions["37"] == ("山东省", "")
-    assert home.rows("dim_operator") == [{"operator_id": "", "name": "日照充电"}]
+    assert home.rows("dim_operator") == [{"operator_id": "own", "name": "日照充电"}]
     assert {row["feeder_id"]: row["rating_w"] for row in home.rows("dim_feeder")} == {"f1": 630_000.0, "f2": 100_000.0}
     assert [row["feeder_id"] for row in places.feeder_rows([gone])] == []
     assert {row["site_id"]: row["name"] for row in home.rows("dim_site")} == {"s1": "海滨", "s2": ""}
@@ -214,6 +214,9 @@ async def test_orders_of_others(home: Home, tmp_path: Path) -> None:
     for number, fields in ((1, told), (2, told | {"StartTime": "yesterday"})):
         call = Call(at(12), "notification_charge_order", 200, 0, "370000001", f"N{number}", latency_us=2500)
         await store.accept(dict.fromkeys(Standing, call), Message(Kind.CHARGE_ORDER, fields, str(number), b"{}"))
+    judged = json.dumps({"score": {"total": "91.50"}})
+    await store.quality.keep_day(DayRow("370000001", FIRST.isoformat(), at(30), "A", "d", judged))
+    await store.quality.keep_day(DayRow("370000001", LAST.isoformat(), at(30), "-", "d", '{"score": {"total": null}}'))
     alarm = AlarmRow("370000001", "silent", "", "", at(13), at(14), over_at=at(15))
     await store.quality.keep_alarms([alarm])
     await store.close()
@@ -227,6 +230,8 @@ async def test_orders_of_others(home: Home, tmp_path: Path) -> None:
         energy_wh=5_000.0, same_as=1,
     )  # fmt: skip
     kept.take_in(GovernedSource(digest="x", name="f.csv", mapping="m", taken_at=at(20)), Batch([order, again]))
+    kept.keep_days([GovernedDay(operator="own", station="DC-1", day=FIRST.isoformat(), orders=2, doubted=1, score=75.0,
+                                rule_set="1", judged_at=at(30))])  # fmt: skip
     kept.close()
     for _ in range(2):
         await home.load(more=Platform(folder, home.clock))
@@ -244,6 +249,7 @@ async def test_orders_of_others(home: Home, tmp_path: Path) -> None:
     assert told.value("energy_of_operator", "old") == 5.0, "what is told twice counts once"
     assert told.value("doubted_orders", "old") == 1
     assert told.value("energy") == pytest.approx(12.0 + 35.5)
+    assert told.quality == {"370000001 interface": 91.5, "own physics": 75.0}
     assert told.value("plugged_time") == pytest.approx(3.0 + 2.0)
     calls = home.rows("fact_call")
     assert [(row["partner"], row["state"], row["latency_s"]) for row in calls] == [("370000001", "acked", 0.0025)] * 2
