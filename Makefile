@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: setup demo test check audit bench province-proof sim equivalence kill coverage fuzz conformance-21 conformance-page clean
+.PHONY: setup demo test check audit bench screens province-proof sim equivalence kill coverage fuzz conformance-21 conformance-page clean
 
 setup: $(STAMP)
 
@@ -66,6 +66,10 @@ conformance-21: $(STAMP)
 # Which test shows which requirement: docs/conformance.md from the marks on the tests.
 conformance-page: $(STAMP)
 	$(BIN)/python -m tests.conformance.matrix
+
+# All pages of the dashboard as pictures, over the demo: docs/screens/*.png. Needs chromium; some three minutes.
+screens: $(STAMP)
+	$(BIN)/python -m tests.browser.screens $(ARGS)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)

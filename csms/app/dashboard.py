@@ -40,7 +40,7 @@ class DashboardEnded(Exception):
 
 
 class Dashboard:
-    """The child. `program`: how `csms` is called; `told` learns the address once it listens."""
+    """The child. `program`: how `csms` is called; `told` learns where it listens; `time_zone`: of its words."""
 
     def __init__(
         self,
@@ -49,6 +49,8 @@ class Dashboard:
         host: str,
         *,
         tls: tuple[Path, Path] | None = None,
+        warehouse: Path | None = None,
+        time_zone: str = "",
         told: Callable[[str, int], None] = lambda url, port: None,
         program: Sequence[str] = (sys.executable, "-m", "cli"),
     ) -> None:
@@ -57,13 +59,18 @@ class Dashboard:
             call += ["--tls-certificate", str(tls[0]), "--tls-key", str(tls[1])]
         if settings.guest_token_file is not None:
             call += ["--guest-token-file", str(settings.guest_token_file)]
+        if warehouse is not None:
+            call += ["--warehouse", str(warehouse)]
         self._call = [*call, "--until-stdin-ends"]
+        self._environ = os.environ | ({"TZ": time_zone} if time_zone else {})
         self._told = told
 
     async def run(self) -> None:
         """Until cancelled. Raises DashboardEnded when it ends by itself."""
         pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(*self._call, stdin=pipe, stdout=pipe, stderr=pipe)
+        process = await asyncio.create_subprocess_exec(
+            *self._call, env=self._environ, stdin=pipe, stdout=pipe, stderr=pipe
+        )
         assert process.stdout is not None
         assert process.stderr is not None
         with contextlib.suppress(OSError, AttributeError):

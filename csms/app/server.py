@@ -127,7 +127,9 @@ class CentralSystem:
             self.dashboard_port = port
             self._write_ready_file()
 
-        return Dashboard(self._settings.dashboard, url, host, tls=tls, told=told)
+        warehouse = self._settings.data_dir / "warehouse"  # where the round `warehouse load` puts it
+        zone = self._settings.time_zone
+        return Dashboard(self._settings.dashboard, url, host, tls=tls, warehouse=warehouse, time_zone=zone, told=told)
 
     @property
     def dashboard_address(self) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +30,10 @@ from device_sim.demo.picture import load_picture
 from device_sim.demo.processes import ChildDied, Children
 from device_sim.demo.report import Figures, LoadTrace, build
 
+DASHBOARD_URL = "http://127.0.0.1:8081"
+"""Where `csms serve` puts it unless it is told otherwise."""
+NO_DASHBOARD = "CSMS_DASHBOARD__ENABLED"
+READING_WALL_S = 3.0
 STARTUP_WALL_S = 6.0
 """How long the processes have before the day begins."""
 READY_WALL_S = 40.0
@@ -93,6 +98,7 @@ class Show:
         }
         with Children(self._folder, environment) as children:
             central = await self._start(children)
+            await self._say_where(central)
             viewing = self._view(central)
             try:
                 await self._play_on(children, central)
@@ -106,6 +112,14 @@ class Show:
         facts = {"piles": len(site.piles()), "sessions": len(self._day.visits)}
         hours = f"{self._day.played.length_s / 3600:.1f}"
         self._console.print(self._text("demo.starting", **facts, hours=hours, speed=f"{self._options.speed:g}"))
+
+    async def _say_where(self, central: Central) -> None:
+        """Before the live view takes the screen; a person gets time to read and copy it."""
+        if os.environ.get(NO_DASHBOARD, "").lower() in ("false", "0", "no"):
+            return
+        self._console.print(self._text("demo.dashboard", url=DASHBOARD_URL, token=central.token), soft_wrap=True)
+        if not self._plain:
+            await asyncio.sleep(READING_WALL_S)
 
     async def _start(self, children: Children) -> Central:
         secrets = site.Secrets(*(token_hex(8) for _ in range(4)))

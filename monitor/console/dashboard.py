@@ -17,6 +17,7 @@ import typer
 from csms.security.credentials import TokenFileUnusable, read_token
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
     from uvicorn import Server
 
 Text = Callable[..., str]
@@ -37,6 +38,7 @@ def build(text: Text) -> typer.Typer:
         certificate: Path | None = typer.Option(None, "--tls-certificate", help=text("web.option.certificate")),
         key: Path | None = typer.Option(None, "--tls-key", help=text("web.option.key")),
         guest: Path | None = typer.Option(None, "--guest-token-file", help=text("web.option.guest")),
+        warehouse: Path | None = typer.Option(None, "--warehouse", help=text("web.option.warehouse")),
         until_stdin_ends: bool = typer.Option(False, "--until-stdin-ends", help=text("web.option.until_stdin_ends")),
         as_json: bool = typer.Option(False, "--json", help=text("web.option.json")),
     ) -> None:
@@ -48,7 +50,8 @@ def build(text: Text) -> typer.Typer:
             guest_token = read_token(guest) if guest is not None else ""
             listening = _listen(host, port)
             _tell(text, listening, certificate is not None, as_json)
-            asyncio.run(_serve(url, guest_token, listening, certificate, key, until_stdin_ends))
+            app = _app(url, guest_token, warehouse)
+            asyncio.run(_serve(app, listening, certificate, key, until_stdin_ends))
         except TokenFileUnusable as fault:
             _fail(text("access.token_file", reason=str(fault)), "token_file", str(fault), as_json)
         except OSError as fault:
@@ -76,22 +79,26 @@ def _fail(words: str, code: str, detail: str, as_json: bool) -> None:
     raise typer.Exit(FAILED)
 
 
+def _app(url: str, guest_token: str, warehouse: Path | None) -> FastAPI:
+    """Imports late: NiceGUI takes seconds that the help need not wait for."""
+    from monitor.dashboard.web.app import create_app
+
+    logging.getLogger("nicegui").setLevel(logging.WARNING)
+    return create_app(url, guest_token, warehouse)
+
+
 async def _serve(
-    url: str,
-    guest_token: str,
+    app: FastAPI,
     listening: socket.socket,
     certificate: Path | None,
     key: Path | None,
     until_stdin_ends: bool,
 ) -> None:
-    """Until SIGINT or SIGTERM. Imports late: NiceGUI takes seconds that the help need not wait for."""
+    """Until SIGINT or SIGTERM."""
     from uvicorn import Config, Server
 
-    from monitor.dashboard.web.app import create_app
-
-    logging.getLogger("nicegui").setLevel(logging.WARNING)
     config = Config(
-        create_app(url, guest_token),
+        app,
         ws="websockets-sansio",
         log_config=None,
         access_log=False,

@@ -1,4 +1,4 @@
-"""One server with two simulated piles, one dashboard and one browser for all tests in a real browser."""
+"""A server with two simulated piles, a dashboard and a browser for each file of tests in a real browser."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ class Site:
         self.server.api.put(f"/api/v1/stations/{station_id}/evses/1/needs", json=body).raise_for_status()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str, dict[str, str]]]:
-    """The processes, for all tests."""
+    """The processes, of each file its own: what one does to its stations is no matter of the next."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
     folder: Path = tmp_path_factory.mktemp("browser")

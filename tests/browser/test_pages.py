@@ -16,6 +16,10 @@ PAGES = {
     "/feeders": ("Feeders", "台区"),
     "/feeders/T1": ("T1", "T1"),
     "/plan?feeder=T1": ("Plan", "充电计划"),
+    "/province": ("Platforms", "平台上报"),
+    "/statistics?audience=makers": ("Statistics", "统计"),
+    "/audit": ("Audit log", "审计日志"),
+    "/settings": ("Settings", "设置"),
 }
 
 
@@ -52,3 +56,45 @@ def test_nobody_sees_a_page_without_signing_in(site: Site) -> None:
     page.click("form button")
     assert "not valid" in page.inner_text("[role=alert]")
     context.close()
+
+
+def test_the_wall_is_dark_and_has_no_controls(site: Site) -> None:
+    wall = {"width": 1920, "height": 1080}
+    with signed_in(site.browser, site.url, site.tokens["viewer"], viewport=wall) as (page, faults):
+        page.goto(f"{site.url}/wall")
+        page.wait_for_selector(".wall-clock:has-text(':')")
+        assert page.evaluate("document.body.classList.contains('body--dark')")
+        assert page.locator("main button, main input").count() == 0
+        assert page.evaluate("document.documentElement.scrollHeight <= window.innerHeight")
+        assert page.evaluate(
+            "document.querySelector('.wall-grid').getBoundingClientRect().bottom <= window.innerHeight"
+        )
+        assert faults.found == []
+
+
+def test_on_a_phone_nothing_is_wider_than_the_screen(site: Site) -> None:
+    phone = {"width": 390, "height": 844}
+    with signed_in(site.browser, site.url, site.tokens["technician"], viewport=phone) as (page, faults):
+        for path in ("/", "/stations/CP-1", "/feeders", "/sessions", "/plan"):
+            page.goto(site.url + path)
+            page.wait_for_selector("main h1")
+            page.wait_for_timeout(500)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+        assert faults.found == []
+
+
+def test_an_administrator_makes_a_token_and_takes_it_back(site: Site) -> None:
+    with signed_in(site.browser, site.url, site.tokens["administrator"]) as (page, faults):
+        page.goto(f"{site.url}/settings")
+        page.get_by_role("button", name="Make a token").click()
+        page.get_by_label("Name", exact=True).fill("passer-by")
+        page.locator(".q-dialog").get_by_role("button", name="Make a token").click()
+        token = page.inner_text(".q-dialog code")
+        assert token.startswith("csms_")
+        page.goto(f"{site.url}/settings")
+        with signed_in(site.browser, site.url, token) as (other, _):
+            page.locator(".limit:has-text('passer-by')").get_by_role("button", name="Revoke").click()
+            page.locator(".q-dialog").get_by_role("button", name="Revoke").click()
+            page.wait_for_selector("text=The token passer-by is revoked.")
+            other.wait_for_url("**/login")
+        assert faults.found == []

@@ -37,13 +37,13 @@ T = TypeVar("T")
 
 
 @contextmanager
-def dashboard(api_url: str, folder: Path, *more: str) -> Iterator[str]:
+def dashboard(api_url: str, folder: Path, *more: str, **environment: str) -> Iterator[str]:
     """`csms dashboard` over a server; the address of its pages."""
     command = [sys.executable, "-c", "import cli; cli.main()", "dashboard", "--url", api_url, "--port", "0", "--json"]
     with (folder / "dashboard.log").open("ab") as log:
-        process = subprocess.Popen(
-            [*command, "--until-stdin-ends", *more], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
-        )
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
+        environ = os.environ | environment
+        process = subprocess.Popen([*command, "--until-stdin-ends", *more], cwd=ROOT, env=environ, **streams)
     assert process.stdout is not None
     assert process.stdin is not None
     try:

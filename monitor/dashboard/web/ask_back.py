@@ -17,7 +17,7 @@ def ask_back(text: Text, question: str, verb: str, go: Go) -> None:
     """Do `go` only after the person said `verb`."""
     with ui.dialog(value=True) as dialog, ui.card():
         tag("h3", "", question)
-        _buttons(text, dialog, verb, go, colour="negative")
+        _buttons(text, dialog, verb, go, grave=True)
 
 
 @contextmanager
@@ -29,11 +29,11 @@ def form(text: Text, title: str, verb: str, go: Go) -> Iterator[ui.dialog]:
         _buttons(text, dialog, verb, go)
 
 
-def _buttons(text: Text, dialog: ui.dialog, verb: str, go: Go, colour: str = "primary") -> None:
+def _buttons(text: Text, dialog: ui.dialog, verb: str, go: Go, *, grave: bool = False) -> None:
     async def do() -> None:
         dialog.close()
         await go()
 
     with tag("div", "row-line"):
-        ui.button(verb, on_click=do, color=colour).props("unelevated no-caps")
+        ui.button(verb, on_click=do, color=None).props("unelevated no-caps").classes("grave" if grave else "filled")
         ui.button(text("web.cancel"), on_click=dialog.close).props("flat no-caps")

@@ -14,6 +14,7 @@ from monitor.dashboard.history import Json, Point
 from monitor.dashboard.look import moment
 from monitor.dashboard.web.palette import Theme
 
+AXES = ("xAxis", "yAxis")
 POINTS_MAX = 240
 """In one line on screen; more than that nobody sees."""
 
@@ -136,6 +137,13 @@ def lines(rows: Mapping[str, Sequence[tuple[str, float | None]]], theme: Theme) 
         for index, (name, row) in enumerate(rows.items())
     ]
     return _frame(theme) | {"series": series, "legend": _legend(list(rows), theme)}
+
+
+def enlarged(options: Options, font_px: int) -> Options:
+    """The same with larger words, for who stands far away."""
+    axes = {name: options[name] | {"axisLabel": options[name]["axisLabel"] | {"fontSize": font_px}} for name in AXES}
+    legend = options["legend"] | {"textStyle": options["legend"]["textStyle"] | {"fontSize": font_px}}
+    return options | axes | {"legend": legend, "grid": options["grid"] | {"left": 4 * font_px, "bottom": 2 * font_px}}
 
 
 def state_colour(theme: Theme, family: str) -> str:

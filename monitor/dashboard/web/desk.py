@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from fastapi import Request
@@ -22,14 +23,17 @@ from monitor.dashboard.web.visitors import Visitor, Visitors
 
 log = logging.getLogger(__name__)
 
+RECHECK_S = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One for the process."""
+    """One for the process. `warehouse`: the folder of statistics, if this machine has it."""
 
     api: Api
     hub: Hub
     visitors: Visitors
+    warehouse: Path | None = None
     bound: dict[str, tuple[Hub, asyncio.Task[None]]] = field(default_factory=dict)
 
     def hub_for(self, visitor: Visitor) -> Hub:
@@ -42,6 +46,24 @@ class Desk:
             hub = Hub(self.api, self.visitors, visitor.token)
             self.bound[visitor.token] = hub, asyncio.create_task(hub.run(), name="bound hub")
         return self.bound[visitor.token][0]
+
+    async def look_after_visitors(self) -> None:
+        """Until cancelled: whose token was revoked or has expired is signed out within `RECHECK_S`."""
+        while True:
+            for token in {visitor.token for visitor in self.visitors.all()}:
+                try:
+                    await self.api.get(token, "/access-tokens/self")
+                except SourceRefused as fault:
+                    self._turn_out(token, str(fault))
+                except (SourceLost, Refused):
+                    break  # the server is away or busy: nobody is judged by that
+            await asyncio.sleep(RECHECK_S)
+
+    def _turn_out(self, token: str, reason: str) -> None:
+        for visitor in self.visitors.all():
+            if visitor.token == token:
+                log.info("visitor_refused", extra={"visitor": visitor.name, "reason": reason})
+                self.visitors.leave(visitor)
 
     async def close(self) -> None:
         """Nobody is looked for any more."""

@@ -37,6 +37,11 @@ PLACES: list[Place] = [
     Place("sessions", "/sessions", "receipt_long"),
     Place("feeders", "/feeders", "account_tree", WHOLE_VIEW | {"grid_operator"}),
     Place("plan", "/plan", "event_note", WHOLE_VIEW | {"grid_operator"}),
+    Place("province", "/province", "cloud_upload", WHOLE_VIEW | {"province_partner"}),
+    Place("statistics", "/statistics", "query_stats"),
+    Place("audit", "/audit", "history_edu", frozenset({"administrator"})),
+    Place("settings", "/settings", "settings"),
+    Place("wall", "/wall", "tv"),
 ]
 
 
@@ -45,7 +50,7 @@ def frame(view: View, name: str, title: str = "") -> Iterator[None]:
     """Everything inside is the page `name`; `title` is its heading when that is not the name of the place."""
     text = view.text
     heading = title or text(f"web.place.{name}")
-    _prepare(view, heading)
+    prepare(view, heading, dark=view.visitor.theme == "dark")
     with tag("div", "frame"):
         _rail(view, name)
         _bar(view)
@@ -54,14 +59,15 @@ def frame(view: View, name: str, title: str = "") -> Iterator[None]:
             yield
 
 
-def _prepare(view: View, heading: str) -> None:
+def prepare(view: View, heading: str, *, dark: bool) -> None:
+    """Title, language, style sheet and colours of a page."""
     ui.page_title(f"{heading} · csms")
     lang = {"zh": "zh-CN", "en": "en"}[view.visitor.lang]
     ui.add_head_html(f'<link rel="stylesheet" href="{STYLE_PATH}">')
     ui.add_head_html(f'<script>document.documentElement.lang="{lang}"</script>')
     ui.add_head_html(f"<style>html{{background:{view.theme.ground}}}</style>")
     ui.colors(primary=view.theme.accent, negative=view.theme.faulted, positive=view.theme.available)
-    ui.dark_mode(value=view.visitor.theme == "dark")
+    ui.dark_mode(value=dark)
 
 
 def _rail(view: View, name: str) -> None:

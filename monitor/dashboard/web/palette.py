@@ -34,6 +34,7 @@ class Theme:
     reserved_ink: str
     unavailable_ink: str
     faulted_ink: str
+    grave: str
 
 
 LIGHT = Theme(
@@ -59,6 +60,7 @@ LIGHT = Theme(
     reserved_ink="#6346b3",
     unavailable_ink="#54616e",
     faulted_ink="#b52a2a",
+    grave="#b52a2a",
 )
 DARK = Theme(
     ground="#0f151b",
@@ -83,6 +85,7 @@ DARK = Theme(
     reserved_ink="#ab94e8",
     unavailable_ink="#9fadba",
     faulted_ink="#f08080",
+    grave="#b52a2a",
 )
 THEMES: dict[ThemeName, Theme] = {"light": LIGHT, "dark": DARK}
 

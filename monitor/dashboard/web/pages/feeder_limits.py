@@ -134,7 +134,7 @@ def _form(view: View, feeder_id: str) -> None:
                 await view.act(work, lambda _: (text("web.limit.pushed", power=kilo(document["value_w"])), False))
 
         ui.button(text("web.limit.rehearse"), on_click=rehearse).props("outline no-caps")
-        ui.button(text("web.limit.push"), on_click=push).props("unelevated no-caps")
+        ui.button(text("web.limit.push"), on_click=push, color=None).props("unelevated no-caps").classes("filled")
     result = markup(Markup(""))
 
 
@@ -165,7 +165,7 @@ def history_markup(text: Text, records: Sequence[Json], now: datetime) -> Markup
     rows = [
         {
             "at": local_time(record["at"], now),
-            "who": _who(record["who"]),
+            "who": _who(record),
             "action": record["action"],
             "value": _value(record["detail"]),
             "result": _result(record["result"]),
@@ -182,8 +182,11 @@ def history_markup(text: Text, records: Sequence[Json], now: datetime) -> Markup
     return table(columns, rows, text("web.limit.no_history"))
 
 
-def _who(who: Any) -> str:
-    return str(who.get("name", "")) if isinstance(who, dict) else str(who)
+def _who(record: Json) -> str:
+    """The name of the token, else the source that stands in the statement."""
+    who, detail = record["who"], record["detail"]
+    name = who.get("name", "") if isinstance(who, dict) else str(who or "")
+    return str(name or (detail.get("source", "") if isinstance(detail, dict) else ""))
 
 
 def _value(detail: Any) -> str:
@@ -194,4 +197,5 @@ def _value(detail: Any) -> str:
 def _result(result: Any) -> str:
     if not isinstance(result, dict):
         return str(result or "")
-    return str(result.get("code") or result.get("status") or result.get("state") or "")
+    found = (result.get(name) for name in ("outcome", "code", "status", "state", "stage"))
+    return str(next((one for one in found if one), ""))

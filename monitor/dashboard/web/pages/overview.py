@@ -50,7 +50,7 @@ def mount(desk: Desk) -> None:
 
 def _build(view: View) -> None:
     with tag("div", "kpis"):
-        kpis = _kpis(view.text)
+        kpis = make_kpis(view.text)
     with tag("div", "columns"):
         with tag("div", "stack"):
             with card(view.text("web.overview.connectors")):
@@ -71,17 +71,18 @@ def _build(view: View) -> None:
         empty.set_visibility(snapshot is None)
         if snapshot is None:
             return
-        _show_kpis(view, kpis, snapshot)
+        show_kpis(view, kpis, snapshot)
         comb.set_content(str(comb_markup(snapshot.stations)))
         counts.set_content(str(counts_markup(view.text, snapshot)))
-        chart.show(_load(view, snapshot))
+        chart.show(load_options(view, snapshot))
         events.set_content(str(events_markup(view.text, list(view.hub.history.events)[:EVENTS_SHOWN], snapshot)))
         alarms.set_content(str(attention_markup(view.text, view.hub.alerts, snapshot)))
 
     view.follow(refresh)
 
 
-def _kpis(text: Text) -> dict[str, Kpi]:
+def make_kpis(text: Text) -> dict[str, Kpi]:
+    """The figures of the first line."""
     return {
         "power": Kpi(text("web.kpi.power"), "kW", "/feeders"),
         "energy": Kpi(text("web.kpi.energy"), "kWh", "/sessions"),
@@ -92,7 +93,8 @@ def _kpis(text: Text) -> dict[str, Kpi]:
     }
 
 
-def _show_kpis(view: View, kpis: dict[str, Kpi], snapshot: Snapshot) -> None:
+def show_kpis(view: View, kpis: dict[str, Kpi], snapshot: Snapshot) -> None:
+    """Fill them."""
     text, overview = view.text, snapshot.overview
     tops = roots(overview["feeders"])
     used = max((share(load_w(f), f["cap_w"]) or 0.0 for f in overview["feeders"]), default=0.0)
@@ -175,7 +177,7 @@ def events_markup(text: Text, events: Sequence[Event], snapshot: Snapshot) -> Ma
     return Markup("").join(rows) or Markup('<p class="empty">{}</p>').format(text("live.no_event"))
 
 
-def _load(view: View, snapshot: Snapshot) -> dict[str, Any]:
+def load_options(view: View, snapshot: Snapshot) -> dict[str, Any]:
     """The picture of the feeder at the top that has the largest cap."""
     tops = sorted(roots(snapshot.overview["feeders"]), key=lambda feeder: -(feeder["cap_w"] or 0))
     points = view.hub.history.points.get(tops[0]["feeder_id"], ()) if tops else ()

@@ -123,10 +123,10 @@ def _session(view: View, session: Json | None) -> Markup:
     return Markup('<p class="quiet">{} · {}</p>').format(" · ".join(words), more)
 
 
-def findings_markup(text: Text, findings: Json | None) -> Markup:
+def findings_markup(text: Text, findings: Json | None, well: str = "web.station.well") -> Markup:
     """What the doctor says, each thing with what to do about it."""
     if findings is None or not findings["findings"]:
-        return Markup('<p class="empty">{}</p>').format(text("web.station.well"))
+        return Markup('<p class="empty">{}</p>').format(text(well))
     rows = [
         Markup('<div class="finding"><b class="{}">{}</b> {}<div class="quiet">{}</div></div>').format(
             "mood-bad" if finding["severity"] == "serious" else "mood-warn",
