@@ -50,10 +50,15 @@ def _score(app: typer.Typer, text: Text) -> None:
         days: int = typer.Option(7, "--days", min=1, max=56, help=text("forecast.score.days")),
         as_json: bool = json_option(text),
     ) -> None:
+        from monitor.forecast.reading import NothingKnown
+
         async def act(desk: ForecastDesk) -> tuple[Any, dict[str, dict[str, float]]]:
             changed = await desk.night()
             until = clock_from_environment().now()
-            return changed, await desk.score(until - timedelta(days=days), until)
+            try:
+                return changed, await desk.score(until - timedelta(days=days), until)
+            except NothingKnown:
+                return changed, {}  # the server asks each day, also before its first session
 
         where = Where(data_dir, database_url, by, time_zone, calendar, tuple(known), regions)
         changed, scores = with_desk(text, where, as_json, act)

@@ -291,6 +291,15 @@ def test_commands_say_what_is_missing(tmp_path: Path) -> None:
     assert json.loads(found.stderr.strip().splitlines()[-1])["code"] == "no_database"
 
 
+def test_a_server_that_has_metered_nothing_has_nothing_to_score(tmp_path: Path) -> None:
+    async def begun() -> None:
+        await (await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", system_clock(), upgrade=True)).close()
+
+    asyncio.run(begun())
+    found = CliRunner().invoke(build(catalogue("en")), ["score", "--data-dir", str(tmp_path), "--json"])
+    assert (found.exit_code, json.loads(found.stdout)) == (0, {"changed": [], "scores": {}})
+
+
 async def test_nights_that_were_missed_are_made_up_and_drift_has_models_learn_anew(
     quarters: Panel, tmp_path: Path
 ) -> None:
