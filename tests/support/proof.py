@@ -144,7 +144,7 @@ class Site:
 
     async def event(self, kind: str) -> dict[str, Any]:
         """Wait for one."""
-        found: list[dict[str, Any]] = await self.csms.until(lambda: self.events(kind), timeout_s=5)
+        found: list[dict[str, Any]] = await self.csms.until(lambda: self.events(kind), timeout_s=30)
         return found[0]
 
 

@@ -80,7 +80,7 @@ async def test_q_ends_it() -> None:
     running = asyncio.create_task(screen.run(Console(width=80, height=24, file=io.StringIO())))
     await asyncio.sleep(0.05)
     screen.press("q")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await running
 
 

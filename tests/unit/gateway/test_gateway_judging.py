@@ -114,6 +114,6 @@ async def test_stopping_waits_for_nobody_who_is_judged(listen: Open) -> None:
     house = await listen()
     await asked(house)
     listener: Listener = house.listener
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await listener.stop(1001, "over")
     assert len(listener) == 0

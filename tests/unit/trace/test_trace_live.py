@@ -64,7 +64,7 @@ async def test_from_the_recorder_without_secrets(tmp_path) -> None:
     with recorder(tmp_path) as made, made.live.listen(["CP-1"]) as listener:
         made.note("CP-1", IN_CLEAN, "Heartbeat", b'[2,"1","Heartbeat",{}]', later(0))
         made.note("CP-1", 0, "Authorize", '[2,"2","Authorize",{"idTag":"04A1B2C3D4"}]', later(0))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             notes = list((await listener.next())[0])
             while len(notes) < 2:
                 notes += (await listener.next())[0]
