@@ -53,7 +53,17 @@ def ours(
     if database_url:
         environment["CSMS_DATABASE_URL"] = database_url
     password = asyncio.run(_register(folder, profile, stations)) if stations else ""
-    arguments = ["serve", "--data-dir", str(folder), "--ocpp-port", "0", "--http-port", "0", "--accept-unknown"]
+    arguments = [
+        "serve",
+        "--data-dir",
+        str(folder),
+        "--ocpp-port",
+        "0",
+        "--http-port",
+        "0",
+        "--accept-unknown",
+        "--no-dashboard",
+    ]
     arguments += ["--security-profile", str(profile)]
     command = [sys.executable, "-c", "import cli; cli.main()", *arguments]
     with _running(command, environment) as process:

@@ -66,7 +66,8 @@ def run(quick: bool) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as name, Children(Path(name), _environment(Path(name))) as children:
         folder = Path(name)
         _write(folder, stations)
-        children.start("server", ["serve", "--config", str(folder / "csms.toml"), "--data-dir", str(folder / "data")])
+        words = ["serve", "--config", str(folder / "csms.toml"), "--data-dir", str(folder / "data"), "--no-dashboard"]
+        children.start("server", words)
         central = _central(folder, children)
         ocpp = json.loads((folder / "data" / "serve.json").read_text("utf-8"))["ocpp_port"]
         fleet = ["sim", "replay", str(folder / "cars.csv"), "--piles-file", str(folder / "piles.json"), "--quiet"]

@@ -153,7 +153,7 @@ class Parties:
         }
         settings, partners, port_file = (folder / name for name in ("csms.toml", "partners.toml", "platform.port"))
         self._settings, self._partners = settings, partners
-        serve = ["serve", "--config", str(settings)]
+        serve = ["serve", "--config", str(settings), "--no-dashboard"]
         watch = ["monitor", "intake", "serve", "--data-dir", str(folder / "platform"), "--partner-file", str(partners)]
         self.operator = Party(folder, "operator", serve, folder / "operator" / "serve.json", certificate)
         self.platform = Party(folder, "platform", [*watch, "--port-file", str(port_file)], port_file, certificate)

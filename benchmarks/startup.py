@@ -32,7 +32,7 @@ def run() -> dict[str, Any]:
 
 def _start(data_dir: Path) -> float:
     """Seconds until the server says in its ready file that both ports listen."""
-    arguments = ["serve", "--data-dir", str(data_dir), "--ocpp-port", "0", "--http-port", "0"]
+    arguments = ["serve", "--data-dir", str(data_dir), "--ocpp-port", "0", "--http-port", "0", "--no-dashboard"]
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-c", "import cli; cli.main()", *arguments],
