@@ -430,6 +430,12 @@ class Ledger:
         if (account.away, account.forgets) != (away, forgets):
             self._change(ref, now, away=away, forgets=forgets)
 
+    def move(self, step: timedelta, now: datetime) -> None:
+        """The clock that showed `now` was set on by `step`: see `Account.move`."""
+        for account in self._accounts.values():
+            account.move(step, now)
+            self._touch(account)
+
     def _change(self, ref: EvseRef, now: datetime, **facts: bool | int | None) -> None:
         """Other facts about an outlet; what it may have been drawing before is held for one ramp."""
         account = self._accounts[ref]

@@ -129,7 +129,7 @@ class Outlets:
             rating, feeder_id, _ = listed[ref]
             self._ledger.enrol(
                 ref,
-                self._tree.path(feeder_id),
+                self._tree.place(feeder_id),
                 floor_w,
                 physical_w(rating),
                 now,
