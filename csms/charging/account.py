@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -13,6 +14,8 @@ from csms.model.ids import EvseRef
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NEVER = timedelta(days=3650)
 """How much later than told a lease ends at a station whose clock is wrong."""
+LAPSED_KEPT = timedelta(days=1)
+"""A clock that is set back further makes every profile doubtful."""
 TX_RANK = 1_000_000
 """Profiles of a transaction rule over those that hold without one (OCPP 1.6 section 3.13)."""
 
@@ -126,7 +129,8 @@ class Account:
     `skew`: how much later than told a lease may end there; `session_id`: of the session that runs; `reckoned`: its
     upper bound, as long as it is known. `left`: feeders that it hung on before its place changed; it counts there as
     well until `left_until`, when nothing acts any more that was granted with their room (sequence numbers up to
-    `moved_after`). `phases`, `rotation`: how it is wired (`csms.charging.lines`). `restored`: the bound of a process
+    `moved_after`). `lapsed`: values whose lease has ended and that nothing replaced: where a clock is set back they
+    rule again. `phases`, `rotation`: how it is wired (`csms.charging.lines`). `restored`: the bound of a process
     before, until something else is told.
     """
 
@@ -157,6 +161,7 @@ class Account:
     left: tuple[str, ...] = ()
     left_until: datetime = LONG_AGO
     moved_after: int = 0
+    lapsed: list[Grant] = field(default_factory=list)
 
     def move(self, step: timedelta, now: datetime) -> None:
         """The clock that showed `now` was set on by `step` (below 0: back): what is kept goes on to end after as much
@@ -175,6 +180,12 @@ class Account:
         ]
         if self.left:
             self.left_until = max(self.left_until, self.left_until + step)
+        self.over += [grant for grant in self.lapsed if now + step < grant.until + self.lag]
+        self.lapsed = [grant for grant in self.lapsed if grant not in self.over]
+
+    def lapse(self, grants: Iterable[Grant], now: datetime) -> None:
+        """The leases of these have ended, as far as is known; nothing has replaced them."""
+        self.lapsed = [grant for grant in (*self.lapsed, *grants) if now - grant.until < LAPSED_KEPT]
 
     @property
     def places(self) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from datetime import timedelta
 from csms.charging.feeder import FeederTree
 from csms.charging.journal import Journal
 from csms.charging.ledger import Ledger
-from csms.charging.ports import Alerting
+from csms.charging.outlets import Outlets
+from csms.charging.ports import Alerting, Stations
 from csms.charging.steady_clock import UNTRUSTED_S, CapsByBothTimes, SteadyClock
 from csms.model.errors import StoreUnavailable
 
@@ -32,6 +33,8 @@ class ClockStep:
     journal: Journal
     tree: FeederTree
     caps: CapsByBothTimes
+    stations: Stations
+    outlets: Outlets
     alerts: Alerting | None = None
 
     def take(self) -> timedelta | None:
@@ -43,6 +46,9 @@ class ClockStep:
         self.journal.move(step)
         self.tree.move(step)
         self.caps.stepped(step)
+        self.outlets.clock_set(step)
+        for station in self.stations.stations.values():
+            station.manners.clock_set(step.total_seconds())
         if step <= -FLOOR_BEGAN_BEFORE:
             for ref in self.ledger.refs:
                 self.ledger.lose_profiles(ref)

@@ -411,7 +411,7 @@ class Dispatcher:
             if ends is None:
                 self._answers.withdrawn(sending, LOOK_S)
             elif isinstance(sending.command, SetChargingProfile):
-                profile = ending_by(sending.command.profile, ends)
+                profile = ending_by(sending.command.profile, ends - self._shaper.behind(sending.ref.station_id))
                 leaving.append(replace(sending, command=SetChargingProfile(sending.command.evse_id, profile)))
             else:
                 leaving.append(sending)

@@ -129,9 +129,13 @@ class Journal:
         for row in await self._store.reader.upper_bounds():
             ref = EvseRef(row.station_id, row.evse_id)
             kept = _kept(row, booted.get(row.station_id)).moved(_stepped(row, now, self._uptime()))
-            if ref in ledger and kept.bound.until > now:
+            if ref not in ledger:
+                continue
+            if kept.bound.until > now:
                 self._written[ref] = kept
                 ledger.restore(ref, kept, now)
+            else:
+                ledger.remember(ref, kept, now)
         latest: dict[EvseRef, ProfileRow] = {}
         for profile in await self._store.reader.profiles(limit=PROFILES_READ):
             if profile.purpose in LASTING:

@@ -127,6 +127,7 @@ class Ledger:
         self._touch(account)
         before = account.taken_over(restored).or_(self._loose(account, now))
         account.holds = [hold for hold in account.holds if hold.value_w != restored.value_w]
+        account.lapse(account.leased or [restored], now)
         account.restored = account.acknowledged = account.commanded = None
         account.sent, account.over = {}, []
         if said.exceeds(account.floor):
@@ -362,6 +363,7 @@ class Ledger:
         older = [*account.over, *(grant for number, grant in account.sent.items() if number < sequence)]
         older += [] if account.acknowledged is None else [account.acknowledged]
         account.over = [grant for grant in older if grant.overrules(taken)]
+        account.lapsed = [grant for grant in account.lapsed if grant.overrules(taken)]
         account.acknowledged, account.held = taken, True
         account.sent = {number: grant for number, grant in account.sent.items() if number > sequence}
         self._hold(account, before, now)
@@ -388,6 +390,7 @@ class Ledger:
         self._touch(account)
         before = self._loose(account, now)
         account.over = [grant for grant in account.over if lasting and (grant.rank or 0) < TX_RANK]
+        account.lapsed = [grant for grant in account.lapsed if lasting and (grant.rank or 0) < TX_RANK]
         if not lasting:
             account.acknowledged = account.commanded = None
             account.sent, account.held = {}, False
@@ -470,12 +473,20 @@ class Ledger:
             if account.left and now >= account.left_until:
                 account.left = ()
                 self._touch(account)
-            if account.over:
-                account.over = [g for g in account.over if self._lives(account, g, now)]
-            if account.sent:
-                account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
-            if account.acknowledged is not None and not self._lives(account, account.acknowledged, now):
-                account.acknowledged = None
+            if over := [grant for grant in account.leased if not self._lives(account, grant, now)]:
+                self._lapse(account, over, now)
+
+    def _lapse(self, account: Account, over: Sequence[Grant], now: datetime) -> None:
+        """Leases have ended."""
+        account.lapse(over, now)
+        account.over = [grant for grant in account.over if grant not in over]
+        account.sent = {number: grant for number, grant in account.sent.items() if grant not in over}
+        if account.acknowledged in over:
+            account.acknowledged = None
+
+    def remember(self, ref: EvseRef, kept: Kept, now: datetime) -> None:
+        """What an earlier process wrote and what is over now: the station may still have it."""
+        self._accounts[ref].lapse(kept.grants or [kept.bound], now)
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the next bound falls without anybody doing anything."""

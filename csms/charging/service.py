@@ -108,6 +108,7 @@ class ChargingService:
             self._outlets,
             self._ladders,
             settings.lease_s,
+            settings.skew_s,
             self.counters,
             self._journal.above_bound,
             alerts,
@@ -125,7 +126,7 @@ class ChargingService:
             trials,
             self._answers,
             self._read_back,
-            ClockStep(clock, self._ledger, self._journal, feeders, self._caps, alerts),
+            ClockStep(clock, self._ledger, self._journal, feeders, self._caps, stations, self._outlets, alerts),
         )
         self._planning = Planning(
             clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters

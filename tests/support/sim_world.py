@@ -667,15 +667,17 @@ class Judge:
         ahead_s = seconds(server.charging._clock.now()) - now_s  # of the clock, where somebody set it
         first, last, leased = profile.periods[0], profile.periods[-1], len(profile.periods) > 1
         unit_w = 1 if profile.unit is RateUnit.W else VOLT * (first.phases or 3)
-        ends_s = seconds(profile.start) + last.start_s - ahead_s if leased else NEVER_S
+        begins_s = seconds(profile.start) - ahead_s if profile.start is not None else pile.began_s
+        ends_s = begins_s + last.start_s if leased else NEVER_S
         if first.limit * unit_w > account.floor_w + 1:
             row = world.disk.bounds.get((station_id, 1), NOTHING_WRITTEN)
-            written_ahead_s = seconds(row["updated_at"]) - row["uptime_s"]
-            until_s = seconds(row["until"]) - written_ahead_s - account.ramp.total_seconds()
+            written_ahead_s = seconds(row["updated_at"]) - row["uptime_s"]  # set back, it counts as it is written
+            until_s = seconds(row["until"]) - min(written_ahead_s, ahead_s) - account.ramp.total_seconds()
             counted_w = account.counted_w(round(first.limit * unit_w))
             if row["upper_bound_w"] < counted_w or until_s < min(ends_s, now_s + world.settings.lease_s):
                 world.report.unwritten.append((world.loop.now_s, station_id))
-            late = leased and ends_s > now_s + world.settings.lease_s + TICK_S
+            known = profile.start is not None or not world.clock.stepped_s  # its beginning may be told late, as it was
+            late = leased and known and ends_s > now_s + world.settings.lease_s + TICK_S
             if pile.kind.periods > 1 and (not leased or late or last.limit * unit_w > account.floor_w + 1):
                 world.report.lasting.append((world.loop.now_s, station_id))
 
