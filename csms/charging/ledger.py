@@ -186,7 +186,8 @@ class Ledger:
         if not reachable or account.loose:
             return self.bound(ref, now)
         floor, told = account.floor, account.commanded
-        live = told is not None and self._lives(account, told, now)
+        known = any(told is grant for grant in account.leased)  # else it has lapsed, whatever its lag is now
+        live = told is not None and known and self._lives(account, told, now)
         return floor.or_(account.counted_grant(told)) if told is not None and live else floor
 
     def bound(self, ref: EvseRef, now: datetime) -> Draw:

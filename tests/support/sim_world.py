@@ -676,7 +676,7 @@ class Judge:
             counted_w = account.counted_w(round(first.limit * unit_w))
             if row["upper_bound_w"] < counted_w or until_s < min(ends_s, now_s + world.settings.lease_s):
                 world.report.unwritten.append((world.loop.now_s, station_id))
-            known = profile.start is not None or not world.clock.stepped_s  # its beginning may be told late, as it was
+            known = profile.start is not None or not world.scenario.steps  # its beginning may be told late, as it was
             late = leased and known and ends_s > now_s + world.settings.lease_s + TICK_S
             if pile.kind.periods > 1 and (not leased or late or last.limit * unit_w > account.floor_w + 1):
                 world.report.lasting.append((world.loop.now_s, station_id))
