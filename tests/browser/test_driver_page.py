@@ -56,7 +56,7 @@ def test_filters_ask_again_by_themselves(site: Site) -> None:
 def test_a_place_on_the_map_sorts_by_distance_and_is_rounded(site: Site) -> None:
     page, faults = opened(site, locale="en-GB")
     page.wait_for_selector(".map-mark")
-    page.locator("#map").click(position={"x": 40, "y": 60})
+    page.locator("#map").click(position={"x": 60, "y": 200})
     page.wait_for_selector(".spot")
     query = dict(part.split("=") for part in urlsplit(page.url).query.split("&"))
     assert all(len(query[name].partition(".")[2]) == 3 for name in ("lat", "lng"))
