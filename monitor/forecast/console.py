@@ -101,7 +101,7 @@ def _show(text: Text, one: Judged) -> None:
     console = Console()
     console.print(table)
     for metric, chosen in one.chosen.items():
-        by_metric = {"coverage": one.coverage, "smoothed": one.smoothed, "exact": one.exact, "width": one.width}
+        by_metric = {"coverage": one.coverage, "promised": one.promised, "width": one.width}
         facts = {name: _figure(values.get(metric)) for name, values in by_metric.items()}
         console.print(text("forecast.covered", metric=metric, **facts))
         counts = [(name, sum(c.champion == name for c in chosen)) for name in dict.fromkeys(c.champion for c in chosen)]

@@ -4,12 +4,11 @@ I. Gibbs and E. Candes, Adaptive conformal inference under distribution shift, N
 quantile of the sizes of past errors; which one follows from how often the truth fell outside:
 share <- share + STEP * (miss_rate - missed). An error counts once its truth is known, `horizon` steps after the origin.
 
-Many series stand still for days, and a forecast that is exactly right is held by an interval of any width: counted so,
-such a series is never missed, its share rises without end, and when it wakes up its intervals stay at nothing for as
-many misses as it took to get there. So a miss is counted as in a smoothed conformal predictor (V. Vovk, A. Gammerman
-and G. Shafer, Algorithmic Learning in a Random World, 2005, section 2.4): of errors that are equally large, as many
-are missed as the share has room for. By that count, and not by the closed interval, exactly `share` of exchangeable
-errors are missed.
+Many series stand still for days, and a forecast that is exactly right is held by an interval of any width: no closed
+one can hold less than the share of such truths. Counted as held they would raise the share of a series that stands still
+without end, and when it wakes up its intervals would stay at nothing for as many misses as it took to get there. So of
+errors of nothing as many count as missed as the share has room for, as in a smoothed conformal predictor (V. Vovk,
+A. Gammerman and G. Shafer, Algorithmic Learning in a Random World, 2005, section 2.4).
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ WINDOW_DAYS = 28
 
 @dataclass(frozen=True)
 class Intervals:
-    """[steps, series] half widths, kWh, and how much of each truth is missed: 0 held, 1 outside, between them one of
-    several equal errors; NaN: nothing can be promised, or the truth is not known.
+    """[steps, series] half widths, kWh, and what counted as missed: 1 a truth outside, 0 one that is held, between them
+    one that was forecast exactly; NaN: nothing can be promised, or the truth is not known.
     """
 
     half_kwh: Array
@@ -52,7 +51,7 @@ def intervals(past_errors: Array, errors: Array, horizon: int, window: int, nomi
             share += np.nan_to_num(STEP * (miss - missed[origin]))
         known = sizes[max(origin + 1 - window, 0) : max(origin + 1, 0)]
         half_kwh[step] = _quantiles(known, 1.0 - share)
-        missed[step] = _missed(known, sizes[step], share)
+        missed[step] = _missed(known, sizes[step], half_kwh[step], share)
     return Intervals(half_kwh[len(past_errors) :], missed[len(past_errors) :])
 
 
@@ -70,12 +69,12 @@ def _quantiles(sizes: Array, wanted: Array) -> Array:
     return np.where(count == 0, np.nan, np.where(place < 0, 0.0, found))
 
 
-def _missed(sizes: Array, size: Array, share: Array) -> Array:
-    """[series] how much of an error of this `size` is missed at this share.
+def _missed(sizes: Array, size: Array, half_kwh: Array, share: Array) -> Array:
+    """[series] how much an error of this `size` counts as missed.
 
-    Its p-value is uniform between (greater ones) and (greater and equal ones, itself among them) of n + 1.
+    The p-value of one of nothing is uniform between (greater ones) and (all, itself among them) of n + 1.
     """
-    count = np.isfinite(sizes).sum(axis=0)
-    greater, equal = (sizes > size).sum(axis=0), (sizes == size).sum(axis=0)
-    part = np.clip((share * (count + 1) - greater) / (equal + 1), 0.0, 1.0)
-    return np.where((count > 0) & np.isfinite(size), part, np.nan)
+    count, greater = np.isfinite(sizes).sum(axis=0), (sizes > 0.0).sum(axis=0)
+    exact = np.clip((share * (count + 1) - greater) / (count - greater + 1), 0.0, 1.0)
+    found = np.where(size == 0.0, exact, (size > half_kwh).astype(float))
+    return np.where((count > 0) & np.isfinite(size), found, np.nan)

@@ -39,8 +39,8 @@ BLENDS = {"rich+trees": ("rich", "trees"), "rich+median": ("rich", "median")}
 class Judged:
     """One horizon of one fold. `scores`: name -> measures on the test part, of candidates (which learned from the first
     part) and `champion MAE`, `champion RMSE`. By metric: who was `chosen`; the share of truths that intervals hold
-    (`coverage`), the same with as many of equal errors as the promise needs (`smoothed`, see `intervals`), the share
-    that was forecast exactly (`exact`: any interval holds it); mean `width`, kWh.
+    (`coverage`), what they promise (`promised`: nine tenths of each series, or all that was forecast
+    exactly where that is more, for any interval holds it); mean `width`, kWh.
     """
 
     fold: int
@@ -49,8 +49,7 @@ class Judged:
     scores: dict[str, dict[str, float]]
     chosen: dict[Metric, list[Chosen]] = field(default_factory=dict)
     coverage: dict[Metric, float] = field(default_factory=dict)
-    smoothed: dict[Metric, float] = field(default_factory=dict)
-    exact: dict[Metric, float] = field(default_factory=dict)
+    promised: dict[Metric, float] = field(default_factory=dict)
     width: dict[Metric, float] = field(default_factory=dict)
 
 
@@ -119,8 +118,8 @@ def _cover(found: Judged, metric: Metric, past: Array, errors: Array, steps_per_
     told = np.isfinite(errors) & np.isfinite(made.half_kwh)
     if told.any():
         found.coverage[metric] = float((np.abs(errors) <= made.half_kwh)[told].mean())
-        found.smoothed[metric] = float(1.0 - made.missed[told].mean())
-        found.exact[metric] = float((errors == 0.0)[told].mean())
+        exact = (errors == 0.0).sum(axis=0) / np.maximum(np.isfinite(errors).sum(axis=0), 1)
+        found.promised[metric] = float(np.maximum(exact, NOMINAL).mean())
         found.width[metric] = float(2 * made.half_kwh[told].mean())
 
 
