@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def gather(app: typer.Typer, text: Text) -> None:
             with Console(stderr=True, quiet=as_json).status(text("data.gather.reading")):
                 found = asyncio.run(_gathered(data_dir, database_url))
         except (CsmsError, OSError, ValueError) as fault:
-            work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, getattr(fault, "code", "failed"))
+            work.cannot(text, fault, as_json)
         if as_json:
             work.document(found)
             return
@@ -52,14 +53,20 @@ async def _gathered(data_dir: Path, database_url: str) -> dict[str, Any]:
     from csms.store.engine import open_store
     from monitor.governance.gathering import Gathered, Partners, Stations
     from monitor.governance.hashing import hashing
-    from monitor.store.governance import open_governance
+    from monitor.store.faults import coded
+    from monitor.store.governance import FILE_NAME, open_governance
     from monitor.store.intake_reading import open_intake_reader
 
     clock, found = clock_from_environment(), Gathered()
-    lock = FolderLock(data_dir, "gather.lock", "csms data gather")
-    lock.take()
-    hashed, facts, intake = hashing(data_dir), open_governance(data_dir), open_intake_reader(data_dir)
-    try:
+    async with AsyncExitStack() as open_now:
+        lock = FolderLock(data_dir, "gather.lock", "csms data gather")
+        lock.take()
+        open_now.callback(lock.release)
+        open_now.enter_context(coded(data_dir / FILE_NAME))
+        hashed, facts, intake = hashing(data_dir), open_governance(data_dir), open_intake_reader(data_dir)
+        open_now.callback(facts.close)
+        if intake is not None:
+            open_now.push_async_callback(intake.close)
         if database_url or (data_dir / "csms.db").is_file():
             store = await open_store(database_url or f"sqlite+aiosqlite:///{data_dir / 'csms.db'}", clock)
             try:
@@ -68,11 +75,6 @@ async def _gathered(data_dir: Path, database_url: str) -> dict[str, Any]:
                 await store.close()
         if intake is not None:
             await Partners(intake, facts, clock.now(), hashed).gather(found)
-    finally:
-        facts.close()
-        if intake is not None:
-            await intake.close()
-        lock.release()
     return asdict(found)
 
 

@@ -13,11 +13,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, create_engine, delete, event, func
+from sqlalchemy import Engine, delete, func
 from sqlmodel import Session, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from csms.security.files import private_files
+from monitor.store.faults import coded
 from monitor.store.governance_tables import (
     GovernedDay,
     GovernedOrder,
@@ -28,7 +29,7 @@ from monitor.store.governance_tables import (
     QuarantinedRow,
     State,
 )
-from monitor.store.governance_upgrade import upgrade
+from monitor.store.governance_upgrade import opened
 
 FILE_NAME = "governance.db"
 KEYS_AT_ONCE = 500
@@ -371,24 +372,11 @@ def _put_repairs(session: Session, source: GovernedSource, batch: Batch) -> None
 
 
 def open_governance(folder: Path) -> GovernanceStore:
-    """Open the file in a folder, or begin one; one of an earlier version is brought up to this one. Raises TooNew."""
+    """Open the file in a folder, or begin one; one of an earlier version is brought up to this one. Raises TooNew,
+    StoreUnusable for one that is held by somebody else or damaged."""
     folder.mkdir(parents=True, exist_ok=True)
-    with private_files():
-        engine = create_engine(f"sqlite:///{folder / FILE_NAME}", connect_args={"timeout": 30})
-        event.listen(engine, "connect", _at_once)
-        event.listen(engine, "begin", _whole)
-        with engine.begin() as connection:
-            upgrade(connection)
-    return GovernanceStore(engine)
-
-
-def _at_once(connection: Any, _record: Any) -> None:
-    """sqlite3's own transactions leave out what changes tables; ours are begun by `_whole`."""
-    connection.isolation_level = None
-
-
-def _whole(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    with private_files(), coded(folder / FILE_NAME):
+        return GovernanceStore(opened(folder / FILE_NAME))
 
 
 def document(row: SQLModel, **more: Any) -> dict[str, Any]:

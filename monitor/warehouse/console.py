@@ -15,7 +15,7 @@ from csms.model.clock import clock_from_environment
 from csms.model.errors import CsmsError
 from csms.texts import Text
 from monitor.console import work
-from monitor.console.work import FAILED, USAGE, json_option
+from monitor.console.work import USAGE, json_option
 from monitor.warehouse import stats_console
 from monitor.warehouse.stats_console import FOLDER
 
@@ -45,17 +45,25 @@ def _load(app: typer.Typer, text: Text) -> None:
     ) -> None:
         if not database_url and not (data_dir / "csms.db").is_file():
             work.fail(text("forecast.no_database", folder=data_dir), USAGE, as_json, "no_database")
+        if platform_dir is not None and not _is_platform(platform_dir):
+            work.fail(text("platform.no_database", folder=platform_dir), USAGE, as_json, "no_database")
         begin = since.replace(tzinfo=UTC) if since else None
         url = database_url or f"sqlite+aiosqlite:///{data_dir / 'csms.db'}"
         try:
             done = _loaded(text, Sources(url, settings, platform_dir or data_dir), folder or data_dir / FOLDER, begin)
         except (CsmsError, OSError, ValueError) as fault:
-            work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, getattr(fault, "code", "failed"))
+            work.cannot(text, fault, as_json)
         facts = {"sessions": done.sessions, "quarters": done.quarters, "written": done.written}
         if as_json:
             work.document({"since": done.since.isoformat(), "until": done.until.isoformat()} | facts)
         else:
             typer.echo(text("warehouse.loaded", since=f"{done.since:%Y-%m-%d}", **facts))
+
+
+def _is_platform(folder: Path) -> bool:
+    from monitor.warehouse.partners import Platform
+
+    return Platform(folder, clock_from_environment()).is_there
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from csms.model.clock import Clock
 from monitor.store import governance, intake
+from monitor.store.faults import coded
 from monitor.store.governance_tables import Kind
 from monitor.warehouse.events import alarm_row, physics_row, quality_row, received_row
 from monitor.warehouse.gathered import Gathered
@@ -25,16 +26,25 @@ class Platform:
     folder: Path
     clock: Clock
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is anything to load."""
+        return any((self.folder / name).is_file() for name in (intake.FILE_NAME, governance.FILE_NAME))
+
     async def __call__(self, into: Gathered, since: datetime) -> None:
-        """Everything that was received since a moment; imported files whole, for they are few and their rows old."""
-        if (self.folder / intake.FILE_NAME).is_file():
-            store = await intake.open_intake(self.folder)
-            try:
-                await self._received(store, into, since)
-            finally:
-                await store.close()
-        if (self.folder / governance.FILE_NAME).is_file():
-            self._imported(into)
+        """Everything that was received since a moment; imported files whole, for they are few and their rows old.
+        Raises StoreUnusable, TooNew."""
+        received, facts = self.folder / intake.FILE_NAME, self.folder / governance.FILE_NAME
+        if received.is_file():
+            with coded(received):
+                store = await intake.open_intake(self.folder)
+                try:
+                    await self._received(store, into, since)
+                finally:
+                    await store.close()
+        if facts.is_file():
+            with coded(facts):
+                self._imported(into)
 
     async def _received(self, store: intake.IntakeStore, into: Gathered, since: datetime) -> None:
         after = ("", "")
