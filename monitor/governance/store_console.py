@@ -35,7 +35,7 @@ def on_store(
     text: Text, data_dir: Path, as_json: bool, act: Callable[[GovernanceStore], work.Found], *, make: bool = False
 ) -> work.Found:
     """What `act` finds; ends the command where there are no facts (unless `make`) or they cannot be used."""
-    from monitor.store.faults import StoreUnusable, coded
+    from monitor.store.faults import StoreUnusable
     from monitor.store.governance import FILE_NAME, open_governance
 
     if not make and not (data_dir / FILE_NAME).is_file():
@@ -43,8 +43,7 @@ def on_store(
     try:
         store = open_governance(data_dir)
         try:
-            with coded(data_dir / FILE_NAME):
-                return act(store)
+            return act(store)
         finally:
             store.close()
     except StoreUnusable as fault:
