@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 from tests.browser.conftest import Site
 from tests.support.browsing import eventually, signed_in
 from tests.support.running import csms
 
-CAP_W = 100_000
+BASE_W = 10_000
+FULL = 0.985
 KEPT_W = 6_000
 REASON = "transformer nearly full"
 
@@ -19,19 +21,29 @@ def drawn_w(site: Site) -> float:
     return float(site.server.overview()["power_w"])
 
 
-def fill_the_feeder(site: Site) -> float:
-    """Cars that want all they can get, and houses that take nearly all the rest; the base load, W."""
+def settled_w(site: Site) -> float:
+    """What they draw once that changes no more."""
+
+    def look() -> float:
+        before_w = drawn_w(site)
+        time.sleep(2.5)
+        return before_w if before_w > 9_000 and abs(drawn_w(site) - before_w) < 200 else 0.0
+
+    return eventually(look)
+
+
+def fill_the_feeder(site: Site) -> None:
+    """Cars that want all they can get, and a transformer that can carry hardly more than that."""
     for station_id in ("CP-1", "CP-2"):
         site.in_a_hurry(station_id)
-    eventually(lambda: drawn_w(site) > 9_000)
-    base_w = CAP_W * 0.985 - drawn_w(site)
-    site.server.api.put("/api/v1/feeders/T1/base-load", json={"power_w": base_w}).raise_for_status()
-    return base_w
+    rating_w = round((BASE_W + settled_w(site)) / FULL)
+    feeder = {"rating_w": rating_w, "base_load_w": BASE_W}
+    site.server.api.put("/api/v1/feeders/T1", json=feeder).raise_for_status()
 
 
 def test_a_newcomer_finds_limits_watches_and_takes_the_record_home(site: Site, tmp_path: Path) -> None:
-    base_w = fill_the_feeder(site)
-    cap_kw = round((base_w + KEPT_W) / 1000, 1)
+    fill_the_feeder(site)
+    cap_kw = (BASE_W + KEPT_W) / 1000
     with signed_in(site.browser, site.url, site.tokens["administrator"]) as (page, faults):
         # find it: the first page says what needs somebody
         attention = page.locator("#alarms .alarm:has-text('T1')")
@@ -45,7 +57,7 @@ def test_a_newcomer_finds_limits_watches_and_takes_the_record_home(site: Site, t
             page.wait_for_selector(f"main td:has-text('{outlet}')")
 
         # push a limit
-        page.get_by_label("Cap, kW", exact=True).fill(str(cap_kw))
+        page.get_by_label("Cap, kW", exact=True).fill(f"{cap_kw:g}")
         page.get_by_label("Reason (goes on record)").fill(REASON)
         page.get_by_role("button", name="Set the limit").click()
         page.wait_for_selector(f".limit:has-text('{REASON}')")
