@@ -98,9 +98,11 @@ def _rings(shape: Any) -> Iterator[Sequence[Sequence[float]]]:
 
 def _ring(corners: Sequence[Sequence[float]]) -> Array:
     found = np.array([(float(corner[0]), float(corner[1])) for corner in corners])
+    if len(found) and not np.array_equal(found[0], found[-1]):
+        found = np.vstack([found, found[:1]])
     if len(found) < 4 or not np.all((np.abs(found[:, 0]) <= 180) & (np.abs(found[:, 1]) <= 90)):
         raise ValueError("a ring has at least four corners in degrees")
-    return found if np.array_equal(found[0], found[-1]) else np.vstack([found, found[:1]])
+    return found
 
 
 def bounded(area: Area, bounds: Bounds) -> Area:
