@@ -90,6 +90,10 @@ class DriverDesk:
         """Whether a session is served before those that take part in an event."""
         return session_id in self._first
 
+    def heed(self, sessions: frozenset[int]) -> None:
+        """These are served first from now on, without waiting for the next look."""
+        self._first |= sessions
+
     async def offers(self, event_id: str) -> Sequence[DriverOffer]:
         """Of an event."""
         return await self._book.driver_offers(event_id=event_id)
@@ -160,7 +164,8 @@ class DriverDesk:
                 await self._keep(event, different, new, party, now)
             views = [drivers.offer_view(event, row, now) for row in rows]
         if different:
-            self._first = self._first - set(new) | (await self.apart(event) if event.taken else frozenset())
+            self._first -= set(new)
+            self.heed(await self.apart(event) if event.taken else frozenset())
             await self.changed(event)
         return views
 

@@ -185,6 +185,7 @@ class ResponseService:
                 return
             before = row.dispatch or {}
             apart = await self._left_alone(event, before)
+            self.drivers.heed(apart)
             if before and not before["code"] and apart <= frozenset(before.get("apart", ())):
                 return
             found = None

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from csms.model.clock import Clock
+from csms.province.mapping import from_gcj02
 from csms.province.profile import Kind
 from monitor.intake.settings import PlatformSettings
 from monitor.quality.observed import Station, read_all
 from monitor.quality.service import observation_of
-from monitor.siting.datum import from_gcj02
 from monitor.siting.warehouse import Place
 from monitor.store.intake import open_intake
 

@@ -143,7 +143,7 @@ async def test_what_is_promised_is_delivered_by_the_planner(tmp_path: Path) -> N
         piles = await at.plugged(*wanted)
         await until(lambda: sum(one.draw_w for one in wanted) > 8_000, at.site)
         await at.wait(at.site.clock.now() + timedelta(minutes=6))
-        start = quarter_after(at.site.clock.now(), 8)
+        start = quarter_after(at.site.clock.now(), 15)
         before_w = at.loads_w(at.site.clock.now() - timedelta(minutes=3), at.site.clock.now())
         usual_w = sum(before_w) / len(before_w)
         await at.usual(usual_w, start, 2)
@@ -166,14 +166,14 @@ async def test_what_is_promised_is_delivered_by_the_planner(tmp_path: Path) -> N
 async def test_who_declines_is_left_alone(tmp_path: Path) -> None:
     """A bid by hand asks for more than there is. Whoever declined charges on and leaves with what was promised."""
     async with house(tmp_path, ResponseSection()) as at:
-        wanted = cars(at.site, 4_500, 4_500, 4_500, hours=1.1)
+        wanted = cars(at.site, 5_500, 5_500, 5_500, hours=1.5)
         await at.plugged(*wanted)
         await until(lambda: sum(one.draw_w for one in wanted) > 8_000, at.site)
-        start = quarter_after(at.site.clock.now(), 4)
+        start = quarter_after(at.site.clock.now(), 12)
         await at.usual(16_000, start, 2)
         await at.put("/response-events/E1", invitation(start, 2))
         offer = await at.offered("TAG0")
-        assert offer["promised_kwh"] == pytest.approx(4.5, abs=0.1)
+        assert offer["promised_kwh"] == pytest.approx(5.5, abs=0.1)
         assert offer["usual_kwh"] > 0.2
         await at.put("/driver-offers/tag0/E1", {"accepted": False})
         await at.put("/driver-offers/TAG1/E1", {"accepted": True})
@@ -186,8 +186,9 @@ async def test_who_declines_is_left_alone(tmp_path: Path) -> None:
         await at.wait(min(one.leaves for one in wanted))
         assert wanted[0].got_wh >= 1000 * offer["promised_kwh"] - 250
         assert wanted[0].got_wh > max(wanted[1].got_wh, wanted[2].got_wh) - 1
-        await Rollups(at.site.store.writer, at.site.store.reader).run(at.site.clock.now())
         await at.wait(start + 2 * QUARTER + timedelta(minutes=22))
+        await Rollups(at.site.store.writer, at.site.store.reader).run(at.site.clock.now())
+        await at.room.work.look()
         tally = await at.get("/response-events/E1/drivers")
         assert (tally["offered"], tally["accepted"], tally["declined"]) == (3, 1, 1)
         (paid,) = (await at.get("/driver-offers/TAG1"))["offers"]
