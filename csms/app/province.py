@@ -54,6 +54,7 @@ class ProvinceRoom:
     service: ProvinceService
     feed: ProvinceFeed
     office: ProvinceOffice
+    picture: Picture
     routers: Sequence[Router]
 
 
@@ -79,7 +80,7 @@ async def province_room(
     claims = Claims(clock, service, Orders(service, outbox, picture, starts), records, picture)
     office = ProvinceOffice(clock, service, outbox, keys, picture, claims)
     if not partners:
-        return ProvinceRoom(service, feed, office, ())
+        return ProvinceRoom(service, feed, office, picture, ())
     await records.begin(sites[0].id, clock.now())
     bus.subscribe(feed.hear)
     operator = Operator(settings.operator.name, settings.operator.phone, settings.operator.address)
@@ -88,7 +89,7 @@ async def province_room(
         desk = OperatorDesk(clock, service, answers)
     except ValueError as fault:
         raise SettingsInvalid(f"partners: {fault}") from None
-    return ProvinceRoom(service, feed, office, [http.router(desk)])
+    return ProvinceRoom(service, feed, office, picture, [http.router(desk)])
 
 
 async def _keys(settings: Settings, clock: Clock, records: ProvinceRecords, seal: Seal) -> Keys:
