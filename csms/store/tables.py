@@ -77,7 +77,8 @@ class Connector(Row, table=True):
 
 
 UNREPORTED = text("status = 'ended' AND reported_at IS NULL")
-OUTBOX_OPEN = text("state IN ('queued', 'sent', 'retry')")
+OUTBOX_NEW = text("state = 'queued'")
+OUTBOX_TRIED = text("state IN ('sent', 'retry')")
 """Sessions whose orders still have to be written; as words of SQL, so that the index of just these is used."""
 
 
@@ -363,7 +364,15 @@ class OutboxRow(Row, table=True):
     __table_args__: ClassVar[Any] = (
         Index("ix_outbox_due", "partner", "state", "next_at"),
         Index("ix_outbox_key", "partner", "interface", "business_key"),
-        Index("ix_outbox_open", "partner", "interface", "id", sqlite_where=OUTBOX_OPEN, postgresql_where=OUTBOX_OPEN),
+        Index("ix_outbox_new", "partner", "interface", "id", sqlite_where=OUTBOX_NEW, postgresql_where=OUTBOX_NEW),
+        Index(
+            "ix_outbox_tried",
+            "partner",
+            "interface",
+            "next_at",
+            sqlite_where=OUTBOX_TRIED,
+            postgresql_where=OUTBOX_TRIED,
+        ),
         {"sqlite_autoincrement": True},
     )
 
