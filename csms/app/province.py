@@ -70,7 +70,7 @@ async def province_room(
     seal = Seal(kept_key(settings.data_dir / KEY_FILE)) if settings.partners else None
     keys = await _keys(settings, clock, records, seal) if seal is not None else None
     partners = [_partner(given, keys) for given in settings.partners] if keys is not None else []
-    service = ProvinceService(clock, outbox, ids, partners, save_ids, Personal(seal))
+    service = ProvinceService(clock, outbox, ids, partners, save_ids, Personal(seal), stations.alerts)
     sites = [_site(given) for given in (settings.site, *settings.sites)]
     picture = Picture(clock, store.reader, stations.stations, sites, _prices(settings))
     starts = PartnerStarts(clock, records, service, stations, settings.remote_wait_s)

@@ -18,6 +18,7 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,11 +26,12 @@ from csms.model.clock import Clock
 from csms.model.errors import CsmsError
 from csms.province.client import Partner, PlatformClient, Probe
 from csms.province.envelope import SYSTEM_ERROR
-from csms.province.lanes import Lanes
+from csms.province.lanes import HANGING_S, Lanes
 from csms.province.outbox import Outcome, Step, Verdict, lost_at, sending_order, step
 from csms.province.personal import Personal
 from csms.province.ports import OPEN_STATES, OutboxEntry, OutboxStore
 from csms.province.profile import PUSHED, Kind
+from csms.province.refusals import Refusals, RefusalTold
 from csms.security.sealing import SealBroken
 
 BATCH = 50
@@ -46,15 +48,6 @@ Answered = Callable[[OutboxEntry, Mapping[str, Any]], Awaitable[None]]
 """Hears the body of each acknowledgement, before the entry is marked."""
 
 
-RefusalTold = Callable[[str, str], Awaitable[None]]
-"""Hears that a partner refuses everything, and why; and with an empty reason that it takes messages again."""
-
-
-async def _refusal_logged(partner_id: str, reason: str) -> None:
-    if reason:
-        log.error("province_partner_refuses", extra={"partner": partner_id, "reason": reason})
-
-
 async def _no_resync(partner_id: str) -> None:
     """Nobody keeps a status to send again."""
 
@@ -65,8 +58,17 @@ async def _not_heard(entry: OutboxEntry, answer: Mapping[str, Any]) -> None:
 
 About = tuple[str, str]
 """What an entry says something of."""
-Flights = dict[asyncio.Task[None], About]
-"""Attempts under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """An attempt under way."""
+
+    about: About
+    began_at: datetime
+
+
+Flights = dict[asyncio.Task[None], Flight]
 
 
 def _about(entry: OutboxEntry) -> About:
@@ -92,7 +94,7 @@ class PartnerForwarder:
         trust: ssl.SSLContext | None = None,
         answered: Answered = _not_heard,
         personal: Personal | None = None,
-        refused: RefusalTold = _refusal_logged,
+        refused: RefusalTold | None = None,
     ) -> None:
         self.partner = partner
         self._personal = personal or Personal()
@@ -106,8 +108,8 @@ class PartnerForwarder:
         self._lanes = Lanes(profile.transport.calls_at_once, profile.timeliness.outage_probe_s)
         self._waiting: deque[OutboxEntry] = deque()
         self._ripe_at: datetime | None = None
-        self._refused = refused
-        self._refusal = ""
+        self._refused = refused or Refusals().told
+        self._refusal: str | None = None  # before the first answer nobody knows
         self._last_error = ""
         self._attempts = 0
         self._recovered = False
@@ -187,7 +189,7 @@ class PartnerForwarder:
                     self._signal.clear()
                     self._waiting.clear()  # what goes first may have come
                 while (entry := await self._next(flying)) is not None:
-                    flying[asyncio.create_task(self._deliver(entry))] = _about(entry)
+                    flying[asyncio.create_task(self._deliver(entry))] = Flight(_about(entry), self._clock.now())
                 if not flying:
                     return
                 await self._landed(flying)
@@ -198,8 +200,8 @@ class PartnerForwarder:
     async def _landed(self, flying: Flights) -> None:
         """When one came to its end, or something else becomes due. A fault of ours ends the pass."""
         called = asyncio.create_task(self._signal.wait())
-        left_s = (self._ripe_at - self._clock.now()).total_seconds() if self._ripe_at else PERIOD_S
-        look_s = max(self._clock.wall_s(min(left_s, PERIOD_S)), LOOK_WALL_S_MIN)
+        left_s = (self._ripe_at - self._clock.now()).total_seconds() if self._ripe_at else HANGING_S
+        look_s = max(self._clock.wall_s(min(left_s, HANGING_S)), LOOK_WALL_S_MIN)
         try:
             done, _ = await asyncio.wait({*flying, called}, timeout=look_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -213,7 +215,8 @@ class PartnerForwarder:
     async def _next(self, flying: Flights) -> OutboxEntry | None:
         """What to send now: nothing about what is under way already."""
         now = self._clock.now()
-        if self._lanes.held_until(now) is not None or not self._lanes.free(len(flying), again=True):
+        ages_s = [(now - flight.began_at).total_seconds() for flight in flying.values()]
+        if self._lanes.held_until(now) is not None or not self._lanes.free(ages_s, again=True):
             return None
         if self._lanes.silent:
             return await self._outbox.longest_due(self.partner.id, now)
@@ -223,7 +226,7 @@ class PartnerForwarder:
             await self._look(flying)
         if not self._waiting or RANK[self._waiting[0].interface] > RANK[Kind.CHARGE_ORDER]:
             await self._greet_after_silence()
-        if not self._waiting or not self._lanes.free(len(flying), again=self._waiting[0].attempts > 0):
+        if not self._waiting or not self._lanes.free(ages_s, again=self._waiting[0].attempts > 0):
             return None
         return self._waiting.popleft()
 
@@ -240,7 +243,7 @@ class PartnerForwarder:
 
     async def _due(self, flying: Flights) -> list[OutboxEntry]:
         """Of the first kind that has any; of several about the same thing the first."""
-        order, busy = sending_order(), set(flying.values())
+        order, busy = sending_order(), {flight.about for flight in flying.values()}
         while order:
             batch = await self._outbox.due(self.partner.id, order, self._clock.now(), BATCH)
             first = {_about(entry): entry for entry in reversed(batch)}
@@ -292,7 +295,7 @@ class PartnerForwarder:
             self._last_error = f"{outcome.code} {outcome.text}".strip()
         unheard_until = self._lanes.ended(outcome, number, now)
         refusal = self._lanes.paused or self._lanes.barred
-        if refusal != self._refusal:
+        if refusal != self._refusal and not outcome.unreachable:
             self._refusal = refusal
             await self._refused(self.partner.id, refusal)
         return unheard_until
@@ -336,7 +339,7 @@ class Forwarder:
         trust: ssl.SSLContext | None = None,
         answered: Answered = _not_heard,
         personal: Personal | None = None,
-        refused: RefusalTold = _refusal_logged,
+        refused: RefusalTold | None = None,
     ) -> None:
         self._clock = clock
         self.partners = {

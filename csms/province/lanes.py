@@ -2,7 +2,8 @@
 
 One alone until the partner has answered, as all might fail alike; then as many as its profile allows, the last of them
 kept for what is tried again: a ladder holds although calls hang. A partner that is too busy (Ret -1, HTTP 429 and 503)
-halves them, once for all that were under way then; each round of answers without it opens one more.
+halves them, once for all that were under way then; each round of answers without it opens one more. Calls that hang
+take none of the halved ones: a platform that answers one call in a hundred with nothing would soon get none at all.
 
 Silence is `SILENT_AFTER` attempts in a row with nothing; those are left alone for the probe time of the profile, and so
 are partners that answer and give us no token. `Retry-After` is kept. A refused signature holds until `resume`.
@@ -10,6 +11,7 @@ are partners that answer and give us no token. `Retry-After` is kept. A refused 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from csms.province.outbox import Outcome, Verdict
@@ -17,6 +19,8 @@ from csms.province.outbox import Outcome, Verdict
 SILENT_AFTER = 2
 """One attempt that fails among others that do not is no outage."""
 KEPT_FOR_RETRIES = 1
+HANGING_S = 5.0
+"""An answer takes a fraction of a second; a call without one after this will hardly get it before its time-out."""
 
 
 class Lanes:
@@ -53,10 +57,16 @@ class Lanes:
         """Whether the last attempt brought no answer, or none has since the silence."""
         return self._missed > 0 or self.was_silent
 
-    def free(self, under_way: int, *, again: bool) -> bool:
-        """Whether one more may begin beside those `under_way`; `again`: it was tried before."""
+    def free(self, ages_s: Sequence[float], *, again: bool) -> bool:
+        """Whether one more may begin beside those that have been under way for so long; `again`: it was tried before.
+
+        Calls that hang count in what the profile allows, but not in what the partner can work off.
+        """
+        if not self._answers:
+            return not ages_s
         kept = 0 if again or self.width <= KEPT_FOR_RETRIES else KEPT_FOR_RETRIES
-        return under_way < self.width - kept
+        working = sum(age_s < HANGING_S for age_s in ages_s)
+        return len(ages_s) < self._most - kept and working < self.width - kept
 
     def held_until(self, now: datetime) -> datetime | None:
         """Until when none may begin, None if one may now. A pause has no end of its own."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from csms.province.lanes import Lanes
+from csms.province.lanes import HANGING_S, Lanes
 from csms.province.outbox import Outcome, Verdict, failed
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,11 +33,21 @@ def test_one_call_until_the_first_answer() -> None:
 
 def test_the_last_lane_is_for_what_is_tried_again() -> None:
     many = lanes(TAKEN)
-    assert [many.free(under_way, again=False) for under_way in (0, 6, 7, 8)] == [True, True, False, False]
-    assert [many.free(under_way, again=True) for under_way in (0, 6, 7, 8)] == [True, True, True, False]
+    assert [many.free([0.0] * count, again=False) for count in (0, 6, 7, 8)] == [True, True, False, False]
+    assert [many.free([0.0] * count, again=True) for count in (0, 6, 7, 8)] == [True, True, True, False]
     single = lanes()
-    assert single.free(0, again=False)
-    assert not single.free(1, again=True)
+    assert single.free([], again=False)
+    assert not single.free([HANGING_S], again=True)
+
+
+def test_calls_that_hang_take_none_of_the_narrowed_lanes() -> None:
+    narrow = lanes(TAKEN, BUSY)
+    assert narrow.width == 4
+    assert not narrow.free([0.0] * 4, again=True)
+    assert narrow.free([HANGING_S] * 5, again=False)
+    assert narrow.free([HANGING_S] * 4 + [0.0] * 3, again=True)
+    assert not narrow.free([HANGING_S] * 7, again=False), "one is kept for retries"
+    assert not narrow.free([HANGING_S] * 8, again=True), "never more than the profile allows"
 
 
 def test_what_was_under_way_when_it_became_too_much_narrows_once() -> None:
@@ -103,7 +113,7 @@ def overloads(capacity: int, rounds: int, seed: int, most: int = 16) -> tuple[li
     flying: list[tuple[int, Outcome]] = []
     widths, refused = [], []
     for _ in range(rounds):
-        while made.free(len(flying), again=True):
+        while made.free([0.0] * len(flying), again=True):
             flying.append((made.begin(), BUSY if len(flying) >= capacity else TAKEN))
         number, outcome = flying.pop(rng.randrange(len(flying)))
         made.ended(outcome, number, NOW)
@@ -129,4 +139,4 @@ def test_there_is_always_a_lane_or_a_moment(outcomes: list[Outcome]) -> None:
     assert 1 <= made.width <= 8
     held = made.held_until(NOW)
     assert held is None or held == NOW + timedelta(seconds=PROBE_S)
-    assert made.free(0, again=False)
+    assert made.free([], again=False)
