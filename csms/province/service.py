@@ -119,6 +119,11 @@ class ProvinceService:
         """Wait until everything is delivered or the clock passes `deadline`; `run` must be working."""
         return await self.forwarder.drain(deadline)
 
+    async def know(self, sessions: Sequence[tuple[int, datetime]]) -> None:
+        """Before anything is told of sessions (id and start): find the numbers that they have already."""
+        for names in {names.operator_id: names for names in self.names.values()}.values():
+            await names.know(sessions)
+
     def station_info(self, info: StationInfo) -> Outgoing:
         """A site as it is now; every partner is told of the piles that it may see."""
         outgoing = Outgoing()
