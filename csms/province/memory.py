@@ -45,8 +45,7 @@ class MemoryOutbox:
         rows = [row for row in self._open(partner) if row.next_at <= now]
         groups = ([row for row in rows if row.interface == name] for name in interfaces)
         found = next(filter(None, groups), [])
-        tried = sorted((row for row in found if row.state in TRIED_STATES), key=lambda row: (row.next_at, row.id))
-        return [*tried, *(row for row in found if row.state == QUEUED)][:limit]
+        return sorted(found, key=lambda row: (row.state == QUEUED, row.next_at, row.id))[:limit]
 
     async def longest_due(self, partner: str, now: datetime) -> OutboxEntry | None:
         """See `OutboxStore.longest_due`."""

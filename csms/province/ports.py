@@ -76,7 +76,7 @@ class OutboxStore(Protocol):
 
     async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[OutboxEntry]:
         """Open entries with `next_at` <= now of the first of these interfaces that has any, at most `limit`: those that
-        were tried before by their `next_at`, then the new ones by their id."""
+        were tried before, then the new ones, each by `next_at` and id."""
         ...
 
     async def longest_due(self, partner: str, now: datetime) -> OutboxEntry | None:

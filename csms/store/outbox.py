@@ -153,8 +153,8 @@ def first_due_query(partner: str, interfaces: Sequence[str], now: datetime) -> S
 def due_queries(partner: str, interface: str, now: datetime, limit: int) -> tuple[Select[Any], Select[Any]]:
     """What is due of an interface: what was tried before, and what is new."""
     mine = [_TABLE.c.partner == partner, _TABLE.c.interface == interface, _TABLE.c.next_at <= now]
-    tried = sql_select(_TABLE).where(_TRIED, *mine).order_by(_TABLE.c.next_at, _TABLE.c.id).limit(limit)
-    return tried, sql_select(_TABLE).where(_NEW, *mine).order_by(_TABLE.c.id).limit(limit)
+    ordered = sql_select(_TABLE).where(*mine).order_by(_TABLE.c.next_at, _TABLE.c.id).limit(limit)
+    return ordered.where(_TRIED), ordered.where(_NEW)
 
 
 def next_due_query(partner: str, group: ColumnElement[bool], after: datetime | None = None) -> Select[Any]:
@@ -181,7 +181,7 @@ class SqlOutbox(Generic[Entry]):
 
     async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[Entry]:
         """Open entries with `next_at` <= now of the first of these interfaces that has any, at most `limit`: those that
-        were tried before by their `next_at`, then the new ones by their id."""
+        were tried before, then the new ones, each by `next_at` and id."""
         if not interfaces:
             return []
         async with self._reader.connection() as connection:

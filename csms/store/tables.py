@@ -364,12 +364,21 @@ class OutboxRow(Row, table=True):
     __table_args__: ClassVar[Any] = (
         Index("ix_outbox_due", "partner", "state", "next_at"),
         Index("ix_outbox_key", "partner", "interface", "business_key"),
-        Index("ix_outbox_new", "partner", "interface", "id", sqlite_where=OUTBOX_NEW, postgresql_where=OUTBOX_NEW),
+        Index(
+            "ix_outbox_new",
+            "partner",
+            "interface",
+            "next_at",
+            "id",
+            sqlite_where=OUTBOX_NEW,
+            postgresql_where=OUTBOX_NEW,
+        ),
         Index(
             "ix_outbox_tried",
             "partner",
             "interface",
             "next_at",
+            "id",
             sqlite_where=OUTBOX_TRIED,
             postgresql_where=OUTBOX_TRIED,
         ),

@@ -13,6 +13,7 @@ depends_on: str | None = None
 
 OPEN = sa.text("state IN ('queued', 'sent', 'retry')")
 NEW = sa.text("state = 'queued'")
+ORDER = ["partner", "interface", "next_at", "id"]
 TRIED = sa.text("state IN ('sent', 'retry')")
 
 
@@ -26,10 +27,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_province_seen_expires", "province_seen", ["expires_at"])
     op.drop_index("ix_outbox_open", "outbox")
-    op.create_index("ix_outbox_new", "outbox", ["partner", "interface", "id"], sqlite_where=NEW, postgresql_where=NEW)
-    op.create_index(
-        "ix_outbox_tried", "outbox", ["partner", "interface", "next_at"], sqlite_where=TRIED, postgresql_where=TRIED
-    )
+    op.create_index("ix_outbox_new", "outbox", ORDER, sqlite_where=NEW, postgresql_where=NEW)
+    op.create_index("ix_outbox_tried", "outbox", ORDER, sqlite_where=TRIED, postgresql_where=TRIED)
 
 
 def downgrade() -> None:
