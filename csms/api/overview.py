@@ -14,7 +14,7 @@ from csms.api.ports import ApiDeps, ReadPort
 from csms.api.schemas import Overview, PlanTotals, ProfileTotals, SessionTotals, StationTotals
 from csms.api.views import evse_status, station_power_w
 from csms.model.clock import Clock
-from csms.station.state import StationState
+from csms.station.state import OpenSession, StationState
 
 PAGE = 500
 STAY_MAX = timedelta(days=2)
@@ -35,10 +35,16 @@ def router(deps: ApiDeps) -> Router:
 
 
 async def build(deps: ApiDeps) -> Overview:
-    """The overview now; also for a live view in the same process."""
+    """The overview now; also for a live view in the same process.
+
+    What ended today is read before all that ended, and what runs last: a session that ends meanwhile is never in the
+    energy of today without being in that of all time.
+    """
     now = deps.clock.now()
+    today_wh = await ended_wh(deps.reader, start_of_day(now, deps.time_zone))
     counts = await deps.reader.counts()
     states = list(deps.stations.stations.values())
+    running = running_wh(states)
     return Overview(
         clock_time=now,
         clock_speed=_speed(deps.clock),
@@ -46,8 +52,8 @@ async def build(deps: ApiDeps) -> Overview:
         connectors_by_status=dict(Counter(evse_status(e) for s in states for e in s.evses.values())),
         sessions=SessionTotals(open=int(counts["sessions_open"]), ended=int(counts["sessions_ended"])),
         power_w=sum(station_power_w(state) for state in states),
-        energy_wh=float(counts["energy_wh"]),
-        energy_today_wh=running_wh(states) + await ended_wh(deps.reader, start_of_day(now, deps.time_zone)),
+        energy_wh=running + float(counts["energy_ended_wh"]),
+        energy_today_wh=running + today_wh,
         samples=int(counts["samples"]),
         feeders=feeder_views(deps),
         plans=PlanTotals(count=int(counts["plans"]), gap_max=counts["plan_gap_max"]),
@@ -67,8 +73,12 @@ def start_of_day(now: datetime, zone: tzinfo) -> datetime:
 
 
 def running_wh(states: Iterable[StationState]) -> float:
-    """Energy so far of the sessions that run."""
-    return sum(evse.session.energy_wh for state in states for evse in state.evses.values() if evse.session)
+    """Energy so far of the sessions that run, those aside too."""
+    return sum(session.energy_wh for state in states for session in _running(state))
+
+
+def _running(state: StationState) -> Iterable[OpenSession]:
+    return [*(evse.session for evse in state.evses.values() if evse.session), *state.aside.values()]
 
 
 async def ended_wh(reader: ReadPort, since: datetime) -> float:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from fastapi import APIRouter
 
 from csms.access.guard import Guard
+from csms.api.listeners import Changes
 from csms.charging.status import LadderStatus
 from csms.charging.tree_desk import TreeDesk
 from csms.model.authentication import SecurityProfile
@@ -355,6 +356,45 @@ class ProvincePort(Protocol):
         ...
 
 
+class SitePlace(Protocol):
+    """A site of the settings; (0, 0), in the sea, stands for a place that nobody gave."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it is, in words."""
+        ...
+
+    @property
+    def area_code(self) -> str:
+        """GB/T 2260."""
+        ...
+
+    @property
+    def longitude(self) -> float:
+        """WGS-84 degrees."""
+        ...
+
+    @property
+    def latitude(self) -> float:
+        """WGS-84 degrees."""
+        ...
+
+    @property
+    def placed(self) -> bool:
+        """Whether its place is known."""
+        ...
+
+
 class GatewayPort(Protocol):
     """The OCPP listener."""
 
@@ -427,4 +467,6 @@ class ApiDeps:
     ladders: LadderPort | None = None
     tree: TreeDesk | None = None
     pki: PkiPort | None = None
+    changes: Changes = field(default_factory=Changes)
+    sites: Sequence[SitePlace] = ()
     guard: Guard = field(kw_only=True)

@@ -107,7 +107,11 @@ class FeedersOut(Out):
 
 
 class Overview(Out):
-    """Is everything fine, and what needs me?"""
+    """Is everything fine, and what needs me?
+
+    `energy_wh`: of all sessions, those that run as metered now; `energy_today_wh`: of those among them that run or
+    ended today by the server's local time.
+    """
 
     clock_time: datetime
     clock_speed: float

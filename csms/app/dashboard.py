@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from csms.app.drivers_section import DriversSection
 from csms.app.section import Section
 
 log = logging.getLogger(__name__)
@@ -28,11 +29,15 @@ PATIENCE_S = 5.0
 
 
 class DashboardSection(Section):
-    """`guest_token_file`: a viewer's token, with which whoever comes may look around. None: nobody may."""
+    """`guest_token_file`: a viewer's token, with which whoever comes may look around. None: nobody may.
+
+    `outline_file`: GeoJSON (WGS-84) that maps are drawn over; None: a plain grid.
+    """
 
     enabled: bool = True
     port: int = Field(default=8081, ge=0, le=65535)
     guest_token_file: Path | None = None
+    outline_file: Path | None = None
 
 
 class DashboardEnded(Exception):
@@ -40,7 +45,8 @@ class DashboardEnded(Exception):
 
 
 class Dashboard:
-    """The child. `program`: how `csms` is called; `told` learns where it listens; `time_zone`: of its words."""
+    """The child. `program`: how `csms` is called; `told` learns where it listens; `drivers`: whether it has a page for
+    them; `time_zone`: of its words."""
 
     def __init__(
         self,
@@ -50,6 +56,7 @@ class Dashboard:
         *,
         tls: tuple[Path, Path] | None = None,
         warehouse: Path | None = None,
+        drivers: DriversSection | None = None,
         time_zone: str = "",
         told: Callable[[str, int], None] = lambda url, port: None,
         program: Sequence[str] = (sys.executable, "-m", "cli"),
@@ -61,6 +68,11 @@ class Dashboard:
             call += ["--guest-token-file", str(settings.guest_token_file)]
         if warehouse is not None:
             call += ["--warehouse", str(warehouse)]
+        if settings.outline_file is not None:
+            call += ["--outline", str(settings.outline_file)]
+        if drivers is not None and drivers.enabled:
+            call.append("--drivers")
+            call += ["--intake", str(drivers.intake_dir)] if drivers.intake_dir is not None else []
         self._call = [*call, "--until-stdin-ends"]
         self._environ = os.environ | ({"TZ": time_zone} if time_zone else {})
         self._told = told

@@ -72,7 +72,7 @@ async def province_room(
     ids = await _ids(store, records, partners)
     service = ProvinceService(clock, outbox, ids, partners, save_ids, Personal(seal), stations.alerts)
     sites = [_site(given) for given in (settings.site, *settings.sites)]
-    picture = Picture(clock, store.reader, stations.stations, sites, _prices(settings))
+    picture = Picture(clock, store.reader, stations.stations, sites, prices(settings))
     starts = PartnerStarts(clock, records, service, stations, settings.remote_wait_s)
     await starts.restore()
     feed = ProvinceFeed(clock, service, outbox, records, picture, starts)
@@ -142,7 +142,8 @@ def _site(given: SiteSettings) -> Site:
     return Site(**{name: getattr(given, name) for name in Site.__dataclass_fields__})
 
 
-def _prices(settings: Settings) -> Prices:
+def prices(settings: Settings) -> Prices:
+    """What a kWh costs when, as the settings say: in orders and on the page for drivers."""
     price, zone = settings.price, ZoneInfo(settings.time_zone)
     flat = Price(Decimal(str(price.electricity)), Decimal(str(price.service)))
     return _hourly(shipped_tariff(price.tariff), flat) if price.tariff else FlatPrice(flat, zone)

@@ -129,7 +129,16 @@ class CentralSystem:
 
         warehouse = self._settings.data_dir / "warehouse"  # where the round `warehouse load` puts it
         zone = self._settings.time_zone
-        return Dashboard(self._settings.dashboard, url, host, tls=tls, warehouse=warehouse, time_zone=zone, told=told)
+        return Dashboard(
+            self._settings.dashboard,
+            url,
+            host,
+            tls=tls,
+            warehouse=warehouse,
+            drivers=self._settings.drivers,
+            time_zone=zone,
+            told=told,
+        )
 
     @property
     def dashboard_address(self) -> str:
@@ -162,6 +171,7 @@ class CentralSystem:
         (self._settings.data_dir / READY_FILE).unlink(missing_ok=True)
         if self._rooms is not None:
             await self._rooms.gateway.stop("the central system is restarting")
+            self._rooms.api_deps.changes.hang_up()
             if self._rooms.traces is not None:
                 self._rooms.traces.hang_up()
         if self._http is not None:

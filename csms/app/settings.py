@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 from csms.app.dashboard import DashboardSection
+from csms.app.drivers_section import DriversSection
 from csms.app.grid import FeederSettings, LimitSourceSettings
 from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdr2Settings, OpenAdrSettings
 from csms.app.mqtt import BrokerUrl, MqttSection
@@ -117,6 +118,7 @@ class Settings(BaseSettings):
     admission: AdmissionSection = AdmissionSection()
     rounds: list[RoundSettings] = list(USUAL)
     dashboard: DashboardSection = DashboardSection()
+    drivers: DriversSection = DriversSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone", "station_time_zone")

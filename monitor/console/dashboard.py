@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -39,6 +39,9 @@ def build(text: Text) -> typer.Typer:
         key: Path | None = typer.Option(None, "--tls-key", help=text("web.option.key")),
         guest: Path | None = typer.Option(None, "--guest-token-file", help=text("web.option.guest")),
         warehouse: Path | None = typer.Option(None, "--warehouse", help=text("web.option.warehouse")),
+        outline: Path | None = typer.Option(None, "--outline", help=text("web.option.outline")),
+        drivers: bool = typer.Option(False, "--drivers", help=text("web.option.drivers")),
+        intake: Path | None = typer.Option(None, "--intake", help=text("web.option.intake")),
         until_stdin_ends: bool = typer.Option(False, "--until-stdin-ends", help=text("web.option.until_stdin_ends")),
         as_json: bool = typer.Option(False, "--json", help=text("web.option.json")),
     ) -> None:
@@ -48,9 +51,10 @@ def build(text: Text) -> typer.Typer:
             raise typer.BadParameter(text("web.both_files"), param_hint="--tls-key")
         try:
             guest_token = read_token(guest) if guest is not None else ""
+            drawn = _outline(outline) if outline is not None else b""
             listening = _listen(host, port)
             _tell(text, listening, certificate is not None, as_json)
-            app = _app(url, guest_token, warehouse)
+            app = _app(url, guest_token, warehouse, outline=drawn, drivers=drivers, intake=intake)
             asyncio.run(_serve(app, listening, certificate, key, until_stdin_ends))
         except TokenFileUnusable as fault:
             _fail(text("access.token_file", reason=str(fault)), "token_file", str(fault), as_json)
@@ -79,12 +83,22 @@ def _fail(words: str, code: str, detail: str, as_json: bool) -> None:
     raise typer.Exit(FAILED)
 
 
-def _app(url: str, guest_token: str, warehouse: Path | None) -> FastAPI:
+def _outline(path: Path) -> bytes:
+    """Raises typer.BadParameter."""
+    from monitor.dashboard.web.outline import OutlineUnusable, read_outline
+
+    try:
+        return read_outline(path)
+    except OutlineUnusable as fault:
+        raise typer.BadParameter(str(fault), param_hint="--outline") from None
+
+
+def _app(url: str, guest_token: str, warehouse: Path | None, **more: Any) -> FastAPI:
     """Imports late: NiceGUI takes seconds that the help need not wait for."""
     from monitor.dashboard.web.app import create_app
 
     logging.getLogger("nicegui").setLevel(logging.WARNING)
-    return create_app(url, guest_token, warehouse)
+    return create_app(url, guest_token, warehouse, **more)
 
 
 async def _serve(

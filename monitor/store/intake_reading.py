@@ -1,4 +1,4 @@
-"""Orders that partners pushed, read from the intake's file by whoever makes facts of them; writes nothing."""
+"""What partners pushed, read from the intake's file by whoever makes facts or a page of it; writes nothing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import and_, or_
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlmodel import col, select
 
 from monitor.store.intake import FILE_NAME
 from monitor.store.messages import table_of
-from monitor.store.tables import IntakeOrder
+from monitor.store.tables import IntakeOrder, IntakeStation, IntakeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,28 @@ class ToldOrder:
     received_at: datetime
     content_sha256: str
     content: dict[str, Any]
+
+
+class IntakeUnreadable(Exception):
+    """The intake's file cannot be read; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldStation:
+    """A station as its operator told of it last: fields by their canonical names, lists in them as they came."""
+
+    operator_id: str
+    business_id: str
+    received_at: datetime
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToldState:
+    """A connector's state as it was told last (T/CEC 102: 0 offline, 1 idle, 2 to 4 taken, 255 fault)."""
+
+    status: int
+    received_at: datetime
 
 
 class IntakeReader:
@@ -52,6 +75,28 @@ class IntakeReader:
         )
         async with self._engine.connect() as connection:
             return [ToldOrder(*row) for row in await connection.execute(query)]
+
+    async def stations(self) -> Sequence[ToldStation]:
+        """All that are known, by operator and id. Raises IntakeUnreadable."""
+        columns = table_of(IntakeStation).c
+        query = select(columns.operator_id, columns.business_id, columns.received_at, columns.content)
+        query = query.order_by(columns.operator_id, columns.business_id)
+        return [ToldStation(*row) for row in await self._rows(query)]
+
+    async def states(self) -> dict[tuple[str, str], ToldState]:
+        """By operator and connector. Raises IntakeUnreadable."""
+        columns = table_of(IntakeStatus).c
+        query = select(columns.operator_id, columns.business_id, columns.status, columns.received_at)
+        rows = await self._rows(query)
+        return {(operator, connector): ToldState(status, at) for operator, connector, status, at in rows}
+
+    async def _rows(self, query: Any) -> Sequence[Any]:
+        """Raises IntakeUnreadable."""
+        try:
+            async with self._engine.connect() as connection:
+                return (await connection.execute(query)).all()
+        except SQLAlchemyError as fault:
+            raise IntakeUnreadable(str(getattr(fault, "orig", None) or fault)) from fault
 
     async def close(self) -> None:
         """Let the file go."""

@@ -104,7 +104,7 @@ def test_nested_routers_are_looked_into() -> None:
     assert isinstance(route, GuardedRoute)
 
 
-@pytest.mark.parametrize("room", ["api", "grid", "province", "response"])
+@pytest.mark.parametrize("room", ["api", "grid", "province", "public", "response"])
 def test_rooms_of_the_api_use_our_router(room: str) -> None:
     for path in sorted((ROOT / "csms" / room).rglob("*.py")):
         names = {

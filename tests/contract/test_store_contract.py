@@ -344,7 +344,7 @@ async def test_counts(store: Store) -> None:
         "sessions_open": 1,
         "sessions_ended": 1,
         "samples": 1,
-        "energy_wh": 4.0,
+        "energy_ended_wh": 2.5,
         "profiles": {"sent": 1},
         "profiles_seen": 0,
         "plans": 0,

@@ -10,9 +10,11 @@ from pathlib import Path
 from fastapi import FastAPI
 from nicegui import ui
 
-from monitor.dashboard.web import door
+from monitor.dashboard.web import door, places_map
 from monitor.dashboard.web.api import Api
 from monitor.dashboard.web.desk import Desk
+from monitor.dashboard.web.drivers import routes as drivers_routes
+from monitor.dashboard.web.drivers.board import Boards
 from monitor.dashboard.web.gate import Gate
 from monitor.dashboard.web.hub import Hub
 from monitor.dashboard.web.pages import (
@@ -37,11 +39,24 @@ MESSAGES_KEPT = 300
 PAGES = (overview, stations, station, feeders, sessions, session, plan, province, statistics, audit, settings, wall)
 
 
-def create_app(url: str, guest_token: str = "", warehouse: Path | None = None) -> FastAPI:
-    """The application over the API at `url`. One in a process: NiceGUI keeps pages in a place of its own."""
+def create_app(
+    url: str,
+    guest_token: str = "",
+    warehouse: Path | None = None,
+    *,
+    outline: bytes = b"",
+    drivers: bool = False,
+    intake: Path | None = None,
+) -> FastAPI:
+    """The application over the API at `url`. One in a process: NiceGUI keeps pages in a place of its own.
+
+    `outline`: GeoJSON that maps are drawn over; `drivers`: with the page for them; `intake`: folder of the intake,
+    whose stations that page shows, too.
+    """
     api = Api(url)
-    visitors = Visitors(lambda: asyncio.get_running_loop().time())
-    desk = Desk(api, Hub(api, visitors), visitors, warehouse)
+    visitors = Visitors(_now_s)
+    desk = Desk(api, Hub(api, visitors), visitors, warehouse, outline=bool(outline))
+    boards = Boards(api, intake, _now_s)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -50,11 +65,15 @@ def create_app(url: str, guest_token: str = "", warehouse: Path | None = None) -
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await boards.close()
         await desk.close()
 
     app = FastAPI(title="csms dashboard", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)
     app.include_router(door.router(desk, guest_token))
     app.include_router(statistics.router(desk))
+    places_map.mount(app, outline)
+    if drivers:
+        app.include_router(drivers_routes.router(boards, bool(outline)))
     for page in PAGES:
         page.mount(desk)
     ui.run_with(
@@ -66,5 +85,9 @@ def create_app(url: str, guest_token: str = "", warehouse: Path | None = None) -
         message_history_length=MESSAGES_KEPT,
         show_welcome_message=False,
     )
-    app.add_middleware(Gate, visitors=visitors)
+    app.add_middleware(Gate, visitors=visitors, also_open=(drivers_routes.PATH,) if drivers else ())
     return app
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()

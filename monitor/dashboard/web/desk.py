@@ -28,12 +28,15 @@ RECHECK_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One for the process. `warehouse`: the folder of statistics, if this machine has it."""
+    """One for the process. `warehouse`: the folder of statistics, if this machine has it; `outline`: whether maps have
+    one.
+    """
 
     api: Api
     hub: Hub
     visitors: Visitors
     warehouse: Path | None = None
+    outline: bool = False
     bound: dict[str, tuple[Hub, asyncio.Task[None]]] = field(default_factory=dict)
 
     def hub_for(self, visitor: Visitor) -> Hub:

@@ -24,6 +24,7 @@ from monitor.dashboard.web.figures import (
     share,
 )
 from monitor.dashboard.web.frame import frame
+from monitor.dashboard.web.pages.sites_card import SitesCard
 from monitor.dashboard.web.palette import FAMILIES
 from monitor.dashboard.web.parts import Chart, Kpi, card, markup, state_mark, tag
 from monitor.dashboard.web.visitors import home_of
@@ -53,6 +54,7 @@ def _build(view: View) -> None:
         kpis = make_kpis(view.text)
     with tag("div", "columns"):
         with tag("div", "stack"):
+            sites = SitesCard(view)
             with card(view.text("web.overview.connectors")):
                 comb, counts = markup(Markup(""), "comb"), markup(Markup(""), "counts")
             with card(view.text("web.overview.events")):
@@ -72,6 +74,7 @@ def _build(view: View) -> None:
         if snapshot is None:
             return
         show_kpis(view, kpis, snapshot)
+        sites.show(snapshot)
         comb.set_content(str(comb_markup(snapshot.stations)))
         counts.set_content(str(counts_markup(view.text, snapshot)))
         chart.show(load_options(view, snapshot))
