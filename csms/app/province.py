@@ -54,6 +54,7 @@ class ProvinceRoom:
     service: ProvinceService
     feed: ProvinceFeed
     office: ProvinceOffice
+    picture: Picture
     routers: Sequence[Router]
 
 
@@ -79,7 +80,7 @@ async def province_room(
     claims = Claims(clock, service, Orders(service, outbox, picture, starts), records, picture)
     office = ProvinceOffice(clock, service, outbox, keys, picture, claims)
     if not partners:
-        return ProvinceRoom(service, feed, office, ())
+        return ProvinceRoom(service, feed, office, picture, ())
     await records.begin(sites[0].id, clock.now())
     bus.subscribe(feed.hear)
     operator = Operator(settings.operator.name, settings.operator.phone, settings.operator.address)
@@ -92,7 +93,7 @@ async def province_room(
         desk = OperatorDesk(clock, service, answers, keep=keep, taken=await records.seen(clock.now()))
     except ValueError as fault:
         raise SettingsInvalid(f"partners: {fault}") from None
-    return ProvinceRoom(service, feed, office, [http.router(desk)])
+    return ProvinceRoom(service, feed, office, picture, [http.router(desk)])
 
 
 async def _ids(store: Store, records: ProvinceRecords, partners: Sequence[Partner]) -> IdTable:
