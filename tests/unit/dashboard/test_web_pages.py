@@ -144,9 +144,10 @@ def test_a_table_is_told_only_what_changed() -> None:
 
 
 def test_what_holds_messages_up_is_said() -> None:
-    partner = {"paused": "", "unreachable": False, "token": "fresh", "profile": "p", "last_error": ""}
+    partner = {"paused": "", "barred": "", "unreachable": False, "token": "fresh", "profile": "p", "last_error": ""}
     assert "Connected" in state_markup(TEXT, partner)
     assert "Paused: keys" in state_markup(TEXT, partner | {"paused": "keys"})
+    assert "It gives no token: 4005" in state_markup(TEXT, partner | {"barred": "4005"})
     assert "Last error: 500" in state_markup(TEXT, partner | {"unreachable": True, "last_error": "500"})
 
 
