@@ -13,8 +13,10 @@ from csms.texts import Text
 from monitor.dashboard.history import Event, Json, Snapshot
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.charts import load_picture
+from monitor.dashboard.web.day_chart import day_picture
 from monitor.dashboard.web.desk import Desk, View, view_of
 from monitor.dashboard.web.figures import (
+    NOTHING,
     evse_family,
     family_counts,
     kilo,
@@ -29,6 +31,7 @@ from monitor.dashboard.web.palette import FAMILIES
 from monitor.dashboard.web.parts import Chart, Kpi, card, markup, state_mark, tag
 from monitor.dashboard.web.visitors import home_of
 from monitor.dashboard.web.words import alert_words, layers
+from monitor.warehouse.carbon import FactorMissing, avoided
 
 NEAR_CAP = 0.95
 ALARMS_SHOWN = 12
@@ -77,7 +80,7 @@ def _build(view: View) -> None:
         sites.show(snapshot)
         comb.set_content(str(comb_markup(snapshot.stations)))
         counts.set_content(str(counts_markup(view.text, snapshot)))
-        chart.show(load_options(view, snapshot))
+        chart.show(load_options(view))
         events.set_content(str(events_markup(view.text, list(view.hub.history.events)[:EVENTS_SHOWN], snapshot)))
         alarms.set_content(str(attention_markup(view.text, view.hub.alerts, snapshot)))
 
@@ -92,6 +95,7 @@ def make_kpis(text: Text) -> dict[str, Kpi]:
         "sessions": Kpi(text("web.kpi.sessions"), "", "/sessions?status=open"),
         "stations": Kpi(text("web.kpi.stations"), "", "/stations"),
         "available": Kpi(text("web.kpi.available"), "", "/stations?state=available"),
+        "carbon": Kpi(text("web.kpi.carbon"), "kg"),
         "province": Kpi(text("web.kpi.province"), "", "/province"),
     }
 
@@ -122,7 +126,21 @@ def show_kpis(view: View, kpis: dict[str, Kpi], snapshot: Snapshot) -> None:
         text("web.kpi.faulted", count=broken) if broken else text("web.kpi.no_fault"),
         "bad" if broken else "good",
     )
+    kpis["carbon"].show(*_carbon(text, overview["energy_today_wh"], view.hub.sites, snapshot))
     kpis["province"].show(*_province(text, view.hub.province))
+
+
+def _carbon(text: Text, energy_wh: float, sites: Sequence[Json], snapshot: Snapshot) -> tuple[str, str, str]:
+    """What charging avoids against fuel cars, with its range: an estimate (T/CSAE 235), never one bare number."""
+    area = next((site["area_code"] for site in sites if site["area_code"]), "")
+    try:
+        saved = avoided(energy_wh / 1000, area, snapshot.time.year)
+    except FactorMissing:
+        return NOTHING, text("web.kpi.no_factor"), ""
+    note = text(
+        "web.kpi.carbon_range", low=f"{saved.low_kg:,.0f}", high=f"{saved.high_kg:,.0f}", year=saved.factor.year
+    )
+    return f"{saved.likely_kg:,.0f}", note, ""
 
 
 def _province(text: Text, partners: Sequence[Json]) -> tuple[str, str, str]:
@@ -180,11 +198,13 @@ def events_markup(text: Text, events: Sequence[Event], snapshot: Snapshot) -> Ma
     return Markup("").join(rows) or Markup('<p class="empty">{}</p>').format(text("live.no_event"))
 
 
-def load_options(view: View, snapshot: Snapshot) -> dict[str, Any]:
-    """The picture of the feeder at the top that has the largest cap."""
-    tops = sorted(roots(snapshot.overview["feeders"]), key=lambda feeder: -(feeder["cap_w"] or 0))
-    points = view.hub.history.points.get(tops[0]["feeder_id"], ()) if tops else ()
-    return load_picture(list(points), None, view.theme, layers(view.text))
+def load_options(view: View) -> dict[str, Any]:
+    """The day of the feeder at the top that has the largest cap; before it is known, what was seen of it."""
+    hub = view.hub
+    points = list(hub.history.points.get(hub.top, ()))
+    if hub.day is None:
+        return load_picture(points, None, view.theme, layers(view.text))
+    return day_picture(hub.day, hub.plan, points, view.theme, layers(view.text))
 
 
 def attention_markup(text: Text, alerts: Sequence[Json], snapshot: Snapshot) -> Markup:
