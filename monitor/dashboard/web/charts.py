@@ -157,7 +157,7 @@ def _roomier(grid: Any, font_px: int) -> Any:
     if not isinstance(grid, list):
         return grid | {"left": 4 * font_px, "bottom": 2 * font_px}
     main, strip = grid
-    return [main | {"left": 4 * font_px, "bottom": 3 * font_px}, strip | {"left": 4 * font_px, "bottom": 2 * font_px}]
+    return [main | {"left": 4 * font_px, "bottom": 3 * font_px}, strip | {"left": 4 * font_px, "bottom": 2.3 * font_px}]
 
 
 def state_colour(theme: Theme, family: str) -> str:

@@ -46,7 +46,7 @@ def day_picture(
         _area(words["base"], base, theme.unavailable, 0.35),
         _area(words["charging"], charging, theme.charging, 0.55),
         *_forecast(said or {}, plan, now, end, theme, words),
-        _line(words["unmanaged"], ahead["unmanaged"], theme.unavailable, width=1, step="end"),
+        _line(words["unmanaged"], ahead["unmanaged"], theme.quiet, width=1, step="end"),
         _line(words["plan"], ahead["planned"], theme.ink, width=1.5, kind="dashed", step="end"),
         _line(words["cap"], _caps(points, begin) + ahead["cap"], theme.faulted, width=2, step="end"),
     ]
@@ -155,12 +155,12 @@ def _with_strip(options: Options, prices: Sequence[Json], span: tuple[datetime, 
     levels = [level for level in LEVELS if any(one["level"] == level for one in prices)]
     if not levels:
         return options | {"xAxis": time}
-    grid = options["grid"] | {"bottom": 42}
-    strip_grid = {"left": grid["left"], "right": grid["right"], "bottom": 30 - STRIP_PX, "height": STRIP_PX}
+    grid = options["grid"] | {"bottom": 46}
+    strip_grid = {"left": grid["left"], "right": grid["right"], "bottom": 34, "height": STRIP_PX}
     hidden = {"show": False, "type": "value", "min": 0, "max": 1, "gridIndex": 1}
     strip_time = _axis(theme) | {"type": "time", "min": begin, "max": end, "gridIndex": 1, "show": False}
     strips = [_strip(level, prices) for level in levels]
-    time = time | {"axisLabel": time["axisLabel"] | {"margin": 18}}
+    time = time | {"axisLabel": time["axisLabel"] | {"margin": 17}}
     return options | {
         "grid": [grid, strip_grid],
         "xAxis": [time, strip_time],

@@ -138,9 +138,9 @@ def _carbon(text: Text, energy_wh: float, sites: Sequence[Json], snapshot: Snaps
     except FactorMissing:
         return NOTHING, text("web.kpi.no_factor"), ""
     note = text(
-        "web.kpi.carbon_range", low=f"{saved.low_kg:,.0f}", high=f"{saved.high_kg:,.0f}", year=saved.factor.year
+        "web.kpi.carbon_range", low=f"{saved.low_kg:,.1f}", high=f"{saved.high_kg:,.1f}", year=saved.factor.year
     )
-    return f"{saved.likely_kg:,.0f}", note, ""
+    return f"{saved.likely_kg:,.1f}", note, ""
 
 
 def _province(text: Text, partners: Sequence[Json]) -> tuple[str, str, str]:
