@@ -1,7 +1,7 @@
 """Brings the file of an earlier version to the tables of this one. `PRAGMA user_version` says which one it is of.
 
 Version 0 knew imported files only: their rows had a `file_id` and a `line`. Version 2 had no prices and hashes in
-orders, and days did not say what was broken.
+orders, and days did not say what was broken. Version 3 knew no capacities of batteries, no samples behind orders.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 
 from monitor.store.governance_tables import Governance
 
-VERSION = 3
+VERSION = 4
 _FIRST = ("governed_file", "governed_order", "governed_repair", "quarantined_row")
 _COPIES = (
     "INSERT INTO governed_source (id, kind, digest, name, mapping, taken_at)"
@@ -32,6 +32,7 @@ _SINCE_2 = (
     "ALTER TABLE governed_order ADD COLUMN vehicle_hash VARCHAR NOT NULL DEFAULT ''",
     "ALTER TABLE governed_day ADD COLUMN broken JSON NOT NULL DEFAULT '{}'",
 )
+_SINCE_3 = ("ALTER TABLE governed_order ADD COLUMN capacity_wh FLOAT",)
 
 
 class TooNew(ValueError):
@@ -49,9 +50,9 @@ def upgrade(connection: Connection) -> None:
             for index in inspect(connection).get_indexes(table):
                 connection.execute(text(f"DROP INDEX {index['name']}"))
             connection.execute(text(f"ALTER TABLE {table} RENAME TO old_{table}"))
-    if version == 2:
-        for change in _SINCE_2:
-            connection.execute(text(change))
+    changes = {2: (*_SINCE_2, *_SINCE_3), 3: _SINCE_3}
+    for change in changes.get(version, ()):
+        connection.execute(text(change))
     Governance.metadata.create_all(connection)
     if old:
         for copy in _COPIES:
