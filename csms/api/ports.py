@@ -187,6 +187,10 @@ class ReadPort(Protocol):
         """What was seen of all feeders, by quarter-hour."""
         ...
 
+    async def energy_ended_wh(self, since: datetime) -> float:
+        """Energy of the sessions that ended since a moment."""
+        ...
+
     async def counts(self) -> Mapping[str, Any]:
         """Totals over all tables."""
         ...

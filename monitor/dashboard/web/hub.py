@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from monitor.dashboard.history import History, Snapshot
 from monitor.dashboard.source import SourceLost, SourceRefused
@@ -33,6 +33,7 @@ SESSIONS_READ = 50
 ALERTS_READ = 50
 
 Tell = Callable[[], None]
+T = TypeVar("T")
 
 
 class Hub:
@@ -48,6 +49,8 @@ class Hub:
         self._slow: dict[str, Any] = {}
         self._slow_due_s = self._list_due_s = self._day_due_s = 0.0
         self._stations = Stations()
+        self._shared_of: Snapshot | None = None
+        self._shared: dict[str, Any] = {}
         self._changed = asyncio.Event()
         self._looked_for = asyncio.Event()
         self.streaming = False
@@ -83,6 +86,15 @@ class Hub:
         self._watchers[number] = tell
         self._looked_for.set()
         return lambda: self._watchers.pop(number, None)  # type: ignore[return-value]
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        """What all pages make of one snapshot in the same way, made once; `name` says in which way."""
+        if self._shared_of is not self.snapshot:
+            self._shared_of, self._shared = self.snapshot, {}
+        if name not in self._shared:
+            self._shared[name] = make()
+        found: T = self._shared[name]
+        return found
 
     def hurry(self) -> None:
         """Somebody signed in or changed something: look now."""

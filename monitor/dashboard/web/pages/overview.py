@@ -13,11 +13,11 @@ from csms.texts import Text
 from monitor.dashboard.history import Event, Json, Snapshot
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.charts import load_picture
+from monitor.dashboard.web.comb import Comb, comb_cells
 from monitor.dashboard.web.day_chart import day_picture
 from monitor.dashboard.web.desk import Desk, View, view_of
 from monitor.dashboard.web.figures import (
     NOTHING,
-    evse_family,
     family_counts,
     kilo,
     load_w,
@@ -35,7 +35,6 @@ from monitor.warehouse.carbon import FactorMissing, avoided
 
 NEAR_CAP = 0.95
 ALARMS_SHOWN = 12
-COMB_MAX = 1500
 EVENTS_SHOWN = 12
 
 
@@ -59,7 +58,7 @@ def _build(view: View) -> None:
         with tag("div", "stack"):
             sites = SitesCard(view)
             with card(view.text("web.overview.connectors")):
-                comb, counts = markup(Markup(""), "comb"), markup(Markup(""), "counts")
+                comb, counts = Comb(), markup(Markup(""), "counts")
             with card(view.text("web.overview.events")):
                 events = markup(Markup(""))
         with tag("div", "stack"):
@@ -78,11 +77,12 @@ def _build(view: View) -> None:
             return
         show_kpis(view, kpis, snapshot)
         sites.show(snapshot)
-        comb.set_content(str(comb_markup(snapshot.stations)))
-        counts.set_content(str(counts_markup(view.text, snapshot)))
-        chart.show(load_options(view))
-        events.set_content(str(events_markup(view.text, list(view.hub.history.events)[:EVENTS_SHOWN], snapshot)))
-        alarms.set_content(str(attention_markup(view.text, view.hub.alerts, snapshot)))
+        comb.show(view.hub.shared("comb", lambda: comb_cells(snapshot.stations)))
+        counts.set_content(view.shared("counts", lambda: str(counts_markup(view.text, snapshot))))
+        chart.show(view.shared("load", lambda: load_options(view)))
+        latest = list(view.hub.history.events)[:EVENTS_SHOWN]
+        events.set_content(view.shared("events", lambda: str(events_markup(view.text, latest, snapshot))))
+        alarms.set_content(view.shared("alarms", lambda: str(attention_markup(view.text, view.hub.alerts, snapshot))))
 
     view.follow(refresh)
 
@@ -119,7 +119,7 @@ def show_kpis(view: View, kpis: dict[str, Kpi], snapshot: Snapshot) -> None:
         text("web.kpi.offline", count=away) if away else text("web.kpi.all_online"),
         "warn" if away else "good",
     )
-    counts = family_counts(snapshot.stations)
+    counts = view.hub.shared("families", lambda: family_counts(snapshot.stations))
     broken = counts["faulted"]
     kpis["available"].show(
         f"{counts['available']} / {counts.total()}",
@@ -155,21 +155,6 @@ def _province(text: Text, partners: Sequence[Json]) -> tuple[str, str, str]:
     if held:
         return str(waiting), text("web.kpi.held", partner=held[0]["partner"]), "warn"
     return str(waiting), text("web.kpi.waiting") if waiting else text("web.kpi.all_sent"), "" if waiting else "good"
-
-
-def comb_markup(stations: Sequence[Json]) -> Markup:
-    """Every EVSE as a small field: letter and colour of its state, a link to its station."""
-    cells: list[Markup] = []
-    for station in stations:
-        for evse in station["evses"]:
-            family = evse_family(station, evse)
-            name = f"{station['station_id']}/{evse['evse_id']}"
-            cells.append(
-                Markup('<a class="state {0}" href="/stations/{1}" title="{2}" aria-label="{2}">{3}</a>').format(
-                    family, segment(station["station_id"]), name, FAMILIES[family]
-                )
-            )
-    return Markup("").join(cells[:COMB_MAX])
 
 
 def counts_markup(text: Text, snapshot: Snapshot) -> Markup:
