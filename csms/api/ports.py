@@ -31,7 +31,7 @@ from csms.station.own_certificates import OwnCertificates
 from csms.station.registration import Registration
 from csms.station.renewals import Renewals
 from csms.station.roots import Roots
-from csms.station.state import StationState
+from csms.station.state import OpenSession, StationState
 from csms.station.wishes import Wish
 from csms.store.access_tables import AuditRow
 from csms.store.response_tables import FeederLoad
@@ -366,6 +366,14 @@ class ProvincePort(Protocol):
         ...
 
 
+class MoneyPort(Protocol):
+    """What sessions cost (csms.province.picture.Picture)."""
+
+    async def bill(self, row: Session, live: OpenSession | None) -> Sequence[Any]:
+        """By tariff period (csms.province.records.ChargeDetail); one that runs as of now."""
+        ...
+
+
 class SitePlace(Protocol):
     """A site of the settings; (0, 0), in the sea, stands for a place that nobody gave."""
 
@@ -480,6 +488,7 @@ class ApiDeps:
     ladders: LadderPort | None = None
     tree: TreeDesk | None = None
     pki: PkiPort | None = None
+    money: MoneyPort | None = None
     changes: Changes = field(default_factory=Changes)
     sites: Sequence[SitePlace] = ()
     price_at: Callable[[datetime], tuple[Decimal, str]] | None = None

@@ -135,6 +135,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         tree=supply_desk,
         ladders=charging if settings.charging.control else None,
         province=partners.office,
+        money=partners.picture,
         gateway=gateway,
         traces=traces,
         condition=upkeep.condition,

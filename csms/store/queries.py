@@ -182,9 +182,9 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading, Histor
         found = await self.first(select(ExternalId).where(*given))
         return found.external if found else None
 
-    async def external_ids(self, scope: str | None = None) -> Sequence[ExternalId]:
-        """All identifiers, or those of one scope, by our key."""
-        query = select(ExternalId).where(*_given((col(ExternalId.scope), scope)))
+    async def external_ids(self, *scopes: str) -> Sequence[ExternalId]:
+        """All identifiers, or those of these scopes, by our key."""
+        query = select(ExternalId).where(*([col(ExternalId.scope).in_(scopes)] if scopes else []))
         return await self.rows(query.order_by(col(ExternalId.scope), col(ExternalId.local)))
 
     async def tally(self, name: str) -> int | None:

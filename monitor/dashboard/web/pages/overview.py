@@ -149,7 +149,7 @@ def _province(text: Text, partners: Sequence[Json]) -> tuple[str, str, str]:
         return "–", text("web.kpi.no_partner"), ""
     waiting = sum(p["queued"] + p["retry"] + p["sent"] for p in partners)
     dead = sum(p["dead"] for p in partners)
-    held = [p for p in partners if p["paused"] or p["unreachable"]]
+    held = [p for p in partners if p["paused"] or p["barred"] or p["unreachable"]]
     if dead:
         return str(dead), text("web.kpi.dead"), "bad"
     if held:
