@@ -45,6 +45,7 @@ COMMANDS: Commands = {
     "evidence": "monitor.evidence.console",
     "data": "monitor.governance.console",
     "forecast": "monitor.forecast.console",
+    "report": "monitor.reports.console",
     "scoring": "monitor.scoring.console",
     "subsidy": "monitor.subsidy.console",
     "warehouse": "monitor.warehouse.console",

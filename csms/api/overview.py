@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from csms.access.needs import viewers
 from csms.access.routing import Router
 from csms.api.feeders import feeder_views
-from csms.api.ports import ApiDeps, ReadPort
+from csms.api.ports import ApiDeps
 from csms.api.schemas import Overview, PlanTotals, ProfileTotals, SessionTotals, StationTotals
 from csms.api.views import evse_status, station_power_w
 from csms.model.clock import Clock
-from csms.station.state import StationState
-
-PAGE = 500
-STAY_MAX = timedelta(days=2)
-"""A car that stays longer and leaves today is not looked for when the energy of today is added up."""
+from csms.station.state import OpenSession, StationState
 
 
 def router(deps: ApiDeps) -> Router:
@@ -35,10 +31,16 @@ def router(deps: ApiDeps) -> Router:
 
 
 async def build(deps: ApiDeps) -> Overview:
-    """The overview now; also for a live view in the same process."""
+    """The overview now; also for a live view in the same process.
+
+    What ended today is read before all that ended, and what runs last: a session that ends meanwhile is never in the
+    energy of today without being in that of all time.
+    """
     now = deps.clock.now()
+    today_wh = await deps.reader.energy_ended_wh(start_of_day(now, deps.time_zone))
     counts = await deps.reader.counts()
     states = list(deps.stations.stations.values())
+    running = running_wh(states)
     return Overview(
         clock_time=now,
         clock_speed=_speed(deps.clock),
@@ -46,8 +48,8 @@ async def build(deps: ApiDeps) -> Overview:
         connectors_by_status=dict(Counter(evse_status(e) for s in states for e in s.evses.values())),
         sessions=SessionTotals(open=int(counts["sessions_open"]), ended=int(counts["sessions_ended"])),
         power_w=sum(station_power_w(state) for state in states),
-        energy_wh=float(counts["energy_wh"]),
-        energy_today_wh=running_wh(states) + await ended_wh(deps.reader, start_of_day(now, deps.time_zone)),
+        energy_wh=running + float(counts["energy_ended_wh"]),
+        energy_today_wh=running + today_wh,
         samples=int(counts["samples"]),
         feeders=feeder_views(deps),
         plans=PlanTotals(count=int(counts["plans"]), gap_max=counts["plan_gap_max"]),
@@ -67,19 +69,12 @@ def start_of_day(now: datetime, zone: tzinfo) -> datetime:
 
 
 def running_wh(states: Iterable[StationState]) -> float:
-    """Energy so far of the sessions that run."""
-    return sum(evse.session.energy_wh for state in states for evse in state.evses.values() if evse.session)
+    """Energy so far of the sessions that run, those aside too."""
+    return sum(session.energy_wh for state in states for session in _running(state))
 
 
-async def ended_wh(reader: ReadPort, since: datetime) -> float:
-    """Energy of the sessions that ended at or after `since` and began at most two days before it."""
-    total_wh, before_id = 0.0, None
-    while True:
-        page = await reader.sessions(PAGE, status="ended", before_id=before_id)
-        total_wh += sum(row.energy_wh for row in page if row.ended_at is not None and row.ended_at >= since)
-        if len(page) < PAGE or page[-1].started_at < since - STAY_MAX:
-            return total_wh
-        before_id = page[-1].id
+def _running(state: StationState) -> Iterable[OpenSession]:
+    return [*(evse.session for evse in state.evses.values() if evse.session), *state.aside.values()]
 
 
 def _speed(clock: Clock) -> float:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from typing import Any, Protocol
 
 from fastapi import APIRouter
 
 from csms.access.guard import Guard
+from csms.api.listeners import Changes
 from csms.charging.status import LadderStatus
 from csms.charging.tree_desk import TreeDesk
 from csms.model.authentication import SecurityProfile
@@ -29,9 +31,10 @@ from csms.station.own_certificates import OwnCertificates
 from csms.station.registration import Registration
 from csms.station.renewals import Renewals
 from csms.station.roots import Roots
-from csms.station.state import StationState
+from csms.station.state import OpenSession, StationState
 from csms.station.wishes import Wish
 from csms.store.access_tables import AuditRow
+from csms.store.response_tables import FeederLoad
 from csms.store.samples import StoredSample
 from csms.store.security_tables import Alert, InstalledCertificate, SecurityEvent
 from csms.store.station_reading import Matters
@@ -178,6 +181,14 @@ class ReadPort(Protocol):
 
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan in force."""
+        ...
+
+    async def loads_of_feeders(self, since: datetime, until: datetime) -> Sequence[FeederLoad]:
+        """What was seen of all feeders, by quarter-hour."""
+        ...
+
+    async def energy_ended_wh(self, since: datetime) -> float:
+        """Energy of the sessions that ended since a moment."""
         ...
 
     async def counts(self) -> Mapping[str, Any]:
@@ -355,6 +366,53 @@ class ProvincePort(Protocol):
         ...
 
 
+class MoneyPort(Protocol):
+    """What sessions cost (csms.province.picture.Picture)."""
+
+    async def bill(self, row: Session, live: OpenSession | None) -> Sequence[Any]:
+        """By tariff period (csms.province.records.ChargeDetail); one that runs as of now."""
+        ...
+
+
+class SitePlace(Protocol):
+    """A site of the settings; (0, 0), in the sea, stands for a place that nobody gave."""
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """Where it is, in words."""
+        ...
+
+    @property
+    def area_code(self) -> str:
+        """GB/T 2260."""
+        ...
+
+    @property
+    def longitude(self) -> float:
+        """WGS-84 degrees."""
+        ...
+
+    @property
+    def latitude(self) -> float:
+        """WGS-84 degrees."""
+        ...
+
+    @property
+    def placed(self) -> bool:
+        """Whether its place is known."""
+        ...
+
+
 class GatewayPort(Protocol):
     """The OCPP listener."""
 
@@ -409,7 +467,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class ApiDeps:
-    """What `create_api` needs; rooms that are switched off stay None. Nobody serves without a guard."""
+    """What `create_api` needs; rooms that are switched off stay None. Nobody serves without a guard.
+
+    `price_at`: a moment → (yuan per kWh with service, level of the hour).
+    """
 
     clock: Clock
     stations: StationsPort
@@ -427,4 +488,8 @@ class ApiDeps:
     ladders: LadderPort | None = None
     tree: TreeDesk | None = None
     pki: PkiPort | None = None
+    money: MoneyPort | None = None
+    changes: Changes = field(default_factory=Changes)
+    sites: Sequence[SitePlace] = ()
+    price_at: Callable[[datetime], tuple[Decimal, str]] | None = None
     guard: Guard = field(kw_only=True)

@@ -34,7 +34,7 @@ def router(deps: ApiDeps) -> Router:
     ) -> SessionsOut:
         """Newest first; older ones with `before_id`."""
         rows = await deps.reader.sessions(limit, station_id=station_id, status=status, before_id=before_id)
-        views = [session_view(row, _live(deps, row)) for row in rows]
+        views = [session_view(row, running(deps, row)) for row in rows]
         next_before_id = views[-1].session_id if len(views) == limit else None
         return SessionsOut(clock_time=deps.clock.now(), sessions=views, next_before_id=next_before_id)
 
@@ -42,8 +42,8 @@ def router(deps: ApiDeps) -> Router:
     @viewers
     async def show_session(session_id: int) -> SessionOut:
         """One session."""
-        row = await _known(deps, session_id)
-        return session_view(row, _live(deps, row))
+        row = await known_session(deps, session_id)
+        return session_view(row, running(deps, row))
 
     _add_samples(routes, deps)
     return routes
@@ -59,13 +59,13 @@ def _add_samples(routes: Router, deps: ApiDeps) -> None:
         limit: int = Query(default=1000, ge=1, le=SAMPLES_MAX),
     ) -> SamplesOut:
         """In order of time, as the station sent them, in base units."""
-        await _known(deps, session_id)
+        await known_session(deps, session_id)
         rows = await deps.reader.samples(session_id=session_id, since=since, until=until, limit=limit + 1)
         views = [sample_view(row) for row in rows[:limit]]
         return SamplesOut(session_id=session_id, samples=views, truncated=len(rows) > limit)
 
 
-def _live(deps: ApiDeps, row: Session) -> OpenSession | None:
+def running(deps: ApiDeps, row: Session) -> OpenSession | None:
     """The session as it runs now; its stored progress may be a minute old."""
     station = deps.stations.stations.get(row.station_id)
     evse = station.evses.get(row.evse_id) if station else None
@@ -73,7 +73,8 @@ def _live(deps: ApiDeps, row: Session) -> OpenSession | None:
     return running if running is not None and running.session_id == row.id else None
 
 
-async def _known(deps: ApiDeps, session_id: int) -> Session:
+async def known_session(deps: ApiDeps, session_id: int) -> Session:
+    """A stored session, or the refusal that there is none."""
     row = await deps.reader.session(session_id) if 0 < session_id < 2**63 else None
     if row is None:
         raise Refused(404, "unknown_session", f"there is no session {session_id}")

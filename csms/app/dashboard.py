@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from csms.app.drivers_section import DriversSection
 from csms.app.section import Section
 
 log = logging.getLogger(__name__)
@@ -28,11 +29,28 @@ PATIENCE_S = 5.0
 
 
 class DashboardSection(Section):
-    """`guest_token_file`: a viewer's token, with which whoever comes may look around. None: nobody may."""
+    """`guest_token_file`: a viewer's token, with which whoever comes may look around. None: nobody may.
+
+    `outline_file`: GeoJSON (WGS-84) that maps are drawn over; None: a plain grid. `platform_dir`, `partner_file`: data
+    and operators of a supervising platform on this machine; `areas_dir`: areas that siting reports can be made on.
+    """
 
     enabled: bool = True
     port: int = Field(default=8081, ge=0, le=65535)
     guest_token_file: Path | None = None
+    outline_file: Path | None = None
+    platform_dir: Path | None = None
+    partner_file: Path | None = None
+    areas_dir: Path | None = None
+
+
+def _folders(settings: DashboardSection, data_dir: Path | None) -> list[str]:
+    """What lies on this machine beside the API; the rounds of the server put some of it into the data folder."""
+    given = {"--platform-dir": settings.platform_dir, "--partner-file": settings.partner_file}
+    given |= {"--areas-dir": settings.areas_dir, "--outline": settings.outline_file}
+    if data_dir is not None:
+        given |= {"--data-dir": data_dir, "--warehouse": data_dir / "warehouse", "--siting-dir": data_dir / "siting"}
+    return [part for flag, path in given.items() if path is not None for part in (flag, str(path))]
 
 
 class DashboardEnded(Exception):
@@ -40,7 +58,8 @@ class DashboardEnded(Exception):
 
 
 class Dashboard:
-    """The child. `program`: how `csms` is called; `told` learns where it listens; `time_zone`: of its words."""
+    """The child. `program`: how `csms` is called; `told` learns where it listens; `drivers`: whether it has a page for
+    them; `time_zone`: of its words."""
 
     def __init__(
         self,
@@ -49,7 +68,9 @@ class Dashboard:
         host: str,
         *,
         tls: tuple[Path, Path] | None = None,
-        warehouse: Path | None = None,
+        data_dir: Path | None = None,
+        database_url: str = "",
+        drivers: DriversSection | None = None,
         time_zone: str = "",
         told: Callable[[str, int], None] = lambda url, port: None,
         program: Sequence[str] = (sys.executable, "-m", "cli"),
@@ -59,10 +80,13 @@ class Dashboard:
             call += ["--tls-certificate", str(tls[0]), "--tls-key", str(tls[1])]
         if settings.guest_token_file is not None:
             call += ["--guest-token-file", str(settings.guest_token_file)]
-        if warehouse is not None:
-            call += ["--warehouse", str(warehouse)]
+        call += _folders(settings, data_dir)
+        if drivers is not None and drivers.enabled:
+            call.append("--drivers")
+            call += ["--intake", str(drivers.intake_dir)] if drivers.intake_dir is not None else []
         self._call = [*call, "--until-stdin-ends"]
-        self._environ = os.environ | ({"TZ": time_zone} if time_zone else {})
+        known = {"TZ": time_zone, "CSMS_TIME_ZONE": time_zone, "CSMS_DATABASE_URL": database_url}
+        self._environ = os.environ | {name: value for name, value in known.items() if value}
         self._told = told
 
     async def run(self) -> None:

@@ -39,6 +39,11 @@ class SiteSettings(Section):
     park_count: int = Field(default=0, ge=0)
     extra: dict[str, Any] = Field(default_factory=dict)
 
+    @property
+    def placed(self) -> bool:
+        """Whether somebody said where it is; (0, 0) lies in the sea."""
+        return (self.longitude, self.latitude) != (0.0, 0.0)
+
 
 class PriceSettings(Section):
     """What a kWh costs the driver, in yuan; `shown`: drivers are told the cost at the station (OCPP 2.0.1).

@@ -17,7 +17,9 @@ from csms.access.audit import AuditLog
 from csms.access.guard import CertifiedOperator, Guard, Rates
 from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
+from csms.api.listeners import Changes
 from csms.api.ports import ApiDeps, FeederFigures
+from csms.app.drivers import price_at, public_desk
 from csms.app.grid import limit_service
 from csms.app.grid_room import grid_room
 from csms.app.outlook import OutlookFile
@@ -44,6 +46,7 @@ from csms.gateway.ports import forget
 from csms.gateway.server import Gateway
 from csms.grid.service import LimitService
 from csms.model.clock import Clock
+from csms.public import http as public_http
 from csms.security.authority import LocalAuthority
 from csms.station.bus import EventBus
 from csms.station.files import FileDesk
@@ -120,6 +123,9 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         metrics=Metrics(),
     )
     upkeep = Upkeep(settings, clock, store, files=files, traces=traces)
+    changes = Changes()
+    bus.subscribe(changes.hear)
+    public = public_desk(settings, clock, store, stations) if settings.drivers.enabled else None
     supply_desk = tree_desk(settings, clock, store, supply, stations, limits, charging, guard.tokens)
     deps = ApiDeps(
         guard=guard,
@@ -130,19 +136,25 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         tree=supply_desk,
         ladders=charging if settings.charging.control else None,
         province=partners.office,
+        money=partners.picture,
         gateway=gateway,
         traces=traces,
         condition=upkeep.condition,
-        routers=lambda: [*grid.routers(), *partners.routers],
+        routers=lambda: [*grid.routers(), *partners.routers, *([public_http.router(public)] if public else [])],
         figures=grid.lines,
         version=version("csms"),
         time_zone=ZoneInfo(settings.time_zone),
         files=files,
         pki=Pki(settings, own),
+        changes=changes,
+        sites=(settings.site, *settings.sites),
+        price_at=price_at(settings),
     )
     background: list[Named] = [("stations", stations.run), *upkeep.background, *grid.background]
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run), ("supply-tree", supply_desk.watch)]
     background.append(("base-loads", BaseLoadKeeper(clock, supply.tree, store.writer, stations.alerts).run))
+    if public is not None:
+        background.append(("habits", public.run))
     if tls.profiles:
         background.append(("certificates", partial(tls.watch, gateway)))
     if settings.alerts.webhook:

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -44,7 +44,8 @@ USUAL = (
 
 
 class Round:
-    """One command, again and again. `program`: how `csms` is called; `time_zone`: that of the settings."""
+    """One command, again and again. `program`: how `csms` is called; `time_zone`: that of the settings;
+    `told`: more for its environment."""
 
     def __init__(
         self,
@@ -55,12 +56,13 @@ class Round:
         program: Sequence[str] = (sys.executable, "-m", "cli"),
         wall_s_min: float = WALL_S_MIN,
         time_zone: str = "",
+        told: Mapping[str, str] | None = None,
     ) -> None:
         self._clock = clock
         self._wall_s = max(clock.wall_s(settings.every_s), wall_s_min)
         self._call = (*program, *settings.command, "--data-dir", str(data_dir), "--json")
-        told = {"CSMS_DATABASE_URL": database_url, "CSMS_TIME_ZONE": time_zone}
-        self._environ = os.environ | {name: value for name, value in told.items() if value}
+        known = {"CSMS_DATABASE_URL": database_url, "CSMS_TIME_ZONE": time_zone, **(told or {})}
+        self._environ = os.environ | {name: value for name, value in known.items() if value}
         self.name = " ".join(settings.command)
 
     async def run(self) -> None:

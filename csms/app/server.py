@@ -16,6 +16,7 @@ from csms.app.dashboard import Dashboard
 from csms.app.http import HttpServer
 from csms.app.logs import set_up_logs
 from csms.app.process import calm_garbage_collector, raise_file_limit
+from csms.app.reports import DailyReports
 from csms.app.rooms import Rooms, build_rooms
 from csms.app.rounds import Round
 from csms.app.section import SettingsInvalid
@@ -77,6 +78,10 @@ class CentralSystem:
             own = self._settings
             one = Round(settings, self._clock, own.data_dir, own.database_url, time_zone=own.time_zone)
             self._supervisor.start(f"round {one.name}", one.run)
+        if self._settings.reports.at:
+            own = self._settings
+            daily = DailyReports(own.reports, self._clock, own.data_dir, own.database_url, own.time_zone)
+            self._supervisor.start("reports", daily.run)
         await LocalDesk(rooms.guard.tokens, rooms.guard.audit, "csms serve").first(self._tell_token)
         self._http = self._http_server(rooms)
         self.http_port = await self._http.start()
@@ -127,9 +132,18 @@ class CentralSystem:
             self.dashboard_port = port
             self._write_ready_file()
 
-        warehouse = self._settings.data_dir / "warehouse"  # where the round `warehouse load` puts it
-        zone = self._settings.time_zone
-        return Dashboard(self._settings.dashboard, url, host, tls=tls, warehouse=warehouse, time_zone=zone, told=told)
+        own = self._settings
+        return Dashboard(
+            own.dashboard,
+            url,
+            host,
+            tls=tls,
+            data_dir=own.data_dir,
+            database_url=own.database_url,
+            drivers=own.drivers,
+            time_zone=own.time_zone,
+            told=told,
+        )
 
     @property
     def dashboard_address(self) -> str:
@@ -162,6 +176,7 @@ class CentralSystem:
         (self._settings.data_dir / READY_FILE).unlink(missing_ok=True)
         if self._rooms is not None:
             await self._rooms.gateway.stop("the central system is restarting")
+            self._rooms.api_deps.changes.hang_up()
             if self._rooms.traces is not None:
                 self._rooms.traces.hang_up()
         if self._http is not None:

@@ -26,10 +26,12 @@ from pydantic_settings import (
 )
 
 from csms.app.dashboard import DashboardSection
+from csms.app.drivers_section import DriversSection
 from csms.app.grid import FeederSettings, LimitSourceSettings
 from csms.app.limit_channels import LimitFileSettings, LimitPlugSettings, OpenAdr2Settings, OpenAdrSettings
 from csms.app.mqtt import BrokerUrl, MqttSection
 from csms.app.province_settings import OperatorSettings, PartnerSettings, PriceSettings, SiteSettings
+from csms.app.reports import ReportsSection
 from csms.app.response import ResponseSection
 from csms.app.rounds import USUAL, RoundSettings
 from csms.app.section import SettingsInvalid
@@ -116,7 +118,9 @@ class Settings(BaseSettings):
     api: ApiSection = ApiSection()
     admission: AdmissionSection = AdmissionSection()
     rounds: list[RoundSettings] = list(USUAL)
+    reports: ReportsSection = ReportsSection()
     dashboard: DashboardSection = DashboardSection()
+    drivers: DriversSection = DriversSection()
     disk_free_min_mb: int = Field(default=500, ge=0)
 
     @field_validator("time_zone", "station_time_zone")

@@ -75,6 +75,7 @@ class EvNeeds(Struct, frozen=True):
     soc: float | None = None
     transfer: str = ""
     periods_max: int | None = None
+    capacity_wh: float | None = None
 
     def written(self) -> dict[str, Any] | None:
         """As it is stored; None when the car said nothing."""

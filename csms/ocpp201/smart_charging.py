@@ -90,6 +90,7 @@ def _needs(payload: Payload, received_at: datetime, zone: tzinfo) -> ChargingNee
         soc=_figure(dc, "stateOfCharge"),
         transfer=text(wanted, "requestedEnergyTransfer"),
         periods_max=optional_number(payload, "maxScheduleTuples"),
+        capacity_wh=_figure(dc, "evEnergyCapacity"),
     )
     return ChargingNeeds(number(payload, "evseId"), needs)
 

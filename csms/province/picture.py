@@ -15,6 +15,7 @@ from csms.model.station import CurrentKind
 from csms.province.access import EVERYTHING, Access
 from csms.province.mapping import connector_status, stop_reason, vin_of
 from csms.province.records import (
+    ChargeDetail,
     ChargeOrder,
     ChargeStatus,
     ConnectorInfo,
@@ -181,6 +182,11 @@ class Picture:
             remote_start_id=row.remote_start_id,
             vin=order.vin,
         )
+
+    async def bill(self, row: Session, live: OpenSession | None) -> Sequence[ChargeDetail]:
+        """What a session comes to, by tariff period; one that runs (`live`) as of now."""
+        told, end = (live, self._clock.now()) if live is not None else (row, row.ended_at or self._clock.now())
+        return (await self._split(told, row.id, row.started_at, end)).details
 
     async def order(self, row: Session, ended_at: datetime, *, by_partner: bool = False) -> ChargeOrder:
         """A finished session."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import or_
 from sqlmodel import col, select
@@ -12,7 +13,10 @@ from csms.store.reading import Reading
 from csms.store.response_tables import FeederLoad
 from csms.store.security_tables import Alert
 from csms.store.station_tables import StateChange
-from csms.store.tables import LimitRow, OutboxRow
+from csms.store.tables import ExternalId, LimitRow, OutboxRow
+
+ORDERS = "charge_order"
+"""The kind of message by which a partner is sent an order."""
 
 
 class HistoryReading(Reading):
@@ -48,6 +52,21 @@ class HistoryReading(Reading):
         )
         query = select(OutboxRow).where(touched, col(OutboxRow.id) > after_id)
         return await self.rows(query.order_by(col(OutboxRow.id)).limit(limit))
+
+    async def orders_told(self, session_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """By session the newest order that a partner was sent of it, or is to be, as it is written; only those with
+        numbers of our own: what a partner started has the partner's.
+        """
+        order = col(ExternalId.scope).like("%.order")
+        wanted = col(ExternalId.local).in_([str(session_id) for session_id in session_ids])
+        numbers = {row.external: int(row.local) for row in await self.rows(select(ExternalId).where(order, wanted))}
+        partners = await self.values(select(col(OutboxRow.partner)).distinct()) if numbers else []
+        found: dict[int, dict[str, Any]] = {}
+        for partner in partners:  # the index leads with the partner
+            mine = OutboxRow.partner == partner, OutboxRow.interface == ORDERS
+            query = select(OutboxRow).where(*mine, col(OutboxRow.business_key).in_(numbers)).order_by(col(OutboxRow.id))
+            found |= {numbers[row.business_key]: row.payload for row in await self.rows(query)}
+        return found
 
     async def limit_statements(self, since: datetime) -> Sequence[LimitRow]:
         """Every version of a limit that was received since a moment, in the order in which they came."""

@@ -32,6 +32,7 @@ from csms.store.tables import (
     UpperBoundRow,
 )
 
+_ENERGY_ENDED_WH = select(func.sum(col(Session.energy_wh))).where(col(Session.status) == "ended")
 _SAMPLES_STORED = select(func.sum(col(Tally.value))).where(col(Tally.name) == "samples")
 
 
@@ -76,6 +77,21 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading, Histor
         changed = or_(col(Session.received_at) >= since, col(Session.ended_at) >= since, col(Session.status) != "ended")
         query = select(Session).where(changed, col(Session.id) > after_id)
         return await self.rows(query.order_by(col(Session.id)).limit(limit))
+
+    async def energy_ended_wh(self, since: datetime) -> float:
+        """Energy of the sessions that ended since a moment."""
+        return float(await self.value(_ENERGY_ENDED_WH.where(col(Session.ended_at) >= since)) or 0.0)
+
+    async def stays(self, since: datetime, before_id: int | None, limit: int) -> Sequence[Any]:
+        """Of sessions that began since a moment and ended, newest first: id, station_id, evse_id, started_at,
+        ended_at."""
+        columns: list[Any] = [Session.id, Session.station_id, Session.evse_id, Session.started_at, Session.ended_at]
+        given = [col(Session.status) == "ended", col(Session.started_at) >= since]
+        if before_id is not None:
+            given.append(col(Session.id) < before_id)
+        query = select_columns(*columns).where(*given).order_by(col(Session.id).desc()).limit(limit)
+        async with self.connection() as connection:
+            return (await connection.execute(query)).all()
 
     async def session(self, session_id: int) -> Session | None:
         """One session."""
@@ -166,9 +182,9 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading, Histor
         found = await self.first(select(ExternalId).where(*given))
         return found.external if found else None
 
-    async def external_ids(self, scope: str | None = None) -> Sequence[ExternalId]:
-        """All identifiers, or those of one scope, by our key."""
-        query = select(ExternalId).where(*_given((col(ExternalId.scope), scope)))
+    async def external_ids(self, *scopes: str) -> Sequence[ExternalId]:
+        """All identifiers, or those of these scopes, by our key."""
+        query = select(ExternalId).where(*([col(ExternalId.scope).in_(scopes)] if scopes else []))
         return await self.rows(query.order_by(col(ExternalId.scope), col(ExternalId.local)))
 
     async def tally(self, name: str) -> int | None:
@@ -177,7 +193,8 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading, Histor
         return None if found is None else int(found)
 
     async def counts(self) -> dict[str, Any]:
-        """Totals: stations, sessions, samples, energy_wh; profiles and outbox by state; profiles seen to act."""
+        """Totals: stations, sessions, samples, energy_ended_wh (of sessions that ended); profiles and outbox
+        by state; profiles seen to act."""
         async with self.connection() as connection:
             sessions = await _by_state(connection, col(Session.status))
             return {
@@ -185,7 +202,7 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading, Histor
                 "sessions_open": sessions.get("open", 0),
                 "sessions_ended": sessions.get("ended", 0),
                 "samples": int(await connection.scalar(_SAMPLES_STORED) or 0),
-                "energy_wh": float(await connection.scalar(select(func.sum(col(Session.energy_wh)))) or 0.0),
+                "energy_ended_wh": float(await connection.scalar(_ENERGY_ENDED_WH) or 0.0),
                 "profiles": await _by_state(connection, col(ProfileRow.status)),
                 "profiles_seen": await connection.scalar(
                     select(func.count()).select_from(ProfileRow).where(col(ProfileRow.seen_at).is_not(None))

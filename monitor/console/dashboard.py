@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Text = Callable[..., str]
 FAILED, USAGE = 1, 2
 PORT = 8081
+Places = tuple[Path | None, Path | None, Path | None, Path | None, str, str, Path | None, Path | None]
+"""The fields of `monitor.dashboard.web.beside.Folders`, which is imported late."""
 
 
 def build(text: Text) -> typer.Typer:
@@ -39,6 +41,20 @@ def build(text: Text) -> typer.Typer:
         key: Path | None = typer.Option(None, "--tls-key", help=text("web.option.key")),
         guest: Path | None = typer.Option(None, "--guest-token-file", help=text("web.option.guest")),
         warehouse: Path | None = typer.Option(None, "--warehouse", help=text("web.option.warehouse")),
+        data_dir: Path | None = typer.Option(None, "--data-dir", help=text("web.option.data_dir")),
+        database_url: str = typer.Option(
+            "", "--database-url", envvar="CSMS_DATABASE_URL", help=text("web.option.database")
+        ),
+        time_zone: str = typer.Option(
+            "Asia/Shanghai", "--time-zone", envvar="CSMS_TIME_ZONE", help=text("web.option.zone")
+        ),
+        platform: Path | None = typer.Option(None, "--platform-dir", help=text("web.option.platform")),
+        partners: Path | None = typer.Option(None, "--partner-file", help=text("web.option.partners")),
+        siting: Path | None = typer.Option(None, "--siting-dir", help=text("web.option.siting")),
+        areas: Path | None = typer.Option(None, "--areas-dir", help=text("web.option.areas")),
+        outline: Path | None = typer.Option(None, "--outline", help=text("web.option.outline")),
+        drivers: bool = typer.Option(False, "--drivers", help=text("web.option.drivers")),
+        intake: Path | None = typer.Option(None, "--intake", help=text("web.option.intake")),
         until_stdin_ends: bool = typer.Option(False, "--until-stdin-ends", help=text("web.option.until_stdin_ends")),
         as_json: bool = typer.Option(False, "--json", help=text("web.option.json")),
     ) -> None:
@@ -48,9 +64,11 @@ def build(text: Text) -> typer.Typer:
             raise typer.BadParameter(text("web.both_files"), param_hint="--tls-key")
         try:
             guest_token = read_token(guest) if guest is not None else ""
+            drawn = _outline(outline) if outline is not None else b""
             listening = _listen(host, port)
             _tell(text, listening, certificate is not None, as_json)
-            app = _app(url, guest_token, warehouse)
+            places = (warehouse, platform, partners, data_dir, database_url, time_zone, siting, areas)
+            app = _app(url, guest_token, places, outline=drawn, drivers=drivers, intake=intake)
             asyncio.run(_serve(app, listening, certificate, key, until_stdin_ends))
         except TokenFileUnusable as fault:
             _fail(text("access.token_file", reason=str(fault)), "token_file", str(fault), as_json)
@@ -79,12 +97,23 @@ def _fail(words: str, code: str, detail: str, as_json: bool) -> None:
     raise typer.Exit(FAILED)
 
 
-def _app(url: str, guest_token: str, warehouse: Path | None) -> FastAPI:
+def _outline(path: Path) -> bytes:
+    """Raises typer.BadParameter."""
+    from monitor.dashboard.web.outline import OutlineUnusable, read_outline
+
+    try:
+        return read_outline(path)
+    except OutlineUnusable as fault:
+        raise typer.BadParameter(str(fault), param_hint="--outline") from None
+
+
+def _app(url: str, guest_token: str, places: Places, **more: Any) -> FastAPI:
     """Imports late: NiceGUI takes seconds that the help need not wait for."""
     from monitor.dashboard.web.app import create_app
+    from monitor.dashboard.web.beside import Folders
 
     logging.getLogger("nicegui").setLevel(logging.WARNING)
-    return create_app(url, guest_token, warehouse)
+    return create_app(url, guest_token, Folders(*places), **more)
 
 
 async def _serve(

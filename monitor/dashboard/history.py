@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -68,10 +68,19 @@ class History:
             return
         for feeder in snapshot.overview["feeders"]:
             series = self.points.setdefault(feeder["feeder_id"], deque(maxlen=POINTS_MAX))
-            series.append(_point(snapshot.time, feeder))
+            _extend(series, _point(snapshot.time, feeder))
         for event in sorted(events_between(self._last, snapshot), key=lambda event: event.time):
             self.events.appendleft(event)
         self._last = snapshot
+
+
+def _extend(series: deque[Point], point: Point) -> None:
+    """A point that says what the last two say moves the last one on: a level line needs no more than its ends."""
+    level = len(series) > 1 and all(replace(series[place], time=point.time) == point for place in (-1, -2))
+    if level:
+        series[-1] = point
+    else:
+        series.append(point)
 
 
 def _point(time: datetime, feeder: Json) -> Point:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -101,9 +101,9 @@ def _show(text: Text, one: Judged) -> None:
     console = Console()
     console.print(table)
     for metric, chosen in one.chosen.items():
-        facts: dict[str, Any] = {"metric": metric, "coverage": _figure(one.coverage.get(metric))}
-        facts["width"] = _figure(one.width.get(metric))
-        console.print(text("forecast.covered", **facts))
+        by_metric = {"coverage": one.coverage, "promised": one.promised, "width": one.width}
+        facts = {name: _figure(values.get(metric)) for name, values in by_metric.items()}
+        console.print(text("forecast.covered", metric=metric, **facts))
         counts = [(name, sum(c.champion == name for c in chosen)) for name in dict.fromkeys(c.champion for c in chosen)]
         console.print(text("forecast.champions", metric=metric, champions=", ".join(f"{n} {c}" for n, c in counts)))
         if new := sum(c.reason == "new" for c in chosen):

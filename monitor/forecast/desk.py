@@ -129,9 +129,10 @@ class ForecastDesk:
     async def night(self) -> list[ForecastModel]:
         """Score the days that are over since the last time; what changed, as kept in the registry."""
         today = self._newest().astimezone(self._panels.zone)
-        kept = await self._store.standings()
-        since = min((row.scored_until for row in kept), default=today.toordinal())
-        days = range(max(since, today.toordinal() - CATCH_UP_DAYS), today.toordinal())
+        kept = [row.scored_until for row in await self._store.standings()]
+        oldest = today.toordinal() - CATCH_UP_DAYS
+        recent = [day for day in kept if day >= oldest]  # a series that is gone is not waited for
+        days = range(min(recent, default=oldest if kept else today.toordinal()), today.toordinal())
         changed: list[ForecastModel] = []
         for day in days:
             end = datetime.fromordinal(day + 1).replace(tzinfo=self._panels.zone).astimezone(UTC)
@@ -140,18 +141,22 @@ class ForecastDesk:
         return changed
 
     async def _score(self, panel: Panel, day: int) -> list[ForecastModel]:
+        """Of the series that were not scored for this day before."""
         by_horizon = await self._standings(panel)
+        until = {(row.series, row.horizon_s): row.scored_until for row in await self._store.standings()}
         changed: list[ForecastModel] = []
         for horizon in HORIZONS:
-            steps = nightly.steps_ahead(panel, horizon)
-            results = await asyncio.to_thread(nightly.score, panel, by_horizon[steps], steps)
+            steps, seconds = nightly.steps_ahead(panel, horizon), int(horizon.total_seconds())
+            due = [i for i, name in enumerate(panel.names) if until[name, seconds] <= day]
+            some, standings = panel.only(due), [by_horizon[steps][i] for i in due]
+            results = await asyncio.to_thread(nightly.score, some, standings, steps) if due else []
             rows = [
                 _standing_row(name, horizon, step.standing, day + 1)
-                for name, step in zip(panel.names, results, strict=True)
+                for name, step in zip(some.names, results, strict=True)
             ]
             made = [
                 _model_row(name, horizon, step.standing, step.what, step.reason, self._clock.now(), self._features)
-                for name, step in zip(panel.names, results, strict=True)
+                for name, step in zip(some.names, results, strict=True)
                 if step.what != "kept"
             ]
             await self._store.keep(rows, made)

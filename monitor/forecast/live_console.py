@@ -13,19 +13,10 @@ from rich.table import Table
 from csms.model.clock import clock_from_environment
 from csms.texts import Text
 from monitor.console import work
+from monitor.console.shared import sharing
 from monitor.console.work import json_option
 from monitor.forecast.correction import THRESHOLD
-from monitor.forecast.opening import (
-    Where,
-    by_option,
-    calendar_option,
-    example,
-    known_option,
-    regions_option,
-    url_option,
-    with_desk,
-    zone_option,
-)
+from monitor.forecast.opening import Where, example, url_option, where_asked, with_desk
 
 if TYPE_CHECKING:
     from monitor.forecast.desk import ForecastDesk
@@ -39,14 +30,9 @@ def mount(app: typer.Typer, text: Text) -> None:
 
 def _score(app: typer.Typer, text: Text) -> None:
     @app.command("score", help=text("forecast.score.help"), epilog=example(text, "score"))
+    @sharing(where_asked(text))
     def score(
-        data_dir: Path = work.central_dir_option(text),
-        database_url: str = url_option(text),
-        by: str = by_option(text),
-        time_zone: str = zone_option(text),
-        calendar: str = calendar_option(text),
-        known: list[Path] = known_option(text),
-        regions: Path | None = regions_option(text),
+        where: Where,
         days: int = typer.Option(7, "--days", min=1, max=56, help=text("forecast.score.days")),
         as_json: bool = json_option(text),
     ) -> None:
@@ -60,7 +46,6 @@ def _score(app: typer.Typer, text: Text) -> None:
             except NothingKnown:
                 return changed, {}  # the server asks each day, also before its first session
 
-        where = Where(data_dir, database_url, by, time_zone, calendar, tuple(known), regions)
         changed, scores = with_desk(text, where, as_json, act)
         if as_json:
             work.document({"changed": [row.model_dump(mode="json") for row in changed], "scores": scores})
@@ -78,20 +63,13 @@ def _score(app: typer.Typer, text: Text) -> None:
 
 def _explain(app: typer.Typer, text: Text) -> None:
     @app.command("explain", help=text("forecast.explain.help"), epilog=example(text, "explain total"))
+    @sharing(where_asked(text))
     def explain(
+        where: Where,
         series: str = typer.Argument(..., help=text("forecast.run.series")),
-        data_dir: Path = work.central_dir_option(text),
-        database_url: str = url_option(text),
-        by: str = by_option(text),
-        time_zone: str = zone_option(text),
-        calendar: str = calendar_option(text),
-        known: list[Path] = known_option(text),
-        regions: Path | None = regions_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        found = with_desk(
-            text, Where(data_dir, database_url, by, time_zone), as_json, lambda desk: desk.explain(series)
-        )
+        found = with_desk(text, where, as_json, lambda desk: desk.explain(series))
         if as_json:
             work.document(found)
             return
@@ -126,10 +104,6 @@ def _horizon(text: Text, one: dict[str, Any]) -> list[str]:
         lines.append(text("forecast.explain.too_new"))
     key = "calm" if one["cusum"] < THRESHOLD / 2 else "uneasy"
     return [*lines, text(f"forecast.explain.{key}", sum=f"{one['cusum']:.1f}", threshold=f"{THRESHOLD:g}")]
-
-
-def _in_short(text: Text, model: str, share: float) -> str:
-    return f"{text(f'forecast.short.{_key(model)}')} {share:.0%}"
 
 
 def units_of(text: Text, seconds: int) -> str:

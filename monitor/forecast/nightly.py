@@ -16,7 +16,7 @@ import numpy as np
 from monitor.forecast.choice import Chosen, choose, daily
 from monitor.forecast.correction import PROMOTION_DAYS, Standing, Step, bias, night
 from monitor.forecast.inputs import Inputs
-from monitor.forecast.intervals import half_widths
+from monitor.forecast.intervals import intervals
 from monitor.forecast.models import Model, blend
 from monitor.forecast.panel import Array, Panel, PanelBroken, Places
 from monitor.forecast.protocol import BLENDS, LINEAR, MEANS, NAIVE, forecasts_of, with_means
@@ -199,6 +199,6 @@ def _bias(errors: Array, day: int) -> Array:
 
 def _width(errors: Array, horizon: int) -> Array:
     """[series] the half width that adaptive intervals have come to at the end of these errors."""
-    half = len(errors) // 2
     coming = np.full((1, errors.shape[1]), np.nan)
-    return np.asarray(half_widths(errors[:half], np.concatenate([errors[half:], coming]), horizon, len(errors))[-1])
+    half_kwh: Array = intervals(errors, coming, horizon, len(errors)).half_kwh[-1]
+    return half_kwh

@@ -56,16 +56,6 @@ def url_option(text: Text) -> Any:
     return typer.Option("", "--database-url", envvar="CSMS_DATABASE_URL", help=text("forecast.run.database_url"))
 
 
-def by_option(text: Text) -> Any:
-    """`--by`."""
-    return typer.Option("feeder", "--by", metavar="feeder|site", help=text("forecast.run.by"))
-
-
-def zone_option(text: Text) -> Any:
-    """`--time-zone`, as the central system's setting."""
-    return typer.Option("Asia/Shanghai", "--time-zone", envvar="CSMS_TIME_ZONE", help=text("forecast.run.time_zone"))
-
-
 def calendar_option(text: Text, default: str = "cn") -> Any:
     """`--calendar`."""
     return typer.Option(default, "--calendar", help=text("forecast.run.calendar"))
@@ -76,9 +66,23 @@ def known_option(text: Text) -> Any:
     return typer.Option([], "--known", metavar="FILE", help=text("forecast.run.known"))
 
 
-def regions_option(text: Text) -> Any:
-    """`--regions`."""
-    return typer.Option(None, "--regions", metavar="FILE", help=text("forecast.run.regions"))
+def where_asked(text: Text) -> Callable[..., Where]:
+    """The options of the commands that read a central system."""
+
+    def where(
+        data_dir: Path = work.central_dir_option(text),
+        database_url: str = url_option(text),
+        by: str = typer.Option("feeder", "--by", metavar="feeder|site", help=text("forecast.run.by")),
+        time_zone: str = typer.Option(
+            "Asia/Shanghai", "--time-zone", envvar="CSMS_TIME_ZONE", help=text("forecast.run.time_zone")
+        ),
+        calendar: str = calendar_option(text),
+        known: list[Path] = known_option(text),
+        regions: Path | None = typer.Option(None, "--regions", metavar="FILE", help=text("forecast.run.regions")),
+    ) -> Where:
+        return Where(data_dir, database_url, by, time_zone, calendar, tuple(known), regions)
+
+    return where
 
 
 def inputs_of(text: Text, calendar: str, tables: Sequence[Path], as_json: bool) -> Inputs:

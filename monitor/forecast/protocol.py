@@ -13,7 +13,7 @@ import numpy as np
 
 from monitor.forecast.choice import Chosen, choose, picked
 from monitor.forecast.features import LAGS
-from monitor.forecast.intervals import NOMINAL, WINDOW_DAYS, half_widths
+from monitor.forecast.intervals import NOMINAL, WINDOW_DAYS, intervals
 from monitor.forecast.learners import Learner
 from monitor.forecast.models import LastSeason, Model, Ridge, SeasonMean, blend
 from monitor.forecast.panel import Array, Panel, PanelBroken, Places
@@ -38,7 +38,9 @@ BLENDS = {"rich+trees": ("rich", "trees"), "rich+median": ("rich", "median")}
 @dataclass(frozen=True)
 class Judged:
     """One horizon of one fold. `scores`: name -> measures on the test part, of candidates (which learned from the first
-    part) and `champion MAE`, `champion RMSE`; `chosen` and coverage by metric.
+    part) and `champion MAE`, `champion RMSE`. By metric: who was `chosen`; the share of truths that intervals hold
+    (`coverage`), what they promise (`promised`: nine tenths of each series, or all that was forecast
+    exactly where that is more, for any interval holds it); mean `width`, kWh.
     """
 
     fold: int
@@ -47,6 +49,7 @@ class Judged:
     scores: dict[str, dict[str, float]]
     chosen: dict[Metric, list[Chosen]] = field(default_factory=dict)
     coverage: dict[Metric, float] = field(default_factory=dict)
+    promised: dict[Metric, float] = field(default_factory=dict)
     width: dict[Metric, float] = field(default_factory=dict)
 
 
@@ -111,11 +114,13 @@ def judge(panel: Panel, fold: int, horizon: int, models: Sequence[Model]) -> Jud
 
 
 def _cover(found: Judged, metric: Metric, past: Array, errors: Array, steps_per_day: int) -> None:
-    widths = half_widths(past, errors, found.horizon, WINDOW_DAYS * steps_per_day, NOMINAL)
-    told = np.isfinite(errors) & np.isfinite(widths)
+    made = intervals(past, errors, found.horizon, WINDOW_DAYS * steps_per_day, NOMINAL)
+    told = np.isfinite(errors) & np.isfinite(made.half_kwh)
     if told.any():
-        found.coverage[metric] = float((np.abs(errors) <= widths)[told].mean())
-        found.width[metric] = float(2 * widths[told].mean())
+        found.coverage[metric] = float((np.abs(errors) <= made.half_kwh)[told].mean())
+        exact = (errors == 0.0).sum(axis=0) / np.maximum(np.isfinite(errors).sum(axis=0), 1)
+        found.promised[metric] = float(np.maximum(exact, NOMINAL).mean())
+        found.width[metric] = float(2 * made.half_kwh[told].mean())
 
 
 def evaluate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,24 +11,17 @@ from rich.table import Table
 
 from csms.texts import Text
 from monitor.console import work
+from monitor.console.shared import sharing
 from monitor.console.work import USAGE, json_option
-from monitor.forecast.opening import (
-    Where,
-    by_option,
-    calendar_option,
-    example,
-    known_option,
-    regions_option,
-    url_option,
-    with_desk,
-    zone_option,
-)
+from monitor.forecast.opening import Where, example, where_asked, with_desk
 
 if TYPE_CHECKING:
     from csms.model.outlook import Outlook
     from monitor.forecast.desk import ForecastDesk, Said
 
 QUARTERS_A_DAY, DAYS_MAX = 96, 7
+SHOWN = 20
+"""So many names are told to who asks for one that there is not."""
 PLANNED_BY = "feeder"
 """Limits are those of feeders, so plans want to know of these."""
 
@@ -38,35 +30,32 @@ def mount(app: typer.Typer, text: Text) -> None:
     """Adds the command to the group."""
 
     @app.command("run", help=text("forecast.run.help"), epilog=example(text, "run --days 2"))
+    @sharing(where_asked(text))
     def run(
-        data_dir: Path = work.central_dir_option(text),
-        database_url: str = url_option(text),
-        by: str = by_option(text),
+        where: Where,
         days: float = typer.Option(1.0, "--days", min=1 / QUARTERS_A_DAY, max=DAYS_MAX, help=text("forecast.run.days")),
         series: str = typer.Option("", "--series", help=text("forecast.run.series")),
         for_plans: bool = typer.Option(False, "--for-plans", help=text("forecast.run.for_plans")),
-        time_zone: str = zone_option(text),
-        calendar: str = calendar_option(text),
-        known: list[Path] = known_option(text),
-        regions: Path | None = regions_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         from monitor.store.forecast import leave_outlook
 
-        if for_plans and by != PLANNED_BY:
+        if for_plans and where.by != PLANNED_BY:
             work.fail(text("forecast.run.plans_by_feeder"), USAGE, as_json, "not_by_feeder")
         steps = max(round(days * QUARTERS_A_DAY), 1)
 
         async def act(desk: ForecastDesk) -> tuple[Outlook | None, Said | None]:
-            outlook = await desk.look_ahead() if by == PLANNED_BY else None
+            outlook = await desk.look_ahead() if where.by == PLANNED_BY else None
             if outlook is not None:
-                leave_outlook(data_dir, outlook)
-                _tell_years(text, calendar, desk.missing_years(outlook))
+                leave_outlook(where.data_dir, outlook)
+                _tell_years(text, where.calendar, desk.missing_years(outlook))
             return outlook, None if for_plans else await desk.run(steps)
 
-        where = Where(data_dir, database_url, by, time_zone, calendar, tuple(known), regions)
         outlook, said = with_desk(text, where, as_json, act)
         if said is not None:
+            if series and series not in said.names:
+                told = text("forecast.no_series", series=series, there=", ".join(said.names[:SHOWN]))
+                work.fail(told, USAGE, as_json, "no_series")
             rows = [row for row in said.rows() if not series or row["series"] == series]
             _show(text, said, rows, series, as_json)
         elif as_json:

@@ -13,7 +13,7 @@ from csms.model.clock import clock_from_environment
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import FAILED, USAGE, json_option
-from monitor.governance import gather_console, judge_console, synthetic_console
+from monitor.governance import gather_console, judge_console, origin_console, rules_console, synthetic_console
 from monitor.governance.store_console import data_dir_option, limit_option, note_option, on_store
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SHIPPED = Path(__file__).parent / "mappings"
 def build(text: Text) -> typer.Typer:
     """The command group."""
     made = (_import, gather_console.gather, _orders, gather_console.export)
-    told = (gather_console.lineage, gather_console.scores)
+    told = (gather_console.lineage, origin_console.mount, gather_console.scores, rules_console.mount)
     righted = (_repairs, gather_console.undo, judge_console.mount, synthetic_console.mount)
     app = work.group(text, "data", (*made, *told, *righted))
     app.add_typer(work.group(text, "data.quarantine", (_list, _show, _release, _drop)), name="quarantine")
@@ -70,7 +70,7 @@ def _import(app: typer.Typer, text: Text) -> None:
             for reason, count in sorted(each.reasons.items()):
                 typer.echo(f"  {count:>7}  {text(f'data.reason.{reason}')}")
             for cause, count in sorted(each.causes.items()):
-                typer.echo(f"  {count:>7}  {text('data.doubted', rule=cause)}")
+                typer.echo(f"  {count:>7}  {text('data.doubted', rule=rules_console.named(text, cause))}")
 
 
 def _orders(app: typer.Typer, text: Text) -> None:
@@ -84,7 +84,7 @@ def _orders(app: typer.Typer, text: Text) -> None:
         limit: int = limit_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        from monitor.store.governance import document
+        from monitor.store.governance_rows import document
         from monitor.store.governance_tables import Kind
 
         if kind and kind not in set(Kind):
@@ -107,7 +107,7 @@ def _repairs(app: typer.Typer, text: Text) -> None:
     def repairs(
         data_dir: Path = data_dir_option(text), limit: int = limit_option(text), as_json: bool = json_option(text)
     ) -> None:
-        from monitor.store.governance import document
+        from monitor.store.governance_rows import document
 
         found = on_store(text, data_dir, as_json, lambda store: store.repairs(limit))
         if as_json:
@@ -128,7 +128,7 @@ def _list(app: typer.Typer, text: Text) -> None:
         limit: int = limit_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        from monitor.store.governance import document
+        from monitor.store.governance_rows import document
         from monitor.store.governance_tables import State
 
         state = None if everything else State.HELD
@@ -151,7 +151,7 @@ def _show(app: typer.Typer, text: Text) -> None:
         data_dir: Path = data_dir_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        from monitor.store.governance import document
+        from monitor.store.governance_rows import document
 
         found = on_store(text, data_dir, as_json, lambda store: store.quarantined(number))
         if found is None:

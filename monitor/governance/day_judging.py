@@ -77,6 +77,11 @@ def day_of(moment: datetime) -> int:
     return int((moment.timestamp() + ZONE_S) // DAY_S)
 
 
+def day_number(day: str) -> int:
+    """The same of a day that is named, `yyyy-MM-dd`."""
+    return (date.fromisoformat(day) - date(1970, 1, 1)).days
+
+
 def judged_day(
     orders: Sequence[GovernedOrder],
     samples: Mapping[int, Iterable[ToldSample]],
@@ -94,7 +99,7 @@ def judged_day(
     told = [_Told(order, int(order.connector) if order.connector.isdecimal() else order.connector) for order in orders]
     if not told:
         return JudgedDay((), ())
-    found = _priced(station_facts(told, samples, rated_w, now, states, offset).facts, orders)
+    found = _completed(station_facts(told, samples, rated_w, now, states, offset).facts, orders)
     judged = judge(found)
     broken = _broken(found, judged, day)
     mine = [row for row, order in enumerate(orders) if day_of(order.start) == day]
@@ -120,15 +125,16 @@ def judged_day(
     return JudgedDay(causes, kept)
 
 
-def _priced(found: Facts, orders: Sequence[GovernedOrder]) -> Facts:
-    """With the money of the orders, as far as it is known."""
-    with_money = replace(
+def _completed(found: Facts, orders: Sequence[GovernedOrder]) -> Facts:
+    """With the money and the batteries of the orders, as far as they are known."""
+    with_more = replace(
         found.orders,
         fee_yuan=_known([one.fee_yuan for one in orders]),
         price_yuan_per_kwh=_known([one.price_yuan_per_kwh for one in orders]),
         periods=np.array([one.periods for one in orders], np.int64),
+        capacity_wh=_known([one.capacity_wh for one in orders]),
     )
-    return replace(found, orders=with_money)
+    return replace(found, orders=with_more)
 
 
 def _known(values: Sequence[float | None]) -> Floats:

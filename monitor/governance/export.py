@@ -29,6 +29,7 @@ SCHEMA = pa.schema(
         ("fee_yuan", _REAL),
         ("price_yuan_per_kwh", _REAL),
         ("periods", pa.int64()),
+        ("capacity_wh", _REAL),
         ("user_hash", _TEXT),
         ("vehicle_hash", _TEXT),
         ("cause", _TEXT),

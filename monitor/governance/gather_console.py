@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from csms.model.errors import CsmsError
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import FAILED, USAGE, json_option
+from monitor.governance.rules_console import named
 from monitor.governance.store_console import data_dir_option, limit_option, note_option, on_store
 
 
@@ -38,7 +40,7 @@ def gather(app: typer.Typer, text: Text) -> None:
             with Console(stderr=True, quiet=as_json).status(text("data.gather.reading")):
                 found = asyncio.run(_gathered(data_dir, database_url))
         except (CsmsError, OSError, ValueError) as fault:
-            work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, getattr(fault, "code", "failed"))
+            work.cannot(text, fault, as_json)
         if as_json:
             work.document(found)
             return
@@ -95,7 +97,7 @@ def lineage(app: typer.Typer, text: Text) -> None:
         said, source = found["order"], found["source"]
         typer.echo(_sentence(text, said, source))
         if said["cause"]:
-            typer.echo(f"  {text('data.lineage.doubted', rule=said['cause'])}")
+            typer.echo(f"  {text('data.lineage.doubted', rule=named(text, said['cause']))}")
         if said["same_as"] is not None:
             typer.echo(f"  {text('data.lineage.same_as', order=said['same_as'])}")
         for row in found["repairs"]:
@@ -104,12 +106,24 @@ def lineage(app: typer.Typer, text: Text) -> None:
             typer.echo(
                 f"  {row['id']}  {text('data.repair.' + row['rule'])}  {row['detail']}  {change}  {mark}".rstrip()
             )
+        for line in _series(text, said["station"], found["series"]):
+            typer.echo(f"  {line}")
         for row in found["quarantine"]:
             typer.echo(f"  {text('data.state.' + row['state'])}  {row['note']}".rstrip())
         for row in found["versions"]:
             before = row["document"]
             typer.echo(f"  {text('data.lineage.before', version=row['version'], until=row['replaced_at'])}")
             typer.echo(f"    {before['start']} - {before['end']}  {before['energy_wh'] / 1000:.3f} kWh")
+
+
+def _series(text: Text, station: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Of which samples it is made, and how their messages are found."""
+    names = ("measurand", "samples", "first_at", "last_at", "heard_from", "heard_to")
+    told = [text("data.lineage.series", **{name: row[name] for name in names}) for row in rows]
+    if rows:
+        span = {"since": min(row["heard_from"] for row in rows), "until": max(row["heard_to"] for row in rows)}
+        told.append(text("data.lineage.frames", station=station, **span))
+    return told
 
 
 def _sentence(text: Text, said: dict[str, Any], source: dict[str, Any]) -> str:
@@ -132,7 +146,7 @@ def scores(app: typer.Typer, text: Text) -> None:
         limit: int = limit_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        from monitor.store.governance import document
+        from monitor.store.governance_rows import document
 
         if trend:
             _trends(text, data_dir, as_json, operator, station, limit)

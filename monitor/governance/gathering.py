@@ -12,9 +12,10 @@ from hashlib import sha256
 
 import numpy as np
 
+from csms.model.smart_charging import EvNeeds
 from csms.store.queries import Reader
 from csms.store.tables import Session
-from monitor.governance.day_judging import ZONE_S, JudgedDay, day_of, judged_day
+from monitor.governance.day_judging import ZONE_S, JudgedDay, day_number, day_of, judged_day
 from monitor.governance.mapping import ImportedOrder, RowFault
 from monitor.governance.partner_orders import VEHICLE, cells_of, priced, read_partner_order
 from monitor.governance.repairs import (
@@ -30,10 +31,19 @@ from monitor.governance.repairs import (
 from monitor.governance.rules.catalogue import Limits
 from monitor.governance.rules.score import DAY_S
 from monitor.governance.station_facts import REGISTER_WH, Outlet, ToldSample
-from monitor.governance.station_orders import OWN, faults_of
+from monitor.governance.station_orders import OWN, faults_of, with_money
 from monitor.governance.station_orders import cells_of as station_cells
-from monitor.store.governance import Batch, GovernanceStore
-from monitor.store.governance_tables import GovernedOrder, GovernedRepair, GovernedSource, Kind, QuarantinedRow
+from monitor.store.governance import GovernanceStore
+from monitor.store.governance_rows import Batch
+from monitor.store.governance_tables import (
+    GovernedDue,
+    GovernedOrder,
+    GovernedRepair,
+    GovernedSeries,
+    GovernedSource,
+    Kind,
+    QuarantinedRow,
+)
 from monitor.store.intake_reading import IntakeReader, ToldOrder
 
 Hashed = Callable[[str], str]
@@ -78,34 +88,37 @@ class Stations:
         """Take in what ended or changed since the last look, then judge the days it lies in."""
         source = self._facts.source(Kind.STATIONS, "", self._now)
         since = LONG_AGO if source.read_to is None else source.read_to - LOOK_BACK
-        undone, touched, after = self._facts.undone(source), set[tuple[str, int]](), 0
+        undone, after = self._facts.undone(source), 0
         while page := await self._reader.sessions_since(since, after, PAGE):
             after = page[-1].id
             ended = [session for session in page if session.status == "ended" and session.ended_at is not None]
             batch = await self._read(source, ended, undone)
-            touched |= {(order.station, day_of(order.start)) for order in batch.orders}
             read_to = self._now if len(page) < PAGE else source.read_to or LONG_AGO
             found.count(source.name, batch, self._facts.go_on(source, batch, read_to, self._now))
-        for station, day in sorted(touched):
+        for due in self._facts.due(source):
             found.days += 1
-            found.doubted += await self._judge(station, day)
+            found.doubted += await self._judge(due)
 
     async def _read(self, source: GovernedSource, sessions: Sequence[Session], undone: set[tuple[str, str]]) -> Batch:
         keys = [str(session.id) for session in sessions]
         known, waiting = self._facts.digests(source, keys), self._facts.seen_in_quarantine(source, keys)
-        batch = Batch()
+        batch, told = Batch(), await self._reader.orders_told([session.id for session in sessions])
         for session in sessions:
             key, offset = str(session.id), await self._offset(session.station_id)
-            digest = _digest(session.model_dump(mode="json"), offset.total_seconds())
+            money = told.get(session.id, {})
+            digest = _digest(session.model_dump(mode="json"), offset.total_seconds(), money)
             if known.get(key) == digest:
                 continue
             order, repairs = await self._repaired(session, offset, {rule for one, rule in undone if one == key})
+            order = with_money(order, money)
             if faults := faults_of(order, self._now):
                 if waiting.get(key) != (cells := station_cells(order)):
                     batch.held.append(_held(key, faults, cells))
                 continue
             batch.orders.append(_fact(key, order, digest))
             batch.repairs += [_record(key, repair) for repair in repairs]
+            spans = await self._reader.sample_spans(session.id)
+            batch.series += [GovernedSeries(source_id=0, key=key, **asdict(span)) for span in spans]
         return batch
 
     async def _repaired(
@@ -132,8 +145,9 @@ class Stations:
             self._offsets[station_id] = clock_offset(newest, self._limits)
         return self._offsets[station_id]
 
-    async def _judge(self, station: str, day: int) -> int:
+    async def _judge(self, due: GovernedDue) -> int:
         """How many orders of the day are doubted."""
+        station, day = due.station, day_number(due.day)
         told = around(self._facts, OWN, station, day)
         offset = await self._offset(station)
         samples: dict[int, list[ToldSample]] = {}
@@ -147,7 +161,7 @@ class Stations:
         states = await self._reader.states_of(
             station, begin - timedelta(days=1) - offset, begin + timedelta(days=2) - offset
         )
-        return keep(self._facts, judged_day(told, samples, rated_w, day, self._now, states, offset))
+        return keep(self._facts, due, OWN, judged_day(told, samples, rated_w, day, self._now, states, offset))
 
 
 class Partners:
@@ -160,16 +174,14 @@ class Partners:
         """Take in what came since the last look, partner by partner."""
         for operator in await self._reader.operators():
             source = self._facts.source(Kind.PARTNER, operator, self._now)
-            touched: set[tuple[str, int]] = set()
             place = source.read_to or LONG_AGO, ""
             while rows := await self._reader.orders_since(operator, *place, PAGE):
                 place = rows[-1].received_at, rows[-1].business_id
                 batch = self._read(operator, rows)
-                touched |= {(order.station, day_of(order.start)) for order in batch.orders}
                 found.count(operator, batch, self._facts.go_on(source, batch, place[0], self._now))
-            for station, day in sorted(touched):
+            for due in self._facts.due(source):
                 found.days += 1
-                found.doubted += self._judge(operator, station, day)
+                found.doubted += self._judge(operator, due)
 
     def _read(self, operator: str, rows: Iterable[ToldOrder]) -> Batch:
         batch = Batch()
@@ -184,9 +196,10 @@ class Partners:
                 batch.orders.append(_fact(row.business_id, replace(told, vehicle_hash=vehicle), row.content_sha256))
         return batch
 
-    def _judge(self, operator: str, station: str, day: int) -> int:
-        told = around(self._facts, operator, station, day)
-        return keep(self._facts, judged_day(told, {}, {}, day, self._now))
+    def _judge(self, operator: str, due: GovernedDue) -> int:
+        day = day_number(due.day)
+        told = around(self._facts, operator, due.station, day)
+        return keep(self._facts, due, operator, judged_day(told, {}, {}, day, self._now))
 
 
 def day_begin(day: int) -> datetime:
@@ -201,15 +214,15 @@ def around(facts: GovernanceStore, operator: str, station: str, day: int) -> lis
     return [order for order in beside if order.operator == operator]
 
 
-def keep(facts: GovernanceStore, judged: JudgedDay) -> int:
+def keep(facts: GovernanceStore, due: GovernedDue, operator: str, judged: JudgedDay) -> int:
     """Store what was judged; how many orders are doubted."""
-    facts.doubt(judged.causes)
-    facts.keep_days(judged.scores)
+    facts.judged(due, operator, judged.causes, judged.scores)
     return sum(bool(cause) for _, cause in judged.causes)
 
 
 def told_order(session: Session) -> ImportedOrder:
-    """An ended session as it was told."""
+    """An ended session as it was told; of its battery the car spoke with its needs."""
+    capacity_wh = EvNeeds.read(session.ev_needs).capacity_wh
     return ImportedOrder(
         session.transaction_id,
         OWN,
@@ -221,6 +234,7 @@ def told_order(session: Session) -> ImportedOrder:
         session.start_register_wh,
         session.end_register_wh,
         session.cost,
+        capacity_wh=capacity_wh or None,
     )
 
 
@@ -236,6 +250,6 @@ def _record(key: str, repair: Repair) -> GovernedRepair:
     return GovernedRepair(source_id=0, key=key, **asdict(repair))
 
 
-def _digest(content: Mapping[str, object], offset_s: float) -> str:
+def _digest(content: Mapping[str, object], offset_s: float, money: Mapping[str, object]) -> str:
     kept = {name: value for name, value in content.items() if name != "reported_at"}
-    return sha256(json.dumps([kept, offset_s], sort_keys=True).encode()).hexdigest()
+    return sha256(json.dumps([kept, offset_s, money], sort_keys=True).encode()).hexdigest()

@@ -20,7 +20,8 @@ from monitor.governance.mapping import FileMapping, ImportedOrder, RowFault, rea
 from monitor.governance.partner_orders import read_partner_order
 from monitor.governance.rules.judge import judge
 from monitor.governance.station_orders import OWN, read_station_order
-from monitor.store.governance import Batch, GovernanceStore
+from monitor.store.governance import GovernanceStore
+from monitor.store.governance_rows import Batch
 from monitor.store.governance_tables import GovernedOrder, GovernedRepair, GovernedSource, Kind, QuarantinedRow, State
 
 DUPLICATE, TRIMMED = "duplicate_dropped", "blanks_removed"

@@ -57,7 +57,8 @@ REASONS = (
 class ImportedOrder:
     """One order, in UTC and Wh; None where its source does not say.
 
-    The price is the mean over its `periods` priced parts by their energy (0: not told). Hashes name a user and a
+    The price is the mean over its `periods` priced parts by their energy (0: not told); the capacity is that of the
+    car's battery. Hashes name a user and a
     vehicle without telling who they are (empty: not told).
     """
 
@@ -73,6 +74,7 @@ class ImportedOrder:
     fee_yuan: float | None
     price_yuan_per_kwh: float | None = None
     periods: int = 0
+    capacity_wh: float | None = None
     user_hash: str = ""
     vehicle_hash: str = ""
 

@@ -7,15 +7,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from monitor.governance.mapping import OLDEST, ImportedOrder, RowFault
+from monitor.governance.partner_orders import MONEY, priced
 
 OWN = "own"
 """The operator of this central system's stations."""
 NAMES = ("number", "station", "connector")
 TIMES = ("start", "end")
 AMOUNTS = ("energy_wh", "meter_start_wh", "meter_stop_wh", "fee_yuan")
+
+
+def with_money(order: ImportedOrder, told: Mapping[str, Any]) -> ImportedOrder:
+    """With the sum and the prices of the order that a partner was sent of it (empty: of none)."""
+    content = told if MONEY[0] in told else next((part for part in told.values() if isinstance(part, Mapping)), {})
+    try:
+        fee_yuan = float(content.get(MONEY[0], math.nan))
+    except (TypeError, ValueError):
+        return order
+    return replace(priced(content, order), fee_yuan=fee_yuan) if math.isfinite(fee_yuan) else order
 
 
 def cells_of(order: ImportedOrder) -> dict[str, str]:

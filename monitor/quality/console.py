@@ -138,19 +138,26 @@ def _report(app: typer.Typer, text: Text) -> None:
         out: Path = typer.Option(..., "--out", help=text("quality.option.out")),
         as_json: bool = json_option(text),
     ) -> None:
-        day = work.day_of(when)
+        write_report(text, data_dir, partner_file, operator, when, out, as_json)
 
-        async def act(watch: QualityWatch) -> str:
-            from monitor.intake import keeper
-            from monitor.quality.service import NotJudged
 
-            row = await watch.store.day(operator, day)
-            if row is None:
-                raise NotJudged(f"{day} of {operator} was not judged")
-            return await keeper.report(watch, row)
+def write_report(
+    text: Text, data_dir: Path, partner_file: Path, operator: str, when: datetime, out: Path, as_json: bool
+) -> None:
+    """Write the page of an operator's judged day; `csms report quality` does the same."""
+    day = work.day_of(when)
 
-        work.save(text, out, _with_watch(text, data_dir, partner_file, as_json, act), as_json)
-        typer.echo(json.dumps({"file": str(out)}) if as_json else text("quality.written", file=out))
+    async def act(watch: QualityWatch) -> str:
+        from monitor.intake import keeper
+        from monitor.quality.service import NotJudged
+
+        row = await watch.store.day(operator, day)
+        if row is None:
+            raise NotJudged(f"{day} of {operator} was not judged")
+        return await keeper.report(watch, row)
+
+    work.save(text, out, _with_watch(text, data_dir, partner_file, as_json, act), as_json)
+    typer.echo(json.dumps({"file": str(out)}) if as_json else text("quality.written", file=out))
 
 
 def _alarms(app: typer.Typer, text: Text) -> None:

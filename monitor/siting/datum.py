@@ -15,13 +15,11 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from csms.province.mapping import gcj02
+from csms.province.mapping import from_gcj02
 from monitor.siting.area import Area, Spots
 from monitor.siting.plane import Array
 
 Place = tuple[float, float]
-STEPS = 6
-"""The shift changes by less than a thousandth of itself over its own length: each step takes three decimals off."""
 CLEARLY = 3.0
 """Standard errors by which another datum has to fit better than the one that is presumed."""
 NEAR_KM = 0.01
@@ -35,15 +33,6 @@ class Fit:
     chosen: str
     median_km: Mapping[str, float]
     errors: Mapping[str, float]
-
-
-def from_gcj02(longitude: float, latitude: float) -> Place:
-    """GCJ-02 degrees as WGS-84 degrees."""
-    east, north = longitude, latitude
-    for _ in range(STEPS):
-        told = gcj02(east, north)
-        east, north = east + longitude - told[0], north + latitude - told[1]
-    return east, north
 
 
 def from_bd09(longitude: float, latitude: float) -> Place:

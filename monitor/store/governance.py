@@ -8,68 +8,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, delete, event, func
-from sqlmodel import Session, SQLModel, col, select
+from sqlalchemy import Engine, func
+from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from csms.security.files import private_files
+from monitor.store.faults import coded
+from monitor.store.governance_rows import KEYS_AT_ONCE, Batch, Of, by_key, document, pair, put_beside, replaced
 from monitor.store.governance_tables import (
     GovernedDay,
+    GovernedDue,
     GovernedOrder,
     GovernedRepair,
+    GovernedSeries,
     GovernedSource,
     GovernedVersion,
     Kind,
     QuarantinedRow,
     State,
 )
-from monitor.store.governance_upgrade import upgrade
+from monitor.store.governance_upgrade import opened
 
 FILE_NAME = "governance.db"
-KEYS_AT_ONCE = 500
-"""SQLite takes 999 values in one query."""
-
-RANK = {Kind.STATIONS: 0, Kind.PARTNER: 1, Kind.FILE: 2}
-"""Whom to believe first about the same charge."""
-SAME_BEGIN = timedelta(minutes=1)
-
-SAID = (
-    *("number", "station", "connector", "start", "end", "energy_wh", "meter_start_wh", "meter_stop_wh", "fee_yuan"),
-    *("price_yuan_per_kwh", "periods", "user_hash", "vehicle_hash"),
-)
-"""What an order says; the rest is about it."""
-Of = TypeVar("Of", GovernedOrder, GovernedRepair, QuarantinedRow)
-
-
-@dataclass(slots=True)
-class Batch:
-    """What was read of a source together."""
-
-    orders: list[GovernedOrder] = field(default_factory=list)
-    held: list[QuarantinedRow] = field(default_factory=list)
-    repairs: list[GovernedRepair] = field(default_factory=list)
-
-    def rows(self) -> Iterator[GovernedOrder | QuarantinedRow | GovernedRepair]:
-        """All of them."""
-        yield from self.orders
-        yield from self.held
-        yield from self.repairs
 
 
 class GovernanceStore:
     """Reads and writes the tables; `open_governance` makes one."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, path: Path) -> None:
         self._engine = engine
+        self._path = path
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+        """A transaction; what the file refuses is raised as StoreUnusable."""
+        with coded(self._path), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def close(self) -> None:
@@ -83,7 +60,7 @@ class GovernanceStore:
 
     def source(self, kind: Kind, name: str, now: datetime) -> GovernedSource:
         """A source that goes on; made when it is not there yet."""
-        digest = f"{kind} {name}".strip()
+        digest = digest_of(kind, name)
         found = self.known(digest)
         if found is None:
             found = GovernedSource(kind=kind, digest=digest, name=name or str(kind), taken_at=now)
@@ -99,7 +76,7 @@ class GovernanceStore:
             for row in batch.rows():
                 row.source_id = source.id or 0
             session.add_all(batch.rows())
-            _pair(session, batch.orders)
+            pair(session, batch.orders)
 
     def go_on(self, source: GovernedSource, batch: Batch, read_to: datetime, now: datetime) -> int:
         """Keep what a source that goes on says now; how many orders are new or say something else than before.
@@ -107,13 +84,13 @@ class GovernanceStore:
         What an order said before is kept as a version. Rows that a person has decided on stay as decided.
         """
         with self._session() as session:
-            known = _by_key(session, GovernedOrder, source, [order.key for order in batch.orders])
-            changed = [_replaced(session, known.get(order.key), order, source, now) for order in batch.orders]
-            _put_repairs(session, source, batch)
-            for row in _by_key(session, QuarantinedRow, source, [order.key for order in batch.orders]).values():
+            known = by_key(session, GovernedOrder, source, [order.key for order in batch.orders])
+            changed = [replaced(session, known.get(order.key), order, source, now) for order in batch.orders]
+            put_beside(session, source, batch)
+            for row in by_key(session, QuarantinedRow, source, [order.key for order in batch.orders]).values():
                 if row.state == State.HELD:
                     row.state, row.decided_at = State.SETTLED, now
-            waiting = _by_key(session, QuarantinedRow, source, [row.key for row in batch.held])
+            waiting = by_key(session, QuarantinedRow, source, [row.key for row in batch.held])
             for row in batch.held:
                 row.source_id = source.id or 0
                 before = waiting.get(row.key)
@@ -125,18 +102,18 @@ class GovernanceStore:
             there = session.get(GovernedSource, source.id)
             if there is not None:
                 there.read_to = source.read_to = read_to
-            _pair(session, batch.orders)
+            pair(session, batch.orders)
             return sum(changed)
 
     def digests(self, source: GovernedSource, keys: Sequence[str]) -> dict[str, str]:
         """By key what these orders were read from."""
         with self._session() as session:
-            return {key: order.raw_digest for key, order in _by_key(session, GovernedOrder, source, keys).items()}
+            return {key: order.raw_digest for key, order in by_key(session, GovernedOrder, source, keys).items()}
 
     def seen_in_quarantine(self, source: GovernedSource, keys: Sequence[str]) -> dict[str, dict[str, str]]:
         """By key the rows that wait or were decided on by a person, as they came."""
         with self._session() as session:
-            rows = _by_key(session, QuarantinedRow, source, keys)
+            rows = by_key(session, QuarantinedRow, source, keys)
             return {key: row.raw for key, row in rows.items() if row.state != State.SETTLED}
 
     def undone(self, source: GovernedSource) -> set[tuple[str, str]]:
@@ -157,7 +134,7 @@ class GovernanceStore:
             if repair is None or source is None or repair.undone_at is not None or source.kind == Kind.FILE:
                 return None
             repair.undone_at, repair.note = now, note
-            order = _by_key(session, GovernedOrder, source, [repair.key]).get(repair.key)
+            order = by_key(session, GovernedOrder, source, [repair.key]).get(repair.key)
             if order is not None:
                 order.raw_digest = ""
             there = session.get(GovernedSource, source.id)
@@ -165,18 +142,30 @@ class GovernanceStore:
                 there.read_to = source.read_to = min(there.read_to, order.start)
             return repair, source
 
-    def doubt(self, causes: Iterable[tuple[int, str]]) -> None:
-        """By number of an order the rule that doubts it, empty for none."""
+    def due(self, source: GovernedSource) -> list[GovernedDue]:
+        """Days of a source that have to be judged."""
+        query = select(GovernedDue).where(GovernedDue.source_id == source.id)
+        with self._session() as session:
+            return list(session.exec(query.order_by(GovernedDue.station, GovernedDue.day)).all())
+
+    def judged(
+        self, due: GovernedDue, operator: str, causes: Iterable[tuple[int, str]], scores: Iterable[GovernedDay]
+    ) -> None:
+        """A day is judged: by number of an order the rule that doubts it (empty for none), and its score in place of
+        the one before. A day that holds no orders any more has none.
+        """
         with self._session() as session:
             for number, cause in causes:
                 if (order := session.get(GovernedOrder, number)) is not None:
                     order.cause = cause
-
-    def keep_days(self, days: Iterable[GovernedDay]) -> None:
-        """Scores, in place of those of the same station and day."""
-        with self._session() as session:
-            for day in days:
-                session.merge(day)
+            before = GovernedDay.operator == operator, GovernedDay.station == due.station, GovernedDay.day == due.day
+            for row in session.exec(select(GovernedDay).where(*before)).all():
+                session.delete(row)
+            session.flush()
+            session.add_all(scores)
+            done = session.get(GovernedDue, (due.source_id, due.station, due.day))
+            if done is not None:
+                session.delete(done)
 
     def days(self, limit: int, *, operator: str | None = None, station: str | None = None) -> list[GovernedDay]:
         """Scores, the newest day first."""
@@ -227,10 +216,11 @@ class GovernanceStore:
             row.state, row.decided_at, row.note = state, now, note
             source = session.get(GovernedSource, row.source_id)
             if order is not None and source is not None:
-                before = _by_key(session, GovernedOrder, source, [row.key]).get(row.key)
-                _replaced(session, before, order, source, now)
-                if before is not None:
-                    before.released = True
+                before = by_key(session, GovernedOrder, source, [row.key]).get(row.key)
+                replaced(session, before, order, source, now)
+                made = before or order
+                made.released = True
+                pair(session, [made])
             return True
 
     def orders(self, limit: int, *, doubted: bool = False, kind: Kind | None = None) -> list[tuple[GovernedOrder, str]]:
@@ -273,6 +263,9 @@ class GovernanceStore:
             repairs = select(GovernedRepair).where(
                 GovernedRepair.source_id == source.id, GovernedRepair.key == order.key
             )
+            series = select(GovernedSeries).where(
+                GovernedSeries.source_id == source.id, GovernedSeries.key == order.key
+            )
             versions = select(GovernedVersion).where(GovernedVersion.order_id == number)
             released = select(QuarantinedRow).where(
                 QuarantinedRow.source_id == source.id, QuarantinedRow.key == order.key
@@ -281,9 +274,16 @@ class GovernanceStore:
                 "order": document(order),
                 "source": document(source),
                 "repairs": [document(row) for row in session.exec(repairs)],
+                "series": [document(row) for row in session.exec(series.order_by(GovernedSeries.measurand))],
                 "versions": [document(row) for row in session.exec(versions.order_by(col(GovernedVersion.version)))],
                 "quarantine": [document(row) for row in session.exec(released)],
             }
+
+    def facts_of(self, kind: Kind, keys: Sequence[str], name: str = "") -> dict[str, GovernedOrder]:
+        """What a source tells, by key."""
+        source = self.known(digest_of(kind, name))
+        with self._session() as session:
+            return by_key(session, GovernedOrder, source, keys) if source else {}
 
     def orders_after(self, after: int, limit: int, kind: Kind) -> list[GovernedOrder]:
         """Facts of a kind of source by their number, behind one."""
@@ -310,87 +310,15 @@ class GovernanceStore:
             return [(row, names[row.source_id]) for row in session.exec(query).all()]
 
 
-def _by_key(session: Session, table: type[Of], source: GovernedSource, keys: Sequence[str]) -> dict[str, Of]:
-    found: dict[str, Of] = {}
-    for place in range(0, len(keys), KEYS_AT_ONCE):
-        some = col(table.key).in_(keys[place : place + KEYS_AT_ONCE])
-        found |= {row.key: row for row in session.exec(select(table).where(table.source_id == source.id, some))}
-    return found
-
-
-def _replaced(
-    session: Session, before: GovernedOrder | None, order: GovernedOrder, source: GovernedSource, now: datetime
-) -> bool:
-    """Whether it is new or says something else than before."""
-    order.source_id, order.taken_at = source.id or 0, now
-    if before is None:
-        session.add(order)
-        return True
-    before.raw_digest = order.raw_digest
-    if all(getattr(before, name) == getattr(order, name) for name in SAID):
-        return False
-    old = document(before)
-    session.add(GovernedVersion(order_id=before.id or 0, version=before.version, replaced_at=now, document=old))
-    for name in SAID:
-        setattr(before, name, getattr(order, name))
-    before.version, before.taken_at = before.version + 1, now
-    return True
-
-
-def _pair(session: Session, orders: Sequence[GovernedOrder]) -> None:
-    """Orders of several sources that tell of the same charge (number, and begin to a minute) point at the best one."""
-    session.flush()
-    kinds = {source.id: RANK[Kind(source.kind)] for source in session.exec(select(GovernedSource))}
-    numbers = sorted({order.number for order in orders})
-    told: dict[str, list[GovernedOrder]] = {}
-    for place in range(0, len(numbers), KEYS_AT_ONCE):
-        some = col(GovernedOrder.number).in_(numbers[place : place + KEYS_AT_ONCE])
-        for order in session.exec(select(GovernedOrder).where(some).order_by(col(GovernedOrder.id))):
-            told.setdefault(order.number, []).append(order)
-    for same in told.values():
-        for order in same if len({one.source_id for one in same}) > 1 else ():
-            better = [
-                one
-                for one in same
-                if kinds[one.source_id] < kinds[order.source_id] and abs(one.start - order.start) <= SAME_BEGIN
-            ]
-            order.same_as = better[0].id if better else None
-
-
-def _put_repairs(session: Session, source: GovernedSource, batch: Batch) -> None:
-    """In place of what was repaired in the same orders before; what was taken back stays on record."""
-    keys = [order.key for order in batch.orders]
-    for place in range(0, len(keys), KEYS_AT_ONCE):
-        some = col(GovernedRepair.key).in_(keys[place : place + KEYS_AT_ONCE])
-        standing = col(GovernedRepair.undone_at).is_(None)
-        mine = col(GovernedRepair.source_id) == source.id
-        session.execute(delete(GovernedRepair).where(mine, some, standing))
-    for repair in batch.repairs:
-        repair.source_id = source.id or 0
-    session.add_all(batch.repairs)
+def digest_of(kind: Kind, name: str = "") -> str:
+    """Of a source that goes on."""
+    return f"{kind} {name}".strip()
 
 
 def open_governance(folder: Path) -> GovernanceStore:
-    """Open the file in a folder, or begin one; one of an earlier version is brought up to this one. Raises TooNew."""
+    """Open the file in a folder, or begin one; one of an earlier version is brought up to this one. Raises TooNew,
+    StoreUnusable for one that is held by somebody else or damaged."""
     folder.mkdir(parents=True, exist_ok=True)
-    with private_files():
-        engine = create_engine(f"sqlite:///{folder / FILE_NAME}", connect_args={"timeout": 30})
-        event.listen(engine, "connect", _at_once)
-        event.listen(engine, "begin", _whole)
-        with engine.begin() as connection:
-            upgrade(connection)
-    return GovernanceStore(engine)
-
-
-def _at_once(connection: Any, _record: Any) -> None:
-    """sqlite3's own transactions leave out what changes tables; ours are begun by `_whole`."""
-    connection.isolation_level = None
-
-
-def _whole(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def document(row: SQLModel, **more: Any) -> dict[str, Any]:
-    """A row as JSON."""
-    return {**row.model_dump(mode="json"), **more}
+    path = folder / FILE_NAME
+    with private_files(), coded(path):
+        return GovernanceStore(opened(path), path)

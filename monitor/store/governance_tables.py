@@ -58,7 +58,8 @@ class GovernedSource(Governance, table=True):
 class GovernedOrder(Governance, table=True):
     """One fact. `cause`: the rule of physics that doubts it (empty: none). `raw_digest`: of what it was read from, so
     that the same is not read twice; `same_as`: an order of a better source that tells of the same charge. The price is
-    a mean over `periods` priced parts (0: not told); hashes name a user and a vehicle and tell nobody who they are.
+    a mean over `periods` priced parts (0: not told); `capacity_wh` is that of the car's battery, by its own word;
+    hashes name a user and a vehicle and tell nobody who they are.
     """
 
     __tablename__ = "governed_order"
@@ -79,6 +80,7 @@ class GovernedOrder(Governance, table=True):
     fee_yuan: float | None = None
     price_yuan_per_kwh: float | None = None
     periods: int = 0
+    capacity_wh: float | None = None
     user_hash: str = ""
     vehicle_hash: str = ""
     cause: str = ""
@@ -117,6 +119,33 @@ class GovernedRepair(Governance, table=True):
     after: str = ""
     undone_at: datetime | None = Field(default=None, sa_type=Utc)
     note: str = ""
+
+
+class GovernedSeries(Governance, table=True):
+    """Of which samples a row is made: one measurand of a session, from its first sample to its last by the station's
+    clock, and the span by ours in which the messages came that held them: by it they are found among the frames.
+    """
+
+    __tablename__ = "governed_series"
+
+    source_id: int = Field(primary_key=True, foreign_key="governed_source.id")
+    key: str = Field(primary_key=True)
+    measurand: str = Field(primary_key=True)
+    samples: int
+    first_at: datetime = Field(sa_type=Utc)
+    last_at: datetime = Field(sa_type=Utc)
+    heard_from: datetime = Field(sa_type=Utc)
+    heard_to: datetime = Field(sa_type=Utc)
+
+
+class GovernedDue(Governance, table=True):
+    """A local day of a station that has to be judged: written with whatever makes it so, gone when it is judged."""
+
+    __tablename__ = "governed_due"
+
+    source_id: int = Field(primary_key=True, foreign_key="governed_source.id")
+    station: str = Field(primary_key=True)
+    day: str = Field(primary_key=True)
 
 
 class QuarantinedRow(Governance, table=True):

@@ -1,16 +1,20 @@
 """Brings the file of an earlier version to the tables of this one. `PRAGMA user_version` says which one it is of.
 
 Version 0 knew imported files only: their rows had a `file_id` and a `line`. Version 2 had no prices and hashes in
-orders, and days did not say what was broken.
+orders, and days did not say what was broken. Version 3 knew no capacities of batteries, no samples behind orders.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect, text
+from pathlib import Path
+from typing import Any
 
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+
+from monitor.store.faults import TooNew
 from monitor.store.governance_tables import Governance
 
-VERSION = 3
+VERSION = 4
 _FIRST = ("governed_file", "governed_order", "governed_repair", "quarantined_row")
 _COPIES = (
     "INSERT INTO governed_source (id, kind, digest, name, mapping, taken_at)"
@@ -32,10 +36,30 @@ _SINCE_2 = (
     "ALTER TABLE governed_order ADD COLUMN vehicle_hash VARCHAR NOT NULL DEFAULT ''",
     "ALTER TABLE governed_day ADD COLUMN broken JSON NOT NULL DEFAULT '{}'",
 )
+_SINCE_3 = ("ALTER TABLE governed_order ADD COLUMN capacity_wh FLOAT",)
 
 
-class TooNew(ValueError):
-    """The file was written by a later version, whose tables this one does not know."""
+def opened(path: Path) -> Engine:
+    """An engine on the file, made or brought up to this version. Raises TooNew."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    event.listen(engine, "connect", _at_once)
+    event.listen(engine, "begin", _whole)
+    try:
+        with engine.begin() as connection:
+            upgrade(connection)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _at_once(connection: Any, _record: Any) -> None:
+    """sqlite3's own transactions leave out what changes tables; ours are begun by `_whole`."""
+    connection.isolation_level = None
+
+
+def _whole(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def upgrade(connection: Connection) -> None:
@@ -49,9 +73,9 @@ def upgrade(connection: Connection) -> None:
             for index in inspect(connection).get_indexes(table):
                 connection.execute(text(f"DROP INDEX {index['name']}"))
             connection.execute(text(f"ALTER TABLE {table} RENAME TO old_{table}"))
-    if version == 2:
-        for change in _SINCE_2:
-            connection.execute(text(change))
+    changes = {2: (*_SINCE_2, *_SINCE_3), 3: _SINCE_3}
+    for change in changes.get(version, ()):
+        connection.execute(text(change))
     Governance.metadata.create_all(connection)
     if old:
         for copy in _COPIES:

@@ -15,11 +15,12 @@ from csms.model.clock import clock_from_environment
 from csms.model.errors import CsmsError
 from csms.texts import Text
 from monitor.console import work
-from monitor.console.work import FAILED, USAGE, json_option
+from monitor.console.work import USAGE, json_option
 from monitor.warehouse import stats_console
 from monitor.warehouse.stats_console import FOLDER
 
 if TYPE_CHECKING:
+    from monitor.store.governance import GovernanceStore
     from monitor.warehouse.loading import Loaded
 
 
@@ -45,12 +46,15 @@ def _load(app: typer.Typer, text: Text) -> None:
     ) -> None:
         if not database_url and not (data_dir / "csms.db").is_file():
             work.fail(text("forecast.no_database", folder=data_dir), USAGE, as_json, "no_database")
+        if platform_dir is not None and not _is_platform(platform_dir):
+            work.fail(text("platform.no_database", folder=platform_dir), USAGE, as_json, "no_database")
         begin = since.replace(tzinfo=UTC) if since else None
         url = database_url or f"sqlite+aiosqlite:///{data_dir / 'csms.db'}"
+        sources = Sources(url, data_dir, settings, platform_dir or data_dir)
         try:
-            done = _loaded(text, Sources(url, settings, platform_dir or data_dir), folder or data_dir / FOLDER, begin)
+            done = _loaded(text, sources, folder or data_dir / FOLDER, begin)
         except (CsmsError, OSError, ValueError) as fault:
-            work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, getattr(fault, "code", "failed"))
+            work.cannot(text, fault, as_json)
         facts = {"sessions": done.sessions, "quarters": done.quarters, "written": done.written}
         if as_json:
             work.document({"since": done.since.isoformat(), "until": done.until.isoformat()} | facts)
@@ -58,11 +62,18 @@ def _load(app: typer.Typer, text: Text) -> None:
             typer.echo(text("warehouse.loaded", since=f"{done.since:%Y-%m-%d}", **facts))
 
 
+def _is_platform(folder: Path) -> bool:
+    from monitor.store import governance, intake
+
+    return any((folder / name).is_file() for name in (intake.FILE_NAME, governance.FILE_NAME))
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where from: database, settings file, data folder of a supervising platform."""
+    """Where from: database, data folder of the central system, settings file, data folder of a supervising platform."""
 
     url: str
+    data_dir: Path
     settings: Path | None
     platform_dir: Path
 
@@ -80,14 +91,25 @@ def _loaded(text: Text, sources: Sources, folder: Path, since: datetime | None) 
 
         async def run() -> Loaded:
             clock = clock_from_environment()
-            places, more = read_places(sources.settings or _usual()), Platform(sources.platform_dir, clock)
+            places = read_places(sources.settings or _usual())
+            own, theirs = (_facts(place) for place in (sources.data_dir, sources.platform_dir))
             store = await open_store(sources.url, clock)
+            more = Platform(sources.platform_dir, clock, theirs)
             try:
-                return await Loader(store.reader, folder, clock, places, more=more).load(since, progress)
+                return await Loader(store.reader, folder, clock, places, more=more, facts=own).load(since, progress)
             finally:
                 await store.close()
+                for facts in filter(None, (own, theirs)):
+                    facts.close()
 
         return asyncio.run(run())
+
+
+def _facts(folder: Path) -> GovernanceStore | None:
+    """The one set of facts of a data folder."""
+    from monitor.store.governance import FILE_NAME, open_governance
+
+    return open_governance(folder) if (folder / FILE_NAME).is_file() else None
 
 
 def _usual() -> Path | None:

@@ -6,6 +6,7 @@ Files of an earlier version are read on: a column that they lack is empty.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ from monitor.warehouse.rolled import day_evse, hour_evse
 from monitor.warehouse.schema import DIMENSIONS, FACTS, KEYS, KNOWN
 
 FILE, MARK_FILE = "part.parquet", "loaded.json"
-FORMAT = 3
+FORMAT = 4
 """Of the tables; rises when one gets a new column."""
 PRIVATE = 0o600
 Rows = list[dict[str, Any]]
@@ -104,6 +105,19 @@ class Files:
             f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {best}fresh DESC) = 1 ORDER BY {key}"
         )
         return self.put(fact, day, merged.to_arrow_table())
+
+    def forget(self, fact: str, column: str, own_days: Mapping[Any, date]) -> list[date]:
+        """Take rows out of all days but their own, by a key; the days that they were taken out of."""
+        wanted, found = pa.array(own_days), []
+        for day in self.days(fact) if own_days else ():
+            path = self.day_of(fact, day)
+            there = pq.ParquetFile(path).read(columns=[column])[column]
+            strangers = [key for key in there.filter(pc.is_in(there, wanted)).to_pylist() if own_days[key] != day]
+            if strangers:
+                rows = self.table(fact, day)
+                self.put(fact, day, rows.filter(pc.invert(pc.is_in(rows[column], pa.array(strangers)))))
+                found.append(day)
+        return found
 
     def roll_up(self, day: date) -> int:
         """Make the roll-ups of a day from its facts; how many files became others."""

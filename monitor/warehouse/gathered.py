@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 
@@ -52,6 +53,12 @@ class Gathered:
             self.days.setdefault(fact, set()).add(day)
             self.written += self.files.merge(fact, day, pa.concat_tables(tables))
         return count
+
+    def forget(self, fact: str, column: str, own_days: Mapping[Any, date]) -> None:
+        """Rows that lie in another day than before are in that one only."""
+        for day in self.files.forget(fact, column, own_days):
+            self.days.setdefault(fact, set()).add(day)
+            self.written += 1
 
     def seen(self, *facts: str) -> set[date]:
         """Days of which rows of these facts came."""

@@ -27,6 +27,7 @@ from monitor.warehouse.calendar import TariffBook, book_of, date_rows, hour_rows
 from monitor.warehouse.extract import MEASURANDS, Rows, evse_rows, quarter_rows, session_row, station_rows
 from monitor.warehouse.files import PRIVATE, Files
 from monitor.warehouse.gathered import DAY, Gathered, Span, midnight
+from monitor.warehouse.governed import Facts, NoFacts, by_session, doubt_of, moved, repaired, strayed
 from monitor.warehouse.history import History
 from monitor.warehouse.levels import LONGEST, VEHICLE_CLASSES, level_values, vehicle_class
 from monitor.warehouse.places import Places, region_rows
@@ -68,7 +69,9 @@ def _no_progress(done: int, of: int) -> None:
 
 
 class Loader:
-    """One process loads; readers may read meanwhile. `places`: what is known of sites, feeders and prices."""
+    """One process loads; readers may read meanwhile. `places`: what is known of sites, feeders and prices; `facts`: the
+    one set of facts, whose repairs and doubts count.
+    """
 
     def __init__(
         self,
@@ -78,8 +81,10 @@ class Loader:
         places: Places | None = None,
         rollups_max: int = ROLLUPS_MAX,
         more: More | None = None,
+        facts: Facts | None = None,
     ) -> None:
         self._reader, self._clock, self._rollups_max, self._more = reader, clock, rollups_max, more
+        self._facts = facts or NoFacts()
         self._places = places or Places()
         self._files = Files(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,13 +147,16 @@ class Loader:
         salt, after, count = self._salt(), 0, 0
         kinds = {(evse.station_id, evse.evse_id): evse.kind for evse in await self._reader.evses()}
         while page := await self._reader.sessions_since(since, after, PAGE):
-            registers = await self._registers(page)
-            rows = []
-            for session in page:
-                outlet = (session.station_id, session.evse_id)
-                row = session_row(session, salt) | level_values(session, registers.get(outlet, ()), book)
-                rows.append(row | {"vehicle_class": vehicle_class(session, kinds.get(outlet, ""))})
+            registers, facts, rows = await self._registers(page), by_session(self._facts, page), []
+            for told in page:
+                outlet, fact = (told.station_id, told.evse_id), facts.get(told.id)
+                session = repaired(told, fact)
+                known = moved(registers.get(outlet, ()), session.started_at - told.started_at)
+                row = session_row(session, salt) | level_values(session, known, book)
+                row |= {"vehicle_class": vehicle_class(session, kinds.get(outlet, "")), "doubted": doubt_of(fact)}
+                rows.append(row)
             after, count = page[-1].id, count + gathered.merge("fact_session", [rows], "started_at")
+            gathered.forget("fact_session", "session_id", strayed(page, facts))
         return count
 
     async def _registers(self, page: Sequence[Session]) -> dict[tuple[str, int], list[StoredRollup]]:

@@ -14,6 +14,7 @@ from csms.province.envelope import ZONE
 from csms.province.messages import TIME_FORMAT
 from monitor.store.governance_tables import GovernedOrder
 from monitor.store.tables import IntakeOrder
+from monitor.warehouse.governed import doubt_of
 
 PLATFORM, FILE = "platform", "file"
 LEVEL_FIELDS = {
@@ -25,8 +26,8 @@ LEVEL_FIELDS = {
 Row = dict[str, Any]
 
 
-def accepted_row(order: IntakeOrder) -> Row | None:
-    """An order that the platform accepted; None for one whose times cannot be read."""
+def accepted_row(order: IntakeOrder, fact: GovernedOrder | None = None) -> Row | None:
+    """An order that the platform accepted, as its `fact` is judged; None for one whose times cannot be read."""
     told = order.content
     started_at, ended_at = _moment(told, "StartTime"), _moment(told, "EndTime")
     if started_at is None:
@@ -45,8 +46,8 @@ def accepted_row(order: IntakeOrder) -> Row | None:
         "service_yuan": _number(told, "TotalServiceMoney"),
         "money_yuan": order.money_yuan,
         "stop_reason": str(told.get("StopReason", "")),
-        "doubted": "",
-        "repeated": False,
+        "doubted": doubt_of(fact),
+        "repeated": fact is not None and fact.same_as is not None,
     }
 
 
@@ -63,7 +64,7 @@ def imported_row(order: GovernedOrder) -> Row:
         "energy_wh": order.energy_wh,
         "money_yuan": order.fee_yuan,
         "stop_reason": "",
-        "doubted": "" if order.released else order.cause,
+        "doubted": doubt_of(order),
         "repeated": order.same_as is not None,
     }
 

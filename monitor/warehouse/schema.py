@@ -27,6 +27,7 @@ FACTS: dict[str, pa.Schema] = {
             ("user_hash", pa.string()),
             ("cost", pa.float64()),
             ("vehicle_class", pa.string()),
+            ("doubted", pa.string()),
             ("tariff_id", pa.string()),
             *((f"{level}_wh", pa.float64()) for level in LEVELS),
             ("electricity_yuan", pa.float64()),

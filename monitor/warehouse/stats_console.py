@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -13,9 +14,12 @@ from rich.table import Table
 
 from csms.texts import Text
 from monitor.console import work
+from monitor.console.shared import sharing
 from monitor.console.work import FAILED, USAGE, json_option
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from monitor.warehouse.report import Figure, Report
 
 Audience = Literal["grid", "government", "makers", "operators"]
@@ -55,59 +59,34 @@ def stats(app: typer.Typer, text: Text) -> None:
     """Mount the command."""
 
     @app.command("stats", help=text("warehouse.stats.help"), epilog=example(text, "stats grid --region 3711"))
-    def command(
-        name: Name = _name(text),
-        data_dir: Path = work.central_dir_option(text),
-        folder: Path | None = folder_option(text),
-        by: By = _by(text),
-        first: datetime | None = work.day_option(text, "--first", "warehouse.stats.first", None),
-        last: datetime | None = work.day_option(text, "--last", "warehouse.stats.last", None),
-        region: str = _filter(text, "region"),
-        operator: str = _filter(text, "operator"),
-        station_type: str = _filter(text, "station_type"),
-        as_json: bool = json_option(text),
-    ) -> None:
-        filters = _given(region, operator, station_type)
-        wish = Wish(name, folder or data_dir / FOLDER, by, first, last, filters, as_json)
-        if name in get_args(Audience):
+    @sharing(_wished(text))
+    def command(wish: Wish) -> None:
+        if wish.name in get_args(Audience):
             report = _report(text, wish)
-            work.document(report.document()) if as_json else _show_report(text, report)
+            work.document(report.document()) if wish.as_json else _show_report(text, report)
             return
-        rows = _figures(text, wish)
-        work.document(plain(rows)) if as_json else show(text, rows)
+        rows: Answer = _figures(text, wish).to_pylist()
+        work.document(plain(rows)) if wish.as_json else show(text, rows)
 
 
 def export(app: typer.Typer, text: Text) -> None:
     """Mount the command."""
 
     @app.command("export", help=text("warehouse.export.help"), epilog=example(text, "export energy energy.csv"))
-    def command(
-        name: Name = _name(text),
-        file: Path = typer.Argument(help=text("warehouse.export.file"), metavar="FILE"),
-        data_dir: Path = work.central_dir_option(text),
-        folder: Path | None = folder_option(text),
-        by: By = _by(text),
-        first: datetime | None = work.day_option(text, "--first", "warehouse.stats.first", None),
-        last: datetime | None = work.day_option(text, "--last", "warehouse.stats.last", None),
-        region: str = _filter(text, "region"),
-        operator: str = _filter(text, "operator"),
-        station_type: str = _filter(text, "station_type"),
-        as_json: bool = json_option(text),
-    ) -> None:
+    @sharing(_wished(text))
+    def command(wish: Wish, file: Path = typer.Argument(help=text("warehouse.export.file"), metavar="FILE")) -> None:
         import pyarrow as pa
         from pyarrow import csv, parquet
 
         if file.suffix not in (".csv", ".parquet"):
-            work.fail(text("warehouse.export.file"), USAGE, as_json, "ending_unknown")
-        filters = _given(region, operator, station_type)
-        wish = Wish(name, folder or data_dir / FOLDER, by, first, last, filters, as_json)
-        rows = _report(text, wish).rows() if name in get_args(Audience) else _figures(text, wish)
-        table = pa.Table.from_pylist(rows)
+            work.fail(text("warehouse.export.file"), USAGE, wish.as_json, "ending_unknown")
+        audience = wish.name in get_args(Audience)
+        table = pa.Table.from_pylist(_report(text, wish).rows()) if audience else _figures(text, wish)
         try:
             (csv.write_csv if file.suffix == ".csv" else parquet.write_table)(table, file)
         except OSError as fault:
-            work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, "not_written")
-        if as_json:
+            work.fail(text("platform.cannot", reason=str(fault)), FAILED, wish.as_json, "not_written")
+        if wish.as_json:
             work.document({"rows": table.num_rows, "file": str(file)})
         else:
             typer.echo(text("warehouse.written", rows=table.num_rows, file=file))
@@ -135,24 +114,33 @@ def _json(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def _name(text: Text) -> Any:
-    return typer.Argument(help=text("warehouse.stats.name"), metavar="STATISTIC")
-
-
-def _by(text: Text) -> Any:
-    return typer.Option("all", "--by", help=text("warehouse.stats.by"), metavar="GROUP")
-
-
 def _filter(text: Text, name: str) -> Any:
     return typer.Option("", f"--{name.replace('_', '-')}", help=text(f"warehouse.report.{name}"))
 
 
-def _given(region: str, operator: str, station_type: str) -> dict[str, str]:
-    named = {"region": region, "operator": operator, "station_type": station_type}
-    return {name: value for name, value in named.items() if value}
+def _wished(text: Text) -> Callable[..., Wish]:
+    """The options of both commands."""
+
+    def wished(
+        name: Name = typer.Argument(help=text("warehouse.stats.name"), metavar="STATISTIC"),
+        data_dir: Path = work.central_dir_option(text),
+        folder: Path | None = folder_option(text),
+        by: By = typer.Option("all", "--by", help=text("warehouse.stats.by"), metavar="GROUP"),
+        first: datetime | None = work.day_option(text, "--first", "warehouse.stats.first", None),
+        last: datetime | None = work.day_option(text, "--last", "warehouse.stats.last", None),
+        region: str = _filter(text, "region"),
+        operator: str = _filter(text, "operator"),
+        station_type: str = _filter(text, "station_type"),
+        as_json: bool = json_option(text),
+    ) -> Wish:
+        named = {"region": region, "operator": operator, "station_type": station_type}
+        filters = {key: value for key, value in named.items() if value}
+        return Wish(name, folder or data_dir / FOLDER, by, first, last, filters, as_json)
+
+    return wished
 
 
-def _figures(text: Text, wish: Wish) -> Answer:
+def _figures(text: Text, wish: Wish) -> pa.Table:
     from monitor.warehouse.engine import in_process, star
     from monitor.warehouse.files import Files
     from monitor.warehouse.statistics import STATISTICS
@@ -162,7 +150,7 @@ def _figures(text: Text, wish: Wish) -> Answer:
     days = Files(wish.folder).days("day_evse")
     since, until = _days(text, wish, (days[-1] - DAYS, days[-1]) if days else None)
     found = STATISTICS[wish.name](star(in_process(wish.folder)), since, until, wish.by)
-    return list(found.to_pyarrow().to_pylist())
+    return found.to_pyarrow()
 
 
 def _report(text: Text, wish: Wish) -> Report:

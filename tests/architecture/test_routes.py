@@ -43,15 +43,17 @@ async def test_what_bound_roles_may_use(at: Operations) -> None:
     bound = {
         (route.path, role.value)
         for route in check_routes(at.app)
-        for role in (Role.GRID_OPERATOR, Role.PROVINCE_PARTNER)
+        for role in (Role.GRID_OPERATOR, Role.PROVINCE_PARTNER, Role.DRIVER)
         if role in route.need.roles
     }
     assert bound == {
         ("/feeders", "grid_operator"),
+        ("/feeders/{feeder_id}/day", "grid_operator"),
         ("/plans/{feeder_id}", "grid_operator"),
         ("/province", "province_partner"),
         ("/access-tokens/self", "grid_operator"),
         ("/access-tokens/self", "province_partner"),
+        ("/access-tokens/self", "driver"),
     }
 
 
@@ -104,7 +106,7 @@ def test_nested_routers_are_looked_into() -> None:
     assert isinstance(route, GuardedRoute)
 
 
-@pytest.mark.parametrize("room", ["api", "grid", "province", "response"])
+@pytest.mark.parametrize("room", ["api", "grid", "province", "public", "response"])
 def test_rooms_of_the_api_use_our_router(room: str) -> None:
     for path in sorted((ROOT / "csms" / room).rglob("*.py")):
         names = {

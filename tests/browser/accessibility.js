@@ -18,7 +18,7 @@
   const below = e => { for (let n = e; n; n = n.parentElement) {
       const c = getComputedStyle(n).backgroundColor;
       if (c.startsWith('rgb') && rgba(c)[3] > .95) return rgba(c); } return [255, 255, 255, 1]; };
-  const walk = document.createTreeWalker(document.querySelector('.frame'), NodeFilter.SHOW_TEXT);
+  const walk = document.createTreeWalker(document.querySelector('.frame') ?? document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const e = walk.currentNode.parentElement;
     if (!walk.currentNode.textContent.trim() || !shown(e) || e.closest('[aria-hidden], .q-icon, .comb')) continue;

@@ -16,6 +16,26 @@ from tests.support.browsing import CHROMIUM, chromium, dashboard, eventually, pi
 from tests.support.running import SETTINGS, Server, csms
 
 FIRST = PileSpec("CP-1", "ac", 3, 32.0, 22_080.0, "ocpp1.6")
+PLACES = """
+[site]
+id = "pier"
+name = "Pier"
+address = "1 Harbour Road"
+longitude = 119.5269
+latitude = 35.4164
+
+[[sites]]
+id = "hill"
+name = "Hill"
+longitude = 119.46
+latitude = 35.44
+
+[price]
+tariff = "shandong-2026"
+
+[drivers]
+enabled = true
+"""
 SECOND = PileSpec("CP-2", "ac", 3, 32.0, 22_080.0, "ocpp2.0.1")
 
 
@@ -47,11 +67,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, 
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
     folder: Path = tmp_path_factory.mktemp("browser")
-    server = Server(folder, settings=SETTINGS.replace("http_port = 0", "http_port = 0\nmeter_interval_s = 1"))
+    server = Server(folder, settings=SETTINGS.replace("http_port = 0", "http_port = 0\nmeter_interval_s = 1") + PLACES)
     server.start()
     try:
         with (
-            dashboard(server.api_url, folder) as url,
+            dashboard(server.api_url, folder, "--drivers") as url,
             pile(server.ocpp_url, FIRST, [plugged_in(40_000.0)]),
             pile(server.ocpp_url, SECOND, [plugged_in(40_000.0)]),
         ):

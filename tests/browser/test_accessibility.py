@@ -9,7 +9,18 @@ import pytest
 from tests.browser.conftest import Site
 from tests.support.browsing import signed_in
 
-PAGES = ("/", "/stations", "/stations/CP-1", "/sessions", "/feeders", "/plan", "/settings", "/statistics")
+PAGES = (
+    "/",
+    "/stations",
+    "/stations/CP-1",
+    "/sessions",
+    "/sessions/1",
+    "/feeders",
+    "/plan",
+    "/settings",
+    "/statistics",
+    "/quality",
+)
 
 LOOK = Path(__file__).with_name("accessibility.js").read_text("utf-8")
 

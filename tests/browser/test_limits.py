@@ -27,7 +27,7 @@ def test_a_limit_is_set_on_the_page_and_the_piles_follow(site: Site) -> None:
     eventually(lambda: drawn_w(site) > 9_000)
     with signed_in(site.browser, site.url, site.tokens["grid_operator"]) as (page, faults):
         assert page.url.endswith("/feeders")
-        page.get_by_label("Cap, kW").fill("16")
+        page.get_by_label("Cap, kW", exact=True).fill("16")
         page.get_by_label("Reason (goes on record)").fill("evening peak")
         page.get_by_role("button", name="Rehearse").click()
         page.wait_for_selector("text=The cap would hold after")

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.client import connect
 
 from monitor.dashboard.web import desk as desk_module
+from monitor.dashboard.web import hub as hub_module
 from monitor.dashboard.web.api import Api, Refused
 from monitor.dashboard.web.desk import Desk
 from monitor.dashboard.web.hub import Hub
@@ -61,6 +63,32 @@ async def test_one_look_serves_all(server: Server, desk: Desk) -> None:
     assert (desk.hub.watching, desk.hub.fault) == (1, "")
     stop()
     assert desk.hub.watching == 0
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_a_change_is_heard_and_no_list_is_asked_for(
+    server: Server, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two lists, which are far apart here, the stream alone tells of a pile that comes."""
+    monkeypatch.setattr(hub_module, "SURE_S", 3600.0)
+    desk.visitors.enter(server.token, "ann", "administrator")
+    desk.hub.watch(lambda: None)
+    working = asyncio.create_task(desk.hub.run())
+
+    def online() -> list[str]:
+        snapshot = desk.hub.snapshot
+        return [one["station_id"] for one in snapshot.stations if one["online"]] if snapshot else []
+
+    async with asyncio.timeout(60):
+        while not desk.hub.streaming or desk.hub.snapshot is None:  # noqa: ASYNC110 - as somebody who looks
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(1.0)  # the list that follows the beginning of the stream has come
+        async with connect(f"{server.ocpp_url}/CP-1", subprotocols=["ocpp1.6"]):
+            while online() != ["CP-1"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        while online():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
 

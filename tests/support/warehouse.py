@@ -18,6 +18,7 @@ from csms.store.tables import Evse, OutboxRow, Session, Station
 from monitor.forecast.metered import REGISTER
 from monitor.warehouse.engine import in_process, star
 from monitor.warehouse.extract import POWER
+from monitor.warehouse.governed import Facts
 from monitor.warehouse.loading import Loaded, Loader, More
 from monitor.warehouse.places import Places
 from monitor.warehouse.statistics import STATISTICS
@@ -83,11 +84,16 @@ class Home:
         await store.close()
 
     async def load(
-        self, since: datetime | None = None, places: Places | None = None, more: More | None = None
+        self,
+        since: datetime | None = None,
+        places: Places | None = None,
+        more: More | None = None,
+        facts: Facts | None = None,
     ) -> Loaded:
         store = await open_store(self.url, self.clock)
         try:
-            return await Loader(store.reader, self.warehouse, self.clock, places, more=more).load(since)
+            loader = Loader(store.reader, self.warehouse, self.clock, places, more=more, facts=facts)
+            return await loader.load(since)
         finally:
             await store.close()
 

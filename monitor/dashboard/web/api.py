@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+import orjson
 
 from monitor.dashboard.source import PREFIX, SourceLost, SourceRefused
 
@@ -38,6 +41,10 @@ class Api:
         given = {name: _plain(value) for name, value in params.items() if value is not None}
         return await self._call("GET", path, token, params=given)
 
+    async def open_get(self, path: str) -> Any:
+        """Read what the server tells to anybody."""
+        return await self._call("GET", path, "")
+
     async def put(self, token: str, path: str, body: Any) -> Any:
         """Write below `/api/v1`."""
         return await self._call("PUT", path, token, json=body)
@@ -50,17 +57,28 @@ class Api:
         """Cancel below `/api/v1`."""
         return await self._call("DELETE", path, token)
 
-    async def _call(self, method: str, path: str, token: str, **more: Any) -> Any:
+    @asynccontextmanager
+    async def stream(self, token: str, path: str) -> AsyncIterator[AsyncIterator[str]]:
+        """The lines of an answer that goes on and on; the errors of a call, also while it is read."""
         headers = {"Authorization": f"Bearer {token}"}
+        try:
+            async with self._http.stream("GET", self.url + PREFIX + path, headers=headers) as answer:
+                if answer.status_code >= 400:
+                    document = orjson.loads(await answer.aread() or b"null")
+                    raise _refusal(document, answer.status_code)
+                yield answer.aiter_lines()
+        except (httpx.HTTPError, httpx.InvalidURL, orjson.JSONDecodeError) as fault:
+            raise SourceLost(str(fault) or type(fault).__name__) from fault
+
+    async def _call(self, method: str, path: str, token: str, **more: Any) -> Any:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
             answer = await self._http.request(method, self.url + PREFIX + path, headers=headers, **more)
             document = answer.json() if answer.content else None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as fault:
             raise SourceLost(str(fault) or type(fault).__name__) from fault
-        if answer.status_code in NO_RIGHT:
-            raise SourceRefused(_said(document, answer.status_code)[1])
         if answer.status_code >= 400:
-            raise Refused(answer.status_code, *_said(document, answer.status_code))
+            raise _refusal(document, answer.status_code)
         return document
 
     async def close(self) -> None:
@@ -75,6 +93,11 @@ def segment(words: str) -> str:
 
 def _plain(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else value
+
+
+def _refusal(document: Any, status: int) -> SourceRefused | Refused:
+    code, detail = _said(document, status)
+    return SourceRefused(detail) if status in NO_RIGHT else Refused(status, code, detail)
 
 
 def _said(document: Any, status: int) -> tuple[str, str]:

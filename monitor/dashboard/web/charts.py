@@ -78,10 +78,16 @@ def plan_picture(plan: Json, theme: Theme, words: Words) -> Options:
 
 
 def session_picture(lines: Mapping[str, Sequence[tuple[str, float]]], theme: Theme, words: Words) -> Options:
-    """A session: power metered (kW) with the limit over it, and the car's state of charge (percent) on the right."""
+    """A session: power metered (kW) with the limit over it, what the station says it holds (`bound`),
+    and the car's state of charge (percent) on the right.
+    """
     series = [_area(words["charging"], [list(one) for one in lines.get("power", ())], theme.charging, 0.4)]
     if lines.get("limit"):
         series.append(_line(words["cap"], [list(one) for one in lines["limit"]], theme.faulted, width=2, step="end"))
+    if lines.get("bound"):
+        series.append(
+            _line(words["bound"], [list(one) for one in lines["bound"]], theme.suspended, width=1, step="end")
+        )
     options = _frame(theme)
     if lines.get("soc"):
         soc = _line(words["soc"], [list(one) for one in lines["soc"]], theme.occupied, width=1.5)
@@ -96,6 +102,54 @@ def session_picture(lines: Mapping[str, Sequence[tuple[str, float]]], theme: The
     for one in series:
         one.pop("stack", None)
     return options | {"series": series, "legend": _legend([one["name"] for one in series], theme)}
+
+
+def forecast_picture(
+    curve: Mapping[str, Sequence[tuple[str, float | None]]], now: datetime, theme: Theme, words: Words
+) -> Options:
+    """A forecast dotted in its band, kW, over what came; now a vertical line. `curve`: said, low, high and came."""
+    low = [list(one) for one in curve.get("low", ())]
+    wide = [
+        [at, None if top is None or bottom is None else round(top - bottom, 3)]
+        for (at, top), (_, bottom) in zip(curve.get("high", ()), curve.get("low", ()), strict=True)
+    ]
+    floor = _area("", low, theme.suspended, 0.0) | {
+        "stack": "band",
+        "lineStyle": {"width": 0},
+        "tooltip": {"show": False},
+    }
+    band = _area(words["band"], wide, theme.suspended, 0.22) | {"stack": "band", "lineStyle": {"width": 0}}
+    came = _area(words["came"], [list(one) for one in curve.get("came", ())], theme.charging, 0.35)
+    came.pop("stack")
+    said = _line(words["said"], [list(one) for one in curve.get("said", ())], theme.ink, width=1.6, kind="dotted")
+    came["markLine"] = _now_line(now, theme)
+    names = [words["came"], words["said"], words["band"]]
+    return _frame(theme) | {"series": [floor, band, came, said], "legend": _legend(names, theme)}
+
+
+def radar(values: Sequence[tuple[str, float]], theme: Theme) -> Options:
+    """Named values of 0 to 100 around a centre."""
+    return {
+        "animation": False,
+        "aria": {"enabled": True},
+        "radar": {
+            "indicator": [{"name": name, "max": 100} for name, _ in values],
+            "axisName": {"color": theme.ink},
+            "splitLine": {"lineStyle": {"color": theme.line}},
+            "splitArea": {"show": False},
+            "axisLine": {"lineStyle": {"color": theme.line}},
+            "radius": "68%",
+        },
+        "series": [
+            {
+                "type": "radar",
+                "data": [{"value": [value for _, value in values]}],
+                "lineStyle": {"color": theme.charging, "width": 2},
+                "itemStyle": {"color": theme.charging},
+                "areaStyle": {"color": theme.charging, "opacity": 0.25},
+            }
+        ],
+    }
 
 
 def state_ring(counts: Sequence[tuple[str, str, int]], theme: Theme) -> Options:
@@ -141,9 +195,23 @@ def lines(rows: Mapping[str, Sequence[tuple[str, float | None]]], theme: Theme) 
 
 def enlarged(options: Options, font_px: int) -> Options:
     """The same with larger words, for who stands far away."""
-    axes = {name: options[name] | {"axisLabel": options[name]["axisLabel"] | {"fontSize": font_px}} for name in AXES}
+    axes = {name: _larger(options[name], font_px) for name in AXES}
     legend = options["legend"] | {"textStyle": options["legend"]["textStyle"] | {"fontSize": font_px}}
-    return options | axes | {"legend": legend, "grid": options["grid"] | {"left": 4 * font_px, "bottom": 2 * font_px}}
+    return options | axes | {"legend": legend, "grid": _roomier(options["grid"], font_px)}
+
+
+def _larger(axis: Any, font_px: int) -> Any:
+    if isinstance(axis, list):
+        return [_larger(one, font_px) for one in axis]
+    return axis | {"axisLabel": axis["axisLabel"] | {"fontSize": font_px}} if "axisLabel" in axis else axis
+
+
+def _roomier(grid: Any, font_px: int) -> Any:
+    """A strip under the picture keeps its height and moves with it."""
+    if not isinstance(grid, list):
+        return grid | {"left": 4 * font_px, "bottom": 2 * font_px}
+    main, strip = grid
+    return [main | {"left": 4 * font_px, "bottom": 3 * font_px}, strip | {"left": 4 * font_px, "bottom": 2.3 * font_px}]
 
 
 def state_colour(theme: Theme, family: str) -> str:

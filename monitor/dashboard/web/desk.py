@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 from nicegui import ui
@@ -16,25 +16,35 @@ from nicegui.client import Client
 from csms.texts import Text, catalogue
 from monitor.dashboard.source import SourceLost, SourceRefused
 from monitor.dashboard.web.api import Api, Refused
+from monitor.dashboard.web.beside import Beside
 from monitor.dashboard.web.gate import visitor_of
 from monitor.dashboard.web.hub import Hub
 from monitor.dashboard.web.palette import THEMES, Theme
+from monitor.dashboard.web.siting import SitingDesk
 from monitor.dashboard.web.visitors import Visitor, Visitors
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 RECHECK_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One for the process. `warehouse`: the folder of statistics, if this machine has it."""
+    """One for the process. `beside`: what lies on this machine beside the API; `outline`: whether maps have one."""
 
     api: Api
     hub: Hub
     visitors: Visitors
-    warehouse: Path | None = None
+    beside: Beside
+    siting: SitingDesk
+    outline: bool = False
     bound: dict[str, tuple[Hub, asyncio.Task[None]]] = field(default_factory=dict)
+
+    @property
+    def warehouse(self) -> Path | None:
+        """The folder of statistics, if this machine has it."""
+        return self.beside.folders.warehouse
 
     def hub_for(self, visitor: Visitor) -> Hub:
         """The shared look; for who is bound to something, one of their own, as long as they are signed in."""
@@ -71,6 +81,8 @@ class Desk:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.siting.close()
+        await self.beside.close()
         await self.api.close()
 
 
@@ -88,6 +100,10 @@ class View:
     def hub(self) -> Hub:
         """The snapshot of what this visitor may see."""
         return self.desk.hub_for(self.visitor)
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        """The same for all pages in this language and these colours, made once of each snapshot."""
+        return self.hub.shared(f"{name} {self.visitor.lang} {self.theme.ground}", make)
 
     def follow(self, refresh: Callable[[], None]) -> None:
         """Call `refresh` now and after every change, until the page is closed or its visitor is signed out."""

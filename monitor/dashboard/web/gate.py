@@ -43,8 +43,8 @@ OVER_TLS = {"strict-transport-security": "max-age=31536000"}
 class Gate:
     """ASGI middleware around the whole application."""
 
-    def __init__(self, app: ASGIApp, visitors: Visitors) -> None:
-        self._app, self._visitors = app, visitors
+    def __init__(self, app: ASGIApp, visitors: Visitors, also_open: tuple[str, ...] = ()) -> None:
+        self._app, self._visitors, self._also_open = app, visitors, also_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or answer instead."""
@@ -56,12 +56,16 @@ class Gate:
         scope.setdefault("state", {})["visitor"] = visitor
         if not _from_here(scope):
             await _refuse(scope, receive, sending, Response("another site may not do this\n", 403))
-        elif visitor is None and not _is_open(scope["path"]):
+        elif visitor is None and not self._is_open(scope["path"]):
             wants_page = scope["type"] == "http" and scope["method"] in SAFE
             door = RedirectResponse(DOOR, 303) if wants_page else Response("sign in first\n", 401)
             await _refuse(scope, receive, sending, door)
         else:
             await self._app(scope, receive, sending)
+
+    def _is_open(self, path: str) -> bool:
+        below = tuple(f"{one}/" for one in self._also_open)
+        return path in (DOOR, *self._also_open) or path.startswith((*OPEN[1:], STATIC, *below))
 
 
 def visitor_of(scope: Scope) -> Visitor | None:
@@ -77,10 +81,6 @@ def cookie_of(scope: Scope) -> str:
     except CookieError:
         return ""
     return morsel.value if morsel is not None else ""
-
-
-def _is_open(path: str) -> bool:
-    return path == DOOR or path.startswith((*OPEN[1:], STATIC))
 
 
 def _from_here(scope: Scope) -> bool:

@@ -1,8 +1,9 @@
-"""One look at the server for all open pages: read while somebody is signed in, told at most five times a second.
+"""One look at the server for all open pages: told of changes as they happen, and told on at most five times a second.
 
-Fast figures (stations, feeders) are read twice a second while a page is open, the rest every two seconds, and no
-reading takes more than a fifth of the time: what fifty pages cost the server is what one costs. Nobody looking, only
-the history goes on, every ten seconds.
+While a page is open the server's stream of changes names every station that changed; feeders are read twice a second,
+the rest every two seconds, the list of stations every fifteen to be sure of it, and no reading takes more than a fifth
+of the time: what fifty pages cost the server is what one costs. Nobody looking, only the history goes on, every ten
+seconds.
 """
 
 from __future__ import annotations
@@ -11,23 +12,28 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from monitor.dashboard.history import History, Snapshot
 from monitor.dashboard.source import SourceLost, SourceRefused
-from monitor.dashboard.web.api import Api, Refused
+from monitor.dashboard.web.api import Api, Refused, segment
+from monitor.dashboard.web.figures import roots
+from monitor.dashboard.web.stream import Stations, told
 from monitor.dashboard.web.visitors import Visitor, Visitors
 
 log = logging.getLogger(__name__)
 
 TELL_S = 0.2
-FAST_S, SLOW_S, IDLE_S = 0.4, 2.0, 10.0
+FAST_S, SLOW_S, DAY_S, SURE_S, IDLE_S = 0.4, 2.0, 5.0, 15.0, 10.0
 REST = 4.0
 """Times as long as the reading took is rested after it."""
+AGAIN_S = 2.0
+"""Between two tries to get the stream."""
 SESSIONS_READ = 50
 ALERTS_READ = 50
 
 Tell = Callable[[], None]
+T = TypeVar("T")
 
 
 class Hub:
@@ -41,13 +47,20 @@ class Hub:
         self._watchers: dict[int, Tell] = {}
         self._next = 0
         self._slow: dict[str, Any] = {}
-        self._slow_due_s = 0.0
+        self._slow_due_s = self._list_due_s = self._day_due_s = 0.0
+        self._stations = Stations()
+        self._shared_of: Snapshot | None = None
+        self._shared: dict[str, Any] = {}
         self._changed = asyncio.Event()
         self._looked_for = asyncio.Event()
+        self.streaming = False
         self.history = History()
         self.snapshot: Snapshot | None = None
         self.alerts: list[dict[str, Any]] = []
         self.province: list[dict[str, Any]] = []
+        self.sites: list[dict[str, Any]] = []
+        self.day: dict[str, Any] | None = None
+        self.plan: dict[str, Any] | None = None
         self.answered_s = -1.0
         self.fault = ""
 
@@ -59,7 +72,7 @@ class Hub:
     @property
     def wanted(self) -> bool:
         """Whether anybody is signed in whom it serves."""
-        return any(self._serves(visitor) for visitor in self._visitors.all())
+        return self._visitor is not None
 
     @property
     def watching(self) -> int:
@@ -74,16 +87,27 @@ class Hub:
         self._looked_for.set()
         return lambda: self._watchers.pop(number, None)  # type: ignore[return-value]
 
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        """What all pages make of one snapshot in the same way, made once; `name` says in which way."""
+        if self._shared_of is not self.snapshot:
+            self._shared_of, self._shared = self.snapshot, {}
+        if name not in self._shared:
+            self._shared[name] = make()
+        found: T = self._shared[name]
+        return found
+
     def hurry(self) -> None:
         """Somebody signed in or changed something: look now."""
-        self._slow_due_s = 0.0
+        self._slow_due_s = self._list_due_s = 0.0
         self._looked_for.set()
 
     async def run(self) -> None:
-        """Read and tell, until cancelled."""
+        """Read, listen and tell, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._read_on())
             tasks.create_task(self._tell_on())
+            if self._bound_to is None:
+                tasks.create_task(self._listen_on())
 
     async def _read_on(self) -> None:
         while True:
@@ -97,7 +121,7 @@ class Hub:
 
     async def look(self) -> None:
         """Read once, as one of those who may see everything; somebody whose token is good no longer is signed out."""
-        visitor = next((visitor for visitor in self._visitors.all() if self._serves(visitor)), None)
+        visitor = self._visitor
         if visitor is None:
             return
         try:
@@ -110,6 +134,11 @@ class Hub:
         else:
             self.answered_s, self.fault = _now_s(), ""
         self._changed.set()
+
+    @property
+    def _visitor(self) -> Visitor | None:
+        """One of those whom it serves."""
+        return next((visitor for visitor in self._visitors.all() if self._serves(visitor)), None)
 
     def _serves(self, visitor: Visitor) -> bool:
         return visitor.sees_all if self._bound_to is None else visitor.token == self._bound_to
@@ -128,24 +157,81 @@ class Hub:
     async def _look_as(self, visitor: Visitor) -> None:
         if _now_s() >= self._slow_due_s:
             await self._read_slow(visitor.token)
-        stations, feeders = await asyncio.gather(
-            self._api.get(visitor.token, "/stations"), self._api.get(visitor.token, "/feeders")
-        )
-        overview = self._slow["overview"] | feeders
-        self.snapshot = Snapshot(overview, stations["stations"], self._slow["sessions"])
+        if _now_s() >= self._day_due_s and self._watchers and self.top:
+            await self._read_day(visitor.token)
+        if not self.streaming or _now_s() >= self._list_due_s:
+            listed = await self._api.get(visitor.token, "/stations")
+            self._stations.read(listed["clock_time"], listed["stations"])
+            self._list_due_s = _now_s() + SURE_S
+        feeders = await self._api.get(visitor.token, "/feeders")
+        self._show(self._slow["overview"] | feeders)
+
+    def _show(self, overview: dict[str, Any]) -> None:
+        self.snapshot = Snapshot(overview, self._stations.rows, self._slow["sessions"])
         self.history.add(self.snapshot)
+
+    @property
+    def top(self) -> str:
+        """The feeder at the top with the largest cap, whose day is shown; empty without one."""
+        feeders = self._slow["overview"]["feeders"] if self._slow else []
+        return max(roots(feeders), key=lambda one: one["cap_w"] or 0)["feeder_id"] if feeders else ""
+
+    async def _read_day(self, token: str) -> None:
+        """The day and the plan of the feeder at the top; either may be missing."""
+        name = segment(self.top)
+        self._day_due_s = _now_s() + DAY_S
+        self.day = await self._read_or_none(token, f"/feeders/{name}/day")
+        self.plan = await self._read_or_none(token, f"/plans/{name}")
+
+    async def _read_or_none(self, token: str, path: str) -> Any:
+        try:
+            return await self._api.get(token, path)
+        except Refused:
+            return None
 
     async def _read_slow(self, token: str) -> None:
         began_s = _now_s()
-        overview, sessions, alerts, province = await asyncio.gather(
+        overview, sessions, alerts, province, sites = await asyncio.gather(
             self._api.get(token, "/overview"),
             self._api.get(token, "/sessions", limit=SESSIONS_READ),
             self._api.get(token, "/alerts", open=True, limit=ALERTS_READ),
             self._api.get(token, "/province"),
+            self._api.get(token, "/sites"),
         )
         self._slow = {"overview": overview, "sessions": sessions["sessions"]}
-        self.alerts, self.province = alerts["alerts"], province["partners"]
+        self.alerts, self.province, self.sites = alerts["alerts"], province["partners"], sites["sites"]
         self._slow_due_s = _now_s() + max(SLOW_S, REST * 2 * (_now_s() - began_s))
+
+    async def _listen_on(self) -> None:
+        """The stream while a page is open; without it stations are read as often as feeders."""
+        while True:
+            visitor = self._visitor
+            if visitor is not None and self._watchers:
+                with suppress(SourceLost, Refused, ValueError, KeyError, TypeError):
+                    await self._listen(visitor)
+                self.streaming = False
+            await asyncio.sleep(AGAIN_S if visitor is not None and self._watchers else FAST_S)
+
+    async def _listen(self, visitor: Visitor) -> None:
+        """Until the stream ends, the last page is closed or the visitor has left."""
+        async with self._api.stream(visitor.token, "/changes") as lines:
+            async for name, data in told(lines):
+                if not self._watchers or self._visitors.known(visitor.number) is None:
+                    return
+                if not self.streaming:
+                    self.streaming, self._list_due_s = True, 0.0
+                    self._looked_for.set()
+                if name == "stations":
+                    self._hear(data)
+
+    def _hear(self, data: dict[str, Any]) -> None:
+        if self._stations.hear(data["clock_time"], data["stations"]):
+            self._list_due_s = 0.0
+            self._looked_for.set()
+        if self.snapshot is not None:
+            self._show({**self.snapshot.overview, "clock_time": data["clock_time"]})
+            self.answered_s = _now_s()
+            self._changed.set()
 
     async def _tell_on(self) -> None:
         while True:

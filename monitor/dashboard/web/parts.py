@@ -73,6 +73,7 @@ class Chart:
         self._chart = ui.echart(options).classes(classes)
         self._chart.props["role"] = "img"
         self._chart.props["aria-label"] = label
+        self.element = self._chart
 
     def show(self, options: dict[str, Any]) -> None:
         """What to show from now on."""

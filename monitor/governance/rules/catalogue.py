@@ -33,18 +33,17 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; `unit` is that of the values its verdict tells."""
+    """One rule; `unit` is that of the values its verdict tells. What it means in words: the text `data.rule.<id>`."""
 
     id: str
-    title: str
     subject: Subject
     severity: Severity
     dimension: Dimension
     unit: str
 
 
-def _rule(id_: str, title: str, subject: Subject, severity: Severity, dimension: Dimension, unit: str) -> Rule:
-    return Rule(id_, title, subject, severity, dimension, unit)
+def _rule(id_: str, subject: Subject, severity: Severity, dimension: Dimension, unit: str) -> Rule:
+    return Rule(id_, subject, severity, dimension, unit)
 
 
 _D, _O = Dimension, Subject.ORDER
@@ -53,32 +52,43 @@ _LOW, _MID, _HIGH = Severity.MINOR, Severity.MAJOR, Severity.CRITICAL
 RULES = {
     rule.id: rule
     for rule in (
-        _rule("Q01", "order energy against register difference", _O, _HIGH, _D.CONSISTENCY, "Wh"),
-        _rule("Q02", "power integral against register", _O, _MID, _D.ACCURACY, "share"),
-        _rule("Q03", "state of charge falls while charging", _O, _LOW, _D.ACCURACY, "points"),
-        _rule("Q04", "register runs backward", _O, _HIGH, _D.ACCURACY, "Wh"),
-        _rule("Q05", "register stuck while power flows", _O, _HIGH, _D.ACCURACY, "Wh"),
-        _rule("Q06", "power above nameplate", _O, _MID, _D.ACCURACY, "share"),
-        _rule("Q07", "gap between samples", _O, _LOW, _D.COMPLETENESS, "intervals"),
-        _rule("Q08", "orders overlap on one connector", _O, _HIGH, _D.CONSISTENCY, "s"),
-        _rule("Q09", "samples outside of their order", _O, _MID, _D.TIMELINESS, "s"),
-        _rule("Q10", "order number used twice", _O, _HIGH, _D.VALIDITY, "copies"),
-        _rule("Q11", "transition that no connector makes", Subject.STATUS, _LOW, _D.VALIDITY, "state"),
-        _rule("Q12", "no samples while charging", _O, _MID, _D.COMPLETENESS, "s"),
-        _rule("Q13", "times in the future, before 2000 or reversed", _O, _HIGH, _D.VALIDITY, "s"),
-        _rule("Q14", "energy without an order", _O, _HIGH, _D.COMPLETENESS, "Wh"),
-        _rule("Q15", "fee against price times energy", _O, _HIGH, _D.CONSISTENCY, "yuan"),
-        _rule("Q16", "state of charge and capacity against energy", _O, _LOW, _D.ACCURACY, "share"),
-        _rule("Q17", "signs of life against claims", Subject.CLAIM, _MID, _D.CONSISTENCY, "s"),
-        _rule("Q18", "orders of a day against the same weekday", Subject.STATION_DAY, _LOW, _D.COMPLETENESS, "z"),
-        _rule(
-            "R01", "power of an hour against the hours of the connector", Subject.CONNECTOR_HOUR, _LOW, _D.ACCURACY, "z"
-        ),
-        _rule("R02", "slow drift of power against register", Subject.CONNECTOR_DAY, _MID, _D.ACCURACY, "cusum"),
-        _rule("R03", "connector against its siblings", Subject.CONNECTOR, _LOW, _D.ACCURACY, "z"),
+        _rule("Q01", _O, _HIGH, _D.CONSISTENCY, "Wh"),
+        _rule("Q02", _O, _MID, _D.ACCURACY, "share"),
+        _rule("Q03", _O, _LOW, _D.ACCURACY, "points"),
+        _rule("Q04", _O, _HIGH, _D.ACCURACY, "Wh"),
+        _rule("Q05", _O, _HIGH, _D.ACCURACY, "Wh"),
+        _rule("Q06", _O, _MID, _D.ACCURACY, "share"),
+        _rule("Q07", _O, _LOW, _D.COMPLETENESS, "intervals"),
+        _rule("Q08", _O, _HIGH, _D.CONSISTENCY, "s"),
+        _rule("Q09", _O, _MID, _D.TIMELINESS, "s"),
+        _rule("Q10", _O, _HIGH, _D.VALIDITY, "copies"),
+        _rule("Q11", Subject.STATUS, _LOW, _D.VALIDITY, "state"),
+        _rule("Q12", _O, _MID, _D.COMPLETENESS, "s"),
+        _rule("Q13", _O, _HIGH, _D.VALIDITY, "s"),
+        _rule("Q14", _O, _HIGH, _D.COMPLETENESS, "Wh"),
+        _rule("Q15", _O, _HIGH, _D.CONSISTENCY, "yuan"),
+        _rule("Q16", _O, _LOW, _D.ACCURACY, "share"),
+        _rule("Q17", Subject.CLAIM, _MID, _D.CONSISTENCY, "s"),
+        _rule("Q18", Subject.STATION_DAY, _LOW, _D.COMPLETENESS, "z"),
+        _rule("R01", Subject.CONNECTOR_HOUR, _LOW, _D.ACCURACY, "z"),
+        _rule("R02", Subject.CONNECTOR_DAY, _MID, _D.ACCURACY, "cusum"),
+        _rule("R03", Subject.CONNECTOR, _LOW, _D.ACCURACY, "z"),
     )
 }
 """By id, in the order of the ids."""
+
+SOURCES = ("stations", "partner", "file")
+"""Kinds of sources of the set of facts."""
+PARTLY = frozenset({("stations", "Q15"), ("stations", "Q16"), ("partner", "Q15")})
+"""Source and rule: judged where it tells enough; the text `data.rule_partly.<source>_<id>` says when."""
+_NO_SAMPLES = dict.fromkeys(("Q02", "Q03", "Q05", "Q06", "Q07", "Q09", "Q12"), "samples")
+_NO_SAMPLES |= {"Q11": "states", "Q16": "capacity", "Q17": "claims"} | dict.fromkeys(("R01", "R02", "R03"), "samples")
+NOT_JUDGED: dict[str, dict[str, str]] = {
+    "stations": {"Q17": "stations_Q17"} | dict.fromkeys(("Q18", "R01", "R02", "R03"), "stations_Q18"),
+    "partner": _NO_SAMPLES | {"Q18": "weeks"},
+    "file": _NO_SAMPLES | {"Q15": "prices", "Q18": "weeks"},
+}
+"""By source the rules that never judge its orders in the set of facts: the text `data.rule_lacks.<...>` says why."""
 
 
 @dataclass(frozen=True, slots=True)

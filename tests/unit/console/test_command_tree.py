@@ -21,6 +21,8 @@ OWN = {name: target for name, target in COMMANDS.items() if str(target).startswi
     "monitor quality": "monitor.quality.console",
     "evidence": "monitor.evidence.console",
     "data": "monitor.governance.console",
+    "forecast": "monitor.forecast.console",
+    "warehouse": "monitor.warehouse.console",
 }
 
 

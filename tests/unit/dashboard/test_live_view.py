@@ -153,8 +153,14 @@ def test_sessions_that_fall_out_of_the_list_are_not_new_when_they_come_back() ->
 
 
 def test_history_is_bounded() -> None:
-    history = past(*(snapshot(n) for n in range(POINTS_MAX + 50)))
+    history = past(*(snapshot(n, [feeder(metered_w=n)]) for n in range(POINTS_MAX + 50)))
     assert len(history.points["site"]) == POINTS_MAX
+
+
+def test_a_level_line_needs_only_its_ends() -> None:
+    history = past(*(snapshot(n, [feeder(metered_w=0 if n < 5 else 7)]) for n in range(10)))
+    seen = [(point.time.minute - START.minute, point.metered_w) for point in history.points["site"]]
+    assert seen == [(0, 0), (4, 0), (5, 7), (9, 7)]
 
 
 def test_offline_stations_hide_what_they_said_last() -> None:

@@ -12,13 +12,14 @@ from csms.texts import catalogue
 from monitor.dashboard.history import Snapshot
 from monitor.dashboard.web.pages.feeder_limits import drill_markup, history_markup, statement
 from monitor.dashboard.web.pages.feeders import gauge_markup, in_depth
-from monitor.dashboard.web.pages.overview import attention_markup, comb_markup
+from monitor.dashboard.web.pages.overview import attention_markup
 from monitor.dashboard.web.pages.plan import cars_markup
 from monitor.dashboard.web.pages.province import state_markup
 from monitor.dashboard.web.pages.session import curve
 from monitor.dashboard.web.pages.stations import differences
-from monitor.dashboard.web.pages.statistics import csv_text, read_statistic, rows_markup
+from monitor.dashboard.web.pages.statistics import Wish, read_statistic, rows_markup, told_of
 from monitor.dashboard.web.parts import table
+from monitor.reports.writing import csv_text
 
 TEXT = catalogue("en")
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -49,7 +50,6 @@ def station(name: str) -> dict:
 @pytest.mark.parametrize(
     "written",
     [
-        str(comb_markup([station(HOSTILE)])),
         str(table([("a", "A")], [{"a": HOSTILE}], "none")),
         str(attention_markup(TEXT, [], snapshot(feeder(120_000, feeder_id=HOSTILE)))),
         str(rows_markup(TEXT, [{"station_id": HOSTILE, "energy_kwh": 1.0}])),
@@ -103,10 +103,12 @@ def test_a_rehearsal_in_words() -> None:
 
 def test_the_record_names_who_and_what_came_of_it() -> None:
     record = {"at": NOW.isoformat(), "action": "set limit", "on": {}}
-    told = {"who": {"name": "north"}, "detail": {"value_w": 5_000}, "result": {"code": "stale_version"}}
+    told = {"who": {"name": "north"}, "detail": {}, "result": {"code": "stale_version", "power_w": 5_000}}
     done = {"who": {}, "detail": {"source": "grid:north"}, "result": {"outcome": "achieved", "stage": "verified"}}
     words = str(history_markup(TEXT, [record | told, record | done], NOW))
-    assert all(word in words for word in ("north", "5.0", "stale_version", "grid:north", "achieved"))
+    assert all(
+        word in words for word in ("north", "5.0", "an older version", "grid:north", "Verified by metering", "achieved")
+    )
 
 
 def test_who_has_least_time_to_spare_stands_first_and_who_wants_nothing_last() -> None:
@@ -141,18 +143,21 @@ def test_a_table_is_told_only_what_changed() -> None:
 
 
 def test_what_holds_messages_up_is_said() -> None:
-    partner = {"paused": "", "unreachable": False, "token": "fresh", "profile": "p", "last_error": ""}
+    partner = {"paused": "", "barred": "", "unreachable": False, "token": "fresh", "profile": "p", "last_error": ""}
     assert "Connected" in state_markup(TEXT, partner)
     assert "Paused: keys" in state_markup(TEXT, partner | {"paused": "keys"})
+    assert "It gives no token: 4005" in state_markup(TEXT, partner | {"barred": "4005"})
     assert "Last error: 500" in state_markup(TEXT, partner | {"unreachable": True, "last_error": "500"})
 
 
 def test_a_file_for_spreadsheets_computes_nothing() -> None:
-    rows = list(csv.reader(io.StringIO(csv_text([{"station_id": "=1+1", "kwh": -2.5}]).removeprefix("\ufeff"))))
+    rows = list(csv.reader(io.StringIO(csv_text([{"station_id": "=1+1", "kwh": -2.5}]))))
     assert rows == [["station_id", "kwh"], ["'=1+1", "-2.5"]]
 
 
 def test_no_warehouse_is_no_fault(tmp_path) -> None:
-    assert read_statistic(None, "energy", "all", 30) == []
-    assert read_statistic(tmp_path / "none", "energy", "all", 30) == []
+    assert read_statistic(None, "energy", "all", Wish("grid", "30")) == []
+    assert read_statistic(tmp_path / "none", "energy", "all", Wish("grid", "30")) == []
+    assert told_of(None, Wish("grid", "30")) is None
+    assert told_of(tmp_path / "none", Wish("grid", "30")) is None
     assert "holds nothing" in rows_markup(TEXT, [])

@@ -183,6 +183,7 @@ def test_commands_on_a_real_database(quarters: Panel, tmp_path: Path) -> None:
         shown = run.invoke(app, [*command, "--data-dir", str(tmp_path)])
         assert shown.exit_code == 0, shown.output
     assert run.invoke(app, ["explain", "nobody", *where]).exit_code == 1
+    assert run.invoke(app, ["run", "--series", "nobody", *where]).exit_code == 2
 
 
 async def _stays(folder: Path, end: datetime) -> None:
@@ -229,6 +230,8 @@ def test_regions_connector_groups_and_what_is_known_in_advance(quarters: Panel, 
         assert run.invoke(app, ["run", "--data-dir", str(tmp_path), *wrong]).exit_code == 2
     kept = json.loads(run.invoke(app, ["registry", "--data-dir", str(tmp_path), "--json"]).stdout)
     assert {row["series"] for row in kept} >= {"region:Lanshan", "kind:ac"}
+    explained = run.invoke(app, ["explain", "region:Lanshan", "--data-dir", str(tmp_path), "--json", *more])
+    assert explained.exit_code == 0, explained.output
 
 
 async def _places(folder: Path) -> None:
@@ -261,8 +264,13 @@ def test_what_the_planner_is_left(quarters: Panel, tmp_path: Path) -> None:
             at = end + timedelta(hours=hours)
             assert left.load_w(feeder, at) == pytest.approx(low_w + 3_000.0 * at.hour, rel=0.35)
     assert left.load_w("t1", end + timedelta(hours=34)) is None
-    noons = [cars for cars in left.cars if cars.arrives_at.astimezone(UTC).hour == 4]
-    assert noons, "33 hours hold a noon"
+    horizon_end = left.begins_at + timedelta(hours=33)
+    noons = [
+        cars
+        for cars in left.cars
+        if cars.arrives_at.astimezone(UTC).hour == 4 and cars.arrives_at + timedelta(hours=2) <= horizon_end
+    ]
+    assert noons, "33 hours hold a noon and the stay behind it"
     for cars in noons:
         assert (cars.feeder_id, cars.power_w, cars.energy_wh) == ("t1", 11_000, 9_000)
         assert cars.count == pytest.approx(1.0)
@@ -327,6 +335,29 @@ async def test_nights_that_were_missed_are_made_up_and_drift_has_models_learn_an
         said = await desk.score(end - timedelta(days=15), end)
         assert set(said) == {"cp-1", "cp-2", "feeder:t1", "total"}
         assert 0 <= said["total"]["coverage"] <= 1
+    finally:
+        await forecasts.close()
+        await store.close()
+
+
+async def test_a_day_is_scored_once_though_a_series_is_gone(quarters: Panel, tmp_path: Path) -> None:
+    end = START + timedelta(days=60)
+    await _fill(tmp_path, replace(quarters, values=quarters.values[-30 * 96 :]), end)
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", system_clock())
+    forecasts = await open_forecasts(tmp_path)
+    clock = ManualClock(end - timedelta(days=5) + timedelta(minutes=10))
+    desk = ForecastDesk(PanelReader(store.reader), forecasts, clock)
+    try:
+        await desk.run(96)
+        (mine, *_) = [row for row in await forecasts.standings() if row.series == "cp-1"]
+        gone = type(mine)(**mine.model_dump() | {"series": "feeder:gone"})
+        await forecasts.keep([gone], [])
+        for day in (4, 3, 2):
+            clock.time = end - timedelta(days=day) + timedelta(minutes=10)
+            await desk.night()
+        kept = {(row.series, row.horizon_s): row for row in await forecasts.standings()}
+        assert len(kept["cp-1", mine.horizon_s].document["cusum"]["base"]) == 3
+        assert kept["feeder:gone", mine.horizon_s].scored_until == mine.scored_until
     finally:
         await forecasts.close()
         await store.close()

@@ -53,6 +53,7 @@ def test_a_wave_is_learned_and_held(make_panel: Callable[..., Panel]) -> None:
     assert one.scores["champion RMSE"]["RMSE"] < 1.15 < one.scores["last"]["RMSE"] / 2
     assert {chosen.champion for chosen in one.chosen["RMSE"]} == {"rich"}
     assert all(0.88 <= one.coverage[metric] <= 0.94 for metric in one.coverage)
+    assert all(promised == pytest.approx(0.9) for promised in one.promised.values())
 
 
 def test_the_test_part_chooses_nothing(make_panel: Callable[..., Panel]) -> None:

@@ -275,9 +275,16 @@ def test_a_file_of_the_first_version_is_read_on(tmp_path: Path) -> None:
         facts.close()
 
 
+THIRD = (
+    "ALTER TABLE governed_order DROP COLUMN capacity_wh",
+    "DROP TABLE governed_series",
+    "DROP TABLE governed_due",
+    "PRAGMA user_version = 3",
+)
 SECOND = (
     *(f"ALTER TABLE governed_order DROP COLUMN {name}" for name in ("price_yuan_per_kwh", "periods")),
     *(f"ALTER TABLE governed_order DROP COLUMN {name}" for name in ("user_hash", "vehicle_hash")),
+    *THIRD,
     "ALTER TABLE governed_day DROP COLUMN broken",
     "PRAGMA user_version = 2",
 )
@@ -295,6 +302,18 @@ def test_a_file_of_the_second_version_is_read_on(tmp_path: Path) -> None:
     (day,) = run(tmp_path, "scores")
     assert (day["orders"], day["broken"]) == (1, {})
     assert run(tmp_path, "gather")["orders"] == 0
+
+
+def test_a_file_of_the_third_version_is_read_on(tmp_path: Path) -> None:
+    pushed(tmp_path, "123456789", order("P1"))
+    run(tmp_path, "gather")
+    with sqlite3.connect(tmp_path / FILE_NAME) as database:
+        for statement in THIRD:
+            database.execute(statement)
+    database.close()
+    (row,) = run(tmp_path, "orders")
+    assert (row["number"], row["capacity_wh"]) == ("P1", None)
+    assert run(tmp_path, "lineage", str(row["id"]))["series"] == []
 
 
 def test_a_file_of_a_later_version_is_left_alone(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from csms.texts import catalogue
 from monitor.governance.console import build
 from monitor.governance.trend import Trend, trends
 from monitor.store.governance import open_governance
-from monitor.store.governance_tables import GovernedDay
+from monitor.store.governance_tables import GovernedDay, GovernedDue
 from tests.unit.governance.test_gathering import run
 
 LAST = date(2026, 6, 30)
@@ -68,9 +68,9 @@ def test_the_command_tells_trends(tmp_path: Path) -> None:
     days = [Day(0, 90.0), Day(10, 95.0), Day(0, 99.0, station="cp-2")]
     now = datetime(2026, 7, 1, tzinfo=UTC)
     fields = ("operator", "station", "day", "orders", "score", "rule_set")
-    store.keep_days(
-        GovernedDay(**{name: getattr(one, name) for name in fields}, doubted=0, judged_at=now) for one in days
-    )
+    for one in days:
+        row = GovernedDay(**{name: getattr(one, name) for name in fields}, doubted=0, judged_at=now)
+        store.judged(GovernedDue(source_id=1, station=one.station, day=one.day), one.operator, [], [row])
     store.close()
     told = run(tmp_path, "scores", "--trend")
     assert [(one["station"], one["change"]) for one in told] == [("cp-1", -5.0), ("cp-2", None)]

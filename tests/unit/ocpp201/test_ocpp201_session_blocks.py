@@ -192,6 +192,7 @@ def test_what_cars_want(transfer: str, parameters: dict[str, Any], needs: EvNeed
         needs.soc,
     )
     assert (found.departure, found.periods_max, found.transfer) == (leaves, 5, transfer)
+    assert found.capacity_wh == parameters.get("dcChargingParameters", {}).get("evEnergyCapacity")
     assert EvNeeds.read(found.written()) == found
 
 

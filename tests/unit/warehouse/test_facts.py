@@ -18,8 +18,9 @@ from csms.store.security_tables import Alert
 from csms.store.station_tables import StateChange
 from csms.store.supply_tables import FeederRow
 from csms.store.tables import LimitRow, OutboxRow
-from monitor.store.governance import Batch, open_governance
-from monitor.store.governance_tables import GovernedDay, GovernedOrder, GovernedSource
+from monitor.store.governance import open_governance
+from monitor.store.governance_rows import Batch
+from monitor.store.governance_tables import GovernedDay, GovernedDue, GovernedOrder, GovernedSource
 from monitor.store.intake import open_intake
 from monitor.store.messages import Call, Message, Standing
 from monitor.store.quality import AlarmRow, DayRow
@@ -230,11 +231,12 @@ async def test_orders_of_others(home: Home, tmp_path: Path) -> None:
         energy_wh=5_000.0, same_as=1,
     )  # fmt: skip
     kept.take_in(GovernedSource(digest="x", name="f.csv", mapping="m", taken_at=at(20)), Batch([order, again]))
-    kept.keep_days([GovernedDay(operator="own", station="DC-1", day=FIRST.isoformat(), orders=2, doubted=1, score=75.0,
-                                rule_set="1", judged_at=at(30))])  # fmt: skip
-    kept.close()
+    day = GovernedDay(operator="own", station="DC-1", day=FIRST.isoformat(), orders=2, doubted=1, score=75.0,
+                      rule_set="1", judged_at=at(30))  # fmt: skip
+    kept.judged(GovernedDue(source_id=1, station="DC-1", day=day.day), "own", [], [day])
     for _ in range(2):
-        await home.load(more=Platform(folder, home.clock))
+        await home.load(more=Platform(folder, home.clock, kept))
+    kept.close()
     found = {row["order_id"]: row for row in home.rows("fact_order")}
     assert {name for name, row in found.items() if not row["repeated"]} == {"N1", "F1"}
     assert (found["N1"]["started_at"], found["N1"]["energy_wh"], found["N1"]["sharp_wh"]) == (

@@ -54,6 +54,8 @@ async def _build(view: View, actor: str, target: str, before: int | None) -> Non
         if page["next_before_seq"] is not None:
             more = f"/audit?actor={segment(actor)}&target={segment(target)}&before={page['next_before_seq']}"
             tag("a", "", text("web.sessions.older"), href=more)
+        with tag("p", ""):
+            tag("a", "", text("web.export.chain"), href="/export/audit.jsonl", download="audit.jsonl")
 
 
 def records_markup(text: Text, records: Sequence[Json], now: datetime) -> Markup:

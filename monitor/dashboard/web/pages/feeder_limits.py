@@ -18,6 +18,7 @@ from monitor.dashboard.web.ask_back import ask_back
 from monitor.dashboard.web.desk import View
 from monitor.dashboard.web.figures import duration, kilo, local_time
 from monitor.dashboard.web.parts import card, markup, table, tag
+from monitor.dashboard.web.words import said
 
 MINUTES = (15, 30, 60, 120, 240, 480)
 AGAIN_S = 2.0
@@ -34,6 +35,10 @@ async def limits_card(view: View, feeder_id: str) -> None:
             _form(view, feeder_id)
     with card(text("web.limit.history")):
         history = markup(Markup(""))
+        with tag("p", "row-line"):
+            file = f"/export/limits?feeder={segment(feeder_id)}"
+            tag("a", "", text("web.export.jsonl"), href=f"{file}&form=jsonl", download="limits.jsonl")
+            tag("a", "", text("web.export.csv"), href=f"{file}&form=csv", download="limits.csv")
     seen: dict[str, Any] = {}
 
     async def look() -> None:
@@ -166,9 +171,9 @@ def history_markup(text: Text, records: Sequence[Json], now: datetime) -> Markup
         {
             "at": local_time(record["at"], now),
             "who": _who(record),
-            "action": record["action"],
-            "value": _value(record["detail"]),
-            "result": _result(record["result"]),
+            "action": said(text, "limit_action", record["action"]),
+            "value": _value(record["result"]),
+            "result": _result(text, record["result"]),
         }
         for record in records
     ]
@@ -189,13 +194,15 @@ def _who(record: Json) -> str:
     return str(name or (detail.get("source", "") if isinstance(detail, dict) else ""))
 
 
-def _value(detail: Any) -> str:
-    value_w = detail.get("value_w") if isinstance(detail, dict) else None
-    return kilo(value_w) if isinstance(value_w, int | float) else ""
+def _value(result: Any) -> str:
+    power_w = result.get("power_w") if isinstance(result, dict) else None
+    return kilo(power_w) if isinstance(power_w, int | float) else ""
 
 
-def _result(result: Any) -> str:
-    if not isinstance(result, dict):
-        return str(result or "")
-    found = (result.get(name) for name in ("outcome", "code", "status", "state", "stage"))
-    return str(next((one for one in found if one), ""))
+def _result(text: Text, result: Any) -> str:
+    """What was decided about a statement, or how far the limit has come."""
+    told = result if isinstance(result, dict) else {}
+    if stage := told.get("stage"):
+        outcome = str(told.get("outcome", "pending")).replace(" ", "_")
+        return f"{text(f'limit.stage.{stage}')} · {text(f'limit.outcome.{outcome}')}"
+    return said(text, "limit_result", str(told.get("code") or told.get("mode") or "accepted"))

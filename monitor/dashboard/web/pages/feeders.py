@@ -15,6 +15,7 @@ from monitor.dashboard.web.charts import load_picture
 from monitor.dashboard.web.desk import Desk, View, view_of
 from monitor.dashboard.web.figures import kilo, load_w, roots, share
 from monitor.dashboard.web.frame import frame
+from monitor.dashboard.web.pages.feeder_draw import draw_card
 from monitor.dashboard.web.pages.feeder_limits import limits_card
 from monitor.dashboard.web.pages.overview import NEAR_CAP
 from monitor.dashboard.web.parts import Chart, Kpi, card, link, markup, tag
@@ -59,6 +60,7 @@ async def _build(view: View, feeder_id: str) -> None:
                 kpis = [Kpi(text(f"web.feeder.{name}"), "kW") for name in ("load", "cap", "bound", "planned")]
             with card(text("web.overview.load")):
                 chart = Chart({}, text("web.overview.load"))
+            draw_card(view, feeder_id)
             await limits_card(view, feeder_id)
             markup(Markup("<p>{}</p>").format(link(f"/plan?feeder={segment(feeder_id)}", text("web.feeder.to_plan"))))
 

@@ -18,7 +18,7 @@ from monitor.dashboard.web.desk import Desk, View, view_of
 from monitor.dashboard.web.figures import local_time
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import Chart, Kpi, card, link, markup, table, tag
-from monitor.dashboard.web.words import layers
+from monitor.dashboard.web.words import layers, said
 
 
 def mount(desk: Desk) -> None:
@@ -57,13 +57,17 @@ async def _build(view: View, chosen: str) -> None:
 
 
 def _kpis(text: Text, plan: Json, now: datetime) -> None:
-    Kpi(text("web.plan.made")).show(local_time(plan["made_at"], now), text("web.plan.cause", cause=plan["cause"]))
+    Kpi(text("web.plan.made")).show(local_time(plan["made_at"], now), text("web.plan.cause", cause=_causes(text, plan)))
     Kpi(text("web.plan.gap")).show(f"{plan['gap']:.1e}", text("web.plan.gap_means"))
     Kpi(text("web.plan.method")).show(f"{plan['solve_s']:.3f} s", plan["method"])
     energy = sum(one.get("remaining_kwh", 0.0) for one in plan["content"]["sessions"])
     Kpi(text("web.plan.wanted"), "kWh").show(
         f"{energy:,.1f}", text("web.plan.by_cars", count=len(plan["content"]["sessions"]))
     )
+
+
+def _causes(text: Text, plan: Json) -> str:
+    return ", ".join(said(text, "cause", one) for one in str(plan["cause"]).split(", "))
 
 
 def cars_markup(text: Text, plan: Json, now: datetime) -> Markup:
@@ -113,7 +117,7 @@ def _car(one: Json, slots: int, plan: Json, now: datetime) -> dict[str, Any]:
 
 def _shortfalls(text: Text, plan: Json) -> Markup:
     rows = [
-        {"evse": one["evse"], "kwh": f"{one['kwh']:.1f}", "reason": str(one["reason"]).replace("_", " ")}
+        {"evse": one["evse"], "kwh": f"{one['kwh']:.1f}", "reason": said(text, "shortfall", str(one["reason"]))}
         for one in plan["content"].get("shortfalls", ())
     ]
     columns = [("evse", text("web.drill.car")), ("#kwh", "kWh"), ("reason", text("web.plan.reason"))]

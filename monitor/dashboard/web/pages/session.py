@@ -17,8 +17,9 @@ from monitor.dashboard.web.charts import session_picture
 from monitor.dashboard.web.desk import Desk, View, view_of
 from monitor.dashboard.web.figures import duration, kilo, local_time, percent
 from monitor.dashboard.web.frame import frame
+from monitor.dashboard.web.pages.session_bill import bill_card
 from monitor.dashboard.web.parts import Chart, Kpi, card, link, markup, tag
-from monitor.dashboard.web.words import layers
+from monitor.dashboard.web.words import layers, said
 
 SAMPLES_MAX = 10_000
 PROFILES_READ = 200
@@ -54,6 +55,8 @@ async def _build(view: View, session: Json) -> None:
             Chart(session_picture(lines, view.theme, layers(text)), text("web.session.curve"))
             if samples["truncated"]:
                 tag("p", "quiet", text("web.session.cut", count=SAMPLES_MAX))
+    snapshot = view.hub.snapshot
+    await bill_card(view, number, snapshot.time if snapshot else moment(session["started_at"]))
     with card(text("web.session.facts")):
         markup(_facts(view, session))
 
@@ -104,11 +107,11 @@ def _facts(view: View, session: Json) -> Markup:
         "transaction": session["transaction_id"],
         "began": local_time(session["started_at"], now),
         "ended": local_time(session["ended_at"], now) if session["ended_at"] else "",
-        "stop_reason": session["stop_reason"],
+        "stop_reason": said(text, "stop", session["stop_reason"]) if session["stop_reason"] else "",
         "wanted": f"{kilo(session['wanted_wh'])} kWh" if session["wanted_wh"] is not None else "",
         "leaves": local_time(session["departure_at"], now) if session["departure_at"] else "",
         "cost": f"{session['cost']:.2f}" if session["cost"] is not None else "",
-        "flags": ", ".join(session["flags"]),
+        "flags": ", ".join(said(text, "flag", flag) for flag in session["flags"]),
     }
     rows = [
         Markup("<dt>{}</dt><dd>{}</dd>").format(text(f"web.session.{name}"), value)

@@ -19,8 +19,8 @@ from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.pages.station import findings_markup
 from monitor.dashboard.web.parts import card, markup, table, tag
 
-ROLES = ("viewer", "technician", "grid_operator", "province_partner", "administrator")
-BOUND = ("grid_operator", "province_partner")
+ROLES = ("viewer", "technician", "grid_operator", "province_partner", "driver", "administrator")
+BOUND = ("grid_operator", "province_partner", "driver")
 
 
 def mount(desk: Desk) -> None:

@@ -15,11 +15,13 @@ from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.desk import Desk, View, view_of
 from monitor.dashboard.web.figures import duration, evse_family, kilo, local_time, percent, worst_family
 from monitor.dashboard.web.frame import frame
-from monitor.dashboard.web.pages.station_actions import connector_actions, station_actions
+from monitor.dashboard.web.pages.station_actions import command, connector_actions, station_actions
 from monitor.dashboard.web.pages.station_frames import frames_card
+from monitor.dashboard.web.pages.station_meter import installed_markup, meter_card
 from monitor.dashboard.web.parts import card, link, markup, state_mark, table, tag
 
 PROFILES_SHOWN = 10
+STACK_AGAIN_S = 5.0
 
 
 def mount(desk: Desk) -> None:
@@ -50,6 +52,9 @@ def _build(view: View, detail: Json, findings: Json | None) -> None:
                 if view.visitor.operates:
                     connector_actions(view, station_id, evse["evse_id"])
     with tag("div", "columns even"):
+        for evse in detail["evses"]:
+            meter_card(view, station_id, evse)
+    with tag("div", "columns even"):
         with tag("div", "stack"):
             with card(text("web.station.findings")):
                 markup(findings_markup(text, findings))
@@ -60,6 +65,8 @@ def _build(view: View, detail: Json, findings: Json | None) -> None:
                 markup(limits_markup(text, detail["limits"]))
             with card(text("web.station.profiles")):
                 markup(_profiles(view, detail["profiles"]))
+            if "1.6" not in detail["protocol"]:  # which has no message for it
+                _stack(view, station_id)
     if view.visitor.operates:
         frames_card(view, station_id)
 
@@ -73,6 +80,23 @@ def _build(view: View, detail: Json, findings: Json | None) -> None:
                 cards[evse["evse_id"]].set_content(str(evse_markup(view, shown, evse)))
 
     view.follow(refresh)
+
+
+def _stack(view: View, station_id: str) -> None:
+    """What the station keeps, as it reported it last; technicians have it report again."""
+    text, path = view.text, f"/stations/{segment(station_id)}/installed-profiles"
+    with card(text("web.meter.stack")):
+        kept = markup(Markup(""))
+        if view.visitor.operates:
+            with tag("div", "actions"):
+                ask = ui.button(text("web.meter.ask_stack")).props("outline no-caps dense padding='4px 12px'")
+            ask.on_click(lambda: command(view, station_id, "get_charging_profiles", {}))
+
+    async def look() -> None:
+        found = await view.read_or_none(path)
+        kept.set_content(str(installed_markup(text, found or [])))
+
+    ui.timer(STACK_AGAIN_S, look)
 
 
 def _head(text: Text, station: Json, view: View) -> Markup:

@@ -23,6 +23,7 @@ from monitor.dashboard.web.pages.overview import (
     make_kpis,
     show_kpis,
 )
+from monitor.dashboard.web.pages.sites_card import SitesCard
 from monitor.dashboard.web.palette import DARK, FAMILIES
 from monitor.dashboard.web.parts import Chart, card, markup, tag
 
@@ -51,10 +52,11 @@ def _build(view: View) -> None:
     with tag("div", "kpis"):
         kpis = make_kpis(text)
     with tag("div", "wall-grid"):
+        sites = SitesCard(view)
         with card(text("web.overview.connectors")):
             ring = Chart({}, text("web.overview.connectors"), "chart ring")
             counts = markup(Markup(""), "counts")
-        with card(text("web.overview.load"), "wide"):
+        with card(text("web.overview.load")) as load_card:
             load = Chart({}, text("web.overview.load"), "chart tall")
         with card(text("web.wall.risk")):
             feeders = markup(Markup(""))
@@ -69,9 +71,11 @@ def _build(view: View) -> None:
             return
         clock.set_text(f"{snapshot.time.astimezone():%Y-%m-%d %H:%M}")
         show_kpis(view, kpis, snapshot)
+        sites.show(snapshot)
+        load_card.classes(remove="wide") if sites.placed else load_card.classes(add="wide")
         ring.show(_ring(view, snapshot))
         counts.set_content(str(counts_markup(text, snapshot)))
-        load.show(enlarged(load_options(view, snapshot), FONT_PX))
+        load.show(enlarged(load_options(view), FONT_PX))
         feeders.set_content(str(feeders_markup(snapshot.overview["feeders"])))
         alarms.set_content(str(attention_markup(text, view.hub.alerts, snapshot)))
         latest = list(view.hub.history.events)[:EVENTS_SHOWN]
