@@ -81,12 +81,16 @@ parts = {
 likely = st.fixed_dictionaries(
     {"version": st.integers(1, 6).map(str)}, optional={n: s for n, s in parts.items() if n != "version"}
 )
+
+
+def _without(body: dict[str, str], name: str) -> dict[str, str]:
+    return {other: value for other, value in body.items() if other != name}
+
+
 texts = st.one_of(
     st.fixed_dictionaries({}, optional=parts),
     likely,
-    likely.flatmap(
-        lambda body: blocks.map(lambda b: {n: v for n, v in body.items() if n != "value_w"} | {"blocks": b})
-    ),
+    st.tuples(likely, blocks).map(lambda said: _without(said[0], "value_w") | {"blocks": said[1]}),
 )
 """A statement, name by name, each value as it is spelled in JSON."""
 

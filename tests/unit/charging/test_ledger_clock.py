@@ -85,6 +85,27 @@ def test_an_outlet_that_hangs_elsewhere_counts_in_both_places_for_as_long(ledger
     assert ledger.account(A).left_until == at(320) + HOUR
 
 
+def test_a_lease_that_has_ended_rules_again_where_clocks_are_set_back(ledger: Ledger) -> None:
+    ledger.expire(at(400))
+    assert ledger.upper_bound_w(A, at(400)) == 1_000
+    ledger.move(-timedelta(seconds=200), at(400))
+    assert [ledger.upper_bound_w(A, at(s)) for s in (200, 319, 320)] == [10_000, 10_000, 1_000]
+
+
+def test_what_was_replaced_does_not(ledger: Ledger) -> None:
+    ledger.expire(at(400))
+    ledger.acknowledge(A, ledger.send(A, 2_000, at(400), at(700)), at(400))
+    ledger.move(-timedelta(seconds=200), at(450))
+    assert ledger.upper_bound_w(A, at(250)) == 2_000
+
+
+def test_what_has_ended_may_not_be_told_again_because_nobody_knows_when_leases_end(ledger: Ledger) -> None:
+    ledger.expire(at(400))
+    ledger.note_station(A, at(400), away=False, forgets=False, reaction_s=0, behind_s=900)
+    assert ledger.settled_w(A, at(400), True) == 1_000
+    assert not ledger.may_raise(A, 10_000, at(400), {"T": 5_000})
+
+
 async def restored(written: Ledger, at_write: Uptime, now: datetime, uptime: Uptime) -> Ledger:
     """What a process knows that begins at `now`, with a bound that was written at 8:00."""
     disk = Disk()
