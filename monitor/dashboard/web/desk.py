@@ -26,6 +26,8 @@ from monitor.dashboard.web.visitors import Visitor, Visitors
 log = logging.getLogger(__name__)
 
 RECHECK_S = 10.0
+PATIENCE_S = 60.0
+"""How long a page that reads may take; NiceGUI would give up after three seconds."""
 
 
 @dataclass(frozen=True, slots=True)

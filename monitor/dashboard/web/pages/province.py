@@ -14,7 +14,7 @@ from monitor.dashboard.history import Json
 from monitor.dashboard.look import moment
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.ask_back import ask_back
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import local_time
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import Kpi, card, markup, table, tag
@@ -26,7 +26,7 @@ FIGURES = ("acked", "waiting", "dead", "refused")
 def mount(desk: Desk) -> None:
     """The page at `/province`."""
 
-    @ui.page("/province")
+    @ui.page("/province", response_timeout=PATIENCE_S)
     async def province(request: Request) -> None:
         view = view_of(desk, request)
         with frame(view, "province"):

@@ -13,7 +13,7 @@ from monitor.dashboard.history import Json
 from monitor.dashboard.look import moment
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.ask_back import Go, ask_back, form
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import kilo, local_time
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.pages.station import findings_markup
@@ -26,7 +26,7 @@ BOUND = ("grid_operator", "province_partner")
 def mount(desk: Desk) -> None:
     """The page at `/settings`."""
 
-    @ui.page("/settings")
+    @ui.page("/settings", response_timeout=PATIENCE_S)
     async def settings(request: Request) -> None:
         view = view_of(desk, request)
         with frame(view, "settings"):
