@@ -16,6 +16,7 @@ from monitor.dashboard.web.ask_back import Go, ask_back, form
 from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import kilo, local_time
 from monitor.dashboard.web.frame import frame
+from monitor.dashboard.web.pages.settings_supply import keys_card, supply_cards
 from monitor.dashboard.web.pages.station import findings_markup
 from monitor.dashboard.web.parts import card, markup, table, tag
 
@@ -41,7 +42,9 @@ async def _build(view: View) -> None:
         markup(findings_markup(text, diagnosis, "web.settings.well"))
     with card(text("web.settings.sources")):
         markup(sources_markup(text, sources["sources"] if sources else []))
+    await supply_cards(view)
     if view.visitor.role == "administrator":
+        await keys_card(view)
         await _tokens(view)
 
 
