@@ -122,7 +122,7 @@ def test_quality_shows_the_score_its_defects_and_that_an_appeal_comes_out_the_sa
         assert page.locator("table.heat td").count() > 24
         page.get_by_role("button", name="Judge this day anew").click()
         page.wait_for_selector("text=the same, byte for byte")
-        href = page.get_by_text("The published page of this day").get_attribute("href")
+        href = page.get_by_role("link", name="The published page of this day").get_attribute("href")
         answer = page.request.get(monitor.url + href)
         assert (answer.status, OPERATOR in answer.text()) == (200, True)
         assert faults.found == []
@@ -179,7 +179,7 @@ def test_siting_shows_maps_and_proposals_and_only_technicians_begin_a_run(monito
         page.wait_for_selector("svg.map >> nth=2")
         assert page.locator("svg.map circle.pick").count() == page.locator("main tbody tr").count() > 0
         assert page.get_by_role("button", name="Run", exact=True).count() == 0
-        href = page.get_by_text("The whole report").get_attribute("href")
+        href = page.get_by_role("link", name="The whole report").get_attribute("href")
         assert page.request.get(monitor.url + href).status == 200
         assert page.request.get(f"{monitor.url}/export/siting/city/..%2f..%2fplatform%2fpartners.toml").status == 404
         assert faults.found == []
