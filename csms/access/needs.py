@@ -92,5 +92,7 @@ feeder_viewers = Need(viewers.roles | {Role.GRID_OPERATOR})
 """Grid operators too, for what they are bound to."""
 feeder_operators = Need(technicians.roles | {Role.GRID_OPERATOR})
 partner_viewers = Need(viewers.roles | {Role.PROVINCE_PARTNER})
+drivers = Need(technicians.roles | {Role.DRIVER})
+"""Drivers too, for the id tokens that they are bound to."""
 everybody = Need(frozenset(Role))
 """Whoever has a token."""

@@ -158,7 +158,9 @@ class AccessTokens:
             if any(row.name == name for row in self._rows.values()):
                 raise TokenExists(f"the name {name!r} is or was another token's")
             if bool(bound_to) is not (role in BOUND):
-                raise TokenInvalid("grid operators are bound to feeders, partners to their platform, and nobody else")
+                raise TokenInvalid(
+                    "grid operators are bound to feeders, partners to a platform, drivers to id tokens, and nobody else"
+                )
             if expires_at is not None and expires_at <= self._clock.now():
                 raise TokenInvalid("it would have expired already")
             if len(self._rows) >= TOKENS_MAX:

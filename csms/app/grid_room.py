@@ -25,6 +25,7 @@ from csms.grid.progress import LimitProgress
 from csms.grid.service import LimitService
 from csms.grid.ven import Ven
 from csms.model.clock import Clock
+from csms.response import driver_http
 from csms.response import http as response_routes
 from csms.station.bus import EventBus
 from csms.station.service import StationService
@@ -51,6 +52,7 @@ class GridRoom:
         return [
             limit_routes.router(self.limits, self.store.reader, state, self.progress, drill, simulate),
             response_routes.router(self.response.service, self.response.statements),
+            driver_http.router(self.response.service),
         ]
 
     def lines(self) -> Iterator[str]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from csms.access.audit import AuditLog
+from csms.app.response_cars import Cars, Drivers, Sessions
 from csms.app.section import Section, SettingsInvalid
 from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
@@ -26,9 +25,10 @@ from csms.model.clock import Clock
 from csms.model.limit import Block
 from csms.model.response import Method, Notice, ResponseEvent
 from csms.response.dispatch import Held
+from csms.response.drivers import Consent, DriverRule
 from csms.response.figures import BaselineRule, Baselines
 from csms.response.loads import FeederLoads
-from csms.response.offers import OfferRule, of_cars
+from csms.response.offers import OfferRule
 from csms.response.rules import Party
 from csms.response.service import ResponseRules, ResponseService
 from csms.response.settlement import Contract
@@ -39,14 +39,12 @@ from csms.response.work import Report, ResponseWork
 from csms.station.service import StationService
 from csms.store.engine import Store
 from csms.store.response_tables import ResponseRow
-from optimizer.arrays import FloatArray
-from optimizer.models.tariff import Tariff, shipped, shipped_tariff
+from optimizer.incentive import Response
+from optimizer.models.tariff import shipped, shipped_tariff
 from optimizer.response import BAND
 
 SOURCE = Peer("response", "response", "demand response")
 """As which events limit feeders."""
-CARS_COUNT = timedelta(hours=1)
-"""Of later events the cars that are there now say nothing."""
 
 
 class ContractSettings(Section):
@@ -70,12 +68,30 @@ class ContractSettings(Section):
         return self
 
 
+class DriversSection(Section):
+    """Offers to drivers. `consent`: `presumed`, an event counts on all cars but those whose drivers declined; `asked`,
+    only on those whose drivers accepted. `incentive`: yuan for each kWh that a car lets wait; when left out the one
+    with which the house keeps most, if the share of drivers who take part rises linearly with what a kWh saves them:
+    `elasticity` of them at the `reference` price, up to `most`. That is assumed, not measured.
+    """
+
+    consent: Consent = Consent.PRESUMED
+    incentive: float | None = Field(default=None, ge=0, le=1000)
+    elasticity: float = Field(default=0.25, gt=0)
+    reference: float = Field(default=0.6, gt=0)
+    most: float = Field(default=1.0, gt=0, le=1)
+
+    def rule(self) -> DriverRule:
+        """As the room wants it."""
+        return DriverRule(self.consent, self.incentive, Response(self.elasticity, self.reference, self.most))
+
+
 class ResponseSection(Section):
     """Demand response. `methods`: baseline by notice; `band`: shares of the target between which is credited what was
     reached. `automatic`: bid as soon as an event is told: `share` of what usually can fall, if that is `power_min_kw`;
     at what shifting costs by `tariff` but not below `price_min` (yuan per kWh), or without one at the price invited.
     `days_off`, `days_worked`: holidays, and weekend days worked instead; when left out those of the tariffs that come
-    with the program. `contracts`: what is paid for standing by.
+    with the program. `contracts`: what is paid for standing by. `drivers`: what drivers are offered.
     """
 
     methods: dict[Notice, Method] = Field(default_factory=dict)
@@ -89,6 +105,7 @@ class ResponseSection(Section):
     days_off: list[date] | None = None
     days_worked: list[date] | None = None
     contracts: list[ContractSettings] = Field(default_factory=list)
+    drivers: DriversSection = Field(default_factory=DriversSection)
 
     @field_validator("band")
     @classmethod
@@ -128,6 +145,7 @@ def response_room(
     tree = limits.feeders
     loads = FeederLoads(store.reader, tree, _Places(stations, tree), zone)
     tariff = shipped_tariff(section.tariff) if section.tariff else None
+    sessions = Sessions(stations, tree)
     service = ResponseService(
         clock,
         store,
@@ -135,13 +153,15 @@ def response_room(
         tree,
         Baselines(loads, _baselines(section), zone),
         LimitDoor(limits),
-        _Cars(clock, charging, tariff),
+        Cars(clock, charging, sessions, tariff),
         stations.alerts,
         ResponseRules(
             section.band,
             section.automatic,
             OfferRule(section.share, section.price_min, round(section.power_min_kw * 1000)),
+            section.drivers.rule(),
         ),
+        Drivers(clock, charging, sessions, tariff),
     )
 
     def charging_w() -> Mapping[str, float]:
@@ -149,6 +169,7 @@ def response_room(
         return {id_: charging.drawn_w(id_) - tree.base_load_w(id_, now) for id_ in tree.ids}
 
     charging.heed(service.fills)
+    charging.serve_first(service.drivers)
     work = ResponseWork(clock, service, store.writer, charging_w, lambda: charging.wake("response"))
     return ResponseRoom(service, work, Statements(clock, service.book, _contracts(section, tree), zone))
 
@@ -213,34 +234,6 @@ class LimitDoor:
 
 def _limit_id(event_id: str) -> str:
     return f"response-{event_id}"
-
-
-class _Cars:
-    """What charging knows of the cars that are there."""
-
-    def __init__(self, clock: Clock, charging: ChargingService, tariff: Tariff | None) -> None:
-        self._clock, self._charging, self._tariff = clock, charging, tariff
-
-    def floors_w(self, feeder_id: str) -> int:
-        return self._charging.floors_w(feeder_id)
-
-    async def of_cars(self, event: ResponseEvent) -> tuple[float, float] | None:
-        asked, now = event.invitation, self._clock.now()
-        if asked.start > now + CARS_COUNT or asked.end <= now:
-            return None
-        solved = await self._charging.foresee(asked.feeder_id)
-        if solved is None or solved.plan is None:
-            return None
-        problem = solved.problem
-        prices = self._prices(now, problem.slots, problem.slot_h)
-        return await asyncio.to_thread(of_cars, asked, problem, solved.plan, now, prices)
-
-    def _prices(self, now: datetime, slots: int, slot_h: float) -> FloatArray:
-        """Nothing where no tariff is known: then the least price of the settings counts."""
-        try:
-            return self._tariff.prices(now, slots, slot_h) if self._tariff is not None else np.zeros(slots)
-        except ValueError:
-            return np.zeros(slots)
 
 
 class ChannelDesk:

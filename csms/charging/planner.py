@@ -49,6 +49,14 @@ OVERDUE_STAY = timedelta(hours=1)
 """A car that stays past its departure is planned as if it left in an hour, again and again."""
 
 
+class Firsts(Protocol):
+    """Who is served before the others (csms.response.driver_desk)."""
+
+    def first(self, session_id: int) -> bool:
+        """Whether this session is."""
+        ...
+
+
 class Urges(Protocol):
     """Who wishes for more load at times (csms.response.dispatch.Fills)."""
 
@@ -135,6 +143,7 @@ def problem(
     tilt_per_h: float,
     urges: Urges | None = None,
     outlook: Outlook | None = None,
+    firsts: Firsts | None = None,
 ) -> Problem:
     """The valley-filling problem of one root feeder; visits that want nothing are left out.
 
@@ -142,6 +151,7 @@ def problem(
     valleys are: the price takes the difference back.
 
     `urges`: where more load is wanted the base load counts as lower by so much, so charging is drawn there.
+    `firsts`: who is served before the others when there is not enough for all.
     `reserved`: what other outlets may draw at each feeder, soon and later; it stands beside the base load. Of the
     feeders below the root those are part of it that the visits could overload.
     """
@@ -184,13 +194,17 @@ def problem(
         base_load_kw=base_kw(root),
         cap_kw=caps_kw,
         sessions=(
-            *(ev_session(visit, now, _first_of(visit.path, tight), rank) for visit in wanting),
+            *(ev_session(visit, now, _first_of(visit.path, tight), rank + _ahead(visit, firsts)) for visit in wanting),
             *as_sessions(to_come, lambda id_: _first_of(tree.path(id_), tight)),
         ),
         price=price,
         feeders=tuple(replace(feeder, parent=_first_of(tree.path(id_)[1:], tight)) for id_, feeder in tight.items()),
         conductors=conductors(root),
     )
+
+
+def _ahead(visit: Visit, firsts: Firsts | None) -> int:
+    return int(firsts is not None and firsts.first(visit.session_id))
 
 
 def _may_overload(lines: Conductors | None, most: Draw) -> bool:

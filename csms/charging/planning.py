@@ -16,7 +16,7 @@ from csms.charging.feeder import Caps, FeederTree
 from csms.charging.ledger import Ledger
 from csms.charging.lines import LinesOf, minus
 from csms.charging.outlets import Outlets
-from csms.charging.planner import Urges, Visit, asks, problem, reserved
+from csms.charging.planner import Firsts, Urges, Visit, asks, problem, reserved
 from csms.charging.plans import CurrentPlan, Solved, adopted
 from csms.charging.ports import Forecasts, Solver
 from csms.charging.rounds import Target
@@ -54,6 +54,7 @@ class Planning:
         self._carried_at: dict[str, datetime] = {}
         self.plans: dict[str, CurrentPlan] = {}
         self.urges: Urges | None = None
+        self.firsts: Firsts | None = None
         self.forecasts: Forecasts | None = None
 
     async def plan(self, root: str, cause: str) -> CurrentPlan | None:
@@ -104,6 +105,7 @@ class Planning:
             self._settings.tilt_per_h,
             self.urges,
             outlook,
+            self.firsts,
         )
 
     async def _solve(self, asked: Problem) -> Solved:

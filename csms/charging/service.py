@@ -26,7 +26,7 @@ from csms.charging.learning import Cars
 from csms.charging.ledger import Ledger
 from csms.charging.lines import NONE
 from csms.charging.outlets import Outlets
-from csms.charging.planner import Urges
+from csms.charging.planner import Firsts, Urges
 from csms.charging.planning import Planning
 from csms.charging.plans import CurrentPlan, Solved
 from csms.charging.ports import Alerting, ChargingStore, Forecasts, Solver, Stations
@@ -54,6 +54,7 @@ from csms.model.event import (
     StationConnected,
     StationDisconnected,
 )
+from csms.model.ids import EvseRef
 from csms.model.limit import Limit
 from csms.store import changes
 
@@ -235,6 +236,10 @@ class ChargingService:
         """From now on plans move charging to where more load is wanted."""
         self._planning.urges = urges
 
+    def serve_first(self, firsts: Firsts) -> None:
+        """From now on plans serve some sessions before the others."""
+        self._planning.firsts = firsts
+
     def expect(self, forecasts: Forecasts) -> None:
         """From now on plans keep in mind what is expected."""
         self._planning.forecasts = forecasts
@@ -262,6 +267,10 @@ class ChargingService:
         """What the stations under a feeder may draw whatever is ordered."""
         under = [ref for ref in self._ledger.refs if feeder_id in self._ledger.account(ref).path]
         return sum(self._ledger.account(ref).floor_counted_w for ref in under)
+
+    def floor_w(self, ref: EvseRef) -> int:
+        """The same of one outlet; 0 for one that is not known."""
+        return self._ledger.account(ref).floor_counted_w if ref in self._ledger else 0
 
     def drawn_w(self, feeder_id: str) -> int:
         """Base load and metered charging. KeyError for an unknown feeder."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from csms.console import response_area, response_season, response_settlement, units
+from csms.console import response_area, response_drivers, response_season, response_settlement, units
 from csms.console import response_figures as figures
 from csms.console.client import path_segment
 from csms.console.layout import Cell, Column
@@ -35,6 +35,7 @@ def build(text: Text) -> typer.Typer:
     ):
         add(app, text)
     response_settlement.mount(app, text)
+    response_drivers.mount(app, text)
     response_area.mount(app, text)
     response_season.mount(app, text)
     return app

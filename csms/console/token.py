@@ -55,6 +55,7 @@ def _create(app: typer.Typer, text: Text) -> None:
         role: Role = typer.Option(..., "--role", help=text("token.create.role")),
         feeders: list[str] = typer.Option([], "--feeder", help=text("token.create.feeder")),
         partners: list[str] = typer.Option([], "--partner", help=text("token.create.partner")),
+        cards: list[str] = typer.Option([], "--card", help=text("token.create.card")),
         expires: str = typer.Option(f"+{DAYS}d", "--expires", help=text("token.create.expires")),
         save: Path | None = save_option(text),
         local: bool = local_option(text, "token.local"),
@@ -62,9 +63,9 @@ def _create(app: typer.Typer, text: Text) -> None:
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        bound_to = [*feeders, *partners]
-        if bool(bound_to) is not (role in BOUND) or (feeders and partners):
-            raise typer.BadParameter(text("token.create.bound"), param_hint="--feeder / --partner")
+        bound_to = [*feeders, *partners, *cards]
+        if bool(bound_to) is not (role in BOUND) or sum(map(bool, (feeders, partners, cards))) > 1:
+            raise typer.BadParameter(text("token.create.bound"), param_hint="--feeder / --partner / --card")
         if local:
             _create_local(text, output(text, as_json), data_dir, name, role, bound_to, expires, save)
             return

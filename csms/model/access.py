@@ -10,16 +10,19 @@ from csms.model.errors import CsmsError
 
 
 class Role(StrEnum):
-    """What a token is for. Grid operators are bound to feeders (and what is below them), partners to their platform."""
+    """What a token is for. Grid operators are bound to feeders (and what is below them), partners to their platform,
+    drivers (or their app) to id tokens.
+    """
 
     VIEWER = "viewer"
     TECHNICIAN = "technician"
     GRID_OPERATOR = "grid_operator"
     PROVINCE_PARTNER = "province_partner"
+    DRIVER = "driver"
     ADMINISTRATOR = "administrator"
 
 
-BOUND = frozenset({Role.GRID_OPERATOR, Role.PROVINCE_PARTNER})
+BOUND = frozenset({Role.GRID_OPERATOR, Role.PROVINCE_PARTNER, Role.DRIVER})
 """Roles that see what they are bound to and nothing else."""
 
 

@@ -14,7 +14,9 @@ from csms.response.rules import Party
 from csms.response.views import event_of
 from csms.response.words import Refused
 from csms.store.change import Change
-from csms.store.response_tables import ResponseAppeal, ResponseEvaluation, ResponseRow
+from csms.store.feeder_reading import MeteredQuarter
+from csms.store.response_tables import DriverOffer, ResponseAppeal, ResponseEvaluation, ResponseRow
+from csms.store.tables import Session
 
 
 class Store(Protocol):
@@ -37,6 +39,16 @@ class Reader(Protocol):
 
     async def find(self, model: Any, *, newest: int | None = None, **given: Any) -> Sequence[Any]:
         """Rows by their columns."""
+        ...
+
+    async def session(self, session_id: int) -> Session | None:
+        """One session."""
+        ...
+
+    async def metered_quarters(
+        self, station_ids: Sequence[str], since: datetime, until: datetime, limit: int | None = None
+    ) -> list[MeteredQuarter]:
+        """Roll-ups of registers and powers."""
         ...
 
 
@@ -95,6 +107,13 @@ class EventBook:
     async def appeals(self, event_id: str) -> Sequence[ResponseAppeal]:
         """Oldest first."""
         found: Sequence[ResponseAppeal] = await self._reader.find(ResponseAppeal, event_id=event_id)
+        return found
+
+    async def driver_offers(
+        self, *, event_id: str | None = None, session_id: int | None = None
+    ) -> Sequence[DriverOffer]:
+        """Of an event or of a session."""
+        found: Sequence[DriverOffer] = await self._reader.find(DriverOffer, event_id=event_id, session_id=session_id)
         return found
 
     async def write(

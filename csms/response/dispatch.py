@@ -1,7 +1,7 @@
 """What a cleared event becomes: a limit on its feeder, or a wish for more load that the plan heeds.
 
-A limit enters by the one door for limits, so the lowest still counts; it leaves floors and base load alone, and tells
-by how much it misses the target for that.
+A limit enters by the one door for limits, so the lowest still counts; it leaves floors, base load and what cars of
+drivers need who declined alone, and tells by how much it misses the target for that.
 """
 
 from __future__ import annotations
@@ -46,8 +46,14 @@ class Charging(Protocol):
         """What the stations under a feeder may draw whatever is ordered."""
         ...
 
-    async def of_cars(self, event: ResponseEvent) -> tuple[float, float] | None:
-        """(W, yuan per kWh) that the cars can change; None when none is there or the plan does not reach so far."""
+    async def of_cars(self, event: ResponseEvent, apart: frozenset[int], least_w: float) -> tuple[float, float] | None:
+        """(W, yuan per kWh) that the cars can change, but for sessions `apart`, and without going below `least_w` with
+        all of the load; None when none is there or the plan does not reach so far.
+        """
+        ...
+
+    async def kept_w(self, event: ResponseEvent, apart: frozenset[int]) -> Sequence[float]:
+        """By quarter-hour of the event what sessions that take no part are to draw above their floors."""
         ...
 
 
@@ -66,8 +72,12 @@ class Dispatch:
         """Whether it cannot be carried out without one."""
         return event.invitation.kind is Kind.SHAVE and event.invitation.feeder_id in self._tree
 
-    async def carry_out(self, event: ResponseEvent, found: Baseline | TooFew | None, now: datetime) -> Any:
-        """What there is to say of it, plain; None: nothing yet. Raises StoreUnavailable."""
+    async def carry_out(
+        self, event: ResponseEvent, found: Baseline | TooFew | None, now: datetime, apart: frozenset[int] = frozenset()
+    ) -> Any:
+        """What there is to say of it, plain; None: nothing yet. `apart`: sessions whose needs the limit leaves alone.
+        Raises StoreUnavailable.
+        """
         asked = event.invitation
         told: dict[str, Any] = {"at": now.isoformat(), "code": "", "text": "", "limit_id": "", "short_kw": 0.0}
         if asked.feeder_id not in self._tree:
@@ -78,7 +88,8 @@ class Dispatch:
         if not isinstance(found, Baseline):
             waits = isinstance(found, TooFew) and found.method is Method.PRE15MIN and now < asked.start + QUARTER
             return None if waits or found is None else told | {"code": "too_few_days", "text": too_few(found)}
-        blocks, short_w = self._blocks(event, found)
+        kept_w = await self._charging.kept_w(event, apart) if apart else ()
+        blocks, short_w = self._blocks(event, found, kept_w)
         held = await self._limits.hold(asked.id, asked.feeder_id, blocks, asked.end)
         caps = [[block.start.isoformat(), block.power_w / 1000] for block in blocks]
         told |= {"code": held.code, "text": held.text, "limit_id": held.limit_id, "short_kw": round(short_w / 1000, 3)}
@@ -89,12 +100,13 @@ class Dispatch:
         if limit_id:
             await self._limits.release(event_id, feeder_id)
 
-    def _blocks(self, event: ResponseEvent, found: Baseline) -> tuple[list[Block], float]:
+    def _blocks(self, event: ResponseEvent, found: Baseline, kept_w: Sequence[float]) -> tuple[list[Block], float]:
         """Caps by quarter-hour, and by how much the target cannot be reached in the worst of them."""
         start, blocks, short_w = event.invitation.start, list[Block](), 0.0
         for n, usual_load_w in enumerate(found.load_w):
             wanted_w = usual_load_w - event.target_w
-            cap_w = max(wanted_w, self.least_w(event.invitation.feeder_id, start + QUARTER * n))
+            kept = kept_w[n] if n < len(kept_w) else 0.0
+            cap_w = max(wanted_w, self.least_w(event.invitation.feeder_id, start + QUARTER * n) + kept)
             short_w = max(short_w, cap_w - wanted_w)
             if not blocks or blocks[-1].power_w != int(cap_w):
                 blocks.append(Block(start + QUARTER * n, int(cap_w)))

@@ -27,6 +27,7 @@ _STATUS = {
     "unknown_event": 404,
     "unknown_feeder": 404,
     "unknown_appeal": 404,
+    "no_offer": 404,
     "not_authorised": 403,
     "malformed": 422,
     "not_on_quarter_hour": 422,
@@ -58,7 +59,7 @@ def router(service: ResponseService, statements: Statements) -> Router:
 
 
 def _add_operating(routes: Router, service: ResponseService) -> None:
-    @routes.put(EVENT, summary="Invite to a response", status_code=202, openapi_extra=_body_of("feeder"))
+    @routes.put(EVENT, summary="Invite to a response", status_code=202, openapi_extra=body_of("feeder"))
     @operating
     async def invite(event_id: str, request: Request) -> JSONResponse:
         """Ask for less load (`shave`) or more (`fill`) of a feeder. 202 means durable; the same again changes nothing.
@@ -66,7 +67,7 @@ def _add_operating(routes: Router, service: ResponseService) -> None:
         """
         return await _taken(request, service, lambda raw, party: service.invite(raw, party, event_id))
 
-    @routes.put(EVENT + "/clearing", summary="Tell the result of a bid", status_code=202, openapi_extra=_body_of())
+    @routes.put(EVENT + "/clearing", summary="Tell the result of a bid", status_code=202, openapi_extra=body_of())
     @operating
     async def clear(event_id: str, request: Request) -> JSONResponse:
         """`accepted`, and of the bid `power_kw` and `price` as cleared. What is accepted is carried out: the answer has
@@ -82,7 +83,7 @@ def _add_operating(routes: Router, service: ResponseService) -> None:
 
 
 def _add_bidding(routes: Router, service: ResponseService) -> None:
-    @routes.put(EVENT + "/bid", summary="Bid on an event", status_code=202, openapi_extra=_body_of())
+    @routes.put(EVENT + "/bid", summary="Bid on an event", status_code=202, openapi_extra=body_of())
     @bidding
     async def bid(event_id: str, request: Request) -> JSONResponse:
         """`power_kw` and `price`, or `automatic`. Until `reply_by` a bid may be replaced."""
@@ -102,7 +103,7 @@ def _add_bidding(routes: Router, service: ResponseService) -> None:
         async def look(party: Party) -> Any:
             return offer_view(await service.offer(party, event_id))
 
-        return await _looked(request, look)
+        return await looked(request, look)
 
 
 def _add_looking(routes: Router, service: ResponseService) -> None:
@@ -115,7 +116,7 @@ def _add_looking(routes: Router, service: ResponseService) -> None:
             rows = await service.book.listed(party, limit)
             return {"clock_time": service.now().isoformat(), "events": [event_view(row, service.now()) for row in rows]}
 
-        return await _looked(request, look)
+        return await looked(request, look)
 
     @routes.get(EVENT, summary="Show an event")
     @feeder_viewers
@@ -128,7 +129,7 @@ def _add_looking(routes: Router, service: ResponseService) -> None:
             shown["appeals"] = [appeal_view(row) for row in await service.book.appeals(event_id)]
             return shown | {"clock_time": service.now().isoformat()}
 
-        return await _looked(request, look)
+        return await looked(request, look)
 
     @routes.get(EVENT + "/baseline", summary="The baseline of an event")
     @feeder_viewers
@@ -139,7 +140,7 @@ def _add_looking(routes: Router, service: ResponseService) -> None:
             start = event_of(await service.book.known(event_id, party)).invitation.start
             return baseline_view(await service.baseline(party, event_id, method), start)
 
-        return await _looked(request, look)
+        return await looked(request, look)
 
     @routes.get(EVENT + "/report", summary="Report of an event by quarter-hour")
     @feeder_viewers
@@ -151,7 +152,7 @@ def _add_looking(routes: Router, service: ResponseService) -> None:
             rows = [row_view(one) for one in await service.report(party, event_id)]
             return event_view(row, service.now()) | {"clock_time": service.now().isoformat(), "rows": rows}
 
-        return await _looked(request, look)
+        return await looked(request, look)
 
 
 def _add_settling(routes: Router, service: ResponseService) -> None:
@@ -165,11 +166,11 @@ def _add_settling(routes: Router, service: ResponseService) -> None:
         async def go(party: Party) -> Any:
             return evaluation_view(await service.settling.evaluate(party, event_id, method=method))
 
-        return await _looked(request, go, 201)
+        return await looked(request, go, 201)
 
 
 def _add_appeals(routes: Router, service: ResponseService) -> None:
-    @routes.post(EVENT + "/appeals", summary="Appeal against an evaluation", status_code=201, openapi_extra=_body_of())
+    @routes.post(EVENT + "/appeals", summary="Appeal against an evaluation", status_code=201, openapi_extra=body_of())
     @bidding
     async def appeal(event_id: str, request: Request) -> JSONResponse:
         """`reason`: 1 the baseline's maximum, 2 its mean, 3 the effect."""
@@ -178,9 +179,9 @@ def _add_appeals(routes: Router, service: ResponseService) -> None:
         async def go(party: Party) -> Any:
             return appeal_view(await service.settling.appeal(raw, party, event_id))
 
-        return await _looked(request, go, 201)
+        return await looked(request, go, 201)
 
-    @routes.put(EVENT + "/appeals/{number}", summary="Answer an appeal", openapi_extra=_body_of())
+    @routes.put(EVENT + "/appeals/{number}", summary="Answer an appeal", openapi_extra=body_of())
     @operating
     async def answer(event_id: str, number: int, request: Request) -> JSONResponse:
         """`upheld`; then the event is computed again, by another `method` if one is named."""
@@ -189,7 +190,7 @@ def _add_appeals(routes: Router, service: ResponseService) -> None:
         async def go(party: Party) -> Any:
             return appeal_view(await service.settling.answer(raw, party, event_id, number))
 
-        return await _looked(request, go)
+        return await looked(request, go)
 
 
 def _add_statements(routes: Router, statements: Statements) -> None:
@@ -199,7 +200,7 @@ def _add_statements(routes: Router, statements: Statements) -> None:
         """`month` like 2026-07, of the site's calendar: by operator and feeder the pay for each event that was taken
         and for standing by, in yuan. `final` when the month is over, all is evaluated and no appeal is open.
         """
-        return await _looked(request, lambda party: statements.of(party, month))
+        return await looked(request, lambda party: statements.of(party, month))
 
 
 async def _taken(
@@ -212,10 +213,11 @@ async def _taken(
     async def act(party: Party) -> Any:
         return event_view(await go(raw, party), service.now())
 
-    return await _looked(request, act, 202)
+    return await looked(request, act, 202)
 
 
-async def _looked(request: Request, go: Callable[[Party], Awaitable[Any]], status: int = 200) -> JSONResponse:
+async def looked(request: Request, go: Callable[[Party], Awaitable[Any]], status: int = 200) -> JSONResponse:
+    """The answer of `go`, or the problem that it ran into."""
     try:
         return JSONResponse(await go(party_of(caller_of(request))), status_code=status)
     except Refused as fault:
@@ -231,7 +233,7 @@ def problem(status: int, code: str, detail: str) -> JSONResponse:
     return JSONResponse(content, status_code=status, media_type="application/problem+json")
 
 
-def _body_of(*required: str) -> dict[str, Any]:
+def body_of(*required: str) -> dict[str, Any]:
     """Any object; its fields are told in the description and in the how-to."""
     schema: dict[str, Any] = {"type": "object"} | ({"required": list(required)} if required else {})
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}

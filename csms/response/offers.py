@@ -7,13 +7,14 @@ charging can wait through the event, and what that costs at the tariff.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from csms.model.response import Invitation, Kind, PriceUnit
+from csms.response.taking_part import taking_part
 from optimizer.arrays import FloatArray
 from optimizer.problem import Plan, Problem
 from optimizer.response import bid_curve, potential, shifting_costs
@@ -56,14 +57,35 @@ def usual_w(kind: Kind, baseline_w: Sequence[float] | None, least_w: Sequence[fl
     return max(min(usual - least for usual, least in zip(baseline_w, least_w, strict=True)), 0.0)
 
 
-def of_cars(asked: Invitation, problem: Problem, plan: Plan, now: datetime, tariff: FloatArray) -> tuple[float, float]:
-    """(W, yuan per kWh): the change that the cars can hold through the event, and what its dearest step costs."""
-    slot = timedelta(hours=problem.slot_h)
+def slots_of(asked: Invitation, now: datetime, slot_h: float) -> tuple[int, int]:
+    """The first slot of a plan from `now` on that an event lies in, and how many."""
+    slot = timedelta(hours=slot_h)
     first = max(math.floor((asked.start - now) / slot), 0)
-    slots = max(math.ceil((asked.end - now) / slot) - first, 1)
+    return first, max(math.ceil((asked.end - now) / slot) - first, 1)
+
+
+def of_cars(
+    asked: Invitation,
+    problem: Problem,
+    plan: Plan,
+    now: datetime,
+    tariff: FloatArray,
+    apart: Collection[str] = (),
+    least_w: float = 0.0,
+) -> tuple[float, float]:
+    """(W, yuan per kWh): the change that the cars can hold through the event, and what its dearest step costs.
+    `apart`: sessions that take no part; `least_w`: what load as a whole cannot be brought below.
+    """
+    first, slots = slots_of(asked, now, problem.slot_h)
     shave = asked.kind is Kind.SHAVE
-    found = potential(problem, plan.power_kw, first, slots, first, "down" if shave else "up", exact=False)
+    usual_kw = (np.asarray(problem.base_load_kw) + plan.power_kw.sum(axis=0))[first : first + slots]
+    problem, power_kw = taking_part(problem, plan.power_kw, apart)
+    if not problem.sessions:
+        return 0.0, 0.0
+    found = potential(problem, power_kw, first, slots, first, "down" if shave else "up", exact=False)
     offered_kw = min(found.sustained_kw, asked.target_w / 1000)
+    if shave:
+        offered_kw = max(min(offered_kw, float(usual_kw.min()) - least_w / 1000), 0.0)
     if not shave or offered_kw < WATT_KW:
         return offered_kw * 1000, 0.0
     # At the tariff the order of slots is what costs, so the valley's weight is all but taken away.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -23,6 +23,8 @@ from csms.response import rules, words
 from csms.response.baseline import Baseline, TooFew
 from csms.response.book import EventBook, Record, Store
 from csms.response.dispatch import Charging, Dispatch, Fills, Limits, too_few
+from csms.response.driver_desk import DriverDesk, Nobody, People
+from csms.response.drivers import DriverRule
 from csms.response.evaluate import Band, Interval, intervals
 from csms.response.figures import Baselines
 from csms.response.loads import QUARTER
@@ -58,10 +60,13 @@ class ResponseRules:
     band: Band = BAND
     automatic: bool = False
     offer: OfferRule = field(default_factory=OfferRule)
+    drivers: DriverRule = field(default_factory=DriverRule)
 
 
 class ResponseService:
-    """All events of all channels. `fills` is what the planner heeds, `settling` what comes after the end."""
+    """All events of all channels. `fills` is what the planner heeds, `settling` what comes after the end, `drivers`
+    what drivers say.
+    """
 
     def __init__(
         self,
@@ -74,6 +79,7 @@ class ResponseService:
         charging: Charging,
         alerts: Alerts,
         agreed: ResponseRules | None = None,
+        people: People | None = None,
     ) -> None:
         self._clock, self._baselines, self._charging, self._alerts = clock, baselines, charging, alerts
         self._agreed = agreed or ResponseRules()
@@ -81,6 +87,9 @@ class ResponseService:
         self.tree, self.book = tree, EventBook(store, record, tree)
         self.fills = Fills(self._agreed.band[1])
         self.settling = Settling(clock, self.book, baselines, self._agreed.band)
+        self.drivers = DriverDesk(clock, self.book, people or Nobody(), store.reader, self._agreed.drivers)
+        self.drivers.changed = self._answered
+        self.plan_again: Callable[[], None] = lambda: None
 
     def now(self) -> datetime:
         """The time events are judged by."""
@@ -172,21 +181,43 @@ class ResponseService:
         async with self.book.turn:
             row = await self.book.known(event_id)
             event, now = event_of(row), self._clock.now()
-            if not event.taken or now >= event.invitation.end or (row.dispatch and not row.dispatch["code"]):
+            if not event.taken or now >= event.invitation.end:
+                return
+            before = row.dispatch or {}
+            apart = await self._left_alone(event, before)
+            self.drivers.heed(apart)
+            if before and not before["code"] and apart <= frozenset(before.get("apart", ())):
                 return
             found = None
             if self._dispatch.needs_baseline(event):
                 found = await self._baselines.of(event, await self.book.others(event), now)
-            told = await self._dispatch.carry_out(event, found, now)
-            before = row.dispatch or {}
+            told = await self._dispatch.carry_out(event, found, now, apart)
+            told = told if told is None or not apart else {**told, "apart": sorted(apart)}
             if told is None or {**told, "at": before.get("at")} == before:
                 return
-            names = ("code", "limit_id", "short_kw", "method", "steered")
+            names = ("code", "limit_id", "short_kw", "method", "steered", "apart")
             facts = {name: told[name] for name in names if name in told}
             put = changes.set_columns(ResponseRow, {"id": row.id}, dispatch=told)
             await self.book.write("dispatch", OURSELVES, (event_id, row.feeder_id), None, facts, [put])
         if told["code"]:
             await self.alert(NOT_DISPATCHED, f"event {event_id}: {told['code']}: {told['text']}")
+
+    async def _left_alone(self, event: ResponseEvent, before: Mapping[str, Any]) -> frozenset[int]:
+        """Sessions whose needs the limit leaves alone: those that took no part when the event was carried out first,
+        and whoever declined since. Who came later was promised nothing.
+        """
+        if not before or before["code"]:
+            return await self.drivers.apart(event)
+        return frozenset(before.get("apart", ())) | await self.drivers.declined(event.invitation.id)
+
+    async def _answered(self, event: ResponseEvent) -> None:
+        """A driver's answer changes what can be offered, or what the limit has to leave."""
+        event_id, status = event.invitation.id, event.status(self.now())
+        if event.taken:
+            await self.dispatch(event_id)
+        elif self._agreed.automatic and (status is Status.INVITED or (event.bid is not None and event.bid.automatic)):
+            await self._bid_alone(event_id)
+        self.plan_again()
 
     async def offer(self, party: Party, event_id: str) -> Offer:
         """What an automatic bid would be now. Raises Refused, StoreUnavailable."""
@@ -197,10 +228,12 @@ class ResponseService:
         rules.check_feeder(OURSELVES, asked.feeder_id, self.tree)
         found = await self._baselines.of(event, await self.book.others(event), now)
         known = found.load_w if isinstance(found, Baseline) else None
-        least = [self._dispatch.least_w(asked.feeder_id, asked.start + QUARTER * n) for n in range(len(known or ()))]
+        quarters = (asked.end - asked.start) // QUARTER
+        least = [self._dispatch.least_w(asked.feeder_id, asked.start + QUARTER * n) for n in range(quarters)]
         usual = usual_w(asked.kind, known, least)
+        cars = await self._charging.of_cars(event, await self.drivers.apart(event), max(least))
         unused = "no_cars" if asked.kind is Kind.FILL or not isinstance(found, TooFew) else "too_few_days"
-        return offer(asked, self._agreed.offer, usual, await self._charging.of_cars(event), unused)
+        return offer(asked, self._agreed.offer, usual, cars, unused)
 
     async def _offered(self, event: ResponseEvent, now: datetime) -> Bid:
         found = await self._offer(event, now)
@@ -213,6 +246,17 @@ class ResponseService:
             await self.bid(b'{"automatic": true}', OURSELVES, event_id)
         except Refused as fault:
             log.info("response_no_bid", extra={"event": event_id, "code": fault.code})
+            if fault.code in ("too_little", "too_cheap", "no_cars"):
+                await self._withdraw_alone(event_id)
+
+    async def _withdraw_alone(self, event_id: str) -> None:
+        """An automatic bid that the rule would not make any more is taken back while that can be done."""
+        bid = event_of(await self.book.known(event_id)).bid
+        if bid is not None and bid.automatic:
+            try:
+                await self.withdraw(OURSELVES, event_id)
+            except Refused as fault:
+                log.info("response_bid_stays", extra={"event": event_id, "code": fault.code})
 
     async def _check_baseline(self, event: ResponseEvent, now: datetime) -> None:
         """What could never be settled is not bid on. Raises Refused: too_few_days."""

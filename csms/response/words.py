@@ -66,6 +66,12 @@ class ClearingBody(Struct, frozen=True, forbid_unknown_fields=True):
     price: Price | None = None
 
 
+class DriverAnswerBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """PUT /driver-offers/{id_token}/{event_id}."""
+
+    accepted: bool
+
+
 class AppealBody(Struct, frozen=True, forbid_unknown_fields=True):
     """POST .../appeals. `reason`: 1 the baseline's maximum, 2 its mean, 3 the effect."""
 

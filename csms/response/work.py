@@ -58,6 +58,7 @@ class ResponseWork:
     ) -> None:
         self._clock, self._service, self._writer = clock, service, writer
         self._charging_w, self._plan_again = charging_w, plan_again
+        service.plan_again = plan_again
         self.reports: dict[str, Report] = {}
         self._recorder = Recorder(service.tree)
         self._reported: dict[str, object] = {}
@@ -76,7 +77,9 @@ class ResponseWork:
         try:
             await self._keep()
             rows = await self._service.book.near(now - TRY_FOR)
-            if self._service.fills.take(map(event_of, rows), now):
+            events = [event_of(row) for row in rows]
+            filled, first = self._service.fills.take(events, now), await self._service.drivers.look(events)
+            if filled or first:
                 self._plan_again()
             for row in rows:
                 await self._guarded(row)
@@ -107,8 +110,10 @@ class ResponseWork:
             await self._service.take_back(row)
         if event.taken and now < asked.end:
             await self._carry_out(row)
-        elif event.taken and now >= asked.end + SETTLE and not await self._service.book.evaluations(row.id):
-            await self._evaluate(row)
+        elif event.taken and now >= asked.end + SETTLE:
+            await self._service.drivers.settle(event)
+            if not await self._service.book.evaluations(row.id):
+                await self._evaluate(row)
         await self._report(row.id, event)
 
     def _again(self, row: ResponseRow) -> bool:
@@ -118,8 +123,9 @@ class ResponseWork:
         return before != quarter
 
     async def _carry_out(self, row: ResponseRow) -> None:
+        """An event that is carried out is looked at again, for drivers may have declined since."""
         failed = row.dispatch is not None and bool(row.dispatch["code"])
-        if row.dispatch is None or (failed and self._again(row)):
+        if not failed or self._again(row):
             await self._service.dispatch(row.id)
 
     async def _evaluate(self, row: ResponseRow) -> None:

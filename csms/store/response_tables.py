@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Column
+from sqlalchemy import JSON, BigInteger, Column
 from sqlmodel import Field
 
 from csms.store.row import Row
@@ -75,3 +75,26 @@ class FeederLoad(Row, table=True):
     charging_w: float
     looks: int
     metered: int
+
+
+class DriverOffer(Row, table=True):
+    """What the driver of a running session was offered for an event. `incentive`: yuan for each kWh that it draws less
+    in the event's hours (or more, when load is to rise) than `usual_wh`, what it would draw there without the event.
+    `promised_wh`: what the car gets until `departure`, whatever the answer. `answer`: empty, accepted, declined;
+    `moved_wh` and `pay` (yuan) when the event is evaluated."""
+
+    __tablename__ = "response_driver_offer"
+
+    event_id: str = Field(primary_key=True, max_length=64)
+    session_id: int = Field(primary_key=True, index=True, sa_type=BigInteger)
+    station_id: str
+    evse_id: int
+    made_at: datetime = Field(sa_type=Utc)
+    incentive: float
+    usual_wh: float
+    promised_wh: float
+    departure: datetime = Field(sa_type=Utc)
+    answer: str = ""
+    answered_at: datetime | None = Field(default=None, sa_type=Utc)
+    moved_wh: float | None = None
+    pay: float | None = None

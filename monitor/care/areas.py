@@ -59,7 +59,8 @@ class Area(BaseModel):
 @dataclass(frozen=True, eq=False, slots=True)
 class Loads:
     """Of one area by quarter-hour from `begins_at` on. `load_kw` [T] with gaps as NaN, `charging_kw` [T] in it,
-    `forecast_kw` [T + H] (NaN: none), `ambient_c` [T + H]; the last H quarter-hours are still to come.
+    `forecast_kw` [T + H] (NaN: none), `ambient_c` [T + H]; the last H quarter-hours are still to come. From stored
+    forecasts: `above_kw` [T + H], how far above it the upper end of its band lies, and `charging_to_come_kw` [H].
     """
 
     begins_at: datetime
@@ -67,6 +68,8 @@ class Loads:
     charging_kw: FloatArray
     forecast_kw: FloatArray
     ambient_c: FloatArray
+    above_kw: FloatArray | None = None
+    charging_to_come_kw: FloatArray | None = None
 
 
 def read_areas(path: Path) -> tuple[Area, ...]:

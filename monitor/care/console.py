@@ -28,13 +28,14 @@ def build(text: Text) -> typer.Typer:
         areas: Path | None = typer.Argument(None, help=text("care.areas"), metavar="AREAS"),
         loads: Path | None = typer.Option(None, "--loads", help=text("care.loads")),
         warehouse: Path | None = typer.Option(None, "--warehouse", help=text("care.warehouse")),
+        data_dir: Path | None = typer.Option(None, "--data-dir", help=text("care.data_dir")),
         level: float = typer.Option(0.9, "--level", min=0.5, max=0.999, help=text("care.level")),
         alarm_at: float = typer.Option(0.1, "--alarm-at", min=0.0, max=1.0, help=text("care.alarm_at")),
         as_json: bool = json_option(text),
     ) -> None:
         from monitor.care.judge import document_of, judged
 
-        known, told = _given(text, areas, loads, warehouse, as_json)
+        known, told = _given(text, areas, loads, warehouse, data_dir, as_json)
         with Console(stderr=True).status(text("care.judging", count=len(known))):
             found = judged(known, told, level, alarm_at)
         if as_json:
@@ -48,7 +49,7 @@ def build(text: Text) -> typer.Typer:
 
 
 def _given(
-    text: Text, areas: Path | None, loads: Path | None, warehouse: Path | None, as_json: bool
+    text: Text, areas: Path | None, loads: Path | None, warehouse: Path | None, data_dir: Path | None, as_json: bool
 ) -> tuple[tuple[Area, ...], dict[str, Loads]]:
     """Areas and loads from the files, or from the warehouse; areas of a file count there, too."""
     from monitor.care.areas import read_areas, read_loads
@@ -61,9 +62,10 @@ def _given(
     assert warehouse is not None
     if not warehouse.is_dir():
         work.fail(text("warehouse.empty", folder=warehouse), USAGE, as_json, "no_warehouse")
-    from monitor.care.stored import from_warehouse
+    from monitor.care.stored import below_of, from_warehouse, with_forecasts
 
     rated, told = from_warehouse(warehouse)
+    told = with_forecasts(told, below_of(warehouse), data_dir or warehouse.parent)
     return known or rated, told
 
 
@@ -90,6 +92,10 @@ def _show(text: Text, found: list[Finding]) -> None:
         _ways(text, one)
     if any(one.naive for one in found):
         typer.echo(text("care.naive"))
+    for one in found:
+        if one.forecast_days:
+            how = "band" if "band" in one.sources else "forecasts"
+            typer.echo(f"{one.area.id}  {text(f'care.source.{how}', days=one.forecast_days)}")
     for words in sorted({words for one in found if one.risk for words in one.risk.assumed}):
         typer.echo(text("care.assumed", words=words))
 

@@ -13,15 +13,27 @@ from monitor.care.risk import Risk, TooShort, outlook, planned_kw, risk
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An area. `risk` None: nothing can be said, and `why`. `raises`: the chance of a day is above what is borne."""
+    """An area. `risk` None: nothing can be said, and `why`. `raises`: the chance of a day is above what is borne;
+    `sources`: where the forecast of each day is from.
+    """
 
     area: Area
     risk: Risk | None
     remedies: tuple[Remedy, ...] = ()
     advice: Remedy | None = None
-    naive: bool = False
+    sources: tuple[str, ...] = ()
     raises: bool = False
     why: str = ""
+
+    @property
+    def naive(self) -> bool:
+        """Whether no forecast was there."""
+        return set(self.sources) == {"weeks"}
+
+    @property
+    def forecast_days(self) -> int:
+        """Days of the week that are forecast."""
+        return sum(source != "weeks" for source in self.sources)
 
 
 def judged(areas: Iterable[Area], loads: Mapping[str, Loads], level: float, alarm_at: float) -> list[Finding]:
@@ -50,10 +62,10 @@ def _finding(area: Area, loads: Loads | None, level: float, alarm_at: float) -> 
         return Finding(area, None, why="no_kind")
     raises = threat.day_worst > alarm_at
     if not raises:
-        return Finding(area, threat, naive=coming.naive)
+        return Finding(area, threat, sources=coming.sources)
     plan = planned_kw(coming, level)
     ways = remedies(plan, coming.charging_kw, area.limit_kw, area.power_factor, area.shift_h)
-    return Finding(area, threat, tuple(ways), best(ways), coming.naive, raises)
+    return Finding(area, threat, tuple(ways), best(ways), coming.sources, raises)
 
 
 def document_of(findings: Iterable[Finding]) -> list[dict[str, Any]]:
@@ -67,6 +79,7 @@ def document_of(findings: Iterable[Finding]) -> list[dict[str, Any]]:
             "remedies": [asdict(way) | {"enough": way.enough} for way in one.remedies],
             "advice": one.advice.name if one.advice else None,
             "naive_forecast": one.naive,
+            "sources": list(one.sources),
             "why": one.why,
         }
         for one in findings

@@ -8,7 +8,7 @@
     order_success         share of the orders that gave energy
     growth                ln(energy / energy of the span before)
 
-What a platform does not hear of (promotions, complaints) is not made up: those figures come from elsewhere.
+What a platform does not hear of (promotions, complaints) is not made up: see monitor.scoring.more.
 """
 
 from __future__ import annotations

@@ -103,6 +103,8 @@ def _show(text: Text, verdict: Verdict) -> None:
         lift = f"{one.lifts[0].indicator} +{one.lifts[0].points:.1f}" if one.lifts else ""
         table.add_row(str(one.rank), one.operator, f"{one.score:.1f}", f"{one.rank_low}–{one.rank_high}", group, lift)
     Console().print(table)
+    if verdict.unknown:
+        typer.echo(text("scoring.nobody", names=", ".join(verdict.unknown)))
     grouping = verdict.grouping
     if grouping.count > 1:
         figures = {"silhouette": f"{grouping.silhouette:.2f}", "stability": f"{grouping.stability:.2f}"}

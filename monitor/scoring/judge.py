@@ -30,6 +30,12 @@ class Verdict:
     history: Mapping[str, Mapping[str, float]]
 
     @property
+    def unknown(self) -> tuple[str, ...]:
+        """Indicators that nobody has data for: they are the same for all and move no rank."""
+        told = [set(one.unknown) for one in self.standings if one.score is not None]
+        return tuple(name for name in self.scheme.names if told and all(name in one for one in told))
+
+    @property
     def scored(self) -> int:
         """How many operators have a score."""
         return sum(one.score is not None for one in self.standings)
@@ -81,6 +87,7 @@ def document_of(verdict: Verdict) -> dict[str, Any]:
         "period": verdict.period,
         "scheme": verdict.scheme.model_dump(mode="json"),
         "operators": [_row(one, verdict) for one in verdict.standings],
+        "unknown": list(verdict.unknown),
         "groups": {
             "count": grouping.count,
             "why": grouping.why,

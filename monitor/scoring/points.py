@@ -37,7 +37,8 @@ class Lift:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """An operator. `rank`: 1 is best; `rank_low` to `rank_high` in 9 of 10 draws of the weights; None: not enough data
-    (`coverage`: share of the weight that data stand behind).
+    (`coverage`: share of the weight that data stand behind; `unknown`: the indicators that none do, where the operator
+    stands at the mean).
     """
 
     operator: str
@@ -49,6 +50,7 @@ class Standing:
     percents: dict[str, float]
     contributions: dict[str, float]
     lifts: tuple[Lift, ...]
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def standings(given: Features, scheme: Scheme, seed: int = 0) -> list[Standing]:
         lifts = _lifts(share[place], shrunk, told, scheme)
         marks = (int(ranks[place]), int(low[place]), int(high[place]))
         name = given.operators[number]
-        found.append(Standing(name, float(score[place]), *marks, float(coverage[number]), pairs, gained, lifts))
+        lacks = tuple(one for one, there in zip(scheme.names, given.known[number], strict=True) if not there)
+        found.append(Standing(name, float(score[place]), *marks, float(coverage[number]), pairs, gained, lifts, lacks))
     found.sort(key=lambda one: (one.rank or 0, one.operator))
     without = [
         Standing(given.operators[number], None, None, None, None, float(coverage[number]), {}, {}, ())

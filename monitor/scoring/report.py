@@ -29,6 +29,7 @@ def overview(verdict: Verdict, chinese: Text, english: Text) -> str:
     parts = [
         _heading(page, verdict),
         _flag(page, "scoring.report.reading"),
+        _unknown(page, "nobody", verdict.unknown),
         _section(page, "operators", _operators(page, verdict)),
         _section(page, "groups", _groups(page, verdict)),
         _section(page, "weights", _weights(page, verdict)),
@@ -47,12 +48,21 @@ def own_report(verdict: Verdict, operator: str, chinese: Text, english: Text) ->
     else:
         parts += [
             _standing(page, verdict, found),
+            _unknown(page, "unknown", found.unknown),
             _section(page, "lifts", _lifts(page, verdict, found)),
             _section(page, "contributions", _contributions(page, verdict, found)),
             _section(page, "history", _history(page, verdict, operator)),
         ]
     parts.append(_flag(page, "scoring.report.reading"))
     return _html(page, "scoring.report.own", f"{operator} {verdict.period}", parts)
+
+
+def _unknown(page: Page, key: str, names: Sequence[str]) -> str:
+    """Which indicators are not counted for want of data; nothing where there are none."""
+    if not names:
+        return ""
+    listed = ", ".join(_indicator(page, name) for name in names)
+    return f'<p class="flag">{page.words(f"scoring.report.{key}")} {listed}</p>'
 
 
 def _standing(page: Page, verdict: Verdict, one: Standing) -> str:

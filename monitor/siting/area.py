@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,7 +21,8 @@ class AreaBroken(ValueError):
 class Sites:
     """Charging sites, one row each. `open_kwh`: energy of cars that came while a plug was
     free; `busy_h`: hours of plugs in use; `full_h`: with all of them taken, NaN unknown;
-    `wants_dc`: share of stays too short for AC, NaN unknown."""
+    `wants_dc`: share of stays too short for AC, NaN unknown. `withheld`: of these too few users are known for
+    anything of their use to be told: they stand there with their piles, and no figure depends on more."""
 
     names: Sequence[str]
     longitude: Array
@@ -32,6 +34,7 @@ class Sites:
     power_kw: Array
     full_h: Array
     wants_dc: Array
+    withheld: Bools | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -43,7 +46,8 @@ class Sites:
 
     def take(self, rows: Bools) -> Sites:
         """These sites only."""
-        columns = {name: getattr(self, name)[rows] for name in self.__dataclass_fields__ if name != "names"}
+        whole: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "names"}
+        columns: dict[str, Any] = {name: None if values is None else values[rows] for name, values in whole.items()}
         return Sites([name for name, kept in zip(self.names, rows, strict=True) if kept], **columns)
 
 
@@ -60,10 +64,19 @@ class Spots:
         return len(self.names)
 
 
+class Within(Protocol):
+    """What was asked for (monitor.siting.bounds)."""
+
+    def inside(self, longitude: Array, latitude: Array) -> Bools:
+        """[n] which places lie inside."""
+        ...
+
+
 @dataclass(frozen=True)
 class Area:
     """An area. `span_h`: hours that the energies cover; `hourly`: share of the energy in each hour of the day;
-    `presence`: users by cell, see monitor.siting.presence; `session_kwh`: mean of a charging."""
+    `presence`: users by cell, see monitor.siting.presence; `session_kwh`: mean of a charging; `bounds`: where cells and
+    candidates lie, None: everywhere near sites."""
 
     name: str
     sites: Sites
@@ -78,6 +91,7 @@ class Area:
     presence: Mapping[str, int] | None = None
     session_kwh: float | None = None
     notes: Mapping[str, int] = field(default_factory=dict)
+    bounds: Within | None = None
 
     @cached_property
     def plane(self) -> Plane:

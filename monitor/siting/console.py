@@ -14,7 +14,21 @@ from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import json_option
 from monitor.siting import report_console
-from monitor.siting.inputs import Datum, datum_option, folder_argument, judge, read_area, repeats_option, span_option
+from monitor.siting.inputs import (
+    Datum,
+    Source,
+    boundary_option,
+    box_option,
+    datum_option,
+    folder_argument,
+    judge,
+    layers_option,
+    partners_option,
+    platform_option,
+    read_area,
+    repeats_option,
+    span_option,
+)
 
 if TYPE_CHECKING:
     from monitor.siting.holdout import Judged, Measure, Scores
@@ -34,9 +48,15 @@ def _evaluate(app: typer.Typer, text: Text) -> None:
         repeats: int = repeats_option(text),
         span_h: float | None = span_option(text),
         name: Datum = datum_option(text),
+        boundary: Path | None = boundary_option(text),
+        box: str = box_option(text),
+        layers: Path | None = layers_option(text),
+        platform_dir: Path | None = platform_option(text),
+        partner_file: Path | None = partners_option(text),
         as_json: bool = json_option(text),
     ) -> None:
-        area, fit = read_area(text, folder, span_h, name, as_json)
+        source = Source(folder, span_h, name, boundary, box, layers, (platform_dir, partner_file))
+        area, fit = read_area(text, source, as_json)
         found = judge(text, area, repeats, as_json)
         if as_json:
             work.document({"area": area.name, "datum": fit.chosen, "verdict": found.verdict, **asdict(found)})

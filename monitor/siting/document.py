@@ -75,6 +75,7 @@ def _data(area: Area, fit: Fit) -> dict[str, Any]:
         "span_known": area.span_known,
         "span": area.span,
         "energy_kwh": float(sites.energy_kwh.sum()),
+        "bounded": area.bounds is not None,
         "full_known": bool(np.isfinite(sites.full_h).any()),
         "datum": {"chosen": fit.chosen, "median_m": {name: 1000.0 * km for name, km in fit.median_km.items()}},
         "notes": dict(notes),

@@ -10,6 +10,7 @@ station, kWh and hours in each step), `candidates.csv` and `transformers.csv` (n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,22 @@ def read_area(folder: Path, span_h: float | None = None) -> Area:
     notes["unused"] = int((sites.energy_kwh <= 0).sum())
     covered = span_h or HALF_YEAR_H
     notes["busier_than_time"] = int((sites.busy_h / sites.piles > covered).sum())
+    return with_layers(
+        Area(
+            folder.resolve().name, sites, np.empty(0), np.empty(0), covered, span_h is not None, span, hourly,
+            session_kwh=stays.session_kwh if stays else None, notes=notes,
+        ),
+        folder,
+    )  # fmt: skip
+
+
+def with_layers(area: Area, folder: Path) -> Area:
+    """The area with the points, candidates, transformers and users of a folder; raises AreaBroken."""
+    notes = dict(area.notes)
     longitude, latitude = _points(folder, notes)
-    return Area(
-        folder.resolve().name, sites, longitude, latitude, covered, span_h is not None, span, hourly,
-        _spots(folder, "candidates"), _spots(folder, "transformers"), _presence(folder),
-        stays.session_kwh if stays else None, notes,
+    return replace(
+        area, longitude=longitude, latitude=latitude, candidates=_spots(folder, "candidates"),
+        transformers=_spots(folder, "transformers"), presence=_presence(folder), notes=notes,
     )  # fmt: skip
 
 

@@ -14,15 +14,14 @@ from scipy.spatial import cKDTree
 from scipy.stats import gamma
 
 from monitor.siting import demand
-from monitor.siting.area import Area
+from monitor.siting.area import Area, AreaBroken
+from monitor.siting.bounds import KNOWN_KM
 from monitor.siting.cells import around, cells_of, grouped, middles
-from monitor.siting.plane import Array
+from monitor.siting.plane import Array, Bools
 from monitor.siting.surroundings import RINGS_KM
 
 PRESENCE_KM = 1.0
 """People reach a plug on foot: who is within this distance counts as present."""
-KNOWN_KM = 5.0
-"""Farther from all sites nothing was learned of how people charge."""
 RINGS_BLIND = 4
 """How far around sites cells are looked at where nobody says where people are."""
 
@@ -93,13 +92,23 @@ def market_of(area: Area, session_kwh: float) -> Market:
     fitted = demand.fit(counts, exposure, columns)
     posterior = fitted.posterior(counts, exposure, columns)
     presence = _presence(area, cells, places)
-    piles = sites.piles.sum() * presence / presence.sum()
-    scale = piles * session_kwh * 24.0 / posterior.rate
-    supply = summed(sites.energy_kwh) * 24.0 / area.span_h
+    there, supply = summed(sites.piles), summed(sites.energy_kwh) * 24.0 / area.span_h
+    inside = _inside(area, cells)
+    spread = presence[inside] / presence[inside].sum() if presence[inside].any() else presence[inside]
+    scale = there[inside].sum() * spread * session_kwh * 24.0 / posterior.rate[inside]
     return Market(
-        cells, places, presence, summed(np.ones(len(sites))), summed(sites.piles), supply, posterior.shape, scale,
+        [cell for cell, kept in zip(cells, inside, strict=True) if kept], places[inside], presence[inside],
+        summed(np.ones(len(sites)))[inside], there[inside], supply[inside], posterior.shape[inside], scale,
         fitted.alpha, fitted.raw_slopes, int((exposure > 0).sum()),
     )  # fmt: skip
+
+
+def _inside(area: Area, cells: list[str]) -> Bools:
+    """Which cells are of the area; all of them help to learn. Raises AreaBroken for none."""
+    found = np.ones(len(cells), dtype=bool) if area.bounds is None else area.bounds.inside(*middles(cells))
+    if not found.any():
+        raise AreaBroken(f"no cell of {area.name} lies within {KNOWN_KM:g} km of a site")
+    return found
 
 
 def _cells(area: Area, at: list[str]) -> list[str]:

@@ -8,8 +8,9 @@ import numpy as np
 
 from monitor.siting import covering, huff, sizing
 from monitor.siting.area import Area, AreaBroken, Spots
+from monitor.siting.bounds import KNOWN_KM
 from monitor.siting.cells import middles
-from monitor.siting.market import KNOWN_KM, Market, market_of
+from monitor.siting.market import Market, market_of
 from monitor.siting.plane import Array, Bools, Ints, distances_km
 from monitor.siting.value import Kind, kinds, site_model, values
 from monitor.siting.wishes import Wishes
@@ -26,11 +27,11 @@ DECAYS = (1.0, 3.0)
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """An existing site near a candidate."""
+    """An existing site near a candidate; its energy is None where too few users are known for it to be told."""
 
     name: str
     away_km: float
-    kwh_per_day: float
+    kwh_per_day: float | None
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class _Planner:
         measured = float(area.hourly.max()) if area.hourly is not None else BUSIEST_SHARE
         self.busiest = wishes.busiest_share or measured
         self.kinds = kinds(area, self.places)
+        self.transformer = np.full(len(self.spots), -1, dtype=np.int64)
         self.rooms = self._rooms()
 
     def _middles(self) -> Spots:
@@ -144,6 +146,7 @@ class _Planner:
         away = distances_km(self.places, self.area.plane.km(transformers.longitude, transformers.latitude))
         nearest = away.argmin(axis=1)
         near = away[np.arange(len(away)), nearest] <= self.wishes.transformer_km
+        self.transformer = np.where(near & ~np.isfinite(rooms), nearest, -1)
         return np.where(np.isfinite(rooms), rooms, np.where(near, transformers.room_kw[nearest], np.nan))
 
     def plan(self) -> Plan:
@@ -151,9 +154,10 @@ class _Planner:
         reasons = self._reasons()
         free = np.array([number for number, reason in enumerate(reasons) if reason is None], dtype=np.int64)
         reach = self._reach(wishes.cover_km)
-        choice = covering.best(reach[:, free], market.unmet, wishes.sites)
+        free, choice, crowded = self._best(free, reach)
         quick = covering.greedy(reach[:, free], market.unmet, wishes.sites)
         chosen = [int(free[row]) for row in choice.chosen]
+        reasons = [crowded.get(number, reason) for number, reason in enumerate(reasons)]
         total = float(market.unmet.sum())
         rejected = [
             self._rejected(number, *(reason or ("others_reach_more", float(market.unmet[reach[:, number]].sum()))))
@@ -166,6 +170,32 @@ class _Planner:
             tuple(rejected), tuple(self._variants(free, chosen)), total, choice.covered / total if total else 0.0,
             choice.gap, quick.covered / choice.covered if choice.covered else 1.0, self.values.field,
         )  # fmt: skip
+
+    def _best(self, free: Ints, reach: Bools) -> tuple[Ints, covering.Choice, dict[int, tuple[str, float]]]:
+        """The choice among `free`; who finds the room of its transformer taken by others is left out, and why."""
+        crowded: dict[int, tuple[str, float]] = {}
+        while True:
+            choice = covering.best(reach[:, free], self.market.unmet, self.wishes.sites)
+            left = self._shared([int(free[row]) for row in choice.chosen])
+            out = {number: ("no_room", room) for number, room in left.items() if room < self.kinds[number].power_kw}
+            if not out:
+                return free, choice, crowded
+            crowded |= out
+            free = free[~np.isin(free, list(out))]
+
+    def _shared(self, chosen: list[int]) -> dict[int, float]:
+        """Room for each of the chosen at a transformer that several hang on: the best ones take theirs first."""
+        taken: dict[int, float] = {}
+        found: dict[int, float] = {}
+        medians = self.values.quantile(0.5)
+        for number in sorted(chosen, key=lambda one: -medians[one]):
+            place = int(self.transformer[number])
+            room = float(self.rooms[number]) - taken.get(place, 0.0)
+            found[number] = room
+            kind = self.kinds[number]
+            if place >= 0 and room >= kind.power_kw:
+                taken[place] = taken.get(place, 0.0) + self._size(float(medians[number]), kind, room).load_kw
+        return found
 
     def _reach(self, radius_km: float) -> Bools:
         return distances_km(self.market.places, self.places) <= radius_km
@@ -206,27 +236,31 @@ class _Planner:
         kept = huff.kept(self.market.demand, new, there)
         captured = huff.captured(self.market.demand[None], new, there + new.sum(axis=1, keepdims=True) - new)[0]
         top = self.values.chance_of_top(self.wishes.sites)
-        left, found = self.market.unmet.copy(), []
+        left, found, rooms = self.market.unmet.copy(), [], self._shared(chosen)
         for place, number in enumerate(chosen):
             adds = float(left[reach[:, number]].sum())
             left[reach[:, number]] = 0.0
             draws = self.values.draws[:, number] * kept[place]
-            found.append(self._proposal(number, draws, adds, float(captured[place]), float(top[number])))
+            found.append(self._proposal(number, draws, rooms[number], adds, float(captured[place]), float(top[number])))
         return tuple(sorted(found, key=lambda one: -one.median_kwh))
 
-    def _proposal(self, number: int, draws: Array, adds: float, captured: float, top: float) -> Proposal:
+    def _proposal(self, number: int, draws: Array, room: float, adds: float, captured: float, top: float) -> Proposal:
         low, median, high = (float(value) for value in np.quantile(draws, (0.05, 0.5, 0.95)))
-        kind, room = self.kinds[number], float(self.rooms[number])
+        kind = self.kinds[number]
         known = room if np.isfinite(room) else None
         sizes = [self._size(energy, kind, known) for energy in (median, high)]
         near = np.argsort(self.away[number])[:RIVALS]
         names = self.area.sites.names
-        rivals = tuple(Rival(names[row], float(self.away[number, row]), float(self.per_day[row])) for row in near)
+        rivals = tuple(Rival(names[row], float(self.away[number, row]), self._told_kwh(row)) for row in near)
         return Proposal(
             self.spots.names[number], float(self.spots.longitude[number]), float(self.spots.latitude[number]),
             median, low, high, float(draws.mean()), float(np.median(self.values.draws[:, number])), adds, captured,
             float((draws > self.break_even).mean()), top, kind, sizes[0], sizes[1], known, rivals,
         )  # fmt: skip
+
+    def _told_kwh(self, row: int) -> float | None:
+        withheld = self.area.sites.withheld
+        return None if withheld is not None and withheld[row] else float(self.per_day[row])
 
     def _size(self, energy: float, kind: Kind, room: float | None) -> sizing.Size:
         wait_h = self.wishes.wait_min / 60.0

@@ -15,7 +15,21 @@ from csms.model.clock import clock_from_environment
 from csms.texts import Text, catalogue, language_from
 from monitor.console import work
 from monitor.console.work import FAILED, json_option
-from monitor.siting.inputs import Datum, datum_option, folder_argument, judge, read_area, repeats_option, span_option
+from monitor.siting.inputs import (
+    Datum,
+    Source,
+    boundary_option,
+    box_option,
+    datum_option,
+    folder_argument,
+    judge,
+    layers_option,
+    partners_option,
+    platform_option,
+    read_area,
+    repeats_option,
+    span_option,
+)
 
 if TYPE_CHECKING:
     from monitor.siting.area import Area
@@ -49,6 +63,11 @@ def mount(app: typer.Typer, text: Text) -> None:
         repeats: int = repeats_option(text),
         span_h: float | None = span_option(text),
         name: Datum = datum_option(text),
+        boundary: Path | None = boundary_option(text),
+        box: str = box_option(text),
+        layers: Path | None = layers_option(text),
+        platform_dir: Path | None = platform_option(text),
+        partner_file: Path | None = partners_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         from monitor.siting.document import document_of
@@ -58,7 +77,8 @@ def mount(app: typer.Typer, text: Text) -> None:
             sites=sites, piles=piles, cover_km=radius, decay=decay, break_even_kwh=break_even, session_kwh=session,
             busiest_share=busiest, wait_min=wait,
         )  # fmt: skip
-        area, fit = read_area(text, folder, span_h, name, as_json)
+        source = Source(folder, span_h, name, boundary, box, layers, (platform_dir, partner_file))
+        area, fit = read_area(text, source, as_json)
         judged = judge(text, area, repeats, as_json)
         plan = _planned(text, area, wishes, as_json)
         made_at = clock_from_environment().now().isoformat(timespec="seconds")

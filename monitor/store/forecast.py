@@ -125,6 +125,21 @@ class ForecastStore:
         async with AsyncSession(self._engine) as session:
             return (await session.exec(query.order_by(*order))).all()
 
+    async def runs(self, since: datetime) -> Sequence[datetime]:
+        """When something was said of the steps from a moment on, oldest first."""
+        query = select(col(ForecastValue.made_at)).where(ForecastValue.target_at >= since).distinct()
+        async with AsyncSession(self._engine) as session:
+            return sorted((await session.exec(query)).all())
+
+    async def values_of(self, made_at: Sequence[datetime], series: Sequence[str]) -> list[ForecastValue]:
+        """What was said of some series at these times."""
+        found: list[ForecastValue] = []
+        async with AsyncSession(self._engine) as session:
+            for moment in made_at:
+                query = select(ForecastValue).where(ForecastValue.made_at == moment)
+                found += (await session.exec(query.where(col(ForecastValue.series).in_(series)))).all()
+        return found
+
 
 def _durable(connection: Any, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()

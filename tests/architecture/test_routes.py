@@ -43,15 +43,17 @@ async def test_what_bound_roles_may_use(at: Operations) -> None:
     bound = {
         (route.path, role.value)
         for route in check_routes(at.app)
-        for role in (Role.GRID_OPERATOR, Role.PROVINCE_PARTNER)
+        for role in (Role.GRID_OPERATOR, Role.PROVINCE_PARTNER, Role.DRIVER)
         if role in route.need.roles
     }
     assert bound == {
         ("/feeders", "grid_operator"),
+        ("/feeders/{feeder_id}/day", "grid_operator"),
         ("/plans/{feeder_id}", "grid_operator"),
         ("/province", "province_partner"),
         ("/access-tokens/self", "grid_operator"),
         ("/access-tokens/self", "province_partner"),
+        ("/access-tokens/self", "driver"),
     }
 
 

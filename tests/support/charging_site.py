@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from csms.access.audit import AuditLog
 from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
 from csms.charging.settings import ChargingSettings
@@ -168,6 +169,7 @@ class Site:
     limits: LimitService
     charging: ChargingService
     tree: FeederTree
+    audit: AuditLog
     piles: dict[str, Pile] = field(default_factory=dict)
     loads: list[tuple[datetime, float, int]] = field(default_factory=list)
 
@@ -185,11 +187,11 @@ class Site:
         await self.stations.receive(pile.station_id, Boot(StationIdentity("V", "M")), now)
         await self.stations.receive(pile.station_id, StatusReport(1, 1, ConnectorStatus.AVAILABLE), now)
 
-    async def plug_in(self, pile: Pile, car: Car, known: bool = True) -> None:
+    async def plug_in(self, pile: Pile, car: Car, known: bool = True, card: str = "TAG") -> None:
         """A car comes; `known`: the driver says what the car needs."""
         now = self.clock.now()
         await self.stations.receive(pile.station_id, StatusReport(1, 1, ConnectorStatus.CHARGING), now)
-        reply = await self.stations.receive(pile.station_id, SessionStarted(1, "TAG", pile.register_wh, now), now)
+        reply = await self.stations.receive(pile.station_id, SessionStarted(1, card, pile.register_wh, now), now)
         assert isinstance(reply, SessionStartedReply)
         pile.car, pile.tx = car, None
         pile.transaction_id = str(reply.transaction_id)
@@ -249,11 +251,12 @@ async def open_site(
     bus = EventBus()
     stations = StationService(clock, store, bus, StationSettings())
     await stations.restore()
-    limits = limits_over(clock, store, tree, bus, rules)
+    audit = AuditLog(clock, store)
+    limits = limits_over(clock, store, tree, bus, rules, audit)
     await limits.restore()
     charging = ChargingService(clock, stations, store, solver, settings, tree, limits, stations.alerts)
     charging.listen()
-    site = Site(clock, stations, store, limits, charging, tree)
+    site = Site(clock, stations, store, limits, charging, tree, audit)
     work = [asyncio.create_task(charging.run()), asyncio.create_task(site.physics())]
     try:
         yield site

@@ -72,8 +72,11 @@ class Cars:
     def floors_w(self, feeder_id: str) -> int:
         return self.floors
 
-    async def of_cars(self, event: ResponseEvent) -> tuple[float, float] | None:
+    async def of_cars(self, event: ResponseEvent, apart: frozenset[int], least_w: float) -> tuple[float, float] | None:
         return self.cars
+
+    async def kept_w(self, event: ResponseEvent, apart: frozenset[int]) -> Sequence[float]:
+        return ()
 
 
 class Nowhere:

@@ -75,7 +75,7 @@ def test_a_good_forecast_makes_surer() -> None:
     told = Loads(BEGIN, load[:past], charging[:past], forecast, nan)
     good, naive = outlook(told), outlook(loads(load[:past], charging[:past]))
     assert (good.naive, naive.naive) == (False, True)
-    assert good.peak_errors_kw.std() < naive.peak_errors_kw.std() / 3
+    assert good.errors[0].peak_kw.std() < naive.errors[0].peak_kw.std() / 3
     assert np.allclose(good.forecast_kw, forecast[past:], atol=2.0)
     days = load[past:].reshape(-1, DAY).max(axis=1) > AREA.limit_kw
     assert risk(good, told, AREA).days_over == pytest.approx(float(days.sum()), abs=1.0)

@@ -103,6 +103,25 @@ def test_a_table_without_its_columns(tmp_path: Path) -> None:
     assert "lacks the columns operator" in run("run", str(path)).stderr
 
 
+def test_what_nobody_has_data_for_is_said(tmp_path: Path) -> None:
+    figures = [
+        Figure(f"op{number}", "2026-01", name, float(number), 500)
+        for number in range(1, 6)
+        for name in shipped_scheme().names
+        if name not in ("complaint_rate", "promotion_response") and (number > 1 or name != "growth")
+    ]
+    write_table(tmp_path / "f.csv", figures)
+    done = run("run", str(tmp_path / "f.csv"), "--report", str(tmp_path / "out"))
+    assert "promotion_response, complaint_rate" in done.stdout
+    document = json.loads((tmp_path / "out" / "scores.json").read_text("utf-8"))
+    assert document["unknown"] == ["promotion_response", "complaint_rate"]
+    assert "Not counted" in (tmp_path / "out" / "overview.html").read_text("utf-8")
+    lacks = {one["operator"]: one["unknown"] for one in document["operators"]}
+    assert lacks["op1"] == ["growth", "promotion_response", "complaint_rate"]
+    own = (tmp_path / "out" / "operator-op1.html").read_text("utf-8")
+    assert "stands at the mean" in own
+
+
 def test_weights_are_published(tmp_path: Path) -> None:
     assert "energy_per_connector" in run("weights").stdout
     assert json.loads(run("weights", "--json").stdout)["indicators"]["growth"]["better"] == "more"
@@ -150,5 +169,13 @@ def test_a_months_figures_are_collected_from_a_platform(tmp_path: Path) -> None:
     assert f"{OPERATOR},2026-03,order_success,1,4" in lines
     assert json.loads(run("collect", *places, "--month", "2026-03", "--json").stdout)["figures"] == len(lines) - 1
     assert out.read_text(encoding="utf-8").splitlines() == lines
+    assert "complaint_rate, promotion_response" in done.stdout, "what is not known is said"
+    more = tmp_path / "more.csv"
+    more.write_text(f"operator,month,complaints,promoted_orders,promoted_taken\n{OPERATOR},2026-03,1,,\n", "utf-8")
+    told = json.loads(run("collect", *places, "--month", "2026-03", "--more", str(more), "--json").stdout)
+    assert told["not_counted"] == ["promotion_response"]
+    assert f"{OPERATOR},2026-03,complaint_rate,0.25,4" in out.read_text(encoding="utf-8").splitlines()
+    more.write_text("operator,month,complaints,promoted_orders,promoted_taken\nx,2026-03,few,,\n", "utf-8")
+    assert run("collect", *places, "--month", "2026-03", "--more", str(more)).exit_code == 2
     assert run("collect", *places, "--month", "2026-04").exit_code == 1
     assert run("collect", *places, "--month", "March").exit_code == 2

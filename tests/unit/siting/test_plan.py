@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,25 @@ def test_every_candidate_is_proposed_or_told_why_not(city: Path) -> None:
         assert one.median_kwh <= one.alone_kwh + 1e-9
         assert one.room_kw is None or one.size.load_kw <= one.room_kw
         assert [rival.away_km for rival in one.rivals] == sorted(rival.away_km for rival in one.rivals)
+
+
+def test_proposals_at_one_transformer_share_its_room(city: Path, tmp_path: Path) -> None:
+    """Three good places at one transformer with room for one plug: one is proposed, the others find no room left."""
+    here = degrees(np.array([[0.4, 0.3], [3.0, 0.3], [0.5, 3.0], [-7.0, -6.0]])).tolist()
+    rows = [(f"C{number}", *place, None) for number, place in enumerate(here)]
+    folder = _with(city, tmp_path, "candidates", ("name", "longitude", "latitude", "room_kw"), rows)
+    place = degrees(np.array([[0.5, 0.35]]))[0].tolist()
+    write(folder / "transformers.csv", ("name", "longitude", "latitude", "room_kw"), [("T", *place, 8.0)])
+    area = read_area(folder)
+    dc = replace(area.sites, power_kw=np.full(len(area.sites), 7.0))
+    wishes = Wishes(sites=4, cover_km=1.0, break_even_kwh=0.1, apart_km=0.01, transformer_km=5.0)
+    found = plan_of(replace(area, sites=dc), wishes)
+    near = [one for one in found.proposals if one.name != "C3"]
+    assert len(near) == 1
+    assert near[0].size.load_kw <= 8.0
+    taken = [one for one in found.rejected if one.reason == "no_room"]
+    assert {one.name for one in taken} == {"C0", "C1", "C2"} - {near[0].name}
+    assert all(0 <= one.figure < 7.0 for one in taken)
 
 
 def test_what_a_planner_says_of_candidates_counts(city: Path, tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from monitor.dashboard.web.pages.settings_supply import keys_card, supply_cards
 from monitor.dashboard.web.pages.station import findings_markup
 from monitor.dashboard.web.parts import card, markup, table, tag
 
-ROLES = ("viewer", "technician", "grid_operator", "province_partner", "administrator")
-BOUND = ("grid_operator", "province_partner")
+ROLES = ("viewer", "technician", "grid_operator", "province_partner", "driver", "administrator")
+BOUND = ("grid_operator", "province_partner", "driver")
 
 
 def mount(desk: Desk) -> None:
