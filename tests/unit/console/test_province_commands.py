@@ -184,6 +184,8 @@ async def test_keys(office: Office) -> None:
     saved = tomllib.loads((office.cwd / "made.toml").read_text())
     assert saved.keys() == set(FIELDS)
     assert saved["sig_secret"] not in made.out
+    lost = await office.csms("keys", "rotate", "p", "inbound", "--save", "nowhere/made.toml")
+    assert (lost.code, "sig_secret" in lost.out, "nowhere" in lost.err) == (1, True, True)
     shown = await office.csms("keys", "rotate", "p", "inbound")
     assert "sig_secret" in shown.out
     listed = (await office.document("keys", "list"))["keys"]
@@ -275,12 +277,15 @@ async def test_a_subsidy_that_is_refused_or_cannot_be_asked_for(office: Office) 
 async def test_a_platform_is_examined(office: Office) -> None:
     secrets = office.file("secrets.toml", "".join(f'{name} = "abcdef0123456789"\n' for name in FIELDS))
     words = ("conformance", NOWHERE, "--operator-id", "123456789", "--keys", secrets)
+    unwritable = await office.csms(*words, "--no-orders", "--report", "nowhere/findings.md")
+    assert (unwritable.code, "nowhere" in unwritable.err, "ConnectError" in unwritable.out) == (1, True, True)
     done = await office.csms(*words, "--no-orders", "--report", "findings.md", "--json")
     assert done.code == 1
     assert not any(one["passed"] for one in done.document["findings"])
     assert "123456789" in (office.cwd / "findings.md").read_text()
     for wrong in (
         ("conformance", "ftp://x", "--operator-id", "123456789", "--keys", secrets),
+        ("conformance", "http://[::1", "--operator-id", "123456789", "--keys", secrets),
         ("conformance", NOWHERE, "--operator-id", "1", "--keys", secrets),
         ("conformance", NOWHERE, "--operator-id", "123456789", "--keys", "nowhere.toml"),
         (*words, "--profile", "atlantis"),
