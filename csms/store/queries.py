@@ -78,6 +78,10 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading, Histor
         query = select(Session).where(changed, col(Session.id) > after_id)
         return await self.rows(query.order_by(col(Session.id)).limit(limit))
 
+    async def energy_ended_wh(self, since: datetime) -> float:
+        """Energy of the sessions that ended since a moment."""
+        return float(await self.value(_ENERGY_ENDED_WH.where(col(Session.ended_at) >= since)) or 0.0)
+
     async def stays(self, since: datetime, before_id: int | None, limit: int) -> Sequence[Any]:
         """Of sessions that began since a moment and ended, newest first: id, station_id, evse_id, started_at,
         ended_at."""

@@ -145,7 +145,7 @@ class IntakeDesk:
 
     async def _handle(self, operator: Operator, kind: Kind | None, opened: Opened, call: Call) -> Reply:
         await self._keys.ring(operator.operator_id, Direction.INBOUND).proved(opened.codec.secrets)
-        if self._is_too_fast(operator.operator_id):
+        if self.is_too_fast(operator.operator_id):
             return self._put_off(opened.codec, call)
         if kind is None:
             refusal = replace(call, ret=BUSINESS_INVALID, reason="interface not offered")
@@ -171,7 +171,16 @@ class IntakeDesk:
         open_to_all = set(kinds.values()) == {Kind.QUERY_TOKEN}
         return Door(self._keys, now, self._replay, None if open_to_all else token_valid)
 
-    def _is_too_fast(self, operator_id: str) -> bool:
+    def bearer(self, authorization: str) -> str | None:
+        """The operator that holds the access token of an Authorization header, None for nobody."""
+        now, found = self._clock.now(), None
+        for operator_id, token in self._tokens.items():
+            if same(f"Bearer {token.text}", authorization) and token.left_s(now) > 0:
+                found = operator_id
+        return found if found in self._settings.operators else None
+
+    def is_too_fast(self, operator_id: str) -> bool:
+        """Whether an operator calls more often than it may; counts this call."""
         return self._rates[operator_id].take(operator_id, self._clock.monotonic_s()) > 0
 
     def _put_off(self, codec: Codec, call: Call) -> Reply:
@@ -186,7 +195,7 @@ class IntakeDesk:
         name = refused.operator_id or ""
         if name and refused.codec is not None:
             call = replace(call, operator_id=name)
-            fast = self._is_too_fast(name)
+            fast = self.is_too_fast(name)
             return self._put_off(refused.codec, call) if fast else await self._answer(refused.codec, call)
         await self._log_stranger(replace(call, operator_id=name))
         if refused.ret is None:

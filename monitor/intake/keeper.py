@@ -1,5 +1,6 @@
-"""What a platform does by itself beside answering: closes days of the evidence log, judges them, writes reports, looks
-for alarms, asks operators. What fails is logged and comes again; a day is judged in a thread, so that answers go on.
+"""What a platform does by itself beside answering: closes days of the evidence log and gives out their heads, judges
+them, writes reports, looks for alarms, asks operators, lets go of what is too old. What fails is logged and comes
+again; a day is judged in a thread, so that answers go on.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from csms.model.clock import Clock
 from csms.texts import catalogue
 from monitor.evidence.service import Evidence
 from monitor.intake.figures import Figures
+from monitor.intake.heads import HeadPost
 from monitor.intake.keys import OperatorKeys
 from monitor.intake.pull import Puller
+from monitor.intake.retention import Retainer
 from monitor.quality.channels import MailChannel, document_of
 from monitor.quality.report import ReportInputs, render_report
 from monitor.quality.service import QualityWatch, published, span_of
@@ -46,6 +49,9 @@ class Keeper:
     """Sends the daily reports to the operators."""
     flush: Callable[[], Awaitable[None]] | None = None
     """Writes down the calls that wait to be logged."""
+    heads: HeadPost | None = None
+    """Gives signed heads to the operators."""
+    retainer: Retainer | None = None
 
     async def run(self) -> None:
         """A round each minute."""
@@ -66,6 +72,10 @@ class Keeper:
         )
         await asyncio.gather(evidence, quality, *pulls)
         await self._step("reports", self._reports())
+        if self.heads is not None:
+            await self._step("heads", self.heads.round())
+        if self.retainer is not None:
+            await self._step("retention", self.retainer.round())
         self.figures.round_at = self.clock.now()
 
     async def _step(self, name: str, work: Awaitable[object]) -> None:

@@ -12,7 +12,7 @@ from csms.texts import catalogue
 from monitor.dashboard.history import Snapshot
 from monitor.dashboard.web.pages.feeder_limits import drill_markup, history_markup, statement
 from monitor.dashboard.web.pages.feeders import gauge_markup, in_depth
-from monitor.dashboard.web.pages.overview import attention_markup, comb_markup
+from monitor.dashboard.web.pages.overview import attention_markup
 from monitor.dashboard.web.pages.plan import cars_markup
 from monitor.dashboard.web.pages.province import state_markup
 from monitor.dashboard.web.pages.session import curve
@@ -50,7 +50,6 @@ def station(name: str) -> dict:
 @pytest.mark.parametrize(
     "written",
     [
-        str(comb_markup([station(HOSTILE)])),
         str(table([("a", "A")], [{"a": HOSTILE}], "none")),
         str(attention_markup(TEXT, [], snapshot(feeder(120_000, feeder_id=HOSTILE)))),
         str(rows_markup(TEXT, [{"station_id": HOSTILE, "energy_kwh": 1.0}])),

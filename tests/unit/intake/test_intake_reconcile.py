@@ -103,10 +103,16 @@ async def test_each_dispute_has_its_reason(operator: Operator) -> None:
     )
     reasons = {row["StartChargeSeq"]: row["DisputeReason"] for row in answer["DisputeOrders"]}
     assert reasons == {number(2): MONEY_DIFFERS, number(3): ENERGY_DIFFERS, number(9): NOT_FOUND}
-    listed, disputed = await operator.store.quality.disputes(OPERATOR, NOW, NOW.replace(hour=2))
-    assert (listed, [reason for _, _, reason in disputed]) == (4, [2, 3, 1])
+    found = await operator.store.quality.disputes(OPERATOR, NOW, NOW.replace(hour=2))
+    assert (found.listed, [reason for _, _, reason in found.disputed]) == (4, [2, 3, 1])
     assert (await operator.call(Kind.CHARGE_ORDER, order(9, 1.0, 2.0)))[0] == 0
     assert (await operator.call(Kind.CHECK_ORDERS, body))[1]["TotalDisputeOrder"] == 2, "asked again, answered anew"
+    again = await operator.store.quality.disputes(OPERATOR, NOW, NOW.replace(hour=2))
+    assert (again.listed, len(again.disputed)) == (4, 2), "of the same list the last result counts"
+    before = await operator.store.quality.disputes(OPERATOR, NOW, NOW.replace(hour=2), found.last)
+    assert before == found, "and what was found before stands"
+    await operator.call(Kind.CHECK_ORDERS, body)
+    assert (await operator.store.quality.disputes(OPERATOR, NOW, NOW.replace(hour=2))).last == again.last, "nothing new"
 
 
 async def test_what_is_not_listed_is_noted(operator: Operator) -> None:
