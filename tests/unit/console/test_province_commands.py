@@ -190,13 +190,13 @@ async def test_keys(office: Office) -> None:
     assert "sig_secret" in shown.out
     listed = (await office.document("keys", "list"))["keys"]
     assert [(one["direction"], one["number"]) for one in listed] == [
-        ("inbound", 2), ("inbound", 1), ("outbound", 2), ("outbound", 1), ("outbound", 0)
+        ("inbound", 3), ("inbound", 2), ("inbound", 1), ("outbound", 2), ("outbound", 1), ("outbound", 0)
     ]  # fmt: skip
     assert "inbound" in (await office.csms("keys", "list")).out
     ended = await office.csms("keys", "rotate", "p", "inbound", "--at-once")
     assert "no older one any more" in ended.out
     listed = (await office.document("keys", "list"))["keys"]
-    assert [bool(one["retired_at"]) for one in listed if one["direction"] == "inbound"] == [False, True, True]
+    assert [bool(one["retired_at"]) for one in listed if one["direction"] == "inbound"] == [False, True, True, True]
 
 
 async def test_keys_that_cannot_be_used(office: Office) -> None:
