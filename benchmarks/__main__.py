@@ -1,8 +1,8 @@
 """`python -m benchmarks [NAME ...] [--quick] [--rows N] [--json FILE]`: run all or the named ones.
 
 Names: startup, optimizer, limits, envelopes, province, timeliness, rules, warehouse; refit, drift and arrivals (of
-forecasts); free-on-arrival; hot-path, or a part of it: rates, answer-time, memory, storm, reconnect, starts, growth,
-soak, traces; or a row of the optimiser: optimizer-100, optimizer-rounding, optimizer-tariff-1000, ...
+forecasts); free-on-arrival; dashboard; hot-path, or a part of it: rates, answer-time, memory, storm, reconnect, starts,
+growth, soak, traces; or a row of the optimiser: optimizer-100, optimizer-rounding, optimizer-tariff-1000, ...
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rich.console import Console
 
 from benchmarks import (
     arrivals,
+    dashboard,
     envelopes,
     forecasts,
     free_on_arrival,
@@ -45,6 +46,7 @@ BENCHMARKS: dict[str, Callable[[bool], Figures]] = {
     "refit": forecasts.refit,
     "drift": forecasts.drift,
     "arrivals": arrivals.run,
+    "dashboard": dashboard.run,
     "free-on-arrival": free_on_arrival.run,
     "regional": regional.run,
     **{f"optimizer-{row}": lambda quick, row=row: optimizer.in_child(row) for row in optimizer.ROWS},  # type: ignore[misc]

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
 from csms.access.needs import viewers
 from csms.access.routing import Router
 from csms.api.feeders import feeder_views
-from csms.api.ports import ApiDeps, ReadPort
+from csms.api.ports import ApiDeps
 from csms.api.schemas import Overview, PlanTotals, ProfileTotals, SessionTotals, StationTotals
 from csms.api.views import evse_status, station_power_w
 from csms.model.clock import Clock
 from csms.station.state import OpenSession, StationState
-
-PAGE = 500
-STAY_MAX = timedelta(days=2)
-"""A car that stays longer and leaves today is not looked for when the energy of today is added up."""
 
 
 def router(deps: ApiDeps) -> Router:
@@ -41,7 +37,7 @@ async def build(deps: ApiDeps) -> Overview:
     energy of today without being in that of all time.
     """
     now = deps.clock.now()
-    today_wh = await ended_wh(deps.reader, start_of_day(now, deps.time_zone))
+    today_wh = await deps.reader.energy_ended_wh(start_of_day(now, deps.time_zone))
     counts = await deps.reader.counts()
     states = list(deps.stations.stations.values())
     running = running_wh(states)
@@ -79,17 +75,6 @@ def running_wh(states: Iterable[StationState]) -> float:
 
 def _running(state: StationState) -> Iterable[OpenSession]:
     return [*(evse.session for evse in state.evses.values() if evse.session), *state.aside.values()]
-
-
-async def ended_wh(reader: ReadPort, since: datetime) -> float:
-    """Energy of the sessions that ended at or after `since` and began at most two days before it."""
-    total_wh, before_id = 0.0, None
-    while True:
-        page = await reader.sessions(PAGE, status="ended", before_id=before_id)
-        total_wh += sum(row.energy_wh for row in page if row.ended_at is not None and row.ended_at >= since)
-        if len(page) < PAGE or page[-1].started_at < since - STAY_MAX:
-            return total_wh
-        before_id = page[-1].id
 
 
 def _speed(clock: Clock) -> float:

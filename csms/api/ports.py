@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from typing import Any, Protocol
 
 from fastapi import APIRouter
@@ -33,6 +34,7 @@ from csms.station.roots import Roots
 from csms.station.state import OpenSession, StationState
 from csms.station.wishes import Wish
 from csms.store.access_tables import AuditRow
+from csms.store.response_tables import FeederLoad
 from csms.store.samples import StoredSample
 from csms.store.security_tables import Alert, InstalledCertificate, SecurityEvent
 from csms.store.station_reading import Matters
@@ -179,6 +181,14 @@ class ReadPort(Protocol):
 
     async def last_plan(self, feeder_id: str) -> PlanRow | None:
         """The plan in force."""
+        ...
+
+    async def loads_of_feeders(self, since: datetime, until: datetime) -> Sequence[FeederLoad]:
+        """What was seen of all feeders, by quarter-hour."""
+        ...
+
+    async def energy_ended_wh(self, since: datetime) -> float:
+        """Energy of the sessions that ended since a moment."""
         ...
 
     async def counts(self) -> Mapping[str, Any]:
@@ -457,7 +467,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class ApiDeps:
-    """What `create_api` needs; rooms that are switched off stay None. Nobody serves without a guard."""
+    """What `create_api` needs; rooms that are switched off stay None. Nobody serves without a guard.
+
+    `price_at`: a moment → (yuan per kWh with service, level of the hour).
+    """
 
     clock: Clock
     stations: StationsPort
@@ -478,4 +491,5 @@ class ApiDeps:
     money: MoneyPort | None = None
     changes: Changes = field(default_factory=Changes)
     sites: Sequence[SitePlace] = ()
+    price_at: Callable[[datetime], tuple[Decimal, str]] | None = None
     guard: Guard = field(kw_only=True)

@@ -290,8 +290,10 @@ class PartnerOut(Out):
     """One partner platform: messages by state, and what holds them up.
 
     `queued`, `sent` and `retry` are on their way, `dead` were given up. `token` is none, fresh or stale; `paused` says
-    why nothing is sent until someone corrects keys or clock, empty otherwise. `calls` are those of the platform to us
-    since the server started, `last_refusal` is what was wrong with the last one of those that were refused.
+    why nothing is sent until someone corrects keys or clock, empty otherwise; `barred` why the platform gives no token,
+    which is asked for again by itself. `lanes`: how many calls may be under way to it now. `calls` are those of the
+    platform to us since the server started, `last_refusal` is what was wrong with the last one of those that were
+    refused.
     """
 
     partner: str
@@ -306,6 +308,8 @@ class PartnerOut(Out):
     last_error: str
     token: str
     paused: str
+    barred: str
+    lanes: int
     unreachable: bool
     calls: int
     calls_refused: int

@@ -10,24 +10,30 @@ from csms.app.province import prices
 from csms.app.settings import Settings
 from csms.model.clock import Clock
 from csms.public.desk import PublicDesk
+from csms.public.prices import PriceAt
 from csms.station.service import StationService
 from csms.store.engine import Store
 
 
-def public_desk(settings: Settings, clock: Clock, store: Store, stations: StationService) -> PublicDesk:
-    """The desk of the public resource."""
+def price_at(settings: Settings) -> PriceAt:
+    """What a kWh costs with service, and the level of the hour, as in orders."""
     book = prices(settings)
 
-    def price_at(moment: datetime) -> tuple[Decimal, str]:
+    def at(moment: datetime) -> tuple[Decimal, str]:
         price = book.at(moment)
         return price.elec + price.service, price.level
 
+    return at
+
+
+def public_desk(settings: Settings, clock: Clock, store: Store, stations: StationService) -> PublicDesk:
+    """The desk of the public resource."""
     return PublicDesk(
         clock,
         stations.stations,
         store.reader,
         (settings.site, *settings.sites),
-        price_at,
+        price_at(settings),
         ZoneInfo(settings.time_zone),
         settings.operator.name,
     )

@@ -22,7 +22,7 @@ from csms.province.client import Partner
 from csms.province.crypto import Secrets
 from csms.province.desk import OperatorDesk
 from csms.province.feed import ProvinceFeed
-from csms.province.ids import IdPair, IdTable
+from csms.province.ids import THINGS, IdPair, IdTable
 from csms.province.keys import Direction, KeyRecord, Keys
 from csms.province.office import ProvinceOffice
 from csms.province.orders import Orders
@@ -30,6 +30,7 @@ from csms.province.personal import Personal
 from csms.province.picture import Picture, Site
 from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
+from csms.province.replay import Taken
 from csms.province.service import ProvinceService
 from csms.province.starts import PartnerStarts
 from csms.province.tariff import FlatPrice, HourlyPrices, Price, Prices
@@ -37,7 +38,6 @@ from csms.security.numbers import kept_key
 from csms.security.sealing import Seal
 from csms.station.bus import EventBus
 from csms.station.service import StationService
-from csms.store import changes
 from csms.store.engine import Store
 from csms.store.outbox import SqlOutbox
 from csms.store.province import ProvinceRecords
@@ -63,15 +63,15 @@ async def province_room(
 ) -> ProvinceRoom:
     """Everything, with what the store knows. Raises CsmsError."""
     records, outbox = ProvinceRecords(store), SqlOutbox(store, OutboxEntry)
-    ids = IdTable(IdPair(row.scope, row.local, row.external) for row in await store.reader.external_ids())
 
     async def save_ids(pairs: Sequence[IdPair]) -> None:
-        await store.writer.commit([changes.put_external_id(pair.scope, pair.local, pair.external) for pair in pairs])
+        await records.put_ids((pair.scope, pair.local, pair.external) for pair in pairs)
 
     seal = Seal(kept_key(settings.data_dir / KEY_FILE)) if settings.partners else None
     keys = await _keys(settings, clock, records, seal) if seal is not None else None
     partners = [_partner(given, keys) for given in settings.partners] if keys is not None else []
-    service = ProvinceService(clock, outbox, ids, partners, save_ids, Personal(seal))
+    ids = await _ids(store, records, partners)
+    service = ProvinceService(clock, outbox, ids, partners, save_ids, Personal(seal), stations.alerts)
     sites = [_site(given) for given in (settings.site, *settings.sites)]
     picture = Picture(clock, store.reader, stations.stations, sites, prices(settings))
     starts = PartnerStarts(clock, records, service, stations, settings.remote_wait_s)
@@ -85,11 +85,26 @@ async def province_room(
     bus.subscribe(feed.hear)
     operator = Operator(settings.operator.name, settings.operator.phone, settings.operator.address)
     answers = Answers(clock, picture, records, starts, service.names, operator)
+
+    async def keep(taken: Sequence[Taken]) -> None:
+        await records.note_seen(taken, clock.now())
+
     try:
-        desk = OperatorDesk(clock, service, answers)
+        desk = OperatorDesk(clock, service, answers, keep=keep, taken=await records.seen(clock.now()))
     except ValueError as fault:
         raise SettingsInvalid(f"partners: {fault}") from None
     return ProvinceRoom(service, feed, office, picture, [http.router(desk)])
+
+
+async def _ids(store: Store, records: ProvinceRecords, partners: Sequence[Partner]) -> IdTable:
+    """Those of things; orders are looked up when they are asked for."""
+
+    async def stored(scope: str, locals_: Sequence[str], externals: Sequence[str]) -> list[IdPair]:
+        return [IdPair(row.scope, row.local, row.external) for row in await records.ids_of(scope, locals_, externals)]
+
+    scopes = [f"{operator}.{what}" for operator in {p.operator_id for p in partners} for what in THINGS]
+    rows = await store.reader.external_ids(*scopes) if scopes else []
+    return IdTable((IdPair(row.scope, row.local, row.external) for row in rows), stored)
 
 
 async def _keys(settings: Settings, clock: Clock, records: ProvinceRecords, seal: Seal) -> Keys:

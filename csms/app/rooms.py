@@ -19,7 +19,7 @@ from csms.access.tokens import AccessTokens
 from csms.api.app import create_api
 from csms.api.listeners import Changes
 from csms.api.ports import ApiDeps, FeederFigures
-from csms.app.drivers import public_desk
+from csms.app.drivers import price_at, public_desk
 from csms.app.grid import limit_service
 from csms.app.grid_room import grid_room
 from csms.app.outlook import OutlookFile
@@ -147,6 +147,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
         pki=Pki(settings, own),
         changes=changes,
         sites=(settings.site, *settings.sites),
+        price_at=price_at(settings),
     )
     background: list[Named] = [("stations", stations.run), *upkeep.background, *grid.background]
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run), ("supply-tree", supply_desk.watch)]

@@ -157,7 +157,8 @@ def _table(text: Text, partners: list[dict[str, Any]]) -> tuple[list[Column], li
 
 
 def _row(text: Text, partner: dict[str, Any]) -> list[Cell]:
-    held = "paused" if partner["paused"] else "down" if partner["unreachable"] else "up"
+    standings = (("paused", partner["paused"]), ("refused", partner["barred"]), ("down", partner["unreachable"]))
+    held = next((name for name, so in standings if so), "up")
     return [
         partner["partner"],
         f"{partner['profile']} ({partner['profile_state']})",
@@ -167,7 +168,7 @@ def _row(text: Text, partner: dict[str, Any]) -> list[Cell]:
         str(partner["dead"]),
         partner["token"],
         _calls(text, partner),
-        partner["paused"] or partner["last_error"] or partner["last_refusal"],
+        partner["paused"] or partner["barred"] or partner["last_error"] or partner["last_refusal"],
     ]
 
 

@@ -243,6 +243,7 @@ class Answers:
         if row is None:
             raise Unanswerable("StartChargeSeq is not known")
         names, running = self._names[partner.id], self._picture.running(row.id)
+        await names.know([(row.id, row.started_at)])
         if running is not None:
             evse, session = running
             samples = await self._picture.last_samples(evse, session)
@@ -254,7 +255,7 @@ class Answers:
         start = await self._starts.find(partner.id, number)
         if start is not None:
             return await self._records.started_by(start.station_id, start.remote_start_id)
-        session_id = self._names[partner.id].session_of(number)
+        session_id = await self._names[partner.id].session_of(number)
         row = await self._records.session(session_id) if session_id is not None else None
         await self._starts.behind(row.remote_start_id if row is not None else None)
         return row if row is not None and partner.access.sees(row.station_id) else None

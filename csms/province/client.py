@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any
@@ -36,11 +36,15 @@ from csms.province.envelope import (
     seal_request,
 )
 from csms.province.keys import KeyRing, KeysMissing
-from csms.province.outbox import Outcome, Verdict, failed, judge
+from csms.province.outbox import Outcome, Verdict, failed, judge, token_refused
 from csms.province.profile import Kind, PlatformProfile
 from csms.province.token import Token, TokenCache
 
+HTTP_BUSY = (429, 503)
+RETRY_AFTER_S_MAX = 3600.0
+"""The last step of the longest ladder: nobody keeps us away for longer by one header."""
 WALL_TIMEOUT_S_MIN = 5.0
+
 """The network is no faster than life, however fast the clock runs."""
 KEPT = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3.0)
 """Idle connections are let go before a usual server does it (after 5 s): a call that meets the closing is lost."""
@@ -55,11 +59,11 @@ class PartnerInvalid(CsmsError):
 
 
 class CallFailed(Exception):
-    """A call brought no usable answer. `unreachable`: the partner itself did not answer."""
+    """A call brought no usable answer; `outcome` says what that means for the message and for the partner."""
 
-    def __init__(self, text: str, *, unreachable: bool) -> None:
-        super().__init__(text)
-        self.unreachable = unreachable
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.text)
+        self.outcome = outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +183,16 @@ class PlatformClient:
     async def _attempt(self, kind: Kind, body: Mapping[str, Any]) -> Outcome:
         try:
             token = await self._tokens.get()
-            written = strict_json.write(body)
+        except CallFailed as fault:
+            return replace(fault.outcome, barred=not fault.outcome.unreachable)
+        except KeysMissing as fault:
+            return failed(str(fault), unreachable=True)
+        written = strict_json.write(body)
+        try:
             response, answer = await self._call(kind, lambda _: written, token)
         except CallFailed as fault:
-            return failed(str(fault), unreachable=fault.unreachable)
+            return fault.outcome
+
         except KeysMissing as fault:
             return failed(str(fault), unreachable=True)
         outcome = judge(self._partner.profile, response.ret, response.msg, answer)
@@ -198,14 +208,14 @@ class PlatformClient:
 
         response, answer = await self._call(Kind.QUERY_TOKEN, body, None)
         text, life_s = answer.get("AccessToken"), answer.get("TokenAvailableTime")
-        if response.ret not in partner.profile.codes.success or answer.get("SuccStat") != 0:
-            reason = f"Ret {response.ret} {response.msg} FailReason {answer.get('FailReason')}"
-            raise CallFailed(f"query_token refused: {reason}", unreachable=True)
+        if refusal := token_refused(partner.profile, response, answer):
+            raise CallFailed(refusal)
         usable = isinstance(text, str) and text.isascii() and text.isprintable() and bool(text)
         if answer.get("OperatorID") != partner.operator_id or not usable:
-            raise CallFailed("query_token answered for another operator or without a token", unreachable=True)
+            raise CallFailed(failed("query_token answered for another operator or without a token", unreachable=False))
         if type(life_s) is not int or life_s < 0:  # 0: good for this call, and asked for again before the next
-            raise CallFailed("query_token answered without TokenAvailableTime", unreachable=True)
+            raise CallFailed(failed("query_token answered without TokenAvailableTime", unreachable=False))
+
         return Token(str(text), asked_at, asked_at + timedelta(seconds=life_s))
 
     async def _call(
@@ -236,7 +246,7 @@ class PlatformClient:
         try:
             return read_response(self._ring.codec(self._suite), raw, self._partner.operator_id)
         except ResponseInvalid as fault:
-            raise CallFailed(str(fault), unreachable=False) from None
+            raise CallFailed(failed(str(fault), unreachable=False)) from None
 
     async def _stamp(self) -> Stamp:
         """The next stamp, waiting for the next second if this one is used up."""
@@ -245,7 +255,7 @@ class PlatformClient:
                 return self._seq.next()
             except SeqExhausted:
                 await asyncio.sleep(self._clock.wall_s(1.0 - self._clock.now().microsecond / 1e6))
-        raise CallFailed("no sequence number became free", unreachable=False)
+        raise CallFailed(failed("no sequence number became free", unreachable=False))
 
     async def _post(self, url: str, content: bytes, token: str | None) -> bytes:
         headers = {"Content-Type": "application/json; charset=utf-8", "Accept-Encoding": "identity"}
@@ -259,19 +269,41 @@ class PlatformClient:
                 self._date = response.headers.get("Date", "")
                 return await self._body(response)
         except TimeoutError:
-            raise CallFailed("time-out", unreachable=True) from None
+            raise CallFailed(failed("time-out", unreachable=True)) from None
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as fault:
-            raise CallFailed(f"{type(fault).__name__}: {fault}".rstrip(": "), unreachable=True) from None
+            raise CallFailed(failed(f"{type(fault).__name__}: {fault}".rstrip(": "), unreachable=True)) from None
 
     async def _body(self, response: httpx.Response) -> bytes:
         if response.status_code != HTTP_OK:
-            raise CallFailed(f"HTTP {response.status_code}", unreachable=response.status_code >= 500)
+            raise CallFailed(self._http_failed(response))
+
         body = bytearray()
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) > self._partner.profile.transport.max_body_bytes:
-                raise CallFailed("the response is too big", unreachable=False)
+                raise CallFailed(failed("the response is too big", unreachable=False))
         return bytes(body)
 
+    def _http_failed(self, response: httpx.Response) -> Outcome:
+        """A 5xx is no answer of the platform, unless it says when to come again."""
+        status = response.status_code
+        busy = status in HTTP_BUSY
+        wait_s = retry_after_s(response.headers.get("Retry-After", ""), self._clock.now()) if busy else None
+        silent = status >= 500 and wait_s is None
+        return failed(f"HTTP {status}", unreachable=silent, busy=busy, retry_after_s=wait_s)
+
     def _wall_s(self, delay_s: float) -> float:
+
         return max(self._clock.wall_s(delay_s), WALL_TIMEOUT_S_MIN)
+
+
+def retry_after_s(text: str, now: datetime) -> float | None:
+    """The seconds of a Retry-After, which is a number or a date (RFC 9110 10.2.3), at most `RETRY_AFTER_S_MAX`; None
+    for anything else."""
+    if text.isascii() and text.isdigit():
+        return min(float(text[:10]), RETRY_AFTER_S_MAX)
+    try:
+        wait_s = (parsedate_to_datetime(text) - now).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return min(max(wait_s, 0.0), RETRY_AFTER_S_MAX)

@@ -1,19 +1,20 @@
 """The operator's desk: answers the calls of partners in the order of checks of section 3.3.
 
 Knows nothing of HTTP but the status of an answer; `csms.province.http` puts it behind routes. Refusals have a code and
-are signed as soon as the caller has proved who it is; a fault of ours is told as 500 and logged.
+are signed as soon as the caller has proved who it is; a fault of ours is told as 500 and logged. That an envelope was
+taken is durable before anything comes of it, so that it is taken once also when we die and start again meanwhile.
 """
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from csms.model.clock import Clock
-from csms.model.errors import CsmsError
+from csms.model.errors import CsmsError, StoreUnavailable
 from csms.province import strict_json
 from csms.province.answers import Answers, Unanswerable
 from csms.province.client import Partner
@@ -38,7 +39,7 @@ from csms.province.envelope import (
 )
 from csms.province.messages import check_body, read, render_reply
 from csms.province.profile import QUERIES, Kind
-from csms.province.replay import WINDOW_S, ReplayCache
+from csms.province.replay import WINDOW_S, ReplayCache, Taken
 from csms.province.service import ProvinceService
 from csms.province.token import Token, issue
 from csms.security.buckets import Buckets
@@ -67,6 +68,14 @@ def new_token() -> str:
     return secrets.token_urlsafe(TOKEN_BYTES)
 
 
+KeepTaken = Callable[[Sequence[Taken]], Awaitable[None]]
+"""Makes durable which envelopes were taken; raises StoreUnavailable."""
+
+
+async def _taken_in_memory(taken: Sequence[Taken]) -> None:
+    """A restart forgets them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """HTTP status and body of an answer; an empty body cannot be signed."""
@@ -88,9 +97,16 @@ class OperatorDesk:
     """Receives the calls of all partners that may call us. Raises ValueError for two with one OperatorID."""
 
     def __init__(
-        self, clock: Clock, service: ProvinceService, answers: Answers, make_token: Callable[[], str] = new_token
+        self,
+        clock: Clock,
+        service: ProvinceService,
+        answers: Answers,
+        make_token: Callable[[], str] = new_token,
+        keep: KeepTaken = _taken_in_memory,
+        taken: Iterable[Taken] = (),
     ) -> None:
         self._clock = clock
+        self._keep = keep
         self._service = service
         self._answers = answers
         self._make_token = make_token
@@ -100,6 +116,7 @@ class OperatorDesk:
             raise ValueError("two partners have the same platform_id")
         windows = [partner.profile.clock.replay_window_s for partner in callers]
         self._replay = ReplayCache(wall_slack(max(windows, default=WINDOW_S), clock))
+        self._replay.restore(taken)
         self._tokens: dict[str, Token] = {}
         self._rates = {p.id: Buckets(p.access.calls_per_s, p.access.calls_burst) for p in callers}
 
@@ -119,8 +136,12 @@ class OperatorDesk:
             return self._refuse(opened)
         partner = self._callers[opened.request.operator_id]
         assert partner.inbound is not None
-        await partner.inbound.proved(opened.codec.secrets)
-        said = await self._said(partner, kinds.get(partner.id), opened)
+        try:
+            await self._keep([(opened.replay_key, self._replay.ends_at(opened.stamped_at))])
+            await partner.inbound.proved(opened.codec.secrets)
+            said = await self._said(partner, kinds.get(partner.id), opened)
+        except StoreUnavailable as fault:
+            said = Said(SYSTEM_ERROR, why=f"{fault.code}: {fault}")
         self._note(partner.id, kinds.get(partner.id), said)
         return _sealed(opened.codec, said)
 

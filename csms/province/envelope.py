@@ -242,6 +242,13 @@ class Opened:
     replay_key: str
     codec: Codec
 
+    @property
+    def stamped_at(self) -> datetime:
+        """Its TimeStamp."""
+        moment = parse_stamp(self.request.timestamp)
+        assert moment is not None  # else it was refused
+        return moment
+
 
 @dataclass(frozen=True, slots=True)
 class Door:

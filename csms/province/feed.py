@@ -226,6 +226,7 @@ class ProvinceFeed:
             return
         now, partners = self._clock.now(), self._service.partners.values()
         if any(self._service.snapshot_due(partner, session.session_id, now) for partner in partners):
+            await self._service.know([(session.session_id, session.started_at)])
             status = await self._picture.snapshot(evse, session, self._samples.get(ref, ()))
             await self._service.enqueue(self._service.charge_status(status))
 
@@ -243,6 +244,7 @@ class ProvinceFeed:
     async def _write_orders(self, rows: Sequence[Session]) -> None:
         """In one transaction; which sessions have their orders is noted after it, as the outbox knows what it holds."""
         outgoing, done = Outgoing(), []
+        await self._service.know([(row.id, row.started_at) for row in rows])
         for row in rows:
             try:
                 outgoing += self._service.order(await self._orders.record(row))

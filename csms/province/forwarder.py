@@ -4,10 +4,10 @@ A pass takes what is due, orders first, and makes one attempt for each. `calls_a
 the same thing, and none waits for another; one alone until the partner has taken one, as all might fail alike. There
 are no inner retries: the ladder in the entry and the period of the loop are the retry.
 
-A partner that answers `SILENT_AFTER` attempts in a row with nothing is left alone for `outage_probe_s`. An attempt at a
-silent partner says nothing about its message, which climbs no ladder by it; the next attempt is made with another one,
-for it may be this message that the partner has no answer to. When the partner is back and nothing is due, a full status
-re-sync is asked for. A partner that refuses our signature or envelope is paused until `resume`. Partners share nothing.
+`csms.province.lanes` says how many may be under way, and when none may begin. An attempt at a silent partner says
+nothing about its message, which climbs no ladder by it; the next attempt is made with another one, for it may be this
+message that the partner has no answer to. When the partner is back and nothing is due, a full status re-sync is asked
+for. A retry goes at its moment, before what is new. Partners share nothing.
 """
 
 from __future__ import annotations
@@ -18,26 +18,27 @@ import logging
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from csms.model.clock import Clock
 from csms.model.errors import CsmsError
 from csms.province.client import Partner, PlatformClient, Probe
 from csms.province.envelope import SYSTEM_ERROR
+from csms.province.lanes import HANGING_S, Lanes
 from csms.province.outbox import Outcome, Step, Verdict, lost_at, sending_order, step
 from csms.province.personal import Personal
 from csms.province.ports import OPEN_STATES, OutboxEntry, OutboxStore
 from csms.province.profile import PUSHED, Kind
+from csms.province.refusals import Refusals, RefusalTold
 from csms.security.sealing import SealBroken
 
 BATCH = 50
 PERIOD_S = 60.0
-WAIT_S_MIN = 1.0
 DRAIN_POLL_WALL_S = 0.02
 LOOK_WALL_S_MIN = 0.02
-SILENT_AFTER = 2
-"""One attempt that fails among others that do not is no outage."""
+"""However near the next moment is."""
 RANK = {str(kind): place for place, kind in enumerate(PUSHED)}
 
 log = logging.getLogger(__name__)
@@ -57,8 +58,17 @@ async def _not_heard(entry: OutboxEntry, answer: Mapping[str, Any]) -> None:
 
 About = tuple[str, str]
 """What an entry says something of."""
-Flights = dict[asyncio.Task[None], About]
-"""Attempts under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flight:
+    """An attempt under way."""
+
+    about: About
+    began_at: datetime
+
+
+Flights = dict[asyncio.Task[None], Flight]
 
 
 def _about(entry: OutboxEntry) -> About:
@@ -84,6 +94,7 @@ class PartnerForwarder:
         trust: ssl.SSLContext | None = None,
         answered: Answered = _not_heard,
         personal: Personal | None = None,
+        refused: RefusalTold | None = None,
     ) -> None:
         self.partner = partner
         self._personal = personal or Personal()
@@ -93,14 +104,12 @@ class PartnerForwarder:
         self._resync = resync
         self._client = PlatformClient(partner, clock, trust)
         self._signal = asyncio.Event()
-        self._silent_until: datetime | None = None
-        self._was_silent = False
-        self._answers = False
-        self._missed = 0
-        self._begun = 0
-        self._heard = 0
+        profile = partner.profile
+        self._lanes = Lanes(profile.transport.calls_at_once, profile.timeliness.outage_probe_s)
         self._waiting: deque[OutboxEntry] = deque()
-        self._paused = ""
+        self._ripe_at: datetime | None = None
+        self._refused = refused or Refusals().told
+        self._refusal: str | None = None  # before the first answer nobody knows
         self._last_error = ""
         self._attempts = 0
         self._recovered = False
@@ -111,7 +120,7 @@ class PartnerForwarder:
 
     def resume(self) -> None:
         """Keys, clock or field order were corrected: try again."""
-        self._paused, self._silent_until = "", None
+        self._lanes.resume()
         self.wake()
 
     async def probe(self) -> Probe:
@@ -129,7 +138,7 @@ class PartnerForwarder:
             except CsmsError as fault:
                 log.warning("province_pass_failed", extra={"partner": self.partner.id, "code": fault.code})
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._clock.wall_s(delay_s)):
+                async with asyncio.timeout(max(self._clock.wall_s(delay_s), LOOK_WALL_S_MIN)):
                     await self._signal.wait()
 
     async def close(self) -> None:
@@ -154,8 +163,10 @@ class PartnerForwarder:
             "attempts": self._attempts,
             "last_error": self._last_error,
             "token": self._client.token_state,
-            "paused": self._paused,
-            "unreachable": self._was_silent or self._missed > 0,
+            "paused": self._lanes.paused,
+            "barred": self._lanes.barred,
+            "lanes": self._lanes.width,
+            "unreachable": self._lanes.doubtful,
         }
 
     async def open_count(self) -> int:
@@ -169,10 +180,6 @@ class PartnerForwarder:
             standing = {"partner": self.partner.id, "profile": profile.id, "state": profile.state, "note": profile.note}
             log.warning("province_profile_unconfirmed", extra=standing)
 
-    def _held(self) -> bool:
-        silent = self._silent_until is not None and self._clock.now() < self._silent_until
-        return bool(self._paused) or silent
-
     async def _deliver_all(self) -> None:
         """Until nothing is due, or the partner is held."""
         flying: Flights = {}
@@ -181,9 +188,8 @@ class PartnerForwarder:
                 if self._signal.is_set():
                     self._signal.clear()
                     self._waiting.clear()  # what goes first may have come
-                width = self.partner.profile.transport.calls_at_once if self._answers else 1
-                while len(flying) < width and (entry := await self._next(flying)) is not None:
-                    flying[asyncio.create_task(self._deliver(entry))] = _about(entry)
+                while (entry := await self._next(flying)) is not None:
+                    flying[asyncio.create_task(self._deliver(entry))] = Flight(_about(entry), self._clock.now())
                 if not flying:
                     return
                 await self._landed(flying)
@@ -192,38 +198,56 @@ class PartnerForwarder:
             await _cancelled(flying)
 
     async def _landed(self, flying: Flights) -> None:
-        """When one came to its end, or something else may have become due. A fault of ours ends the pass."""
+        """When one came to its end, or something else becomes due. A fault of ours ends the pass."""
         called = asyncio.create_task(self._signal.wait())
-        look_s = max(self._clock.wall_s(WAIT_S_MIN), LOOK_WALL_S_MIN)
+        left_s = (self._ripe_at - self._clock.now()).total_seconds() if self._ripe_at else HANGING_S
+        look_s = max(self._clock.wall_s(min(left_s, HANGING_S)), LOOK_WALL_S_MIN)
         try:
             done, _ = await asyncio.wait({*flying, called}, timeout=look_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             called.cancel()
         if not done:
-            self._waiting.clear()  # the time of a retry may have come, and it may go first
+            self._waiting.clear()
         for task in [task for task in flying if task.done()]:
             flying.pop(task)
             task.result()
 
     async def _next(self, flying: Flights) -> OutboxEntry | None:
         """What to send now: nothing about what is under way already."""
-        if self._held():
+        now = self._clock.now()
+        ages_s = [(now - flight.began_at).total_seconds() for flight in flying.values()]
+        if self._lanes.held_until(now) is not None or not self._lanes.free(ages_s, again=True):
             return None
-        if self._missed >= SILENT_AFTER:
-            return None if flying else await self._outbox.longest_due(self.partner.id, self._clock.now())
+        if self._lanes.silent:
+            return await self._outbox.longest_due(self.partner.id, now)
+        if self._ripe_at is not None and self._ripe_at <= now:
+            self._waiting.clear()  # a retry goes first
         if not self._waiting:
-            self._waiting.extend(await self._due(flying))
+            await self._look(flying)
         if not self._waiting or RANK[self._waiting[0].interface] > RANK[Kind.CHARGE_ORDER]:
             await self._greet_after_silence()
-        return self._waiting.popleft() if self._waiting else None
+        if not self._waiting or not self._lanes.free(ages_s, again=self._waiting[0].attempts > 0):
+            return None
+        return self._waiting.popleft()
+
+    async def _look(self, flying: Flights) -> None:
+        """For what is due, and for when something else will be."""
+        self._ripe_at = None
+        self._waiting.extend(await self._due(flying))
+        later = await self._outbox.next_due_after(self.partner.id, self._clock.now())
+        if later is not None:
+            self._ripens(later)
+
+    def _ripens(self, at: datetime) -> None:
+        self._ripe_at = min(self._ripe_at or at, at)
 
     async def _due(self, flying: Flights) -> list[OutboxEntry]:
-        """Of the first kind that has any; of several about the same thing the oldest."""
-        order, busy = sending_order(), set(flying.values())
+        """Of the first kind that has any; of several about the same thing the first."""
+        order, busy = sending_order(), {flight.about for flight in flying.values()}
         while order:
             batch = await self._outbox.due(self.partner.id, order, self._clock.now(), BATCH)
-            oldest = {_about(entry): entry for entry in reversed(batch)}
-            free = [entry for entry in batch if oldest[_about(entry)] is entry and _about(entry) not in busy]
+            first = {_about(entry): entry for entry in reversed(batch)}
+            free = [entry for entry in batch if first[_about(entry)] is entry and _about(entry) not in busy]
             if free or not batch:
                 return free
             del order[: order.index(batch[0].interface) + 1]
@@ -232,19 +256,20 @@ class PartnerForwarder:
     async def _deliver(self, entry: OutboxEntry) -> None:
         started_at, attempts = self._clock.now(), entry.attempts + 1
         kind = Kind(entry.interface)
-        self._begun += 1
-        number = self._begun
+        number = self._lanes.begin()
         await self._outbox.mark_sent(entry.id, lost_at(self.partner.profile, kind, attempts, started_at))
         outcome = await self._push(kind, entry)
         self._attempts += 1
         self._log_attempt(entry, attempts, outcome, (self._clock.now() - started_at).total_seconds())
         if outcome.verdict is Verdict.ACKED and outcome.answer:
             await self._answered(entry, outcome.answer)
-        self._notice(outcome, number)
-        if outcome.unreachable and self._silent_until is not None:
-            await self._outbox.mark_unheard(entry.id, self._silent_until, outcome.code, outcome.text)
+        now = self._clock.now()
+        unheard_until = await self._notice(outcome, number, now)
+        if unheard_until is not None:
+            await self._outbox.mark_unheard(entry.id, unheard_until, outcome.code, outcome.text)
+            self._ripens(unheard_until)
         else:
-            await self._write(entry, step(self.partner.profile, kind, attempts, outcome, self._clock.now()))
+            await self._write(entry, step(self.partner.profile, kind, attempts, outcome, now))
 
     async def _push(self, kind: Kind, entry: OutboxEntry) -> Outcome:
         try:
@@ -256,6 +281,7 @@ class PartnerForwarder:
     async def _write(self, entry: OutboxEntry, result: Step) -> None:
         if result.next_at is not None:
             await self._outbox.mark_retry(entry.id, result.next_at, result.code, result.text)
+            self._ripens(result.next_at)
         elif result.verdict is Verdict.DEAD:
             await self._outbox.mark_dead(entry.id, result.code, result.text)
         else:
@@ -263,38 +289,27 @@ class PartnerForwarder:
             snapshots = [(self.partner.id, Kind.CHARGE_STATUS.value, entry.business_key)] if ordered else []
             await self._outbox.mark_acked(entry.id, self._clock.now(), result.code, result.text, snapshots)
 
-    def _notice(self, outcome: Outcome, number: int) -> None:
-        """`number`: of the attempt, by when it began. One that began before another that was answered is no sign of
-        silence, however late it ends.
-        """
+    async def _notice(self, outcome: Outcome, number: int, now: datetime) -> datetime | None:
+        """What an attempt says of the partner; until when its message waits, if it said nothing about that."""
         if outcome.verdict is not Verdict.ACKED:
             self._last_error = f"{outcome.code} {outcome.text}".strip()
-        if outcome.pause:
-            self._paused = self._last_error
-            log.error("province_partner_paused", extra={"partner": self.partner.id, "reason": self._paused})
-        if not outcome.unreachable:
-            self._missed, self._heard = 0, max(self._heard, number)
-        elif number > self._heard:
-            self._missed += 1
-        self._answers = (self._answers or not outcome.unreachable) and self._missed < SILENT_AFTER and not outcome.pause
-        if self._missed >= SILENT_AFTER:
-            self._was_silent = True
-            self._silent_until = self._clock.now() + timedelta(seconds=self.partner.profile.timeliness.outage_probe_s)
-        elif not outcome.unreachable:
-            self._silent_until = None
+        unheard_until = self._lanes.ended(outcome, number, now)
+        refusal = self._lanes.paused or self._lanes.barred
+        if refusal != self._refusal and not outcome.unreachable:
+            self._refusal = refusal
+            await self._refused(self.partner.id, refusal)
+        return unheard_until
 
     async def _greet_after_silence(self) -> None:
-        if self._was_silent and self._silent_until is None:
+        if self._lanes.was_silent and not self._lanes.silent:
             await self._resync(self.partner.id)
-            self._was_silent = False
+            self._lanes.was_silent = False
 
     async def _look_again_s(self) -> float:
         now = self._clock.now()
-        if self._paused:
-            return PERIOD_S
-        due_at = self._silent_until if self._held() else await self._outbox.next_due_at(self.partner.id)
+        due_at = self._lanes.held_until(now) or await self._outbox.next_due_at(self.partner.id)
         wait_s = PERIOD_S if due_at is None else (due_at - now).total_seconds()
-        return min(max(wait_s, WAIT_S_MIN), PERIOD_S)
+        return min(max(wait_s, 0.0), PERIOD_S)
 
     def _log_attempt(self, entry: OutboxEntry, attempt: int, outcome: Outcome, latency_s: float) -> None:
         log.info(
@@ -324,9 +339,12 @@ class Forwarder:
         trust: ssl.SSLContext | None = None,
         answered: Answered = _not_heard,
         personal: Personal | None = None,
+        refused: RefusalTold | None = None,
     ) -> None:
         self._clock = clock
-        self.partners = {p.id: PartnerForwarder(p, clock, outbox, resync, trust, answered, personal) for p in partners}
+        self.partners = {
+            p.id: PartnerForwarder(p, clock, outbox, resync, trust, answered, personal, refused) for p in partners
+        }
 
     def wake(self) -> None:
         """Something was put into the outbox."""

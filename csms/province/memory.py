@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from csms.province.ports import ACKED, DEAD, OPEN_STATES, QUEUED, RETRY, SENT, STATES, Key, NewEntry, OutboxEntry
+from csms.province.ports import (
+    ACKED,
+    DEAD,
+    OPEN_STATES,
+    QUEUED,
+    RETRY,
+    SENT,
+    STATES,
+    TRIED_STATES,
+    Key,
+    NewEntry,
+    OutboxEntry,
+)
 
 
 class MemoryOutbox:
@@ -32,7 +44,8 @@ class MemoryOutbox:
         """See `OutboxStore.due`."""
         rows = [row for row in self._open(partner) if row.next_at <= now]
         groups = ([row for row in rows if row.interface == name] for name in interfaces)
-        return next(filter(None, groups), [])[:limit]
+        found = next(filter(None, groups), [])
+        return sorted(found, key=lambda row: (row.state == QUEUED, row.next_at, row.id))[:limit]
 
     async def longest_due(self, partner: str, now: datetime) -> OutboxEntry | None:
         """See `OutboxStore.longest_due`."""
@@ -42,6 +55,11 @@ class MemoryOutbox:
     async def next_due_at(self, partner: str) -> datetime | None:
         """See `OutboxStore.next_due_at`."""
         return min((row.next_at for row in self._open(partner)), default=None)
+
+    async def next_due_after(self, partner: str, now: datetime) -> datetime | None:
+        """See `OutboxStore.next_due_after`."""
+        tried = (row.next_at for row in self._open(partner) if row.state in TRIED_STATES)
+        return min((at for at in tried if at > now), default=None)
 
     async def mark_sent(self, entry_id: int, next_at: datetime) -> None:
         """See `OutboxStore.mark_sent`."""

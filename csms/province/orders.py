@@ -47,14 +47,15 @@ class Orders:
 
     async def told(self, partner: Partner, rows: Sequence[Session]) -> list[ToldOrder]:
         """As they were sent, else as they would be."""
-        numbers = [await self.number(partner, row) for row in rows]
+        await self._service.know([(row.id, row.started_at) for row in rows])
+        numbers = [await self._number(partner, row) for row in rows]
         sent = await self._outbox.newest(partner.id, Kind.CHARGE_ORDER, numbers)
         return [
             _as_sent(partner, sent[number]) if number in sent else await self._as_it_would_be(number, row)
             for number, row in zip(numbers, rows, strict=True)
         ]
 
-    async def number(self, partner: Partner, row: Session) -> str:
+    async def _number(self, partner: Partner, row: Session) -> str:
         """How a partner knows the session."""
         await self._starts.behind(row.remote_start_id)
         return self._service.names[partner.id].order(row.id, row.started_at, row.remote_start_id)

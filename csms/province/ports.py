@@ -19,6 +19,7 @@ RETRY = "retry"
 ACKED = "acked"
 DEAD = "dead"
 OPEN_STATES = (QUEUED, SENT, RETRY)
+TRIED_STATES = (SENT, RETRY)
 STATES = (QUEUED, SENT, RETRY, ACKED, DEAD)
 
 
@@ -74,8 +75,8 @@ class OutboxStore(Protocol):
         ...
 
     async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[OutboxEntry]:
-        """Open entries with `next_at` <= now of the first of these interfaces that has any, oldest id first, at most
-        `limit`."""
+        """Open entries with `next_at` <= now of the first of these interfaces that has any, at most `limit`: those that
+        were tried before, then the new ones, each by `next_at` and id."""
         ...
 
     async def longest_due(self, partner: str, now: datetime) -> OutboxEntry | None:
@@ -84,6 +85,10 @@ class OutboxStore(Protocol):
 
     async def next_due_at(self, partner: str) -> datetime | None:
         """The earliest `next_at` of the open entries of a partner, None without any."""
+        ...
+
+    async def next_due_after(self, partner: str, now: datetime) -> datetime | None:
+        """The earliest `next_at` > now of the open entries of a partner that were tried before, None without any."""
         ...
 
     async def mark_sent(self, entry_id: int, next_at: datetime) -> None:

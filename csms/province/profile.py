@@ -113,11 +113,13 @@ class ClockRules(_Table):
 
 
 class Codes(_Table):
-    """What a return code means (section 4). `pause`: every further message would fail the same way."""
+    """What a return code means (section 4). `pause`: every further message would fail the same way; `busy`: fewer at a
+    time would not."""
 
     success: frozenset[int]
     ack: frozenset[int]
     retry: frozenset[int]
+    busy: frozenset[int]
     token: frozenset[int]
     dead: frozenset[int]
     pause: frozenset[int]

@@ -1,12 +1,14 @@
 """Replay protection of a receiver (section 6): an envelope is taken once.
 
 A key is kept for as long as its TimeStamp could still be inside the window. A full store rejects; it never forgets a
-key early, because that would let a replay in.
+key early, because that would let a replay in. `Taken` are the keys that a receiver makes durable before it answers, and
+takes in again when it starts: until then a replay of the time before would be let in.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,6 +17,10 @@ from hashlib import sha256
 WINDOW_S = 300.0
 KEYS_MAX = 1_000_000
 """About 150 MB; at 600 s of validity this is 1,600 messages a second."""
+
+
+Taken = tuple[str, datetime]
+"""A key, and until when it is kept."""
 
 
 class Freshness(StrEnum):
@@ -53,9 +59,21 @@ class ReplayCache:
             return Freshness.REPLAYED
         if len(self._keys) >= self.keys_max:
             return Freshness.FULL
-        self._keys.add(key)
-        heapq.heappush(self._expiry, (stamped_at + timedelta(seconds=self.window_s), key))
+        self._hold(key, self.ends_at(stamped_at))
         return Freshness.FRESH
+
+    def ends_at(self, stamped_at: datetime) -> datetime:
+        """Until when the key of an envelope with this TimeStamp is kept."""
+        return stamped_at + timedelta(seconds=self.window_s)
+
+    def restore(self, taken: Iterable[Taken]) -> None:
+        """What was taken before a restart."""
+        for key, ends_at in taken:
+            self._hold(key, ends_at)
+
+    def _hold(self, key: str, ends_at: datetime) -> None:
+        self._keys.add(key)
+        heapq.heappush(self._expiry, (ends_at, key))
 
     def __len__(self) -> int:
         return len(self._keys)

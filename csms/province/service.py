@@ -35,6 +35,7 @@ from csms.province.records import (
     StationPower,
     SubsidyAmount,
 )
+from csms.province.refusals import Alarms, Refusals
 from csms.province.values import (
     charge_status_values,
     check_values,
@@ -81,6 +82,7 @@ class ProvinceService:
         partners: Sequence[Partner],
         save_ids: SaveIds = _ids_stay_in_memory,
         personal: Personal | None = None,
+        alarms: Alarms | None = None,
     ) -> None:
         self._clock = clock
         self._outbox = outbox
@@ -93,7 +95,10 @@ class ProvinceService:
         self.partners = {partner.id: partner for partner in partners}
         self.calls = {partner.id: Calls() for partner in partners}
         """Of partners to us."""
-        self.forwarder = Forwarder(partners, clock, outbox, self.resync, None, self._answered, self._personal)
+        self._refusals = Refusals(alarms)
+        self.forwarder = Forwarder(
+            partners, clock, outbox, self.resync, None, self._answered, self._personal, self._refusals.told
+        )
         self._statuses: dict[tuple[str, str], NewEntry] = {}
         self._snapshot_at: dict[tuple[str, int], datetime] = {}
 
@@ -113,6 +118,11 @@ class ProvinceService:
     async def drain(self, deadline: datetime) -> bool:
         """Wait until everything is delivered or the clock passes `deadline`; `run` must be working."""
         return await self.forwarder.drain(deadline)
+
+    async def know(self, sessions: Sequence[tuple[int, datetime]]) -> None:
+        """Before anything is told of sessions (id and start): find the numbers that they have already."""
+        for names in {names.operator_id: names for names in self.names.values()}.values():
+            await names.know(sessions)
 
     def station_info(self, info: StationInfo) -> Outgoing:
         """A site as it is now; every partner is told of the piles that it may see."""

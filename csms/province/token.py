@@ -52,6 +52,8 @@ class TokenCache:
         self._refresh_share = refresh_share
         self._token: Token | None = None
         self._lock = asyncio.Lock()
+        self._fetches = 0
+        self._fault: Exception | None = None
 
     @property
     def state(self) -> str:
@@ -61,10 +63,21 @@ class TokenCache:
         return "fresh" if self._is_fresh() else "stale"
 
     async def get(self) -> str:
-        """A token to send; concurrent callers share one fetch."""
+        """A token to send; concurrent callers share one fetch, and its failure."""
+        fetches = self._fetches
         async with self._lock:
-            if self._token is None or not self._is_fresh():
+            if self._token is not None and self._is_fresh():
+                return self._token.text
+            if self._fault is not None and self._fetches != fetches:
+                raise self._fault  # of a fetch that ended while we waited
+            self._fault = None
+            try:
                 self._token = await self._fetch()
+            except Exception as fault:
+                self._fault = fault
+                raise
+            finally:
+                self._fetches += 1
             return self._token.text
 
     def refuse(self, text: str) -> None:

@@ -10,7 +10,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Table, bindparam, case, delete, exists, func, literal, literal_column, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    update,
+)
 from sqlalchemy import select as sql_select
 from sqlmodel import col, select
 
@@ -77,6 +90,9 @@ class NewOutboxEntry(Protocol):
 
 _TABLE: Table = table_of(OutboxRow)
 _OPEN = _TABLE.c.state.in_([literal_column(f"'{state}'") for state in OPEN_STATES])
+_NEW = _TABLE.c.state == literal_column("'queued'")
+_TRIED = _TABLE.c.state.in_([literal_column("'sent'"), literal_column("'retry'")])
+"""In the words of the partial indexes."""
 _KEY = ("partner", "interface", "business_key")
 _SAME_KEY = [_TABLE.c[name] == bindparam("key_" + name) for name in _KEY]
 _COPIED = (*_KEY, "created_at", "state", "last_code", "last_error")
@@ -124,6 +140,29 @@ def drop_entries(partner: str, interface: str, business_key: str) -> Change:
     )
 
 
+def first_due_query(partner: str, interfaces: Sequence[str], now: datetime) -> Select[Any]:
+    """The first of these interfaces that has something due."""
+    mine = [_TABLE.c.partner == partner, _TABLE.c.next_at <= now]
+    any_due = (
+        or_(*(exists().where(group, *mine, _TABLE.c.interface == name) for group in (_TRIED, _NEW)))
+        for name in interfaces
+    )
+    return sql_select(case(*zip(any_due, map(literal, interfaces), strict=True)))
+
+
+def due_queries(partner: str, interface: str, now: datetime, limit: int) -> tuple[Select[Any], Select[Any]]:
+    """What is due of an interface: what was tried before, and what is new."""
+    mine = [_TABLE.c.partner == partner, _TABLE.c.interface == interface, _TABLE.c.next_at <= now]
+    ordered = sql_select(_TABLE).where(*mine).order_by(_TABLE.c.next_at, _TABLE.c.id).limit(limit)
+    return ordered.where(_TRIED), ordered.where(_NEW)
+
+
+def next_due_query(partner: str, group: ColumnElement[bool], after: datetime | None = None) -> Select[Any]:
+    """The earliest `next_at` of a group of open entries, after a moment."""
+    later = [] if after is None else [_TABLE.c.next_at > after]
+    return sql_select(func.min(_TABLE.c.next_at)).where(group, _TABLE.c.partner == partner, *later)
+
+
 class SqlOutbox(Generic[Entry]):
     """The outbox in the database. `entry` makes the caller's record from the columns of a row.
 
@@ -141,16 +180,19 @@ class SqlOutbox(Generic[Entry]):
         await self._writer.commit(add_entries(entries))
 
     async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[Entry]:
-        """Open entries with `next_at` <= now of the first of these interfaces that has any, oldest id first, at most
-        `limit`."""
+        """Open entries with `next_at` <= now of the first of these interfaces that has any, at most `limit`: those that
+        were tried before, then the new ones, each by `next_at` and id."""
         if not interfaces:
             return []
-        due = [_OPEN, _TABLE.c.partner == partner, _TABLE.c.next_at <= now]
-        any_due = (exists().where(*due, _TABLE.c.interface == name) for name in interfaces)
-        first = case(*zip(any_due, map(literal, interfaces), strict=True))
-        query = sql_select(_TABLE).where(*due, _TABLE.c.interface == first).order_by(_TABLE.c.id).limit(limit)
         async with self._reader.connection() as connection:
-            return [self._entry(**row) for row in (await connection.execute(query)).mappings()]
+            first = await connection.scalar(first_due_query(partner, interfaces, now))
+            if first is None:
+                return []
+            tried, new = due_queries(partner, first, now, limit)
+            rows = list((await connection.execute(tried)).mappings())
+            if len(rows) < limit:
+                rows += (await connection.execute(new)).mappings()
+        return [self._entry(**row) for row in rows[:limit]]
 
     async def longest_due(self, partner: str, now: datetime) -> Entry | None:
         """The open entry of any interface that has been due for the longest time; None when none is due."""
@@ -162,9 +204,17 @@ class SqlOutbox(Generic[Entry]):
 
     async def next_due_at(self, partner: str) -> datetime | None:
         """The earliest `next_at` of the open entries of a partner, None without any."""
-        query = select(OutboxRow).where(_OPEN, col(OutboxRow.partner) == partner).order_by(col(OutboxRow.next_at))
-        row = await self._reader.first(query)
-        return row.next_at if row else None
+        moments = [await self._earliest(next_due_query(partner, group)) for group in (_TRIED, _NEW)]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    async def next_due_after(self, partner: str, now: datetime) -> datetime | None:
+        """The earliest `next_at` > now of the open entries of a partner that were tried before, None without any."""
+        return await self._earliest(next_due_query(partner, _TRIED, now))
+
+    async def _earliest(self, query: Select[Any]) -> datetime | None:
+        async with self._reader.connection() as connection:
+            found: datetime | None = await connection.scalar(query)
+        return found
 
     async def mark_sent(self, entry_id: int, next_at: datetime) -> None:
         """Written ahead of an attempt: one attempt more, counts as lost at `next_at`."""

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, update
+from sqlalchemy import bindparam, delete, func, or_, update
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from csms.store import changes
-from csms.store.change import RowChange, Statement
+from csms.store.change import RowChange, Statement, insert_ignoring
 from csms.store.engine import Store
-from csms.store.province_tables import ProvinceKey, ProvinceSite, ProvinceStart
-from csms.store.tables import UNREPORTED, Session
+from csms.store.province_tables import ProvinceKey, ProvinceSeen, ProvinceSite, ProvinceStart
+from csms.store.tables import UNREPORTED, ExternalId, Session
 
 _SESSION = changes.table_of(Session)
 _PASS_OVER = Statement(lambda dialect: update(_SESSION).where(UNREPORTED).values(reported_at=bindparam("at")))
+_SEEN = changes.table_of(ProvinceSeen)
+_NOTE_SEEN = insert_ignoring(_SEEN, ["key"])
+_FORGET_SEEN = Statement(lambda dialect: delete(_SEEN).where(_SEEN.c.expires_at < bindparam("before")))
+KEYS_AT_ONCE = 500
 OVER = 4
 """The StartChargeSeqStat of a start that is over."""
+
+
+def ids_query(scope: str, column: Any, wanted: Sequence[str]) -> SelectOfScalar[ExternalId]:
+    """The identifiers of a scope in which this column is one of these."""
+    return select(ExternalId).where(col(ExternalId.scope) == scope, column.in_(wanted))
 
 
 class ProvinceRecords:
@@ -26,6 +36,29 @@ class ProvinceRecords:
 
     def __init__(self, store: Store) -> None:
         self._writer, self.reader = store.writer, store.reader
+
+    async def ids_of(self, scope: str, locals_: Sequence[str], externals: Sequence[str]) -> list[ExternalId]:
+        """The identifiers of a scope with one of these keys of ours, or that are one of these."""
+        found: list[ExternalId] = []
+        for column, wanted in ((col(ExternalId.local), locals_), (col(ExternalId.external), externals)):
+            for place in range(0, len(wanted), KEYS_AT_ONCE):
+                query = ids_query(scope, column, wanted[place : place + KEYS_AT_ONCE])
+                found += await self.reader.rows(query)
+        return found
+
+    async def put_ids(self, pairs: Iterable[tuple[str, str, str]]) -> None:
+        """New identifiers: scope, our key, theirs."""
+        await self._writer.commit([changes.put_external_id(*pair) for pair in pairs])
+
+    async def seen(self, now: datetime) -> list[tuple[str, datetime]]:
+        """Keys of the envelopes that were taken and might come again, with their ends."""
+        rows = await self.reader.rows(select(ProvinceSeen).where(col(ProvinceSeen.expires_at) >= now))
+        return [(row.key, row.expires_at) for row in rows]
+
+    async def note_seen(self, taken: Sequence[tuple[str, datetime]], now: datetime) -> None:
+        """Envelopes that are taken now, with the ends of their keys; what has ended is forgotten."""
+        rows = [{"key": key, "expires_at": expires_at} for key, expires_at in taken]
+        await self._writer.commit([RowChange(_NOTE_SEEN, rows), RowChange(_FORGET_SEEN, [{"before": now}])])
 
     async def keys(self) -> Sequence[ProvinceKey]:
         """All secrets, sealed."""

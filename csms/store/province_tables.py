@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Index
 from sqlmodel import Field
 
 from csms.store.row import Row
@@ -56,3 +57,14 @@ class ProvinceSite(Row, table=True):
     site_id: str = Field(primary_key=True)
     digest: str
     changed_at: datetime = Field(sa_type=Utc)
+
+
+class ProvinceSeen(Row, table=True):
+    """An envelope of a partner that was taken: the key of `csms.province.replay`, and from when on its TimeStamp alone
+    keeps it out."""
+
+    __tablename__ = "province_seen"
+    __table_args__: ClassVar[Any] = (Index("ix_province_seen_expires", "expires_at"),)
+
+    key: str = Field(primary_key=True)
+    expires_at: datetime = Field(sa_type=Utc)

@@ -78,6 +78,10 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading, Histor
         query = select(Session).where(changed, col(Session.id) > after_id)
         return await self.rows(query.order_by(col(Session.id)).limit(limit))
 
+    async def energy_ended_wh(self, since: datetime) -> float:
+        """Energy of the sessions that ended since a moment."""
+        return float(await self.value(_ENERGY_ENDED_WH.where(col(Session.ended_at) >= since)) or 0.0)
+
     async def stays(self, since: datetime, before_id: int | None, limit: int) -> Sequence[Any]:
         """Of sessions that began since a moment and ended, newest first: id, station_id, evse_id, started_at,
         ended_at."""
@@ -178,9 +182,9 @@ class Reader(RollupReading, StationReading, AccessReading, FeederReading, Histor
         found = await self.first(select(ExternalId).where(*given))
         return found.external if found else None
 
-    async def external_ids(self, scope: str | None = None) -> Sequence[ExternalId]:
-        """All identifiers, or those of one scope, by our key."""
-        query = select(ExternalId).where(*_given((col(ExternalId.scope), scope)))
+    async def external_ids(self, *scopes: str) -> Sequence[ExternalId]:
+        """All identifiers, or those of these scopes, by our key."""
+        query = select(ExternalId).where(*([col(ExternalId.scope).in_(scopes)] if scopes else []))
         return await self.rows(query.order_by(col(ExternalId.scope), col(ExternalId.local)))
 
     async def tally(self, name: str) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, TextClause, UniqueConstraint, text
 from sqlmodel import Field
 
 from csms.store.row import Row
@@ -77,7 +77,8 @@ class Connector(Row, table=True):
 
 
 UNREPORTED = text("status = 'ended' AND reported_at IS NULL")
-OUTBOX_OPEN = text("state IN ('queued', 'sent', 'retry')")
+OUTBOX_NEW = text("state = 'queued'")
+OUTBOX_TRIED = text("state IN ('sent', 'retry')")
 """Sessions whose orders still have to be written; as words of SQL, so that the index of just these is used."""
 
 
@@ -353,6 +354,11 @@ class UpperBoundRow(Row, table=True):
     limits: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
 
 
+def _waiting(name: str, which: TextClause) -> Index:
+    """What waits in the outbox, in the order of sending."""
+    return Index(name, "partner", "interface", "next_at", "id", sqlite_where=which, postgresql_where=which)
+
+
 class OutboxRow(Row, table=True):
     """A message for a partner platform. `state`: queued, sent, retry, acked, dead.
 
@@ -363,7 +369,8 @@ class OutboxRow(Row, table=True):
     __table_args__: ClassVar[Any] = (
         Index("ix_outbox_due", "partner", "state", "next_at"),
         Index("ix_outbox_key", "partner", "interface", "business_key"),
-        Index("ix_outbox_open", "partner", "interface", "id", sqlite_where=OUTBOX_OPEN, postgresql_where=OUTBOX_OPEN),
+        _waiting("ix_outbox_new", OUTBOX_NEW),
+        _waiting("ix_outbox_tried", OUTBOX_TRIED),
         {"sqlite_autoincrement": True},
     )
 

@@ -1,4 +1,5 @@
-"""A JSON reader for peers whose words have consequences: no key twice, no NaN, bounded size and depth, whole texts.
+"""A JSON reader for peers whose words have consequences: no key twice, no NaN, no number that becomes infinite, bounded
+size and depth, whole texts.
 
 Ordinary readers let the last duplicate win and accept NaN, so two parties could read one statement differently.
 """
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from math import isinf
 from typing import Any, NoReturn
 
 
@@ -51,7 +53,7 @@ def _decoder(integer_digits_max: int | None, exact: bool) -> json.JSONDecoder:
     return json.JSONDecoder(
         object_pairs_hook=_no_key_twice,
         parse_constant=_no_constant,
-        parse_float=Decimal if exact else None,
+        parse_float=_exact if exact else _float,
         parse_int=_integer(integer_digits_max) if integer_digits_max is not None else None,
     )
 
@@ -79,6 +81,19 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise JsonRefused(f"{name} is no JSON number")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise JsonRefused("a number out of all bounds")
+    return value
+
+
+def _exact(text: str) -> Decimal:
+    """What no float holds is refused here, too: sums and records are written as such."""
+    _float(text)
+    return Decimal(text)
 
 
 def _integer(digits_max: int | None) -> Callable[[str], int]:

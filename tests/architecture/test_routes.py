@@ -48,6 +48,7 @@ async def test_what_bound_roles_may_use(at: Operations) -> None:
     }
     assert bound == {
         ("/feeders", "grid_operator"),
+        ("/feeders/{feeder_id}/day", "grid_operator"),
         ("/plans/{feeder_id}", "grid_operator"),
         ("/province", "province_partner"),
         ("/access-tokens/self", "grid_operator"),

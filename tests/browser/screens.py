@@ -20,6 +20,7 @@ from tests.support.browsing import chromium, dashboard, eventually, signed_in
 from tests.support.running import ROOT
 
 SPEED = 150
+TARIFF = "shandong-2026"
 ZONE = "Asia/Shanghai"
 SESSIONS_WANTED = 14
 PATIENCE_S = 400.0
@@ -38,7 +39,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as kept:
         command = [sys.executable, "-c", "import cli; cli.main()", "demo", "--headless", "--keep", kept]
-        environment = {**os.environ, "CSMS_DASHBOARD__ENABLED": "false"}
+        settings = {"DASHBOARD__ENABLED": "false", "DRIVERS__ENABLED": "true", "PRICE__TARIFF": TARIFF}
+        environment = os.environ | {f"CSMS_{name}": value for name, value in settings.items()}
         demo = subprocess.Popen(
             [*command, "--speed", str(SPEED), "--duration", "900"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
         )
@@ -54,7 +56,7 @@ def _draw(kept: Path, folder: Path) -> None:
     eventually(ready.is_file, PATIENCE_S)
     url = f"http://127.0.0.1:{json.loads(ready.read_text())['http_port']}"
     token = (kept / "admin.token").read_text().strip()
-    with dashboard(url, kept, TZ=ZONE) as pages, chromium() as browser:
+    with dashboard(url, kept, "--drivers", TZ=ZONE) as pages, chromium() as browser:
         with signed_in(browser, pages, token, timezone_id=ZONE) as (page, _):  # from now on the history is kept
             eventually(lambda: _busy(url, token), PATIENCE_S)
             session, station = _longest(url, token)
@@ -79,6 +81,11 @@ def _draw(kept: Path, folder: Path) -> None:
             _shoot(page, f"{pages}/wall", folder / "wall-zh.png")
         with signed_in(browser, pages, token, viewport=PHONE, timezone_id=ZONE) as (page, _):
             _shoot(page, pages, folder / "phone-en.png")
+        for name, locale, scheme in (("driver-en", "en-GB", "light"), ("driver-zh-dark", "zh-CN", "dark")):
+            context = browser.new_context(viewport=PHONE, locale=locale, color_scheme=scheme)
+            page = context.new_page()
+            _shoot(page, f"{pages}/driver?in=30", folder / f"{name}.png", seen="h1")
+            context.close()
 
 
 def _busy(url: str, token: str) -> bool:
@@ -94,9 +101,9 @@ def _longest(url: str, token: str) -> tuple[int, str]:
     return int(found["session_id"]), str(found["station_id"])
 
 
-def _shoot(page: Any, url: str, file: Path) -> None:
+def _shoot(page: Any, url: str, file: Path, seen: str = "main h1") -> None:
     page.goto(url)
-    page.wait_for_selector("main h1")
+    page.wait_for_selector(seen)
     time.sleep(SETTLED_S)
     page.screenshot(path=file)
     Image.open(file).convert("RGB").quantize(COLOURS).save(file, optimize=True)

@@ -218,6 +218,24 @@ async def test_when_to_look_again(reopen: Opener) -> None:
     assert await outbox.next_due_at("p") == LATER
 
 
+async def test_what_was_tried_before_goes_at_its_moment_before_what_is_new(reopen: Opener) -> None:
+    outbox = await reopen()
+    assert await outbox.next_due_after("p", NOW) is None
+    await outbox.add([entry(key) for key in "abcd"] + [entry("x", partner="other"), entry("s", interface="status")])
+    rows = {row.business_key: row for row in await outbox.due("p", ["order"], NOW, 10)}
+    moments = {"d": LATER, "b": LATER - timedelta(seconds=1), "c": LATER + timedelta(seconds=1)}
+    for key, moment in moments.items():
+        await outbox.mark_sent(rows[key].id, NOW)
+        await outbox.mark_retry(rows[key].id, moment, -1, "busy")
+    assert await outbox.next_due_after("p", NOW) == moments["b"]
+    assert await outbox.next_due_after("p", moments["b"]) == LATER
+    assert await outbox.next_due_after("p", moments["c"]) is None
+    assert await outbox.next_due_after("other", NOW) is None
+    assert [row.business_key for row in await outbox.due("p", ["order"], LATER, 10)] == ["b", "d", "a"]
+    assert [row.business_key for row in await outbox.due("p", ["order"], LATER, 2)] == ["b", "d"]
+    assert [row.business_key for row in await outbox.due("p", ["status", "order"], LATER, 9)] == ["s"]
+
+
 async def test_dropping_what_became_pointless(reopen: Opener) -> None:
     outbox = await reopen()
     await outbox.add([entry("a", "status"), entry("a", "order"), entry("b", "status")])

@@ -354,6 +354,22 @@ async def test_counts(store: Store) -> None:
     assert (await SqlOutbox(store, dict).counts())["queued"] == 2
 
 
+async def test_energy_of_sessions_that_ended_since_a_moment(store: Store) -> None:
+    ended = {"status": "ended"}
+    await write(
+        store,
+        changes.open_session(session(1, energy_wh=1.5)),
+        changes.open_session(session(2, energy_wh=2.5, ended_at=NOON, **ended)),
+        changes.open_session(session(3, energy_wh=4.0, ended_at=NOON - timedelta(seconds=1), **ended)),
+    )
+    assert await store.reader.energy_ended_wh(NOON) == 2.5
+    assert await store.reader.energy_ended_wh(NOON - timedelta(days=1)) == 6.5
+    assert await store.reader.energy_ended_wh(NOON + timedelta(days=1)) == 0.0
+    rows = await store.reader.stays(NOON - timedelta(days=9), None, 1)
+    assert [(row.id, row.station_id, row.ended_at) for row in rows] == [(3, "A", NOON - timedelta(seconds=1))]
+    assert [row.id for row in await store.reader.stays(NOON - timedelta(days=9), 3, 9)] == [2]
+
+
 async def test_many_reads_side_by_side(store: Store) -> None:
     found = await asyncio.gather(*(store.reader.station("A") for _ in range(50)))
     assert all(station is not None and station.id == "A" for station in found)

@@ -77,8 +77,8 @@ class TwinProvince:
 
     async def status(self) -> Mapping[str, Mapping[str, Any]]:
         counts = {"queued": 2, "sent": 1, "retry": 0, "acked": 7, "dead": self.dead}
-        health = {"attempts": 11, "last_error": "", "token": "fresh", "paused": "", "unreachable": False}
-        health |= {"calls": 5, "calls_refused": 1, "called_at": None, "last_refusal": "4001"}
+        health = {"attempts": 11, "last_error": "", "token": "fresh", "paused": "", "barred": "", "unreachable": False}
+        health |= {"lanes": 8, "calls": 5, "calls_refused": 1, "called_at": None, "last_refusal": "4001"}
         return {"shandong": {"partner": "shandong", "profile": "p", "profile_state": "assumed"} | counts | health}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -27,6 +27,7 @@ from csms.province.keys import KeyRing
 from csms.province.memory import MemoryOutbox
 from csms.province.picture import Picture, Site
 from csms.province.profile import Kind, load_profile
+from csms.province.replay import Taken
 from csms.province.service import ProvinceService
 from csms.province.starts import PartnerStarts
 from csms.province.tariff import FlatPrice, Price
@@ -105,6 +106,7 @@ class World:
     feed: ProvinceFeed
     desk: OperatorDesk
     records: ProvinceRecords
+    answers: Answers
     links: dict[str, TwinLink] = field(default_factory=dict)
 
     async def caller(self, partner_id: str = "p", *, token: bool = True) -> Caller:
@@ -173,14 +175,25 @@ async def world(folder: Path, *partners: Partner, clock: ManualClock | None = No
     starts = PartnerStarts(clock, records, service, stations, 300.0)
     feed = ProvinceFeed(clock, service, outbox, records, picture, starts)
     answers = Answers(clock, picture, records, starts, service.names, Operator("Acme Charging", "0633-9"))
-    desk = OperatorDesk(clock, service, answers)
+    desk = await desk_of(clock, service, answers, records)
     bus.subscribe(feed.hear)
     try:
-        yield World(clock, stations, outbox, service, starts, feed, desk, records)
+        yield World(clock, stations, outbox, service, starts, feed, desk, records, answers)
     finally:
         await starts.close()
         await stations.close()
         await store.close()
+
+
+async def desk_of(
+    clock: ManualClock, service: ProvinceService, answers: Answers, records: ProvinceRecords
+) -> OperatorDesk:
+    """As it is when the server starts."""
+
+    async def keep(taken: Sequence[Taken]) -> None:
+        await records.note_seen(taken, clock.now())
+
+    return OperatorDesk(clock, service, answers, keep=keep, taken=await records.seen(clock.now()))
 
 
 def changed(partner: Partner, **more: Any) -> Partner:

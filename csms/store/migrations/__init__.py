@@ -1,3 +1,3 @@
 """The schema, revision by revision, in `versions/`. `HEAD` is the newest one, known without loading alembic."""
 
-HEAD = "0023"
+HEAD = "0024"

@@ -195,9 +195,23 @@ def lines(rows: Mapping[str, Sequence[tuple[str, float | None]]], theme: Theme) 
 
 def enlarged(options: Options, font_px: int) -> Options:
     """The same with larger words, for who stands far away."""
-    axes = {name: options[name] | {"axisLabel": options[name]["axisLabel"] | {"fontSize": font_px}} for name in AXES}
+    axes = {name: _larger(options[name], font_px) for name in AXES}
     legend = options["legend"] | {"textStyle": options["legend"]["textStyle"] | {"fontSize": font_px}}
-    return options | axes | {"legend": legend, "grid": options["grid"] | {"left": 4 * font_px, "bottom": 2 * font_px}}
+    return options | axes | {"legend": legend, "grid": _roomier(options["grid"], font_px)}
+
+
+def _larger(axis: Any, font_px: int) -> Any:
+    if isinstance(axis, list):
+        return [_larger(one, font_px) for one in axis]
+    return axis | {"axisLabel": axis["axisLabel"] | {"fontSize": font_px}} if "axisLabel" in axis else axis
+
+
+def _roomier(grid: Any, font_px: int) -> Any:
+    """A strip under the picture keeps its height and moves with it."""
+    if not isinstance(grid, list):
+        return grid | {"left": 4 * font_px, "bottom": 2 * font_px}
+    main, strip = grid
+    return [main | {"left": 4 * font_px, "bottom": 3 * font_px}, strip | {"left": 4 * font_px, "bottom": 2.3 * font_px}]
 
 
 def state_colour(theme: Theme, family: str) -> str:

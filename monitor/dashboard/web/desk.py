@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request
 from nicegui import ui
@@ -24,6 +24,7 @@ from monitor.dashboard.web.siting import SitingDesk
 from monitor.dashboard.web.visitors import Visitor, Visitors
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 RECHECK_S = 10.0
 
@@ -99,6 +100,10 @@ class View:
     def hub(self) -> Hub:
         """The snapshot of what this visitor may see."""
         return self.desk.hub_for(self.visitor)
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        """The same for all pages in this language and these colours, made once of each snapshot."""
+        return self.hub.shared(f"{name} {self.visitor.lang} {self.theme.ground}", make)
 
     def follow(self, refresh: Callable[[], None]) -> None:
         """Call `refresh` now and after every change, until the page is closed or its visitor is signed out."""

@@ -12,18 +12,19 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from monitor.dashboard.history import History, Snapshot
 from monitor.dashboard.source import SourceLost, SourceRefused
-from monitor.dashboard.web.api import Api, Refused
+from monitor.dashboard.web.api import Api, Refused, segment
+from monitor.dashboard.web.figures import roots
 from monitor.dashboard.web.stream import Stations, told
 from monitor.dashboard.web.visitors import Visitor, Visitors
 
 log = logging.getLogger(__name__)
 
 TELL_S = 0.2
-FAST_S, SLOW_S, SURE_S, IDLE_S = 0.4, 2.0, 15.0, 10.0
+FAST_S, SLOW_S, DAY_S, SURE_S, IDLE_S = 0.4, 2.0, 5.0, 15.0, 10.0
 REST = 4.0
 """Times as long as the reading took is rested after it."""
 AGAIN_S = 2.0
@@ -32,6 +33,7 @@ SESSIONS_READ = 50
 ALERTS_READ = 50
 
 Tell = Callable[[], None]
+T = TypeVar("T")
 
 
 class Hub:
@@ -45,8 +47,10 @@ class Hub:
         self._watchers: dict[int, Tell] = {}
         self._next = 0
         self._slow: dict[str, Any] = {}
-        self._slow_due_s = self._list_due_s = 0.0
+        self._slow_due_s = self._list_due_s = self._day_due_s = 0.0
         self._stations = Stations()
+        self._shared_of: Snapshot | None = None
+        self._shared: dict[str, Any] = {}
         self._changed = asyncio.Event()
         self._looked_for = asyncio.Event()
         self.streaming = False
@@ -55,6 +59,8 @@ class Hub:
         self.alerts: list[dict[str, Any]] = []
         self.province: list[dict[str, Any]] = []
         self.sites: list[dict[str, Any]] = []
+        self.day: dict[str, Any] | None = None
+        self.plan: dict[str, Any] | None = None
         self.answered_s = -1.0
         self.fault = ""
 
@@ -80,6 +86,15 @@ class Hub:
         self._watchers[number] = tell
         self._looked_for.set()
         return lambda: self._watchers.pop(number, None)  # type: ignore[return-value]
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        """What all pages make of one snapshot in the same way, made once; `name` says in which way."""
+        if self._shared_of is not self.snapshot:
+            self._shared_of, self._shared = self.snapshot, {}
+        if name not in self._shared:
+            self._shared[name] = make()
+        found: T = self._shared[name]
+        return found
 
     def hurry(self) -> None:
         """Somebody signed in or changed something: look now."""
@@ -142,6 +157,8 @@ class Hub:
     async def _look_as(self, visitor: Visitor) -> None:
         if _now_s() >= self._slow_due_s:
             await self._read_slow(visitor.token)
+        if _now_s() >= self._day_due_s and self._watchers and self.top:
+            await self._read_day(visitor.token)
         if not self.streaming or _now_s() >= self._list_due_s:
             listed = await self._api.get(visitor.token, "/stations")
             self._stations.read(listed["clock_time"], listed["stations"])
@@ -152,6 +169,25 @@ class Hub:
     def _show(self, overview: dict[str, Any]) -> None:
         self.snapshot = Snapshot(overview, self._stations.rows, self._slow["sessions"])
         self.history.add(self.snapshot)
+
+    @property
+    def top(self) -> str:
+        """The feeder at the top with the largest cap, whose day is shown; empty without one."""
+        feeders = self._slow["overview"]["feeders"] if self._slow else []
+        return max(roots(feeders), key=lambda one: one["cap_w"] or 0)["feeder_id"] if feeders else ""
+
+    async def _read_day(self, token: str) -> None:
+        """The day and the plan of the feeder at the top; either may be missing."""
+        name = segment(self.top)
+        self._day_due_s = _now_s() + DAY_S
+        self.day = await self._read_or_none(token, f"/feeders/{name}/day")
+        self.plan = await self._read_or_none(token, f"/plans/{name}")
+
+    async def _read_or_none(self, token: str, path: str) -> Any:
+        try:
+            return await self._api.get(token, path)
+        except Refused:
+            return None
 
     async def _read_slow(self, token: str) -> None:
         began_s = _now_s()

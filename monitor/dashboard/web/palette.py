@@ -89,6 +89,9 @@ DARK = Theme(
 )
 THEMES: dict[ThemeName, Theme] = {"light": LIGHT, "dark": DARK}
 
+LEVELS = {"sharp": "#b5442f", "peak": "#d98c00", "flat": "#8a929c", "valley": "#2f9ea3", "deep": "#1f6fb5"}
+"""Tariff periods, dear to cheap; on both grounds."""
+
 FAMILIES = {
     "charging": "C",
     "occupied": "O",

@@ -65,7 +65,7 @@ class PlacesMap(Element, component="places_map.js"):
 
     def show(self, places: Sequence[Mapping[str, Any]]) -> None:
         """Only what changed is sent."""
-        if places != self._shown:
+        if places is not self._shown and places != self._shown:
             self._shown = places
             self._props["places"] = list(places)
             self.update()

@@ -10,7 +10,9 @@ from monitor.dashboard.web.charts import Words
 def layers(text: Text) -> Words:
     """Names of the layers of load pictures."""
     return {name: text(f"live.legend.{name}") for name in ("base", "charging", "cap", "bound", "plan", "storage")} | {
-        "soc": text("web.soc")
+        "soc": text("web.soc"),
+        "forecast": text("web.overview.forecast"),
+        "unmanaged": text("web.overview.unmanaged"),
     }
 
 

@@ -12,7 +12,7 @@ from csms.texts import catalogue
 from monitor.dashboard.history import Snapshot
 from monitor.dashboard.web.pages.feeder_limits import drill_markup, history_markup, statement
 from monitor.dashboard.web.pages.feeders import gauge_markup, in_depth
-from monitor.dashboard.web.pages.overview import attention_markup, comb_markup
+from monitor.dashboard.web.pages.overview import attention_markup
 from monitor.dashboard.web.pages.plan import cars_markup
 from monitor.dashboard.web.pages.province import state_markup
 from monitor.dashboard.web.pages.session import curve
@@ -50,7 +50,6 @@ def station(name: str) -> dict:
 @pytest.mark.parametrize(
     "written",
     [
-        str(comb_markup([station(HOSTILE)])),
         str(table([("a", "A")], [{"a": HOSTILE}], "none")),
         str(attention_markup(TEXT, [], snapshot(feeder(120_000, feeder_id=HOSTILE)))),
         str(rows_markup(TEXT, [{"station_id": HOSTILE, "energy_kwh": 1.0}])),
@@ -144,9 +143,10 @@ def test_a_table_is_told_only_what_changed() -> None:
 
 
 def test_what_holds_messages_up_is_said() -> None:
-    partner = {"paused": "", "unreachable": False, "token": "fresh", "profile": "p", "last_error": ""}
+    partner = {"paused": "", "barred": "", "unreachable": False, "token": "fresh", "profile": "p", "last_error": ""}
     assert "Connected" in state_markup(TEXT, partner)
     assert "Paused: keys" in state_markup(TEXT, partner | {"paused": "keys"})
+    assert "It gives no token: 4005" in state_markup(TEXT, partner | {"barred": "4005"})
     assert "Last error: 500" in state_markup(TEXT, partner | {"unreachable": True, "last_error": "500"})
 
 

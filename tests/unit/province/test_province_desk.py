@@ -11,14 +11,14 @@ import pytest
 
 from csms.model.clock import ManualClock
 from csms.model.command import CommandResult, RemoteStart, RemoteStop
-from csms.model.errors import StationOffline
+from csms.model.errors import StationOffline, StoreUnavailable
 from csms.model.ids import ConnectorRef
 from csms.model.session import StopReason
 from csms.province.access import Access
 from csms.province.crypto import Secrets
 from csms.province.messages import check
 from csms.province.profile import QUERIES, Kind
-from tests.support.partners import OPERATOR, OURS, PLATFORM, Caller, World, partner_of, world
+from tests.support.partners import OPERATOR, OURS, PLATFORM, Caller, World, desk_of, partner_of, world
 
 OTHER = Secrets.of(*("0000000000000000",) * 4)
 SEQ = PLATFORM + "202601010000000001"
@@ -89,6 +89,31 @@ async def test_refusals_by_code(at: World, platform: Caller) -> None:
     assert (await platform.post(Kind.QUERY_STATIONS, b"{")).http_status == 400
     stranger = platform.sealed(query).replace(PLATFORM.encode(), b"000000000")
     assert (await platform.post(Kind.QUERY_STATIONS, stranger)).http_status == 401
+
+
+async def test_a_replay_is_refused_after_a_restart_too(at: World, platform: Caller) -> None:
+    raw = platform.sealed({"PageNo": 1})
+    assert b'"Ret":0' in (await platform.post(Kind.QUERY_STATIONS, raw)).body
+    at.clock.advance(100)
+    at.desk = await desk_of(at.clock, at.service, at.answers, at.records)
+    await platform.log_in()
+    assert b'"Ret":4001' in (await platform.post(Kind.QUERY_STATIONS, raw)).body
+    assert b'"Ret":0' in (await platform.post(Kind.QUERY_STATIONS, platform.sealed({"PageNo": 1}))).body
+
+
+async def test_what_is_remembered_of_envelopes_ends_with_their_window(at: World, platform: Caller) -> None:
+    for _ in range(20):
+        await platform.call(Kind.QUERY_STATIONS, {"PageNo": 1})
+        at.clock.advance(60)
+    assert len(await at.records.seen(at.clock.now() - timedelta(days=1))) <= 7
+
+
+async def test_nothing_is_answered_while_it_cannot_be_remembered(at: World, platform: Caller) -> None:
+    async def away(taken: object) -> None:
+        raise StoreUnavailable("away")
+
+    at.desk._keep = away
+    assert (await platform.call(Kind.QUERY_STATIONS, {"PageNo": 1}))[0].ret == 500
 
 
 async def test_all_sites_and_then_only_those_that_changed(at: World, platform: Caller) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from csms.model.clock import ManualClock
 from csms.province import strict_json
-from csms.province.client import Partner
+from csms.province.client import Partner, retry_after_s
 from csms.province.crypto import AES_MD5, Secrets
 from csms.province.envelope import Codec, seal_response
 from csms.province.forwarder import Forwarder, PartnerForwarder
@@ -364,6 +364,126 @@ async def test_a_retry_whose_time_comes_waits_for_no_call_that_is_under_way() ->
         await working
         await forwarder.close()
     assert (await outbox.counts())["acked"] == 3
+
+
+class Hanging(Peer):
+    """Answers no new order any more once it is told to, until it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hang = False
+        self.let = asyncio.Event()
+        self.hung = 0
+
+    async def before(self, name: str) -> None:
+        if self.hang and name == "notification_charge_order_info":
+            self.hung += 1
+            await self.let.wait()
+
+
+async def test_a_retry_goes_at_its_moment_though_all_new_calls_hang() -> None:
+    outbox, clock, peer = MemoryOutbox(), ManualClock(NOW), Hanging()
+    await outbox.add([entry("first")])
+    peer.answers["notification_charge_order_info"] = answer(500)
+    async with peer.listening(), forwarding(peer.port, outbox, clock) as forwarder:
+        await forwarder.step()
+        assert outbox.rows[1].state == "retry"
+        peer.answers["notification_charge_order_info"] = answer(0)
+        peer.hang = True
+        await outbox.add([entry(str(number)) for number in range(30)])
+        working = asyncio.create_task(forwarder.step())
+        while peer.hung < 7:  # noqa: ASYNC110 - the eighth lane is kept
+            await asyncio.sleep(0.01)
+        peer.hang = False
+        await asyncio.sleep(0.05)
+        assert (await outbox.counts())["queued"] == 23
+        clock.advance(60)
+        await acked(outbox, 1)
+        assert outbox.rows[1].state == "acked"
+        peer.let.set()
+        await working
+        await forwarder.close()
+    assert (await outbox.counts())["acked"] == 31
+
+
+async def test_nothing_is_sent_before_the_retry_after(peer: Peer) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    await outbox.add([entry("o"), entry("other")])
+    head = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 90\r\nContent-Length: 0\r\n\r\n"
+    peer.default = head
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        start = clock.now()
+        await forwarder.step()
+        status = await forwarder.status()
+        assert (status["attempts"], status["unreachable"], status["lanes"]) == (1, False, 4)
+        assert outbox.rows[1].next_at == start + timedelta(seconds=90)  # the ladder says 60
+        peer.default = answer(0)
+        clock.advance(89)
+        await forwarder.step()
+        assert (await forwarder.status())["attempts"] == 1
+        clock.advance(1)
+        await forwarder.step()
+    assert (await outbox.counts())["acked"] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "wait_s"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        ("999999999999999999999", 3600.0),
+        ("Thu, 01 Jan 2026 08:00:30 GMT", 30.0),
+        ("Wed, 31 Dec 2025 08:00:30 GMT", 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+        ("٣", None),
+    ],
+)
+def test_what_a_retry_after_says(text: str, wait_s: float | None) -> None:
+    assert retry_after_s(text, NOW) == wait_s
+
+
+REFUSED_TOKENS = [
+    (answer(4001), "paused", 4001),
+    (answer(4003), "paused", 4003),
+    (answer(4004), "barred", 4004),
+    (answer(4005), "barred", 4005),
+    (answer(0, {**TOKEN, "SuccStat": 1, "FailReason": 2}), "barred", 500),
+]
+
+
+@pytest.mark.parametrize(("raw", "standing", "code"), REFUSED_TOKENS)
+async def test_a_refused_token_is_an_answer_and_no_message_is_to_blame(
+    peer: Peer, raw: bytes, standing: str, code: int
+) -> None:
+    told: list[tuple[str, str]] = []
+
+    async def refused(name: str, reason: str) -> None:
+        told.append((name, reason))
+
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    peer.answers["query_token"] = raw
+    await outbox.add([entry("a"), entry("b")])
+    forwarder = PartnerForwarder(partner(peer.port), clock, outbox, refused=refused)
+    clock.advance(1)
+    for _ in range(3):
+        await forwarder.step()
+        clock.advance(60)
+    status = await forwarder.status()
+    assert status[standing]
+    assert (status["unreachable"], status["dead"], status["retry"] + status["queued"]) == (False, 0, 2)
+    assert {row.attempts for row in outbox.rows.values()} == {0}, "nobody has seen them"
+    assert outbox.rows[1].last_code == code
+    assert len(peer.paths) == (1 if standing == "paused" else 3)
+    assert [name for name, _ in told] == ["p"]
+    assert str(code) in told[0][1] or "FailReason 2" in told[0][1]
+    peer.answers["query_token"] = answer(0, TOKEN)
+    forwarder.resume()
+    await forwarder.step()
+    await forwarder.close()
+    assert (await outbox.counts())["acked"] == 2
+    assert told[1:] == [("p", "")]
 
 
 @pytest.mark.parametrize("ret", [4001, 4003])

@@ -39,6 +39,22 @@ async def test_fifty_callers_cause_one_fetch(clock: ManualClock) -> None:
     assert (source.fetched, cache.state) == (1, "fresh")
 
 
+async def test_those_who_wait_share_a_failure_and_the_next_asks_again(clock: ManualClock) -> None:
+    asked = 0
+
+    async def fetch() -> Token:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0)
+        raise TimeoutError(f"the {asked}th")
+
+    cache = TokenCache(clock, fetch)
+    faults = await asyncio.gather(*(cache.get() for _ in range(50)), return_exceptions=True)
+    assert {str(fault) for fault in faults} == {"the 1th"}
+    with pytest.raises(TimeoutError, match="the 2th"):
+        await cache.get()
+
+
 async def test_it_is_refreshed_below_a_tenth_of_its_life(clock: ManualClock) -> None:
     source = Source(clock)
     cache = TokenCache(clock, source.fetch)

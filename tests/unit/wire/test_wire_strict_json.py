@@ -18,6 +18,8 @@ PLAIN = Bounds(bytes_max=1000, depth_max=3, integer_digits_max=5, nul=False)
         b'{"a": NaN}',
         b'{"a": -Infinity}',
         b'{"a": 123456}',
+        b'{"a": 1e400}',
+        b'{"a": -1e999999999}',
         b'[[[["deep"]]]]',
         b'{"a": "\\ud800"}',
         b'{"\\udfff": 1}',
@@ -32,6 +34,14 @@ PLAIN = Bounds(bytes_max=1000, depth_max=3, integer_digits_max=5, nul=False)
 def test_refused(raw: bytes) -> None:
     with pytest.raises(JsonRefused):
         read(raw, PLAIN)
+
+
+def test_a_number_that_no_float_holds_is_refused_exact_or_not() -> None:
+    for exact in (False, True):
+        bounds = Bounds(bytes_max=1000, depth_max=3, exact=exact)
+        with pytest.raises(JsonRefused, match="out of all bounds"):
+            read(b"[1e309]", bounds)
+        assert [float(value) for value in read(b"[1e308, 1e-400]", bounds)] == [1e308, 0.0]
 
 
 def test_only_objects_where_an_object_is_wanted() -> None:

@@ -13,9 +13,11 @@ from csms.texts import Text
 from monitor.dashboard.history import Event, Json, Snapshot
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.charts import load_picture
+from monitor.dashboard.web.comb import Comb, comb_cells
+from monitor.dashboard.web.day_chart import day_picture
 from monitor.dashboard.web.desk import Desk, View, view_of
 from monitor.dashboard.web.figures import (
-    evse_family,
+    NOTHING,
     family_counts,
     kilo,
     load_w,
@@ -29,10 +31,10 @@ from monitor.dashboard.web.palette import FAMILIES
 from monitor.dashboard.web.parts import Chart, Kpi, card, markup, state_mark, tag
 from monitor.dashboard.web.visitors import home_of
 from monitor.dashboard.web.words import alert_words, layers
+from monitor.warehouse.carbon import FactorMissing, avoided
 
 NEAR_CAP = 0.95
 ALARMS_SHOWN = 12
-COMB_MAX = 1500
 EVENTS_SHOWN = 12
 
 
@@ -56,7 +58,7 @@ def _build(view: View) -> None:
         with tag("div", "stack"):
             sites = SitesCard(view)
             with card(view.text("web.overview.connectors")):
-                comb, counts = markup(Markup(""), "comb"), markup(Markup(""), "counts")
+                comb, counts = Comb(), markup(Markup(""), "counts")
             with card(view.text("web.overview.events")):
                 events = markup(Markup(""))
         with tag("div", "stack"):
@@ -75,11 +77,12 @@ def _build(view: View) -> None:
             return
         show_kpis(view, kpis, snapshot)
         sites.show(snapshot)
-        comb.set_content(str(comb_markup(snapshot.stations)))
-        counts.set_content(str(counts_markup(view.text, snapshot)))
-        chart.show(load_options(view, snapshot))
-        events.set_content(str(events_markup(view.text, list(view.hub.history.events)[:EVENTS_SHOWN], snapshot)))
-        alarms.set_content(str(attention_markup(view.text, view.hub.alerts, snapshot)))
+        comb.show(view.hub.shared("comb", lambda: comb_cells(snapshot.stations)))
+        counts.set_content(view.shared("counts", lambda: str(counts_markup(view.text, snapshot))))
+        chart.show(view.shared("load", lambda: load_options(view)))
+        latest = list(view.hub.history.events)[:EVENTS_SHOWN]
+        events.set_content(view.shared("events", lambda: str(events_markup(view.text, latest, snapshot))))
+        alarms.set_content(view.shared("alarms", lambda: str(attention_markup(view.text, view.hub.alerts, snapshot))))
 
     view.follow(refresh)
 
@@ -92,6 +95,7 @@ def make_kpis(text: Text) -> dict[str, Kpi]:
         "sessions": Kpi(text("web.kpi.sessions"), "", "/sessions?status=open"),
         "stations": Kpi(text("web.kpi.stations"), "", "/stations"),
         "available": Kpi(text("web.kpi.available"), "", "/stations?state=available"),
+        "carbon": Kpi(text("web.kpi.carbon"), "kg"),
         "province": Kpi(text("web.kpi.province"), "", "/province"),
     }
 
@@ -115,14 +119,28 @@ def show_kpis(view: View, kpis: dict[str, Kpi], snapshot: Snapshot) -> None:
         text("web.kpi.offline", count=away) if away else text("web.kpi.all_online"),
         "warn" if away else "good",
     )
-    counts = family_counts(snapshot.stations)
+    counts = view.hub.shared("families", lambda: family_counts(snapshot.stations))
     broken = counts["faulted"]
     kpis["available"].show(
         f"{counts['available']} / {counts.total()}",
         text("web.kpi.faulted", count=broken) if broken else text("web.kpi.no_fault"),
         "bad" if broken else "good",
     )
+    kpis["carbon"].show(*_carbon(text, overview["energy_today_wh"], view.hub.sites, snapshot))
     kpis["province"].show(*_province(text, view.hub.province))
+
+
+def _carbon(text: Text, energy_wh: float, sites: Sequence[Json], snapshot: Snapshot) -> tuple[str, str, str]:
+    """What charging avoids against fuel cars, with its range: an estimate (T/CSAE 235), never one bare number."""
+    area = next((site["area_code"] for site in sites if site["area_code"]), "")
+    try:
+        saved = avoided(energy_wh / 1000, area, snapshot.time.year)
+    except FactorMissing:
+        return NOTHING, text("web.kpi.no_factor"), ""
+    note = text(
+        "web.kpi.carbon_range", low=f"{saved.low_kg:,.1f}", high=f"{saved.high_kg:,.1f}", year=saved.factor.year
+    )
+    return f"{saved.likely_kg:,.1f}", note, ""
 
 
 def _province(text: Text, partners: Sequence[Json]) -> tuple[str, str, str]:
@@ -131,27 +149,12 @@ def _province(text: Text, partners: Sequence[Json]) -> tuple[str, str, str]:
         return "–", text("web.kpi.no_partner"), ""
     waiting = sum(p["queued"] + p["retry"] + p["sent"] for p in partners)
     dead = sum(p["dead"] for p in partners)
-    held = [p for p in partners if p["paused"] or p["unreachable"]]
+    held = [p for p in partners if p["paused"] or p["barred"] or p["unreachable"]]
     if dead:
         return str(dead), text("web.kpi.dead"), "bad"
     if held:
         return str(waiting), text("web.kpi.held", partner=held[0]["partner"]), "warn"
     return str(waiting), text("web.kpi.waiting") if waiting else text("web.kpi.all_sent"), "" if waiting else "good"
-
-
-def comb_markup(stations: Sequence[Json]) -> Markup:
-    """Every EVSE as a small field: letter and colour of its state, a link to its station."""
-    cells: list[Markup] = []
-    for station in stations:
-        for evse in station["evses"]:
-            family = evse_family(station, evse)
-            name = f"{station['station_id']}/{evse['evse_id']}"
-            cells.append(
-                Markup('<a class="state {0}" href="/stations/{1}" title="{2}" aria-label="{2}">{3}</a>').format(
-                    family, segment(station["station_id"]), name, FAMILIES[family]
-                )
-            )
-    return Markup("").join(cells[:COMB_MAX])
 
 
 def counts_markup(text: Text, snapshot: Snapshot) -> Markup:
@@ -180,11 +183,13 @@ def events_markup(text: Text, events: Sequence[Event], snapshot: Snapshot) -> Ma
     return Markup("").join(rows) or Markup('<p class="empty">{}</p>').format(text("live.no_event"))
 
 
-def load_options(view: View, snapshot: Snapshot) -> dict[str, Any]:
-    """The picture of the feeder at the top that has the largest cap."""
-    tops = sorted(roots(snapshot.overview["feeders"]), key=lambda feeder: -(feeder["cap_w"] or 0))
-    points = view.hub.history.points.get(tops[0]["feeder_id"], ()) if tops else ()
-    return load_picture(list(points), None, view.theme, layers(view.text))
+def load_options(view: View) -> dict[str, Any]:
+    """The day of the feeder at the top that has the largest cap; before it is known, what was seen of it."""
+    hub = view.hub
+    points = list(hub.history.points.get(hub.top, ()))
+    if hub.day is None:
+        return load_picture(points, None, view.theme, layers(view.text))
+    return day_picture(hub.day, hub.plan, points, view.theme, layers(view.text))
 
 
 def attention_markup(text: Text, alerts: Sequence[Json], snapshot: Snapshot) -> Markup:

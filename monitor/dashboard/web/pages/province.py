@@ -78,6 +78,8 @@ def state_markup(text: Text, partner: Json) -> Markup:
     """Whether it can be reached, its token, and what holds messages up."""
     if partner["paused"]:
         words, mood = text("web.province.paused", reason=partner["paused"]), "bad"
+    elif partner["barred"]:
+        words, mood = text("web.province.barred", reason=partner["barred"]), "bad"
     elif partner["unreachable"]:
         words, mood = text("web.province.unreachable"), "bad"
     else:

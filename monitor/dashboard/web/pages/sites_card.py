@@ -25,7 +25,7 @@ class SitesCard:
     def show(self, snapshot: Snapshot) -> None:
         """The sites as they are; one of which nobody said where it is is only counted."""
         sites, text = self._view.hub.sites, self._view.text
-        places = site_places(text, sites, snapshot.stations)
+        places = self._view.shared("sites", lambda: site_places(text, sites, snapshot.stations))
         away = len(sites) - len(places)
         self.placed = bool(places)
         self._map.set_visibility(self.placed)

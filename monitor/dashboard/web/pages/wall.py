@@ -75,7 +75,7 @@ def _build(view: View) -> None:
         load_card.classes(remove="wide") if sites.placed else load_card.classes(add="wide")
         ring.show(_ring(view, snapshot))
         counts.set_content(str(counts_markup(text, snapshot)))
-        load.show(enlarged(load_options(view, snapshot), FONT_PX))
+        load.show(enlarged(load_options(view), FONT_PX))
         feeders.set_content(str(feeders_markup(snapshot.overview["feeders"])))
         alarms.set_content(str(attention_markup(text, view.hub.alerts, snapshot)))
         latest = list(view.hub.history.events)[:EVENTS_SHOWN]
