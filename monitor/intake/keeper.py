@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,12 +52,18 @@ class Keeper:
     heads: HeadPost | None = None
     """Gives signed heads to the operators."""
     retainer: Retainer | None = None
+    _pulls: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def run(self) -> None:
         """A round each minute."""
-        while True:
-            await self.round()
-            await asyncio.sleep(max(self.clock.wall_s(PERIOD_S), WALL_S_MIN))
+        try:
+            while True:
+                await self.round()
+                await asyncio.sleep(max(self.clock.wall_s(PERIOD_S), WALL_S_MIN))
+        finally:
+            for pull in self._pulls.values():
+                pull.cancel()
+            await asyncio.gather(*self._pulls.values(), return_exceptions=True)
 
     async def round(self) -> None:
         """What is due now; a step that fails does not keep the others from being done."""
@@ -65,18 +71,24 @@ class Keeper:
             await self._step("log", self.flush())
         if self.keys is not None:
             await self._step("keys", self.keys.refresh())
-        pulls = (self._step(f"pull {puller.operator_id}", puller.round()) for puller in self.pullers)
-        evidence, quality = (
-            self._step("evidence", self.evidence.close_days()),
-            self._step("quality", self.quality.round()),
+        self._ask()
+        await asyncio.gather(
+            self._step("evidence", self.evidence.close_days()), self._step("quality", self.quality.round())
         )
-        await asyncio.gather(evidence, quality, *pulls)
         await self._step("reports", self._reports())
         if self.heads is not None:
             await self._step("heads", self.heads.round())
         if self.retainer is not None:
             await self._step("retention", self.retainer.round())
         self.figures.round_at = self.clock.now()
+
+    def _ask(self) -> None:
+        """Operators are asked beside the rounds: one that takes an hour to answer holds up nobody but itself."""
+        for puller in self.pullers:
+            name = puller.operator_id
+            if name not in self._pulls or self._pulls[name].done():
+                asking = self._step(f"pull {name}", puller.round())
+                self._pulls[name] = asyncio.create_task(asking, name=f"pull {name}")
 
     async def _step(self, name: str, work: Awaitable[object]) -> None:
         try:

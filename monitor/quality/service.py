@@ -214,7 +214,7 @@ class QualityWatch:
     async def look(self) -> list[AlarmRow]:
         """Compare what is wrong with the alarms that stand; keep and tell what changed."""
         now = self.clock.now()
-        known = await self.store.alarms(open_only=False)
+        known = await self.store.alarms_to_tend(OVER)
         standing = {(a.operator_id, a.name, a.subject): a for a in known if a.over_at is None}
         changed: list[AlarmRow] = []
         for watched in self.operators.values():
@@ -272,8 +272,8 @@ class QualityWatch:
         stamp = now.strftime("%Y%m%d%H")
         known = self._classes.get(watched.operator_id)
         if known is None or known[0] != stamp:
-            rows = await self.store.refused(watched.operator_id, now - WEEK, now - WINDOW)
-            known = self._classes[watched.operator_id] = (stamp, _classes_of(rows))
+            defects = await self.store.defects(watched.operator_id, now - WEEK, now - WINDOW)
+            known = self._classes[watched.operator_id] = (stamp, _classes(defects))
         return known[1]
 
     def _watched(self, operator_id: str) -> Watched:
@@ -375,7 +375,11 @@ def _states(profile: PlatformProfile, rows: Sequence[Row]) -> list[Status]:
 
 
 def _classes_of(rows: Sequence[CallRow]) -> frozenset[str]:
-    return frozenset(defect.split()[0] for row in rows for defect in row.defects)
+    return _classes(defect for row in rows for defect in row.defects)
+
+
+def _classes(defects: Iterable[str]) -> frozenset[str]:
+    return frozenset(defect.split()[0] for defect in defects)
 
 
 def published(document: str) -> dict[str, Any]:

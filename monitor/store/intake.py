@@ -123,10 +123,12 @@ class IntakeStore:
         """Every operator has to ask for a token again."""
         await self._writer.write(lambda connection: connection.execute(table_of(IntakeToken).delete()))
 
-    async def replay_keys(self, since: datetime) -> list[tuple[str, datetime]]:
-        """Keys of the envelopes stamped since a moment, so that a restart lets no replay in."""
-        stamped_at = col(IntakeMessage.stamped_at)
-        query = select(IntakeMessage.replay_key, IntakeMessage.stamped_at).where(stamped_at >= since)
+    async def replay_keys(self, since: datetime, came_since: datetime) -> list[tuple[str, datetime]]:
+        """Keys of the envelopes stamped since a moment, so that a restart lets no replay in; none of them came before
+        `came_since`, so that the log of years is not looked through."""
+        query = select(IntakeMessage.replay_key, IntakeMessage.stamped_at).where(
+            col(IntakeMessage.received_at) >= came_since, col(IntakeMessage.stamped_at) >= since
+        )
         async with AsyncSession(self._engine) as session:
             rows = (await session.exec(query)).all()
         return [(key, stamped) for key, stamped in rows if key and stamped is not None]
@@ -144,9 +146,9 @@ class IntakeStore:
                     found[order_id] = (Decimal(str(energy)), Decimal(str(money)))
         return found
 
-    async def orders_ended(self, operator_id: str, first: str, last: str) -> list[str]:
-        """Accepted orders that ended between these local times (as on the wire, both included)."""
-        query = orders_between(operator_id, first, last)
+    async def orders_ended(self, operator_id: str, first: str, last: str, most: int) -> list[str]:
+        """Accepted orders that ended between these local times (as on the wire, both included), the first `most`."""
+        query = orders_between(operator_id, first, last).limit(most)
         async with self._engine.connect() as connection:
             return sorted((await connection.scalars(query)).all())
 
@@ -222,7 +224,8 @@ def orders_between(operator_id: str, first: str, last: str) -> Select[Any]:
     """The numbers of an operator's accepted orders that ended between these local times."""
     order = table_of(IntakeOrder).c
     mine = order.operator_id == operator_id
-    return sql_select(order.business_id).where(mine, order.ended_local >= first, order.ended_local <= last)
+    span = order.ended_local >= first, order.ended_local <= last
+    return sql_select(order.business_id).where(mine, *span).order_by(order.ended_local)
 
 
 _PUT_TOKEN = upsert(IntakeToken, ("token", "issued_at", "expires_at"))

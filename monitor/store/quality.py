@@ -137,6 +137,16 @@ class QualityStore:
             query = query.where(col(IntakeMessage.id) <= until)
         return [row for row in await in_pages(self._engine, query, _call) if row.body]
 
+    async def defects(self, operator_id: str, start: datetime, end: datetime) -> set[str]:
+        """The defects of refused calls, without reading their bodies."""
+        query = (
+            sql_select(_MESSAGE.c.defects)
+            .where(_MESSAGE.c.operator_id == operator_id, _MESSAGE.c.ret == 4004)
+            .where(_MESSAGE.c.received_at >= start, _MESSAGE.c.received_at < end)
+            .distinct()
+        )
+        return {defect for row in await in_pages(self._engine, query, lambda row: row[0]) for defect in row}
+
     async def disputes(self, operator_id: str, start: datetime, end: datetime, until: int | None = None) -> Reconciled:
         """Of a reconciliation that was asked again within the span the last result counts; with `until` none that was
         stored later."""
@@ -276,6 +286,13 @@ class QualityStore:
             query = query.where(col(QualityAlarm.over_at).is_(None))
         async with AsyncSession(self._engine) as session:
             return [AlarmRow(**row.model_dump()) for row in (await session.exec(query)).all()]
+
+    async def alarms_to_tend(self, told_over: int) -> list[AlarmRow]:
+        """Alarms that stand, and those whose end was not told yet (`told_level` is not `told_over`), however old."""
+        waits = or_(col(QualityAlarm.over_at).is_(None), col(QualityAlarm.told_level) != told_over)
+        async with AsyncSession(self._engine) as session:
+            rows = (await session.exec(select(QualityAlarm).where(waits).order_by(col(QualityAlarm.id)))).all()
+        return [AlarmRow(**row.model_dump()) for row in rows]
 
     async def keep_alarms(self, alarms: Sequence[AlarmRow]) -> None:
         """Keep alarms; new ones get their number."""

@@ -62,7 +62,7 @@ async def test_a_file_of_version_0_has_everything_afterwards(tmp_path: Path) -> 
     await old_file(tmp_path)
     for _ in range(2):
         store = await open_intake(tmp_path)
-        assert await store.orders_ended(OPERATOR, "2026-03-02 00:00:00", "2026-03-03 12:00:00") == [
+        assert await store.orders_ended(OPERATOR, "2026-03-02 00:00:00", "2026-03-03 12:00:00", 9) == [
             "order 1",
             "order 2",
         ]
