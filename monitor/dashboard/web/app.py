@@ -68,7 +68,7 @@ def create_app(
     api = Api(url)
     visitors = Visitors(_now_s)
     beside, siting_desk = Beside(folders, clock_from_environment()), SitingDesk(folders.siting, folders.areas)
-    desk = Desk(api, Hub(api, visitors), visitors, beside, siting_desk, outline=bool(outline))
+    desk = Desk(api, Hub(api, visitors, foresee=beside.said), visitors, beside, siting_desk, outline=bool(outline))
     boards = Boards(api, intake, _now_s)
 
     @asynccontextmanager
