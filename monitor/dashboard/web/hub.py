@@ -1,7 +1,7 @@
 """One look at the server for all open pages: told of changes as they happen, and told on at most five times a second.
 
 While a page is open the server's stream of changes names every station that changed; feeders are read twice a second,
-the rest every two seconds, the list of stations every fifteen to be sure of it, and no reading takes more than a fifth
+the rest every two seconds, the list of stations every minute to be sure of it, and no reading takes more than a fifth
 of the time: what fifty pages cost the server is what one costs. Nobody looking, only the history goes on, every ten
 seconds.
 """
@@ -27,7 +27,7 @@ from monitor.dashboard.web.visitors import Visitor, Visitors
 log = logging.getLogger(__name__)
 
 TELL_S = 0.2
-FAST_S, SLOW_S, DAY_S, SURE_S, IDLE_S = 0.4, 2.0, 5.0, 15.0, 10.0
+FAST_S, SLOW_S, DAY_S, SURE_S, IDLE_S = 0.4, 2.0, 5.0, 60.0, 10.0
 REST = 4.0
 """Times as long as the reading took is rested after it."""
 SAID_S = 60.0
