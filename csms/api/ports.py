@@ -338,8 +338,8 @@ class ProvincePort(Protocol):
         """What is to be sent, or what was given up."""
         ...
 
-    async def replay(self, partner_id: str, ids: Sequence[int] = ()) -> int:
-        """Send given-up messages again."""
+    async def replay(self, partner_id: str, ids: Sequence[int] = (), *, as_sent: bool = False) -> Any:
+        """Send given-up messages again (csms.province.renewal.Replayed)."""
         ...
 
     def key_sets(self) -> Sequence[Any]:

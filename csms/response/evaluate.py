@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 
 from csms.model.response import Kind, PriceUnit, ResponseEvent
+from csms.response.settlement import cents
 from optimizer.response import BAND, settlement
 
 QUARTER_H = 0.25
@@ -48,6 +50,7 @@ class Interval:
 class Evaluation:
     """The record of an event. Powers in W.
 
+    `pay`: yuan to the cent, of the whole watts or watt-hours that are credited, so that everybody can do the sum again.
     `actual_w`: the mean change; `ratio`: of the target; `confirmed_w`: what is credited; `effective_s`: how long the
     change was at least the band's lower end of the target.
     """
@@ -97,6 +100,8 @@ def evaluate(event: ResponseEvent, rows: Sequence[Interval], band: Band = BAND) 
         band,
     )
     per_kw = event.invitation.unit is PriceUnit.PER_KW
+    confirmed_w, credited_wh = round(found.credited_kw * 1000), round(found.credited_kwh * 1000)
+    credited = confirmed_w if per_kw else credited_wh
     least_w = band[0] * event.target_w - ROUNDING
     enough = [row for row in rows if (row.change_w(kind) or 0.0) >= least_w]
     return Evaluation(
@@ -107,9 +112,9 @@ def evaluate(event: ResponseEvent, rows: Sequence[Interval], band: Band = BAND) 
         cleared_w=event.target_w,
         actual_w=found.reached * event.target_w,
         ratio=found.reached,
-        confirmed_w=found.credited_kw * 1000,
-        credited_wh=found.credited_kwh * 1000,
-        pay=round(event.price * found.credited_kw if per_kw else found.payment, 2),
+        confirmed_w=confirmed_w,
+        credited_wh=credited_wh,
+        pay=float(cents(Decimal(str(event.price)) * Decimal(credited) / 1000)),
         effective=found.credited_kw > 0,
         effective_s=len(enough) * QUARTER_H * 3600,
     )

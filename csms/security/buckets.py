@@ -29,7 +29,7 @@ class Buckets:
         self._per_s, self._burst, self._names_max = per_s, burst, names_max
         self._levels: OrderedDict[str, _Level] = OrderedDict()
 
-    def take(self, name: str, now_s: float) -> float:
+    def take(self, name: str, now_s: float, cost: float = 1.0) -> float:
         """0 when there was room (it is taken), else the seconds after which there will be."""
         level = self._levels.get(name)
         if level is None:
@@ -40,9 +40,9 @@ class Buckets:
             self._levels.move_to_end(name)
         level.left = min(self._burst, level.left + max(now_s - level.at_s, 0.0) * self._per_s)
         level.at_s = now_s
-        if level.left < 1:
-            return (1 - level.left) / self._per_s
-        level.left -= 1
+        if level.left < cost:
+            return (cost - level.left) / self._per_s
+        level.left -= cost
         return 0.0
 
     def wait_s(self, name: str, now_s: float) -> float:

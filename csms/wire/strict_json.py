@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cache
+from math import isinf
 from typing import Any, NoReturn
 
 
@@ -51,7 +52,7 @@ def _decoder(integer_digits_max: int | None, exact: bool) -> json.JSONDecoder:
     return json.JSONDecoder(
         object_pairs_hook=_no_key_twice,
         parse_constant=_no_constant,
-        parse_float=Decimal if exact else None,
+        parse_float=_exact if exact else None,
         parse_int=_integer(integer_digits_max) if integer_digits_max is not None else None,
     )
 
@@ -79,6 +80,13 @@ def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise JsonRefused(f"{name} is no JSON number")
+
+
+def _exact(text: str) -> Decimal:
+    """A number that no float holds is refused: what is read exactly is summed up and written down as a float later."""
+    if isinf(float(text)):
+        raise JsonRefused("a number out of all bounds")
+    return Decimal(text)
 
 
 def _integer(digits_max: int | None) -> Callable[[str], int]:

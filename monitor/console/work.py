@@ -1,7 +1,7 @@
 """What the commands of the supervising platform share: options, its database around their work, faults to exit codes.
 
-Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 4 the platform cannot be reached. With `--json` a fault is JSON
-on the error stream, `code` and `detail`.
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 nothing is wrong but something remains open, 4 the platform
+cannot be reached. With `--json` a fault is JSON on the error stream, `code` and `detail`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from csms.texts import Text
 if TYPE_CHECKING:
     from monitor.store.intake import IntakeStore
 
-FAILED, USAGE, UNREACHABLE = 1, 2, 4
+FAILED, USAGE, UNSURE, UNREACHABLE = 1, 2, 3, 4
 Found = TypeVar("Found")
 Mount = Callable[[typer.Typer, Text], None]
 
@@ -88,6 +88,16 @@ def fail(words: str, exit_code: int, as_json: bool, code: str = "failed") -> NoR
     raise typer.Exit(exit_code)
 
 
+def cannot(text: Text, fault: Exception, as_json: bool) -> NoReturn:
+    """Say what could not be done, and what helps where we know it."""
+    from monitor.store.faults import StoreUnusable
+
+    reason = str(fault)
+    if isinstance(fault, StoreUnusable):
+        reason = text(f"platform.fault.{fault.code}", file=fault.file, cause=fault.cause)
+    fail(text("platform.cannot", reason=reason), FAILED, as_json, getattr(fault, "code", "failed"))
+
+
 def save(text: Text, path: Path, content: str, as_json: bool) -> None:
     """Write a file that was asked for."""
     try:
@@ -113,6 +123,7 @@ def on_store(
     make: bool = False,
 ) -> Found:
     """Open the platform's database (`make`: or begin one), act, close it."""
+    from monitor.store.faults import coded
     from monitor.store.intake import FILE_NAME, open_intake
 
     async def run() -> Found:
@@ -125,6 +136,7 @@ def on_store(
     if not make and not (data_dir / FILE_NAME).is_file():
         fail(text("platform.no_database", folder=data_dir), USAGE, as_json, "no_database")
     try:
-        return asyncio.run(run())
+        with coded(data_dir / FILE_NAME):
+            return asyncio.run(run())
     except (CsmsError, OSError, ValueError) as fault:
-        fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, getattr(fault, "code", "failed"))
+        cannot(text, fault, as_json)

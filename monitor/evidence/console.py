@@ -1,10 +1,9 @@
-"""`csms evidence`: close days, export, prove, verify. `verify` needs the files only: no server, no network."""
+"""`csms evidence`: close days, export, prove; what operators do stands in `monitor.evidence.operator_console`."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,9 @@ from csms.model.clock import clock_from_environment
 from csms.province import strict_json
 from csms.texts import Text
 from monitor.console import work
-from monitor.console.work import FAILED, data_dir_option, json_option, operator_option
-from monitor.evidence.documents import EvidenceUnreadable, read_public
-from monitor.evidence.files import private_key, read_document, read_export, write_export
-from monitor.evidence.judge import Verdict, judge_document, judge_export
-from monitor.evidence.merkle import HashUnavailable
+from monitor.console.work import data_dir_option, json_option, operator_option
+from monitor.evidence import operator_console as at_operators
+from monitor.evidence.files import private_key, write_export
 from monitor.evidence.service import Evidence
 
 KINDS = {"order": "charge_order", "session": "charge_status", "connector": "station_status", "station": "station_info"}
@@ -27,7 +24,8 @@ KINDS = {"order": "charge_order", "session": "charge_status", "connector": "stat
 
 def build(text: Text) -> typer.Typer:
     """The command group."""
-    return work.group(text, "evidence", (_close, _export, _prove, _verify, _key))
+    of_operators = (at_operators.verify, at_operators.keep, at_operators.fetch)
+    return work.group(text, "evidence", (_close, _export, _prove, *of_operators, _key))
 
 
 def _with_log(
@@ -117,44 +115,6 @@ def _prove(app: typer.Typer, text: Text) -> None:
             typer.echo(document)
         else:
             typer.echo(text("evidence.proved", file=out))
-
-
-def _verify(app: typer.Typer, text: Text) -> None:
-    shown = work.example(text, "csms evidence verify proof.json --key-file platform.pem")
-
-    @app.command("verify", help=text("evidence.verify.help"), epilog=shown)
-    def verify(
-        path: Path = typer.Argument(..., help=text("evidence.option.path")),
-        key: Path | None = typer.Option(None, "--key-file", help=text("evidence.option.key")),
-        as_json: bool = json_option(text),
-    ) -> None:
-        try:
-            known = read_public(key.read_text(encoding="utf-8")) if key else None
-            verdict = (
-                judge_export(read_export(path), known) if path.is_dir() else judge_document(read_document(path), known)
-            )
-        except (EvidenceUnreadable, HashUnavailable, OSError, UnicodeError) as fault:
-            work.fail(text("evidence.unreadable", reason=str(fault)), FAILED, as_json, "unreadable")
-        _tell(text, verdict, as_json)
-
-
-def _tell(text: Text, verdict: Verdict, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(asdict(verdict) | {"right": verdict.right}))
-    else:
-        for fault in verdict.faults:
-            place = "-" if fault.place is None else fault.place
-            typer.echo(text(f"evidence.fault.{fault.name}", place=place, day=fault.day or "-"), err=True)
-        if verdict.right:
-            typer.echo(
-                text(
-                    "evidence.right", records=verdict.records, days=", ".join(verdict.days[:1] + verdict.days[1:][-1:])
-                )
-            )
-        known = "evidence.key_known" if verdict.key_known else "evidence.key_came_along"
-        typer.echo(text(known, name=verdict.key_id))
-    if not verdict.right:
-        raise typer.Exit(FAILED)
 
 
 def _key(app: typer.Typer, text: Text) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -24,6 +24,7 @@ SIGNED = b"csms evidence head 1\n"
 INCLUSION = "csms-evidence-inclusion-1"
 CONSISTENCY = "csms-evidence-consistency-1"
 EXPORT = "csms-evidence-export-1"
+HEAD = "csms-evidence-head-1"
 
 
 class EvidenceUnreadable(ValueError):
@@ -127,9 +128,17 @@ def read_head(document: Any) -> SignedHead:
         typed = all(type(value) is (int if name in numbers else str) for name, value in fields.items())
     except (TypeError, KeyError, AttributeError):
         raise EvidenceUnreadable("this is no signed head") from None
-    if not right or not typed or not 0 <= fields["first"] <= fields["size"]:
+    if not right or not typed or not 0 <= fields["first"] <= fields["size"] or not _is_day(fields["day"]):
         raise EvidenceUnreadable("this is no signed head")
     return SignedHead(Head(**fields), signature)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return False
+    return day.isoformat() == text and date.min < day < date.max
 
 
 def hashes(values: Any) -> list[bytes]:
@@ -163,6 +172,18 @@ def consistency_document(old: SignedHead, new: SignedHead, path: Sequence[bytes]
         "document": CONSISTENCY,
         "old": old.as_document(),
         "new": new.as_document(),
+        "path": [step.hex() for step in path],
+        "public_key": public,
+    }
+
+
+def head_document(signed: SignedHead, before: SignedHead | None, path: Sequence[bytes], public: str) -> dict[str, Any]:
+    """The head of a day as it is given to its operator, with the head before it and the proof that the log only grew
+    from that one; `before` is empty for the first day."""
+    return {
+        "document": HEAD,
+        **signed.as_document(),
+        "before": before.as_document() if before else None,
         "path": [step.hex() for step in path],
         "public_key": public,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from csms.province import strict_json
+from csms.security.files import write_whole
 from monitor.evidence.documents import EXPORT, EvidenceUnreadable, hashes, read_head
 from monitor.evidence.judge import Export
 
@@ -90,3 +92,15 @@ def read_document(path: Path) -> dict[str, Any]:
         return strict_json.parse_object(path.read_bytes(), FILE_BYTES_MAX)
     except strict_json.JsonRefused as fault:
         raise EvidenceUnreadable(f"{path}: {fault}") from None
+
+
+def read_heads(folder: Path) -> list[dict[str, Any]]:
+    """The heads that an operator keeps in a folder, which need not be there; raises EvidenceUnreadable or OSError."""
+    return [read_document(path) for path in sorted(folder.glob("*.json"))]
+
+
+def keep_head(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a head beside those that are kept; what is there is left alone. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        write_whole(path, strict_json.write(document) + b"\n", 0o644)

@@ -7,7 +7,8 @@ a record that does not have its hash is then named, and told whether it was chan
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from monitor.evidence.documents import (
     CONSISTENCY,
+    HEAD,
     INCLUSION,
     EvidenceUnreadable,
     SignedHead,
@@ -34,6 +36,7 @@ from monitor.evidence.merkle import (
     root_from_inclusion,
     root_of,
 )
+from monitor.store.days import following
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +48,49 @@ class Fault:
     day: str = ""
 
 
+class Finding(StrEnum):
+    """What a check comes to. A signature by a key that came along with the document proves no signer: who writes one
+    can write the other."""
+
+    VERIFIED = "verified"
+    SIGNER_UNKNOWN = "consistent_signer_unknown"
+    INCOMPLETE = "incomplete"
+    WRONG = "wrong"
+
+
 @dataclass(slots=True)
 class Verdict:
-    """The result of a check: what was found, and what was looked at."""
+    """The result of a check: what was found, and what was looked at; `missing`: first days of gaps."""
 
     key_id: str
     key_known: bool
     records: int = 0
     days: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
     @property
     def right(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether nothing is wrong, whoever signed it."""
         return not self.faults
+
+    @property
+    def finding(self) -> Finding:
+        """The result in a word."""
+        if self.faults:
+            return Finding.WRONG
+        if self.missing:
+            return Finding.INCOMPLETE
+        return Finding.VERIFIED if self.key_known else Finding.SIGNER_UNKNOWN
+
+    def expect(self, right: bool, name: str, day: str) -> None:
+        """Note a fault of a day unless something is right."""
+        if not right:
+            self.faults.append(Fault(name, day=day))
+
+    def as_document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"verdict": self.finding, "consistent": self.right} | asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +107,12 @@ class Export:
 
 
 def judge_document(document: Mapping[str, Any], known: Ed25519PublicKey | None = None) -> Verdict:
-    """Check an inclusion or consistency proof; raises EvidenceUnreadable for something else."""
-    kind = document.get("document")
-    if kind not in (INCLUSION, CONSISTENCY):
+    """Check the head of a day, an inclusion or a consistency proof; raises EvidenceUnreadable for something else."""
+    judge = _JUDGES.get(str(document.get("document")))
+    if judge is None:
         raise EvidenceUnreadable("this is no proof of the evidence log")
     key, verdict = _key(document.get("public_key"), known)
-    if kind == INCLUSION:
-        _judge_inclusion(document, key, verdict)
-    else:
-        _judge_consistency(document, key, verdict)
+    judge(document, key, verdict)
     return verdict
 
 
@@ -102,8 +131,7 @@ def _judge_inclusion(document: Mapping[str, Any], key: Ed25519PublicKey, verdict
         raise EvidenceUnreadable("the proof holds no record")
     head = signed.head
     verdict.records, verdict.days = 1, [head.day]
-    if not is_signed(signed, key):
-        verdict.faults.append(Fault("signature", day=head.day))
+    verdict.expect(is_signed(signed, key), "signature", head.day)
     digest = hash_named(head.hash)
     leaf = leaf_hash(record.encode("utf-8"), digest)
     try:
@@ -118,17 +146,70 @@ def _judge_inclusion(document: Mapping[str, Any], key: Ed25519PublicKey, verdict
 
 
 def _judge_consistency(document: Mapping[str, Any], key: Ed25519PublicKey, verdict: Verdict) -> None:
-    old, new = read_head(document.get("old")), read_head(document.get("new"))
+    _judge_growth(read_head(document.get("old")), read_head(document.get("new")), document.get("path"), key, verdict)
+
+
+def _judge_head(document: Mapping[str, Any], key: Ed25519PublicKey, verdict: Verdict) -> None:
+    """A head and the one before it, of which it must be the next."""
+    new, before = read_head(document), document.get("before")
+    if before is not None:
+        old = read_head(before)
+        _judge_growth(old, new, document.get("path"), key, verdict)
+        verdict.expect(_follows(old, new), "heads_broken", new.head.day)
+    else:
+        verdict.expect(is_signed(new, key), "signature", new.head.day)
+        verdict.expect(not new.head.previous and new.head.first == 0, "heads_broken", new.head.day)
+    verdict.days = [new.head.day]
+
+
+def _follows(old: SignedHead, new: SignedHead) -> bool:
+    """Whether a head names another as the one before it."""
+    then, now = old.head, new.head
+    same_log = now.log == then.log and now.hash == then.hash
+    return same_log and now.previous == then.digest() and now.first == then.size and now.day > then.day
+
+
+def _judge_growth(old: SignedHead, new: SignedHead, path: Any, key: Ed25519PublicKey, verdict: Verdict) -> None:
     verdict.days = [old.head.day, new.head.day]
     for signed in (old, new):
-        if not is_signed(signed, key):
-            verdict.faults.append(Fault("signature", day=signed.head.day))
+        verdict.expect(is_signed(signed, key), "signature", signed.head.day)
     old_root, new_root = hashes((old.head.root, new.head.root))
     digest = hash_named(new.head.hash)
-    path = hashes(document.get("path"))
+    steps = hashes(path)
     same_log = old.head.log == new.head.log and old.head.hash == new.head.hash
-    if not same_log or not is_consistent(old.head.size, new.head.size, old_root, new_root, path, digest):
-        verdict.faults.append(Fault("not_consistent", day=new.head.day))
+    grown = same_log and is_consistent(old.head.size, new.head.size, old_root, new_root, steps, digest)
+    verdict.expect(grown, "not_consistent", new.head.day)
+
+
+def judge_heads(documents: Sequence[Mapping[str, Any]], known: Ed25519PublicKey | None = None) -> Verdict:
+    """Check the heads that an operator was given: each, and each against those that it kept before. Raises
+    EvidenceUnreadable where one is no head, or where there is none."""
+    if not documents or any(document.get("document") != HEAD for document in documents):
+        raise EvidenceUnreadable("there are no signed heads, or something else among them")
+    heads = sorted((read_head(document) for document in documents), key=lambda signed: signed.head.day)
+    key, verdict = _key(documents[0].get("public_key"), known)
+    if len({signed.head.log for signed in heads}) > 1:
+        raise EvidenceUnreadable("these are heads of more than one log")
+    for document in documents:
+        _judge_head(document, key, verdict)
+    verdict.days = [signed.head.day for signed in heads]
+    for old, new in pairwise(heads):
+        _judge_pair(old, new, verdict)
+    return verdict
+
+
+def _judge_pair(old: SignedHead, new: SignedHead, verdict: Verdict) -> None:
+    """Two heads that were kept, the later one being that of the next day unless some are missing between."""
+    if new.head.day == old.head.day:
+        verdict.expect(new.head == old.head, "two_heads", new.head.day)
+    elif new.head.day == following(old.head.day):
+        verdict.expect(_follows(old, new), "heads_broken", new.head.day)
+    else:
+        verdict.missing.append(following(old.head.day))
+        verdict.expect(new.head.first >= old.head.size, "log_shrank", new.head.day)
+
+
+_JUDGES = {INCLUSION: _judge_inclusion, CONSISTENCY: _judge_consistency, HEAD: _judge_head}
 
 
 def judge_export(export: Export, known: Ed25519PublicKey | None = None) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from csms.model.errors import CsmsError
 from monitor.evidence.documents import (
     SignedHead,
     consistency_document,
+    head_document,
     inclusion_document,
     key_id,
     public_pem,
@@ -21,7 +23,7 @@ from monitor.evidence.documents import (
 from monitor.evidence.judge import Export
 from monitor.evidence.merkle import CHAIN_START, consistency_ranges, hash_named, inclusion_proof
 from monitor.store.days import following, local_day
-from monitor.store.evidence import EvidenceStore, leaves_of
+from monitor.store.evidence import EvidenceStore, Row, leaves_of
 
 
 class NoEvidence(CsmsError):
@@ -69,6 +71,7 @@ class Evidence:
             raise NoEvidence(f"{day} is not closed yet; its records are signed when it is over")
         row = await self.store.row(operator_id, number)
         assert row is not None
+        _check_whole(operator_id, [row])
         leaves = await self.store.leaves(operator_id, day)
         digest = hash_named(signed.head.hash)
         path = await asyncio.to_thread(inclusion_proof, number - signed.head.first, leaves, digest)
@@ -90,14 +93,23 @@ class Evidence:
         path = await self.store.roots(operator_id, ranges, hash_named(new.head.hash))
         return consistency_document(old, new, path, self.public_key)
 
+    async def prove_head(self, operator_id: str, day: str) -> dict[str, Any]:
+        """The signed head of a day with the proof that the log grew from the day before; raises NoEvidence."""
+        signed = await self._closed(operator_id, day)
+        before = await self.store.head(operator_id, following(day, -1))
+        ranges = consistency_ranges(before.head.size, signed.head.size) if before else []
+        path = await self.store.roots(operator_id, ranges, hash_named(signed.head.hash))
+        return head_document(signed, before, path, self.public_key)
+
     async def export(self, operator_id: str, first: str, last: str) -> Export:
-        """All records and heads of these days; raises NoEvidence if none of them is closed."""
+        """All records and heads of these days; raises NoEvidence if none is closed or content of one is gone."""
         heads = await self.store.heads(operator_id, first, last)
         if not heads:
             raise NoEvidence(f"the log of {operator_id} has no closed day from {first} to {last}")
         first, last = heads[0].head.day, heads[-1].head.day
         before = await self.store.head(operator_id, following(first, -1))
         rows = await self.store.rows(operator_id, first, last)
+        _check_whole(operator_id, rows)
         return Export(
             records=[row.record for row in rows],
             leaves=leaves_of(rows),
@@ -113,3 +125,14 @@ class Evidence:
         if signed is None:
             raise NoEvidence(f"the log of {operator_id} has no head of {day}")
         return signed
+
+
+def _check_whole(operator_id: str, rows: Sequence[Row]) -> None:
+    """Raises NoEvidence for a record of which only the hash is left."""
+    gone = [row.number for row in rows if not row.record]
+    if gone:
+        raise NoEvidence(
+            f"the content of {len(gone)} records of {operator_id} ({gone[0]} to {gone[-1]}) was deleted when its time"
+            " was over ([retention]); their hashes and the heads are there: `prove --since --day` still shows that"
+            " the log only grew"
+        )

@@ -7,8 +7,8 @@ share <- share + STEP * (miss_rate - missed). An error counts once its truth is 
 Many series stand still for days, and a forecast that is exactly right is held by an interval of any width: no closed
 one can hold less than the share of such truths. Counted as held they would raise the share of such a series without
 end, and when it wakes up its intervals would stay at nothing for as many misses as it took to get there. So of errors
-of nothing as many count as missed as the share has room for, as in a smoothed conformal predictor (V. Vovk, A.
-Gammerman and G. Shafer, Algorithmic Learning in a Random World, 2005, section 2.4).
+of nothing as many count as missed as the share has room for, as in a smoothed conformal predictor (V. Vovk,
+A. Gammerman and G. Shafer, Algorithmic Learning in a Random World, 2005, section 2.4).
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def gather(app: typer.Typer, text: Text) -> None:
             with Console(stderr=True, quiet=as_json).status(text("data.gather.reading")):
                 found = asyncio.run(_gathered(data_dir, database_url))
         except (CsmsError, OSError, ValueError) as fault:
-            work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, getattr(fault, "code", "failed"))
+            work.cannot(text, fault, as_json)
         if as_json:
             work.document(found)
             return

@@ -35,6 +35,7 @@ def on_store(
     text: Text, data_dir: Path, as_json: bool, act: Callable[[GovernanceStore], work.Found], *, make: bool = False
 ) -> work.Found:
     """What `act` finds; ends the command where there are no facts (unless `make`) or they cannot be used."""
+    from monitor.store.faults import StoreUnusable
     from monitor.store.governance import FILE_NAME, open_governance
 
     if not make and not (data_dir / FILE_NAME).is_file():
@@ -45,5 +46,7 @@ def on_store(
             return act(store)
         finally:
             store.close()
+    except StoreUnusable as fault:
+        work.cannot(text, fault, as_json)
     except (OSError, ValueError) as fault:
         work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, "unusable")

@@ -22,12 +22,15 @@ from monitor.console.work import USAGE
 from monitor.evidence.files import private_key
 from monitor.evidence.service import Evidence
 from monitor.intake.figures import Figures
+from monitor.intake.heads import HeadPost
 from monitor.intake.health import free_bytes, own_signs
 from monitor.intake.keeper import Keeper
 from monitor.intake.keys import OperatorKeys
 from monitor.intake.keys_console import build as keys_group
 from monitor.intake.platform import create_platform
 from monitor.intake.pull import pullers_of
+from monitor.intake.retention import Retainer
+from monitor.intake.retention_console import retention_command
 from monitor.intake.settings import PlatformSettings, flagged_profiles, read_partner_file
 from monitor.intake.status_console import status_command
 from monitor.quality.alarms import Sign
@@ -50,7 +53,7 @@ class QuietServer(uvicorn.Server):
 
 def build(text: Text) -> typer.Typer:
     """The command group `intake`; `text` gives its words."""
-    app = work.group(text, "intake", (_serve_command, status_command))
+    app = work.group(text, "intake", (_serve_command, status_command, retention_command))
     app.add_typer(keys_group(text), name="keys")
     return app
 
@@ -96,7 +99,8 @@ async def _serve(
     store = await open_intake(data_dir, settings.evidence_hash)
     figures, keys = Figures(clock), OperatorKeys(settings, clock, store.keys, data_dir)
     try:
-        app = await create_platform(settings, clock, store, keys, figures)
+        evidence = Evidence(store.evidence, private_key(data_dir), clock)
+        app = await create_platform(settings, clock, store, keys, figures, evidence)
     except BaseException:
         await store.close()
         raise
@@ -105,12 +109,12 @@ async def _serve(
         return own_signs(figures, free_bytes(data_dir))
 
     quality = QualityWatch(store.quality, store.evidence, clock, *watch, own)
-    evidence = Evidence(store.evidence, private_key(data_dir), clock)
     pullers = pullers_of(settings, clock, store, keys)
     mail = next((teller for teller in quality.tellers if isinstance(teller, MailChannel)), None)
-    keeping = asyncio.create_task(
-        Keeper(clock, quality, evidence, data_dir, figures, pullers, keys, mail, store.flush).run()
-    )
+    heads = HeadPost(evidence, clock, settings.operators, data_dir, mail)
+    retainer = Retainer(store.retention, store.evidence, clock, settings.retention, data_dir)
+    keeper = Keeper(clock, quality, evidence, data_dir, figures, pullers, keys, mail, store.flush, heads, retainer)
+    keeping = asyncio.create_task(keeper.run())
     try:
         with listening(port) as listener:
             announce(listener, port_file)

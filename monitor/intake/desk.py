@@ -45,7 +45,7 @@ from monitor.evidence.documents import record_bytes
 from monitor.intake.checks import check_token_request, judge_message, kept_body, plain
 from monitor.intake.figures import TOO_MANY, Figures
 from monitor.intake.keys import OperatorKeys
-from monitor.intake.reconcile import Checked, reconcile
+from monitor.intake.reconcile import UNLISTED_MAX, Checked, reconcile
 from monitor.intake.settings import Operator, PlatformSettings
 from monitor.store.intake import IntakeStore
 from monitor.store.messages import Call, Message, Standing
@@ -63,6 +63,9 @@ WORDS = {
 }
 STRANGERS_PER_S, STRANGERS_BURST = 5.0, 100.0
 """Refused calls of unproven callers that are logged, for each operator that they claim to be."""
+KEPT_KIB_PER_S, KEPT_KIB_BURST = 2.0, 20_000.0
+"""Refused bodies of an operator that are kept: it may be wrong with a whole backlog, but not for ever. What is beyond
+is logged with its defects, without the body."""
 FAIL_NONE, FAIL_NO_OPERATOR, FAIL_SECRET = 0, 1, 2
 
 
@@ -104,6 +107,7 @@ class IntakeDesk:
         self._replay = ReplayCache(wall_slack(max(windows, default=WINDOW_S), clock))
         self._rates = {name: Buckets(o.calls_per_s, o.calls_burst) for name, o in settings.operators.items()}
         self._strangers = Buckets(STRANGERS_PER_S, STRANGERS_BURST)
+        self._bodies = Buckets(KEPT_KIB_PER_S, KEPT_KIB_BURST)
         self._tokens: dict[str, Token] = {}
         self._token_lock = asyncio.Lock()
 
@@ -112,7 +116,8 @@ class IntakeDesk:
         now = self._clock.now()
         await self._keys.load()
         self._tokens = await self._store.tokens()
-        for key, stamped_at in await self._store.replay_keys(now - timedelta(seconds=self._replay.window_s)):
+        window = timedelta(seconds=self._replay.window_s)
+        for key, stamped_at in await self._store.replay_keys(now - window, now - 2 * window):
             self._replay.take(key, stamped_at, now)
 
     async def forget_tokens(self) -> None:
@@ -145,7 +150,7 @@ class IntakeDesk:
 
     async def _handle(self, operator: Operator, kind: Kind | None, opened: Opened, call: Call) -> Reply:
         await self._keys.ring(operator.operator_id, Direction.INBOUND).proved(opened.codec.secrets)
-        if self._is_too_fast(operator.operator_id):
+        if self.is_too_fast(operator.operator_id):
             return self._put_off(opened.codec, call)
         if kind is None:
             refusal = replace(call, ret=BUSINESS_INVALID, reason="interface not offered")
@@ -171,7 +176,16 @@ class IntakeDesk:
         open_to_all = set(kinds.values()) == {Kind.QUERY_TOKEN}
         return Door(self._keys, now, self._replay, None if open_to_all else token_valid)
 
-    def _is_too_fast(self, operator_id: str) -> bool:
+    def bearer(self, authorization: str) -> str | None:
+        """The operator that holds the access token of an Authorization header, None for nobody."""
+        now, found = self._clock.now(), None
+        for operator_id, token in self._tokens.items():
+            if same(f"Bearer {token.text}", authorization) and token.left_s(now) > 0:
+                found = operator_id
+        return found if found in self._settings.operators else None
+
+    def is_too_fast(self, operator_id: str) -> bool:
+        """Whether an operator calls more often than it may; counts this call."""
         return self._rates[operator_id].take(operator_id, self._clock.monotonic_s()) > 0
 
     def _put_off(self, codec: Codec, call: Call) -> Reply:
@@ -186,7 +200,7 @@ class IntakeDesk:
         name = refused.operator_id or ""
         if name and refused.codec is not None:
             call = replace(call, operator_id=name)
-            fast = self._is_too_fast(name)
+            fast = self.is_too_fast(name)
             return self._put_off(refused.codec, call) if fast else await self._answer(refused.codec, call)
         await self._log_stranger(replace(call, operator_id=name))
         if refused.ret is None:
@@ -242,7 +256,7 @@ class IntakeDesk:
         judged = judge_message(profile, kind, opened.body, operator.operator_id)
         call = replace(call, ret=judged.ret, business_id=judged.business_id[:64], defects=_texts(judged.defects))
         if judged.ret != OK:
-            return await self._answer(opened.codec, replace(call, body=kept_body(opened.body)))
+            return await self._answer(opened.codec, replace(call, body=self._kept(call, kept_body(opened.body))))
         calls = {
             Standing.NEW: call,
             Standing.DUPLICATE: replace(call, ret=profile.codes.duplicate_order, duplicate=True),
@@ -251,7 +265,7 @@ class IntakeDesk:
                 ret=BUSINESS_INVALID,
                 reason="same business id, other content",
                 review=True,
-                body=plain(opened.body),
+                body=self._kept(call, plain(opened.body)),
             ),
         }
         record = record_bytes(operator.operator_id, kind, call.business_id, call.received_at, opened.body)
@@ -265,11 +279,17 @@ class IntakeDesk:
         body = strict_json.write(answer_body(profile, kind, opened.body)) if accepted else b""
         return _signed(opened.codec, calls[standing], body)
 
+    def _kept(self, call: Call, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A refused body, or nothing when its operator has had too many of them lately."""
+        cost = call.size_bytes / 1024
+        return {} if self._bodies.take(call.operator_id, self._clock.monotonic_s(), cost) else body
+
     async def _reconcile(self, operator: Operator, fields: Mapping[str, Any]) -> Checked:
         listed = fields.get("ChargeOrders") or []
         ids = [row["StartChargeSeq"] for row in listed]
         accepted = await self._store.orders(operator.operator_id, ids)
-        ended = await self._store.orders_ended(operator.operator_id, fields["StartTime"], fields["EndTime"])
+        most = UNLISTED_MAX + len(ids)
+        ended = await self._store.orders_ended(operator.operator_id, fields["StartTime"], fields["EndTime"], most)
         head = await self._store.evidence.head(operator.operator_id, fields["StartTime"][:10])
         return reconcile(operator.profile, fields, accepted, ended, head.head.day_root if head else "")
 

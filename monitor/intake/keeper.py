@@ -1,5 +1,6 @@
-"""What a platform does by itself beside answering: closes days of the evidence log, judges them, writes reports, looks
-for alarms, asks operators. What fails is logged and comes again; a day is judged in a thread, so that answers go on.
+"""What a platform does by itself beside answering: closes days of the evidence log and gives out their heads, judges
+them, writes reports, looks for alarms, asks operators, lets go of what is too old. What fails is logged and comes
+again; a day is judged in a thread, so that answers go on.
 """
 
 from __future__ import annotations
@@ -7,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from csms.model.clock import Clock
 from csms.texts import catalogue
 from monitor.evidence.service import Evidence
 from monitor.intake.figures import Figures
+from monitor.intake.heads import HeadPost
 from monitor.intake.keys import OperatorKeys
 from monitor.intake.pull import Puller
+from monitor.intake.retention import Retainer
 from monitor.quality.channels import MailChannel, document_of
 from monitor.quality.report import ReportInputs, render_report
 from monitor.quality.service import QualityWatch, published, span_of
@@ -46,12 +49,21 @@ class Keeper:
     """Sends the daily reports to the operators."""
     flush: Callable[[], Awaitable[None]] | None = None
     """Writes down the calls that wait to be logged."""
+    heads: HeadPost | None = None
+    """Gives signed heads to the operators."""
+    retainer: Retainer | None = None
+    _pulls: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     async def run(self) -> None:
         """A round each minute."""
-        while True:
-            await self.round()
-            await asyncio.sleep(max(self.clock.wall_s(PERIOD_S), WALL_S_MIN))
+        try:
+            while True:
+                await self.round()
+                await asyncio.sleep(max(self.clock.wall_s(PERIOD_S), WALL_S_MIN))
+        finally:
+            for pull in self._pulls.values():
+                pull.cancel()
+            await asyncio.gather(*self._pulls.values(), return_exceptions=True)
 
     async def round(self) -> None:
         """What is due now; a step that fails does not keep the others from being done."""
@@ -59,14 +71,24 @@ class Keeper:
             await self._step("log", self.flush())
         if self.keys is not None:
             await self._step("keys", self.keys.refresh())
-        pulls = (self._step(f"pull {puller.operator_id}", puller.round()) for puller in self.pullers)
-        evidence, quality = (
-            self._step("evidence", self.evidence.close_days()),
-            self._step("quality", self.quality.round()),
+        self._ask()
+        await asyncio.gather(
+            self._step("evidence", self.evidence.close_days()), self._step("quality", self.quality.round())
         )
-        await asyncio.gather(evidence, quality, *pulls)
         await self._step("reports", self._reports())
+        if self.heads is not None:
+            await self._step("heads", self.heads.round())
+        if self.retainer is not None:
+            await self._step("retention", self.retainer.round())
         self.figures.round_at = self.clock.now()
+
+    def _ask(self) -> None:
+        """Operators are asked beside the rounds: one that takes an hour to answer holds up nobody but itself."""
+        for puller in self.pullers:
+            name = puller.operator_id
+            if name not in self._pulls or self._pulls[name].done():
+                asking = self._step(f"pull {name}", puller.round())
+                self._pulls[name] = asyncio.create_task(asking, name=f"pull {name}")
 
     async def _step(self, name: str, work: Awaitable[object]) -> None:
         try:

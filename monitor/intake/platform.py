@@ -16,8 +16,10 @@ from csms.model.clock import Clock
 from csms.model.exposition import MEDIA_TYPE
 from csms.province import strict_json
 from csms.province.profile import Kind
+from monitor.evidence.service import Evidence
 from monitor.intake.desk import IntakeDesk
 from monitor.intake.figures import Figures
+from monitor.intake.head_routes import head_routes
 from monitor.intake.health import free_bytes, stalled
 from monitor.intake.keys import OperatorKeys
 from monitor.intake.settings import PlatformSettings
@@ -32,6 +34,7 @@ async def create_platform(
     store: IntakeStore,
     keys: OperatorKeys | None = None,
     figures: Figures | None = None,
+    evidence: Evidence | None = None,
 ) -> FastAPI:
     """The application on an open store; `app.state.desk` is its desk. What the machine alone may see is for a caller of
     this machine that no proxy speaks for."""
@@ -66,6 +69,8 @@ async def create_platform(
         return Response(status_code=503 if stalled(figures) else 204)
 
     app.include_router(own)
+    if evidence is not None:
+        app.include_router(head_routes(desk, evidence))
     return app
 
 

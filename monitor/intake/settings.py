@@ -7,6 +7,9 @@
     calls_per_s = 200.0        # more are told to come later; burst: so many at once
     calls_burst = 2000.0
 
+    [retention]
+    calls_days = 400           # how long things are kept, in days; see monitor.intake.retention
+
 Secrets may stand here, too (operator_secret, data_secret, data_secret_iv, sig_secret: those of its calls to us, and of
 ours to it unless a table `outbound` has others); `csms monitor intake keys` seals them in the database instead.
 
@@ -25,6 +28,7 @@ from csms.model.errors import CsmsError
 from csms.province.crypto import Secrets, Suite, require_suite
 from csms.province.profile import PlatformProfile, load_profile
 from monitor.evidence.merkle import HASHES
+from monitor.intake.retention import Retention, read_retention
 
 _SECRETS = ("operator_secret", "data_secret", "data_secret_iv", "sig_secret")
 _TEXTS = {"operator_id", "profile", *_SECRETS, "id", "base_url", "name", "email", "webhook", "pull_url"}
@@ -66,6 +70,7 @@ class PlatformSettings:
     """Our OperatorID when we ask operators."""
     evidence_hash: str = "sha256"
     """What evidence logs are made with that begin from now on."""
+    retention: Retention = field(default_factory=Retention)
 
 
 def flagged_profiles(settings: PlatformSettings) -> list[PlatformProfile]:
@@ -90,7 +95,12 @@ def read_partner_file(path: Path) -> PlatformSettings:
     evidence = table.get("evidence", {})
     if not isinstance(evidence, dict) or evidence.keys() - {"hash"} or evidence.get("hash", "sha256") not in HASHES:
         raise PartnerFileInvalid(f"{path}: [evidence] hash is one of {', '.join(HASHES)}")
-    return replace(settings_of(rows), platform_id=name, evidence_hash=evidence.get("hash", "sha256"))
+    try:
+        retention = read_retention(table.get("retention", {}))
+    except ValueError as fault:
+        raise PartnerFileInvalid(f"{path}: {fault}") from None
+    own_hash = evidence.get("hash", "sha256")
+    return replace(settings_of(rows), platform_id=name, evidence_hash=own_hash, retention=retention)
 
 
 def settings_of(rows: Iterable[Mapping[str, Any]]) -> PlatformSettings:

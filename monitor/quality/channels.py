@@ -37,6 +37,16 @@ def document_of(alarm: AlarmRow) -> dict[str, Any]:
     return values | times | {"state": state_of(alarm)}
 
 
+async def posted(url: str, document: Mapping[str, Any]) -> bool:
+    """Whether somebody took a document at an address (2xx). Never raises."""
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False) as client:
+            answer = await client.post(url, json=dict(document))
+        return answer.is_success or _failed("webhook", f"HTTP {answer.status_code}")
+    except (httpx.HTTPError, httpx.InvalidURL) as fault:
+        return _failed("webhook", f"{type(fault).__name__}: {fault}")
+
+
 class LogChannel:
     """The server's own log."""
 
@@ -58,12 +68,7 @@ class WebhookChannel:
         url = self.by_operator.get(alarm.operator_id) or self.url
         if not url:
             return True
-        try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False, follow_redirects=False) as client:
-                answer = await client.post(url, json=document_of(alarm))
-            return answer.is_success or _failed("webhook", f"HTTP {answer.status_code}")
-        except (httpx.HTTPError, httpx.InvalidURL) as fault:
-            return _failed("webhook", f"{type(fault).__name__}: {fault}")
+        return await posted(url, document_of(alarm))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,11 @@ class MailChannel:
         to = self.by_operator.get(document["operator_id"], "")
         return not to or await self._sent(self._report(document, day, page, to, again))
 
+    async def head(self, operator_id: str, day: str, document: bytes) -> bool:
+        """Send the signed head of a day to its operator; as `report`."""
+        to = self.by_operator.get(operator_id, "")
+        return not to or await self._sent(self._head(operator_id, day, document, to))
+
     async def _sent(self, letter: EmailMessage) -> bool:
         try:
             await asyncio.to_thread(self._send, letter)
@@ -109,6 +119,14 @@ class MailChannel:
         letter["From"], letter["To"] = self.sender, to
         letter.set_content("\n\n".join(lines) + "\n")
         letter.add_attachment(page.encode(), "text", "html", filename=f"quality-{name}-{day}.html")
+        return letter
+
+    def _head(self, operator_id: str, day: str, document: bytes, to: str) -> EmailMessage:
+        letter, facts = EmailMessage(), {"operator": operator_id, "day": day}
+        letter["Subject"] = " / ".join(text("evidence.head.subject", **facts) for text in self.words)
+        letter["From"], letter["To"] = self.sender, to
+        letter.set_content("\n\n".join(text("evidence.head.letter", **facts) for text in self.words) + "\n")
+        letter.add_attachment(document, "application", "json", filename=f"{day}.json")
         return letter
 
     def letter(self, alarm: AlarmRow, to: str) -> EmailMessage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -23,7 +23,7 @@ from monitor.quality.rules import RULE_SET, Rules, rules_from
 from monitor.quality.traffic import CallFact, HourRecord, by_hour
 from monitor.store.days import following, local_day
 from monitor.store.evidence import EvidenceStore, Row
-from monitor.store.quality import AlarmRow, CallRow, DayRow, QualityStore
+from monitor.store.quality import AlarmRow, CallRow, DayRow, Extent, QualityStore
 
 HOUR = timedelta(hours=1)
 WEEK = timedelta(days=7)
@@ -42,6 +42,12 @@ class NotJudged(CsmsError):
     """There is no judgement of that day, or it cannot be recomputed."""
 
     code = "not_judged"
+
+
+class InputsGone(NotJudged):
+    """What a day was judged by was deleted when its time was over."""
+
+    code = "inputs_gone"
 
 
 class Teller(Protocol):
@@ -79,41 +85,69 @@ class QualityWatch:
     async def judge(self, operator_id: str, day: str) -> Judgement:
         """Judge a day with the rules of today and keep the judgement."""
         watched = self._watched(operator_id)
-        judged = await asyncio.to_thread(judge_day, await self.inputs(watched, day))
-        document = document_of(judged, watched.profile)
+        inputs, extent = await self.inputs(watched, day, await self.store.extent(operator_id))
+        judged = await asyncio.to_thread(judge_day, inputs)
+        profile = profile_text(watched.profile)
+        await self.store.keep_profile(text_digest(profile), profile)
+        document = document_of(judged, text_digest(profile), extent)
         digest = sha256(document).hexdigest()
         row = DayRow(operator_id, day, self.clock.now(), judged.score.grade, digest, document.decode("utf-8"))
         await self.store.keep_day(row)
         return judged
 
     async def recompute(self, operator_id: str, day: str) -> tuple[bool, bytes, bytes]:
-        """For an appeal: judge a day anew from the stored inputs, by the rules of then. Whether both are the same, byte
-        for byte; what is kept, and what came out."""
+        """For an appeal: judge a day anew from the inputs, rules and profile of then, whatever came since. Whether both
+        are the same, byte for byte; what is kept, and what came out. Raises NotJudged, InputsGone."""
         kept = await self.store.day(operator_id, day)
         if kept is None:
             raise NotJudged(f"{day} of {operator_id} was not judged")
         document = json.loads(kept.document)
-        watched = self._watched(operator_id)
-        for name, then, today in (
-            ("rule set", document["rule_set"], RULE_SET),
-            ("profile", document["profile_digest"], profile_digest(watched.profile)),
-        ):
-            if then != today:
-                raise NotJudged(f"the {name} is another one than when {day} was judged: {then}, now {today}")
-        inputs = await self.inputs(replace(watched, rules=rules_from(document["rules"])), day)
-        again = document_of(await asyncio.to_thread(judge_day, inputs), watched.profile)
+        if document["rule_set"] != RULE_SET:
+            raise NotJudged(
+                f"{day} was judged by rule set {document['rule_set']}, this program knows {RULE_SET}:"
+                " use the program of then"
+            )
+        profile = await self._profile_of(self._watched(operator_id), document["profile_digest"])
+        watched = Watched(operator_id, profile, rules_from(document["rules"]))
+        extent = Extent(**document["inputs"]) if "inputs" in document else None
+        inputs, used = await self.inputs(watched, day, extent)
+        judged = await asyncio.to_thread(judge_day, inputs)
+        again = document_of(judged, document["profile_digest"], used if extent else None)
         return again == kept.document.encode("utf-8"), kept.document.encode("utf-8"), again
 
-    async def inputs(self, watched: Watched, day: str) -> DayInputs:
-        """Everything that the judgement of a day depends on, from the store."""
+    async def _profile_of(self, watched: Watched, digest: str) -> PlatformProfile:
+        """The profile that a day was judged by: today's, or as it was kept. Raises NotJudged."""
+        if profile_digest(watched.profile) == digest:
+            return watched.profile
+        kept = await self.store.profile(digest)
+        if kept is None or text_digest(kept) != digest:
+            raise NotJudged(f"the profile is another one than then ({digest}), and the one of then was not kept")
+        try:
+            return PlatformProfile.model_validate_json(kept)
+        except ValueError as fault:
+            raise NotJudged(f"this program cannot read the profile of then ({digest}): {fault}") from None
+
+    async def inputs(self, watched: Watched, day: str, until: Extent | None) -> tuple[DayInputs, Extent]:
+        """Everything that the judgement of a day depends on, from the store: nothing beyond `until`; and how far it
+        really goes. Raises InputsGone."""
         start, end = span_of(watched.profile, day)
         since, operator_id, profile = start - LOOK_BACK, watched.operator_id, watched.profile
-        taken = await self.evidence.since(operator_id, since, end)
-        calls = await self.store.calls(start, end, operator_id)
-        refused = await self.store.refused(operator_id, since, end)
-        listed, disputed = await self.store.disputes(operator_id, start, end)
-        states = await self.evidence.last_before(operator_id, Kind.STATION_STATUS, since)
-        stations = await self.evidence.last_before(operator_id, Kind.STATION_INFO, since)
+        records, last_call, last_check = (until.records, until.calls, until.checks) if until else (None, None, None)
+        taken = await self.evidence.since(operator_id, since, end, records)
+        calls = await self.store.calls(start, end, operator_id, last_call)
+        refused = await self.store.refused(operator_id, since, end, last_call)
+        checked = await self.store.disputes(operator_id, start, end, last_check)
+        states = await self.evidence.last_before(operator_id, Kind.STATION_STATUS, since, records)
+        stations = await self.evidence.last_before(operator_id, Kind.STATION_INFO, since, records)
+        rows = (*taken, *states, *stations)
+        _check_whole(rows, await self.store.gone(operator_id), since)
+        newest = max(rows, key=lambda row: row.number, default=None)
+        extent = Extent(
+            newest.number + 1 if newest else 0,
+            newest.chain.hex() if newest else "",
+            max((row.id for row in (*calls, *refused)), default=0),
+            checked.last,
+        )
 
         def read() -> DayInputs:
             return DayInputs(
@@ -127,11 +161,11 @@ class QualityWatch:
                 calls=[_fact(row, profile) for row in calls],
                 stations=[observation_of(row) for row in stations],
                 states=_states(profile, states),
-                disputed=disputed,
-                reconciled=listed,
+                disputed=checked.disputed,
+                reconciled=checked.listed,
             )
 
-        return await asyncio.to_thread(read)
+        return await asyncio.to_thread(read), extent
 
     async def keep_hours(self, start: datetime, end: datetime) -> int:
         """Make the hour records of a span of whole hours anew; how many there are."""
@@ -180,7 +214,7 @@ class QualityWatch:
     async def look(self) -> list[AlarmRow]:
         """Compare what is wrong with the alarms that stand; keep and tell what changed."""
         now = self.clock.now()
-        known = await self.store.alarms(open_only=False)
+        known = await self.store.alarms_to_tend(OVER)
         standing = {(a.operator_id, a.name, a.subject): a for a in known if a.over_at is None}
         changed: list[AlarmRow] = []
         for watched in self.operators.values():
@@ -238,8 +272,8 @@ class QualityWatch:
         stamp = now.strftime("%Y%m%d%H")
         known = self._classes.get(watched.operator_id)
         if known is None or known[0] != stamp:
-            rows = await self.store.refused(watched.operator_id, now - WEEK, now - WINDOW)
-            known = self._classes[watched.operator_id] = (stamp, _classes_of(rows))
+            defects = await self.store.defects(watched.operator_id, now - WEEK, now - WINDOW)
+            known = self._classes[watched.operator_id] = (stamp, _classes(defects))
         return known[1]
 
     def _watched(self, operator_id: str) -> Watched:
@@ -278,19 +312,43 @@ def span_of(profile: PlatformProfile, day: str) -> tuple[datetime, datetime]:
     return start, end
 
 
+def profile_text(profile: PlatformProfile) -> str:
+    """A profile as it is kept: the same text for the same profile."""
+    return json.dumps(profile.model_dump(), sort_keys=True, default=sorted)
+
+
 def profile_digest(profile: PlatformProfile) -> str:
     """What tells whether a profile is still the one that judged."""
-    text = json.dumps(profile.model_dump(), sort_keys=True, default=sorted)
+    return text_digest(profile_text(profile))
+
+
+def text_digest(text: str) -> str:
+    """The digest of a profile's text."""
     return sha256(text.encode()).hexdigest()[:16]
 
 
-def document_of(judged: Judgement, profile: PlatformProfile) -> bytes:
-    """The judgement as it is kept and published."""
-    return strict_json.canonical(judged.as_document() | {"profile_digest": profile_digest(profile)})
+def document_of(judged: Judgement, profile: str, extent: Extent | None) -> bytes:
+    """The judgement as it is kept and published, with the digest of its profile; `inputs` says by what it was made
+    (judgements of earlier versions did not)."""
+    inputs = {"inputs": asdict(extent)} if extent else {}
+    return strict_json.canonical(judged.as_document() | {"profile_digest": profile} | inputs)
+
+
+def _check_whole(rows: Sequence[Row], gone: Mapping[str, datetime], since: datetime) -> None:
+    """Raises InputsGone unless everything since a moment is still there."""
+    lost = [f"{kind} before {before.isoformat()}" for kind, before in sorted(gone.items()) if before > since]
+    if empty := sum(not row.record for row in rows):
+        lost.append(f"the content of {empty} of {len(rows)} accepted messages")
+    if lost:
+        what = ", ".join(lost)
+        raise InputsGone(f"deleted when their time was over ([retention]): {what}; the published judgement stands")
 
 
 def observation_of(row: Row) -> Observation:
-    """A record of the evidence log as what was seen."""
+    """A record of the evidence log as what was seen. Raises InputsGone when retention has taken its content."""
+    if not row.record:
+        at = row.received_at.isoformat()
+        raise InputsGone(f"the content of the message of {at} was deleted when its time was over ([retention])")
     record = strict_json.parse_object(row.record)
     return Observation(row.received_at, Kind(row.kind), record["body"])
 
@@ -317,7 +375,11 @@ def _states(profile: PlatformProfile, rows: Sequence[Row]) -> list[Status]:
 
 
 def _classes_of(rows: Sequence[CallRow]) -> frozenset[str]:
-    return frozenset(defect.split()[0] for row in rows for defect in row.defects)
+    return _classes(defect for row in rows for defect in row.defects)
+
+
+def _classes(defects: Iterable[str]) -> frozenset[str]:
+    return frozenset(defect.split()[0] for defect in defects)
 
 
 def published(document: str) -> dict[str, Any]:

@@ -22,7 +22,8 @@ class Sites:
     """Charging sites, one row each. `open_kwh`: energy of cars that came while a plug was
     free; `busy_h`: hours of plugs in use; `full_h`: with all of them taken, NaN unknown;
     `wants_dc`: share of stays too short for AC, NaN unknown. `withheld`: of these too few users are known for
-    anything of their use to be told: they stand there with their piles, and no figure depends on more."""
+    anything of their use to be told: they stand there with their piles, and no figure depends on more. `around`
+    [sites, counts]: what somebody counted around each."""
 
     names: Sequence[str]
     longitude: Array
@@ -35,6 +36,7 @@ class Sites:
     full_h: Array
     wants_dc: Array
     withheld: Bools | None = None
+    around: Array | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -43,6 +45,11 @@ class Sites:
     def degrees(self) -> Array:
         """[sites, 2] longitude and latitude."""
         return np.column_stack([self.longitude, self.latitude])
+
+    @property
+    def counted(self) -> Array:
+        """[sites, counts] what was counted around each, no columns where nothing was."""
+        return np.empty((len(self), 0)) if self.around is None else self.around
 
     def take(self, rows: Bools) -> Sites:
         """These sites only."""
@@ -53,12 +60,14 @@ class Sites:
 
 @dataclass(frozen=True)
 class Spots:
-    """Places to build at, or where transformers stand; `room_kw`: power that is free there, NaN unknown."""
+    """Places to build at, or where transformers stand; `room_kw`: power that is free there, NaN unknown; `around`: as
+    of sites."""
 
     names: Sequence[str]
     longitude: Array
     latitude: Array
     room_kw: Array
+    around: Array | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -102,6 +111,13 @@ class Area:
     def used(self) -> Area:
         """The area with those sites only that gave any energy."""
         return replace(self, sites=self.sites.take(self.sites.energy_kwh > 0))
+
+    @cached_property
+    def plannable(self) -> Area:
+        """The area without what was counted around its sites, unless it was counted around the candidates, too."""
+        if self.sites.around is None or (self.candidates is not None and self.candidates.around is not None):
+            return self
+        return replace(self, sites=replace(self.sites, around=None))
 
     @cached_property
     def surroundings(self) -> Surroundings:

@@ -12,10 +12,13 @@ BLOCKS_OF_A_FOLD = 4
 
 
 def blocks_of(longitude: Array, latitude: Array, folds: int) -> tuple[Ints, int]:
-    """Which block each site is of, and the resolution: districts, or smaller cells where there are too few of them."""
+    """Which block each site is of, and the resolution: districts, or smaller cells where there are too few of them or
+    one holds more sites than a fold should.
+    """
     for resolution in range(BLOCK_RESOLUTION, FINEST):
         names, which = grouped(cells_of(longitude, latitude, resolution))
-        if len(names) >= BLOCKS_OF_A_FOLD * folds:
+        largest = int(np.bincount(which).max(initial=0))
+        if len(names) >= BLOCKS_OF_A_FOLD * folds and largest * folds <= len(which):
             return which, resolution
     return grouped(cells_of(longitude, latitude, FINEST))[1], FINEST
 

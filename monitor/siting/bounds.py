@@ -123,4 +123,5 @@ def _kept(spots: Spots | None, bounds: Bounds) -> Spots | None:
     names = [name for name, kept in zip(spots.names, rows, strict=True) if kept]
     if not names:
         raise AreaBroken(f"no candidate lies in {bounds.name}")
-    return Spots(names, spots.longitude[rows], spots.latitude[rows], spots.room_kw[rows])
+    around = None if spots.around is None else spots.around[rows]
+    return Spots(names, spots.longitude[rows], spots.latitude[rows], spots.room_kw[rows], around)

@@ -11,7 +11,7 @@ import numpy as np
 from monitor.siting.area import Area
 from monitor.siting.datum import Fit
 from monitor.siting.holdout import Judged
-from monitor.siting.plan import REASONS, Plan, Proposal
+from monitor.siting.plan import NEIGHBOUR_KM, REASONS, Plan, Proposal, Rejected
 from monitor.siting.presence import USERS_MIN
 from monitor.siting.surroundings import RINGS_KM
 
@@ -37,6 +37,7 @@ def document_of(area: Area, fit: Fit, judged: Judged, plan: Plan, made_at: str) 
             "session_measured": area.session_kwh is not None and plan.wishes.session_kwh is None,
             "rings_km": list(RINGS_KM),
             "users_min": USERS_MIN,
+            "neighbour_km": NEIGHBOUR_KM,
             "field": plan.field,
         },
         "market": _market(plan),
@@ -47,14 +48,28 @@ def document_of(area: Area, fit: Fit, judged: Judged, plan: Plan, made_at: str) 
             "reached": plan.reached,
             "gap": plan.gap,
             "greedy_share": plan.greedy_share,
+            "firm": _firm(plan),
+            "same_least": min((one.same for one in plan.variants), default=0),
+            "near_least": min((one.near for one in plan.variants), default=0),
             "reasons": {name: Counter(one.reason for one in plan.rejected)[name] for name in REASONS},
         },
         "proposals": [_proposal(number, one) for number, one in enumerate(plan.proposals, 1)],
-        "rejected": [asdict(one) for one in plan.rejected],
+        "rejected": [asdict(one) for one in sorted(plan.rejected, key=_closest)],
         "variants": [asdict(one) for one in plan.variants],
     }
     rounded: dict[str, Any] = _rounded(document)
     return rounded
+
+
+def _closest(one: Rejected) -> tuple[int, float, str]:
+    """By reason, those that came nearest to being proposed first."""
+    sign = 1.0 if one.reason == "unknown_ground" else -1.0
+    return REASONS.index(one.reason), sign * one.figure, one.name
+
+
+def _firm(plan: Plan) -> bool:
+    """Whether at least half of the proposals have one in their neighbourhood with every other radius and decay."""
+    return all(2 * one.near >= len(plan.proposals) for one in plan.variants)
 
 
 def _data(area: Area, fit: Fit) -> dict[str, Any]:
@@ -75,6 +90,7 @@ def _data(area: Area, fit: Fit) -> dict[str, Any]:
         "span_known": area.span_known,
         "span": area.span,
         "energy_kwh": float(sites.energy_kwh.sum()),
+        "counted": area.sites.counted.shape[1],
         "bounded": area.bounds is not None,
         "full_known": bool(np.isfinite(sites.full_h).any()),
         "datum": {"chosen": fit.chosen, "median_m": {name: 1000.0 * km for name, km in fit.median_km.items()}},
@@ -103,6 +119,7 @@ def _market(plan: Plan) -> dict[str, Any]:
 def _proposal(number: int, one: Proposal) -> dict[str, Any]:
     document = {"number": number, **asdict(one)}
     document["load_kw"] = one.size.load_kw
+    document["size_at_limit"], document["size_high_at_limit"] = one.size.at_limit, one.size_high.at_limit
     document["room_left_kw"] = None if one.room_kw is None else one.room_kw - one.size.load_kw
     return document
 

@@ -1,7 +1,8 @@
 """Reads an area from a folder of CSV files, plain or `.gz`, in the layout of the CHARGED data set.
 
 `stations.csv`: station_id, longitude, latitude, pile_num, total_duration (h), total_volume (kWh), avg_power (kW); and
-if known plugs and full_h, the hours in which all plugs were taken. Further files are used where they are there:
+if known plugs and full_h, the hours in which all plugs were taken, and any counts of what is around
+(`around_…`). Further files are used where they are there:
 `poi.csv` (longitude, latitude), `volume.csv` and `duration.csv` (first column the time, one column for each
 station, kWh and hours in each step), `candidates.csv` and `transformers.csv` (name, longitude, latitude, room_kw),
 `presence.csv` (user, longitude, latitude), `sessions.csv` (station_id, start, end, energy_kwh).
@@ -29,6 +30,7 @@ HALF_YEAR_H = 4392.0
 """1 April to 30 September: what a folder without series is taken to cover."""
 FULL_SHARE = 0.95
 """Of all plugs in use in the mean of an hour: no car that came in it would have been sure of a plug."""
+AROUND = "around_"
 NEEDED = ("longitude", "latitude", "pile_num", "total_duration", "total_volume", "avg_power")
 
 
@@ -62,6 +64,7 @@ def read_area(folder: Path, span_h: float | None = None) -> Area:
     sites = Sites(
         names, columns["longitude"], columns["latitude"], np.maximum(_amounts(columns["pile_num"]), 1.0),
         _amounts(energy), _amounts(open_kwh), _amounts(busy), _amounts(columns["avg_power"]), full, wants_dc,
+        around=_around(table, counted_in(table), "stations.csv"),
     ).take(usable)  # fmt: skip
     if not len(sites):
         raise AreaBroken("stations.csv: no station has a place")
@@ -74,16 +77,23 @@ def read_area(folder: Path, span_h: float | None = None) -> Area:
             session_kwh=stays.session_kwh if stays else None, notes=notes,
         ),
         folder,
+        counted_in(table),
     )  # fmt: skip
 
 
-def with_layers(area: Area, folder: Path) -> Area:
-    """The area with the points, candidates, transformers and users of a folder; raises AreaBroken."""
+def with_layers(area: Area, folder: Path, counts: Sequence[str] = ()) -> Area:
+    """The area with the points, candidates, transformers and users of a folder in place of its own; raises
+    AreaBroken. `counts`: columns of candidates that tell what was counted around them, as for sites.
+    """
     notes = dict(area.notes)
     longitude, latitude = _points(folder, notes)
+    if not len(longitude):
+        longitude, latitude = area.longitude, area.latitude
     return replace(
-        area, longitude=longitude, latitude=latitude, candidates=_spots(folder, "candidates"),
-        transformers=_spots(folder, "transformers"), presence=_presence(folder), notes=notes,
+        area, longitude=longitude, latitude=latitude,
+        candidates=_spots(folder, "candidates", counts) or area.candidates,
+        transformers=_spots(folder, "transformers") or area.transformers,
+        presence=_presence(folder) or area.presence, notes=notes,
     )  # fmt: skip
 
 
@@ -203,7 +213,16 @@ def _hours(moment: datetime | None) -> float:
     return np.nan if moment is None else moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() / 3600.0
 
 
-def _spots(folder: Path, name: str) -> Spots | None:
+def counted_in(table: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+    """Names of the columns that count what is around."""
+    return tuple(sorted(name for name in table if name.startswith(AROUND)))
+
+
+def _around(table: Mapping[str, Sequence[Any]], names: Sequence[str], where: str) -> Array | None:
+    return np.column_stack([_amounts(_numbers(table, name, where)) for name in names]) if names else None
+
+
+def _spots(folder: Path, name: str, counts: Sequence[str] = ()) -> Spots | None:
     table = _table(folder, name)
     if table is None:
         return None
@@ -214,4 +233,5 @@ def _spots(folder: Path, name: str) -> Spots | None:
     )
     if not np.all((np.abs(longitude) <= 180) & (np.abs(latitude) <= 90)):
         raise AreaBroken(f"{name}.csv: every row needs a place in degrees")
-    return Spots([str(value) for value in table["name"]], longitude, latitude, room)
+    around = _around(table, counts, f"{name}.csv") if counts and set(counts) <= table.keys() else None
+    return Spots([str(value) for value in table["name"]], longitude, latitude, room, around)

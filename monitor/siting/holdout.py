@@ -104,7 +104,7 @@ def held_out(area: Area, y: Array, blocks: Ints, folds: Ints) -> dict[str, Told]
     sites = area.used.sites
     places = area.plane.km(sites.longitude, sites.latitude)
     everywhere = area.surroundings.columns(area.surroundings.sites, themselves=True)
-    columns = site_columns(everywhere[area.sites.energy_kwh > 0], sites.piles)
+    columns = site_columns(everywhere[area.sites.energy_kwh > 0], sites.piles, sites.counted)
     told = {name: (np.empty(len(y)), np.empty(len(y)), np.empty(len(y))) for name in METHODS}
     for fold in np.unique(folds):
         new, known = folds == fold, folds != fold

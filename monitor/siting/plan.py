@@ -20,6 +20,8 @@ BUSIEST_SHARE = 0.1
 SESSION_KWH = 25.0
 """Of one charging where no single one is known."""
 RIVALS = 3
+NEIGHBOUR_KM = 2.0
+"""So near another site is in the same neighbourhood: two or three cells away."""
 REASONS = ("too_close", "unknown_ground", "no_room", "below_break_even", "others_reach_more")
 RADII = (0.5, 2.0)
 DECAYS = (1.0, 3.0)
@@ -71,12 +73,14 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The choice with another radius or decay: how many of the chosen stay, share of unmet demand in reach, and the
-    share of its own capture that a chosen site keeps beside the others."""
+    """The choice with another radius or decay: how many of the chosen stay, how many have one of its sites within
+    NEIGHBOUR_KM, share of unmet demand in reach, and the share of its own capture that a chosen site keeps beside the
+    others."""
 
     cover_km: float
     decay: float
     same: int
+    near: int
     reached: float
     kept: float
 
@@ -111,7 +115,8 @@ class _Planner:
     """Holds what all steps look at."""
 
     def __init__(self, area: Area, wishes: Wishes) -> None:
-        self.area, self.wishes = area, wishes
+        self.area, self.wishes = area.plannable, wishes
+        area = self.area
         used = area.used.sites
         if not len(used):
             raise AreaBroken("no site of the area gave any energy")
@@ -122,7 +127,8 @@ class _Planner:
         self.places = area.plane.km(self.spots.longitude, self.spots.latitude)
         self.sites = area.plane.km(area.sites.longitude, area.sites.latitude)
         self.away = distances_km(self.places, self.sites)
-        self.values = values(area, site_model(area), self.places, self.piles, wishes.seed)
+        counted = None if area.sites.around is None else self.spots.around
+        self.values = values(area, site_model(area), self.places, self.piles, wishes.seed, counted)
         self.per_day = area.sites.energy_kwh * 24.0 / area.span_h
         self.break_even = wishes.break_even_kwh or float(np.median(self.per_day[self.per_day > 0]))
         measured = float(area.hourly.max()) if area.hourly is not None else BUSIEST_SHARE
@@ -258,6 +264,13 @@ class _Planner:
             float((draws > self.break_even).mean()), top, kind, sizes[0], sizes[1], known, rivals,
         )  # fmt: skip
 
+    def _near(self, chosen: list[int], rows: list[int]) -> int:
+        """How many of the chosen have one of these candidates within NEIGHBOUR_KM."""
+        if not chosen or not rows:
+            return 0
+        away = distances_km(self.places[chosen], self.places[rows]).min(axis=1)
+        return int((away <= NEIGHBOUR_KM).sum())
+
     def _told_kwh(self, row: int) -> float | None:
         withheld = self.area.sites.withheld
         return None if withheld is not None and withheld[row] else float(self.per_day[row])
@@ -281,5 +294,7 @@ class _Planner:
             covered = covering.covered(reach, unmet, rows)
             kept = float(huff.kept(self.market.demand, *self._pulls(rows, decay)).mean()) if rows else 1.0
             same = len(set(rows) & set(chosen))
-            found.append(Variant(radius, decay, same, covered / total if total else 0.0, kept))
+            found.append(
+                Variant(radius, decay, same, self._near(chosen, rows), covered / total if total else 0.0, kept)
+            )
         return found

@@ -23,6 +23,14 @@ from monitor.siting.plane import Array
 TEMPLATES = Path(__file__).parent / "templates"
 REJECTED_SHOWN = 5
 """Of each reason."""
+FIGURE_FORMS = {
+    "too_close": "2",
+    "unknown_ground": "1",
+    "no_room": "1",
+    "below_break_even": "%1",
+    "others_reach_more": "0",
+}
+"""How the figure that speaks against a candidate is written, by reason."""
 NONE = "–"
 LAYERS = ("supply", "demand", "gap")
 
@@ -40,7 +48,7 @@ def render(document: Mapping[str, Any], area: Area, chinese: Text, english: Text
     environment.globals.update(
         t=reader.words, n=reader.number, d=document, first=first, maps=_maps(document, area, reader),
         title=reader.plain("siting.report.title"), shown_each=REJECTED_SHOWN,
-        rejected=list(_shown(document["rejected"])),
+        rejected=list(_shown(document["rejected"])), figure_forms=FIGURE_FORMS,
     )  # fmt: skip
     return environment.get_template("report.html.j2").render() + "\n"
 

@@ -79,6 +79,9 @@ def mount(app: typer.Typer, text: Text) -> None:
         )  # fmt: skip
         source = Source(folder, span_h, name, boundary, box, layers, (platform_dir, partner_file))
         area, fit = read_area(text, source, as_json)
+        if area.plannable is not area and not as_json:
+            typer.echo(text("siting.counts_unused"), err=True)
+        area = area.plannable
         judged = judge(text, area, repeats, as_json)
         plan = _planned(text, area, wishes, as_json)
         made_at = clock_from_environment().now().isoformat(timespec="seconds")

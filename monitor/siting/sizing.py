@@ -39,6 +39,11 @@ class Size:
     short: bool
 
     @property
+    def at_limit(self) -> bool:
+        """Whether more plugs than are looked at would be needed."""
+        return self.plugs >= PLUGS_MAX
+
+    @property
     def load_kw(self) -> float:
         """All plugs at once."""
         return self.plugs * self.power_kw

@@ -40,9 +40,11 @@ class Surroundings:
         return _within(self.points, np.ones(len(self.points)), places, radius_km)
 
 
-def site_columns(around: Array, piles: Array) -> Array:
-    """[places, columns] what the site model learns from: what is around, and how many piles the site itself has."""
-    return np.column_stack([around, np.log(piles)])
+def site_columns(around: Array, piles: Array, counted: Array) -> Array:
+    """[places, columns] what the site model learns from: what is around, how many piles the site itself has, and the
+    log of what else was counted around it [places, counts].
+    """
+    return np.column_stack([around, np.log(piles), np.log1p(np.maximum(counted, 0.0))])
 
 
 def _counts(found: Array, weights: Array, places: Array) -> Array:

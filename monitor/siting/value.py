@@ -48,14 +48,17 @@ def site_model(area: Area) -> process.SiteModel:
     sites = area.used.sites
     places = area.plane.km(sites.longitude, sites.latitude)
     around = area.surroundings.columns(area.surroundings.sites, themselves=True)[area.sites.energy_kwh > 0]
-    columns, y = site_columns(around, sites.piles), np.log(sites.energy_kwh)
+    columns, y = site_columns(around, sites.piles, sites.counted), np.log(sites.energy_kwh)
     blocks, _ = blocks_of(sites.longitude, sites.latitude, FOLDS)
     return process.better(*(process.fit(columns, places, y, blocks, field=field) for field in (False, True)))
 
 
-def values(area: Area, model: process.SiteModel, places: Array, piles: float, seed: int) -> Values:
-    """Energy of a site with so many piles at each place [candidates, 2] km."""
-    columns = site_columns(area.surroundings.columns(places), np.full(len(places), piles))
+def values(
+    area: Area, model: process.SiteModel, places: Array, piles: float, seed: int, counted: Array | None = None
+) -> Values:
+    """Energy of a site with so many piles at each place [candidates, 2] km; `counted`: around each, as for sites."""
+    there = np.empty((len(places), 0)) if counted is None else counted
+    columns = site_columns(area.surroundings.columns(places), np.full(len(places), piles), there)
     mean, deviation = model.predict(columns, places)
     draws = np.exp(model.draws(mean, deviation, DRAWS, seed)) * 24.0 / area.span_h
     return Values(draws, model.scales, model.scales.field > 0)

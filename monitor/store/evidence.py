@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func
+from sqlalchemy import func, true
 from sqlalchemy import select as sql_select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from csms.province import strict_json
+from csms.province.profile import Kind
 from monitor.evidence.documents import Head, SignedHead, read_head
 from monitor.evidence.merkle import (
     CHAIN_START,
@@ -31,9 +32,10 @@ from monitor.evidence.merkle import (
     root_of,
 )
 from monitor.store.days import following
+from monitor.store.messages import table_of
 from monitor.store.nodes import read_nodes
 from monitor.store.reading import in_pages
-from monitor.store.tables import EvidenceHead, EvidenceLog, EvidenceRecord
+from monitor.store.tables import EvidenceHead, EvidenceLog, EvidenceRecord, HeadGiven, IntakeStation, IntakeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +139,29 @@ class EvidenceStore:
             row = await session.get(EvidenceHead, (operator_id, day))
         return None if row is None else read_head(strict_json.parse_object(row.document))
 
-    async def heads(self, operator_id: str, first: str = "", last: str = "9999") -> list[SignedHead]:
-        """The heads of these days."""
+    async def heads(
+        self, operator_id: str, first: str = "", last: str = "9999", count: int | None = None
+    ) -> list[SignedHead]:
+        """The heads of these days, the first `count` of them."""
         query = (
             select(EvidenceHead.document)
             .where(EvidenceHead.operator_id == operator_id, EvidenceHead.day >= first, EvidenceHead.day <= last)
             .order_by(EvidenceHead.day)
+            .limit(count)
         )
         async with AsyncSession(self._engine) as session:
             return [read_head(strict_json.parse_object(text)) for text in (await session.exec(query)).all()]
+
+    async def given(self, operator_id: str) -> dict[str, str]:
+        """The newest day whose head an operator was given, by way."""
+        query = select(HeadGiven.channel, HeadGiven.day).where(HeadGiven.operator_id == operator_id)
+        async with AsyncSession(self._engine) as session:
+            return dict((await session.exec(query)).all())
+
+    async def note_given(self, operator_id: str, channel: str, day: str) -> None:
+        """An operator was given the head of a day."""
+        async with self._one_writer, AsyncSession(self._engine) as session, session.begin():
+            await session.merge(HeadGiven(operator_id=operator_id, channel=channel, day=day))
 
     async def peaks(self, operator_id: str, day: str) -> list[bytes]:
         """The peaks of the tree at the end of a day; none without a head."""
@@ -206,8 +222,8 @@ class EvidenceStore:
             row = await session.get(EvidenceRecord, (operator_id, number))
         return None if row is None else row.day
 
-    async def since(self, operator_id: str, start: datetime, end: datetime) -> list[Row]:
-        """Records that came from `start` to before `end`, in the order of arrival."""
+    async def since(self, operator_id: str, start: datetime, end: datetime, before: int | None = None) -> list[Row]:
+        """Records that came from `start` to before `end`, in order of arrival; with `before` only smaller numbers."""
         query = (
             _rows()
             .where(
@@ -217,28 +233,35 @@ class EvidenceStore:
             )
             .order_by(col(EvidenceRecord.received_at), col(EvidenceRecord.number))
         )
+        if before is not None:
+            query = query.where(EvidenceRecord.number < before)
         return await in_pages(self._engine, query, _row)
 
-    async def last_before(self, operator_id: str, kind: str, start: datetime) -> list[Row]:
-        """The last record before `start` of each thing of a kind."""
+    async def last_before(self, operator_id: str, kind: Kind, start: datetime, before: int | None = None) -> list[Row]:
+        """The last record before `start` of each connector (`station_status`) or station (`station_info`), with
+        `before` among smaller numbers. However long the log is, each is a step or a few back from its newest."""
+        things, told = _THINGS[kind], _RECORD.alias("told")
         newest = (
-            select(func.max(EvidenceRecord.number))
-            .where(
-                EvidenceRecord.operator_id == operator_id,
-                EvidenceRecord.kind == kind,
-                EvidenceRecord.received_at < start,
-            )
-            .group_by(col(EvidenceRecord.business_id))
+            sql_select(told.c.number)
+            .where(told.c.operator_id == operator_id, told.c.kind == kind, told.c.business_id == things.c.business_id)
+            .where(told.c.received_at < start, true() if before is None else told.c.number < before)
+            .order_by(told.c.number.desc())
+            .limit(1)
+            .correlate(things)
+            .scalar_subquery()
         )
+        numbers = sql_select(newest).where(things.c.operator_id == operator_id)
         query = (
             _rows()
-            .where(EvidenceRecord.operator_id == operator_id, col(EvidenceRecord.number).in_(newest))
+            .where(EvidenceRecord.operator_id == operator_id, col(EvidenceRecord.number).in_(numbers))
             .order_by(col(EvidenceRecord.number))
         )
         return await in_pages(self._engine, query, _row)
 
 
 _RECORD = EvidenceRecord.metadata.tables[EvidenceRecord.__tablename__]
+_THINGS = {Kind.STATION_STATUS: table_of(IntakeStatus), Kind.STATION_INFO: table_of(IntakeStation)}
+"""Where each thing of a kind stands once."""
 
 
 def _rows() -> Any:

@@ -12,11 +12,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, func
+from sqlalchemy import Engine, func
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from csms.security.files import private_files
+from monitor.store.faults import coded
 from monitor.store.governance_rows import KEYS_AT_ONCE, Batch, Of, by_key, document, pair, put_beside, replaced
 from monitor.store.governance_tables import (
     GovernedDay,
@@ -30,7 +31,7 @@ from monitor.store.governance_tables import (
     QuarantinedRow,
     State,
 )
-from monitor.store.governance_upgrade import upgrade
+from monitor.store.governance_upgrade import opened
 
 FILE_NAME = "governance.db"
 
@@ -38,12 +39,14 @@ FILE_NAME = "governance.db"
 class GovernanceStore:
     """Reads and writes the tables; `open_governance` makes one."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, path: Path) -> None:
         self._engine = engine
+        self._path = path
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+        """A transaction; what the file refuses is raised as StoreUnusable."""
+        with coded(self._path), Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def close(self) -> None:
@@ -313,21 +316,9 @@ def digest_of(kind: Kind, name: str = "") -> str:
 
 
 def open_governance(folder: Path) -> GovernanceStore:
-    """Open the file in a folder, or begin one; one of an earlier version is brought up to this one. Raises TooNew."""
+    """Open the file in a folder, or begin one; one of an earlier version is brought up to this one. Raises TooNew,
+    StoreUnusable for one that is held by somebody else or damaged."""
     folder.mkdir(parents=True, exist_ok=True)
-    with private_files():
-        engine = create_engine(f"sqlite:///{folder / FILE_NAME}", connect_args={"timeout": 30})
-        event.listen(engine, "connect", _at_once)
-        event.listen(engine, "begin", _whole)
-        with engine.begin() as connection:
-            upgrade(connection)
-    return GovernanceStore(engine)
-
-
-def _at_once(connection: Any, _record: Any) -> None:
-    """sqlite3's own transactions leave out what changes tables; ours are begun by `_whole`."""
-    connection.isolation_level = None
-
-
-def _whole(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    path = folder / FILE_NAME
+    with private_files(), coded(path):
+        return GovernanceStore(opened(path), path)

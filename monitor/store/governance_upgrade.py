@@ -6,8 +6,12 @@ orders, and days did not say what was broken. Version 3 knew no capacities of ba
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, inspect, text
+from pathlib import Path
+from typing import Any
 
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+
+from monitor.store.faults import TooNew
 from monitor.store.governance_tables import Governance
 
 VERSION = 4
@@ -35,8 +39,27 @@ _SINCE_2 = (
 _SINCE_3 = ("ALTER TABLE governed_order ADD COLUMN capacity_wh FLOAT",)
 
 
-class TooNew(ValueError):
-    """The file was written by a later version, whose tables this one does not know."""
+def opened(path: Path) -> Engine:
+    """An engine on the file, made or brought up to this version. Raises TooNew."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+    event.listen(engine, "connect", _at_once)
+    event.listen(engine, "begin", _whole)
+    try:
+        with engine.begin() as connection:
+            upgrade(connection)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _at_once(connection: Any, _record: Any) -> None:
+    """sqlite3's own transactions leave out what changes tables; ours are begun by `_whole`."""
+    connection.isolation_level = None
+
+
+def _whole(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def upgrade(connection: Connection) -> None:

@@ -13,19 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    DefaultClause,
-    Engine,
-    String,
-    create_engine,
-    event,
-    func,
-    inspect,
-    text,
-    tuple_,
-)
+from sqlalchemy import Connection, Engine, Select, create_engine, event, func, tuple_
+from sqlalchemy import select as sql_select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import col, select
@@ -36,13 +25,15 @@ from csms.security.files import private_files
 from monitor.evidence.merkle import hash_named
 from monitor.store.appender import Appender
 from monitor.store.evidence import EvidenceStore
+from monitor.store.faults import coded
 from monitor.store.group import GroupWriter
+from monitor.store.intake_upgrade import upgrade
 from monitor.store.keys import KeyStore
-from monitor.store.messages import Call, Message, Standing, log_call, table_of, upsert, write
+from monitor.store.messages import Call, Message, Standing, has_content, log_call, table_of, upsert, write
 from monitor.store.nodes import make_up
 from monitor.store.quality import QualityStore
+from monitor.store.retention import RetentionStore
 from monitor.store.tables import (
-    Intake,
     IntakeMessage,
     IntakeOrder,
     IntakePull,
@@ -54,6 +45,8 @@ from monitor.store.tables import (
 
 FILE_NAME = "intake.db"
 SOON_MAX = 10_000
+BUSY_MS = 5000
+"""How long SQLite waits for another process."""
 IDS_AT_ONCE = 500
 """Ids in one query; SQLite takes 999 values."""
 
@@ -70,6 +63,7 @@ class IntakeStore:
         self.keys = KeyStore(engine, one_writer)
         self.evidence = EvidenceStore(engine, one_writer)
         self.quality = QualityStore(engine, one_writer)
+        self.retention = RetentionStore(engine, self._writer)
 
     async def close(self) -> None:
         """Close the file."""
@@ -129,10 +123,12 @@ class IntakeStore:
         """Every operator has to ask for a token again."""
         await self._writer.write(lambda connection: connection.execute(table_of(IntakeToken).delete()))
 
-    async def replay_keys(self, since: datetime) -> list[tuple[str, datetime]]:
-        """Keys of the envelopes stamped since a moment, so that a restart lets no replay in."""
-        stamped_at = col(IntakeMessage.stamped_at)
-        query = select(IntakeMessage.replay_key, IntakeMessage.stamped_at).where(stamped_at >= since)
+    async def replay_keys(self, since: datetime, came_since: datetime) -> list[tuple[str, datetime]]:
+        """Keys of the envelopes stamped since a moment, so that a restart lets no replay in; none of them came before
+        `came_since`, so that the log of years is not looked through."""
+        query = select(IntakeMessage.replay_key, IntakeMessage.stamped_at).where(
+            col(IntakeMessage.received_at) >= came_since, col(IntakeMessage.stamped_at) >= since
+        )
         async with AsyncSession(self._engine) as session:
             rows = (await session.exec(query)).all()
         return [(key, stamped) for key, stamped in rows if key and stamped is not None]
@@ -150,21 +146,21 @@ class IntakeStore:
                     found[order_id] = (Decimal(str(energy)), Decimal(str(money)))
         return found
 
-    async def orders_ended(self, operator_id: str, first: str, last: str) -> list[str]:
-        """Accepted orders that ended between these local times (as on the wire, both included)."""
-        ended = col(IntakeOrder.content)["EndTime"].as_string()
-        query = select(IntakeOrder.business_id).where(
-            IntakeOrder.operator_id == operator_id, ended >= first, ended <= last
-        )
-        async with AsyncSession(self._engine) as session:
-            return sorted((await session.exec(query.order_by(IntakeOrder.business_id))).all())
+    async def orders_ended(self, operator_id: str, first: str, last: str, most: int) -> list[str]:
+        """Accepted orders that ended between these local times (as on the wire, both included), the first `most`."""
+        query = orders_between(operator_id, first, last).limit(most)
+        async with self._engine.connect() as connection:
+            return sorted((await connection.scalars(query)).all())
 
     async def orders_since(
         self, since: datetime, after: tuple[str, str] = ("", ""), limit: int = 1000
     ) -> list[IntakeOrder]:
-        """Orders that were accepted since a moment, by operator and number, behind the one named."""
+        """Orders that were accepted since a moment and have their content, by operator and number, behind the one
+        named."""
         key = tuple_(col(IntakeOrder.operator_id), col(IntakeOrder.business_id))
-        query = select(IntakeOrder).where(col(IntakeOrder.received_at) >= since, key > after)
+        query = select(IntakeOrder).where(
+            col(IntakeOrder.received_at) >= since, key > after, has_content(table_of(IntakeOrder).c.content)
+        )
         async with AsyncSession(self._engine) as session:
             rows = await session.exec(query.order_by(IntakeOrder.operator_id, IntakeOrder.business_id).limit(limit))
             return list(rows.all())
@@ -224,6 +220,14 @@ class IntakeStore:
         }
 
 
+def orders_between(operator_id: str, first: str, last: str) -> Select[Any]:
+    """The numbers of an operator's accepted orders that ended between these local times."""
+    order = table_of(IntakeOrder).c
+    mine = order.operator_id == operator_id
+    span = order.ended_local >= first, order.ended_local <= last
+    return sql_select(order.business_id).where(mine, *span).order_by(order.ended_local)
+
+
 _PUT_TOKEN = upsert(IntakeToken, ("token", "issued_at", "expires_at"))
 _COUNTED: dict[str, Any] = {
     "stations": IntakeStation,
@@ -249,7 +253,7 @@ def _durable(connection: Any, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
     cursor.close()
 
 
@@ -263,35 +267,21 @@ def _engines(folder: Path) -> tuple[AsyncEngine, Engine]:
     return engines
 
 
-def _add_columns(connection: Connection) -> None:
-    """Give tables of an earlier version the columns and indexes that were added since; old rows take the default."""
-    for table in Intake.metadata.sorted_tables:
-        there = {column["name"] for column in inspect(connection).get_columns(table.name)}
-        for column in table.columns:
-            if column.name not in there:
-                kind = column.type.compile(connection.dialect)
-                rest = "" if column.nullable else f" NOT NULL DEFAULT {_default(column)}"
-                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}{rest}"))
-        for index in table.indexes:
-            index.create(connection, checkfirst=True)
-
-
-def _default(column: Column[Any]) -> str:
-    if isinstance(column.server_default, DefaultClause):
-        return f"'{column.server_default.arg}'"
-    return "''" if isinstance(column.type, String) else "0"
-
-
 async def open_intake(folder: Path, hash_name: str = "sha256") -> IntakeStore:
     """Open (or make) the intake file in `folder`; evidence logs that begin are made with this hash.
 
-    Raises OSError if the folder cannot be made, HashUnavailable for a hash that this machine does not have.
+    Raises OSError if the folder cannot be made, HashUnavailable for a hash that this machine does not have, TooNew for
+    a file of a later version, StoreUnusable for one that is held by somebody else or damaged.
     """
     hash_named(hash_name)(b"")
-    with private_files():
+    with private_files(), coded(folder / FILE_NAME):
         engine, writer = _engines(folder)
-        async with engine.begin() as connection:
-            await connection.run_sync(Intake.metadata.create_all)
-            await connection.run_sync(_add_columns)
-            await connection.run_sync(make_up)
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(upgrade)
+                await connection.run_sync(make_up)
+                await connection.commit()
+        except BaseException:
+            await engine.dispose()
+            raise
     return IntakeStore(engine, writer, folder, hash_name)

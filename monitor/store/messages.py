@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Table, cast, insert, select
+from sqlalchemy import ColumnElement, Connection, Integer, String, Table, and_, cast, insert, select, type_coerce
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -72,6 +72,11 @@ def table_of(model: type[Intake]) -> Table:
     return Intake.metadata.tables[str(model.__tablename__)]
 
 
+def has_content(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether retention has left the content of an order."""
+    return type_coerce(column, String) != "{}"
+
+
 def upsert(model: type[Intake], names: Iterable[str], **changed: Any) -> Insert:
     """Insert a row, or set these columns of the one that has its key; `changed` to what is given there."""
     table = table_of(model)
@@ -86,12 +91,16 @@ _CHECK = table_of(IntakeCheck)
 _STATUS = table_of(IntakeStatus)
 _NEW_ORDER = insert(_ORDER)
 _KNOWN_ORDER = select(_ORDER.c.content_sha256)
-_KNOWN_CHECK = select(_CHECK.c.content_sha256)
+_NEW_CHECK = insert(_CHECK)
+_NEWEST_CHECK = (
+    select(_CHECK.c.content_sha256, _CHECK.c.listed, _CHECK.c.disputes, _CHECK.c.unlisted)
+    .order_by(_CHECK.c.id.desc())
+    .limit(1)
+)
 _CHANGED = _STATUS.c.status != sqlite_insert(_STATUS).excluded.status
 _PUT_STATUS = upsert(IntakeStatus, ("status", "received_at"), changes=_STATUS.c.changes + cast(_CHANGED, Integer))
 _PUT_SNAPSHOT = upsert(IntakeSession, ("content", "received_at"), snapshots=table_of(IntakeSession).c.snapshots + 1)
 _PUT_STATION = upsert(IntakeStation, ("content", "received_at"))
-_PUT_CHECK = upsert(IntakeCheck, ("content_sha256", "received_at", "listed", "disputes", "unlisted"))
 
 
 def write(connection: Connection, call: Call, message: Message) -> Standing:
@@ -106,7 +115,7 @@ def log_call(connection: Connection, call: Call) -> None:
 
 
 def _order(connection: Connection, call: Call, message: Message) -> Standing:
-    known = _digest(connection, _KNOWN_ORDER, _ORDER, call)
+    known = connection.execute(_KNOWN_ORDER.where(_mine(_ORDER, call))).scalar()
     if known is not None:
         return Standing.DUPLICATE if known == message.digest else Standing.CONFLICT
     told = message.fields
@@ -114,6 +123,7 @@ def _order(connection: Connection, call: Call, message: Message) -> Standing:
         "content_sha256": message.digest,
         "energy_kwh": float(told.get("TotalPower", told.get("TotalElect", 0.0))),
         "money_yuan": float(told.get("TotalMoney", 0.0)),
+        "ended_local": str(told.get("EndTime", "")),
         "content": dict(told),
     }
     connection.execute(_NEW_ORDER, _key(call) | row)
@@ -136,10 +146,13 @@ def _station(connection: Connection, call: Call, message: Message) -> Standing:
 
 
 def _check(connection: Connection, call: Call, message: Message) -> Standing:
-    """A reconciliation that is asked again is answered again; its newest result counts."""
-    known = _digest(connection, _KNOWN_CHECK, _CHECK, call)
+    """A reconciliation that is asked again is answered again. What comes out as before is on record already; what comes
+    out otherwise is a row of its own, so that nothing changes what a day was judged by."""
+    newest = connection.execute(_NEWEST_CHECK.where(_mine(_CHECK, call))).first()
     found = {name: message.result[name] for name in ("listed", "disputes", "unlisted")}
-    connection.execute(_PUT_CHECK, _key(call) | {"content_sha256": message.digest} | found)
+    if newest is None or newest != (message.digest, *found.values()):
+        connection.execute(_NEW_CHECK, _key(call) | {"content_sha256": message.digest} | found)
+    known = newest.content_sha256 if newest is not None else None
     return Standing.DUPLICATE if known == message.digest else Standing.NEW
 
 
@@ -152,10 +165,9 @@ def _key(call: Call) -> dict[str, Any]:
     return {"operator_id": call.operator_id, "business_id": call.business_id, "received_at": call.received_at}
 
 
-def _digest(connection: Connection, query: Any, table: Table, call: Call) -> str | None:
-    mine = query.where(table.c.operator_id == call.operator_id, table.c.business_id == call.business_id)
-    found: str | None = connection.execute(mine).scalar()
-    return found
+def _mine(table: Table, call: Call) -> ColumnElement[bool]:
+    """The rows of what a call is about."""
+    return and_(table.c.operator_id == call.operator_id, table.c.business_id == call.business_id)
 
 
 _WRITERS: Mapping[Kind, Callable[[Connection, Call, Message], Standing]] = {

@@ -15,7 +15,17 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from monitor.store.reading import in_pages
-from monitor.store.tables import IntakeCheck, IntakeMessage, IntakeStatus, QualityAlarm, QualityDay, QualityHour
+from monitor.store.tables import (
+    EvidenceLog,
+    IntakeCheck,
+    IntakeMessage,
+    IntakeStatus,
+    QualityAlarm,
+    QualityDay,
+    QualityHour,
+    QualityProfile,
+    RetentionMark,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +45,28 @@ class CallRow:
     review: bool
     body: dict[str, Any]
     id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The last inputs of a judgement: records of the operator's evidence log before number `records` (the chain up to
+    there is `chain`), logged calls and results of reconciliations up to the numbers `calls` and `checks`. What has such
+    a number is never changed, and what was stored later does not count, whatever its time says."""
+
+    records: int = 0
+    chain: str = ""
+    calls: int = 0
+    checks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What the reconciliations of a span gave: how many orders were listed; those disputed, each with its moment and
+    reason; the number of the last result."""
+
+    listed: int
+    disputed: list[tuple[str, datetime, int]]
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +107,22 @@ class QualityStore:
         self._engine = engine
         self._one_writer = one_writer
 
-    async def calls(self, start: datetime, end: datetime, operator_id: str | None = None) -> list[CallRow]:
-        """The calls from `start` to before `end`, in the order of arrival."""
+    async def calls(
+        self, start: datetime, end: datetime, operator_id: str | None = None, until: int | None = None
+    ) -> list[CallRow]:
+        """The calls from `start` to before `end`, in the order of arrival; with `until` none that was logged later."""
         query = _calls().where(IntakeMessage.received_at >= start, IntakeMessage.received_at < end)
         if operator_id is not None:
             query = query.where(IntakeMessage.operator_id == operator_id)
+        if until is not None:
+            query = query.where(col(IntakeMessage.id) <= until)
         query = query.order_by(col(IntakeMessage.received_at), col(IntakeMessage.id))
         return await in_pages(self._engine, query, _call)
 
-    async def refused(self, operator_id: str, start: datetime, end: datetime) -> list[CallRow]:
-        """Calls that were refused by what they said, with their bodies."""
+    async def refused(
+        self, operator_id: str, start: datetime, end: datetime, until: int | None = None
+    ) -> list[CallRow]:
+        """Calls that were refused by what they said, with their bodies; with `until` none that was logged later."""
         query = (
             _calls()
             .where(
@@ -95,25 +133,60 @@ class QualityStore:
             )
             .order_by(col(IntakeMessage.received_at), col(IntakeMessage.id))
         )
+        if until is not None:
+            query = query.where(col(IntakeMessage.id) <= until)
         return [row for row in await in_pages(self._engine, query, _call) if row.body]
 
-    async def disputes(
-        self, operator_id: str, start: datetime, end: datetime
-    ) -> tuple[int, list[tuple[str, datetime, int]]]:
-        """Orders listed in the reconciliations of a span, and those disputed: order, moment, reason."""
+    async def defects(self, operator_id: str, start: datetime, end: datetime) -> set[str]:
+        """The defects of refused calls, without reading their bodies."""
         query = (
-            select(IntakeCheck)
-            .where(
-                IntakeCheck.operator_id == operator_id,
-                IntakeCheck.received_at >= start,
-                IntakeCheck.received_at < end,
-            )
-            .order_by(col(IntakeCheck.received_at), col(IntakeCheck.business_id))
+            sql_select(_MESSAGE.c.defects)
+            .where(_MESSAGE.c.operator_id == operator_id, _MESSAGE.c.ret == 4004)
+            .where(_MESSAGE.c.received_at >= start, _MESSAGE.c.received_at < end)
+            .distinct()
+        )
+        return {defect for row in await in_pages(self._engine, query, lambda row: row[0]) for defect in row}
+
+    async def disputes(self, operator_id: str, start: datetime, end: datetime, until: int | None = None) -> Reconciled:
+        """Of a reconciliation that was asked again within the span the last result counts; with `until` none that was
+        stored later."""
+        query = select(IntakeCheck).where(
+            IntakeCheck.operator_id == operator_id, IntakeCheck.received_at >= start, IntakeCheck.received_at < end
+        )
+        if until is not None:
+            query = query.where(col(IntakeCheck.id) <= until)
+        async with AsyncSession(self._engine) as session:
+            found = (await session.exec(query.order_by(col(IntakeCheck.id)))).all()
+        rows = list({row.business_id: row for row in found}.values())
+        disputed = [(str(order), row.received_at, int(reason)) for row in rows for order, reason in row.disputes]
+        return Reconciled(sum(row.listed for row in rows), disputed, max((row.id or 0 for row in rows), default=0))
+
+    async def extent(self, operator_id: str) -> Extent:
+        """The newest there is at this moment, without the chain."""
+        calls = select(func.coalesce(func.max(IntakeMessage.id), 0))
+        checks = select(func.coalesce(func.max(IntakeCheck.id), 0))
+        async with AsyncSession(self._engine) as session:
+            log = await session.get(EvidenceLog, operator_id)
+            last = [(await session.exec(query)).one() for query in (calls, checks)]
+        return Extent(log.size if log is not None else 0, "", last[0] or 0, last[1] or 0)
+
+    async def gone(self, operator_id: str) -> dict[str, datetime]:
+        """What judgements read and retention has deleted, by kind, with the moment before which it may be gone."""
+        query = select(RetentionMark.kind, RetentionMark.gone_before).where(
+            col(RetentionMark.operator_id).in_(("", operator_id)), col(RetentionMark.kind).in_(("calls", "checks"))
         )
         async with AsyncSession(self._engine) as session:
-            rows = (await session.exec(query)).all()
-        disputed = [(str(order), row.received_at, int(reason)) for row in rows for order, reason in row.disputes]
-        return sum(row.listed for row in rows), disputed
+            return dict((await session.exec(query)).all())
+
+    async def keep_profile(self, digest: str, document: str) -> None:
+        """Keep a platform profile that days are judged by."""
+        await self._merge([QualityProfile(digest=digest, document=document)])
+
+    async def profile(self, digest: str) -> str | None:
+        """A profile that was kept."""
+        async with AsyncSession(self._engine) as session:
+            row = await session.get(QualityProfile, digest)
+        return None if row is None else row.document
 
     async def keep_day(self, row: DayRow) -> None:
         """Keep a judged day in place of an earlier judgement; it is to be reported again if it differs."""
@@ -213,6 +286,13 @@ class QualityStore:
             query = query.where(col(QualityAlarm.over_at).is_(None))
         async with AsyncSession(self._engine) as session:
             return [AlarmRow(**row.model_dump()) for row in (await session.exec(query)).all()]
+
+    async def alarms_to_tend(self, told_over: int) -> list[AlarmRow]:
+        """Alarms that stand, and those whose end was not told yet (`told_level` is not `told_over`), however old."""
+        waits = or_(col(QualityAlarm.over_at).is_(None), col(QualityAlarm.told_level) != told_over)
+        async with AsyncSession(self._engine) as session:
+            rows = (await session.exec(select(QualityAlarm).where(waits).order_by(col(QualityAlarm.id)))).all()
+        return [AlarmRow(**row.model_dump()) for row in rows]
 
     async def keep_alarms(self, alarms: Sequence[AlarmRow]) -> None:
         """Keep alarms; new ones get their number."""

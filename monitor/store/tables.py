@@ -47,9 +47,14 @@ class IntakeMessage(Intake, table=True):
 
 
 class IntakeOrder(Intake, table=True):
-    """An accepted order; it is stored once."""
+    """An accepted order; it is stored once. `ended_local`: its EndTime as on the wire. When retention has taken its
+    content (`{}`), the rest stays, so that the same order is known again."""
 
     __tablename__ = "intake_order"
+    __table_args__ = (
+        Index("intake_order_ended", "operator_id", "ended_local"),
+        Index("intake_order_received", "operator_id", "received_at"),
+    )
 
     operator_id: str = Field(primary_key=True)
     business_id: str = Field(primary_key=True)
@@ -57,6 +62,7 @@ class IntakeOrder(Intake, table=True):
     received_at: datetime = Field(sa_type=Utc)
     energy_kwh: float = 0.0
     money_yuan: float = 0.0
+    ended_local: str = ""
     content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
@@ -79,7 +85,7 @@ class IntakeSession(Intake, table=True):
 
     operator_id: str = Field(primary_key=True)
     business_id: str = Field(primary_key=True)
-    received_at: datetime = Field(sa_type=Utc)
+    received_at: datetime = Field(sa_type=Utc, index=True)
     snapshots: int = 1
     content: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
@@ -122,14 +128,20 @@ class IntakeKey(Intake, table=True):
 
 
 class IntakeCheck(Intake, table=True):
-    """A reconciliation: how many orders were listed, what was disputed, and orders of ours that were not listed."""
+    """A result of a reconciliation: how many orders were listed, what was disputed, and orders of ours that were not
+    listed. One that is asked again and comes out otherwise is a row more; no row is ever changed."""
 
-    __tablename__ = "intake_check"
+    __tablename__ = "intake_check_result"
+    __table_args__ = (
+        Index("intake_check_result_thing", "operator_id", "business_id", "id"),
+        Index("intake_check_result_time", "operator_id", "received_at"),
+    )
 
-    operator_id: str = Field(primary_key=True)
-    business_id: str = Field(primary_key=True)
+    id: int | None = Field(default=None, primary_key=True)
+    operator_id: str
+    business_id: str
     content_sha256: str
-    received_at: datetime = Field(sa_type=Utc, index=True)
+    received_at: datetime = Field(sa_type=Utc)
     listed: int
     disputes: list[list[Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     unlisted: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
@@ -169,7 +181,7 @@ class QualityHour(Intake, table=True):
 
     operator_id: str = Field(primary_key=True)
     interface: str = Field(primary_key=True)
-    hour: datetime = Field(sa_type=Utc, primary_key=True)
+    hour: datetime = Field(sa_type=Utc, primary_key=True, index=True)
     document: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
 
 
@@ -206,11 +218,12 @@ class EvidenceLog(Intake, table=True):
 
 
 class EvidenceRecord(Intake, table=True):
-    """An accepted message in canonical bytes, with its hash as a leaf and the chain up to it. Never changed."""
+    """An accepted message in canonical bytes, with its hash as a leaf and the chain up to it. Never changed, but that
+    retention takes the bytes of old ones (`record` is empty then); the hashes stay."""
 
     __tablename__ = "evidence_record"
     __table_args__ = (
-        Index("evidence_record_thing", "operator_id", "kind", "business_id"),
+        Index("evidence_record_newest", "operator_id", "kind", "business_id", "number"),
         Index("evidence_record_day", "operator_id", "day"),
         Index("evidence_record_time", "operator_id", "received_at"),
     )
@@ -248,3 +261,35 @@ class EvidenceHead(Intake, table=True):
     size: int
     document: str
     peaks: bytes
+
+
+class QualityProfile(Intake, table=True):
+    """A platform profile that days were judged by, so that an appeal has it after it was changed."""
+
+    __tablename__ = "quality_profile"
+
+    digest: str = Field(primary_key=True)
+    document: str
+
+
+class RetentionMark(Intake, table=True):
+    """How far retention has come with a kind of data of an operator: to which record of the evidence log (`number`) or
+    which time of arrival (`reached_at`) it has looked, and before which moment things may be gone."""
+
+    __tablename__ = "retention_mark"
+
+    operator_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    number: int = 0
+    reached_at: datetime | None = Field(default=None, sa_type=Utc)
+    gone_before: datetime = Field(sa_type=Utc)
+
+
+class HeadGiven(Intake, table=True):
+    """The newest day whose signed head an operator was given by a channel."""
+
+    __tablename__ = "evidence_head_given"
+
+    operator_id: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    day: str

@@ -25,6 +25,7 @@ from csms.province import strict_json
 from csms.province.profile import Kind, load_profile
 from csms.province.subsidy import USED, Claim, Inputs
 from csms.province.subsidy_document import read_inputs, recomputed, scores_of
+from csms.province.subsidy_rules import Rule, shipped_rule, shipped_rules
 from monitor.evidence.documents import EvidenceUnreadable, key_id, public_pem, read_public
 from monitor.evidence.judge import judge_document
 from monitor.evidence.merkle import HashUnavailable
@@ -132,7 +133,8 @@ def judged(files: Files, signer: Ed25519PublicKey | None = None, platform: Ed255
     faults += _quality_faults(given, files)
     used = {number for number, fate in again.claim.orders.items() if fate == USED}
     proved = len(used & {proof.order.id for proof in proofs if proof.right and proof.order is not None})
-    notes = [*noted(given, bills, entries), *_proof_notes(len(used), proved)]
+    faults += _rule_faults(given)
+    notes = [*_rule_notes(given), *noted(given, bills, entries), *_proof_notes(len(used), proved)]
     name = key_id(signer) if signer else str(manifest.get("key_id"))
     return Judgement(again.claim, given, name, signer is not None, tuple(faults), tuple(notes), len(used), proved)
 
@@ -142,16 +144,34 @@ def examined(given: Inputs, claim: Claim, entries: Sequence[Entry], bills: Seque
     return [*findings(entries, given.piles, bills), *_ledger_faults(given, claim, entries)]
 
 
+def claimed_before(given: Inputs, claim: Claim, earlier: Mapping[str, Files]) -> Iterator[Finding]:
+    """Orders that count here and counted in an earlier dossier by the same rule; `earlier`: dossiers by name. Raises
+    DossierUnreadable.
+    """
+    used = {number for number, fate in claim.orders.items() if fate == USED}
+    for name, files in earlier.items():
+        document = _object(files, CLAIM)
+        try:
+            again, before = recomputed(document), read_inputs(document["inputs"])
+        except CsmsError as fault:
+            raise DossierUnreadable(f"{name}: {fault}") from None
+        if before.rule.id == given.rule.id:
+            counted = {number for number, fate in again.claim.orders.items() if fate == USED}
+            yield from (Finding("claimed_before", number, name) for number in sorted(used & counted))
+
+
 def noted(given: Inputs, bills: Sequence[Bill], entries: Sequence[Entry]) -> Iterator[Finding]:
     """What no check could look at."""
     for station in dict.fromkeys(pile.station for pile in given.piles):
         missing = unbilled_days(station, given.first_day, given.last_day, bills)
         if missing:
             yield Finding("no_bill", station, str(missing))
-    if entries and not any(entry.vehicle for entry in entries):
-        yield Finding("no_vehicles", "", "")
-    if entries and not any(entry.meter_start_kwh is not None for entry in entries):
-        yield Finding("no_meters", "", "")
+    nameless = sum(not entry.vehicle for entry in entries)
+    if nameless:
+        yield Finding("no_vehicles", "", f"{nameless}/{len(entries)}")
+    unread = sum(entry.meter_start_kwh is None or entry.meter_stop_kwh is None for entry in entries)
+    if unread:
+        yield Finding("no_meters", "", f"{unread}/{len(entries)}")
 
 
 def _ledger_faults(given: Inputs, claim: Claim, entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -208,6 +228,24 @@ def _proof_faults(given: Inputs, claim: Claim, proofs: Sequence[Proof]) -> Itera
         elif proof.order.energy_kwh is None or proof.order.energy_kwh < claimed[proof.order.id].energy_kwh:
             detail = f"{proof.order.energy_kwh} kWh, {claimed[proof.order.id].energy_kwh} kWh"
             yield Finding("proof_differs", proof.order.id, detail)
+
+
+def _known_rule(given: Inputs) -> Rule | None:
+    """The rule of this name that comes with the program; an empty form is none."""
+    known = shipped_rule(given.rule.id) if given.rule.id in shipped_rules() else None
+    return known if known is not None and known.state == "public" else None
+
+
+def _rule_faults(given: Inputs) -> Iterator[Finding]:
+    """The rule came along with the claim: one of a name that everybody knows has to be that one."""
+    known = _known_rule(given)
+    if known is not None and known != given.rule:
+        yield Finding("rule_differs", given.rule.id, "")
+
+
+def _rule_notes(given: Inputs) -> Iterator[Finding]:
+    if _known_rule(given) is None:
+        yield Finding("rule_along", given.rule.id, given.rule.source)
 
 
 def _proof_notes(used: int, proved: int) -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Cross-checks of a declaration (specification of subsidies, 4.4): each finding names what contradicts what. Pure.
 
-energy_balance   orders of a station ≤ what the utility billed for the same days · 1.05
+energy_balance   orders of a station ≤ what the utility billed for the same days · 1.05; bills of its accounts add up
+bill_twice       no day of an account is billed twice
 overlap          no two orders at one connector at a time
 physics          kWh ≤ power · time · 1.05
 pattern          whole or repeated amounts far more often than chance gives them (binomial, corrected for the tries)
@@ -75,16 +76,54 @@ def _balance(entries: Sequence[Entry], piles: dict[str, Pile], bills: Iterable[B
     for entry in entries:
         if entry.connector in piles:
             of_station[piles[entry.connector].station].append(entry)
+    of_bills: dict[str, list[Bill]] = defaultdict(list)
     for bill in bills:
-        sold = sum((_within(entry, bill) for entry in of_station[bill.station]), Decimal(0))
-        if sold > bill.energy_kwh * BALANCE_SLACK:
-            detail = f"{bill.first_day} … {bill.last_day}: {sold:.2f} kWh > {bill.energy_kwh} kWh · {BALANCE_SLACK}"
-            yield Finding("energy_balance", bill.station, detail)
+        of_bills[bill.station].append(bill)
+    for station, group in of_bills.items():
+        yield from _twice(station, group)
+        for first, last, billed in _spans(group):
+            sold = sum((_within(entry, first, last) for entry in of_station[station]), Decimal(0))
+            if sold > billed * BALANCE_SLACK:
+                detail = f"{first} … {last}: {sold:.2f} kWh > {billed} kWh · {BALANCE_SLACK}"
+                yield Finding("energy_balance", station, detail)
 
 
-def _within(entry: Entry, bill: Bill) -> Decimal:
-    """What of an order falls into the days of a bill: by time."""
-    begin, end = _midnight(bill.first_day), _midnight(bill.last_day + DAY)
+def _twice(station: str, bills: Sequence[Bill]) -> Iterator[Finding]:
+    """Bills of one account for the same days: one of them would let energy through that nobody bought."""
+    by_account: dict[str, list[Bill]] = defaultdict(list)
+    for bill in bills:
+        by_account[bill.account].append(bill)
+    for account, group in sorted(by_account.items()):
+        for before, after in pairwise(sorted(group, key=lambda one: (one.first_day, one.last_day))):
+            if after.first_day <= before.last_day:
+                yield Finding("bill_twice", station, f"{account} {after.first_day} … {before.last_day}".strip())
+
+
+def _spans(bills: Sequence[Bill]) -> Iterator[tuple[date, date, Decimal]]:
+    """Days that all accounts of a station bill, as few spans as their bills allow, and the energy of all bills that
+    reach into them: where bills of two accounts do not end on the same day that is more than was bought, never less.
+    """
+    accounts = {bill.account for bill in bills}
+    days = sorted({bill.first_day for bill in bills} | {bill.last_day + DAY for bill in bills})
+    goes_on, found = False, list[tuple[date, date]]()
+    for day, after in pairwise(days):
+        if {bill.account for bill in bills if bill.first_day <= day <= bill.last_day} != accounts:
+            goes_on = False
+            continue
+        ended = {bill.account for bill in bills if bill.last_day + DAY == day}
+        if goes_on and ended != accounts:
+            found[-1] = (found[-1][0], after - DAY)
+        else:
+            found.append((day, after - DAY))
+        goes_on = True
+    for first, last in found:
+        reaching = [bill for bill in bills if bill.first_day <= last and bill.last_day >= first]
+        yield first, last, sum((bill.energy_kwh for bill in reaching), Decimal(0))
+
+
+def _within(entry: Entry, first: date, last: date) -> Decimal:
+    """What of an order falls into some days: by time."""
+    begin, end = _midnight(first), _midnight(last + DAY)
     if entry.end <= entry.start:
         return entry.energy_kwh if begin <= entry.start < end else Decimal(0)
     inside = max(min(entry.end, end) - max(entry.start, begin), timedelta())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
@@ -191,9 +191,11 @@ def _verify(app: typer.Typer, text: Text) -> None:
         file: Path = typer.Argument(help=text("subsidy.option.dossier"), metavar="DOSSIER"),
         key_file: Path | None = typer.Option(None, "--key-file", help=text("subsidy.option.key_file")),
         platform_key: Path | None = typer.Option(None, "--platform-key", help=text("subsidy.option.platform_key")),
+        earlier: list[Path] = typer.Option([], "--earlier", help=text("subsidy.option.earlier")),
         as_json: bool = json_option(text),
     ) -> None:
         found = _judged(text, file, key_file, platform_key, as_json)
+        found = _beside(text, found, earlier, as_json)
         if as_json:
             told = {"faults": [asdict(one) for one in found.faults], "notes": [asdict(one) for one in found.notes]}
             facts = {"yuan": str(found.claim.yuan), "right": found.right, "signer": found.signer}
@@ -221,6 +223,16 @@ def _judged(text: Text, file: Path, key_file: Path | None, platform_key: Path | 
         for path in (key_file, platform_key)
     ]
     return work.read(text, file, as_json, lambda path: judged(read_archive(path), *keys))
+
+
+def _beside(text: Text, found: Any, earlier: Sequence[Path], as_json: bool) -> Any:
+    """The judgement with what earlier dossiers claimed already."""
+    from monitor.subsidy.archive import read_archive
+    from monitor.subsidy.dossier import claimed_before
+
+    others = {path.name: work.read(text, path, as_json, read_archive) for path in earlier}
+    twice = work.read(text, Path(), as_json, lambda _: tuple(claimed_before(found.given, found.claim, others)))
+    return replace(found, faults=(*found.faults, *twice))
 
 
 def _status(app: typer.Typer, text: Text) -> None:

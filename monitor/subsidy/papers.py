@@ -1,7 +1,8 @@
 """Ledger and utility bills of a declaration: CSV read strictly. Pure: text in, rows out.
 
     ledger   order,connector,start,end,energy_kwh,meter_start_kwh,meter_stop_kwh,vehicle   (the last three may be empty)
-    bills    station,first_day,last_day,energy_kwh                                         (both days included)
+    bills    station,first_day,last_day,energy_kwh[,account]      (both days included; `account`: where a station has
+             several meters, the ElectricityAccountID of each: their bills add up)
 
 Times are ISO 8601 with a zone, numbers exact.
 """
@@ -20,7 +21,8 @@ from csms.model.errors import CsmsError
 from csms.province.subsidy import Inputs
 
 LEDGER = ("order", "connector", "start", "end", "energy_kwh", "meter_start_kwh", "meter_stop_kwh", "vehicle")
-BILLS = ("station", "first_day", "last_day", "energy_kwh")
+BILLS = ("station", "first_day", "last_day", "energy_kwh", "account")
+OPTIONAL = frozenset({"account"})
 Row = TypeVar("Row")
 
 
@@ -52,6 +54,7 @@ class Bill:
     first_day: date
     last_day: date
     energy_kwh: Decimal
+    account: str = ""
 
 
 def read_ledger(text: str) -> tuple[Entry, ...]:
@@ -107,12 +110,12 @@ def _written(titles: tuple[str, ...], rows: Iterable[list[str]]) -> str:
 
 def _rows(text: str, titles: tuple[str, ...], read: Callable[[Mapping[str, str]], Row]) -> Iterable[Row]:
     rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")))
-    missing = [name for name in titles if name not in (rows.fieldnames or ())]
+    missing = [name for name in titles if name not in (rows.fieldnames or ()) and name not in OPTIONAL]
     if missing:
         raise PaperUnusable(f"the first line lacks the columns {', '.join(missing)}")
     for row in rows:
         try:
-            yield read({name: (row[name] or "").strip() for name in titles})
+            yield read({name: (row.get(name) or "").strip() for name in titles})
         except (ValueError, InvalidOperation) as fault:
             raise PaperUnusable(f"line {rows.line_num}: {str(fault) or 'a number cannot be read'}") from None
 
@@ -132,7 +135,7 @@ def _bill(row: Mapping[str, str]) -> Bill:
     energy = _number(row["energy_kwh"])
     if energy is None or energy < 0 or first > last or not row["station"]:
         raise ValueError("a bill has a station, a first day not after its last, and an energy that is not negative")
-    return Bill(row["station"], first, last, energy)
+    return Bill(row["station"], first, last, energy, row["account"])
 
 
 def _moment(text: str) -> datetime:

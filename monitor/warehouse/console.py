@@ -15,7 +15,7 @@ from csms.model.clock import clock_from_environment
 from csms.model.errors import CsmsError
 from csms.texts import Text
 from monitor.console import work
-from monitor.console.work import FAILED, USAGE, json_option
+from monitor.console.work import USAGE, json_option
 from monitor.warehouse import stats_console
 from monitor.warehouse.stats_console import FOLDER
 
@@ -46,18 +46,26 @@ def _load(app: typer.Typer, text: Text) -> None:
     ) -> None:
         if not database_url and not (data_dir / "csms.db").is_file():
             work.fail(text("forecast.no_database", folder=data_dir), USAGE, as_json, "no_database")
+        if platform_dir is not None and not _is_platform(platform_dir):
+            work.fail(text("platform.no_database", folder=platform_dir), USAGE, as_json, "no_database")
         begin = since.replace(tzinfo=UTC) if since else None
         url = database_url or f"sqlite+aiosqlite:///{data_dir / 'csms.db'}"
         sources = Sources(url, data_dir, settings, platform_dir or data_dir)
         try:
             done = _loaded(text, sources, folder or data_dir / FOLDER, begin)
         except (CsmsError, OSError, ValueError) as fault:
-            work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, getattr(fault, "code", "failed"))
+            work.cannot(text, fault, as_json)
         facts = {"sessions": done.sessions, "quarters": done.quarters, "written": done.written}
         if as_json:
             work.document({"since": done.since.isoformat(), "until": done.until.isoformat()} | facts)
         else:
             typer.echo(text("warehouse.loaded", since=f"{done.since:%Y-%m-%d}", **facts))
+
+
+def _is_platform(folder: Path) -> bool:
+    from monitor.store import governance, intake
+
+    return any((folder / name).is_file() for name in (intake.FILE_NAME, governance.FILE_NAME))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +92,8 @@ def _loaded(text: Text, sources: Sources, folder: Path, since: datetime | None) 
         async def run() -> Loaded:
             clock = clock_from_environment()
             places = read_places(sources.settings or _usual())
-            store = await open_store(sources.url, clock)
             own, theirs = (_facts(place) for place in (sources.data_dir, sources.platform_dir))
+            store = await open_store(sources.url, clock)
             more = Platform(sources.platform_dir, clock, theirs)
             try:
                 return await Loader(store.reader, folder, clock, places, more=more, facts=own).load(since, progress)

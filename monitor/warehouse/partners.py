@@ -9,6 +9,7 @@ from pathlib import Path
 
 from csms.model.clock import Clock
 from monitor.store import intake
+from monitor.store.faults import coded
 from monitor.store.governance import GovernanceStore
 from monitor.store.governance_tables import Kind
 from monitor.store.tables import IntakeOrder
@@ -32,13 +33,16 @@ class Platform:
     facts: GovernanceStore | None = None
 
     async def __call__(self, into: Gathered, since: datetime) -> None:
-        """Everything that was received since a moment; imported files whole, for they are few and their rows old."""
-        if (self.folder / intake.FILE_NAME).is_file():
-            store = await intake.open_intake(self.folder)
-            try:
-                await self._received(store, into, since)
-            finally:
-                await store.close()
+        """Everything that was received since a moment; imported files whole, for they are few and their rows old.
+        Raises StoreUnusable, TooNew."""
+        received = self.folder / intake.FILE_NAME
+        if received.is_file():
+            with coded(received):
+                store = await intake.open_intake(self.folder)
+                try:
+                    await self._received(store, into, since)
+                finally:
+                    await store.close()
         if self.facts is not None:
             self._imported(self.facts, into)
 

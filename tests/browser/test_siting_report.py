@@ -81,6 +81,7 @@ def test_uncertainty_skill_and_limits_are_there(page: Any) -> None:
     assert page.locator("#limits li").count() >= 7
     assert page.locator("#variants tbody tr").count() >= 4
     assert page.locator("#reasons tbody tr").count() >= 1
+    assert page.locator("#firm data").count() >= 3
     assert page.locator("#verdict data").count() >= 5
 
 

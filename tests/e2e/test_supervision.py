@@ -126,7 +126,7 @@ async def charge(both: Both, station_id: str, energy_wh: int) -> None:
 PULLED = "select reason, ret, pulled from intake_message where interface = 'query_stations_info' order by id"
 STATIONS = "select count(*) from intake_message where interface = 'query_stations_info/station' and pulled"
 ORDERS = "select business_id, energy_kwh, money_yuan from intake_order order by energy_kwh"
-CHECKS = "select listed, disputes, unlisted from intake_check"
+CHECKS = "select listed, disputes, unlisted from intake_check_result"
 
 
 async def test_the_platform_asks_for_all_stations_by_pages_and_then_for_changed_ones(both: Both) -> None:

@@ -165,4 +165,6 @@ async def look(folder: Path, acked: set[str], now: datetime) -> None:
     write_export(folder / "out", export)
     assert read_export(folder / "out") == export
     told = await asyncio.to_thread(csms, "evidence", "verify", str(folder / "out"), "--json")
-    assert (told.returncode, json.loads(told.stdout)["records"]) == (0, len(acked))
+    verdict_told = json.loads(told.stdout)
+    assert (told.returncode, verdict_told["verdict"]) == (3, "consistent_signer_unknown")
+    assert verdict_told["records"] == len(acked)

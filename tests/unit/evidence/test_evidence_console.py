@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,32 @@ def test_from_closing_to_a_check_elsewhere(data: Path, tmp_path: Path) -> None:
     shutil.rmtree(data)
     for path in (out, tmp_path / "b", proof, grown):
         result = run("verify", path, "--key-file", pem)
-        assert (result.exit_code, result.output[:5]) == (0, "Right"), result.output
+        assert (result.exit_code, result.output[:5]) == (0, "Verif"), result.output
         told = json.loads(run("verify", path, "--key-file", pem, "--json").stdout)
-        assert (told["right"], told["key_known"], told["faults"]) == (True, True, [])
-    assert "compare it" in run("verify", proof).output
+        assert (told["verdict"], told["consistent"], told["key_known"], told["faults"]) == ("verified", True, True, [])
+
+
+def test_a_key_that_came_along_verifies_nothing(data: Path, tmp_path: Path) -> None:
+    """A stranger can write a whole log with a key of his own: consistent, and signed by nobody known."""
+    closed(data, "close")
+    proof, stranger, pem = tmp_path / "proof.json", tmp_path / "stranger", tmp_path / "platform.pem"
+    pem.write_text(closed(data, "key").output)
+    shutil.copytree(data, stranger)
+    (stranger / "evidence-key.pem").unlink()
+    with sqlite3.connect(stranger / "intake.db") as connection:
+        connection.execute("delete from evidence_head")
+    connection.close()
+    closed(stranger, "close")
+    closed(stranger, "prove", "--operator", OPERATOR, "--order", ORDER, "--out", proof)
+    told = run("verify", proof)
+    assert (told.exit_code, "signer unknown" in told.output, "erified" in told.output) == (3, True, False)
+    assert "签名者未知" in run("verify", proof, lang="zh").output
+    verdict = json.loads(run("verify", proof, "--json").stdout)
+    assert (verdict["verdict"], verdict["consistent"], verdict["key_known"]) == (
+        "consistent_signer_unknown", True, False,
+    )  # fmt: skip
+    known = run("verify", proof, "--key-file", pem, "--json")
+    assert (known.exit_code, json.loads(known.stdout)["verdict"]) == (1, "wrong")
 
 
 def test_a_fault_is_named_and_leaves_with_1(data: Path, tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ async def test_a_log_from_before_gets_its_subtrees_when_it_is_opened(store: Inta
     await execute(store, "drop table evidence_node")
     await execute(store, "alter table evidence_log drop column hash")
     await execute(store, "drop index intake_message_operator_time")
+    await execute(store, "pragma user_version = 0")
     await store.close()
     again = await open_intake(tmp_path / "data")
     try:

@@ -15,6 +15,8 @@ from csms.province import strict_json
 from csms.province.crypto import AES_MD5, Secrets
 from csms.province.envelope import Codec, SeqAllocator, open_response, seal_request
 from csms.province.profile import Kind
+from csms.security.buckets import Buckets
+from monitor.intake import desk
 from monitor.intake.desk import IntakeDesk, Reply
 from monitor.intake.figures import Figures
 from monitor.intake.keys import OperatorKeys
@@ -152,8 +154,43 @@ async def test_a_faulty_field_is_4004_with_its_defect(caller: Caller, body: dict
 
 
 async def test_what_is_no_json_inside_is_4004(caller: Caller) -> None:
-    for body in (b"no json", b"[]", b'{"a":1,"a":2}', b'{"TotalPower":NaN}'):
+    for body in (
+        b"no json",
+        b"[]",
+        b'{"a":1,"a":2}',
+        b'{"TotalPower":NaN}',
+        b"[" * 70,
+        b'{"a":' * 70 + b"1" + b"}" * 70,
+    ):
         assert (await caller.call(Kind.CHARGE_ORDER, body))[0] == 4004
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1e999999999", "9" * 400, "9" * 5000, "1e-400"])
+@pytest.mark.parametrize("name", ["TotalPower", "TotalMoney", "StopReason", "EndTime", "StartChargeSeq"])
+async def test_a_number_beyond_all_bounds_is_4004_and_no_fault_of_ours(caller: Caller, name: str, number: str) -> None:
+    body = json.dumps(ORDER | {name: "here"}).replace('"here"', number).encode()
+    assert (await caller.call(Kind.CHARGE_ORDER, body))[0] == 4004
+    assert caller.figures.faults == 0
+    assert (await caller.store.summary())["orders"] == 0
+
+
+async def test_refused_bodies_are_kept_as_far_as_they_are_few(tmp_path: Path) -> None:
+    """An operator that sends nothing but mistakes fills neither the disk nor the memory of who judges it."""
+    caller = await Caller(tmp_path).open()
+    caller.desk._bodies = Buckets(desk.KEPT_KIB_PER_S, 3)
+    await caller.ask_token()
+    big = {**ORDER, "StopReason": "x" * 1500}
+    for _ in range(4):
+        assert (await caller.call(Kind.CHARGE_ORDER, big))[0] == 4004
+    rows = await caller.store.quality.calls(NOW, NOW + timedelta(hours=1), OPERATOR)
+    assert [(bool(row.body), row.defects) for row in rows[1:]] == [
+        *[(True, ["DQ_TYPE StopReason"])] * 1,
+        *[(False, ["DQ_TYPE StopReason"])] * 3,
+    ]
+    caller.clock.advance(4 / desk.KEPT_KIB_PER_S)
+    await caller.call(Kind.CHARGE_ORDER, big)
+    assert (await caller.store.quality.calls(NOW, NOW + timedelta(hours=1), OPERATOR))[-1].body
+    await caller.store.close()
 
 
 async def test_another_operators_data_are_not_taken(tmp_path: Path) -> None:

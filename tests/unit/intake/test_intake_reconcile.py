@@ -18,7 +18,7 @@ from csms.province.profile import Kind, load_profile
 from monitor.intake.desk import IntakeDesk
 from monitor.intake.figures import Figures
 from monitor.intake.keys import OperatorKeys
-from monitor.intake.reconcile import ENERGY_DIFFERS, MONEY_DIFFERS, NOT_FOUND, dispute, reconcile
+from monitor.intake.reconcile import ENERGY_DIFFERS, MONEY_DIFFERS, NOT_FOUND, UNLISTED_MAX, dispute, reconcile
 from monitor.intake.settings import settings_of
 from monitor.store.intake import IntakeStore, open_intake
 
@@ -103,10 +103,16 @@ async def test_each_dispute_has_its_reason(operator: Operator) -> None:
     )
     reasons = {row["StartChargeSeq"]: row["DisputeReason"] for row in answer["DisputeOrders"]}
     assert reasons == {number(2): MONEY_DIFFERS, number(3): ENERGY_DIFFERS, number(9): NOT_FOUND}
-    listed, disputed = await operator.store.quality.disputes(OPERATOR, NOW, NOW.replace(hour=2))
-    assert (listed, [reason for _, _, reason in disputed]) == (4, [2, 3, 1])
+    found = await operator.store.quality.disputes(OPERATOR, NOW, NOW.replace(hour=2))
+    assert (found.listed, [reason for _, _, reason in found.disputed]) == (4, [2, 3, 1])
     assert (await operator.call(Kind.CHARGE_ORDER, order(9, 1.0, 2.0)))[0] == 0
     assert (await operator.call(Kind.CHECK_ORDERS, body))[1]["TotalDisputeOrder"] == 2, "asked again, answered anew"
+    again = await operator.store.quality.disputes(OPERATOR, NOW, NOW.replace(hour=2))
+    assert (again.listed, len(again.disputed)) == (4, 2), "of the same list the last result counts"
+    before = await operator.store.quality.disputes(OPERATOR, NOW, NOW.replace(hour=2), found.last)
+    assert before == found, "and what was found before stands"
+    await operator.call(Kind.CHECK_ORDERS, body)
+    assert (await operator.store.quality.disputes(OPERATOR, NOW, NOW.replace(hour=2))).last == again.last, "nothing new"
 
 
 async def test_what_is_not_listed_is_noted(operator: Operator) -> None:
@@ -140,6 +146,20 @@ async def test_a_refused_body_is_kept_for_an_appeal(operator: Operator) -> None:
     assert (await operator.call(Kind.CHARGE_ORDER, order(1) | {"StopReason": 300}))[0] == 4004
     (row,) = await operator.store.quality.refused(OPERATOR, NOW, NOW.replace(hour=2))
     assert (row.body["StopReason"], row.defects) == (300, ["DQ_ENUM StopReason"])
+
+
+def test_what_is_not_listed_is_noted_up_to_a_bound() -> None:
+    span = {"CheckOrderSeq": "1", "StartTime": "2000-01-01 00:00:00", "EndTime": "2099-12-31 23:59:59"}
+    ended = [str(number) for number in range(UNLISTED_MAX + 5)]
+    listed = [{"StartChargeSeq": "3", "TotalPower": 1, "TotalMoney": 1}]
+    found = reconcile(load_profile(PROFILE), span | {"ChargeOrders": listed}, {}, ended).result
+    assert (len(found["unlisted"]), "3" in found["unlisted"], found["listed"]) == (UNLISTED_MAX, False, 1)
+
+
+async def test_ended_orders_are_read_up_to_a_bound(operator: Operator) -> None:
+    for serial in (1, 2, 3):
+        await operator.call(Kind.CHARGE_ORDER, order(serial))
+    assert len(await operator.store.orders_ended(OPERATOR, "2026", "2027", 2)) == 2
 
 
 def test_money_is_named_before_energy_and_a_root_only_where_the_profile_has_a_name_for_it() -> None:

@@ -14,7 +14,8 @@ from csms.province.records import ConnectorInfo, ConnectorState, Equipment, Stat
 from csms.province.values import connector_values, station_values
 from monitor.dashboard.web.drivers.offers import Wish, fitting
 from monitor.dashboard.web.drivers.partners import partner_offers
-from monitor.store.intake_reading import IntakeUnreadable, open_intake_reader
+from monitor.store.faults import StoreUnusable
+from monitor.store.intake_reading import open_intake_reader
 from tests.unit.intake.test_intake_desk import NOW, OPERATOR, Caller
 
 PLUGS = tuple(ConnectorInfo(ConnectorRef("CP-1", number, 1), 60_000, 150, 750, 200, 4) for number in (1, 2))
@@ -52,6 +53,6 @@ async def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
     (tmp_path / "intake.db").write_bytes(b"no database, but long enough to be one" * 100)
     reader = open_intake_reader(tmp_path)
     assert reader is not None
-    with pytest.raises(IntakeUnreadable):
+    with pytest.raises(StoreUnusable):
         await reader.stations()
     await reader.close()

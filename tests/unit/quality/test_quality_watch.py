@@ -273,6 +273,20 @@ async def test_an_alarm_is_told_once_rises_is_acknowledged_and_ends(tmp_path: Pa
     await store.close()
 
 
+async def test_an_alarm_that_stands_is_known_however_many_came_after_it(tmp_path: Path, world: World) -> None:
+    store, ear = await open_intake(tmp_path / "empty"), Ear()
+    watch = watch_of(store, world, ear, now=NOW)
+    for _ in range(5):
+        await store.log(Call(NOW - timedelta(minutes=1), "order", 200, 500, OPERATOR))
+    await watch.look()
+    later = [AlarmRow(OPERATOR, "late", str(n), "", NOW, NOW, over_at=NOW, told_level=9) for n in range(250)]
+    await store.quality.keep_alarms(later)
+    await watch.look()
+    assert [name for name, _, _ in ear.heard] == ["success_low"], "it is not raised again"
+    assert len(await store.quality.alarms()) == 1
+    await store.close()
+
+
 ALARM = AlarmRow(OPERATOR, "new_defect", "DQ_ENUM", "", NOW, NOW, id=7)
 
 

@@ -104,3 +104,21 @@ def test_where_an_event_stands(bid: bool, clearing: bool | None, before: Status,
 
 def test_levels_of_platforms() -> None:
     assert [notice.level for notice in (Notice.MINUTE, Notice.INTRADAY, Notice.DAY_AHEAD)] == ["001", "002", "003"]
+
+
+@pytest.mark.parametrize(
+    ("price", "actual_w", "unit", "pay"),
+    [
+        (1.005, 99_000.0, PriceUnit.PER_KWH, 1.01),  # a float's round would say 1.0
+        (2.675, 99_000.0, PriceUnit.PER_KW, 2.68),
+        (0.333, 98_999.6, PriceUnit.PER_KWH, 0.33),
+    ],
+)
+def test_pay_is_to_the_cent_half_up_of_what_is_shown(
+    price: float, actual_w: float, unit: PriceUnit, pay: float
+) -> None:
+    taken = event(target_w=1_000, price=price, unit=unit)
+    found = evaluate(taken, intervals(taken, [100_000.0] * 4, [actual_w] * 4))
+    assert found is not None
+    assert found.pay == pay
+    assert found.credited_wh == round(found.credited_wh)

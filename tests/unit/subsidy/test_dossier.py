@@ -78,7 +78,7 @@ def test_a_clean_dossier_passes_with_nothing_but_its_file(made: World, tmp_path:
     found = judged(read_archive(tmp_path / "a.zip"), KEY.public_key(), PLATFORM.public_key())
     assert (found.faults, found.right, found.signer_known) == ((), True, True)
     assert (found.proved, found.used) == (20, len(made.entries))
-    assert [one.check for one in found.notes] == ["unproved"]
+    assert [one.check for one in found.notes] == ["rule_along", "no_vehicles", "unproved"]
     assert found.claim.yuan == claim_of(made.given).yuan > 0
 
 
@@ -112,6 +112,20 @@ def test_files_added_and_taken_away_are_found(made: World) -> None:
     files = packed(material(made))
     assert "file_added" in names(files | {"papers/x": b"1"})
     assert "file_missing" in names({name: raw for name, raw in files.items() if name != "bills.csv"})
+
+
+def test_a_rule_that_everybody_knows_cannot_be_changed(made: World) -> None:
+    shipped = shipped_rule("beijing-2018")
+    honest = replace(made, given=replace(made.given, rule=shipped))
+    assert "rule_differs" not in names(packed(material(honest)))
+    table = shipped.model_dump(mode="json")
+    dearer = build_rule(table | {"operate": table["operate"] | {"rate_yuan_per_kwh": "0.4"}})
+    changed = replace(made, given=replace(made.given, rule=dearer))
+    assert "rule_differs" in names(packed(material(changed)))
+    form = build_rule(table | {"id": "rizhao"})
+    filled = judged(packed(material(replace(made, given=replace(made.given, rule=form)))))
+    assert "rule_differs" not in {one.check for one in filled.faults}
+    assert "rule_along" in {one.check for one in filled.notes}
 
 
 def test_another_signer_is_found(made: World) -> None:

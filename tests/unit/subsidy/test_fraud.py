@@ -158,3 +158,38 @@ def test_days_without_a_bill() -> None:
     assert unbilled_days("S1", date(2018, 1, 1), date(2018, 3, 31), made.bills) == 0
     assert unbilled_days("S1", date(2018, 1, 1), date(2018, 3, 31), made.bills[1:]) == 31
     assert unbilled_days("S2", date(2018, 1, 1), date(2018, 1, 2), made.bills) == 2
+
+
+def split(bills: list[Bill], days: int = 0) -> list[Bill]:
+    """Half of every bill is that of a second account, whose bills begin and end so many days later."""
+    half = [replace(one, energy_kwh=one.energy_kwh / 2, account="A") for one in bills]
+    shift = timedelta(days=days)
+    moved = [replace(one, first_day=one.first_day + shift, last_day=one.last_day + shift, account="B") for one in half]
+    return half + moved
+
+
+@pytest.mark.parametrize("days", [0, 10])
+def test_bills_of_several_accounts_add_up(days: int) -> None:
+    made = world(2)
+    assert checks(made, bills=split(made.bills, days)) == set()
+    less = [replace(one, energy_kwh=one.energy_kwh / 3) for one in split(made.bills, days)]
+    assert checks(made, bills=less) == {"energy_balance"}
+    alone = [one for one in split(made.bills, days) if one.account == "A"]
+    assert checks(made, bills=alone) == {"energy_balance"}, "half of what was sold was bought"
+
+
+def test_an_account_that_is_billed_twice_is_found() -> None:
+    made = world(2)
+    short = [replace(one, energy_kwh=one.energy_kwh / 2) for one in made.bills]
+    assert checks(made, bills=[*short, *short]) == {"bill_twice"}
+    inside = Bill("S1", date(2018, 2, 10), date(2018, 2, 12), Decimal(100))
+    assert checks(made, bills=[*made.bills, inside]) == {"bill_twice"}
+
+
+def test_accounts_are_read_and_written() -> None:
+    from monitor.subsidy.papers import read_bills, write_bills
+
+    told = (Bill("S1", date(2018, 1, 1), date(2018, 1, 31), Decimal("5.50"), "37-1"),)
+    assert read_bills(write_bills(told)) == told
+    plain = read_bills("station,first_day,last_day,energy_kwh\nS1,2018-01-01,2018-01-31,5.5\n")
+    assert plain[0].account == ""

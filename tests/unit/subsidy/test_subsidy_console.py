@@ -58,7 +58,8 @@ def test_the_ledger_that_came_along_counts(made: World, papers: list[str], tmp_p
     claim["ledger"] = [row | {"meter_start_kwh": row["meter_start_kwh"] or None} for row in rows]
     (tmp_path / "claim.json").write_text(json.dumps(claim), encoding="utf-8")
     notes = json.loads(run("check", papers[0], *papers[3:], "--json").stdout)["notes"]
-    assert notes == []
+    nameless = sum(not one.vehicle for one in made.entries)
+    assert [(one["check"], one["detail"]) for one in notes] == [("no_vehicles", f"{nameless}/{len(made.entries)}")]
     claim["ledger"][5]["meter_stop_kwh"] = "0"
     (tmp_path / "claim.json").write_text(json.dumps(claim), encoding="utf-8")
     assert "the meter says something else" in run("check", papers[0], *papers[3:]).stderr
@@ -82,6 +83,8 @@ def test_from_the_dossier_to_the_money(made: World, papers: list[str], tmp_path:
     assert (verified.exit_code, "Right:" in verified.stdout) == (0, True)
     assert "which came along" in verified.stdout
     assert json.loads(run("verify", str(out), "--json").stdout)["right"] is True
+    again = run("verify", str(out), "--earlier", str(out))
+    assert (again.exit_code, "counted already in q1.zip" in again.stderr) == (1, True)
     for state in ("submitted", "returned", "submitted", "accepted", "paid"):
         assert run("status", str(out), "--to", state, "--note", "no. 7").exit_code == 0
     marks = json.loads(run("status", str(out), "--json").stdout)

@@ -15,7 +15,7 @@ FIRST, LAST = date(2018, 1, 1), date(2018, 3, 31)
 NOW = datetime(2018, 4, 2, tzinfo=UTC)
 BEGIN = datetime(2017, 12, 31, 16, tzinfo=UTC)
 """Midnight of the first day where the station stands."""
-RULE: Rule = build_rule(shipped_rule("beijing-2018").model_dump(mode="json") | {"requires": []})
+RULE: Rule = build_rule(shipped_rule("beijing-2018").model_dump(mode="json") | {"id": "a-city-2018", "requires": []})
 KW = (Decimal(60), Decimal(60), Decimal(7))
 
 

@@ -34,6 +34,14 @@ def test_refused(raw: bytes) -> None:
         read(raw, PLAIN)
 
 
+@pytest.mark.parametrize("number", ["1e309", "-1e309", "1e999999999", "-1.5e400"])
+def test_an_exact_number_that_no_float_holds_is_refused(number: str) -> None:
+    exact = Bounds(bytes_max=1000, depth_max=3, exact=True)
+    with pytest.raises(JsonRefused, match="out of all bounds"):
+        read(f'{{"a": {number}}}', exact)
+    assert [float(value) for value in read(b"[1e308, 1e-400]", exact)] == [1e308, 0.0]
+
+
 def test_only_objects_where_an_object_is_wanted() -> None:
     assert read_object('{"a": [1, "日照"]}', PLAIN) == {"a": [1, "日照"]}
     with pytest.raises(JsonRefused, match="object"):

@@ -15,7 +15,8 @@ from monitor.dashboard.source import SourceLost
 from monitor.dashboard.web.api import Api, Refused
 from monitor.dashboard.web.drivers.offers import Offer, own_offers
 from monitor.dashboard.web.drivers.partners import partner_offers
-from monitor.store.intake_reading import IntakeReader, IntakeUnreadable, open_intake_reader
+from monitor.store.faults import StoreUnusable
+from monitor.store.intake_reading import IntakeReader, open_intake_reader
 
 KEPT_S = 3.0
 PARTNERS_KEPT_S = 15.0
@@ -71,7 +72,7 @@ class Boards:
             return f"{self._intake}: no intake"
         try:
             self._partners = tuple(partner_offers(await self._reader.stations(), await self._reader.states()))
-        except IntakeUnreadable as fault:
+        except StoreUnusable as fault:
             return str(fault)
         return ""
 

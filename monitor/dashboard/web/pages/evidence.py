@@ -17,7 +17,7 @@ from monitor.dashboard.web.desk import Desk, View, view_of
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import card, markup, table, tag
 from monitor.evidence.documents import EvidenceUnreadable, SignedHead, read_public
-from monitor.evidence.judge import Verdict, judge_document
+from monitor.evidence.judge import Finding, Verdict, judge_document
 
 DAYS_SHOWN = 60
 FILE_BYTES_MAX = 4_000_000
@@ -132,18 +132,15 @@ def _verify(view: View, platform: Platform) -> None:
 
 
 def verdict_markup(text: Text, verdict: Verdict) -> Markup:
-    """What is wrong, or that nothing is, and whose signature it was."""
-    if verdict.right:
-        days = ", ".join(verdict.days[:1] + verdict.days[1:][-1:])
-        words = Markup('<p><b class="mood-good">{}</b></p>').format(
-            text("evidence.right", records=verdict.records, days=days)
+    """What is wrong, and what the check comes to; good is only what a known key has signed."""
+    faults = Markup("").join(
+        Markup('<p class="fault">{}</p>').format(
+            text(f"evidence.fault.{one.name}", place="-" if one.place is None else one.place, day=one.day or "-")
         )
-    else:
-        words = Markup("").join(
-            Markup('<p class="fault">{}</p>').format(
-                text(f"evidence.fault.{one.name}", place="-" if one.place is None else one.place, day=one.day or "-")
-            )
-            for one in verdict.faults
-        )
-    known = "evidence.key_known" if verdict.key_known else "evidence.key_came_along"
-    return words + Markup('<p class="quiet">{}</p>').format(text(known, name=verdict.key_id))
+        for one in verdict.faults
+    )
+    facts = {"records": verdict.records, "days": ", ".join(verdict.days[:1] + verdict.days[1:][-1:])}
+    missing = ", ".join(verdict.missing)
+    found = text(f"evidence.finding.{verdict.finding}", name=verdict.key_id, missing=missing, **facts)
+    mood = "mood-good" if verdict.finding is Finding.VERIFIED else "fault"
+    return faults + Markup('<p><b class="{}">{}</b></p>').format(mood, found)
