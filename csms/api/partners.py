@@ -53,15 +53,23 @@ class MessagesOut(Out):
 
 
 class ReplayBody(Body):
-    """`ids`: of messages; none: everything that was given up."""
+    """`ids`: of messages; none: everything that was given up. `as_sent`: as the platform refused them, also where they
+    could be made anew."""
 
     ids: list[int] = Field(default=[], max_length=1000)
+    as_sent: bool = False
 
 
 class ReplayOut(Out):
-    """How many messages will be sent again."""
+    """How many messages will be sent again: `renewed` made anew from what is stored now, `as_sent` as they were.
+
+    `defective` ones were made anew and stay given up, because the profile still finds something wrong with them.
+    """
 
     replayed: int
+    renewed: int
+    as_sent: int
+    defective: int
 
 
 class KeyOut(Out):
@@ -177,7 +185,13 @@ def _add_messages(routes: Router, deps: ApiDeps) -> None:
     async def replay(partner: PartnerId, body: ReplayBody) -> ReplayOut:
         """What was given up, after a correction; also ends the pause after a refused signature."""
         with _refusals():
-            return ReplayOut(replayed=await _province(deps).replay(partner, body.ids))
+            done = await _province(deps).replay(partner, body.ids, as_sent=body.as_sent)
+        return ReplayOut(
+            replayed=done.renewed + done.as_sent,
+            renewed=done.renewed,
+            as_sent=done.as_sent,
+            defective=done.defective,
+        )
 
 
 def _add_keys(routes: Router, deps: ApiDeps) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -338,8 +338,8 @@ class ProvincePort(Protocol):
         """What is to be sent, or what was given up."""
         ...
 
-    async def replay(self, partner_id: str, ids: Sequence[int] = ()) -> int:
-        """Send given-up messages again."""
+    async def replay(self, partner_id: str, ids: Sequence[int] = (), *, as_sent: bool = False) -> Any:
+        """Send given-up messages again (csms.province.renewal.Replayed)."""
         ...
 
     def key_sets(self) -> Sequence[Any]:
@@ -371,6 +371,15 @@ class MoneyPort(Protocol):
 
     async def bill(self, row: Session, live: OpenSession | None) -> Sequence[Any]:
         """By tariff period (csms.province.records.ChargeDetail); one that runs as of now."""
+        ...
+
+    @property
+    def constant(self) -> bool:
+        """Whether the price never changes."""
+        ...
+
+    def hours(self, day: date) -> Sequence[tuple[datetime, Any]]:
+        """Each hour of a local day with its price (csms.province.tariff.Price)."""
         ...
 
 

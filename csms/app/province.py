@@ -30,6 +30,7 @@ from csms.province.personal import Personal
 from csms.province.picture import Picture, Site
 from csms.province.ports import OutboxEntry
 from csms.province.profile import load_profile
+from csms.province.renewal import Renewal
 from csms.province.replay import Taken
 from csms.province.service import ProvinceService
 from csms.province.starts import PartnerStarts
@@ -77,8 +78,10 @@ async def province_room(
     starts = PartnerStarts(clock, records, service, stations, settings.remote_wait_s)
     await starts.restore()
     feed = ProvinceFeed(clock, service, outbox, records, picture, starts)
-    claims = Claims(clock, service, Orders(service, outbox, picture, starts), records, picture)
-    office = ProvinceOffice(clock, service, outbox, keys, picture, claims)
+    orders = Orders(service, outbox, picture, starts)
+    claims = Claims(clock, service, orders, records, picture)
+    renewal = Renewal(clock, service, outbox, orders, records, picture, starts)
+    office = ProvinceOffice(service, outbox, keys, picture, claims, renewal)
     if not partners:
         return ProvinceRoom(service, feed, office, picture, ())
     await records.begin(sites[0].id, clock.now())

@@ -84,15 +84,21 @@ def _replay(app: typer.Typer, text: Text) -> None:
     def replay(
         partner: str = partner_argument(text),
         ids: list[int] = typer.Argument(None, help=text("province.replay.ids"), metavar="[ID]..."),
+        as_sent: bool = typer.Option(False, "--as-sent", help=text("province.replay.as_sent")),
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
-            answer = api.post(_path(partner, "replay"), {"ids": ids or []})
+            answer = api.post(_path(partner, "replay"), {"ids": ids or [], "as_sent": as_sent})
             if as_json:
                 out.document(answer)
             else:
-                out.line(text("province.replay.done", count=answer["replayed"]))
+                parts = {name: answer[name] for name in ("renewed", "as_sent")}
+                out.line(text("province.replay.done", count=answer["replayed"], **parts))
+                if answer["defective"]:
+                    out.line(text("province.replay.defective", count=answer["defective"], partner=partner))
+            if answer["defective"]:
+                raise typer.Exit(PARTLY)
 
 
 def _test(app: typer.Typer, text: Text) -> None:

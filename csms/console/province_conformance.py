@@ -59,9 +59,12 @@ def _examine(text: Text, out: Output, partner: Partner, secrets: Secrets, orders
 
     clock = system_clock()
     findings = asyncio.run(conformance.examine(partner, secrets, clock, orders=orders))
-    if report is not None:
-        report.write_text(conformance.report(partner, findings, clock.now()), "utf-8")
     _show(text, out, findings)
+    try:
+        if report is not None:
+            report.write_text(conformance.report(partner, findings, clock.now()), "utf-8")
+    except OSError as fault:
+        fail(out, text("province.conformance.not_written", reason=str(fault)), FAILED)
     if not all(finding.passed for finding in findings):
         raise typer.Exit(PARTLY if any(finding.passed for finding in findings) else FAILED)
 

@@ -10,7 +10,7 @@ import typer
 from csms.console import units
 from csms.console.client import path_segment
 from csms.console.layout import Cell, Column
-from csms.console.work import USAGE, Output, example, fail, group, json_option, url_option, work
+from csms.console.work import FAILED, USAGE, Output, example, fail, group, json_option, url_option, work
 from csms.model.errors import CsmsError
 from csms.security.files import write_whole
 from csms.texts import Text
@@ -122,10 +122,14 @@ def _rotate(app: typer.Typer, text: Text) -> None:
         with work(text, url, as_json) as (api, out):
             answer = api.post(_path(partner, direction, at_once), {})
             words = toml_of(answer["secrets"])
-            if save is not None:
-                write_whole(save, words.encode(), PRIVATE)
-                answer["secrets"] = {}
-            _tell(text, out, answer, at_once, words if save is None else "")
+            try:
+                if save is not None:
+                    write_whole(save, words.encode(), PRIVATE)
+                    answer["secrets"], words = {}, ""
+            except OSError as fault:
+                _tell(text, out, answer, at_once, words)  # they count already and are told nowhere else
+                fail(out, text("province.keys.not_saved", reason=str(fault)), FAILED)
+            _tell(text, out, answer, at_once, words)
 
 
 def _tell(text: Text, out: Output, answer: dict[str, Any], at_once: bool, secrets: str = "") -> None:

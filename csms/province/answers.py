@@ -239,7 +239,7 @@ class Answers:
     async def _charge(self, partner: Partner, query: Query) -> Values:
         """A running session as of now, by the partner's number or ours; of one that is over what came of it."""
         number = query["StartChargeSeq"]
-        row = await self._session(partner, number)
+        row = await self._starts.session(partner, number)
         if row is None:
             raise Unanswerable("StartChargeSeq is not known")
         names, running = self._names[partner.id], self._picture.running(row.id)
@@ -250,15 +250,6 @@ class Answers:
             return charge_status_values(await self._picture.snapshot(evse, session, samples), names)
         status = await self._picture.over(row)
         return {**charge_status_values(status, names), "StartChargeSeqStat": OVER if row.ended_at else UNKNOWN}
-
-    async def _session(self, partner: Partner, number: str) -> Session | None:
-        start = await self._starts.find(partner.id, number)
-        if start is not None:
-            return await self._records.started_by(start.station_id, start.remote_start_id)
-        session_id = await self._names[partner.id].session_of(number)
-        row = await self._records.session(session_id) if session_id is not None else None
-        await self._starts.behind(row.remote_start_id if row is not None else None)
-        return row if row is not None and partner.access.sees(row.station_id) else None
 
     def _connector(self, partner: Partner, name: str, *, free: bool = False) -> tuple[ConnectorRef | None, int]:
         """The connector that a partner means, and why it cannot charge now (FailReason)."""

@@ -38,7 +38,7 @@ from csms.province.envelope import (
 from csms.province.keys import KeyRing, KeysMissing
 from csms.province.outbox import Outcome, Verdict, failed, judge, token_refused
 from csms.province.profile import Kind, PlatformProfile
-from csms.province.token import Token, TokenCache
+from csms.province.token import LIFE_S_MAX, Token, TokenCache
 
 HTTP_BUSY = (429, 503)
 RETRY_AFTER_S_MAX = 3600.0
@@ -170,10 +170,9 @@ class PlatformClient:
 
     def _clock_off_s(self) -> float | None:
         try:
-            told = parsedate_to_datetime(self._date)
-        except ValueError:
+            return (parsedate_to_datetime(self._date) - self._clock.now()).total_seconds()
+        except (ValueError, TypeError):  # no date, or one without a zone
             return None
-        return (told - self._clock.now()).total_seconds()
 
     async def push(self, kind: Kind, body: Mapping[str, Any]) -> Outcome:
         """One attempt for one message; with a refused token two."""
@@ -216,7 +215,7 @@ class PlatformClient:
         if type(life_s) is not int or life_s < 0:  # 0: good for this call, and asked for again before the next
             raise CallFailed(failed("query_token answered without TokenAvailableTime", unreachable=False))
 
-        return Token(str(text), asked_at, asked_at + timedelta(seconds=life_s))
+        return Token(str(text), asked_at, asked_at + timedelta(seconds=min(life_s, LIFE_S_MAX)))
 
     async def _call(
         self, kind: Kind, body: Callable[[Secrets], bytes], token: str | None

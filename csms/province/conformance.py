@@ -61,8 +61,12 @@ class Seen:
     fault: str = ""
 
     def __str__(self) -> str:
-        said = f"HTTP {self.http_status}" + ("" if self.ret is None else f", Ret {self.ret}")
-        return said + (f", {self.fault}" if self.fault else "")
+        parts = (
+            f"HTTP {self.http_status}" if self.http_status else "",
+            "" if self.ret is None else f"Ret {self.ret}",
+            self.fault,
+        )
+        return ", ".join(filter(None, parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,15 +135,21 @@ class OperatorDesk:
         if isinstance(opened, Refused):
             return self._refuse(opened)
         partner = self._callers[opened.request.operator_id]
-        assert partner.inbound is not None
-        try:
-            await self._keep([(opened.replay_key, self._replay.ends_at(opened.stamped_at))])
-            await partner.inbound.proved(opened.codec.secrets)
-            said = await self._said(partner, kinds.get(partner.id), opened)
-        except StoreUnavailable as fault:
-            said = Said(SYSTEM_ERROR, why=f"{fault.code}: {fault}")
+        said = await self._taken(partner, kinds.get(partner.id), opened)
         self._note(partner.id, kinds.get(partner.id), said)
         return _sealed(opened.codec, said)
+
+    async def _taken(self, partner: Partner, kind: Kind | None, opened: Opened) -> Said:
+        """What is said to a call that nothing is wrong with so far."""
+        if self._rates[partner.id].take(partner.id, self._clock.monotonic_s()) > 0:
+            return Said(BUSY, why="too many calls")
+        try:
+            await self._keep([(opened.replay_key, self._replay.ends_at(opened.stamped_at))])
+            if partner.inbound is not None:
+                await partner.inbound.proved(opened.codec.secrets)
+            return await self._said(partner, kind, opened)
+        except StoreUnavailable as fault:
+            return Said(SYSTEM_ERROR, why=f"{fault.code}: {fault}")
 
     def _door(self, kinds: Mapping[str, Kind], authorization: str) -> Door:
         now = self._clock.now()
@@ -173,8 +179,6 @@ class OperatorDesk:
         return _sealed(refused.codec or self._codecs()[partner.platform_id], said)
 
     async def _said(self, partner: Partner, kind: Kind | None, opened: Opened) -> Said:
-        if self._rates[partner.id].take(partner.id, self._clock.monotonic_s()) > 0:
-            return Said(BUSY, why="too many calls")
         if kind is Kind.QUERY_TOKEN:
             return self._token(partner, opened)
         if kind is None or not partner.access.may_ask(kind):

@@ -2,8 +2,9 @@
 
 One alone until the partner has answered, as all might fail alike; then as many as its profile allows, the last of them
 kept for what is tried again: a ladder holds although calls hang. A partner that is too busy (Ret -1, HTTP 429 and 503)
-halves them, once for all that were under way then; each round of answers without it opens one more. Calls that hang
-take none of the halved ones: a platform that answers one call in a hundred with nothing would soon get none at all.
+halves them, once for all that were under way then; each round of answers without it opens one more. A call that hangs
+takes a lane of its own beside them: a platform that answers one call in a hundred with nothing would soon get no other,
+and eight lanes with thirty seconds for each such call would be done with 27 messages a second.
 
 Silence is `SILENT_AFTER` attempts in a row with nothing; those are left alone for the probe time of the profile, and so
 are partners that answer and give us no token. `Retry-After` is kept. A refused signature holds until `resume`.
@@ -60,13 +61,13 @@ class Lanes:
     def free(self, ages_s: Sequence[float], *, again: bool) -> bool:
         """Whether one more may begin beside those that have been under way for so long; `again`: it was tried before.
 
-        Calls that hang count in what the profile allows, but not in what the partner can work off.
+        Calls that hang are no work for the partner: as many as the profile allows may do so beside the others.
         """
         if not self._answers:
             return not ages_s
         kept = 0 if again or self.width <= KEPT_FOR_RETRIES else KEPT_FOR_RETRIES
         working = sum(age_s < HANGING_S for age_s in ages_s)
-        return len(ages_s) < self._most - kept and working < self.width - kept
+        return len(ages_s) < 2 * self._most - kept and working < self.width - kept
 
     def held_until(self, now: datetime) -> datetime | None:
         """Until when none may begin, None if one may now. A pause has no end of its own."""

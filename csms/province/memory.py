@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -98,12 +98,13 @@ class MemoryOutbox:
             self.rows[row.id] = replace(row, state=RETRY, next_at=now)
         return len(lost)
 
-    async def requeue(self, partner: str, now: datetime) -> int:
-        """See `OutboxStore.requeue`."""
-        dead = [row for row in self.rows.values() if row.partner == partner and row.state == DEAD]
-        for row in dead:
-            self.rows[row.id] = replace(row, state=QUEUED, next_at=now, attempts=0)
-        return len(dead)
+    async def renew(self, partner: str, made: Mapping[int, NewEntry], now: datetime) -> None:
+        """See `OutboxStore.renew`."""
+        for entry_id, entry in made.items():
+            row = self.rows.get(entry_id)
+            if row is not None and row.partner == partner and row.state == DEAD:
+                fresh = replace(_stored(entry_id, entry), created_at=row.created_at, next_at=now)
+                self.rows[entry_id] = fresh
 
     async def newest(self, partner: str, interface: str, keys: Sequence[str]) -> dict[str, OutboxEntry]:
         """See `OutboxStore.newest`."""
@@ -111,10 +112,12 @@ class MemoryOutbox:
         mine = [row for row in rows if (row.partner, row.interface) == (partner, interface)]
         return {row.business_key: row for row in mine if row.business_key in wanted}
 
-    async def listed(self, partner: str, states: Sequence[str], limit: int) -> list[OutboxEntry]:
+    async def listed(
+        self, partner: str, states: Sequence[str], limit: int, after: int = 0, ids: Sequence[int] | None = None
+    ) -> list[OutboxEntry]:
         """See `OutboxStore.listed`."""
         rows = [row for _, row in sorted(self.rows.items()) if row.partner == partner and row.state in states]
-        return rows[:limit]
+        return [row for row in rows if row.id > after and (ids is None or row.id in ids)][:limit]
 
     async def revive(self, partner: str, ids: Sequence[int], now: datetime) -> int:
         """See `OutboxStore.revive`."""

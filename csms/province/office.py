@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from csms.model.clock import Clock
 from csms.model.errors import CsmsError
 from csms.province.claims import Claims, Wish
 from csms.province.client import Partner, Probe
@@ -15,6 +14,7 @@ from csms.province.messages import render_body
 from csms.province.picture import Picture
 from csms.province.ports import DEAD, OPEN_STATES, OutboxEntry, OutboxStore
 from csms.province.profile import Kind
+from csms.province.renewal import Renewal, Replayed
 from csms.province.service import ProvinceService, defects_of
 from csms.province.subsidy_document import scores_of
 from csms.province.subsidy_rules import build_rule, shipped_rule
@@ -45,14 +45,14 @@ class ProvinceOffice:
 
     def __init__(
         self,
-        clock: Clock,
         service: ProvinceService,
         outbox: OutboxStore,
         keys: Keys | None,
         picture: Picture,
         claims: Claims,
+        renewal: Renewal,
     ) -> None:
-        self._clock = clock
+        self._renewal = renewal
         self._service = service
         self._outbox = outbox
         self._keys = keys
@@ -69,14 +69,10 @@ class ProvinceOffice:
         states = (DEAD,) if dead else OPEN_STATES
         return await self._outbox.listed(partner_id, states, min(limit, LISTED_MAX))
 
-    async def replay(self, partner_id: str, ids: Sequence[int] = ()) -> int:
-        """Send given-up messages again, all of them or these (these also when they were accepted); ends a pause."""
-        self._partner(partner_id)
-        if not ids:
-            return await self._service.requeue(partner_id)
-        count = await self._outbox.revive(partner_id, ids, self._clock.now())
-        self._service.forwarder.partners[partner_id].resume()
-        return count
+    async def replay(self, partner_id: str, ids: Sequence[int] = (), *, as_sent: bool = False) -> Replayed:
+        """Send given-up messages again, all of them or these (these also when they were accepted), made anew where what
+        they tell of is still there unless `as_sent`; ends a pause."""
+        return await self._renewal.replay(self._partner(partner_id), ids, as_sent=as_sent)
 
     def key_sets(self) -> Sequence[KeyRecord]:
         """Every set of secrets, without the secrets."""

@@ -3,7 +3,7 @@
 `OutboxStore` is filled by `csms.store.outbox.SqlOutbox` and, in memory, by `csms.province.memory.MemoryOutbox`; one
 contract test holds both. Entries are written with the business change they report, so they are plain values.
 
-States: queued -> sent -> acked | retry | dead; retry -> sent. `dead` goes back to `queued` by `requeue` and `revive`.
+States: queued -> sent -> acked | retry | dead; retry -> sent. `dead` goes back to `queued` by `renew` and `revive`.
 """
 
 from __future__ import annotations
@@ -118,16 +118,19 @@ class OutboxStore(Protocol):
         """After a restart: every `sent` entry becomes `retry`, due now. Returns how many."""
         ...
 
-    async def requeue(self, partner: str, now: datetime) -> int:
-        """Every `dead` entry of a partner becomes `queued`, due now, with 0 attempts. Returns how many."""
+    async def renew(self, partner: str, made: Mapping[int, NewEntry], now: datetime) -> None:
+        """These entries, if they are `dead`, get content, state and error of new ones, due now, with 0 attempts."""
         ...
 
     async def newest(self, partner: str, interface: str, keys: Sequence[str]) -> dict[str, OutboxEntry]:
         """By business key the newest entry in any state, for those of these keys that have one."""
         ...
 
-    async def listed(self, partner: str, states: Sequence[str], limit: int) -> list[OutboxEntry]:
-        """Entries in these states, oldest id first, at most `limit`."""
+    async def listed(
+        self, partner: str, states: Sequence[str], limit: int, after: int = 0, ids: Sequence[int] | None = None
+    ) -> list[OutboxEntry]:
+        """Entries in these states, of these `ids` if they are given, oldest id first from the one after `after`, at
+        most `limit`."""
         ...
 
     async def revive(self, partner: str, ids: Sequence[int], now: datetime) -> int:

@@ -181,6 +181,10 @@ class ProvinceService:
         keyed = tuple(replace(entry, business_key=f"{entry.business_key}@{span}") for entry in outgoing.entries)
         return Outgoing(keyed, outgoing.ids)
 
+    def message(self, partner: Partner, kind: Kind, values: Callable[[Names], Mapping[str, Any]]) -> NewEntry:
+        """One message to one partner, as it would be told now; its new identifiers wait for `save_new_ids`."""
+        return self._entry(partner, kind, values(self.names[partner.id]))
+
     def saved(self, outgoing: Outgoing) -> None:
         """The transaction with `outgoing` is durable."""
         self._ids.saved(outgoing.ids)
@@ -204,14 +208,8 @@ class ProvinceService:
 
     async def resync(self, partner_id: str) -> None:
         """Queue the last known status of every connector for one partner (after its outage, section 15)."""
-        again = [entry for (partner, _), entry in self._statuses.items() if partner == partner_id]
+        again = [e for (partner, _), e in self._statuses.items() if partner == partner_id and e.state != DEAD]
         await self.enqueue(Outgoing(tuple(again)))
-
-    async def requeue(self, partner_id: str) -> int:
-        """Try the dead letters of a partner again after a correction; also ends its pause."""
-        count = await self._outbox.requeue(partner_id, self._clock.now())
-        self.forwarder.partners[partner_id].resume()
-        return count
 
     async def _answered(self, entry: OutboxEntry, answer: Mapping[str, Any]) -> None:
         """Orders that a reconciliation misses are sent again; of other disputes a person has to hear."""

@@ -21,10 +21,12 @@ from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult, RemoteStart, RemoteStop
 from csms.model.errors import CallTimeout, CsmsError, PeerError, StationOffline, UnknownStation
 from csms.model.ids import ConnectorRef
+from csms.province.client import Partner
 from csms.province.records import PartnerStart
 from csms.province.service import ProvinceService
 from csms.store.province import ProvinceRecords
 from csms.store.province_tables import ProvinceStart
+from csms.store.tables import Session
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +102,16 @@ class PartnerStarts:
             return None
         held = self._by_start.get(remote_start_id)
         return held or self._again(await self._records.start(remote_start_id=remote_start_id))
+
+    async def session(self, partner: Partner, number: str) -> Session | None:
+        """The session that a partner knows by a number, its own or ours."""
+        start = await self.find(partner.id, number)
+        if start is not None:
+            return await self._records.started_by(start.station_id, start.remote_start_id)
+        session_id = await self._service.names[partner.id].session_of(number)
+        row = await self._records.session(session_id) if session_id is not None else None
+        await self.behind(row.remote_start_id if row is not None else None)
+        return row if row is not None and partner.access.sees(row.station_id) else None
 
     async def start(self, partner_id: str, number: str, connector: ConnectorRef, name: str) -> Told:
         """Begin a start, or tell what became of it; `name` is the ConnectorID."""

@@ -1,7 +1,7 @@
 """The durable outbox: messages for partner platforms, written in the same transaction as what they report.
 
 Fills the port `OutboxStore` of the province room by its shape; that room's record of an entry is handed in.
-States: queued -> sent -> acked | retry | dead; retry -> sent; dead -> queued by `requeue` only.
+States: queued -> sent -> acked | retry | dead; retry -> sent; dead -> queued by `renew` and `revive` only.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ _TURN = Statement(
         _TABLE.c.partner == bindparam("key_partner"), _TABLE.c.state == bindparam("key_state")
     )
 )
-_REVIVE = Statement(_TURN.build)
+_RENEW = update_where(_TABLE, ["id", "partner", "state"])
 
 
 def add_entries(entries: Iterable[NewOutboxEntry]) -> list[Change]:
@@ -246,12 +246,15 @@ class SqlOutbox(Generic[Entry]):
         await self._writer.commit([RowChange(_TURN, [row])])
         return found
 
-    async def requeue(self, partner: str, now: datetime) -> int:
-        """Every `dead` entry of a partner becomes `queued`, due now, with 0 attempts. Returns how many."""
-        found = (await self.counts(partner))["dead"]
-        row = {"key_partner": partner, "key_state": "dead", "state": "queued", "next_at": now, "attempts": 0}
-        await self._writer.commit([RowChange(_REVIVE, [row])])
-        return found
+    async def renew(self, partner: str, made: Mapping[int, NewOutboxEntry], now: datetime) -> None:
+        """These entries, if they are `dead`, get content, state and error of new ones, due now, with 0 attempts."""
+        rows = [
+            {name: getattr(entry, name) for name in ("state", "last_code", "last_error")}
+            | {"key_id": one, "key_partner": partner, "key_state": "dead"}
+            | {"payload": dict(entry.payload), "next_at": now, "attempts": 0}
+            for one, entry in made.items()
+        ]
+        await self._writer.commit([RowChange(_RENEW, rows)] if rows else [])
 
     async def newest(self, partner: str, interface: str, keys: Sequence[str]) -> dict[str, Entry]:
         """By business key the newest entry in any state, for those of these keys that have one."""
@@ -263,10 +266,14 @@ class SqlOutbox(Generic[Entry]):
             found |= {row.business_key: self._entry(**row_of(row)) for row in rows}
         return found
 
-    async def listed(self, partner: str, states: Sequence[str], limit: int) -> list[Entry]:
-        """Entries in these states, oldest id first, at most `limit`."""
+    async def listed(
+        self, partner: str, states: Sequence[str], limit: int, after: int = 0, ids: Sequence[int] | None = None
+    ) -> list[Entry]:
+        """Entries in these states, of these `ids` if they are given, oldest id first from the one after `after`, at
+        most `limit`."""
         query = select(OutboxRow).where(col(OutboxRow.partner) == partner, col(OutboxRow.state).in_(states))
-        query = query.order_by(col(OutboxRow.id)).limit(limit)
+        query = query.where(col(OutboxRow.id) > after).order_by(col(OutboxRow.id)).limit(limit)
+        query = query if ids is None else query.where(col(OutboxRow.id).in_(ids))
         return [self._entry(**row_of(row)) for row in await self._reader.rows(query)]
 
     async def revive(self, partner: str, ids: Sequence[int], now: datetime) -> int:

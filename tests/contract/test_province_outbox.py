@@ -152,12 +152,38 @@ async def test_the_dead_are_kept_and_can_be_queued_again(reopen: Opener) -> None
     await outbox.mark_dead(row.id, 4004, "refused")
     assert await open_entries(outbox) == []
     assert (await outbox.counts())["dead"] == 2
-    assert await outbox.requeue("p", LATER) == 2
+    assert await outbox.revive("p", [row.id for row in await outbox.listed("p", ["dead"], 9)], LATER) == 2
     rows = await open_entries(outbox)
     assert [(r.business_key, r.state, r.attempts, r.next_at) for r in rows] == [
         ("a", "queued", 0, LATER),
         ("b", "queued", 0, LATER),
     ]
+
+
+async def test_the_dead_are_listed_by_pages_and_get_other_content(reopen: Opener) -> None:
+    outbox = await reopen()
+    await outbox.add([entry(key, state="dead", last_code=4004, last_error="wrong") for key in "abc"])
+    rows = await outbox.listed("p", ["dead"], 2)
+    assert [row.business_key for row in rows] == ["a", "b"]
+    (third,) = await outbox.listed("p", ["dead"], 2, rows[-1].id)
+    assert [row.id for row in await outbox.listed("p", ["dead"], 9, 0, [third.id, rows[0].id])] == [
+        rows[0].id,
+        third.id,
+    ]
+    assert await outbox.listed("p", ["dead"], 9, 0, []) == []
+    better = entry("a", payload={"v": 2})
+    worse = entry("b", payload={"v": 3}, state="dead", last_code=4004, last_error="still")
+    await outbox.renew("p", {rows[0].id: better, rows[1].id: worse}, LATER)
+    await outbox.renew("other", {third.id: better}, LATER)
+    await outbox.renew("p", {}, LATER)
+    outbox = await reopen()
+    (again,) = await outbox.due("p", ["order"], LATER, 9)
+    assert (again.id, again.payload, again.attempts, again.last_code) == (rows[0].id, {"v": 2}, 0, None)
+    dead = await outbox.listed("p", ["dead"], 9)
+    assert [(row.payload, row.last_error) for row in dead[:1]] == [({"v": 3}, "still")]
+    assert dead[1].payload == {"Key": "c", "n": [1, 2.5]}
+    await outbox.renew("p", {again.id: worse}, LATER)
+    assert (await outbox.counts("p"))["queued"] == 1, "it is under way"
 
 
 async def test_the_latest_wins_where_it_may(reopen: Opener) -> None:

@@ -25,8 +25,10 @@ from csms.province.feed import ProvinceFeed
 from csms.province.ids import IdTable
 from csms.province.keys import KeyRing
 from csms.province.memory import MemoryOutbox
+from csms.province.orders import Orders
 from csms.province.picture import Picture, Site
 from csms.province.profile import Kind, load_profile
+from csms.province.renewal import Renewal
 from csms.province.replay import Taken
 from csms.province.service import ProvinceService
 from csms.province.starts import PartnerStarts
@@ -144,6 +146,18 @@ class World:
     async def end(self, station_id: str, transaction: int, register_wh: float, reason: StopReason) -> None:
         await self.say(station_id, SessionStopped(str(transaction), register_wh, self.clock.now(), reason))
         await self.say(station_id, StatusReport(1, 1, ConnectorStatus.FINISHING))
+
+    @property
+    def picture(self) -> Picture:
+        return self.feed._picture
+
+    @property
+    def orders(self) -> Orders:
+        return Orders(self.service, self.outbox, self.picture, self.starts)
+
+    @property
+    def renewal(self) -> Renewal:
+        return Renewal(self.clock, self.service, self.outbox, self.orders, self.records, self.picture, self.starts)
 
     def rows(self, kind: Kind, partner: str = "p") -> list[dict[str, Any]]:
         found = [row for row in self.outbox.rows.values() if (row.interface, row.partner) == (kind, partner)]

@@ -20,7 +20,6 @@ from csms.province.claims import Claims
 from csms.province.keys import FIELDS, Direction, Keys
 from csms.province.memory import MemoryOutbox
 from csms.province.office import ProvinceOffice
-from csms.province.orders import Orders
 from csms.province.ports import ACKED, DEAD, NewEntry
 from csms.province.profile import Kind
 from csms.security.sealing import Seal
@@ -83,11 +82,10 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
         for row in list(made.outbox.rows.values()):
             await made.outbox.mark_acked(row.id, made.clock.now(), 0)
         await made.outbox.add([_message(DEAD), _message("queued")])
-        picture, orders = made.feed._picture, Orders(made.service, made.outbox, made.feed._picture, made.starts)
-        claims = Claims(made.clock, made.service, orders, made.records, picture)
+        claims = Claims(made.clock, made.service, made.orders, made.records, made.picture)
         keys = Keys(made.clock, Seal(bytes(32)), (), _no_save)
         keys.from_settings("p", Direction.OUTBOUND, THEIRS)
-        desk = ProvinceOffice(made.clock, made.service, made.outbox, keys, picture, claims)
+        desk = ProvinceOffice(made.service, made.outbox, keys, made.picture, claims, made.renewal)
         api = create_api(ApiDeps(at.clock, at.service, at.store.reader, TwinFeeders(), desk, guard=at.guard))
         server = HttpServer(api, "127.0.0.1", 0)
         port = await server.start()
@@ -118,7 +116,7 @@ async def test_status(office: Office) -> None:
     assert (shown.code, "2 (1 refused)" in shown.out, "4002" in shown.out) == (3, True, True)
     (partner,) = (await office.csms("status", "--json")).document["partners"]
     assert (partner["calls"], partner["calls_refused"]) == (2, 1)
-    await office.outbox.requeue("p", office.world.clock.now())
+    await office.outbox.revive("p", list(office.outbox.rows), office.world.clock.now())
     assert (await office.csms("status")).code == 0
 
 
@@ -134,12 +132,26 @@ async def test_pending(office: Office) -> None:
 
 
 async def test_replay(office: Office) -> None:
-    assert (await office.document("replay", "p"))["replayed"] == 1
+    assert await office.document("replay", "p") == {"replayed": 1, "renewed": 0, "as_sent": 1, "defective": 0}
     done = await office.csms("replay", "p")
     assert (done.code, "0 messages" in done.out) == (0, True)
     taken = next(row.id for row in office.outbox.rows.values() if row.state == ACKED)
     assert (await office.document("replay", "p", str(taken), "99999"))["replayed"] == 1
     assert (await office.csms("replay", "p", "one")).code == 2
+
+
+async def test_replay_makes_anew_what_it_can(office: Office) -> None:
+    station = office.world.service.names["p"].station("1")
+    await office.outbox.add([replace(_message(DEAD), business_key=station) for _ in range(2)])
+    dead = [str(row.id) for row in office.outbox.rows.values() if row.business_key == station and row.state == DEAD]
+    office.world.picture.sites["1"] = replace(SITES[0], station_type=77)
+    wrong = await office.csms("replay", "p", dead[0], "--json")
+    assert (wrong.code, wrong.document["defective"]) == (3, 1)
+    shown = await office.csms("replay", "p", dead[0])
+    assert (shown.code, "still defective" in shown.out) == (3, True)
+    assert (await office.document("replay", "p", dead[1], "--as-sent"))["as_sent"] == 1
+    office.world.picture.sites["1"] = SITES[0]
+    assert (await office.document("replay", "p", dead[0]))["renewed"] == 1
 
 
 async def test_the_link_is_tried(office: Office) -> None:
@@ -172,17 +184,19 @@ async def test_keys(office: Office) -> None:
     saved = tomllib.loads((office.cwd / "made.toml").read_text())
     assert saved.keys() == set(FIELDS)
     assert saved["sig_secret"] not in made.out
+    lost = await office.csms("keys", "rotate", "p", "inbound", "--save", "nowhere/made.toml")
+    assert (lost.code, "sig_secret" in lost.out, "nowhere" in lost.err) == (1, True, True)
     shown = await office.csms("keys", "rotate", "p", "inbound")
     assert "sig_secret" in shown.out
     listed = (await office.document("keys", "list"))["keys"]
     assert [(one["direction"], one["number"]) for one in listed] == [
-        ("inbound", 2), ("inbound", 1), ("outbound", 2), ("outbound", 1), ("outbound", 0)
+        ("inbound", 3), ("inbound", 2), ("inbound", 1), ("outbound", 2), ("outbound", 1), ("outbound", 0)
     ]  # fmt: skip
     assert "inbound" in (await office.csms("keys", "list")).out
     ended = await office.csms("keys", "rotate", "p", "inbound", "--at-once")
     assert "no older one any more" in ended.out
     listed = (await office.document("keys", "list"))["keys"]
-    assert [bool(one["retired_at"]) for one in listed if one["direction"] == "inbound"] == [False, True, True]
+    assert [bool(one["retired_at"]) for one in listed if one["direction"] == "inbound"] == [False, True, True, True]
 
 
 async def test_keys_that_cannot_be_used(office: Office) -> None:
@@ -263,12 +277,15 @@ async def test_a_subsidy_that_is_refused_or_cannot_be_asked_for(office: Office) 
 async def test_a_platform_is_examined(office: Office) -> None:
     secrets = office.file("secrets.toml", "".join(f'{name} = "abcdef0123456789"\n' for name in FIELDS))
     words = ("conformance", NOWHERE, "--operator-id", "123456789", "--keys", secrets)
+    unwritable = await office.csms(*words, "--no-orders", "--report", "nowhere/findings.md")
+    assert (unwritable.code, "nowhere" in unwritable.err, "ConnectError" in unwritable.out) == (1, True, True)
     done = await office.csms(*words, "--no-orders", "--report", "findings.md", "--json")
     assert done.code == 1
     assert not any(one["passed"] for one in done.document["findings"])
     assert "123456789" in (office.cwd / "findings.md").read_text()
     for wrong in (
         ("conformance", "ftp://x", "--operator-id", "123456789", "--keys", secrets),
+        ("conformance", "http://[::1", "--operator-id", "123456789", "--keys", secrets),
         ("conformance", NOWHERE, "--operator-id", "1", "--keys", secrets),
         ("conformance", NOWHERE, "--operator-id", "123456789", "--keys", "nowhere.toml"),
         (*words, "--profile", "atlantis"),

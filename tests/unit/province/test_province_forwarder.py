@@ -499,7 +499,7 @@ async def test_a_refused_envelope_pauses_the_partner(peer: Peer, ret: int) -> No
         assert await forwarder.step() == 60.0
         assert (await forwarder.status())["queued"] == 1
         peer.default = answer(0)
-        await outbox.requeue("p", clock.now())
+        await outbox.revive("p", list(outbox.rows), clock.now())
         forwarder.resume()
         await forwarder.step()
         assert (await forwarder.status())["acked"] == 2
@@ -542,6 +542,16 @@ async def test_a_token_that_cannot_be_used(peer: Peer, body: dict[str, object], 
     async with forwarding(peer.port, outbox, clock) as forwarder:
         await forwarder.step()
         assert words in (await forwarder.status())["last_error"]
+
+
+async def test_a_token_that_lives_for_ever_is_kept_for_a_week_at_most(peer: Peer) -> None:
+    outbox, clock = MemoryOutbox(), ManualClock(NOW)
+    peer.answers["query_token"] = answer(0, {**TOKEN, "TokenAvailableTime": 10**15})
+    await outbox.add([entry("o")])
+    async with forwarding(peer.port, outbox, clock) as forwarder:
+        await forwarder.step()
+        probe = await forwarder.probe()
+    assert (outbox.rows[1].state, probe.token_life_s) == ("acked", 7 * 86400)
 
 
 BAD_ANSWERS = [

@@ -44,10 +44,12 @@ def test_calls_that_hang_take_none_of_the_narrowed_lanes() -> None:
     narrow = lanes(TAKEN, BUSY)
     assert narrow.width == 4
     assert not narrow.free([0.0] * 4, again=True)
-    assert narrow.free([HANGING_S] * 5, again=False)
-    assert narrow.free([HANGING_S] * 4 + [0.0] * 3, again=True)
-    assert not narrow.free([HANGING_S] * 7, again=False), "one is kept for retries"
-    assert not narrow.free([HANGING_S] * 8, again=True), "never more than the profile allows"
+    assert narrow.free([HANGING_S] * 12 + [0.0] * 2, again=False)
+    assert narrow.free([HANGING_S] * 12 + [0.0] * 3, again=True)
+    assert not narrow.free([HANGING_S] * 12 + [0.0] * 3, again=False), "one is kept for retries"
+    assert not narrow.free([HANGING_S] * 15, again=False)
+    assert narrow.free([HANGING_S] * 15, again=True)
+    assert not narrow.free([HANGING_S] * 16, again=True), "never more than twice what the profile allows"
 
 
 def test_what_was_under_way_when_it_became_too_much_narrows_once() -> None:

@@ -120,10 +120,3 @@ async def test_a_resync_tells_the_last_status_of_every_connector() -> None:
     rows = await outbox.due("shandong", ["station_status"], NOW, 10)
     assert [row.payload["ConnectorStatusInfo"]["Status"] for row in rows] == [3, 3]
     assert (await outbox.counts("qingdao"))["queued"] == 0
-
-
-async def test_the_dead_can_be_tried_again() -> None:
-    hub, outbox = service()
-    await hub.enqueue(hub.station_info(StationInfo("7", "n", "a", "371102", 1, 1, "", (), station_type=99)))
-    assert await hub.requeue("shandong") == 1
-    assert (await outbox.counts())["queued"] == 1
