@@ -193,7 +193,8 @@ def _limit(
     for stage in ("commanded", "confirmed"):
         if stage in reached:
             figures[f"{stage}_s"] = datetime.fromisoformat(reached[stage]).timestamp() - began
-    sent = _sent(database, began)
+    settled_s = figures.get("confirmed_s", figures["dropped_s"])  # what is told after that shares the room anew
+    sent = [told for told in _sent(database, began) if told[0] <= settled_s]
     return figures | {"curve": curve, "sent_s": [at for at, _ in sent], "answered_s": [at for _, at in sent if at]}
 
 
@@ -213,7 +214,7 @@ def _sent(database: Path, began: float) -> list[tuple[float, float | None]]:
         if at >= 0 and limit_w < before_w.get(station_id, 0) and station_id not in found:
             found[station_id] = at, seconds(answered_at) if answered_at else None
         before_w[station_id] = limit_w
-    return sorted(found.values())
+    return sorted(found.values(), key=lambda told: told[0])  # who is unreachable never answers
 
 
 def _wait(holds: Callable[[], bool], within_s: float, children: Children) -> None:

@@ -52,8 +52,8 @@ class Relay:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         try:
             await asyncio.gather(self._pass(reader, far_writer), self._pass(far_reader, writer))
-        except OSError:
-            return  # one side is gone
+        except (OSError, asyncio.CancelledError):
+            return  # one side is gone, or all is over
         finally:
             far_writer.close()
             writer.close()
