@@ -1,7 +1,8 @@
-"""Routes about money: what a session comes to, by tariff period."""
+"""Routes about money: what a kWh costs by the hour, what a session comes to by tariff period."""
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Literal
 
@@ -9,7 +10,7 @@ from pydantic import AwareDatetime
 
 from csms.access.needs import viewers
 from csms.access.routing import Router
-from csms.api.ports import ApiDeps
+from csms.api.ports import ApiDeps, MoneyPort
 from csms.api.problems import Refused
 from csms.api.schemas import Out
 from csms.api.sessions import known_session, running
@@ -32,6 +33,23 @@ class PeriodOut(Out):
     service: float
 
 
+class HourPriceOut(Out):
+    """What a kWh costs in an hour, yuan."""
+
+    start: AwareDatetime
+    level: Level
+    electricity: float
+    service: float
+
+
+class PricesOut(Out):
+    """A local day by the hour. `constant`: the price never changes, as no tariff is set."""
+
+    day: date
+    constant: bool
+    hours: list[HourPriceOut]
+
+
 class BillOut(Out):
     """A session by tariff period as its order tells it to platforms, in yuan; `final` False: it still runs."""
 
@@ -46,16 +64,26 @@ class BillOut(Out):
 
 def router(deps: ApiDeps) -> Router:
     """The routes over `deps`."""
-    routes = Router(prefix="/sessions", tags=["sessions"])
+    routes = Router(tags=["sessions"])
 
-    @routes.get("/{session_id}/bill", summary="What a session comes to")
+    @routes.get("/prices", summary="What a kWh costs by the hour")
+    @viewers
+    async def prices(day: date | None = None) -> PricesOut:
+        """Of a local day, today without one, as sessions are billed."""
+        port = _money(deps)
+        day = day or deps.clock.now().astimezone(deps.time_zone).date()
+        hours = [
+            HourPriceOut(start=at, level=one.level, electricity=float(one.elec), service=float(one.service))
+            for at, one in port.hours(day)
+        ]
+        return PricesOut(day=day, constant=port.constant, hours=hours)
+
+    @routes.get("/sessions/{session_id}/bill", summary="What a session comes to")
     @viewers
     async def bill(session_id: int) -> BillOut:
         """Energy and money by tariff period, at the prices of the settings; one that runs as of now."""
         row = await known_session(deps, session_id)
-        if deps.money is None:
-            raise Refused(404, "no_prices", "this server knows no prices")
-        details = await deps.money.bill(row, running(deps, row))
+        details = await _money(deps).bill(row, running(deps, row))
         periods = [
             PeriodOut(
                 start=one.start,
@@ -81,3 +109,9 @@ def router(deps: ApiDeps) -> Router:
         )
 
     return routes
+
+
+def _money(deps: ApiDeps) -> MoneyPort:
+    if deps.money is None:
+        raise Refused(404, "no_prices", "this server knows no prices")
+    return deps.money

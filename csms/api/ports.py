@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -371,6 +371,15 @@ class MoneyPort(Protocol):
 
     async def bill(self, row: Session, live: OpenSession | None) -> Sequence[Any]:
         """By tariff period (csms.province.records.ChargeDetail); one that runs as of now."""
+        ...
+
+    @property
+    def constant(self) -> bool:
+        """Whether the price never changes."""
+        ...
+
+    def hours(self, day: date) -> Sequence[tuple[datetime, Any]]:
+        """Each hour of a local day with its price (csms.province.tariff.Price)."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from csms.model.clock import Clock
@@ -25,7 +25,7 @@ from csms.province.records import (
     StationInfo,
     StationPower,
 )
-from csms.province.tariff import Prices, Split, split
+from csms.province.tariff import HOUR, Price, Prices, Split, split
 from csms.station.state import EvseState, OpenSession, StationState
 from csms.store.queries import Reader
 from csms.store.tables import Session
@@ -35,6 +35,7 @@ REGISTERS_READ = 100_000
 """Readings of the register in one session: one a second for a day."""
 FAULT_NEAR = timedelta(minutes=1)
 """A pile tells of its fault before or after it stops; a report of it takes no longer."""
+DAY = timedelta(days=1)
 FRESH = timedelta(minutes=5)
 """How long a metered power counts as what is drawn now."""
 
@@ -189,6 +190,17 @@ class Picture:
         """What a session comes to, by tariff period; one that runs (`live`) as of now."""
         told, end = (live, self._clock.now()) if live is not None else (row, row.ended_at or self._clock.now())
         return (await self._split(told, row.id, row.started_at, end)).details
+
+    @property
+    def constant(self) -> bool:
+        """Whether the price never changes."""
+        return self.prices.constant
+
+    def hours(self, day: date) -> list[tuple[datetime, Price]]:
+        """Each hour of a local day with its price; a day on which clocks are changed has 23 or 25."""
+        start, end = (datetime.combine(one, time(), self.prices.zone).astimezone(UTC) for one in (day, day + DAY))
+        moments = [start + hour * HOUR for hour in range(round((end - start) / HOUR))]
+        return [(moment, self.prices.at(moment)) for moment in moments]
 
     async def order(self, row: Session, ended_at: datetime, *, by_partner: bool = False) -> ChargeOrder:
         """A finished session."""

@@ -1,5 +1,4 @@
-"""A JSON reader for peers whose words have consequences: no key twice, no NaN, no number that becomes infinite, bounded
-size and depth, whole texts.
+"""A JSON reader for peers whose words have consequences: no key twice, no NaN, bounded size and depth, whole texts.
 
 Ordinary readers let the last duplicate win and accept NaN, so two parties could read one statement differently.
 """
@@ -53,7 +52,7 @@ def _decoder(integer_digits_max: int | None, exact: bool) -> json.JSONDecoder:
     return json.JSONDecoder(
         object_pairs_hook=_no_key_twice,
         parse_constant=_no_constant,
-        parse_float=_exact if exact else _float,
+        parse_float=_exact if exact else None,
         parse_int=_integer(integer_digits_max) if integer_digits_max is not None else None,
     )
 
@@ -83,16 +82,10 @@ def _no_constant(name: str) -> NoReturn:
     raise JsonRefused(f"{name} is no JSON number")
 
 
-def _float(text: str) -> float:
-    value = float(text)
-    if isinf(value):
-        raise JsonRefused("a number out of all bounds")
-    return value
-
-
 def _exact(text: str) -> Decimal:
-    """What no float holds is refused here, too: sums and records are written as such."""
-    _float(text)
+    """A number that no float holds is refused: what is read exactly is summed up and written down as a float later."""
+    if isinf(float(text)):
+        raise JsonRefused("a number out of all bounds")
     return Decimal(text)
 
 

@@ -34,7 +34,7 @@ def render(told: Told, chinese: Text, english: Text, first: str) -> str:
         name=" · ".join(text(title) for text in texts.values()),
         sentences=list(zip(*(sentences(report, text) for text in texts.values()), strict=True)),
         pictures=[(picture.name, picture.drawn) for picture in gallery(told, texts[first])],
-        figures=[_row(one) for one in report.figures],
+        figures=[_row(one, texts) for one in report.figures],
         filters=report.asked.filters(),
     )
 
@@ -78,18 +78,28 @@ def period_of(told: Told) -> str:
 
 
 def note_of(text: Text, figure: Figure) -> str:
-    """What has to be known to read a figure right: in words of the catalogue where it always is the same."""
+    """What has to be known to read a figure right; in the reader's language where the catalogue has these words."""
+    key = _note_key(figure)
+    return text(key) if key else figure.note
+
+
+def of_whom(text: Text, figure: Figure) -> str:
+    """Whose figure it is: levels of prices and kinds of money in words, the rest as it is called."""
+    key = f"web.level.{figure.of}" if figure.name.startswith("level_") else f"report.of.{figure.of}"
+    return text(key) if figure.of and key in entries() else figure.of
+
+
+def _note_key(figure: Figure) -> str:
     key = f"warehouse.note.{figure.name}"
-    return text(key) if figure.note and key in entries() else figure.note
+    return key if figure.note and entries().get(key, {}).get("en") == figure.note else ""
 
 
-def _row(one: Figure) -> dict[str, Any]:
-    key = f"warehouse.note.{one.name}"
+def _row(one: Figure, texts: Mapping[str, Text]) -> dict[str, Any]:
+    said = [texts[lang] for lang in ("zh", "en")]
     return {
         "name": one.name,
-        "of": one.of,
-        "value": written(one.value, one.unit),
+        "of": both(*(of_whom(text, one) for text in said)),
+        "value": both(*(written(one.value, one.unit, text("report.unit.yuan")) for text in said)),
         "range": spanned(one),
-        "note": one.note,
-        "note_key": key if one.note and key in entries() else "",
+        "note": both(*(note_of(text, one) for text in said)),
     }

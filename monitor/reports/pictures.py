@@ -12,11 +12,11 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-WIDTH, HEIGHT = 720, 260
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 12, 30
-LABELS_MAX = 12
-ROW, NAME_WIDTH, VALUE_WIDTH = 26, 190, 90
-ROWS_MAX, NAME_MAX = 12, 26
+WIDTH, HEIGHT = 440, 230
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 20, 28
+LABELS_MAX = 8
+ROW, NAME_WIDTH, VALUE_WIDTH = 26, 120, 78
+ROWS_MAX, NAME_MAX = 8, 17
 TONES = 4
 COLUMN = Markup(
     '<rect class="p0" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="1.5"><title>{}</title></rect>'
@@ -116,14 +116,14 @@ def curves(lines: Sequence[Curve], level: float, label: str) -> Markup:
         points = " ".join(place(at, value) for at, value in thinned(line.points))
         parts.append(Markup('<polyline class="p{}" points="{}"/>').format(number, points))
         parts.append(
-            Markup('<rect class="p{}" x="{}" y="0" width="10" height="10"/>').format(number, LEFT + 4 + number * 165)
+            Markup('<rect class="p{}" x="{}" y="0" width="10" height="10"/>').format(number, LEFT + 4 + number * 100)
         )
-        parts.append(_text(LEFT + 18 + number * 165, 10, _short(line.name, 22), "start"))
+        parts.append(_text(LEFT + 18 + number * 100, 10, _short(line.name, 12), "start"))
     y = _height(level, top)
     parts.append(
         Markup('<line class="rate" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>').format(LEFT, WIDTH - RIGHT, y=y)
     )
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+    for share in (0.0, 0.5, 1.0):
         moment = first + (max(line.points[-1][0] for line in shown) - first) * share
         shape = "%m-%d %H:%M" if whole_s > 2 * 86_400 else "%H:%M"
         anchor = "start" if share == 0 else "end" if share == 1 else "middle"

@@ -20,7 +20,8 @@ Facts = dict[str, str]
 
 def sentences(report: Report, text: Text) -> list[str]:
     """Five; what is not known is a dash in them."""
-    facts = facts_of(report)
+    yuan = text("report.unit.yuan")
+    facts = {name: said.replace(" yuan", f" {yuan}") for name, said in facts_of(report).items()}
     return [text(f"report.{report.audience}.{number}", **facts) for number in range(1, COUNT + 1)]
 
 

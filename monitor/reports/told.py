@@ -52,14 +52,15 @@ class Told:
         return first.isoformat() if first == last else f"{first.isoformat()} – {last.isoformat()}"
 
 
-def written(value: float | None, unit: str) -> str:
-    """A figure as people write it: shares in percent, money with two decimals, the rest with at most one."""
+def written(value: float | None, unit: str, yuan: str = "yuan") -> str:
+    """A figure as people write it: shares in percent, money with two decimals, the rest with at most one. `yuan`: the
+    word for it."""
     if value is None:
         return NOTHING
     if unit == SHARE:
         return f"{100 * value:,.1f} %"
     if unit == "yuan":
-        return f"{value:,.2f} yuan"
+        return f"{value:,.2f} {yuan}"
     number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}" if abs(value) >= 1 else f"{value:.3g}"
     return f"{number} {unit}".strip()
 

@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RECHECK_S = 10.0
+PATIENCE_S = 60.0
+"""How long a page that reads may take; NiceGUI would give up after three seconds."""
 
 
 @dataclass(frozen=True, slots=True)

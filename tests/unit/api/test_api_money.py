@@ -59,3 +59,17 @@ async def test_without_prices_there_is_none_either(at: Operations) -> None:
     await scene(at)
     answer = await at.http.get("/api/v1/sessions/1/bill")
     assert (answer.status_code, answer.json()["code"]) == (404, "no_prices")
+
+
+async def test_a_day_by_the_hour_is_that_of_the_tariff(at: Operations) -> None:
+    async with opened(at, HOURLY) as http:
+        told = (await http.get("/api/v1/prices?day=2026-03-02")).raise_for_status().json()
+        today = (await http.get("/api/v1/prices")).raise_for_status().json()
+    assert (len(told["hours"]), told["constant"], len(today["hours"])) == (24, False, 24)
+    assert told["hours"][0]["start"] == "2026-03-01T16:00:00Z"
+    assert [hour["level"] for hour in told["hours"][:4]] == ["valley", "flat", "peak", "sharp"]
+    assert told["hours"][3]["electricity"] == 1.2
+    async with opened(at, FlatPrice(FLAT)) as http:
+        flat = (await http.get("/api/v1/prices?day=2026-03-02")).json()
+    assert flat["constant"] is True
+    assert {(hour["level"], hour["electricity"]) for hour in flat["hours"]} == {("", 0.66)}

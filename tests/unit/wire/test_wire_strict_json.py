@@ -18,8 +18,6 @@ PLAIN = Bounds(bytes_max=1000, depth_max=3, integer_digits_max=5, nul=False)
         b'{"a": NaN}',
         b'{"a": -Infinity}',
         b'{"a": 123456}',
-        b'{"a": 1e400}',
-        b'{"a": -1e999999999}',
         b'[[[["deep"]]]]',
         b'{"a": "\\ud800"}',
         b'{"\\udfff": 1}',
@@ -36,12 +34,12 @@ def test_refused(raw: bytes) -> None:
         read(raw, PLAIN)
 
 
-def test_a_number_that_no_float_holds_is_refused_exact_or_not() -> None:
-    for exact in (False, True):
-        bounds = Bounds(bytes_max=1000, depth_max=3, exact=exact)
-        with pytest.raises(JsonRefused, match="out of all bounds"):
-            read(b"[1e309]", bounds)
-        assert [float(value) for value in read(b"[1e308, 1e-400]", bounds)] == [1e308, 0.0]
+@pytest.mark.parametrize("number", ["1e309", "-1e309", "1e999999999", "-1.5e400"])
+def test_an_exact_number_that_no_float_holds_is_refused(number: str) -> None:
+    exact = Bounds(bytes_max=1000, depth_max=3, exact=True)
+    with pytest.raises(JsonRefused, match="out of all bounds"):
+        read(f'{{"a": {number}}}', exact)
+    assert [float(value) for value in read(b"[1e308, 1e-400]", exact)] == [1e308, 0.0]
 
 
 def test_only_objects_where_an_object_is_wanted() -> None:

@@ -15,7 +15,7 @@ from csms.texts import Text
 from monitor.dashboard.history import Json
 from monitor.dashboard.look import moment
 from monitor.dashboard.web.api import segment
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import local_time
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import card, markup, table, tag
@@ -27,7 +27,7 @@ DETAIL_SHOWN = 160
 def mount(desk: Desk) -> None:
     """The page at `/audit`."""
 
-    @ui.page("/audit")
+    @ui.page("/audit", response_timeout=PATIENCE_S)
     async def audit(request: Request, actor: str = "", target: str = "", before: int | None = None) -> None:
         view = view_of(desk, request)
         with frame(view, "audit"):

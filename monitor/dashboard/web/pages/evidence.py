@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from fastapi import Request
@@ -13,7 +14,7 @@ from csms.province import strict_json
 from csms.texts import Text
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.beside import Platform
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import card, markup, table, tag
 from monitor.evidence.documents import EvidenceUnreadable, SignedHead, read_public
@@ -27,7 +28,7 @@ KINDS = {"order": "charge_order", "session": "charge_status", "connector": "stat
 def mount(desk: Desk) -> None:
     """The page at `/evidence`."""
 
-    @ui.page("/evidence")
+    @ui.page("/evidence", response_timeout=PATIENCE_S)
     async def evidence(request: Request, operator: str = "") -> None:
         view = view_of(desk, request)
         with frame(view, "evidence"):
@@ -125,14 +126,15 @@ def _verify(view: View, platform: Platform) -> None:
             return
         verdict.set_content(str(verdict_markup(text, found)))
 
-    upload = ui.upload(
-        label=text("web.evidence.choose"), on_upload=judge, auto_upload=True, max_file_size=FILE_BYTES_MAX
-    )
+    label = text("web.evidence.choose")
+    upload = ui.upload(label=label, on_upload=judge, auto_upload=True, max_file_size=FILE_BYTES_MAX)
     upload.props("flat bordered accept=.json")
+    name = f"getElement({upload.id}).$el.querySelector('input').setAttribute('aria-label', {json.dumps(label)})"
+    ui.timer(0.1, lambda: ui.run_javascript(name), once=True)  # which the component leaves without a name
 
 
 def verdict_markup(text: Text, verdict: Verdict) -> Markup:
-    """What is wrong, and what the check comes to; good is only what a known key has signed."""
+    """What is wrong, or that nothing is, and whose signature it was."""
     faults = Markup("").join(
         Markup('<p class="fault">{}</p>').format(
             text(f"evidence.fault.{one.name}", place="-" if one.place is None else one.place, day=one.day or "-")
@@ -140,7 +142,7 @@ def verdict_markup(text: Text, verdict: Verdict) -> Markup:
         for one in verdict.faults
     )
     facts = {"records": verdict.records, "days": ", ".join(verdict.days[:1] + verdict.days[1:][-1:])}
-    missing = ", ".join(verdict.missing)
-    found = text(f"evidence.finding.{verdict.finding}", name=verdict.key_id, missing=missing, **facts)
-    mood = "mood-good" if verdict.finding is Finding.VERIFIED else "fault"
-    return faults + Markup('<p><b class="{}">{}</b></p>').format(mood, found)
+    facts |= {"name": verdict.key_id, "missing": ", ".join(verdict.missing)}
+    mood = "good" if verdict.finding is Finding.VERIFIED else "bad"
+    words = text(f"evidence.finding.{verdict.finding}", **facts)
+    return faults + Markup('<p><b class="mood-{}">{}</b></p>').format(mood, words)

@@ -12,7 +12,7 @@ from csms.texts import Text
 from monitor.dashboard.history import Json
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.charts import load_picture
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import kilo, load_w, roots, share
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.pages.feeder_draw import draw_card
@@ -27,13 +27,13 @@ HEADROOM = 1.05
 def mount(desk: Desk) -> None:
     """The pages at `/feeders` and `/feeders/{feeder_id}`."""
 
-    @ui.page("/feeders")
+    @ui.page("/feeders", response_timeout=PATIENCE_S)
     async def feeders(request: Request) -> None:
         view = view_of(desk, request)
         with frame(view, "feeders"):
             await _build(view, "")
 
-    @ui.page("/feeders/{feeder_id}")
+    @ui.page("/feeders/{feeder_id}", response_timeout=PATIENCE_S)
     async def feeder(request: Request, feeder_id: str) -> None:
         view = view_of(desk, request)
         with frame(view, "feeders", feeder_id):

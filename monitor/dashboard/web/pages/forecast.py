@@ -13,7 +13,7 @@ from csms.model.errors import CsmsError
 from csms.texts import Text, entries
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.charts import forecast_picture
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.foresight import ForecastReading, unease
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import Chart, Kpi, card, markup, table, tag
@@ -30,7 +30,7 @@ UNEASY = 0.5
 def mount(desk: Desk) -> None:
     """The page at `/forecast`."""
 
-    @ui.page("/forecast")
+    @ui.page("/forecast", response_timeout=PATIENCE_S)
     async def forecast(request: Request, series: str = WHOLE) -> None:
         view = view_of(desk, request)
         with frame(view, "forecast"):

@@ -14,7 +14,7 @@ from monitor.dashboard.history import Json
 from monitor.dashboard.look import moment
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.charts import plan_picture
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import local_time
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import Chart, Kpi, card, link, markup, table, tag
@@ -24,7 +24,7 @@ from monitor.dashboard.web.words import layers, said
 def mount(desk: Desk) -> None:
     """The page at `/plan`."""
 
-    @ui.page("/plan")
+    @ui.page("/plan", response_timeout=PATIENCE_S)
     async def plan(request: Request, feeder: str = "") -> None:
         view = view_of(desk, request)
         with frame(view, "plan"):

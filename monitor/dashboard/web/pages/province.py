@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -14,19 +15,20 @@ from monitor.dashboard.history import Json
 from monitor.dashboard.look import moment
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.ask_back import ask_back
-from monitor.dashboard.web.desk import Desk, View, view_of
-from monitor.dashboard.web.figures import local_time
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
+from monitor.dashboard.web.figures import duration, local_time
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import Kpi, card, markup, table, tag
 
-MESSAGES_SHOWN = 50
+MESSAGES_SHOWN, MESSAGES_READ = 50, 1000
+AGAIN_S = 10.0
 FIGURES = ("acked", "waiting", "dead", "refused")
 
 
 def mount(desk: Desk) -> None:
     """The page at `/province`."""
 
-    @ui.page("/province")
+    @ui.page("/province", response_timeout=PATIENCE_S)
     async def province(request: Request) -> None:
         view = view_of(desk, request)
         with frame(view, "province"):
@@ -110,12 +112,50 @@ def _actions(view: View, name: str) -> None:
 
 
 async def _messages(view: View, name: str) -> None:
+    """Interfaces with what waits and what was given up, then the messages; read anew each ten seconds."""
     text, path = view.text, f"/province/{segment(name)}/messages"
-    for dead in (True, False):
-        page = await view.read_or_none(path, dead=dead, limit=MESSAGES_SHOWN)
-        if page is not None and page["messages"]:
-            tag("h2", "", text("web.province.given_up" if dead else "web.province.on_their_way"))
-            markup(messages_markup(text, page["messages"], moment(page["clock_time"])))
+    health = markup(Markup(""))
+    lists = {dead: markup(Markup("")) for dead in (True, False)}
+
+    async def look() -> None:
+        pages = {dead: await view.read_or_none(path, dead=dead, limit=MESSAGES_READ) for dead in (True, False)}
+        found = {dead: page["messages"] if page else [] for dead, page in pages.items()}
+        now = next((moment(page["clock_time"]) for page in pages.values() if page), None)
+        if now is None:
+            return
+        health.set_content(str(health_markup(text, found[False], found[True], now)))
+        for dead, messages in found.items():
+            title = text("web.province.given_up" if dead else "web.province.on_their_way")
+            shown = messages_markup(text, messages[:MESSAGES_SHOWN], now)
+            lists[dead].set_content(str(Markup("<h2>{}</h2>{}").format(title, shown) if messages else ""))
+
+    await look()
+    ui.timer(AGAIN_S, look)
+
+
+def health_markup(text: Text, waiting: Sequence[Json], dead: Sequence[Json], now: datetime) -> Markup:
+    """Of each interface: how much waits and how long the oldest has, how far up the retry ladder, what was given up."""
+    rows = []
+    for interface in sorted({one["interface"] for one in (*waiting, *dead)}):
+        mine = [one for one in waiting if one["interface"] == interface]
+        lost = [one for one in dead if one["interface"] == interface]
+        oldest = min((moment(one["created_at"]) for one in mine), default=None)
+        steps = Counter(one["attempts"] for one in mine)
+        ladder = ", ".join(f"{count} × {step}" for step, count in sorted(steps.items()))
+        error = next((one["last_error"] for one in (*mine, *lost) if one["last_error"]), "")
+        rows.append(
+            {
+                "interface": interface,
+                "waiting": f"{len(mine):,}",
+                "oldest": duration(now - oldest) if oldest else "–",
+                "ladder": ladder or "–",
+                "dead": Markup('<span class="{}">{}</span>').format("mood-bad" if lost else "", len(lost)),
+                "error": error,
+            }
+        )
+    names = ("interface", "#waiting", "#oldest", "ladder", "#dead", "error")
+    columns = [(name, text(f"web.health.{name.lstrip('#')}")) for name in names]
+    return Markup("<h2>{}</h2>{}").format(text("web.health.title"), table(columns, rows, text("web.health.calm")))
 
 
 def messages_markup(text: Text, messages: Sequence[Json], now: datetime) -> Markup:

@@ -16,8 +16,8 @@ from csms.texts import Text, entries
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.ask_back import ask_back
 from monitor.dashboard.web.beside import Platform
-from monitor.dashboard.web.charts import lines, radar
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.charts import bars, radar
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import NOTHING, local_time
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import Chart, Kpi, card, markup, table, tag
@@ -32,7 +32,7 @@ Json = Mapping[str, Any]
 def mount(desk: Desk) -> None:
     """The page at `/quality`."""
 
-    @ui.page("/quality")
+    @ui.page("/quality", response_timeout=PATIENCE_S)
     async def quality(request: Request, operator: str = "", day: str = "") -> None:
         view = view_of(desk, request)
         with frame(view, "quality"):
@@ -134,8 +134,7 @@ def dimensions_markup(text: Text, document: Json) -> Markup:
 def _trend(view: View, operator: str, rows: Sequence[DayRow]) -> None:
     text = view.text
     totals = [(row.day, _document(row)["score"]["total"]) for row in reversed(rows)]
-    line = [(day, None if total is None else float(total)) for day, total in totals]
-    options = lines({text("web.quality.score"): line}, view.theme)
+    options = bars([(day[5:], float(total or 0)) for day, total in totals], view.theme)
     options["yAxis"] |= {"name": "", "min": 0, "max": 100}
     Chart(options, text("web.quality.trend"), "chart low")
     with tag("div", "chips"):

@@ -14,7 +14,7 @@ from monitor.dashboard.history import Json
 from monitor.dashboard.look import moment
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.charts import session_picture
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import duration, kilo, local_time, percent
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.pages.session_bill import bill_card
@@ -31,7 +31,7 @@ Lines = dict[str, list[tuple[str, float]]]
 def mount(desk: Desk) -> None:
     """The page at `/sessions/{session_id}`."""
 
-    @ui.page("/sessions/{session_id}")
+    @ui.page("/sessions/{session_id}", response_timeout=PATIENCE_S)
     async def session(request: Request, session_id: int) -> None:
         view = view_of(desk, request)
         with frame(view, "sessions", view.text("web.session.title", session=session_id)):

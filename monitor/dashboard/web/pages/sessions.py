@@ -13,7 +13,7 @@ from csms.texts import Text
 from monitor.dashboard.history import Json
 from monitor.dashboard.look import moment
 from monitor.dashboard.web.api import segment
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import duration, kilo, local_time, percent
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import card, link, markup, table, tag
@@ -25,7 +25,7 @@ KINDS = ("", "open", "ended")
 def mount(desk: Desk) -> None:
     """The page at `/sessions`."""
 
-    @ui.page("/sessions")
+    @ui.page("/sessions", response_timeout=PATIENCE_S)
     async def sessions(request: Request, status: str = "", station: str = "", before: int | None = None) -> None:
         view = view_of(desk, request)
         with frame(view, "sessions"):

@@ -13,9 +13,10 @@ from monitor.dashboard.history import Json
 from monitor.dashboard.look import moment
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.ask_back import Go, ask_back, form
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import kilo, local_time
 from monitor.dashboard.web.frame import frame
+from monitor.dashboard.web.pages.settings_supply import keys_card, supply_cards
 from monitor.dashboard.web.pages.station import findings_markup
 from monitor.dashboard.web.parts import card, markup, table, tag
 
@@ -26,7 +27,7 @@ BOUND = ("grid_operator", "province_partner", "driver")
 def mount(desk: Desk) -> None:
     """The page at `/settings`."""
 
-    @ui.page("/settings")
+    @ui.page("/settings", response_timeout=PATIENCE_S)
     async def settings(request: Request) -> None:
         view = view_of(desk, request)
         with frame(view, "settings"):
@@ -41,7 +42,9 @@ async def _build(view: View) -> None:
         markup(findings_markup(text, diagnosis, "web.settings.well"))
     with card(text("web.settings.sources")):
         markup(sources_markup(text, sources["sources"] if sources else []))
+    await supply_cards(view)
     if view.visitor.role == "administrator":
+        await keys_card(view)
         await _tokens(view)
 
 

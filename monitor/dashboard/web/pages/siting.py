@@ -12,7 +12,7 @@ from nicegui import run, ui
 
 from csms.texts import Text
 from monitor.dashboard.web.api import segment
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.parts import Kpi, card, markup, table, tag
 from monitor.dashboard.web.siting import PAGE, SitingDesk
@@ -27,7 +27,7 @@ Json = Mapping[str, Any]
 def mount(desk: Desk) -> None:
     """The page at `/siting`."""
 
-    @ui.page("/siting")
+    @ui.page("/siting", response_timeout=PATIENCE_S)
     async def siting(request: Request, report: str = "") -> None:
         view = view_of(desk, request)
         with frame(view, "siting"):

@@ -12,7 +12,7 @@ from csms.texts import Text
 from monitor.dashboard.history import Json
 from monitor.dashboard.look import moment
 from monitor.dashboard.web.api import segment
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.figures import duration, evse_family, kilo, local_time, percent, worst_family
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.pages.station_actions import command, connector_actions, station_actions
@@ -27,7 +27,7 @@ STACK_AGAIN_S = 5.0
 def mount(desk: Desk) -> None:
     """The page at `/stations/{station_id}`."""
 
-    @ui.page("/stations/{station_id}")
+    @ui.page("/stations/{station_id}", response_timeout=PATIENCE_S)
     async def station(request: Request, station_id: str) -> None:
         view = view_of(desk, request)
         with frame(view, "stations", station_id):

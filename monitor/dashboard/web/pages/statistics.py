@@ -14,13 +14,13 @@ from markupsafe import Markup
 from nicegui import run, ui
 
 from csms.texts import Text
-from monitor.dashboard.web.desk import Desk, View, view_of
+from monitor.dashboard.web.desk import PATIENCE_S, Desk, View, view_of
 from monitor.dashboard.web.exports import attachment
 from monitor.dashboard.web.frame import frame
 from monitor.dashboard.web.gate import visitor_of
 from monitor.dashboard.web.parts import card, markup, table, tag
 from monitor.reports.gallery import gallery
-from monitor.reports.page import note_of
+from monitor.reports.page import note_of, of_whom
 from monitor.reports.reading import newest_day, read_told
 from monitor.reports.sentences import sentences
 from monitor.reports.told import Told, month_of, spanned, written
@@ -77,7 +77,7 @@ class Wish:
 def mount(desk: Desk) -> None:
     """The page at `/statistics`."""
 
-    @ui.page("/statistics")
+    @ui.page("/statistics", response_timeout=PATIENCE_S)
     async def statistics(request: Request, audience: str = "grid", span: str = "30") -> None:
         view = view_of(desk, request)
         with frame(view, "statistics"):
@@ -141,8 +141,8 @@ def figures_markup(text: Text, figures: Sequence[Figure]) -> Markup:
     rows = [
         {
             "figure": text(f"warehouse.figure.{one.name}"),
-            "of": one.of,
-            "value": written(one.value, one.unit),
+            "of": of_whom(text, one),
+            "value": written(one.value, one.unit, text("report.unit.yuan")),
             "range": spanned(one),
             "note": Markup('<span class="quiet">{}</span>').format(note_of(text, one)),
         }
