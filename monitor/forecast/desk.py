@@ -155,7 +155,17 @@ class ForecastDesk:
                 for name, step in zip(some.names, results, strict=True)
             ]
             made = [
-                _model_row(name, horizon, step.standing, step.what, step.reason, self._clock.now(), self._features)
+                _model_row(
+                    name,
+                    horizon,
+                    step.standing,
+                    step.what,
+                    step.reason,
+                    self._clock.now(),
+                    self._features,
+                    step.loss,
+                    step.fallback_loss,
+                )
                 for name, step in zip(some.names, results, strict=True)
                 if step.what != "kept"
             ]

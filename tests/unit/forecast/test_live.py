@@ -332,6 +332,9 @@ async def test_nights_that_were_missed_are_made_up_and_drift_has_models_learn_an
         assert await desk.night() == []
         newest = await desk.registry("cp-1")
         assert newest[0].learned_days == REFIT_DAYS
+        hour_ahead = next(row for row in newest if row.horizon_s == 3600 and row.what == "refit")
+        assert hour_ahead.loss_kwh is not None, "how good it was on days that it had not seen"
+        assert hour_ahead.fallback_loss_kwh is not None
         said = await desk.score(end - timedelta(days=15), end)
         assert set(said) == {"cp-1", "cp-2", "feeder:t1", "total"}
         assert 0 <= said["total"]["coverage"] <= 1
