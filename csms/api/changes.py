@@ -35,7 +35,7 @@ EVENT_STREAM = "text/event-stream"
 LIVE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "server-sent events: `stations` (clock_time, and the stations that changed with station_id, "
-        "online, last_seen_at, power_w, evses as in the list of stations), a comment every 15 s",
+        "online, booted_at, last_seen_at, power_w, evses as in the list of stations), a comment every 15 s",
         "content": {EVENT_STREAM: {}},
     }
 }
@@ -46,6 +46,7 @@ class StationNow(Out):
 
     station_id: str
     online: bool
+    booted_at: AwareDatetime | None
     last_seen_at: AwareDatetime | None
     power_w: float
     evses: list[EvseOut]
@@ -100,6 +101,7 @@ def _now(stations: Mapping[str, StationState], named: frozenset[str]) -> list[St
         StationNow(
             station_id=state.station_id,
             online=state.online,
+            booted_at=state.booted_at,
             last_seen_at=state.last_seen_at,
             power_w=station_power_w(state),
             evses=[evse_view(evse) for _, evse in sorted(state.evses.items())],

@@ -83,7 +83,7 @@ class Dashboard:
         call += _folders(settings, data_dir)
         if drivers is not None and drivers.enabled:
             call.append("--drivers")
-            call += ["--intake", str(drivers.intake_dir)] if drivers.intake_dir is not None else []
+            call += ["--partners"] if drivers.partners else []
         self._call = [*call, "--until-stdin-ends"]
         known = {"TZ": time_zone, "CSMS_TIME_ZONE": time_zone, "CSMS_DATABASE_URL": database_url}
         self._environ = os.environ | {name: value for name, value in known.items() if value}

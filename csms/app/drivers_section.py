@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from csms.app.section import Section
 
 
 class DriversSection(Section):
     """`enabled`: anybody may ask what is free and what it costs, and the dashboard has a page for drivers; how busy
-    sites are is a secret of the trade, so it is told only where somebody wants it told. `intake_dir`: the folder of the
-    intake that runs on this machine, whose operators' stations the page shows, too.
+    sites are is a secret of the trade, so it is told only where somebody wants it told. `partners`: the page shows
+    the stations of all operators that report to the platform on this machine (`dashboard.platform_dir`), too.
     """
 
     enabled: bool = False
-    intake_dir: Path | None = None
+    partners: bool = False

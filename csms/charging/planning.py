@@ -76,8 +76,12 @@ class Planning:
         self._carry(root, steps, now)
         self._dispatcher.aim(root, _targets(visits, steps, now))
         self._counters.plans += 1
-        plan = self.plans[root] = adopted(root, now, cause, solved, visits, steps, outlook)
+        plan = self.plans[root] = adopted(root, now, cause, solved, visits, steps, outlook, self._floors_w(root))
         return plan
+
+    def _floors_w(self, root: str) -> int:
+        accounts = map(self._ledger.account, self._ledger.refs)
+        return sum(account.floor_counted_w for account in accounts if root in account.path)
 
     async def foresee(self, root: str, caps: Caps) -> Solved | None:
         """What would be planned now for the cars that are there under other caps; nobody is told. None when no session

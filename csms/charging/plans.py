@@ -72,9 +72,10 @@ def adopted(
     visits: Sequence[Visit],
     steps: Mapping[EvseRef, Step],
     outlook: Outlook | None = None,
+    floors_w: int = 0,
 ) -> CurrentPlan:
     """What is kept of a plan; without one, the proportional rule with an unknown gap written as 1. `outlook`: the
-    forecast that it was made with."""
+    forecast that it was made with; `floors_w`: what the stations may draw whatever is ordered."""
     plan = solved.plan
     return CurrentPlan(
         feeder_id=feeder_id,
@@ -85,7 +86,7 @@ def adopted(
         lower_bound=plan.lower_bound if plan is not None else 0.0,
         gap=plan.gap if plan is not None else 1.0,
         solve_s=solved.solve_s,
-        content=_content(solved, visits, steps) | _forecast(solved, outlook),
+        content=_content(solved, visits, steps) | {"floors_kw": floors_w / 1000} | _forecast(solved, outlook),
     )
 
 

@@ -58,9 +58,10 @@ def _site(out: Output, site: str, content: dict[str, Any], after: int, minutes: 
     document = problem_of(content)
     expected = frozenset(row["id"] for row in content.get("forecast", {}).get("expected", []))
     slot_min = 60.0 * float(document["slot_h"])
-    slots = [round(value / slot_min) for value in (after, minutes, min(notice, after))]
+    first, length, told = (round(value / slot_min) for value in (after, minutes, min(notice, after)))
     try:
-        return site_potential(site, read_problem(json.dumps(document)), expected, *slots)
+        floors_kw = float(content.get("floors_kw", 0.0))
+        return site_potential(site, read_problem(json.dumps(document)), expected, first, length, told, floors_kw)
     except ValueError as fault:
         fail(out, out.text("response.potential.cannot", site=site, reason=str(fault)), FAILED)
 

@@ -6,11 +6,13 @@ from what is stored, so a start after a crash is no special case.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from csms.model.clock import Clock
+from csms.model.errors import StoreUnavailable
 from csms.model.response import ResponseEvent
 from csms.response import drivers, words
 from csms.response.book import EventBook, Reader
@@ -22,6 +24,8 @@ from csms.response.views import event_of
 from csms.response.words import Refused
 from csms.store import changes
 from csms.store.response_tables import DriverOffer
+
+log = logging.getLogger(__name__)
 
 QUARTER_H = 0.25
 OFFERS_AT_ONCE = 500
@@ -113,13 +117,22 @@ class DriverDesk:
         alive = [one for one in events if now < one.invitation.end]
         for event in alive:
             if drivers.may_be_offered(event, now):
-                await self._offer(event, now)
+                await self._guarded(event, now)
             if event.taken:
                 first |= await self.apart(event)
         ids = {one.invitation.id for one in alive}
         self._tried = {id_: mark for id_, mark in self._tried.items() if id_ in ids}
         before, self._first = self._first, frozenset(first)
         return before != self._first
+
+    async def _guarded(self, event: ResponseEvent, now: datetime) -> None:
+        """A fault of ours about one event holds up no other one."""
+        try:
+            await self._offer(event, now)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("drivers_not_asked", extra={"event": event.invitation.id})
 
     async def _offer(self, event: ResponseEvent, now: datetime) -> None:
         """To all who have none. What cannot be offered is tried again when others come, or in the next quarter-hour."""
@@ -138,7 +151,8 @@ class DriverDesk:
         rows = [drivers.offer_of(event, one, incentive, now) for one in found]
         told = {"offered": len(rows), "incentive": round(incentive, 4)}
         place, ourselves = (asked.id, asked.feeder_id), Party("csms", "csms", "csms")
-        await self._book.write("offer to drivers", ourselves, place, None, told, [changes.put_row(row) for row in rows])
+        puts = [changes.add_row_once(row) for row in rows]
+        await self._book.write("offer to drivers", ourselves, place, None, told, puts)
 
     async def of_card(self, card: str) -> list[dict[str, Any]]:
         """Offers to the running sessions of a card, the newest first."""

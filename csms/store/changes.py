@@ -198,6 +198,11 @@ def add_row(row: SQLModel) -> Change:
     return RowChange(_add_statement(type(row)), [row_of(row)])
 
 
+def add_row_once(row: SQLModel) -> Change:
+    """A new row of any table; one with its key that is there already stays as it is."""
+    return RowChange(_add_once_statement(type(row)), [row_of(row)])
+
+
 def add_state_change(
     station_id: str,
     evse_id: int,
@@ -241,6 +246,12 @@ def _update(model: type[SQLModel], keys: Mapping[str, Any], values: Mapping[str,
 def _put_statement(model: type[SQLModel], columns: tuple[str, ...] | None = None) -> Statement:
     table = table_of(model)
     return upsert(table, [column.name for column in table.primary_key.columns], columns)
+
+
+@cache
+def _add_once_statement(model: type[SQLModel]) -> Statement:
+    table = table_of(model)
+    return insert_ignoring(table, [column.name for column in table.primary_key])
 
 
 @cache

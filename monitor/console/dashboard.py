@@ -54,7 +54,7 @@ def build(text: Text) -> typer.Typer:
         areas: Path | None = typer.Option(None, "--areas-dir", help=text("web.option.areas")),
         outline: Path | None = typer.Option(None, "--outline", help=text("web.option.outline")),
         drivers: bool = typer.Option(False, "--drivers", help=text("web.option.drivers")),
-        intake: Path | None = typer.Option(None, "--intake", help=text("web.option.intake")),
+        everybody: bool = typer.Option(False, "--partners", help=text("web.option.of_partners")),
         until_stdin_ends: bool = typer.Option(False, "--until-stdin-ends", help=text("web.option.until_stdin_ends")),
         as_json: bool = typer.Option(False, "--json", help=text("web.option.json")),
     ) -> None:
@@ -68,7 +68,7 @@ def build(text: Text) -> typer.Typer:
             listening = _listen(host, port)
             _tell(text, listening, certificate is not None, as_json)
             places = (warehouse, platform, partners, data_dir, database_url, time_zone, siting, areas)
-            app = _app(url, guest_token, places, outline=drawn, drivers=drivers, intake=intake)
+            app = _app(url, guest_token, places, outline=drawn, drivers=drivers, partners=everybody)
             asyncio.run(_serve(app, listening, certificate, key, until_stdin_ends))
         except TokenFileUnusable as fault:
             _fail(text("access.token_file", reason=str(fault)), "token_file", str(fault), as_json)

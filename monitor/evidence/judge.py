@@ -60,7 +60,8 @@ class Finding(StrEnum):
 
 @dataclass(slots=True)
 class Verdict:
-    """The result of a check: what was found, and what was looked at; `missing`: first days of gaps."""
+    """The result of a check: what was found, and how many records of which days it is about; `missing`: first days of
+    gaps."""
 
     key_id: str
     key_known: bool
@@ -159,7 +160,7 @@ def _judge_head(document: Mapping[str, Any], key: Ed25519PublicKey, verdict: Ver
     else:
         verdict.expect(is_signed(new, key), "signature", new.head.day)
         verdict.expect(not new.head.previous and new.head.first == 0, "heads_broken", new.head.day)
-    verdict.days = [new.head.day]
+    verdict.records, verdict.days = new.head.size, [new.head.day]
 
 
 def _follows(old: SignedHead, new: SignedHead) -> bool:
@@ -192,7 +193,7 @@ def judge_heads(documents: Sequence[Mapping[str, Any]], known: Ed25519PublicKey 
         raise EvidenceUnreadable("these are heads of more than one log")
     for document in documents:
         _judge_head(document, key, verdict)
-    verdict.days = [signed.head.day for signed in heads]
+    verdict.records, verdict.days = heads[-1].head.size, [signed.head.day for signed in heads]
     for old, new in pairwise(heads):
         _judge_pair(old, new, verdict)
     return verdict

@@ -52,7 +52,7 @@ def _evaluate(app: typer.Typer, text: Text) -> None:
 
         added = inputs_of(text, calendar, known, as_json).added
         panel = work.read(text, folder, as_json, lambda path: added(read_folder(path, inputs)))
-        asked = _numbers(text, folds, as_json) or [len(month_ends(panel))]
+        asked = _numbers(text, folds, as_json, may_be_none=True) or [len(month_ends(panel))]
         ahead = _numbers(text, horizons, as_json)
         found = _judged(text, panel.of_total() if total else panel, asked, ahead, quick, as_json)
         if as_json:
@@ -62,13 +62,13 @@ def _evaluate(app: typer.Typer, text: Text) -> None:
             _show(text, one)
 
 
-def _numbers(text: Text, words: str, as_json: bool) -> list[int]:
+def _numbers(text: Text, words: str, as_json: bool, *, may_be_none: bool = False) -> list[int]:
     """Numbers from 1 on between commas."""
     try:
         found = [int(word) for word in words.split(",") if word.strip()]
     except ValueError:
         found = [0]
-    if any(number < 1 for number in found):
+    if any(number < 1 for number in found) or not (found or may_be_none):
         work.fail(text("forecast.numbers", words=words), USAGE, as_json, "not_numbers")
     return found
 

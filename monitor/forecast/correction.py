@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from monitor.forecast.choice import DOUBT, doubt
+from monitor.forecast.choice import DOUBT, FALLBACK, doubt
 from monitor.forecast.panel import Array
 
 ALLOWANCE, THRESHOLD = 0.75, 8.0
@@ -80,11 +80,17 @@ class Standing:
 
 @dataclass(frozen=True)
 class Step:
-    """What became of a series in a night: `kept`, `refit`, `promoted` or `rolled back`, and the reason in figures."""
+    """What became of a series in a night: `kept`, `refit`, `promoted` or `rolled back`, and the reason in figures.
+
+    `loss`, `fallback_loss`: mean daily loss on the last days of the kind of model that stands now, as learned before
+    those days, and of the last value; NaN where the history is short.
+    """
 
     standing: Standing
     what: str = "kept"
     reason: str = ""
+    loss: float = float("nan")
+    fallback_loss: float = float("nan")
 
 
 def night(standing: Standing, today: int, mae: float, former_mae: float, shadow: Mapping[str, Sequence[float]]) -> Step:
@@ -94,6 +100,19 @@ def night(standing: Standing, today: int, mae: float, former_mae: float, shadow:
     replaced. `shadow`: name -> daily losses on the last days of all candidates as they were learned before those days,
     the champion's among them, oldest first.
     """
+    step = _followed(standing, today, mae, former_mae, shadow)
+    losses = [_mean(shadow.get(name, ())) for name in (step.standing.champion, FALLBACK)]
+    return replace(step, loss=losses[0], fallback_loss=losses[1])
+
+
+def _mean(days: Sequence[float]) -> float:
+    known = [day for day in days if np.isfinite(day)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _followed(
+    standing: Standing, today: int, mae: float, former_mae: float, shadow: Mapping[str, Sequence[float]]
+) -> Step:
     moved = replace(standing, cusum=standing.cusum.after(mae))
     if standing.former is not None and np.isfinite(mae) and np.isfinite(former_mae):
         worse_days = standing.worse_days + 1 if mae > former_mae else 0

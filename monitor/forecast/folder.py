@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -48,24 +49,29 @@ def _lines(path: Path) -> Iterator[list[str]]:
 
 def read_csv(path: Path) -> tuple[list[datetime], tuple[str, ...], Array]:
     """Times, names of columns, and [times, names] values, NaN where there is no number; raises PanelBroken, OSError."""
-    lines = _lines(path)
-    names = tuple(next(lines, [])[1:])
-    if not names or len(set(names)) < len(names):
-        raise PanelBroken(f"{path.name}: a head line with one name for each series is expected, none twice")
-    times, rows = [], []
     try:
-        for number, line in enumerate(lines, 2):
-            if len(line) != len(names) + 1:
-                raise PanelBroken(f"{path.name}:{number}: {len(line)} cells, the head has {len(names) + 1}")
-            times.append(_time(line[0], f"{path.name}:{number}"))
-            rows.append([_number(cell) for cell in line[1:]])
-    except (EOFError, UnicodeDecodeError, csv.Error) as fault:
+        times, names, rows = _read(path)
+    except (EOFError, UnicodeDecodeError, csv.Error, zlib.error) as fault:
         raise PanelBroken(f"{path.name}: {fault}") from fault
     if len({time.tzinfo is None for time in times}) > 1:
         raise PanelBroken(f"{path.name}: some times have a zone, some have none")
     if len(times) < 2 or any(later <= earlier for earlier, later in pairwise(times)):
         raise PanelBroken(f"{path.name}: at least two rows are expected, each later than the one before")
     return times, names, np.array(rows)
+
+
+def _read(path: Path) -> tuple[list[datetime], tuple[str, ...], list[list[float]]]:
+    lines = _lines(path)
+    names = tuple(next(lines, [])[1:])
+    if not names or len(set(names)) < len(names):
+        raise PanelBroken(f"{path.name}: a head line with one name for each series is expected, none twice")
+    times, rows = [], []
+    for number, line in enumerate(lines, 2):
+        if len(line) != len(names) + 1:
+            raise PanelBroken(f"{path.name}:{number}: {len(line)} cells, the head has {len(names) + 1}")
+        times.append(_time(line[0], f"{path.name}:{number}"))
+        rows.append([_number(cell) for cell in line[1:]])
+    return times, names, rows
 
 
 def _time(text: str, where: str) -> datetime:

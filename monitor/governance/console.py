@@ -37,6 +37,9 @@ def _mapping(text: Text, named: str, as_json: bool) -> FileMapping:
 
     shipped = SHIPPED / f"{named}.toml"
     path = shipped if shipped.is_file() else Path(named)
+    if not path.is_file():
+        there = ", ".join(sorted(one.stem for one in SHIPPED.glob("*.toml")))
+        work.fail(text("data.no_mapping", named=named, there=there), USAGE, as_json, "no_mapping")
     return work.read(text, path, as_json, lambda path: read_mapping(path.read_text(encoding="utf-8")))
 
 

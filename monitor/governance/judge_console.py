@@ -17,13 +17,15 @@ from csms.model.errors import CsmsError
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import FAILED, USAGE, json_option
+from monitor.governance.leads import leads
 from monitor.governance.rules.catalogue import CAUSES, RULES
 from monitor.governance.rules.judge import Judgement, judge
 from monitor.governance.rules.score import UNKNOWN_DAY, scores
+from monitor.governance.rules_console import named
 from monitor.governance.station_facts import Outlet, StationFacts, station_facts
 
-SAMPLES_MAX = 100_000
-"""Of one session: a day of one a second."""
+SAMPLES_MAX = 300_000
+"""Of one session: a day of three values a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,10 @@ def mount(app: typer.Typer, text: Text) -> None:
         except (CsmsError, OSError, ValueError) as fault:
             work.fail(text("platform.cannot", reason=str(fault)), FAILED, as_json, getattr(fault, "code", "failed"))
         judged = judge(found.facts)
-        doubts, days = doubted(found, judged), _days(found, judged)
+        doubts, days, odd = doubted(found, judged), _days(found, judged), leads(found, judged)
         if as_json:
-            work.document({"sessions": len(found.session_ids), "doubted": [asdict(d) for d in doubts], "days": days})
+            told = {"doubted": [asdict(one) for one in doubts], "days": days, "leads": [asdict(one) for one in odd]}
+            work.document({"sessions": len(found.session_ids)} | told)
             return
         typer.echo(text("data.judge.judged", sessions=len(found.session_ids), doubted=len(doubts)))
         for one in doubts:
@@ -68,6 +71,9 @@ def mount(app: typer.Typer, text: Text) -> None:
             typer.echo(f"  {one.session_id}  {one.station}  {one.cause}  ({values})")
         for day in days:
             typer.echo(f"  {day['day']}  {day['station']}  {day['score']:.2f}")
+        for lead in odd:
+            place = f"{lead.station}/{lead.outlet}".rstrip("/")
+            typer.echo(f"  {named(text, lead.rule)}  {place}  {lead.at}  {lead.value:.4g} {RULES[lead.rule].unit}")
 
 
 async def _read(database_url: str, limit: int) -> StationFacts:

@@ -86,11 +86,12 @@ class ToldSample(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StationFacts:
-    """Facts, and what the codes in them stand for: the session of each order and the station of each code."""
+    """Facts, and what the codes in them stand for: the session of each order, stations, and outlets (connectors)."""
 
     facts: Facts
     session_ids: Sequence[int]
     stations: Sequence[str]
+    outlets: Sequence[Outlet]
 
 
 def station_facts(
@@ -132,7 +133,7 @@ def station_facts(
                 columns[name].append(cells.get(name, np.nan))
     told = told_statuses(states, {evse: code for (_, evse), code in evses.items() if isinstance(evse, int)}, offset)
     found = facts(now.timestamp(), orders, table(Samples, **columns), told)
-    return StationFacts(found, [s.id for s in sessions], stations)
+    return StationFacts(found, [s.id for s in sessions], stations, list(evses))
 
 
 def _known(value: float | None) -> float:

@@ -65,6 +65,8 @@ def _groups(app: typer.Typer, text: Text) -> None:
         console = Console()
         console.print(_table(text, found))
         console.print(text("portraits.few", count=found["not_enough_data"], subjects=found["subjects"]))
+        if not found["users_known"]:
+            console.print(text("portraits.users_unknown"))
         if found["withheld_groups"]:
             console.print(text("portraits.withheld", count=found["withheld_groups"]))
 
@@ -85,7 +87,10 @@ def _show(app: typer.Typer, text: Text) -> None:
         made = _made(text, source, of, columns, zone, cheap, as_json)
         if subject not in made.sessions.names:
             work.fail(text("portraits.unknown", id=subject), FAILED, as_json, "unknown_subject")
-        told = made.of(list(made.sessions.names).index(subject))
+        row = list(made.sessions.names).index(subject)
+        if not made.may_be_shown(row):
+            work.fail(text("portraits.too_few_users", id=subject), FAILED, as_json, "too_few_users")
+        told = made.of(row)
         if as_json:
             work.document({"id": subject, **told})
             return

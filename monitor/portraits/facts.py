@@ -19,7 +19,8 @@ class SessionsBroken(ValueError):
 @dataclass(frozen=True)
 class Sessions:
     """One row each. `subject`: a row of `names`; `hour`: of its begin, 0 to 23, in the time that people live by;
-    `at_day`: days since the first session; `dc`: 1 or 0, NaN unknown; `user`: a code, -1 unknown."""
+    `at_day`: days since the first session; `dc`: 1 or 0, NaN unknown; `user`: a code, -1 unknown; `of`: what subjects
+    are."""
 
     names: Sequence[str]
     subject: Ints
@@ -28,6 +29,7 @@ class Sessions:
     energy_kwh: Array
     dc: Array
     user: Ints
+    of: str = "user"
 
     def __post_init__(self) -> None:
         if not len(self.subject):

@@ -37,6 +37,17 @@ class Portraits:
     enough: Ints
     groups: Segments
 
+    @property
+    def users_known(self) -> bool:
+        """Whether sessions tell their users; else each subject counts as one."""
+        return bool((self.sessions.user >= 0).any())
+
+    def may_be_shown(self, row: int) -> bool:
+        """A pile that fewer than five known users had is a portrait of them, and not shown; users and vehicles are who
+        they are.
+        """
+        return self.sessions.of != "pile" or not self.users_known or int(self.sessions.users()[row]) >= USERS_MIN
+
     def of(self, row: int) -> dict[str, Any]:
         """One subject; its numbers with 90 % intervals."""
         found: dict[str, Any] = {"sessions": int(self.sessions.counts[row]), "enough": bool(row in set(self.enough))}
@@ -60,6 +71,7 @@ class Portraits:
             "span_days": self.sessions.span_days,
             "not_enough_data": len(self.sessions.names) - len(self.enough),
             "withheld_groups": len(told) - len(shown),
+            "users_known": self.users_known,
             "groups": shown,
         }
 

@@ -84,7 +84,7 @@ def _sessions(rows: Mapping[str, Sequence[Any]], of: Of, zone: ZoneInfo | None) 
         whom = [who for who, use in zip(rows["user"], kept, strict=True) if use]
         known = np.array([bool(who) for who in whom], dtype=np.bool_)
         user[known] = _codes([str(who) for who in whom if who])[1]
-    return Sessions(names, subject, hour, since - since.min() if len(since) else since, energy[kept], dc, user)
+    return Sessions(names, subject, hour, since - since.min() if len(since) else since, energy[kept], dc, user, of)
 
 
 def _codes(words: Sequence[str]) -> tuple[list[str], Ints]:

@@ -19,7 +19,8 @@ from csms.province.subsidy import Claim, Inputs
 from csms.province.subsidy_document import ClaimUnreadable, read_inputs, recomputed
 from csms.texts import Text, catalogue
 from monitor.console import work
-from monitor.console.work import FAILED, json_option
+from monitor.console.work import FAILED, UNSURE, json_option
+from monitor.evidence.judge import Finding as Result
 from monitor.subsidy.explain import Step, steps
 from monitor.subsidy.fraud import Finding
 from monitor.subsidy.papers import Bill, Entry, entries_of, nameless, read_bills, read_ledger
@@ -196,9 +197,11 @@ def _verify(app: typer.Typer, text: Text) -> None:
     ) -> None:
         found = _judged(text, file, key_file, platform_key, as_json)
         found = _beside(text, found, earlier, as_json)
+        known = found.signer_known and (platform_key is not None or not found.proved)
+        finding = (Result.VERIFIED if known else Result.SIGNER_UNKNOWN) if found.right else Result.WRONG
         if as_json:
             told = {"faults": [asdict(one) for one in found.faults], "notes": [asdict(one) for one in found.notes]}
-            facts = {"yuan": str(found.claim.yuan), "right": found.right, "signer": found.signer}
+            facts = {"verdict": finding, "yuan": str(found.claim.yuan), "right": found.right, "signer": found.signer}
             work.document(
                 facts | {"signer_known": found.signer_known, "proved": found.proved, "used": found.used} | told
             )
@@ -208,9 +211,10 @@ def _verify(app: typer.Typer, text: Text) -> None:
                 text("subsidy.signer_known" if found.signer_known else "subsidy.signer_along", name=found.signer)
             )
             if found.right:
-                typer.echo(text("subsidy.right", yuan=found.claim.yuan, proved=found.proved, used=found.used))
-        if not found.right:
-            raise typer.Exit(FAILED)
+                words = "subsidy.right" if known else "subsidy.consistent"
+                typer.echo(text(words, yuan=found.claim.yuan, proved=found.proved, used=found.used))
+        if finding is not Result.VERIFIED:
+            raise typer.Exit(FAILED if finding is Result.WRONG else UNSURE)
 
 
 def _judged(text: Text, file: Path, key_file: Path | None, platform_key: Path | None, as_json: bool) -> Any:

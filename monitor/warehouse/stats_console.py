@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import typer
 from rich.console import Console
@@ -30,6 +30,7 @@ By = Literal["all", "site_id", "feeder_id", "station_id", "kind", "vendor", "mod
 DAYS = timedelta(days=30)
 FOLDER = "warehouse"
 Answer = list[dict[str, Any]]
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ def stats(app: typer.Typer, text: Text) -> None:
     @sharing(_wished(text))
     def command(wish: Wish) -> None:
         if wish.name in get_args(Audience):
-            report = _report(text, wish)
+            report = _answered(text, wish, _report)
             work.document(report.document()) if wish.as_json else _show_report(text, report)
             return
-        rows: Answer = _figures(text, wish).to_pylist()
+        rows: Answer = _answered(text, wish, _figures).to_pylist()
         work.document(plain(rows)) if wish.as_json else show(text, rows)
 
 
@@ -81,7 +82,8 @@ def export(app: typer.Typer, text: Text) -> None:
         if file.suffix not in (".csv", ".parquet"):
             work.fail(text("warehouse.export.file"), USAGE, wish.as_json, "ending_unknown")
         audience = wish.name in get_args(Audience)
-        table = pa.Table.from_pylist(_report(text, wish).rows()) if audience else _figures(text, wish)
+        rows = _answered(text, wish, _report).rows() if audience else None
+        table = _answered(text, wish, _figures) if rows is None else pa.Table.from_pylist(rows)
         try:
             (csv.write_csv if file.suffix == ".csv" else parquet.write_table)(table, file)
         except OSError as fault:
@@ -138,6 +140,18 @@ def _wished(text: Text) -> Callable[..., Wish]:
         return Wish(name, folder or data_dir / FOLDER, by, first, last, filters, as_json)
 
     return wished
+
+
+def _answered(text: Text, wish: Wish, ask: Callable[[Text, Wish], Told]) -> Told:
+    """What was asked for; a file of the warehouse that cannot be read is said."""
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        return ask(text, wish)
+    except (duckdb.Error, pa.ArrowException, OSError, ValueError) as fault:
+        words = text("warehouse.damaged", folder=wish.folder, reason=str(fault).split("\n", 1)[0])
+        work.fail(words, FAILED, wish.as_json, "warehouse_damaged")
 
 
 def _figures(text: Text, wish: Wish) -> pa.Table:

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import connect
 
+from csms.model.clock import system_clock
 from monitor.dashboard.web import desk as desk_module
 from monitor.dashboard.web import hub as hub_module
 from monitor.dashboard.web.api import Api, Refused
+from monitor.dashboard.web.beside import Beside, Folders
 from monitor.dashboard.web.desk import Desk
 from monitor.dashboard.web.hub import Hub
+from monitor.dashboard.web.siting import SitingDesk
 from monitor.dashboard.web.visitors import Visitors
 from tests.support.running import SETTINGS, Server, csms
 
@@ -31,7 +34,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 async def desk(server: Server) -> AsyncIterator[Desk]:
     visitors = Visitors(lambda: asyncio.get_running_loop().time())
     api = Api(server.api_url)
-    desk = Desk(api, Hub(api, visitors), visitors)
+    beside = Beside(Folders(), system_clock())
+    desk = Desk(api, Hub(api, visitors), visitors, beside, SitingDesk(None, None))
     yield desk
     await desk.close()
 

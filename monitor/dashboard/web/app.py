@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
 from nicegui import ui
@@ -58,18 +57,18 @@ def create_app(
     *,
     outline: bytes = b"",
     drivers: bool = False,
-    intake: Path | None = None,
+    partners: bool = False,
 ) -> FastAPI:
     """The application over the API at `url`. One in a process: NiceGUI keeps pages in a place of its own.
 
     `folders`: what lies on this machine beside the API; `outline`: GeoJSON that maps are drawn over; `drivers`: with
-    the page for them; `intake`: folder of the intake, whose stations that page shows, too.
+    the page for them; `partners`: with the stations that the platform of `folders` was told of, too.
     """
     api = Api(url)
     visitors = Visitors(_now_s)
     beside, siting_desk = Beside(folders, clock_from_environment()), SitingDesk(folders.siting, folders.areas)
-    desk = Desk(api, Hub(api, visitors), visitors, beside, siting_desk, outline=bool(outline))
-    boards = Boards(api, intake, _now_s)
+    desk = Desk(api, Hub(api, visitors, foresee=beside.said), visitors, beside, siting_desk, outline=bool(outline))
+    boards = Boards(api, folders.platform if partners else None, _now_s, folders.partner_file)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from csms.model.clock import Clock
 from csms.store.engine import open_store
-from monitor.dashboard.web.foresight import ForecastReading
+from monitor.dashboard.web.foresight import AHEAD, ForecastReading, Line, newest_of, said_lines
 from monitor.evidence.files import private_key
 from monitor.evidence.service import Evidence
 from monitor.forecast.desk import ForecastDesk
@@ -92,6 +93,17 @@ class Beside:
                 await registry.close()
         finally:
             await store.close()
+
+    async def said(self, series: str, now: datetime) -> dict[str, Line]:
+        """What is forecast of a series for the coming day, kW, with its band; nothing where nobody has forecast."""
+        folder = self.folders.central
+        if folder is None or not (folder / FORECASTS).is_file():
+            return {}
+        registry = await open_forecasts(folder)
+        try:
+            return said_lines(newest_of(await registry.values(now, now + AHEAD, series)))
+        finally:
+            await registry.close()
 
     async def close(self) -> None:
         """Close what was opened."""

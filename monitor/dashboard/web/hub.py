@@ -1,7 +1,7 @@
 """One look at the server for all open pages: told of changes as they happen, and told on at most five times a second.
 
 While a page is open the server's stream of changes names every station that changed; feeders are read twice a second,
-the rest every two seconds, the list of stations every fifteen to be sure of it, and no reading takes more than a fifth
+the rest every two seconds, the list of stations every minute to be sure of it, and no reading takes more than a fifth
 of the time: what fifty pages cost the server is what one costs. Nobody looking, only the history goes on, every ten
 seconds.
 """
@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
 from monitor.dashboard.history import History, Snapshot
+from monitor.dashboard.look import moment
 from monitor.dashboard.source import SourceLost, SourceRefused
 from monitor.dashboard.web.api import Api, Refused, segment
+from monitor.dashboard.web.day_chart import Said
 from monitor.dashboard.web.figures import roots
 from monitor.dashboard.web.stream import Stations, told
 from monitor.dashboard.web.visitors import Visitor, Visitors
@@ -24,15 +27,20 @@ from monitor.dashboard.web.visitors import Visitor, Visitors
 log = logging.getLogger(__name__)
 
 TELL_S = 0.2
-FAST_S, SLOW_S, DAY_S, SURE_S, IDLE_S = 0.4, 2.0, 5.0, 15.0, 10.0
+FAST_S, SLOW_S, DAY_S, SURE_S, IDLE_S = 0.4, 2.0, 5.0, 60.0, 10.0
 REST = 4.0
 """Times as long as the reading took is rested after it."""
+SAID_S = 60.0
+FEEDER = "feeder:"
+"""What stands before a feeder in the name of the forecast of its charging."""
 AGAIN_S = 2.0
 """Between two tries to get the stream."""
 SESSIONS_READ = 50
 ALERTS_READ = 50
 
 Tell = Callable[[], None]
+Foresee = Callable[[str, datetime], Awaitable[Said]]
+"""A series, a moment → lines of its forecast."""
 T = TypeVar("T")
 
 
@@ -40,14 +48,17 @@ class Hub:
     """The shared snapshot; `watch` is told of every change. Times are seconds of the running loop.
 
     `bound_to` None: for all who may see everything; a token: for those who came with it and see what it is bound to.
+    `foresee`: where forecasts are read, if this machine has them.
     """
 
-    def __init__(self, api: Api, visitors: Visitors, bound_to: str | None = None) -> None:
-        self._api, self._visitors, self._bound_to = api, visitors, bound_to
+    def __init__(
+        self, api: Api, visitors: Visitors, bound_to: str | None = None, foresee: Foresee | None = None
+    ) -> None:
+        self._api, self._visitors, self._bound_to, self._foresee = api, visitors, bound_to, foresee
         self._watchers: dict[int, Tell] = {}
         self._next = 0
         self._slow: dict[str, Any] = {}
-        self._slow_due_s = self._list_due_s = self._day_due_s = 0.0
+        self._slow_due_s = self._list_due_s = self._day_due_s = self._said_due_s = 0.0
         self._stations = Stations()
         self._shared_of: Snapshot | None = None
         self._shared: dict[str, Any] = {}
@@ -61,6 +72,7 @@ class Hub:
         self.sites: list[dict[str, Any]] = []
         self.day: dict[str, Any] | None = None
         self.plan: dict[str, Any] | None = None
+        self.said: Said = {}
         self.answered_s = -1.0
         self.fault = ""
 
@@ -182,6 +194,19 @@ class Hub:
         self._day_due_s = _now_s() + DAY_S
         self.day = await self._read_or_none(token, f"/feeders/{name}/day")
         self.plan = await self._read_or_none(token, f"/plans/{name}")
+        if self.day is not None and _now_s() >= self._said_due_s:
+            self._said_due_s = _now_s() + SAID_S
+            await self._read_said(moment(self.day["clock_time"]))
+
+    async def _read_said(self, now: datetime) -> None:
+        """Whatever is wrong with the file of forecasts, the pages go on without them."""
+        if self._foresee is None:
+            return
+        try:
+            self.said = await self._foresee(f"{FEEDER}{self.top}", now)
+        except Exception:
+            log.exception("forecast_unreadable")
+            self.said = {}
 
     async def _read_or_none(self, token: str, path: str) -> Any:
         try:

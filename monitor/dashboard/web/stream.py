@@ -54,15 +54,14 @@ class Stations:
 
     def hear(self, clock_time: str, stations: Iterable[Json]) -> bool:
         """What changed; what is older than the list stands in it. Whether the list has to be read again: somebody is
-        told of whom it does not know.
+        told of whom it does not know, or who has said anew what it is (by a boot).
         """
         if self._read_at is None or moment(clock_time) < self._read_at:
             return False
         strange = False
         for now in stations:
             known = self._by_id.get(now["station_id"])
-            if known is None:
-                strange = True
-            else:
+            strange = strange or known is None or known.get("booted_at") != now.get("booted_at")
+            if known is not None:
                 self._by_id[now["station_id"]] = {**known, **now}
         return strange

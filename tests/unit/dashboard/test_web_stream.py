@@ -60,6 +60,13 @@ def test_of_a_stranger_the_list_has_to_tell() -> None:
     assert known.rows == [station("A", 3.0)]
 
 
+def test_after_a_boot_the_list_tells_what_the_station_is_now() -> None:
+    known = Stations()
+    known.read(at(0), [station("A", booted_at=at(0), vendor="Acme")])
+    assert not known.hear(at(1), [station("A", 3.0, booted_at=at(0))])
+    assert known.hear(at(2), [station("A", 3.0, booted_at=at(2))])
+
+
 @given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 9)), max_size=20), st.integers(0, 20))
 def test_list_and_stream_end_where_the_stations_are(changes: list[tuple[str, int]], read_after: int) -> None:
     """Whenever the list is read in between: what is shown at the end is what was told last."""

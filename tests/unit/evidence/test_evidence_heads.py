@@ -82,7 +82,8 @@ async def test_each_head_follows_the_one_before(evidence: Evidence) -> None:
     assert len(found) == 5
     public = read_public(evidence.public_key)
     assert all(judge_document(document, public).finding is Finding.VERIFIED for document in found)
-    assert judge_heads(found, public).finding is Finding.VERIFIED
+    whole = judge_heads(found, public)
+    assert (whole.finding, whole.records, len(whole.days)) == (Finding.VERIFIED, 40, 5)
     assert judge_heads(found[::-1]).finding is Finding.SIGNER_UNKNOWN, "in whatever order they lie there"
     gap = judge_heads([found[0], *found[2:]], public)
     assert (gap.finding, gap.missing, gap.faults) == (Finding.INCOMPLETE, [found[1]["head"]["day"]], [])

@@ -121,6 +121,7 @@ def test_a_challenger_that_wins_fourteen_days_is_promoted_with_reason() -> None:
     assert (step.what, step.standing.champion) == ("promoted", "trees")
     assert step.standing.former == Standing("rich", 10, 5, cusum=Cusum((1.0,)))
     assert "p = 0.000" in step.reason
+    assert (step.loss, step.fallback_loss) == (pytest.approx(np.mean(better)), 9.0)
     assert night(Standing("rich", 10, 5), 60, 1.0, NAN, {"rich": mine[1:], "trees": better[1:]}).what == "kept"
 
 

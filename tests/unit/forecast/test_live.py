@@ -332,6 +332,9 @@ async def test_nights_that_were_missed_are_made_up_and_drift_has_models_learn_an
         assert await desk.night() == []
         newest = await desk.registry("cp-1")
         assert newest[0].learned_days == REFIT_DAYS
+        hour_ahead = next(row for row in newest if row.horizon_s == 3600 and row.what == "refit")
+        assert hour_ahead.loss_kwh is not None, "how good it was on days that it had not seen"
+        assert hour_ahead.fallback_loss_kwh is not None
         said = await desk.score(end - timedelta(days=15), end)
         assert set(said) == {"cp-1", "cp-2", "feeder:t1", "total"}
         assert 0 <= said["total"]["coverage"] <= 1
@@ -358,6 +361,32 @@ async def test_a_day_is_scored_once_though_a_series_is_gone(quarters: Panel, tmp
         kept = {(row.series, row.horizon_s): row for row in await forecasts.standings()}
         assert len(kept["cp-1", mine.horizon_s].document["cusum"]["base"]) == 3
         assert kept["feeder:gone", mine.horizon_s].scored_until == mine.scored_until
+    finally:
+        await forecasts.close()
+        await store.close()
+
+
+async def test_champions_are_chosen_by_the_measure_that_is_asked_for(quarters: Panel, tmp_path: Path) -> None:
+    """Rare high loads: absolute errors are least when nothing is expected, squares when the mean is."""
+    rng = np.random.default_rng(8)
+    month = replace(quarters, values=10.0 * (rng.random((30 * 96, 2)) < 0.1))
+    end = START + timedelta(days=60)
+    await _fill(tmp_path, month, end)
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", system_clock())
+    forecasts = await open_forecasts(tmp_path)
+    clock = ManualClock(end + timedelta(minutes=10))
+    chosen: dict[str, set[str]] = {}
+    try:
+        for metric in ("MAE", "RMSE", "RMSE"):
+            desk = ForecastDesk(PanelReader(store.reader), forecasts, clock, metric)
+            before = len(await desk.registry())
+            await desk.run(4)
+            newest = await desk.registry()
+            rows = newest[: len(newest) - before]
+            chosen.setdefault(metric, set()).update(row.champion for row in rows if row.series == "cp-1")
+        assert len(newest) == before, "what was begun by a measure stays"
+        assert chosen["MAE"] & {"last", "day", "week"}
+        assert chosen["RMSE"] & {"lags", "rich"}
     finally:
         await forecasts.close()
         await store.close()

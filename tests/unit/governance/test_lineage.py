@@ -198,3 +198,9 @@ def test_the_catalogue_says_what_cannot_be_known() -> None:
     assert rules["Q01"]["stations"] == rules["Q01"]["partner"] == "judged"
     assert rules["Q17"]["stations"].startswith("no: ")
     assert "OCPP 2.0.1" in rules["Q16"]["stations"]
+
+
+def test_a_mapping_that_there_is_not_is_said_with_those_there_are(tmp_path: Path) -> None:
+    found = run(tmp_path, "import", "sessions.csv", "--mapping", "nowhere", ok=False)
+    assert found["code"] == "no_mapping"
+    assert "dundee, perth" in found["detail"]

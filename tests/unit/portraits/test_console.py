@@ -116,6 +116,23 @@ def test_a_warehouse_is_read_in_the_hours_of_its_zone(tmp_path: Path) -> None:
         read_warehouse(tmp_path, "vehicle", ZoneInfo("UTC"))
 
 
+def test_a_pile_of_few_users_is_not_shown(tmp_path: Path) -> None:
+    rows = [("P1", f"u{n % 4}") for n in range(40)] + [("P2", f"u{n % 5}") for n in range(40)]
+    path = tmp_path / "sessions.csv"
+    with path.open("w", newline="", encoding="utf-8") as opened:
+        writer = csv.writer(opened)
+        writer.writerow(("pile", "user", "start", "energy_kwh"))
+        for number, (pile, user) in enumerate(rows):
+            writer.writerow((pile, user, (BEGIN + timedelta(hours=9 * number)).isoformat(), 10))
+    hidden = _call("show", str(path), "P1", "--of", "pile", "--json")
+    assert (hidden.exit_code, json.loads(hidden.stderr)["code"]) == (1, "too_few_users")
+    assert _call("show", str(path), "P2", "--of", "pile").exit_code == 0
+    assert _call("show", str(path), "u1").exit_code == 0, "a user is who it is"
+    nameless = tmp_path / "nameless.csv"
+    nameless.write_text("pile,start,energy_kwh\n" + f"P1,{BEGIN.isoformat()},10\n" * 8, encoding="utf-8")
+    assert "each subject counts as one" in _call("groups", str(nameless), "--of", "pile").stdout
+
+
 def test_bars() -> None:
     assert bars([0.0, 0.5, 1.0]) == " ▄█"
 

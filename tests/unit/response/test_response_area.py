@@ -44,6 +44,16 @@ def test_by_hand() -> None:
     assert sure.down_expected == sure.down
 
 
+def test_nothing_is_promised_below_the_floors() -> None:
+    """What stations may draw whatever is ordered cannot be taken away by a limit."""
+    free = site_potential("s", problem(car("a")), frozenset(), 0, 4, 0)
+    held = site_potential("s", problem(car("a")), frozenset(), 0, 4, 0, floors_kw=1.4)
+    usual = solve(problem(car("a"))).power_kw[0, :4]
+    assert held.down.sustained_kw == pytest.approx(min(free.down.sustained_kw, usual.min() - 1.4), abs=1e-6)
+    assert held.up == free.up
+    assert site_potential("s", problem(car("a")), frozenset(), 0, 4, 0, floors_kw=50.0).down.energy_kwh == 0.0
+
+
 def test_cars_to_come_are_told_and_not_promised() -> None:
     whole = problem(car("a"), car("expected/1"))
     found = site_potential("s", whole, frozenset({"expected/1"}), 2, 4, 0)

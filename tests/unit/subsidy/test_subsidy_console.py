@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from csms.province.subsidy import claim_of
 from csms.province.subsidy_document import document_of
 from csms.texts import catalogue
+from monitor.evidence.documents import public_pem
+from monitor.evidence.files import private_key
 from monitor.subsidy.console import build
 from monitor.subsidy.papers import write_bills, write_ledger
 from tests.unit.subsidy.world import NOW, World, world
@@ -80,9 +82,14 @@ def test_from_the_dossier_to_the_money(made: World, papers: list[str], tmp_path:
     done = run("dossier", *papers, "--key-dir", str(tmp_path / "keys"), "--out", str(out))
     assert done.exit_code == 0, done.output
     verified = run("verify", str(out))
-    assert (verified.exit_code, "Right:" in verified.stdout) == (0, True)
+    assert (verified.exit_code, "signers unknown" in verified.stdout, "Right:" in verified.stdout) == (3, True, False)
     assert "which came along" in verified.stdout
-    assert json.loads(run("verify", str(out), "--json").stdout)["right"] is True
+    told = json.loads(run("verify", str(out), "--json").stdout)
+    assert (told["right"], told["verdict"]) == (True, "consistent_signer_unknown")
+    own = tmp_path / "own.pem"
+    own.write_text(public_pem(private_key(tmp_path / "keys").public_key()), encoding="utf-8")
+    known = run("verify", str(out), "--key-file", str(own))
+    assert (known.exit_code, "Right:" in known.stdout) == (0, True), known.output
     again = run("verify", str(out), "--earlier", str(out))
     assert (again.exit_code, "counted already in q1.zip" in again.stderr) == (1, True)
     for state in ("submitted", "returned", "submitted", "accepted", "paid"):

@@ -189,7 +189,7 @@ def load_options(view: View) -> dict[str, Any]:
     points = list(hub.history.points.get(hub.top, ()))
     if hub.day is None:
         return load_picture(points, None, view.theme, layers(view.text))
-    return day_picture(hub.day, hub.plan, points, view.theme, layers(view.text))
+    return day_picture(hub.day, hub.plan, points, view.theme, layers(view.text), hub.said)
 
 
 def attention_markup(text: Text, alerts: Sequence[Json], snapshot: Snapshot) -> Markup:
