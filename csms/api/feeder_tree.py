@@ -83,6 +83,13 @@ class FeederTreeOut(Out):
     feeders: list[FeederConfigOut]
 
 
+class MeterForgottenOut(Out):
+    """`was_known`: whether a meter ever spoke there."""
+
+    feeder_id: str
+    was_known: bool
+
+
 class MovedOut(Out):
     """Where a station hung and hangs; until `both_until` at the latest it counts in both places (None: in one only)."""
 
@@ -132,6 +139,14 @@ def _add_writes(routes: Router, deps: ApiDeps) -> None:
         """Nothing may hang on it, no limit be in force for it, and no source of limits or token name it."""
         await _desk(deps).remove(feeder_id)
         return Response(status_code=204)
+
+    @routes.delete("/feeders/{feeder_id}/base-load", summary="Say that a base-load meter is gone")
+    @administrators
+    async def forget_meter(feeder_id: FeederId) -> MeterForgottenOut:
+        """The configured curve counts again, not the highest of the last day that the meter spoke. One that still
+        speaks is heard again at its next reading.
+        """
+        return MeterForgottenOut(feeder_id=feeder_id, was_known=await _desk(deps).forget_meter(feeder_id))
 
     @routes.put("/stations/{station_id}/feeder", summary="Hang a station on another feeder")
     @administrators

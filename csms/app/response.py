@@ -204,7 +204,7 @@ class _Places:
 
     def under(self, feeder_id: str) -> Sequence[str]:
         found = self._stations.stations.items()
-        return [id_ for id_, station in found if feeder_id in self._tree.path(station.feeder_id)]
+        return [id_ for id_, station in found if feeder_id in self._tree.place(station.feeder_id)]
 
 
 class LimitDoor:

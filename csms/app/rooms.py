@@ -38,6 +38,7 @@ from csms.app.supply import read_supply, tree_desk
 from csms.app.tls import ServerTls
 from csms.app.upkeep import Upkeep
 from csms.app.webhook import Webhook
+from csms.charging.base_load_keeper import BaseLoadKeeper
 from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
 from csms.gateway.metrics import Metrics
@@ -151,6 +152,7 @@ async def _build(settings: Settings, clock: Clock, store: Store) -> Rooms:
     )
     background: list[Named] = [("stations", stations.run), *upkeep.background, *grid.background]
     background += [("access-tokens", guard.tokens.run), ("audit", guard.audit.run), ("supply-tree", supply_desk.watch)]
+    background.append(("base-loads", BaseLoadKeeper(clock, supply.tree, store.writer, stations.alerts).run))
     if public is not None:
         background.append(("habits", public.run))
     if tls.profiles:

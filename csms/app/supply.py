@@ -11,6 +11,7 @@ from csms.access.tokens import AccessTokens
 from csms.app.grid import feeder_of
 from csms.app.section import SettingsInvalid
 from csms.app.settings import Settings
+from csms.charging.base_load_keeper import restore
 from csms.charging.feeder import FeederTree
 from csms.charging.service import ChargingService
 from csms.charging.tree_desk import TreeDesk, merged, newest_change
@@ -49,6 +50,7 @@ async def read_supply(settings: Settings, store: Store) -> Supply:
         feeder_id = places.get(station.id, station.feeder)
         if feeder_id and feeder_id not in tree:
             raise SettingsInvalid(f"stations: {station.id}: feeder {feeder_id} was removed by an administrator")
+    await restore(tree, store.reader)
     return Supply(tree, rows, places, number)
 
 

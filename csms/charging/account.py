@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from csms.model.ids import EvseRef
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 NEVER = timedelta(days=3650)
 """How much later than told a lease ends at a station whose clock is wrong."""
+LAPSED_KEPT = timedelta(days=1)
+"""A clock that is set back further makes every profile doubtful."""
 TX_RANK = 1_000_000
 """Profiles of a transaction rule over those that hold without one (OCPP 1.6 section 3.13)."""
 
@@ -37,6 +40,12 @@ class Grant:
         """When it may have ended."""
         return self.due or self.until
 
+    def moved(self, step: timedelta) -> Grant:
+        """The same after the clock was set on by `step` (below 0: back). It is renewed when as much time has passed; it
+        ends by a station's clock, which may have been set as well or not: the later end counts."""
+        due = self.due + step if self.due is not None else None
+        return replace(self, until=max(self.until, self.until + step), due=due)
+
     def overrules(self, other: Grant) -> bool:
         """Whether it goes on to rule where the other one was taken later."""
         return self.rank is not None and other.rank is not None and self.rank > other.rank
@@ -59,6 +68,15 @@ class Kept(NamedTuple):
     def grants(self) -> tuple[Grant, ...]:
         """The limits."""
         return self.sent if self.acknowledged is None else (self.acknowledged, *self.sent)
+
+    def moved(self, step: timedelta) -> Kept:
+        """The same after the clock was set on by `step`."""
+        return self._replace(
+            bound=self.bound.moved(step),
+            acknowledged=self.acknowledged.moved(step) if self.acknowledged is not None else None,
+            sent=tuple(grant.moved(step) for grant in self.sent),
+            over=tuple(grant.moved(step) for grant in self.over),
+        )
 
 
 class Reckoned(NamedTuple):
@@ -111,7 +129,8 @@ class Account:
     `skew`: how much later than told a lease may end there; `session_id`: of the session that runs; `reckoned`: its
     upper bound, as long as it is known. `left`: feeders that it hung on before its place changed; it counts there as
     well until `left_until`, when nothing acts any more that was granted with their room (sequence numbers up to
-    `moved_after`). `phases`, `rotation`: how it is wired (`csms.charging.lines`). `restored`: the bound of a process
+    `moved_after`). `lapsed`: values whose lease has ended and that nothing replaced: where a clock is set back they
+    rule again. `phases`, `rotation`: how it is wired (`csms.charging.lines`). `restored`: the bound of a process
     before, until something else is told.
     """
 
@@ -142,6 +161,31 @@ class Account:
     left: tuple[str, ...] = ()
     left_until: datetime = LONG_AGO
     moved_after: int = 0
+    lapsed: list[Grant] = field(default_factory=list)
+
+    def move(self, step: timedelta, now: datetime) -> None:
+        """The clock that showed `now` was set on by `step` (below 0: back): what is kept goes on to end after as much
+        time. A hold that may be more than a ramp ends like a lease."""
+        known = {id(grant): grant for grant in [*self.leased, self.commanded, self.restored] if grant is not None}
+        moved = {number: grant.moved(step) for number, grant in known.items()}  # the same ones stay the same ones
+        self.acknowledged, self.commanded, self.restored = (
+            moved[id(grant)] if grant is not None else None
+            for grant in (self.acknowledged, self.commanded, self.restored)
+        )
+        self.sent = {number: moved[id(grant)] for number, grant in self.sent.items()}
+        self.over = [moved[id(grant)] for grant in self.over]
+        ramped = now + self.ramp
+        self.holds = [
+            replace(hold, until=hold.until + step) if hold.until <= ramped else hold.moved(step) for hold in self.holds
+        ]
+        if self.left:
+            self.left_until = max(self.left_until, self.left_until + step)
+        self.over += [grant for grant in self.lapsed if now + step < grant.until + self.lag]
+        self.lapsed = [grant for grant in self.lapsed if grant not in self.over]
+
+    def lapse(self, grants: Iterable[Grant], now: datetime) -> None:
+        """The leases of these have ended, as far as is known; nothing has replaced them."""
+        self.lapsed = [grant for grant in (*self.lapsed, *grants) if now - grant.until < LAPSED_KEPT]
 
     @property
     def places(self) -> tuple[str, ...]:

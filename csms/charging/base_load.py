@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 HOLD = timedelta(minutes=5)
 """Metering sends each 15 to 60 seconds, so after this it is silent."""
@@ -25,6 +26,13 @@ class Reading:
 
     power_w: int
     at: datetime
+
+
+class High(NamedTuple):
+    """The highest reading of a meter's last day, and the hour it is of."""
+
+    power_w: int
+    hour: datetime
 
 
 class BaseLoads:
@@ -57,9 +65,33 @@ class BaseLoads:
             if now - known.at >= HOLD or known.at > now + AHEAD:
                 self._silent[feeder_id] = max(self._hours[feeder_id].values())
 
+    def highs(self) -> dict[str, High]:
+        """What a process to come has to know of each meter."""
+        found = {}
+        for feeder_id, hours in self._hours.items():
+            power_w = max(hours.values())
+            found[feeder_id] = High(power_w, max(hour for hour, w in hours.items() if w == power_w))
+        return found
+
+    def restore(self, feeder_id: str, high: High) -> None:
+        """What a process before knew of a meter; it is silent until it speaks."""
+        self._hours[feeder_id] = {high.hour: high.power_w}
+        self._silent[feeder_id] = high.power_w
+
+    def forget(self, feeder_id: str) -> bool:
+        """There is no such meter any more: the curve counts. Whether anything was known of it."""
+        self._readings.pop(feeder_id, None)
+        self._silent.pop(feeder_id, None)
+        return self._hours.pop(feeder_id, None) is not None
+
+    @property
+    def silent(self) -> dict[str, int]:
+        """Feeders whose meter is silent, and what counts there at least."""
+        return dict(self._silent)
+
     def metered(self, feeder_id: str) -> bool:
-        """Whether it was metered since the start."""
-        return feeder_id in self._readings
+        """Whether it ever was."""
+        return feeder_id in self._hours
 
     def reading(self, feeder_id: str, now: datetime) -> Reading | None:
         """The newest one while it is fresh."""

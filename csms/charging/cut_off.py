@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from csms.charging.courier import PATIENCE_S
@@ -29,7 +29,7 @@ from csms.model.ids import EvseRef
 log = logging.getLogger(__name__)
 
 LOOK_S = 5.0
-AGAIN = timedelta(seconds=60)
+AGAIN_S = 60.0
 """A stop has this long to show in the metering."""
 CUT_OFF = "SessionCutOff"
 WORTH_W = 100
@@ -65,10 +65,10 @@ def to_stop(excess_w: Mapping[str, int], draws: Iterable[Draw]) -> list[EvseRef]
 
 @dataclass(slots=True)
 class Tried:
-    """What was done about a session: when, and whether it was asked to stop before."""
+    """What was done about a session: when (monotonic), and whether it was asked to stop before."""
 
     session_id: int
-    at: datetime
+    at_s: float
     stopped: bool = False
 
 
@@ -89,7 +89,7 @@ class CutOff:
     after_s: float
     turn: Turn
     alerts: Alerting | None = None
-    _above_since: dict[str, datetime] = field(default_factory=dict)
+    _above_since_s: dict[str, float] = field(default_factory=dict)
     _tried: dict[EvseRef, Tried] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -103,26 +103,26 @@ class CutOff:
 
     async def look(self) -> None:
         """Look at every feeder once, and stop whom it takes."""
-        now = self.clock.now()
-        excess_w = self._excess_w(now)
+        now, now_s = self.clock.now(), self.clock.monotonic_s()
+        excess_w = self._excess_w(now, now_s)
         if not excess_w:
             return
         stops = []
         for ref in to_stop(excess_w, self._draws()):
             tried = self._tried.get(ref)
-            if tried is None or now >= tried.at + AGAIN:
+            if tried is None or now_s >= tried.at_s + AGAIN_S:
                 feeder_id = next(id_ for id_ in self.ledger.account(ref).path if id_ in excess_w)
                 stops.append(self._stop(ref, feeder_id, now))
         await asyncio.gather(*stops)
 
-    def _excess_w(self, now: datetime) -> dict[str, int]:
+    def _excess_w(self, now: datetime, now_s: float) -> dict[str, int]:
         """Feeders that were above their caps for long enough, lowest ones first."""
         found, loads_w = {}, self._loads_w(now)
         for feeder_id in reversed(self.tree.ids):
             over_w = loads_w[feeder_id] - self.tree.cap_w(feeder_id, self.caps, now)
             if over_w <= 0:
-                self._above_since.pop(feeder_id, None)
-            elif now - self._above_since.setdefault(feeder_id, now) >= timedelta(seconds=self.after_s):
+                self._above_since_s.pop(feeder_id, None)
+            elif now_s - self._above_since_s.setdefault(feeder_id, now_s) >= self.after_s:
                 found[feeder_id] = over_w
         return found
 
@@ -153,7 +153,7 @@ class CutOff:
             return
         before = self._tried.get(ref)
         again = before is not None and before.session_id == session.session_id and before.stopped
-        self._tried[ref] = Tried(session.session_id, now, stopped=True)
+        self._tried[ref] = Tried(session.session_id, self.clock.monotonic_s(), stopped=True)
         command: Command = ChangeAvailability(False, ref.evse_id) if again else RemoteStop(session.transaction_id)
         status = await self._ask(ref.station_id, command)
         how = "out of service" if again else "stopped"

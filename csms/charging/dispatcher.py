@@ -19,6 +19,7 @@ from typing import Any
 from csms.charging import courier
 from csms.charging.account import NEVER
 from csms.charging.answers import Answers, Ask
+from csms.charging.clock_step import ClockStep
 from csms.charging.courier import Outcome, deliver
 from csms.charging.discretise import Outlet
 from csms.charging.feeder import Caps, FeederTree
@@ -70,11 +71,12 @@ class Dispatcher:
         trials: Trials,
         answers: Answers,
         read_back: ReadBack,
+        clock_step: ClockStep,
     ) -> None:
         self._clock, self._stations, self._journal = clock, stations, journal
         self._ledger, self._outlets, self._tree, self._caps = ledger, outlets, tree, caps
         self._settings, self._ladders, self._trials, self._answers = settings, ladders, trials, answers
-        self._read_back = read_back
+        self._read_back, self._clock_step = read_back, clock_step
         self._shaper = Shaper(stations.stations, ladders, ledger, outlets, settings, answers.told_w)
         self.targets: dict[EvseRef, Target] = {}
         self._busy: set[str] = set()
@@ -183,6 +185,7 @@ class Dispatcher:
 
     async def round(self) -> None:
         """Look once: enrol new outlets, ask who is new, install floors, then what targets and room ask for."""
+        self._heed_clock()
         now = self._clock.now()
         self._outlets.refresh()
         self._ledger.expire(now)
@@ -200,6 +203,17 @@ class Dispatcher:
         limits = [limit for order in found if (limit := self._limit(order, now, situation)) is not None]
         await self._send([*floors, *limits], now)
         self._keep_ladders()
+
+    def _heed_clock(self) -> None:
+        """Where somebody set the clock, nobody knows whether stations follow: all are told again."""
+        step = self._clock_step.take()
+        if step is None:
+            return
+        self._quiet_until.clear()
+        self._answers.resting.clear()
+        for ref in self._ledger.refs:
+            self._answers.tell_again(ref)
+        self._spawn(self._clock_step.tell(step), "clock step")
 
     def _keep_ladders(self) -> None:
         """Write down what was learned; what is lost in a crash is only learned again."""
@@ -397,7 +411,7 @@ class Dispatcher:
             if ends is None:
                 self._answers.withdrawn(sending, LOOK_S)
             elif isinstance(sending.command, SetChargingProfile):
-                profile = ending_by(sending.command.profile, ends)
+                profile = ending_by(sending.command.profile, ends - self._shaper.behind(sending.ref.station_id))
                 leaving.append(replace(sending, command=SetChargingProfile(sending.command.evse_id, profile)))
             else:
                 leaving.append(sending)

@@ -92,7 +92,7 @@ def coming(outlook: Outlook, tree: FeederTree, root: str, now: datetime, slots: 
     """
     found: dict[tuple[str, int, int], list[float]] = {}
     for cars in outlook.cars:
-        path, window = tree.path(cars.feeder_id), _window(cars, now, slots)
+        path, window = tree.place(cars.feeder_id), _window(cars, now, slots)
         if path[-1] != root or window is None:
             continue
         begin, end, share = window

@@ -119,6 +119,11 @@ class FeederTree:
         self._left_until = max(self._left_until, now + settle)
         self.version += 1
 
+    def move(self, step: timedelta) -> None:
+        """The clock was set on by `step`: what counts in both places does so for as long as before."""
+        if self._left:
+            self._left_until = max(self._left_until, self._left_until + step)
+
     def __contains__(self, feeder_id: object) -> bool:
         return feeder_id in self._feeders
 
@@ -141,7 +146,11 @@ class FeederTree:
         return self._feeders[feeder_id]
 
     def path(self, feeder_id: str) -> tuple[str, ...]:
-        """From the feeder up to its root; the first feeder's path for an unknown id."""
+        """From the feeder up to its root; KeyError when there is none."""
+        return self._paths[feeder_id]
+
+    def place(self, feeder_id: str) -> tuple[str, ...]:
+        """The path of a station that says it hangs there; the first feeder's for an unknown id, so that it counts."""
         return self._paths.get(feeder_id) or next(iter(self._paths.values()))
 
     def base_load_w(self, feeder_id: str, at: datetime) -> int:

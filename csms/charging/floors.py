@@ -57,7 +57,7 @@ def assign_floors(
     floors: dict[EvseRef, int] = {}
     for ref in sorted(outlets, key=lambda r: (r not in least, kept.get(r, 0) == 0, r)):
         rating, feeder_id = outlets[ref]
-        path = tree.path(feeder_id)
+        path = tree.place(feeder_id)
         wanted_w = floor_w(rating, rule.floor_a)
         lines = connection_of(rating, rating.phases)
         spare = spare_ma(lines, path, left_ma)

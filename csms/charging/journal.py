@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ from csms.charging.ledger import Ledger
 from csms.charging.lines import Triple
 from csms.charging.ports import ChargingStore
 from csms.model.charging_profile import ChargingProfile, ProfilePurpose
+from csms.model.clock import Uptime
 from csms.model.command import Command, SetChargingProfile
 from csms.model.ids import EvseRef
 from csms.store import changes
@@ -27,6 +28,7 @@ from csms.store.tables import ProfileRow, UpperBoundRow
 LASTING = (ProfilePurpose.TX_DEFAULT, ProfilePurpose.STATION_MAX, "SetVariables")
 """What stands in a stored row of a floor."""
 
+UNKNOWN = Uptime("", 0.0)
 PROFILES_READ = 10_000
 """How many of the newest profiles are searched for accepted floors at start."""
 
@@ -64,14 +66,15 @@ class Sending:
 class Journal:
     """The store as charging uses it. All methods raise StoreUnavailable."""
 
-    def __init__(self, store: ChargingStore) -> None:
-        self._store = store
+    def __init__(self, store: ChargingStore, uptime: Callable[[], Uptime] = lambda: UNKNOWN) -> None:
+        self._store, self._uptime = store, uptime
         self._written: dict[EvseRef, Kept] = {}
 
     async def write_ahead(self, sendings: Sequence[Sending], ledger: Ledger, now: datetime) -> None:
         """Bounds and profiles of one round in one transaction (I3)."""
         kept = {ref: ledger.kept(ref, now) for sending in sendings for ref, _ in sending.entries}
-        bounds = [changes.put_upper_bound(_bound_row(ref, one, now)) for ref, one in kept.items()]
+        uptime = self._uptime()
+        bounds = [changes.put_upper_bound(_bound_row(ref, one, now, uptime)) for ref, one in kept.items()]
         await self._store.writer.commit([*bounds, *(changes.add_profile(_profile_row(s)) for s in sendings)])
         self._written |= kept
 
@@ -83,6 +86,10 @@ class Journal:
         if kept is None or kept.bound.value_w < counted_w:
             return None
         return max((grant.until for grant in kept.grants if grant.value_w >= value_w), default=None)
+
+    def move(self, step: timedelta) -> None:
+        """The clock was set on by `step`; another process would know that by the uptime."""
+        self._written = {ref: kept.moved(step) for ref, kept in self._written.items()}
 
     async def answered(self, sending: Sending, status: str, at: datetime | None) -> None:
         """What came of a profile."""
@@ -121,9 +128,14 @@ class Journal:
         """Bring bounds back that still count, and floors that were acknowledged after the station's last boot."""
         for row in await self._store.reader.upper_bounds():
             ref = EvseRef(row.station_id, row.evse_id)
-            if ref in ledger and row.until > now:
-                kept = self._written[ref] = _kept(row, booted.get(row.station_id))
+            kept = _kept(row, booted.get(row.station_id)).moved(_stepped(row, now, self._uptime()))
+            if ref not in ledger:
+                continue
+            if kept.bound.until > now:
+                self._written[ref] = kept
                 ledger.restore(ref, kept, now)
+            else:
+                ledger.remember(ref, kept, now)
         latest: dict[EvseRef, ProfileRow] = {}
         for profile in await self._store.reader.profiles(limit=PROFILES_READ):
             if profile.purpose in LASTING:
@@ -151,7 +163,7 @@ def _told(change: LadderChange) -> dict[str, Any]:
     }
 
 
-def _bound_row(ref: EvseRef, kept: Kept, now: datetime) -> UpperBoundRow:
+def _bound_row(ref: EvseRef, kept: Kept, now: datetime, uptime: Uptime = UNKNOWN) -> UpperBoundRow:
     limits = {
         "session": kept.session_id,
         "acknowledged": _plain(kept.acknowledged) if kept.acknowledged is not None else None,
@@ -166,6 +178,8 @@ def _bound_row(ref: EvseRef, kept: Kept, now: datetime) -> UpperBoundRow:
         places=list(kept.places),
         lines_ma=list(kept.bound.on_ma) if kept.bound.on_ma is not None else None,
         updated_at=now,
+        boot=uptime.boot,
+        uptime_s=uptime.seconds,
         limits=limits,
     )
 
@@ -179,6 +193,14 @@ def _kept(row: UpperBoundRow, booted_at: datetime | None) -> Kept:
     acknowledged = _grant(limits["acknowledged"]) if limits["acknowledged"] is not None else None
     sent, over = (tuple(map(_grant, limits.get(name, ()))) for name in ("sent", "over"))
     return Kept(bound, limits["session"], acknowledged, sent, places, over)
+
+
+def _stepped(row: UpperBoundRow, now: datetime, uptime: Uptime) -> timedelta:
+    """How far the clock was set on since a bound was written: by as much as it shows more than the machine ran. Where
+    that is not known (the machine was started again) no time may have passed at all."""
+    shown = now - row.updated_at
+    ran_s = uptime.seconds - row.uptime_s if row.uptime_s is not None and row.boot and row.boot == uptime.boot else 0.0
+    return max(shown - timedelta(seconds=max(ran_s, 0.0)), timedelta())
 
 
 def _lines(row: UpperBoundRow) -> Triple | None:

@@ -127,6 +127,7 @@ class Ledger:
         self._touch(account)
         before = account.taken_over(restored).or_(self._loose(account, now))
         account.holds = [hold for hold in account.holds if hold.value_w != restored.value_w]
+        account.lapse(account.leased or [restored], now)
         account.restored = account.acknowledged = account.commanded = None
         account.sent, account.over = {}, []
         if said.exceeds(account.floor):
@@ -185,7 +186,8 @@ class Ledger:
         if not reachable or account.loose:
             return self.bound(ref, now)
         floor, told = account.floor, account.commanded
-        live = told is not None and self._lives(account, told, now)
+        known = any(told is grant for grant in account.leased)  # else it has lapsed, whatever its lag is now
+        live = told is not None and known and self._lives(account, told, now)
         return floor.or_(account.counted_grant(told)) if told is not None and live else floor
 
     def bound(self, ref: EvseRef, now: datetime) -> Draw:
@@ -362,6 +364,7 @@ class Ledger:
         older = [*account.over, *(grant for number, grant in account.sent.items() if number < sequence)]
         older += [] if account.acknowledged is None else [account.acknowledged]
         account.over = [grant for grant in older if grant.overrules(taken)]
+        account.lapsed = [grant for grant in account.lapsed if grant.overrules(taken)]
         account.acknowledged, account.held = taken, True
         account.sent = {number: grant for number, grant in account.sent.items() if number > sequence}
         self._hold(account, before, now)
@@ -388,6 +391,7 @@ class Ledger:
         self._touch(account)
         before = self._loose(account, now)
         account.over = [grant for grant in account.over if lasting and (grant.rank or 0) < TX_RANK]
+        account.lapsed = [grant for grant in account.lapsed if lasting and (grant.rank or 0) < TX_RANK]
         if not lasting:
             account.acknowledged = account.commanded = None
             account.sent, account.held = {}, False
@@ -430,6 +434,12 @@ class Ledger:
         if (account.away, account.forgets) != (away, forgets):
             self._change(ref, now, away=away, forgets=forgets)
 
+    def move(self, step: timedelta, now: datetime) -> None:
+        """The clock that showed `now` was set on by `step`: see `Account.move`."""
+        for account in self._accounts.values():
+            account.move(step, now)
+            self._touch(account)
+
     def _change(self, ref: EvseRef, now: datetime, **facts: bool | int | None) -> None:
         """Other facts about an outlet; what it may have been drawing before is held for one ramp."""
         account = self._accounts[ref]
@@ -464,12 +474,20 @@ class Ledger:
             if account.left and now >= account.left_until:
                 account.left = ()
                 self._touch(account)
-            if account.over:
-                account.over = [g for g in account.over if self._lives(account, g, now)]
-            if account.sent:
-                account.sent = {number: g for number, g in account.sent.items() if self._lives(account, g, now)}
-            if account.acknowledged is not None and not self._lives(account, account.acknowledged, now):
-                account.acknowledged = None
+            if over := [grant for grant in account.leased if not self._lives(account, grant, now)]:
+                self._lapse(account, over, now)
+
+    def _lapse(self, account: Account, over: Sequence[Grant], now: datetime) -> None:
+        """Leases have ended."""
+        account.lapse(over, now)
+        account.over = [grant for grant in account.over if grant not in over]
+        account.sent = {number: grant for number, grant in account.sent.items() if grant not in over}
+        if account.acknowledged in over:
+            account.acknowledged = None
+
+    def remember(self, ref: EvseRef, kept: Kept, now: datetime) -> None:
+        """What an earlier process wrote and what is over now: the station may still have it."""
+        self._accounts[ref].lapse(kept.grants or [kept.bound], now)
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the next bound falls without anybody doing anything."""

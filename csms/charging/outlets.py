@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from csms.charging.discretise import Setpoint
@@ -80,6 +80,20 @@ class Outlets:
         self._tree_version = -1
         self._makes: dict[str, _Make] = {}
         self._noted: dict[str, tuple[bool, _Make, float]] = {}
+        self._steps: dict[int, timedelta] = {}
+
+    def clock_set(self, step: timedelta) -> None:
+        """The clock was set on by `step`: sessions that run are no older for that."""
+        running = [evse.session for station in self._stations.values() for evse in station.evses.values()]
+        known = (session.session_id for session in running if session is not None)
+        self._steps = {id_: self._steps.get(id_, timedelta()) + step for id_ in known}
+
+    def age_s(self, ref: EvseRef, now: datetime) -> float:
+        """How long the session of an outlet has lasted; 0 without one."""
+        session = self.session(ref)
+        if session is None:
+            return 0.0
+        return max((now - session.started_at - self._steps.get(session.session_id, timedelta())).total_seconds(), 0.0)
 
     def refresh(self) -> None:
         """Enrol what is new or changed, and note where a car may be and whose station is away."""
@@ -104,7 +118,7 @@ class Outlets:
 
     def _note(self, station: StationState, make: _Make, now: datetime) -> None:
         station_id, online = station.station_id, station.online
-        behind_s = max(station.manners.clock_lag_s or 0.0, make.behind_s)
+        behind_s = max(station.manners.behind_s, make.behind_s)
         facts = online, make, behind_s
         changed = self._noted.get(station_id) != facts
         self._noted[station_id] = facts
@@ -129,7 +143,7 @@ class Outlets:
             rating, feeder_id, _ = listed[ref]
             self._ledger.enrol(
                 ref,
-                self._tree.path(feeder_id),
+                self._tree.place(feeder_id),
                 floor_w,
                 physical_w(rating),
                 now,

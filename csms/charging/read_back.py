@@ -3,8 +3,8 @@
 An answer within the bound that the process before wrote down takes its place after one ramp, with the end of its own
 lease; one above it counts at once, is told to people, and the station is told its limit again. No answer, or one that
 makes no sense, changes nothing: the bound lasts as long as it was written; nor does one below it from a station whose
-clock is wrong, where a limit of before may be about to begin. Only stations are asked whose limits are known to act
-and whose composite schedules are worth something.
+clock is wrong, where a limit of before may be about to begin, or to begin again. Only stations are asked whose limits
+are known to act and whose composite schedules are worth something.
 """
 
 from __future__ import annotations
@@ -105,7 +105,8 @@ Tell = Callable[[EvseRef, datetime, dict[str, object]], Awaitable[None]]
 
 @dataclass(slots=True)
 class ReadBack:
-    """`waiting`: stations that are still to be asked. `lease_s`: how long what they were told may last."""
+    """`waiting`: stations that are still to be asked. `lease_s`: how long what they were told may last;
+    `skew_s`: how far a clock may be off."""
 
     clock: Clock
     stations: Stations
@@ -113,6 +114,7 @@ class ReadBack:
     outlets: Outlets
     ladders: Ladders
     lease_s: float
+    skew_s: float
     counters: Counters
     tell: Tell
     alerts: Alerting | None = None
@@ -158,6 +160,8 @@ class ReadBack:
         answer = await composite(self.clock, self.stations, ref.station_id, ref.evse_id, rung.unit, asked_s)
         now, account = self.clock.now(), self.ledger.account(ref)
         said = stated(answer, rung.unit, account)
+        if said is not None and not said.above and self._ahead(ref.station_id):
+            said = None
         if account.restored is None:
             return  # the session is over
         if said is None:
@@ -172,6 +176,10 @@ class ReadBack:
             return
         self.counters.read_back_above += 1
         await self._flag(ref, now, told)
+
+    def _ahead(self, station_id: str) -> bool:
+        """What has ended there by a clock that is ahead begins again where that clock is set right."""
+        return self.stations.stations[station_id].manners.ahead_s > self.skew_s
 
     async def _flag(self, ref: EvseRef, now: datetime, told: dict[str, object]) -> None:
         try:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from csms.charging.answers import Answers
+from csms.charging.clock_step import ClockStep
 from csms.charging.compliance import Compliance, standing
 from csms.charging.counters import Counters
 from csms.charging.cut_off import CutOff
@@ -34,6 +35,7 @@ from csms.charging.read_back import ReadBack
 from csms.charging.settings import ChargingSettings
 from csms.charging.simulation import Simulation, simulation
 from csms.charging.status import FeederLoad, FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
+from csms.charging.steady_clock import CapsByBothTimes, SteadyClock
 from csms.charging.tree_change import Hanging
 from csms.charging.tree_desk import Leaving
 from csms.charging.trials import Trials
@@ -79,13 +81,14 @@ class ChargingService:
         limits: Caps | None = None,
         alerts: Alerting | None = None,
     ) -> None:
-        self._clock, self._stations, self._store, self._settings = clock, stations, store, settings
-        self._tree, self._caps = feeders, limits or NoCaps()
+        self._clock = clock = clock if isinstance(clock, SteadyClock) else SteadyClock(clock)
+        self._stations, self._store, self._settings = stations, store, settings
+        self._tree, self._caps = feeders, CapsByBothTimes(limits or NoCaps(), clock)
         self._cars, self._ledger = Cars(settings.patience_s), Ledger(settings.ramp_s, settings.skew_s)
         self._outlets = Outlets(
             clock, stations.stations, self._ledger, feeders, settings.floors, self._cars, self._caps
         )
-        self._journal = Journal(store)
+        self._journal = Journal(store, clock.uptime)
         self.counters = Counters()
         self._ladders, trials = Ladders(stations.stations, clock), Trials()
         self._answers = Answers(
@@ -106,6 +109,7 @@ class ChargingService:
             self._outlets,
             self._ladders,
             settings.lease_s,
+            settings.skew_s,
             self.counters,
             self._journal.above_bound,
             alerts,
@@ -123,6 +127,7 @@ class ChargingService:
             trials,
             self._answers,
             self._read_back,
+            ClockStep(clock, self._ledger, self._journal, feeders, self._caps, stations, self._outlets, alerts),
         )
         self._planning = Planning(
             clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters

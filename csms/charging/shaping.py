@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from csms.charging.discretise import Setpoint
@@ -54,7 +54,7 @@ class Shaper:
         rung = self._ladders.rung(ref.station_id, Role.LIMIT)
         if rung is None:
             return Lease(lease_s)
-        return lease(rung, self._rules(ref), lease_s, self._age_s(ref, now))
+        return lease(rung, self._rules(ref), lease_s, self._outlets.age_s(ref, now))
 
     def reach(self, ref: EvseRef, rung: Rung) -> Reach:
         """Whom a command on this rung speaks to (1.6 section 3.13.1; `station_only` of the firmware profile)."""
@@ -150,22 +150,25 @@ class Shaper:
             order.target.transaction_id,
             told,
             floor,
-            now,
+            now - self.behind(ref.station_id),
             self._settings.lease_s,
-            self._age_s(ref, now),
+            self._outlets.age_s(ref, now),
             self._rules(ref),
         )
         return SetChargingProfile(connector(rung, ref.evse_id), profile)
+
+    def behind(self, station_id: str) -> timedelta:
+        """How much earlier a station is told that something is, because its clock is behind by more than leases allow
+        for: what it is told ends in time. The ledger does not count on that."""
+        station = self._stations.get(station_id)
+        behind_s = station.manners.behind_s if station is not None else 0.0
+        return timedelta(seconds=behind_s if behind_s > self._settings.skew_s else 0.0)
 
     def _limits(self, ref: EvseRef) -> Limits:
         return limits_of(self._stations.get(ref.station_id))
 
     def _rules(self, ref: EvseRef) -> ProfileRules:
         return rules_for(self._limits(ref), self._ladders.declared(ref.station_id), self._settings.profiles)
-
-    def _age_s(self, ref: EvseRef, now: datetime) -> float:
-        session = self._outlets.session(ref)
-        return max((now - session.started_at).total_seconds(), 0.0) if session else 0.0
 
 
 def together(setpoints: Sequence[Setpoint]) -> Setpoint:

@@ -104,7 +104,7 @@ class House:
         stations: dict[str, set[str]] = {id_: set() for id_ in sums_w}
         on_ma = dict.fromkeys(self.tree.ids, NONE)
         for outlet in self.outlets:
-            for id_ in self.tree.path(outlet.feeder_id) if outlet.floor_w else ():
+            for id_ in self.tree.place(outlet.feeder_id) if outlet.floor_w else ():
                 sums_w[id_] += outlet.floor_w
                 stations[id_].add(outlet.ref.station_id)
                 on_ma[id_] = plus(on_ma[id_], outlet.on_ma)

@@ -32,7 +32,7 @@ from csms.model.errors import ChangeRefused, StoreUnavailable, UnknownStation
 from csms.station.state import StationState
 from csms.store import changes
 from csms.store.change import Change
-from csms.store.supply_tables import FeederRow, StationPlaceRow, SupplyChange
+from csms.store.supply_tables import BaseLoadHighRow, FeederRow, StationPlaceRow, SupplyChange
 
 log = logging.getLogger(__name__)
 
@@ -226,6 +226,17 @@ class TreeDesk:
 
         await self._on_the_newest(change)
 
+    async def forget_meter(self, feeder_id: str) -> bool:
+        """The meter of a feeder's base load is gone, so the configured curve counts again; whether anything was known
+        of it. Raises UnknownFeeder, StoreUnavailable.
+        """
+        if feeder_id not in self.tree:
+            raise UnknownFeeder(feeder_id)
+        await self.writer.commit([changes.delete_rows(BaseLoadHighRow, feeder_id=feeder_id)])
+        known = self.tree.base_loads.forget(feeder_id)
+        self._changed()
+        return known
+
     async def move(self, station_id: str, feeder_id: str, lower_floors: bool = False) -> Moved:
         """Hang a station elsewhere. Raises UnknownStation, TreeRefused, StoreUnavailable."""
 
@@ -303,7 +314,7 @@ class TreeDesk:
     def _stations(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for station in self.fleet.stations.values():
-            found.setdefault(self.tree.path(station.feeder_id)[0], []).append(station.station_id)
+            found.setdefault(self.tree.place(station.feeder_id)[0], []).append(station.station_id)
         return found
 
     async def _refuse_if_used(self, feeder_id: str) -> None:

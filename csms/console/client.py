@@ -76,8 +76,7 @@ class ApiClient:
 
     def get(self, path: str, **params: Any) -> Any:
         """Read below `/api/v1`; parameters that are None are left out."""
-        given = {name: _plain(value) for name, value in params.items() if value is not None}
-        return self.request("GET", PREFIX + path, params=given)
+        return self.request("GET", PREFIX + path, params=_given(params))
 
     def text(self, path: str) -> str:
         """Read what is no JSON below `/api/v1`."""
@@ -114,9 +113,9 @@ class ApiClient:
         """Ask below `/api/v1`."""
         return self.request("POST", PREFIX + path, json=body, timeout=PATIENCE)
 
-    def delete(self, path: str) -> Any:
-        """Cancel below `/api/v1`."""
-        return self.request("DELETE", PREFIX + path)
+    def delete(self, path: str, **params: Any) -> Any:
+        """Cancel below `/api/v1`; parameters that are None are left out."""
+        return self.request("DELETE", PREFIX + path, params=_given(params))
 
     def send_file(self, path: str, content: BinaryIO, size_bytes: int) -> Any:
         """Write a file below `/api/v1`, piece by piece."""
@@ -173,6 +172,10 @@ def _trust(url: str) -> ssl.SSLContext | bool:
 def _pieces(content: BinaryIO) -> Iterator[bytes]:
     while piece := content.read(PIECE_BYTES):
         yield piece
+
+
+def _given(params: dict[str, Any]) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in params.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

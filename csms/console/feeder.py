@@ -22,7 +22,7 @@ CURVE = 96
 def build(text: Text) -> typer.Typer:
     """The command group."""
     app = group(text, "feeder")
-    for mount in (_list, _show, _set, _move, _remove):
+    for mount in (_list, _show, _set, _move, _remove, _forget_meter):
         mount(app, text)
     return app
 
@@ -207,3 +207,17 @@ def _remove(app: typer.Typer, text: Text) -> None:
                 out.document(answer or {"feeder_id": feeder, "removed": True})
             else:
                 out.line(text("feeder.remove.done", feeder=feeder))
+
+
+def _forget_meter(app: typer.Typer, text: Text) -> None:
+    @app.command("forget-meter", help=text("feeder.forget.help"), epilog=example(text, "csms feeder forget-meter T2"))
+    def forget_meter(
+        feeder: str = _feeder_argument(text), url: str = url_option(text), as_json: bool = json_option(text)
+    ) -> None:
+        with work(text, url, as_json) as (api, out):
+            answer = api.delete(f"/feeders/{path_segment(feeder)}/base-load")
+            if as_json:
+                out.document(answer)
+            else:
+                said = "feeder.forget.done" if answer["was_known"] else "feeder.forget.unknown"
+                out.line(text(said, feeder=feeder))

@@ -143,13 +143,17 @@ def _add_cancel(app: typer.Typer, text: Text) -> None:
     def cancel(
         feeder: str = typer.Argument(help=text("limit.option.feeder"), metavar="FEEDER"),
         limit_id: str = typer.Argument(help=text("limit.option.id"), metavar="ID"),
+        version: int | None = typer.Option(None, "--version", min=1, help=text("limit.option.version_meant")),
+        source: str = typer.Option("", "--source", help=text("limit.option.source_meant")),
         key: Path | None = key_option(text),
         url: str = url_option(text),
         as_json: bool = json_option(text),
     ) -> None:
         with work(text, url, as_json) as (api, out):
+            if key is not None and (version is not None or source):
+                raise typer.BadParameter(text("limit.cancel.signed"), param_hint="--key")
             if key is None:
-                answer = api.delete(_limit_path(feeder, limit_id))
+                answer = api.delete(_limit_path(feeder, limit_id), version=version, source=source or None)
             else:
                 document = cancellation(limit_id, server_time(api))
                 answer = api.put(_limit_path(feeder, limit_id), signed(text, document, feeder, key))

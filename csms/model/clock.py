@@ -11,10 +11,21 @@ import os
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 ENVIRONMENT_VARIABLE = "CSMS_CLOCK"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Uptime(NamedTuple):
+    """How long the machine has run, in seconds of a clock: they go on while it sleeps, and nobody sets them. `boot`
+    tells one run of the machine from another; empty where nobody knows.
+    """
+
+    boot: str
+    seconds: float
 
 
 class Clock(Protocol):
@@ -34,6 +45,10 @@ class Clock(Protocol):
 
     def wall_s(self, delay_s: float) -> float:
         """How many seconds of the wall `delay_s` seconds of this clock take (what to hand to a sleep or a time-out)."""
+        ...
+
+    def uptime(self) -> Uptime:
+        """What a process to come can tell from, how much time has passed, whatever the clock says then."""
         ...
 
 
@@ -71,8 +86,22 @@ class ScaledClock:
         """Wall seconds that `delay_s` seconds of this clock take."""
         return delay_s / self.speed
 
+    def uptime(self) -> Uptime:
+        """Of this machine, in the scale of this clock."""
+        boot = boot_id()
+        return Uptime(boot, time.clock_gettime(time.CLOCK_BOOTTIME) * self.speed if boot else 0.0)
+
     def __str__(self) -> str:
         return f"speed={self.speed:g},wall={self.anchor_wall_s!r},time={self.anchor_time.isoformat()}"
+
+
+@lru_cache
+def boot_id() -> str:
+    """The name that Linux gives to this run of the machine; empty on another system."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
 
 
 def system_clock() -> ScaledClock:
@@ -119,6 +148,10 @@ class ManualClock:
     def wall_s(self, delay_s: float) -> float:
         """A manual clock waits for nobody."""
         return 0.0
+
+    def uptime(self) -> Uptime:
+        """As long as it was advanced."""
+        return Uptime("manual", self.elapsed_s)
 
     def advance(self, delay_s: float) -> None:
         """Move on by `delay_s` >= 0 seconds."""

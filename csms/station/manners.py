@@ -49,6 +49,22 @@ class Manners:
             del self.lags_s[:-LAGS_KEPT]
             self.clock_lag_s = min(self.lags_s, key=abs) if len(self.lags_s) >= LAGS_MIN else None
 
+    def clock_set(self, step_s: float) -> None:
+        """Our own clock was set on by `step_s`: until the station says what time it is, its clock has not followed."""
+        lags_s = self.lags_s or [0.0]
+        self.lags_s = [lag_s + step_s for lag_s in lags_s] + [lags_s[-1] + step_s] * (LAGS_MIN - len(lags_s))
+        self.clock_lag_s = min(self.lags_s, key=abs)
+
+    @property
+    def behind_s(self) -> float:
+        """So far its clock may be behind ours: a message that comes late says more than is true, never less."""
+        return max(min(self.lags_s, default=0.0), 0.0)
+
+    @property
+    def ahead_s(self) -> float:
+        """So far its clock was ahead of ours a while ago."""
+        return max(-min(self.lags_s, default=0.0), 0.0)
+
     @property
     def beat_every_s(self) -> float | None:
         """Mean time between heartbeats; None while there were fewer than four."""

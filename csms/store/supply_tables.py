@@ -46,3 +46,13 @@ class SupplyChange(Row, table=True):
     number: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
     made_at: datetime = Field(sa_type=Utc)
     subject: str
+
+
+class BaseLoadHighRow(Row, table=True):
+    """The highest base load that was metered at a feeder within the last day of its metering, and in which hour."""
+
+    __tablename__ = "base_load_high"
+
+    feeder_id: str = Field(primary_key=True, max_length=64)
+    power_w: int = Field(sa_column=Column(BigInteger, nullable=False))
+    hour: datetime = Field(sa_type=Utc)

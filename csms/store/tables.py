@@ -339,7 +339,8 @@ class UpperBoundRow(Row, table=True):
     """Write-ahead row of the safety ledger: the most one EVSE may be drawing, durable before a frame goes out.
 
     `places`: the feeders with whose room it was granted; `lines_ma`: milliampere on each of their conductors;
-    `limits`: those that made it, {session, acknowledged, sent: [...]}, each [W, until, renewed before or null, phases].
+    `limits`: those that made it, {session, acknowledged, sent: [...]}, each [W, until, renewed before or null, phases];
+    `boot`, `uptime_s`: in which run of the machine it was written, and how long that had lasted: clocks are set.
     """
 
     __tablename__ = "upper_bound"
@@ -351,6 +352,8 @@ class UpperBoundRow(Row, table=True):
     places: list[str] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     lines_ma: list[int] | None = Field(default=None, sa_column=Column(JSON, nullable=True))
     updated_at: datetime = Field(sa_type=Utc)
+    boot: str | None = None
+    uptime_s: float | None = None
     limits: dict[str, Any] | None = Field(default=None, sa_column=Column(JSON(none_as_null=True), nullable=True))
 
 

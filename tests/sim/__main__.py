@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.support.sim_controls import ALL_ON
 from tests.support.sim_journal import Journal, OtherCode, code_of
 from tests.support.sim_runs import CONTROL_NAMES, Runner, broken, keep, proof, what_broke, write_page
-from tests.support.sim_scenario import LEVELS, Scenario, scenario
+from tests.support.sim_scenario import CLOCK, LEVELS, Scenario, scenario
 from tests.support.sim_world import simulate
 
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     """0: no rule was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.sim", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("seed", type=int, nargs="?", help="replay this one")
-    parser.add_argument("--level", choices=LEVELS, help="instead of the seed's own")
+    parser.add_argument("--level", choices=(*LEVELS, CLOCK), help="instead of the seed's own")
     parser.add_argument("--brief", action="store_true", help="four minutes")
     parser.add_argument("--control", choices=sorted(CONTROL_NAMES), default=ALL_ON.name, help="with a protection off")
     parser.add_argument("--seeds", type=int, help="run so many")

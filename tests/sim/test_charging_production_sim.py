@@ -15,10 +15,11 @@ import pytest
 
 from tests.sim.__main__ import main
 from tests.support.sim_controls import ALL_ON, CONTROLS, Control
-from tests.support.sim_runs import BEGIN, END, PAGE, Job, broken, keep, seeds_kept, what_broke, write_page
-from tests.support.sim_scenario import LEVELS
+from tests.support.sim_runs import BEGIN, CLOCK_ROW, END, PAGE, Job, broken, keep, seeds_kept, what_broke, write_page
+from tests.support.sim_scenario import CLOCK, LEVELS
 
 SEEDS, GROUPS = 500, 10
+CLOCK_SEEDS, CLOCK_GROUPS = 120, 4
 CALM_SEEDS = 12
 FAULTY_SEEDS = 16
 SHOWING = {
@@ -29,6 +30,7 @@ SHOWING = {
     "no floors": ("1 crash", "2 storm"),
     "raises without room": ("2 storm", "3 crash", "1 crash"),
     "unanswered values do not count": ("20 storm", "18 storm", "11 crash"),
+    "the clock is believed when it is set": ("5 clock", "0 clock", "4 clock"),
     "firmware flags unknown": ("46 storm", "11 crash", "17 crash"),
     "no verification: accepted is believed": ("37 crash", "52 storm", "44 storm"),
 }
@@ -47,11 +49,18 @@ def test_no_seed_breaks_a_rule(group: int) -> None:
     assert failures([Job(seed, brief=True) for seed in range(group, SEEDS, GROUPS)]) == []
 
 
+@pytest.mark.req("GL-I1", "GL-I2", "GL-I3")
+@pytest.mark.parametrize("group", range(CLOCK_GROUPS))
+def test_no_seed_breaks_a_rule_when_the_servers_clock_is_set(group: int) -> None:
+    """By seconds or by an hour, on or back; stations follow, or don't; the server, or its machine, starts anew."""
+    assert failures([Job(seed, CLOCK, brief=seed % 4 > 0) for seed in range(group, CLOCK_SEEDS, CLOCK_GROUPS)]) == []
+
+
 def test_what_once_failed_does_not_fail_again() -> None:
     assert failures(seeds_kept()) == []
 
 
-@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("level", [*LEVELS, CLOCK])
 def test_a_seed_is_the_same_run_wherever_it_runs(level: str) -> None:
     here = Job(7, level, brief=True).run()
     assert Job(7, level, brief=True).run() == here
@@ -100,7 +109,7 @@ def table() -> dict[str, list[str]]:
 
 def test_the_page_shows_no_second_above_a_cap_and_some_without_each_protection() -> None:
     rows = table()
-    assert {rows[name][1] for name in (*LEVELS, ALL_ON.name)} == {"0"}
+    assert {rows[name][1] for name in (*LEVELS, CLOCK_ROW, ALL_ON.name)} == {"0"}
     assert [control.name for control in CONTROLS if rows[control.name][1] == "0"] == []
 
 

@@ -24,6 +24,7 @@ from csms.model.charging_profile import (
     ProfilePurpose,
     RateUnit,
 )
+from csms.model.clock import Uptime
 from csms.model.command import (
     ClearChargingProfile,
     Command,
@@ -93,7 +94,10 @@ class SimClock:
         return float(self.now_s)
 
     def wall_s(self, delay_s: float) -> float:
-        return 3600.0
+        return 3600.0 if delay_s else 0.0
+
+    def uptime(self) -> Uptime:
+        return Uptime("sim", float(self.now_s))
 
 
 Refusal = str | Exception | None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+from csms.model.clock import Uptime
+
 
 class ShiftedClock:
     """Fits `csms.model.clock.Clock`."""
@@ -23,6 +25,9 @@ class ShiftedClock:
 
     def wall_s(self, delay_s: float) -> float:
         return delay_s
+
+    def uptime(self) -> Uptime:
+        return Uptime("shifted", time.monotonic() + self.ahead_s)
 
     def advance(self, delay_s: float) -> None:
         self.ahead_s += delay_s

@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from csms.charging import shaping
+from csms.charging.clock_step import ClockStep
 from csms.charging.dispatcher import Dispatcher
 from csms.charging.journal import Journal, Sending
 from csms.charging.ladder import Role
@@ -19,6 +20,7 @@ from csms.charging.ledger import Account, Ledger
 from csms.charging.profiles import limit_profile
 from csms.model.charging_profile import ChargingProfile
 from csms.model.ids import EvseRef
+from tests.support.sim_scenario import CLOCK
 
 Patches = Mapping[tuple[Any, str], Any]
 
@@ -76,13 +78,20 @@ def taken_at_its_word(ladders: Ladders, station_id: str, role: Role) -> bool:
     return ladders.track(station_id, role).taken
 
 
+def only_follow(step: ClockStep) -> None:
+    """What is kept as a moment stays as it is; caps count by the new time."""
+    step.clock.follow()
+
+
 @dataclass(frozen=True)
 class Control:
-    """One protection that is off. `flags_known`: whether the server knows the makes."""
+    """One protection that is off. `flags_known`: whether the server knows the makes; `level`: of the
+    runs that show it, if it is one of its own."""
 
     name: str
     patches: Patches
     flags_known: bool = True
+    level: str = ""
 
     @contextmanager
     def off(self) -> Iterator[None]:
@@ -105,5 +114,6 @@ CONTROLS = (
     Control("raises without room", {(Ledger, "may_raise"): any_raise}),
     Control("unanswered values do not count", {(Ledger, "lose"): lose_for_good}),
     Control("firmware flags unknown", {}, flags_known=False),
+    Control("the clock is believed when it is set", {(ClockStep, "take"): only_follow}, level=CLOCK),
     Control("no verification: accepted is believed", {(Ladders, "acts"): taken_at_its_word}, flags_known=False),
 )

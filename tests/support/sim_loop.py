@@ -14,6 +14,8 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, TypeVar
 
+from csms.model.clock import Uptime
+
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 T = TypeVar("T")
 
@@ -80,6 +82,7 @@ class LoopClock:
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
         self.stepped_s = 0.0
+        self.boots = 0
         self._read: tuple[float, float, datetime] = (0.0, 0.0, START)
 
     def now(self) -> datetime:
@@ -101,6 +104,10 @@ class LoopClock:
     def wall_s(self, delay_s: float) -> float:
         """The wall of this loop is the loop."""
         return delay_s
+
+    def uptime(self) -> Uptime:
+        """The machine runs from the beginning, or since it was started again (`boots`)."""
+        return Uptime(f"boot {self.boots}", self._loop.now_s)
 
 
 def run(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:

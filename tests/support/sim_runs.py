@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.support.sim_controls import ALL_ON, CONTROLS, Control
 from tests.support.sim_journal import Journal
-from tests.support.sim_scenario import LEVELS, scenario
+from tests.support.sim_scenario import CLOCK, LEVELS, scenario
 from tests.support.sim_world import Report, simulate
 
 SEEDS_FILE = Path(__file__).parents[1] / "sim" / "seeds.txt"
@@ -20,6 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "topics" / "grid-limits-proof.md"
 BEGIN, END = "<!-- from python -m tests.sim --page -->", "<!-- end -->"
 CONTROL_NAMES = {control.name: control for control in (ALL_ON, *CONTROLS)}
 STEADY_SEEDS = 40
+CLOCK_ROW = "storm, and the server's clock is set"
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,13 @@ def proof(
             failed.append(report)
             progress(f"seed {report.seed} ({report.level}): {what_broke(report)}")
     rows += [found.row() for found in sums.values()]
+    clock = Sum(CLOCK_ROW)
+    for report in runner.run_all([Job(seed, CLOCK) for seed in range(first, first + max(seeds // 10, 60))], progress):
+        clock.add(report)
+        if broken(report):
+            failed.append(report)
+            progress(f"seed {report.seed} ({report.level}): {what_broke(report)}")
+    rows.append(clock.row())
     rows += [_steady(level, moving, runner).row() for level in ("calm", "rough") for moving in (False, True)]
     rows += [found.row() for found in controls(control_seeds or max(seeds // 10, 60), runner, first)]
     return rows, failed
@@ -195,7 +203,8 @@ def controls(seeds: int, runner: Runner, first: int = 0) -> Iterable[Sum]:
 
 def _control(control: Control, seeds: int, runner: Runner, first: int) -> Sum:
     found = Sum(control.name)
-    jobs = [Job(seed, ("crash", "storm")[seed % 2], control.name) for seed in range(first, first + seeds)]
+    levels = (control.level, control.level) if control.level else ("crash", "storm")
+    jobs = [Job(seed, levels[seed % 2], control.name) for seed in range(first, first + seeds)]
     for report in runner.run_all(jobs):
         found.add(report)
     progress(found.row())

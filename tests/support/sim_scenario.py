@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from csms.model.station import CurrentKind, EvseRating
 from tests.support.sim_network import CALM, COMMISSIONED_S, ROUGH, STORM, Weather
@@ -37,7 +38,8 @@ class PilePlan:
 class Scenario:
     """One run. `caps`: by feeder, (from, W, said how long before); `bases`: by feeder, (from, W). `crash_at`: before
     or after which commit or frame the server dies; `restart_s` None: nobody starts it again. `full`: when the disk
-    takes nothing, (from, to)."""
+    takes nothing, (from, to). `steps`: (when, by how much) somebody sets the clock of the server's machine; the machine
+    starts anew with the server if it `machine_restarts`."""
 
     seed: int
     level: str
@@ -53,6 +55,8 @@ class Scenario:
     restart_s: float | None = 20.0
     full: tuple[float, float] | None = None
     mishaps: tuple[tuple[float, int, str, float], ...] = ()
+    steps: tuple[tuple[float, float], ...] = ()
+    machine_restarts: bool = False
     duration_s: int = DURATION_S
     meter_s: float = 60.0
     phases_metered: bool = True
@@ -64,6 +68,10 @@ class Scenario:
 
 
 LEVELS = ("calm", "rough", "crash", "storm")
+"""What befalls a run, by its seed."""
+CLOCK = "clock"
+"""A storm in which the server's own clock is set."""
+STEPS_S = (2.0, 20.0, 90.0, 400.0, 3600.0)
 
 
 def scenario(
@@ -73,13 +81,13 @@ def scenario(
     `brief`: four minutes, with as much going wrong in it."""
     chance, level = random.Random(seed), level or LEVELS[seed % len(LEVELS)]
     lasts_s = BRIEF_S if brief else DURATION_S
-    weather = {"calm": CALM, "rough": ROUGH, "crash": ROUGH, "storm": STORM}[level]
+    weather = {"calm": CALM, "rough": ROUGH, "crash": ROUGH, "storm": STORM, CLOCK: STORM}[level]
     tight = not steady and chance.random() < TIGHT
     piles = tuple(_pile(chance, steady, tight, lasts_s) for _ in range(chance.randint(8, 12)))
     bases = {feeder: _bases(chance, steady, lasts_s) for feeder in ("T", "A", "B")}
     lowest_w, caps = _caps(chance, piles, bases, steady, moving, tight, lasts_s)
-    crashes = level in ("crash", "storm")
-    full_s = chance.uniform(100, 0.8 * lasts_s) if level == "storm" and chance.random() < 0.5 else None
+    crashes = level in ("crash", "storm", CLOCK)
+    full_s = chance.uniform(100, 0.8 * lasts_s) if level in ("storm", CLOCK) and chance.random() < 0.5 else None
     return Scenario(
         seed,
         level,
@@ -98,7 +106,14 @@ def scenario(
         duration_s=lasts_s,
         meter_s=chance.choice((30.0, 60.0)),
         phases_metered=steady or chance.random() < 0.7,
+        **(_clock(random.Random(seed * 104_729 + 5), lasts_s) if level == CLOCK else {}),
     )
+
+
+def _clock(chance: random.Random, lasts_s: int) -> dict[str, Any]:
+    times_s = sorted(chance.uniform(COMMISSIONED_S, lasts_s - 30) for _ in range(chance.choice((1, 1, 2, 3))))
+    steps = tuple((at_s, chance.choice((-1, 1)) * chance.choice(STEPS_S)) for at_s in times_s)
+    return {"steps": steps, "machine_restarts": chance.random() < 0.5}
 
 
 def _pile(chance: random.Random, steady: bool, tight: bool, lasts_s: int) -> PilePlan:

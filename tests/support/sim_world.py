@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from unittest.mock import patch
 
 import numpy as np
@@ -63,6 +64,9 @@ SHARES = (0.0, 0.3, 1.0, 1.0)
 """What the random planner wants for a car, of all that it takes; the rounding cuts it down to the room."""
 TICK_S = 0.001
 """Clocks are read in whole microseconds, the loop counts finer."""
+FOLLOWERS = 0.7
+"""Share of the stations that set their clocks by the server's."""
+NOTHING_WRITTEN = {"upper_bound_w": 0, "until": START, "updated_at": START, "uptime_s": 0.0}
 BACK_S = (5.0, 15.0)
 """How long after a server is there again its stations come back."""
 
@@ -238,6 +242,9 @@ class World:
         }
         self.server: Server | None = None
         self._outbox: dict[str, deque[Callable[[], None]]] = {id_: deque() for id_ in self.piles}
+        own = random.Random(scenario.seed * 31 + 3)
+        self._followers = {id_ for id_, p in self.piles.items() if own.random() < FOLLOWERS and not p.kind.clock_jumps}
+        self._followed_s = dict.fromkeys(self.piles, 0.0)
         self._rebooted = dict.fromkeys(self.piles, True)
         self._sessions = self._steps = 0
         self._changed_s = 0.0
@@ -273,6 +280,8 @@ class World:
     def start(self) -> None:
         """A server, from what is durable."""
         self.note("!! a server starts")
+        self.clock.boots += self.scenario.machine_restarts
+        self.judge.steps_forgotten = self.clock.stepped_s != 0
         self.server, self.rooms_changed = Server(self), True
         self._meter_bases()
         for feeder, plan in self.scenario.caps.items():
@@ -338,7 +347,24 @@ class World:
         """A heartbeat or status with the station's own time in it."""
         state, now = self._state(id_), self.clock.now()
         if state is not None:
-            state.manners.told_time(now - timedelta(seconds=self.piles[id_].clock_s), now)
+            state.manners.told_time(second(self.loop.now_s - self.piles[id_].clock_s), now)
+            self._follows(id_)
+
+    def _follows(self, id_: str) -> None:
+        """The answer says what time it is; most stations set their clocks by it, some have their own source."""
+        pile = self.piles[id_]
+        owed_s = self.clock.stepped_s - self._followed_s[id_]
+        if owed_s and id_ in self._followers:
+            self.note(f"** {id_} follows by {owed_s:+.0f} s")
+            self._followed_s[id_], pile.look_s = self.clock.stepped_s, self.loop.now_s
+            pile.clock_s -= owed_s
+
+    def _clock_is_set(self, step_s: float) -> None:
+        self.note(f"!! the server's clock is set by {step_s:+.0f} s")
+        self.clock.stepped_s += step_s
+        for id_, line in self.lines.items():
+            if line.up:  # its next heartbeat
+                self.loop.call_later(self.chance.uniform(1, 120), line.tell, partial(self._told_time, id_))
 
     def _now_status(self, id_: str) -> ConnectorStatus:
         pile = self.piles[id_]
@@ -533,6 +559,8 @@ class World:
             for at_s, *car in pile.cars:
                 at(at_s, self._plugs_in, id_, *car)
             at(plan.meter_s + 3 * n, self._meters, id_)
+        for at_s, step_s in plan.steps:
+            at(at_s, self._clock_is_set, step_s)
         for at_s, n, what, long_s in plan.mishaps:
             at(at_s, self._mishap, list(self.piles)[n], what, long_s)
         if plan.full is not None:
@@ -588,17 +616,20 @@ class Judge:
         self._floors_from_s = 0.0
         self._used = [0.0, 0.0]
         self._usable = [0.0, 0.0]
+        self.steps_forgotten = False
 
     def _room_w(self, feeder: str, now_s: float) -> int:
         world = self._world
-        cap_w = world.caps.cap_w(feeder, world.clock.now())
+        cap_w = world.caps.cap_w(feeder, second(now_s))
+        if self.steps_forgotten and cap_w is not None:  # a new process has but the clock as it was set
+            cap_w = max(cap_w, world.caps.cap_w(feeder, world.clock.now()) or world.ratings_w[feeder])
         bases = world.scenario.bases
         base_w = sum([w for at_s, w in bases[id_] if at_s <= now_s][-1] for id_ in bases if feeder in ("T", id_))
         return (world.ratings_w[feeder] if cap_w is None else cap_w) - base_w
 
     def look(self, now_s: float) -> None:
         """One second."""
-        if self._world.rooms_changed:
+        if self._world.rooms_changed or self.steps_forgotten:
             self._rooms_w = {feeder: self._room_w(feeder, now_s) for feeder in self._under}
             self._world.rooms_changed = False
         rooms_w, draws_w = self._rooms_w, {}
@@ -632,17 +663,21 @@ class Judge:
         pile, world, ref = self._world.piles[station_id], self._world, EvseRef(station_id, 1)
         if not isinstance(profile, ChargingProfile) or profile.purpose is not ProfilePurpose.TX or not pile.kind.tame:
             return
-        account = server.charging._ledger.account(ref)
+        account, now_s = server.charging._ledger.account(ref), world.loop.now_s
+        ahead_s = seconds(server.charging._clock.now()) - now_s  # of the clock, where somebody set it
         first, last, leased = profile.periods[0], profile.periods[-1], len(profile.periods) > 1
         unit_w = 1 if profile.unit is RateUnit.W else VOLT * (first.phases or 3)
-        ends_s = seconds(profile.start) + last.start_s if leased else NEVER_S
+        begins_s = seconds(profile.start) - ahead_s if profile.start is not None else pile.began_s
+        ends_s = begins_s + last.start_s if leased else NEVER_S
         if first.limit * unit_w > account.floor_w + 1:
-            row = world.disk.bounds.get((station_id, 1), {"upper_bound_w": 0, "until": START})
-            until_s = seconds(row["until"]) - account.ramp.total_seconds()
+            row = world.disk.bounds.get((station_id, 1), NOTHING_WRITTEN)
+            written_ahead_s = seconds(row["updated_at"]) - row["uptime_s"]  # set back, it counts as it is written
+            until_s = seconds(row["until"]) - min(written_ahead_s, ahead_s) - account.ramp.total_seconds()
             counted_w = account.counted_w(round(first.limit * unit_w))
-            if row["upper_bound_w"] < counted_w or until_s < min(ends_s, world.loop.now_s + world.settings.lease_s):
+            if row["upper_bound_w"] < counted_w or until_s < min(ends_s, now_s + world.settings.lease_s):
                 world.report.unwritten.append((world.loop.now_s, station_id))
-            late = leased and ends_s > world.loop.now_s + world.settings.lease_s + TICK_S
+            known = profile.start is not None or not world.scenario.steps  # its beginning may be told late, as it was
+            late = leased and known and ends_s > now_s + world.settings.lease_s + TICK_S
             if pile.kind.periods > 1 and (not leased or late or last.limit * unit_w > account.floor_w + 1):
                 world.report.lasting.append((world.loop.now_s, station_id))
 
@@ -670,7 +705,7 @@ class Judge:
         if server is None:
             self._without_server(now_s)
             return
-        ledger, now = server.charging._ledger, self._world.clock.now()
+        ledger, now = server.charging._ledger, server.charging._clock.now()
         for feeder, bounds_w in ledger.sums_w(now).items():
             if bounds_w > self._rooms[feeder][0][1] and now_s > COMMISSIONED_S + RAMP_S:
                 self._world.report.bounds_over.append((int(now_s), feeder, bounds_w))

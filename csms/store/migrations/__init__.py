@@ -1,3 +1,3 @@
 """The schema, revision by revision, in `versions/`. `HEAD` is the newest one, known without loading alembic."""
 
-HEAD = "0024"
+HEAD = "0025"

@@ -68,7 +68,7 @@ def create_app(
     visitors = Visitors(_now_s)
     beside, siting_desk = Beside(folders, clock_from_environment()), SitingDesk(folders.siting, folders.areas)
     desk = Desk(api, Hub(api, visitors, foresee=beside.said), visitors, beside, siting_desk, outline=bool(outline))
-    boards = Boards(api, folders.platform if partners else None, _now_s)
+    boards = Boards(api, folders.platform if partners else None, _now_s, folders.partner_file)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

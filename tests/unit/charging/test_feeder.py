@@ -55,7 +55,9 @@ def test_paths_roots_and_strays() -> None:
     assert tree.path("C") == ("C", "B", "A")
     assert tree.roots == ("A",)
     assert tree.ids == ("A", "B", "C")
-    assert tree.path("nowhere") == ("B", "A")
+    assert (tree.place("C"), tree.place("nowhere")) == (("C", "B", "A"), ("B", "A")), "strays count at the first one"
+    with pytest.raises(KeyError):
+        tree.path("nowhere")
     assert "C" in tree
     assert "X" not in tree
 

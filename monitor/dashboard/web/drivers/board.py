@@ -5,18 +5,23 @@ intake runs on this machine, those of partners.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from csms.model.errors import CsmsError
 from monitor.dashboard.look import moment
 from monitor.dashboard.source import SourceLost
 from monitor.dashboard.web.api import Api, Refused
 from monitor.dashboard.web.drivers.offers import Offer, own_offers
 from monitor.dashboard.web.drivers.partners import partner_offers
+from monitor.intake.settings import read_partner_file
 from monitor.store.faults import StoreUnusable
 from monitor.store.intake_reading import IntakeReader, open_intake_reader
+
+log = logging.getLogger(__name__)
 
 KEPT_S = 3.0
 PARTNERS_KEPT_S = 15.0
@@ -33,10 +38,15 @@ class Board:
 
 
 class Boards:
-    """Gives the newest board. `now_s`: seconds that never step back; `intake`: folder of the intake, None without."""
+    """Gives the newest board. `intake`: folder of the intake, None without; `now_s`: seconds that never step back;
+    `partner_file`: what operators are called, by their numbers where there is none.
+    """
 
-    def __init__(self, api: Api, intake: Path | None, now_s: Callable[[], float]) -> None:
+    def __init__(
+        self, api: Api, intake: Path | None, now_s: Callable[[], float], partner_file: Path | None = None
+    ) -> None:
         self._api, self._intake, self._now_s = api, intake, now_s
+        self._names = operator_names(partner_file)
         self._one_at_a_time = asyncio.Lock()
         self._reader: IntakeReader | None = None
         self._board: Board | None = None
@@ -71,7 +81,9 @@ class Boards:
         if self._reader is None:
             return f"{self._intake}: no intake"
         try:
-            self._partners = tuple(partner_offers(await self._reader.stations(), await self._reader.states()))
+            self._partners = tuple(
+                partner_offers(await self._reader.stations(), await self._reader.states(), self._names)
+            )
         except StoreUnusable as fault:
             return str(fault)
         return ""
@@ -80,3 +92,15 @@ class Boards:
         """Let the file go."""
         if self._reader is not None:
             await self._reader.close()
+
+
+def operator_names(partner_file: Path | None) -> Mapping[str, str]:
+    """What the operators of a platform are called, by number; nothing when their file cannot be read."""
+    if partner_file is None:
+        return {}
+    try:
+        operators = read_partner_file(partner_file).operators
+    except CsmsError as fault:
+        log.warning("partner_file_unusable", extra={"code": fault.code, "fault": str(fault)})
+        return {}
+    return {number: operator.name for number, operator in operators.items() if operator.name}
