@@ -21,7 +21,7 @@ def test_sites_stand_on_a_grid_with_scale_and_north(site: Site) -> None:
         assert page.locator(".leaflet-control-scale-line").inner_text().endswith("m")
         assert "N" in page.inner_text(".map-north")
         assert page.locator(".leaflet-tile").count() == 0
-        inside = page.locator("#map, .map").first.bounding_box()
+        inside = page.locator("#map, .site-map").first.bounding_box()
         for place in range(marks.count()):
             box = marks.nth(place).bounding_box()
             assert inside["x"] <= box["x"] <= inside["x"] + inside["width"]
