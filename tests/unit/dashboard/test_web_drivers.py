@@ -21,7 +21,8 @@ from csms.texts import catalogue
 from monitor.dashboard.source import SourceLost
 from monitor.dashboard.web.api import Api
 from monitor.dashboard.web.drivers import routes
-from monitor.dashboard.web.drivers.board import Board, Boards, operator_names
+from monitor.dashboard.web.drivers.board import Board, Boards
+from monitor.dashboard.web.drivers.neighbours import operator_names
 from monitor.dashboard.web.drivers.offers import (
     HourPrice,
     Offer,
