@@ -211,6 +211,7 @@ def test_drivers_are_asked_answer_by_their_app_and_are_paid(evening: Evening) ->
         assert 0 <= one["moved_kwh"] <= one["usual_kwh"]
         assert float(one["pay"]) == pytest.approx(0.75 * one["moved_kwh"], abs=0.006)
     assert "accepted: 4" in evening.shown["drivers DR-1"]
+    assert f"drivers get {tally['pay']} yuan" in evening.shown["settlement 2026-07"]
 
 
 @pytest.mark.slow

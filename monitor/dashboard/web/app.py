@@ -20,6 +20,7 @@ from monitor.dashboard.web.drivers.neighbours import Neighbours
 from monitor.dashboard.web.gate import Gate
 from monitor.dashboard.web.hub import Hub
 from monitor.dashboard.web.pages import (
+    alarms,
     audit,
     evidence,
     feeders,
@@ -45,8 +46,8 @@ RECONNECT_S = 20.0
 """A page that was away for longer is made anew."""
 MESSAGES_KEPT = 300
 PAGES = (
-    overview, stations, station, feeders, sessions, session, plan, province, quality, forecast, siting, statistics,
-    evidence, audit, settings, wall,
+    overview, stations, station, alarms, feeders, sessions, session, plan, province, quality, forecast, siting,
+    statistics, evidence, audit, settings, wall,
 )  # fmt: skip
 NOTHING_BESIDE = Folders()
 
