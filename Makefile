@@ -70,6 +70,7 @@ conformance-page: $(STAMP)
 # All pages of the dashboard as pictures, over the demo: docs/screens/*.png. Needs chromium; some three minutes.
 screens: $(STAMP)
 	$(BIN)/python -m tests.browser.screens $(ARGS)
+	$(BIN)/python -m tests.browser.screens_monitor $(ARGS)
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -43,6 +43,10 @@ class Sessions:
             if feeder_id in self._tree.path(station.feeder_id):
                 yield from ((one.ref, one.session) for one in station.evses.values() if one.session is not None)
 
+    def at_the_top(self, feeder_id: str) -> bool:
+        """Whether a feeder is the root of a tree."""
+        return feeder_id in self._tree.roots
+
     def of_card(self, card: str) -> frozenset[int]:
         """Ids of the sessions of an id token, whatever the case of its letters."""
         wanted = card.casefold()
@@ -108,8 +112,12 @@ class Drivers:
         return self._sessions.of_card(card)
 
     async def present(self, event: ResponseEvent) -> Sequence[Present]:
-        """Sessions with a card that would charge in the event's hours (or could, when load is to rise)."""
+        """Sessions with a card that would charge in the event's hours (or could, when load is to rise: at the top of a
+        tree alone, for only there plans heed that).
+        """
         asked, now = event.invitation, self._clock.now()
+        if asked.kind is Kind.FILL and not self._sessions.at_the_top(asked.feeder_id):
+            return ()
         if asked.end > now + QUARTER * SLOTS or not self.running(asked.feeder_id):
             return ()
         solved = await unhindered(self._charging, event, now)

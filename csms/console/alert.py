@@ -11,7 +11,7 @@ from csms.console import units
 from csms.console.client import ApiClient
 from csms.console.layout import Cell, Column
 from csms.console.work import Output, example, group, json_option, url_option, work
-from csms.texts import Text
+from csms.texts import Text, coded
 
 PAGE = 1000
 
@@ -39,39 +39,40 @@ def _list(app: typer.Typer, text: Text) -> None:
             if as_json and not follow:
                 out.document(answer)
             elif not follow:
-                out.table(_columns(text), [_row(row) for row in reversed(answer["alerts"])])
+                out.table(_columns(text), [_row(text, row) for row in reversed(answer["alerts"])])
             else:
-                _follow(out, api, list(reversed(answer["alerts"])), station)
+                _follow(text, out, api, list(reversed(answer["alerts"])), station)
 
 
-def _follow(out: Output, api: ApiClient, known: list[dict[str, Any]], station: str | None) -> None:
+def _follow(text: Text, out: Output, api: ApiClient, known: list[dict[str, Any]], station: str | None) -> None:
     for row in known:
-        _tell(out, row)
+        _tell(text, out, row)
     for name, row in api.events("/alerts/live"):
         if name == "alert" and station in (None, row["station_id"]):
-            _tell(out, row)
+            _tell(text, out, row)
 
 
-def _tell(out: Output, row: dict[str, Any]) -> None:
+def _tell(text: Text, out: Output, row: dict[str, Any]) -> None:
     if out.as_json:
         out.document(row)
         return
     head = f"{units.local_time(row['last_at'])}  {row['alert_id']}  {row['station_id'] or units.NOTHING}  "
-    out.line(Styled(head) + Styled(row["kind"], units.BAD) + Styled(f"  {row['info']}  ({row['count']})"))
+    kind = Styled(coded(text, "alert.kind", row["kind"]), units.BAD)
+    out.line(Styled(head) + kind + Styled(f"  {row['info']}  ({row['count']})"))
 
 
 def _columns(text: Text) -> list[Column]:
     titles = ("number", "last", "station", "kind", "count", "info", "by")
-    whole = ("number", "last", "station", "kind")
+    whole = ("number", "last", "station")
     return [Column(text(f"alert.column.{title}"), whole=title in whole) for title in titles]
 
 
-def _row(row: dict[str, Any]) -> list[Cell]:
+def _row(text: Text, row: dict[str, Any]) -> list[Cell]:
     return [
         str(row["alert_id"]),
         units.local_time(row["last_at"]),
         row["station_id"] or units.NOTHING,
-        Styled(row["kind"], units.BAD if row["open"] else ""),
+        Styled(coded(text, "alert.kind", row["kind"]), units.BAD if row["open"] else ""),
         str(row["count"]),
         row["info"],
         row["acknowledged_by"] or units.NOTHING,

@@ -79,6 +79,8 @@ def _show(text: Text, out: Output, answer: dict[str, Any]) -> None:
         out.line("")
     words = text("response.settlement.sum", month=answer["month"], total=answer["total"])
     out.line(Styled(f"{words}  ", "bold") + _final(text, answer["final"]))
+    if float(answer.get("drivers", 0)) > 0:
+        out.line(text("response.settlement.drivers", pay=answer["drivers"]))
 
 
 _RIGHT = ("cleared", "ratio", "credited", "price", "pay")

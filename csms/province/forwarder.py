@@ -36,6 +36,8 @@ from csms.security.sealing import SealBroken
 
 BATCH = 50
 PERIOD_S = 60.0
+FULL_S = 0.5
+"""How often to look whether a call hangs by now and has left its lane, when something waits for one."""
 DRAIN_POLL_WALL_S = 0.02
 LOOK_WALL_S_MIN = 0.02
 """However near the next moment is."""
@@ -201,7 +203,8 @@ class PartnerForwarder:
         """When one came to its end, or something else becomes due. A fault of ours ends the pass."""
         called = asyncio.create_task(self._signal.wait())
         left_s = (self._ripe_at - self._clock.now()).total_seconds() if self._ripe_at else HANGING_S
-        look_s = max(self._clock.wall_s(min(left_s, HANGING_S)), LOOK_WALL_S_MIN)
+        left_s = min(left_s, HANGING_S) if left_s > 0 else FULL_S  # ripe already: no lane was free
+        look_s = max(self._clock.wall_s(left_s), LOOK_WALL_S_MIN)
         try:
             done, _ = await asyncio.wait({*flying, called}, timeout=look_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -223,29 +226,30 @@ class PartnerForwarder:
         if self._ripe_at is not None and self._ripe_at <= now:
             self._waiting.clear()  # a retry goes first
         if not self._waiting:
-            await self._look(flying)
+            await self._look(flying, now)
         if not self._waiting or RANK[self._waiting[0].interface] > RANK[Kind.CHARGE_ORDER]:
             await self._greet_after_silence()
         if not self._waiting or not self._lanes.free(ages_s, again=self._waiting[0].attempts > 0):
             return None
         return self._waiting.popleft()
 
-    async def _look(self, flying: Flights) -> None:
-        """For what is due, and for when something else will be."""
+    async def _look(self, flying: Flights, now: datetime) -> None:
+        """For what is due, and for when something else will be: both as of one moment, or what ripens between two would
+        be seen by neither."""
         self._ripe_at = None
-        self._waiting.extend(await self._due(flying))
-        later = await self._outbox.next_due_after(self.partner.id, self._clock.now())
+        self._waiting.extend(await self._due(flying, now))
+        later = await self._outbox.next_due_after(self.partner.id, now)
         if later is not None:
             self._ripens(later)
 
     def _ripens(self, at: datetime) -> None:
         self._ripe_at = min(self._ripe_at or at, at)
 
-    async def _due(self, flying: Flights) -> list[OutboxEntry]:
+    async def _due(self, flying: Flights, now: datetime) -> list[OutboxEntry]:
         """Of the first kind that has any; of several about the same thing the first."""
         order, busy = sending_order(), {flight.about for flight in flying.values()}
         while order:
-            batch = await self._outbox.due(self.partner.id, order, self._clock.now(), BATCH)
+            batch = await self._outbox.due(self.partner.id, order, now, BATCH)
             first = {_about(entry): entry for entry in reversed(batch)}
             free = [entry for entry in batch if first[_about(entry)] is entry and _about(entry) not in busy]
             if free or not batch:

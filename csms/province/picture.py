@@ -11,7 +11,7 @@ from csms.model.clock import Clock
 from csms.model.ids import ConnectorRef, EvseRef
 from csms.model.meter import CURRENT_IMPORT, ENERGY_REGISTER, TEMPERATURE, VOLTAGE, Sample
 from csms.model.session import StopReason
-from csms.model.station import CurrentKind
+from csms.model.station import ConnectorStatus, CurrentKind
 from csms.province.access import EVERYTHING, Access
 from csms.province.mapping import connector_status, stop_reason, vin_of
 from csms.province.records import (
@@ -33,6 +33,8 @@ from csms.store.tables import Session
 PHASES = ("L1", "L2", "L3")
 REGISTERS_READ = 100_000
 """Readings of the register in one session: one a second for a day."""
+FAULT_NEAR = timedelta(minutes=1)
+"""A pile tells of its fault before or after it stops; a report of it takes no longer."""
 DAY = timedelta(days=1)
 FRESH = timedelta(minutes=5)
 """How long a metered power counts as what is drawn now."""
@@ -204,6 +206,7 @@ class Picture:
         """A finished session."""
         drawn = await self._split(row, row.id, row.started_at, ended_at)
         reason = StopReason(row.stop_reason) if row.stop_reason else None
+        fault = reason is StopReason.OTHER and await self._faulted(row, ended_at)
         return ChargeOrder(
             session_id=row.id,
             site_id=self.site_of(row.station_id).id,
@@ -212,12 +215,18 @@ class Picture:
             ended_at=max(ended_at, row.started_at),
             details=drawn.details,
             levels=drawn.levels,
-            stop_reason=stop_reason(reason, by_partner=by_partner),
+            stop_reason=stop_reason(reason, by_partner=by_partner, fault=fault),
             start_register_wh=row.start_register_wh,
             end_register_wh=row.end_register_wh,
             remote_start_id=row.remote_start_id,
             vin=vin_of(row.id_token),
         )
+
+    async def _faulted(self, row: Session, ended_at: datetime) -> bool:
+        """Whether a connector of the EVSE told of a fault when the session ended (section 14.2)."""
+        since = max(row.started_at, ended_at - FAULT_NEAR)
+        changes = await self._reader.states_of(row.station_id, since, ended_at + FAULT_NEAR)
+        return any((one.evse_id, one.state) == (row.evse_id, ConnectorStatus.FAULTED) for one in changes)
 
     def powers(self, site_id: str, access: Access = EVERYTHING) -> StationPower:
         """What every connector of a site draws now, W."""

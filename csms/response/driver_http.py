@@ -17,6 +17,7 @@ from csms.response.words import BODY_BYTES_MAX, Refused
 
 CARD = "/driver-offers/{id_token}"
 CARD_LENGTH_MAX = 36
+EVERY_CARD = "*"
 
 
 def router(service: ResponseService) -> Router:
@@ -66,7 +67,10 @@ def router(service: ResponseService) -> Router:
 
 
 def _card(caller: Caller, id_token: str) -> str:
-    """Raises Refused: not_authorised, for a card that a driver's token is not bound to."""
-    if caller.role is Role.DRIVER and id_token.casefold() not in {one.casefold() for one in caller.bound_to}:
+    """Raises Refused: not_authorised, for a card that a driver's token is not bound to. One bound to `*` is that of a
+    house's app, which knows its drivers itself.
+    """
+    bound = {one.casefold() for one in caller.bound_to}
+    if caller.role is Role.DRIVER and not bound & {EVERY_CARD, id_token.casefold()}:
         raise Refused("not_authorised", "the token is not bound to this card")
     return id_token[:CARD_LENGTH_MAX]

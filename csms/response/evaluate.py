@@ -100,8 +100,7 @@ def evaluate(event: ResponseEvent, rows: Sequence[Interval], band: Band = BAND) 
         band,
     )
     per_kw = event.invitation.unit is PriceUnit.PER_KW
-    confirmed_w, credited_wh = round(found.credited_kw * 1000), round(found.credited_kwh * 1000)
-    credited = confirmed_w if per_kw else credited_wh
+    credited = round((found.credited_kw if per_kw else found.credited_kwh) * 1000)
     least_w = band[0] * event.target_w - ROUNDING
     enough = [row for row in rows if (row.change_w(kind) or 0.0) >= least_w]
     return Evaluation(
@@ -112,8 +111,8 @@ def evaluate(event: ResponseEvent, rows: Sequence[Interval], band: Band = BAND) 
         cleared_w=event.target_w,
         actual_w=found.reached * event.target_w,
         ratio=found.reached,
-        confirmed_w=confirmed_w,
-        credited_wh=credited_wh,
+        confirmed_w=found.credited_kw * 1000,
+        credited_wh=found.credited_kwh * 1000,
         pay=float(cents(Decimal(str(event.price)) * Decimal(credited) / 1000)),
         effective=found.credited_kw > 0,
         effective_s=len(enough) * QUARTER_H * 3600,

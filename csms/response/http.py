@@ -198,7 +198,8 @@ def _add_statements(routes: Router, statements: Statements) -> None:
     @feeder_viewers
     async def settlement(month: str, request: Request) -> JSONResponse:
         """`month` like 2026-07, of the site's calendar: by operator and feeder the pay for each event that was taken
-        and for standing by, in yuan. `final` when the month is over, all is evaluated and no appeal is open.
+        and for standing by, in yuan; to the house also what drivers get (`drivers`). `final` when the month is over,
+        all is evaluated and no appeal is open.
         """
         return await looked(request, lambda party: statements.of(party, month))
 

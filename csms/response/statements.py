@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import tzinfo
+from decimal import Decimal
 from typing import Any
 
 from csms.model.clock import Clock
 from csms.response.book import EventBook
 from csms.response.rules import Party
-from csms.response.settlement import NOTHING, Contract, Month, Outcome, Settlement, Standby, settle
+from csms.response.settlement import NOTHING, Contract, Month, Outcome, Settlement, Standby, cents, settle
 from csms.response.views import event_of
 from csms.response.words import Refused
 
@@ -24,7 +25,9 @@ class Statements:
         self._clock, self._book, self._contracts, self._zone = clock, book, tuple(contracts), zone
 
     async def of(self, party: Party, name: str) -> dict[str, Any]:
-        """A month such as 2026-07, as far as a party may see it, plain. Raises Refused: malformed; StoreUnavailable."""
+        """A month such as 2026-07, as far as a party may see it, plain; what drivers get is the house's own affair.
+        Raises Refused: malformed; StoreUnavailable.
+        """
         found = MONTH.fullmatch(name)
         if found is None:
             raise Refused("malformed", "a month is written like 2026-07")
@@ -34,13 +37,19 @@ class Statements:
         seen = [one for one in self._contracts if party.sees(one.feeder_id, self._book.tree)]
         taken = [one for one in outcomes if one.event.taken]
         listed = settle(month, taken, seen, self._clock.now())
+        drivers = await self._for_drivers(taken) if party.feeders is None else None
         return {
             "month": name,
             "clock_time": self._clock.now().isoformat(),
             "final": self._clock.now() >= month.end and all(one.final for one in listed),
             "settlements": [settlement_view(one) for one in listed],
             "total": str(sum((one.total for one in listed), NOTHING)),
-        }
+        } | ({} if drivers is None else {"drivers": str(drivers)})
+
+    async def _for_drivers(self, outcomes: Sequence[Outcome]) -> Decimal:
+        """What the drivers get for the events of a month, as far as it is settled with them."""
+        rows = [row for one in outcomes for row in await self._book.driver_offers(event_id=one.event.invitation.id)]
+        return sum((cents(Decimal(str(row.pay))) for row in rows if row.pay is not None), NOTHING)
 
     async def _outcome(self, row: Any) -> Outcome:
         evaluations = await self._book.evaluations(row.id)

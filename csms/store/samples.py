@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy import select as select_columns
 from sqlmodel import col, select
 
@@ -52,20 +52,6 @@ class StoredSample:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class SampleSpan:
-    """The samples of one measurand in a session: how many, from when to when by the station's clock, and the span by
-    ours in which they were heard.
-    """
-
-    measurand: str
-    samples: int
-    first_at: datetime
-    last_at: datetime
-    heard_from: datetime
-    heard_to: datetime
-
-
 class SampleReading(Reading):
     """Queries on samples."""
 
@@ -100,27 +86,6 @@ class SampleReading(Reading):
         )
         async with self.connection() as connection:
             return [StoredSample(*tuple(row)) for row in await connection.execute(query)]
-
-    async def sample_spans(self, session_id: int) -> Sequence[SampleSpan]:
-        """Of which samples a session is known, by measurand."""
-        time, heard = col(Sample.time), col(Sample.received_at)
-        query = (
-            select_columns(
-                col(Quantity.measurand),
-                func.count(),
-                func.min(time),
-                func.max(time),
-                func.min(heard),
-                func.max(heard),
-            )
-            .join(Quantity, col(Quantity.id) == col(Sample.quantity_id))
-            .where(*await self._of_session(session_id))
-            .group_by(col(Quantity.measurand))
-            .order_by(col(Quantity.measurand))
-        )
-        async with self.connection() as connection:
-            rows: Sequence[Any] = (await connection.execute(query)).all()
-        return [SampleSpan(*row) for row in rows]
 
     async def _of_session(self, session_id: int) -> list[ColumnElement[bool]]:
         """The stretch of the table where a session's samples lie."""

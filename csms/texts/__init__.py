@@ -42,6 +42,12 @@ def language_from(environ: Mapping[str, str]) -> str:
     return "zh" if locale.lower().startswith("zh") else "en"
 
 
+def coded(text: Text, table: str, code: str) -> str:
+    """A stable code in words: the text `<table>.<code>`, blanks as `_`; one without words as it is, `_` as blanks."""
+    key = f"{table}.{code.replace(' ', '_')}"
+    return text(key) if key in entries() else code.replace("_", " ")
+
+
 @cache
 def entries() -> Mapping[str, Mapping[str, str]]:
     """Key -> language -> words, merged over all parts; ValueError for a key given twice or without a language."""

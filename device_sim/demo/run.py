@@ -124,7 +124,7 @@ class Show:
     async def _start(self, children: Children) -> Central:
         secrets = site.Secrets(*(token_hex(8) for _ in range(4)))
         partner, port_file = site.write_partner(self._folder, secrets), self._folder / "platform.port"
-        intake = ["monitor", "intake", "serve", "--data-dir", str(self._folder / "platform")]
+        intake = ["monitor", "intake", "serve", "--data-dir", str(self._folder / site.PLATFORM)]
         children.start("platform", [*intake, "--partner-file", str(partner), "--port-file", str(port_file)])
         platform_url = f"http://127.0.0.1:{await self._read_when_there(children, port_file)}"
         settings = site.write_settings(

@@ -15,6 +15,8 @@ from device_sim.pile import PileSpec
 FEEDER = "T1"
 OPERATOR_ID = "MA5DEMO01"
 PARTNER = "province"
+PARTNER_FILE, PLATFORM = "partner.toml", "platform"
+"""In the folder of the demo: the operator as the platform knows it, and the platform's data."""
 SLOTS = 96
 VOLTAGE_V = 230.0
 
@@ -92,6 +94,8 @@ def write_settings(
         f"base_load_kw = {base_load_kw()}",
     ]
     lines += _partner_lines(secrets, platform_url)
+    platform = {"platform_dir": folder / PLATFORM, "partner_file": folder / PARTNER_FILE}
+    lines += ["", "[dashboard]", *(f'{name} = "{path.as_posix()}"' for name, path in platform.items())]
     for spec in piles():
         lines += [
             "",
@@ -109,7 +113,7 @@ def write_settings(
 
 def write_partner(folder: Path, secrets: Secrets) -> Path:
     """The operator as the platform knows it."""
-    return _private(folder / "partner.toml", "\n".join(_partner_lines(secrets)) + "\n")
+    return _private(folder / PARTNER_FILE, "\n".join(_partner_lines(secrets)) + "\n")
 
 
 def _partner_lines(secrets: Secrets, platform_url: str = "") -> list[str]:

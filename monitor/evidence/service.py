@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ from monitor.evidence.merkle import CHAIN_START, consistency_ranges, hash_named,
 from monitor.store.days import following, local_day
 from monitor.store.evidence import EvidenceStore, Row, leaves_of
 
+log = logging.getLogger(__name__)
+
 
 class NoEvidence(CsmsError):
     """The log does not hold what was asked for."""
@@ -46,20 +49,30 @@ class Evidence:
         return public_pem(self.key.public_key())
 
     async def close_days(self) -> list[SignedHead]:
-        """Sign the days that are over and have no head; one that grew meanwhile is closed the next time."""
-        made = []
+        """Sign the days that are over and have no head; one that grew meanwhile is closed the next time. A log that
+        cannot be closed keeps no other open; what was wrong with it is raised at the end."""
+        made, faults = list[SignedHead](), list[Exception]()
         yesterday = following(local_day(self.clock.now()), -1)
         for operator_id in await self.store.operators():
-            for day in await self.store.open_days(operator_id, yesterday):
-                name = key_id(self.key.public_key())
-                head, tree = await self.store.next_head(operator_id, day, self.clock.now(), name)
-                signed = sign(head, self.key)
-                try:
-                    await self.store.keep_head(signed, tree)
-                except ValueError:
-                    break
-                made.append(signed)
+            try:
+                await self._close(operator_id, yesterday, made)
+            except Exception as fault:
+                log.exception("log_not_closed", extra={"operator": operator_id})
+                faults.append(fault)
+        if faults:
+            raise faults[0]
         return made
+
+    async def _close(self, operator_id: str, yesterday: str, made: list[SignedHead]) -> None:
+        for day in await self.store.open_days(operator_id, yesterday):
+            name = key_id(self.key.public_key())
+            head, tree = await self.store.next_head(operator_id, day, self.clock.now(), name)
+            signed = sign(head, self.key)
+            try:
+                await self.store.keep_head(signed, tree)
+            except ValueError:
+                return
+            made.append(signed)
 
     async def prove_record(self, operator_id: str, number: int) -> dict[str, Any]:
         """The proof that a record is in the signed log; raises NoEvidence."""

@@ -81,10 +81,10 @@ class Said:
 
 
 class ForecastDesk:
-    """`panels`: where the past is read. Raises StoreUnavailable and NothingKnown."""
+    """`panels`: where the past is read; `metric`: what chooses champions. Raises StoreUnavailable, NothingKnown."""
 
-    def __init__(self, panels: PanelReader, store: ForecastStore, clock: Clock) -> None:
-        self._panels, self._store, self._clock = panels, store, clock
+    def __init__(self, panels: PanelReader, store: ForecastStore, clock: Clock, metric: Metric = "MAE") -> None:
+        self._panels, self._store, self._clock, self._metric = panels, store, clock, metric
         self._features = features_of(panels.known)
 
     async def panel(self, until: datetime | None = None) -> tuple[Panel, dict[str, str]]:
@@ -149,9 +149,9 @@ class ForecastDesk:
             steps, seconds = nightly.steps_ahead(panel, horizon), int(horizon.total_seconds())
             due = [i for i, name in enumerate(panel.names) if until[name, seconds] <= day]
             some, standings = panel.only(due), [by_horizon[steps][i] for i in due]
-            results = await asyncio.to_thread(nightly.score, some, standings, steps) if due else []
+            results = await asyncio.to_thread(nightly.score, some, standings, steps, self._metric) if due else []
             rows = [
-                _standing_row(name, horizon, step.standing, day + 1)
+                _standing_row(name, horizon, step.standing, day + 1, self._metric)
                 for name, step in zip(some.names, results, strict=True)
             ]
             made = [
@@ -203,9 +203,15 @@ class ForecastDesk:
         found["history"] = [row.model_dump(mode="json") for row in await self._store.models(series, newest=20)]
         return found
 
-    async def _standings(self, panel: Panel, metric: Metric = "MAE") -> dict[int, list[Standing]]:
-        """By horizon in steps; series that have none are begun, on the days that are over."""
-        kept = {(row.series, row.horizon_s): row for row in await self._store.standings()}
+    async def _standings(self, panel: Panel) -> dict[int, list[Standing]]:
+        """By horizon in steps; series that have none, or one chosen by another measure, are begun on the days that are
+        over.
+        """
+        kept = {
+            (row.series, row.horizon_s): row
+            for row in await self._store.standings()
+            if row.document.get("metric", "MAE") == self._metric
+        }
         over = panel.until(panel.steps // panel.steps_per_day * panel.steps_per_day)
         found: dict[int, list[Standing]] = {}
         for horizon in HORIZONS:
@@ -213,21 +219,22 @@ class ForecastDesk:
             new = [i for i, name in enumerate(panel.names) if (name, seconds) not in kept]
             begun: dict[int, Standing] = {}
             if new:
-                begun = await self._begin(over, new, horizon, steps, metric)
+                begun = await self._begin(over, new, horizon, steps)
             found[steps] = [
                 begun[i] if i in begun else _standing(kept[name, seconds].document)
                 for i, name in enumerate(panel.names)
             ]
         return found
 
-    async def _begin(
-        self, over: Panel, new: Sequence[int], horizon: timedelta, steps: int, metric: Metric
-    ) -> dict[int, Standing]:
+    async def _begin(self, over: Panel, new: Sequence[int], horizon: timedelta, steps: int) -> dict[int, Standing]:
         some = over.only(new)
-        begun = await asyncio.to_thread(nightly.begin, some, steps, metric)
+        begun = await asyncio.to_thread(nightly.begin, some, steps, self._metric)
         now, day = self._clock.now(), nightly.first_day(over) + over.steps // over.steps_per_day
         await self._store.keep(
-            [_standing_row(name, horizon, one.standing, day) for name, one in zip(some.names, begun, strict=True)],
+            [
+                _standing_row(name, horizon, one.standing, day, self._metric)
+                for name, one in zip(some.names, begun, strict=True)
+            ],
             [
                 _model_row(
                     name,
@@ -310,9 +317,10 @@ def _standing(document: dict[str, Any]) -> Standing:
     )
 
 
-def _standing_row(series: str, horizon: timedelta, standing: Standing, until: int) -> ForecastStanding:
+def _standing_row(series: str, horizon: timedelta, standing: Standing, until: int, metric: Metric) -> ForecastStanding:
+    document = asdict(standing) | {"metric": metric}
     seconds = int(horizon.total_seconds())
-    return ForecastStanding(series=series, horizon_s=seconds, scored_until=until, document=asdict(standing))
+    return ForecastStanding(series=series, horizon_s=seconds, scored_until=until, document=document)
 
 
 def _model_row(

@@ -19,6 +19,7 @@ from csms.model.errors import CsmsError
 from csms.texts import Text
 from monitor.console import work
 from monitor.console.work import FAILED, USAGE
+from monitor.forecast.scores import Metric
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,7 +35,7 @@ GROUPS = ("feeder", "site")
 class Where:
     """A central system's data, what its stations are summed to, whose days count, and what is known in advance.
 
-    `calendar`: a name or a file; `known`: tables; `regions`: a file of sites.
+    `calendar`: a name or a file; `known`: tables; `regions`: a file of sites; `metric`: what champions are chosen by.
     """
 
     data_dir: Path
@@ -44,6 +45,7 @@ class Where:
     calendar: str = "weekdays"
     known: tuple[Path, ...] = ()
     regions: Path | None = None
+    metric: Metric = "MAE"
 
 
 def example(text: Text, command: str) -> str:
@@ -79,8 +81,11 @@ def where_asked(text: Text) -> Callable[..., Where]:
         calendar: str = calendar_option(text),
         known: list[Path] = known_option(text),
         regions: Path | None = typer.Option(None, "--regions", metavar="FILE", help=text("forecast.run.regions")),
+        metric: Metric = typer.Option(
+            "MAE", "--metric", envvar="CSMS_FORECAST_METRIC", help=text("forecast.run.metric")
+        ),
     ) -> Where:
-        return Where(data_dir, database_url, by, time_zone, calendar, tuple(known), regions)
+        return Where(data_dir, database_url, by, time_zone, calendar, tuple(known), regions, metric)
 
     return where
 
@@ -141,7 +146,8 @@ async def _desk(where: Where, zone: ZoneInfo, known: Inputs, regions: Mapping[st
     try:
         forecasts = await open_forecasts(where.data_dir)
         try:
-            yield ForecastDesk(PanelReader(store.reader, where.by, zone, known, regions), forecasts, clock)
+            panels = PanelReader(store.reader, where.by, zone, known, regions)
+            yield ForecastDesk(panels, forecasts, clock, where.metric)
         finally:
             await forecasts.close()
     finally:

@@ -14,6 +14,7 @@ import numpy as np
 
 from csms.model.smart_charging import EvNeeds
 from csms.store.queries import Reader
+from csms.store.samples import StoredSample
 from csms.store.tables import Session
 from monitor.governance.day_judging import ZONE_S, JudgedDay, day_number, day_of, judged_day
 from monitor.governance.mapping import ImportedOrder, RowFault
@@ -30,6 +31,7 @@ from monitor.governance.repairs import (
 )
 from monitor.governance.rules.catalogue import Limits
 from monitor.governance.rules.score import DAY_S
+from monitor.governance.series import series_of
 from monitor.governance.station_facts import REGISTER_WH, Outlet, ToldSample
 from monitor.governance.station_orders import OWN, faults_of, with_money
 from monitor.governance.station_orders import cells_of as station_cells
@@ -52,8 +54,8 @@ LOOK_BACK = timedelta(days=3)
 """Stations send late what they did offline."""
 PAGE = 500
 SESSIONS_OF_A_CLOCK = 20
-SAMPLES_MAX = 100_000
-"""Of one session: a day of one a second."""
+SAMPLES_MAX = 300_000
+"""Of one session: a day of three values a second."""
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -109,7 +111,8 @@ class Stations:
             digest = _digest(session.model_dump(mode="json"), offset.total_seconds(), money)
             if known.get(key) == digest:
                 continue
-            order, repairs = await self._repaired(session, offset, {rule for one, rule in undone if one == key})
+            samples = await self._reader.samples(session.id, limit=SAMPLES_MAX)
+            order, repairs = self._repaired(session, samples, offset, {rule for one, rule in undone if one == key})
             order = with_money(order, money)
             if faults := faults_of(order, self._now):
                 if waiting.get(key) != (cells := station_cells(order)):
@@ -117,15 +120,13 @@ class Stations:
                 continue
             batch.orders.append(_fact(key, order, digest))
             batch.repairs += [_record(key, repair) for repair in repairs]
-            spans = await self._reader.sample_spans(session.id)
-            batch.series += [GovernedSeries(source_id=0, key=key, **asdict(span)) for span in spans]
+            batch.series += [GovernedSeries(source_id=0, key=key, **asdict(one)) for one in series_of(samples)]
         return batch
 
-    async def _repaired(
-        self, session: Session, offset: timedelta, undone: set[str]
+    def _repaired(
+        self, session: Session, samples: Iterable[StoredSample], offset: timedelta, undone: set[str]
     ) -> tuple[ImportedOrder, list[Repair]]:
-        samples = await self._reader.samples(session.id, measurand=REGISTER_WH, limit=SAMPLES_MAX)
-        whole = [sample for sample in samples if not sample.phase]
+        whole = [one for one in samples if one.measurand == REGISTER_WH and not one.phase]
         at_s = np.array([sample.time.timestamp() for sample in whole])
         register_wh = np.array([sample.value for sample in whole])
         order = replace(told_order(session), user_hash=self._hashed(session.id_token))

@@ -24,8 +24,8 @@ from monitor.governance.rules.score import UNKNOWN_DAY, scores
 from monitor.governance.rules_console import named
 from monitor.governance.station_facts import Outlet, StationFacts, station_facts
 
-SAMPLES_MAX = 100_000
-"""Of one session: a day of one a second."""
+SAMPLES_MAX = 300_000
+"""Of one session: a day of three values a second."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from csms.store.queries import Reader
 from csms.store.samples import StoredSample
 from csms.trace.notes import Note, unix_ms
 from csms.trace.reading import LIMIT_MAX, Query, search
+from monitor.governance.series import Series, series_of
 from monitor.store.governance import GovernanceStore
 from monitor.store.governance_tables import Kind
 
@@ -25,18 +26,6 @@ METERING = frozenset({"MeterValues", "TransactionEvent", "StartTransaction", "St
 """Messages that hold samples."""
 NEAR_MS = 1000
 """A frame is noted and its samples are stored at the same moment, but for the time that reading it takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class SampleGroup:
-    """The samples of a measurand in the quarter-hour: metered when by the station's clock, heard when by ours."""
-
-    measurand: str
-    samples: int
-    first_at: datetime
-    last_at: datetime
-    heard_from: datetime
-    heard_to: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +44,7 @@ class Origin:
     station: str
     evse: int
     begins_at: datetime
-    samples: Sequence[SampleGroup]
+    samples: Sequence[Series]
     messages: Sequence[Message]
     orders: Sequence[dict[str, Any]]
 
@@ -70,24 +59,7 @@ async def origin_of(
     sessions = sorted({one.session_id for one in samples if one.session_id is not None})
     orders = [] if facts is None else [told for one in sessions if (told := _lineage(facts, one))]
     messages = _messages(traces, station, samples)
-    return Origin(station, evse, begins_at, _groups(samples), messages, orders)
-
-
-def _groups(samples: Iterable[StoredSample]) -> list[SampleGroup]:
-    by_measurand: dict[str, list[StoredSample]] = {}
-    for sample in samples:
-        by_measurand.setdefault(sample.measurand, []).append(sample)
-    return [
-        SampleGroup(
-            name,
-            len(some),
-            min(one.time for one in some),
-            max(one.time for one in some),
-            min(one.received_at for one in some),
-            max(one.received_at for one in some),
-        )
-        for name, some in sorted(by_measurand.items())
-    ]
+    return Origin(station, evse, begins_at, series_of(samples), messages, orders)
 
 
 def _lineage(facts: GovernanceStore, session_id: int) -> dict[str, Any] | None:

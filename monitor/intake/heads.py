@@ -5,6 +5,7 @@ operator's webhook, by mail; and on request (`monitor.intake.head_routes`).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,10 +21,13 @@ from monitor.intake.settings import Operator
 from monitor.quality.channels import MailChannel, posted
 from monitor.store.days import following, local_day
 
+log = logging.getLogger(__name__)
 HEADS = "heads"
 PRIVATE = 0o600
 SENT_WITHIN = timedelta(days=7)
 """Whoever is named for the first time is not sent what is history; he may ask for it."""
+AT_ONCE = 100
+"""Of a platform that has years of heads, so that a round does not last."""
 Give = Callable[[str, Mapping[str, Any]], Awaitable[bool]]
 
 
@@ -45,19 +49,26 @@ class HeadPost:
 
     async def round(self) -> None:
         """Give what was not given yet. Raises HeadsNotGiven after all were tried."""
-        failed = []
-        for operator in self.operators.values():
-            given = await self.evidence.store.given(operator.operator_id)
-            for way, first, give in self._ways(operator):
-                last = given.get(way)
-                if not await self._give(operator.operator_id, way, max(following(last) if last else "", first), give):
-                    failed.append(f"{operator.operator_id} by {way}")
-        if failed:
-            raise HeadsNotGiven(", ".join(failed))
+        failed = await asyncio.gather(*map(self._give_to, self.operators.values()))
+        if any(failed):
+            raise HeadsNotGiven(", ".join(filter(None, failed)))
+
+    async def _give_to(self, operator: Operator) -> str:
+        """By which ways it could not be given to an operator."""
+        given, failed = await self.evidence.store.given(operator.operator_id), []
+        for way, first, give in self._ways(operator):
+            last = given.get(way)
+            try:
+                took = await self._give(operator.operator_id, way, max(following(last) if last else "", first), give)
+            except Exception:
+                log.exception("head_not_given", extra={"operator": operator.operator_id, "way": way})
+                took = False
+            failed += [] if took else [f"{operator.operator_id} by {way}"]
+        return ", ".join(failed)
 
     async def _give(self, operator_id: str, way: str, first: str, give: Give) -> bool:
-        """Those of `first` and later, in their order; one that was not taken holds back the later ones."""
-        for signed in await self.evidence.store.heads(operator_id, first):
+        """Those of `first` and later, in their order, some in a round; one that was not taken holds back the later."""
+        for signed in await self.evidence.store.heads(operator_id, first, count=AT_ONCE):
             day = signed.head.day
             if not await give(day, await self.evidence.prove_head(operator_id, day)):
                 return False

@@ -102,7 +102,7 @@ class Puller:
             }
             answer = await self._ask(Kind.QUERY_STATIONS, query)
             pages = answer.get("PageCount", 0) if type(answer.get("PageCount")) is int else 0
-            for row in answer.get("StationInfos") or ():
+            for row in _rows(answer, "StationInfos"):
                 taken += await self._take_station(row)
             page += 1
         return taken
@@ -130,10 +130,10 @@ class Puller:
         known, pushed = await self._store.stations(name), await self._store.states(name)
         for start in range(0, len(known), STATIONS_AT_ONCE):
             answer = await self._ask(Kind.QUERY_STATUS, {"StationIDs": known[start : start + STATIONS_AT_ONCE]})
-            for station in answer.get("StationStatusInfos") or ():
-                for told in station.get("ConnectorStatusInfos") or ():
+            for station in _rows(answer, "StationStatusInfos"):
+                for told in _rows(station, "ConnectorStatusInfos"):
                     connector = told.get("ConnectorID")
-                    if connector in pushed and told.get("Status") != pushed[connector]:
+                    if isinstance(connector, str) and told.get("Status") != pushed.get(connector, told.get("Status")):
                         differ.append(connector)
         if differ:
             wire = self._operator.profile.interfaces[Kind.QUERY_STATUS].wire
@@ -165,6 +165,12 @@ class Puller:
         if outcome.verdict is not Verdict.ACKED or envelope:
             raise PullFailed(f"{profile.interfaces[kind].wire}: {outcome.code} {outcome.text} {envelope[:3]}")
         return answer
+
+
+def _rows(answer: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """The rows of a list that are rows; what else an operator sends there is among the defects of its answer."""
+    found = answer.get(name)
+    return [row for row in found if isinstance(row, Mapping)] if isinstance(found, list) else []
 
 
 def pullers_of(settings: PlatformSettings, clock: Clock, store: IntakeStore, keys: OperatorKeys) -> Sequence[Puller]:

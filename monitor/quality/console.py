@@ -149,7 +149,7 @@ def write_report(
 
     async def act(watch: QualityWatch) -> str:
         from monitor.intake import keeper
-        from monitor.quality.service import NotJudged
+        from monitor.quality.appeal import NotJudged
 
         row = await watch.store.day(operator, day)
         if row is None:

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from hashlib import sha256
 from typing import Any, Protocol
 
 from csms.model.clock import Clock
-from csms.model.errors import CsmsError
 from csms.province import strict_json
 from csms.province.envelope import OK
 from csms.province.profile import Kind, PlatformProfile
 from monitor.quality.alarms import QUIET, WINDOW, Sign, Situation, level_at, signs
+from monitor.quality.appeal import (
+    InputsGone,
+    NotJudged,
+    check_whole,
+    document_of,
+    profile_digest,
+    profile_text,
+    text_digest,
+)
 from monitor.quality.judge import LOOK_BACK, DayInputs, Judgement, judge_day
 from monitor.quality.observed import CHARGING, Observation, Status, read_all
 from monitor.quality.rules import RULE_SET, Rules, rules_from
@@ -25,6 +35,7 @@ from monitor.store.days import following, local_day
 from monitor.store.evidence import EvidenceStore, Row
 from monitor.store.quality import AlarmRow, CallRow, DayRow, Extent, QualityStore
 
+log = logging.getLogger(__name__)
 HOUR = timedelta(hours=1)
 WEEK = timedelta(days=7)
 JUDGED_AFTER = timedelta(minutes=2)
@@ -36,18 +47,6 @@ PLATFORM = "platform"
 DAYS_LATE_MAX = 30
 OVER = 9
 """`told_level` of an alarm whose end was told."""
-
-
-class NotJudged(CsmsError):
-    """There is no judgement of that day, or it cannot be recomputed."""
-
-    code = "not_judged"
-
-
-class InputsGone(NotJudged):
-    """What a day was judged by was deleted when its time was over."""
-
-    code = "inputs_gone"
 
 
 class Teller(Protocol):
@@ -140,7 +139,7 @@ class QualityWatch:
         states = await self.evidence.last_before(operator_id, Kind.STATION_STATUS, since, records)
         stations = await self.evidence.last_before(operator_id, Kind.STATION_INFO, since, records)
         rows = (*taken, *states, *stations)
-        _check_whole(rows, await self.store.gone(operator_id), since)
+        check_whole(rows, await self.store.gone(operator_id), since)
         newest = max(rows, key=lambda row: row.number, default=None)
         extent = Extent(
             newest.number + 1 if newest else 0,
@@ -181,23 +180,41 @@ class QualityWatch:
         await self.store.keep_hours((h.operator_id, h.interface, h.hour, h.as_document()) for h in hours)
         return len(hours)
 
-    async def _hours_over(self, now: datetime) -> None:
+    async def _hours_over(self, now: datetime) -> list[Exception]:
         """Hour records of the hours that are over and have none, of a day back at most."""
         over = (now - JUDGED_AFTER).replace(minute=0, second=0, microsecond=0)
         kept = self._hours_until or await self.store.newest_hour() or over - HOUR
-        start = max(kept, over - timedelta(days=1))
+        start, faults = max(kept, over - timedelta(days=1)), list[Exception]()
         while start < over:
-            await self.keep_hours(start, start + HOUR)
+            faults += await self._each(partial(self._keep_hours, start=start, end=start + HOUR))
             start = self._hours_until = start + HOUR
+        return faults
 
     async def round(self) -> None:
-        """What is due now: days that are over, the hours, alarms."""
-        now = self.clock.now()
-        await self._hours_over(now)
+        """What is due now: days that are over, the hours, alarms. What fails for an operator keeps no other waiting,
+        and is raised after all that could be done."""
+        faults = [*await self._hours_over(self.clock.now()), *await self._each(self._judge_due)]
+        try:
+            await self.look()
+        except Exception as fault:
+            faults.append(fault)
+        if faults:
+            raise faults[0]
+
+    async def _each(self, work: Callable[[Watched], Awaitable[object]]) -> list[Exception]:
+        """Do something for every operator; what failed."""
+        faults = []
         for watched in self.operators.values():
-            for day in await self._due(watched.operator_id, now):
-                await self.judge(watched.operator_id, day)
-        await self.look()
+            try:
+                await work(watched)
+            except Exception as fault:
+                log.exception("operator_not_watched", extra={"operator": watched.operator_id})
+                faults.append(fault)
+        return faults
+
+    async def _judge_due(self, watched: Watched) -> None:
+        for day in await self._due(watched.operator_id, self.clock.now()):
+            await self.judge(watched.operator_id, day)
 
     async def _due(self, operator_id: str, now: datetime) -> list[str]:
         """Days that are over and not judged, the oldest first: those of a time when the platform was down, too."""
@@ -217,18 +234,26 @@ class QualityWatch:
         known = await self.store.alarms_to_tend(OVER)
         standing = {(a.operator_id, a.name, a.subject): a for a in known if a.over_at is None}
         changed: list[AlarmRow] = []
-        for watched in self.operators.values():
-            for sign in signs(await self._situation(watched, now)):
-                key = (watched.operator_id, sign.name, sign.subject)
-                changed += _seen(standing.pop(key, None), watched.operator_id, sign, now)
-        for sign in self.own():
-            changed += _seen(standing.pop((PLATFORM, sign.name, sign.subject), None), PLATFORM, sign, now)
-        changed += [alarm for alarm in standing.values() if _rises_or_ends(alarm, now)]
+
+        def see(name: str, found: Iterable[Sign]) -> None:
+            for sign in found:
+                changed.extend(_seen(standing.pop((name, sign.name, sign.subject), None), name, sign, now))
+
+        async def look_at(watched: Watched) -> None:
+            see(watched.operator_id, signs(await self._situation(watched, now)))
+            unseen.discard(watched.operator_id)
+
+        unseen = set(self.operators)
+        faults = await self._each(look_at)
+        see(PLATFORM, self.own())
+        quiet = [alarm for alarm in standing.values() if alarm.operator_id not in unseen]
+        changed += [alarm for alarm in quiet if _rises_or_ends(alarm, now)]
         await self.store.keep_alarms(changed)
-        untold = [alarm for alarm in known if alarm.told_level != _told(alarm) and alarm not in changed]
-        for alarm in (*changed, *untold):
-            if alarm.told_level != _told(alarm):
-                await self._tell(alarm)
+        untold = [alarm for alarm in known if alarm not in changed]
+        waiting = [alarm for alarm in (*changed, *untold) if alarm.told_level != _told(alarm)]
+        await asyncio.gather(*map(self._tell, waiting))
+        if faults:
+            raise faults[0]
         return changed
 
     async def _tell(self, alarm: AlarmRow) -> None:
@@ -310,38 +335,6 @@ def span_of(profile: PlatformProfile, day: str) -> tuple[datetime, datetime]:
     first = date.fromisoformat(day)
     start, end = (datetime.combine(d, time(), profile.zone).astimezone(UTC) for d in (first, first + timedelta(days=1)))
     return start, end
-
-
-def profile_text(profile: PlatformProfile) -> str:
-    """A profile as it is kept: the same text for the same profile."""
-    return json.dumps(profile.model_dump(), sort_keys=True, default=sorted)
-
-
-def profile_digest(profile: PlatformProfile) -> str:
-    """What tells whether a profile is still the one that judged."""
-    return text_digest(profile_text(profile))
-
-
-def text_digest(text: str) -> str:
-    """The digest of a profile's text."""
-    return sha256(text.encode()).hexdigest()[:16]
-
-
-def document_of(judged: Judgement, profile: str, extent: Extent | None) -> bytes:
-    """The judgement as it is kept and published, with the digest of its profile; `inputs` says by what it was made
-    (judgements of earlier versions did not)."""
-    inputs = {"inputs": asdict(extent)} if extent else {}
-    return strict_json.canonical(judged.as_document() | {"profile_digest": profile} | inputs)
-
-
-def _check_whole(rows: Sequence[Row], gone: Mapping[str, datetime], since: datetime) -> None:
-    """Raises InputsGone unless everything since a moment is still there."""
-    lost = [f"{kind} before {before.isoformat()}" for kind, before in sorted(gone.items()) if before > since]
-    if empty := sum(not row.record for row in rows):
-        lost.append(f"the content of {empty} of {len(rows)} accepted messages")
-    if lost:
-        what = ", ".join(lost)
-        raise InputsGone(f"deleted when their time was over ([retention]): {what}; the published judgement stands")
 
 
 def observation_of(row: Row) -> Observation:

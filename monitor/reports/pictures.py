@@ -139,8 +139,8 @@ def thinned(points: Sequence[tuple[datetime, float]]) -> list[tuple[datetime, fl
 
 
 def nice_top(value: float) -> float:
-    """The least of 1, 2, 2.5, 5 times a power of ten that is not below it."""
-    if value <= 0:
+    """The least of 1, 2, 2.5, 5 times a power of ten that is not below it; 1 for next to nothing."""
+    if value < 1e-9:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1.0, 2.0, 2.5, 5.0, 10.0) if step * power >= value * (1 - 1e-9))

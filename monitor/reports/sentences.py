@@ -34,7 +34,8 @@ def facts_of(report: Report) -> Facts:
     for name in WHOLES:
         for one in by_name.get(name, ()):
             if not one.of:
-                facts[name] = written(one.value, one.unit)
+                sign = "+" if name.endswith("_change") and (one.value or 0.0) > 0 else ""
+                facts[name] = sign + written(one.value, one.unit)
                 facts[f"{name}_low"], facts[f"{name}_high"] = written(one.low, one.unit), written(one.high, one.unit)
     return facts | _feeders(by_name) | _operators(by_name) | _models(by_name) | _money(by_name)
 

@@ -16,6 +16,7 @@ from monitor.siting.presence import USERS_MIN
 from monitor.siting.surroundings import RINGS_KM
 
 VERSION = 1
+PLACE = ("longitude", "latitude")
 
 
 def document_of(area: Area, fit: Fit, judged: Judged, plan: Plan, made_at: str) -> dict[str, Any]:
@@ -125,9 +126,9 @@ def _proposal(number: int, one: Proposal) -> dict[str, Any]:
 
 
 def _rounded(value: Any) -> Any:
-    """Six significant digits; what is not finite is null, which JSON can say."""
+    """Six significant digits, places to a tenth of a metre; what is not finite is null, which JSON can say."""
     if isinstance(value, dict):
-        return {name: _rounded(one) for name, one in value.items()}
+        return {name: round(one, 6) if name in PLACE else _rounded(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_rounded(one) for one in value]
     if isinstance(value, float):

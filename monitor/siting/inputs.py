@@ -126,8 +126,8 @@ def _stored(text: Text, source: Source, as_json: bool) -> Area:
     """From a warehouse, with the places of partners where a platform's data are named."""
     from monitor.siting.warehouse import read_warehouse
 
-    partners = _partners(text, source, as_json)
-    area = work.read(text, source.folder, as_json, lambda path: read_warehouse(path, partners))
+    partners, now = _partners(text, source, as_json), clock_from_environment().now()
+    area = work.read(text, source.folder, as_json, lambda path: read_warehouse(path, partners, now))
     return _layered(text, area, source, as_json)
 
 

@@ -8,7 +8,7 @@ that came later than others is scaled to the whole span.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,8 @@ KW = 1000.0
 DAY_H = 24.0
 NEW_H = 28 * DAY_H
 """Whose first session came so long after the first of all was not there before; less tells nothing of a site."""
+LOOK_BACK = timedelta(days=366)
+BATCH = 100_000
 HELD_MAX_H = 14 * DAY_H
 """Longer stays are mistakes of the clock."""
 Rows = list[dict[str, Any]]
@@ -63,19 +65,35 @@ class Visits:
         return len(known) if known else len(self.who)
 
 
-def read_warehouse(folder: Path, partners: Sequence[Place] = ()) -> Area:
-    """The area of all sites of a warehouse that have coordinates; raises AreaBroken, which says what is missing."""
+def read_warehouse(folder: Path, partners: Sequence[Place] = (), now: datetime | None = None) -> Area:
+    """The area of all sites of a warehouse that have coordinates, by what happened in the year up to the newest session
+    before `now`; raises AreaBroken, which says what is missing.
+    """
     backend = in_process(folder)
     own, lost = _own(backend)
     places = [*own, *partners]
     if not places:
         raise AreaBroken(_nothing(lost))
-    visits = _visits(star(backend), places)
+    of = star(backend)
+    visits = _visits(of, places, *_year(of, now))
     spans = [(one.begin_h, one.end_h) for one in visits if one.begin_h]
     if not spans:
         raise AreaBroken(f"{len(places)} sites have coordinates, but no session of them is in {folder}")
     begin, end = min(min(begins) for begins, _ in spans), max(max(ends) for _, ends in spans)
     return _area(folder, places, visits, (begin, max(end, begin + 1.0)), len(lost))
+
+
+def _year(of: Any, now: datetime | None) -> tuple[datetime, datetime]:
+    """The year that is looked at: what a clock wrote into another century stretches no span."""
+    until = datetime.max.replace(tzinfo=UTC) if now is None else now
+    found = []
+    for fact in (of.sessions, of.orders):
+        known = fact.filter(fact.started_at <= ibis.literal(until)) if now is not None else fact
+        newest = known.started_at.max().to_pyarrow().as_py()
+        if newest is not None:
+            found.append(newest.replace(tzinfo=newest.tzinfo or UTC))
+    newest = max(found, default=datetime(1970, 1, 2, tzinfo=UTC))
+    return newest - LOOK_BACK, newest
 
 
 def _nothing(lost: Sequence[str]) -> str:
@@ -105,25 +123,34 @@ def _own(backend: Any) -> tuple[list[Place], list[str]]:
     return found, lost
 
 
-def _visits(of: Any, places: Sequence[Place]) -> list[Visits]:
-    """Of each place; what physics doubts and what another source tells better is left out."""
+def _visits(of: Any, places: Sequence[Place], since: datetime, until: datetime) -> list[Visits]:
+    """Of each place from `since` to `until`; what physics doubts and what another source tells better is left out."""
     found = [Visits() for _ in places]
     own = {station: row for row, place in enumerate(places) if not place.operator for station in place.stations}
-    sessions = of.sessions.select("station_id", "started_at", "ended_at", "energy_wh", "user_hash")
-    for one in sessions.filter(sessions.ended_at.notnull()).to_pyarrow().to_pylist():
+    sessions = _within(of.sessions, since, until)
+    for one in _rows(sessions, "station_id", "started_at", "ended_at", "energy_wh", "user_hash"):
         _add(found, own.get(one["station_id"]), one, one["user_hash"])
     theirs = {(place.operator, name): row for row, place in enumerate(places) if place.operator
               for name in (*place.stations, *place.connectors)}  # fmt: skip
-    orders = of.orders
-    kept = orders.filter(
-        orders.ended_at.notnull()
-        & (orders.doubted.fill_null("") == "")
-        & ~orders.repeated.fill_null(ibis.literal(False))
-    )
-    for one in kept.to_pyarrow().to_pylist():
+    orders = _within(of.orders, since, until)
+    kept = orders.filter((orders.doubted.fill_null("") == "") & ~orders.repeated.fill_null(ibis.literal(False)))
+    for one in _rows(kept, "operator_id", "station_id", "connector_id", "started_at", "ended_at", "energy_wh"):
         names = ((one["operator_id"], one["station_id"]), (one["operator_id"], one["connector_id"]))
         _add(found, next((theirs[name] for name in names if name in theirs), None), one, None)
     return found
+
+
+def _within(fact: Any, since: datetime, until: datetime) -> Any:
+    """Rows of a span that have ended; only files of its days are opened."""
+    days = fact.date.between(ibis.literal(since.date()), ibis.literal(until.date()))
+    begun = fact.started_at.between(ibis.literal(since), ibis.literal(until))
+    return fact.filter(days & begun & fact.ended_at.notnull())
+
+
+def _rows(fact: Any, *columns: str) -> Iterator[dict[str, Any]]:
+    """Row by row, a part of the table at a time."""
+    for batch in fact.select(*columns).to_pyarrow().to_batches(max_chunksize=BATCH):
+        yield from batch.to_pylist()
 
 
 def _add(found: list[Visits], row: int | None, one: dict[str, Any], who: str | None) -> None:

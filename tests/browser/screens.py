@@ -67,24 +67,25 @@ def _draw(kept: Path, folder: Path) -> None:
                 "feeders-en": "/feeders",
                 "session-en": f"/sessions/{session}",
                 "plan-en": "/plan",
+                "settings-en": "/settings",
             }
             page.set_viewport_size(SIZE)
             for name, path in rows.items():
-                _shoot(page, pages + path, folder / f"{name}.png")
+                shoot(page, pages + path, folder / f"{name}.png")
         rows = {"overview-zh-dark": "/", "feeders-zh-dark": "/feeders", "province-zh-dark": "/province"}
         with signed_in(browser, pages, token, "zh", viewport=SIZE, timezone_id=ZONE) as (page, _):
             page.click("button[name=theme]")
             page.wait_for_selector("body.body--dark")
             for name, path in rows.items():
-                _shoot(page, pages + path, folder / f"{name}.png")
+                shoot(page, pages + path, folder / f"{name}.png")
             page.set_viewport_size(WALL)
-            _shoot(page, f"{pages}/wall", folder / "wall-zh.png")
+            shoot(page, f"{pages}/wall", folder / "wall-zh.png")
         with signed_in(browser, pages, token, viewport=PHONE, timezone_id=ZONE) as (page, _):
-            _shoot(page, pages, folder / "phone-en.png")
+            shoot(page, pages, folder / "phone-en.png")
         for name, locale, scheme in (("driver-en", "en-GB", "light"), ("driver-zh-dark", "zh-CN", "dark")):
             context = browser.new_context(viewport=PHONE, locale=locale, color_scheme=scheme)
             page = context.new_page()
-            _shoot(page, f"{pages}/driver?in=30", folder / f"{name}.png", seen="h1")
+            shoot(page, f"{pages}/driver?in=30", folder / f"{name}.png", seen="h1")
             context.close()
 
 
@@ -101,7 +102,7 @@ def _longest(url: str, token: str) -> tuple[int, str]:
     return int(found["session_id"]), str(found["station_id"])
 
 
-def _shoot(page: Any, url: str, file: Path, seen: str = "main h1") -> None:
+def shoot(page: Any, url: str, file: Path, seen: str = "main h1") -> None:
     page.goto(url)
     page.wait_for_selector(seen)
     time.sleep(SETTLED_S)

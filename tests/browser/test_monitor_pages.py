@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
-import json
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +15,8 @@ from monitor.evidence.files import read_document
 from monitor.evidence.judge import judge_document
 from tests.browser.test_accessibility import LOOK
 from tests.quality.world import OPERATOR
-from tests.support.browsing import CHROMIUM, chromium, dashboard, signed_in
-from tests.support.monitored import LOCAL_DAY, NOW, make_forecasts, make_platform, make_siting
-from tests.support.running import Server, csms
-from tests.support.warehouse import PLACES, Home, at, more_rows
+from tests.support.browsing import CHROMIUM, chromium, signed_in
+from tests.support.monitored import LOCAL_DAY, monitored
 
 PAGES = (
     "/quality",
@@ -48,33 +43,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dic
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
     folder = tmp_path_factory.mktemp("monitor")
-    make_platform(folder / "platform")
-    make_forecasts(folder / "central")
-    make_siting(folder / "areas", folder / "siting")
-    (folder / "home").mkdir()
-    asyncio.run(_warehouse(Home(folder / "home")))
-    server = Server(folder / "server")
-    server.start()
-    options = [
-        *("--warehouse", str(folder / "home" / "warehouse"), "--data-dir", str(folder / "central")),
-        *("--platform-dir", str(folder / "platform"), "--partner-file", str(folder / "platform" / "partners.toml")),
-        *("--siting-dir", str(folder / "siting"), "--areas-dir", str(folder / "areas")),
-    ]
-    made = csms("token", "create", "viewer", "--role", "viewer", "--json", "--url", server.api_url)
-    technician = csms("token", "create", "technician", "--role", "technician", "--json", "--url", server.api_url)
-    tokens = {"viewer": json.loads(made.stdout)["token"], "technician": json.loads(technician.stdout)["token"]}
-    clock = f"speed=1,wall={time.time()!r},time={NOW.isoformat()}"
-    try:
-        with dashboard(server.api_url, folder, *options, CSMS_CLOCK=clock, CSMS_TIME_ZONE="UTC") as url:
-            yield url, tokens, folder
-    finally:
-        server.stop()
-
-
-async def _warehouse(home: Home) -> None:
-    await home.begin()
-    await home.change(*more_rows())
-    await home.load(since=at(-72), places=PLACES)
+    with monitored(folder) as (url, tokens):
+        yield url, tokens, folder
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ PAGES = {
     "/": ("Overview", "总览"),
     "/stations": ("Stations", "充电桩"),
     "/stations/CP-1": ("CP-1", "CP-1"),
+    "/alarms?every=true": ("Alarms", "告警"),
     "/sessions": ("Sessions", "充电会话"),
     "/sessions/1": ("Session 1", "会话 1"),
     "/feeders": ("Feeders", "台区"),

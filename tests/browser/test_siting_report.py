@@ -96,6 +96,13 @@ def test_every_number_on_the_page_is_the_one_in_the_json(page: Any, report: Path
         assert shown == ("" if value is None else str(value)), path
 
 
+def test_places_are_told_to_the_metre(report: Path) -> None:
+    """Six digits of a longitude would be a hundred metres."""
+    document = json.loads((report / "report.json").read_text("utf-8"))
+    places = [one["longitude"] for one in (*document["proposals"], *document["rejected"])]
+    assert sum(round(place, 3) != place for place in places) > 0.9 * len(places)
+
+
 def test_csv_holds_the_same_numbers(report: Path) -> None:
     document = json.loads((report / "report.json").read_text("utf-8"))
     with (report / "proposals.csv").open(encoding="utf-8-sig", newline="") as file:

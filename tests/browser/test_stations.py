@@ -55,3 +55,34 @@ def test_messages_are_read_when_asked_for(site: Site) -> None:
         page.fill("[aria-label='Words in the message']", "BootNotification")
         page.click("text=Show the latest")
         page.wait_for_selector("td:has-text('BootNotification')")
+
+
+def test_an_outlet_shows_its_meter_beside_what_it_was_told_and_says_it_will_do(site: Site) -> None:
+    session = eventually(lambda: site.station("CP-2")["evses"][0]["session"])
+    with signed_in(site.browser, site.url, site.tokens["technician"]) as (page, faults):
+        page.goto(f"{site.url}/stations/CP-2")
+        for unit in ("V", "A", "kW"):
+            page.wait_for_selector(f".wide-figures small:text-is('{unit}')")
+        page.get_by_role("button", name="Ask what it will do").click()
+        page.wait_for_selector("text=CP-2 said: Accepted")
+        page.wait_for_selector("h2:has-text('What the station says it will do')")
+        assert page.get_by_role("button", name="Ask for them").is_enabled()
+        page.goto(f"{site.url}/sessions/{session['session_id']}")
+        page.wait_for_selector(".card:has-text('What it comes to, by tariff period') tbody tr >> nth=1")
+        assert faults.found == []
+    with signed_in(site.browser, site.url, site.tokens["viewer"]) as (page, faults):
+        page.goto(f"{site.url}/stations/CP-2")
+        page.wait_for_selector(".wide-figures small:text-is('kW')")
+        assert page.get_by_role("button", name="Ask").count() == 0
+        assert faults.found == []
+
+
+def test_settings_tell_floors_prices_and_platforms_and_secrets_to_administrators_alone(site: Site) -> None:
+    for role, secrets in (("viewer", 0), ("administrator", 1)):
+        with signed_in(site.browser, site.url, site.tokens[role]) as (page, faults):
+            page.goto(f"{site.url}/settings")
+            page.wait_for_selector(".card:has-text('Floors') td:has-text('T1')")
+            page.wait_for_selector(".card:has-text('Prices today') td:has-text('0.6600')")
+            page.wait_for_selector(".card:has-text('Platforms')")
+            assert page.locator("h2", has_text="Secrets of platforms").count() == secrets
+            assert faults.found == []

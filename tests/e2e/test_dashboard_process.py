@@ -20,7 +20,7 @@ START_S = 90.0
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("dashboard")
-    server = Server(folder, settings=SETTINGS + "\n[dashboard]\nport = 0\n")
+    server = Server(folder, settings=SETTINGS + "\n[dashboard]\nport = 0\n\n[drivers]\nenabled = true\n")
     server.start(CSMS_DASHBOARD__ENABLED="true")
     yield server
     server.stop()
@@ -44,6 +44,17 @@ def reached(client: httpx.Client) -> bool:
         return client.get("/healthz").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def test_drivers_need_no_token_where_the_settings_say_so(server: Server, web: httpx.Client) -> None:
+    page = web.get("/driver", headers={"accept-language": "en"})
+    assert page.status_code == 200
+    assert "Charging site" in page.text
+    assert "AC 22.08 kW" in page.text
+    told = web.get("/driver/places.json").json()
+    own = httpx.get(f"{server.api_url}/api/v1/public/places", trust_env=False).json()
+    assert [one["name"] for one in told["places"]] == [one["name"] for one in own["places"]] == ["Charging site"]
+    assert web.get("/drivers").headers["location"] == "/login"
 
 
 def test_a_token_signs_in_and_stays_in_the_process(server: Server, web: httpx.Client) -> None:

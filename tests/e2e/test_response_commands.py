@@ -113,6 +113,12 @@ async def _evening(server: Server, clock: SimClock) -> Evening:
     await say("offer", "offer", "DR-1")
     await say("bid", "bid", "DR-1", "--auto")
     await say("cleared", "clear", "DR-1", by=operator)
+    made = await _command(server, {}, "token", "create", "app", "--role", "driver", "--card", "TAG1")
+    app = bearer(json.loads(made)["token"])
+    found.said["offers"] = await _offers(server, app)
+    answer = {"json": {"accepted": True}, "headers": app}
+    accepted = await asyncio.to_thread(server.api.put, "/api/v1/driver-offers/TAG1/DR-1", **answer)
+    found.said["accepted"] = accepted.raise_for_status().json()["offers"]
     await say("baseline", "baseline", "DR-1")
     simulate = ("limit", "simulate", "T1", "--kw", "12", "--to", "+8h", "--hours", "8")
     deadline = time.monotonic() + 60
@@ -122,11 +128,13 @@ async def _evening(server: Server, clock: SimClock) -> Evening:
     deadline = time.monotonic() + 60
     while not found.said.get("shown", {}).get("evaluations") and time.monotonic() < deadline:
         await say("shown", "show", "DR-1")
+    await say("drivers", "drivers", "DR-1")
+    found.said["paid"] = await _offers(server, app)
     await say("appeal", "appeal", "DR-1", "--reason", "2", "--note", "one day was wet")
     await say("answer", "answer", "DR-1", "1", "--upheld", "--method", "mean10trim", by=operator)
     await say("list", "list")
     await say("after", "show", "DR-1")
-    for command in ("list", "show DR-1", "baseline DR-1", "report DR-1", "settlement 2026-07"):
+    for command in ("list", "show DR-1", "drivers DR-1", "baseline DR-1", "report DR-1", "settlement 2026-07"):
         words = ("response", *command.split(), "--url", server.api_url)
         done = await asyncio.to_thread(csms, *words)
         assert done.returncode == 0, done.stderr
@@ -144,6 +152,17 @@ async def _evening(server: Server, clock: SimClock) -> Evening:
     fleet.request_stop()
     await run
     return found
+
+
+async def _offers(server: Server, headers: dict[str, str]) -> list[dict[str, Any]]:
+    """Offers to the sessions of the card, as soon as all cars have one."""
+    deadline = time.monotonic() + 60
+    while True:
+        answer = await asyncio.to_thread(server.api.get, "/api/v1/driver-offers/TAG1", headers=headers)
+        offers: list[dict[str, Any]] = answer.raise_for_status().json()["offers"]
+        if len(offers) == len(PILES) or time.monotonic() > deadline:
+            return offers
+        await asyncio.sleep(0.05)
 
 
 async def _command(server: Server, by: dict[str, str], *arguments: str) -> str:
@@ -173,6 +192,26 @@ def test_load_falls_and_it_is_paid(evening: Evening) -> None:
     assert price == 1.5, "the price that was invited"
     assert record["pay"] == pytest.approx(record["credited_kwh"] * price, abs=0.01)
     assert record["credited_kwh"] <= 1.2 * record["cleared_kw"] * 0.5 + 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_drivers_are_asked_answer_by_their_app_and_are_paid(evening: Evening) -> None:
+    """The designed incentive is half of the price; who accepted is paid what its pile did not draw."""
+    assert len(evening.said["offers"]) == len(PILES)
+    assert {one["incentive"] for one in evening.said["offers"]} == {0.75}
+    assert all(one["usual_kwh"] > 1 and one["answer"] is None for one in evening.said["offers"])
+    assert {one["answer"] for one in evening.said["accepted"]} == {"accepted"}
+    tally = evening.said["drivers"]
+    assert (tally["offered"], tally["accepted"], tally["declined"]) == (4, 4, 0)
+    assert tally["moved_kwh"] > 2
+    paid = [float(one["pay"]) for one in evening.said["paid"]]
+    assert float(tally["pay"]) == pytest.approx(sum(paid))
+    for one in evening.said["paid"]:
+        assert 0 <= one["moved_kwh"] <= one["usual_kwh"]
+        assert float(one["pay"]) == pytest.approx(0.75 * one["moved_kwh"], abs=0.006)
+    assert "accepted: 4" in evening.shown["drivers DR-1"]
+    assert f"drivers get {tally['pay']} yuan" in evening.shown["settlement 2026-07"]
 
 
 @pytest.mark.slow

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,7 +34,10 @@ from monitor.siting.console import build
 from monitor.store.forecast import open_forecasts
 from monitor.store.intake import open_intake
 from tests.quality.world import DAY, END, OPERATOR, World
+from tests.support.browsing import dashboard
+from tests.support.running import Server, csms
 from tests.support.siting_city import write_city
+from tests.support.warehouse import PLACES, Home, at, more_rows
 from tests.unit.quality.conftest import receive
 
 LOCAL_DAY = "2026-03-02"
@@ -115,3 +122,41 @@ def make_siting(areas: Path, reports: Path) -> None:
     ]
     answer = CliRunner().invoke(build(catalogue("en")), call)
     assert answer.exit_code == 0, answer.output
+
+
+async def make_warehouse(folder: Path) -> None:
+    """Two piles that charged, a feeder that was overloaded."""
+    home = Home(folder)
+    await home.begin()
+    await home.change(*more_rows())
+    await home.load(since=at(-72), places=PLACES)
+
+
+@contextmanager
+def monitored(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """A server without stations and a dashboard that finds all of this; its address, and tokens by role."""
+    make_platform(folder / "platform")
+    make_forecasts(folder / "central")
+    make_siting(folder / "areas", folder / "siting")
+    (folder / "home").mkdir()
+    asyncio.run(make_warehouse(folder / "home"))
+    options = [
+        *("--warehouse", str(folder / "home" / "warehouse"), "--data-dir", str(folder / "central")),
+        *("--platform-dir", str(folder / "platform"), "--partner-file", str(folder / "platform" / "partners.toml")),
+        *("--siting-dir", str(folder / "siting"), "--areas-dir", str(folder / "areas")),
+    ]
+    server = Server(folder / "server")
+    server.start()
+    try:
+        tokens = {role: _token(server, role) for role in ("viewer", "technician")}
+        clock = f"speed=1,wall={time.time()!r},time={NOW.isoformat()}"
+        with dashboard(server.api_url, folder, *options, CSMS_CLOCK=clock, CSMS_TIME_ZONE="UTC", TZ="UTC") as url:
+            yield url, tokens
+    finally:
+        server.stop()
+
+
+def _token(server: Server, role: str) -> str:
+    made = csms("token", "create", role, "--role", role, "--json", "--url", server.api_url)
+    assert made.returncode == 0, made.stderr
+    return str(json.loads(made.stdout)["token"])

@@ -16,9 +16,11 @@ from monitor.dashboard.web.beside import Beside, Folders
 from monitor.dashboard.web.desk import Desk
 from monitor.dashboard.web.drivers import routes as drivers_routes
 from monitor.dashboard.web.drivers.board import Boards
+from monitor.dashboard.web.drivers.neighbours import Neighbours
 from monitor.dashboard.web.gate import Gate
 from monitor.dashboard.web.hub import Hub
 from monitor.dashboard.web.pages import (
+    alarms,
     audit,
     evidence,
     feeders,
@@ -44,8 +46,8 @@ RECONNECT_S = 20.0
 """A page that was away for longer is made anew."""
 MESSAGES_KEPT = 300
 PAGES = (
-    overview, stations, station, feeders, sessions, session, plan, province, quality, forecast, siting, statistics,
-    evidence, audit, settings, wall,
+    overview, stations, station, alarms, feeders, sessions, session, plan, province, quality, forecast, siting,
+    statistics, evidence, audit, settings, wall,
 )  # fmt: skip
 NOTHING_BESIDE = Folders()
 
@@ -67,8 +69,10 @@ def create_app(
     api = Api(url)
     visitors = Visitors(_now_s)
     beside, siting_desk = Beside(folders, clock_from_environment()), SitingDesk(folders.siting, folders.areas)
-    desk = Desk(api, Hub(api, visitors, foresee=beside.said), visitors, beside, siting_desk, outline=bool(outline))
-    boards = Boards(api, folders.platform if partners else None, _now_s)
+    neighbours = Neighbours(folders.platform, _now_s, folders.partner_file)
+    hub = Hub(api, visitors, foresee=beside.said, neighbours=neighbours.offers)
+    desk = Desk(api, hub, visitors, beside, siting_desk, outline=bool(outline))
+    boards = Boards(api, neighbours if partners else None, _now_s)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -77,7 +81,7 @@ def create_app(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await boards.close()
+        await neighbours.close()
         await desk.close()
 
     app = FastAPI(title="csms dashboard", openapi_url=None, docs_url=None, redoc_url=None, lifespan=lifespan)

@@ -37,60 +37,60 @@ def thinned(points: Sequence[Point], most: int = POINTS_MAX) -> list[Point]:
 def load_picture(points: Sequence[Point], plan: Json | None, theme: Theme, words: Words) -> Options:
     """One feeder: what was seen, then what is planned from now on."""
     seen = thinned(points)
-    base = [_at(p.time, p.base_w) for p in seen]
-    charging = [_at(p.time, p.metered_w) for p in seen]
-    cap = [_at(p.time, p.cap_w) for p in seen]
-    bound = [_at(p.time, None if p.upper_bound_w is None else p.base_w + p.upper_bound_w) for p in seen]
-    planned = [_at(p.time, None if p.planned_w is None else p.base_w + p.planned_w) for p in seen]
+    base = [at_kw(p.time, p.base_w) for p in seen]
+    charging = [at_kw(p.time, p.metered_w) for p in seen]
+    cap = [at_kw(p.time, p.cap_w) for p in seen]
+    bound = [at_kw(p.time, None if p.upper_bound_w is None else p.base_w + p.upper_bound_w) for p in seen]
+    planned = [at_kw(p.time, None if p.planned_w is None else p.base_w + p.planned_w) for p in seen]
     now = seen[-1].time if seen else None
     if plan is not None and now is not None:
         ahead = _plan_ahead(plan, now, now + max(now - seen[0].time, AHEAD_MIN))
         planned, cap = planned + ahead["planned"], cap + ahead["cap"]
     series = [
-        _area(words["base"], base, theme.unavailable, 0.35),
-        _area(words["charging"], charging, theme.charging, 0.55),
-        _line(words["bound"], bound, theme.suspended, width=1, step="end"),
-        _line(words["plan"], planned, theme.ink, width=1.5, kind="dashed", step="end"),
-        _line(words["cap"], cap, theme.faulted, width=2, step="end"),
+        area_of(words["base"], base, theme.unavailable, 0.35),
+        area_of(words["charging"], charging, theme.charging, 0.55),
+        line_of(words["bound"], bound, theme.suspended, width=1, step="end"),
+        line_of(words["plan"], planned, theme.ink, width=1.5, kind="dashed", step="end"),
+        line_of(words["cap"], cap, theme.faulted, width=2, step="end"),
     ]
     if now is not None:
-        series[0]["markLine"] = _now_line(now, theme)
-    return _frame(theme) | {"series": series, "legend": _legend([one["name"] for one in series], theme)}
+        series[0]["markLine"] = now_line(now, theme)
+    return frame_of(theme) | {"series": series, "legend": legend_of([one["name"] for one in series], theme)}
 
 
 def plan_picture(plan: Json, theme: Theme, words: Words) -> Options:
     """The plan of a feeder, slot by slot: base load, charging and storage stacked under the cap."""
     content = plan["content"]
-    times = _slot_times(plan)
+    times = slot_times(plan)
     rows = {name: content.get(f"{name}_kw") or [] for name in ("base", "charging", "storage", "cap")}
 
     def line(name: str) -> list[list[Any]]:
         return [[t.isoformat(), v] for t, v in zip(times, rows[name], strict=False)]
 
     series = [
-        _area(words["base"], line("base"), theme.unavailable, 0.35, step="end"),
-        _area(words["charging"], line("charging"), theme.charging, 0.55, step="end"),
+        area_of(words["base"], line("base"), theme.unavailable, 0.35, step="end"),
+        area_of(words["charging"], line("charging"), theme.charging, 0.55, step="end"),
     ]
     if rows["storage"]:
-        series.append(_area(words["storage"], line("storage"), theme.reserved, 0.5, step="end"))
-    series.append(_line(words["cap"], line("cap"), theme.faulted, width=2, step="end"))
-    return _frame(theme) | {"series": series, "legend": _legend([one["name"] for one in series], theme)}
+        series.append(area_of(words["storage"], line("storage"), theme.reserved, 0.5, step="end"))
+    series.append(line_of(words["cap"], line("cap"), theme.faulted, width=2, step="end"))
+    return frame_of(theme) | {"series": series, "legend": legend_of([one["name"] for one in series], theme)}
 
 
 def session_picture(lines: Mapping[str, Sequence[tuple[str, float]]], theme: Theme, words: Words) -> Options:
     """A session: power metered (kW) with the limit over it, what the station says it holds (`bound`),
     and the car's state of charge (percent) on the right.
     """
-    series = [_area(words["charging"], [list(one) for one in lines.get("power", ())], theme.charging, 0.4)]
+    series = [area_of(words["charging"], [list(one) for one in lines.get("power", ())], theme.charging, 0.4)]
     if lines.get("limit"):
-        series.append(_line(words["cap"], [list(one) for one in lines["limit"]], theme.faulted, width=2, step="end"))
+        series.append(line_of(words["cap"], [list(one) for one in lines["limit"]], theme.faulted, width=2, step="end"))
     if lines.get("bound"):
         series.append(
-            _line(words["bound"], [list(one) for one in lines["bound"]], theme.suspended, width=1, step="end")
+            line_of(words["bound"], [list(one) for one in lines["bound"]], theme.suspended, width=1, step="end")
         )
-    options = _frame(theme)
+    options = frame_of(theme)
     if lines.get("soc"):
-        soc = _line(words["soc"], [list(one) for one in lines["soc"]], theme.occupied, width=1.5)
+        soc = line_of(words["soc"], [list(one) for one in lines["soc"]], theme.occupied, width=1.5)
         series.append(soc | {"yAxisIndex": 1})
         right = {
             "min": 0,
@@ -98,10 +98,10 @@ def session_picture(lines: Mapping[str, Sequence[tuple[str, float]]], theme: The
             "position": "right",
             "axisLabel": {"formatter": "{value} %", "color": theme.quiet},
         }
-        options["yAxis"] = [options["yAxis"], _axis(theme) | right | {"splitLine": {"show": False}}]
+        options["yAxis"] = [options["yAxis"], axis_of(theme) | right | {"splitLine": {"show": False}}]
     for one in series:
         one.pop("stack", None)
-    return options | {"series": series, "legend": _legend([one["name"] for one in series], theme)}
+    return options | {"series": series, "legend": legend_of([one["name"] for one in series], theme)}
 
 
 def forecast_picture(
@@ -113,18 +113,18 @@ def forecast_picture(
         [at, None if top is None or bottom is None else round(top - bottom, 3)]
         for (at, top), (_, bottom) in zip(curve.get("high", ()), curve.get("low", ()), strict=True)
     ]
-    floor = _area("", low, theme.suspended, 0.0) | {
+    floor = area_of("", low, theme.suspended, 0.0) | {
         "stack": "band",
         "lineStyle": {"width": 0},
         "tooltip": {"show": False},
     }
-    band = _area(words["band"], wide, theme.suspended, 0.22) | {"stack": "band", "lineStyle": {"width": 0}}
-    came = _area(words["came"], [list(one) for one in curve.get("came", ())], theme.charging, 0.35)
+    band = area_of(words["band"], wide, theme.suspended, 0.22) | {"stack": "band", "lineStyle": {"width": 0}}
+    came = area_of(words["came"], [list(one) for one in curve.get("came", ())], theme.charging, 0.35)
     came.pop("stack")
-    said = _line(words["said"], [list(one) for one in curve.get("said", ())], theme.ink, width=1.6, kind="dotted")
-    came["markLine"] = _now_line(now, theme)
+    said = line_of(words["said"], [list(one) for one in curve.get("said", ())], theme.ink, width=1.6, kind="dotted")
+    came["markLine"] = now_line(now, theme)
     names = [words["came"], words["said"], words["band"]]
-    return _frame(theme) | {"series": [floor, band, came, said], "legend": _legend(names, theme)}
+    return frame_of(theme) | {"series": [floor, band, came, said], "legend": legend_of(names, theme)}
 
 
 def radar(values: Sequence[tuple[str, float]], theme: Theme) -> Options:
@@ -177,8 +177,8 @@ def state_ring(counts: Sequence[tuple[str, str, int]], theme: Theme) -> Options:
 def bars(rows: Sequence[tuple[str, float]], theme: Theme, colour: str = "") -> Options:
     """Named values as vertical bars."""
     series = {"type": "bar", "data": [value for _, value in rows], "itemStyle": {"color": colour or theme.charging}}
-    return _frame(theme) | {
-        "xAxis": _axis(theme) | {"type": "category", "data": [name for name, _ in rows]},
+    return frame_of(theme) | {
+        "xAxis": axis_of(theme) | {"type": "category", "data": [name for name, _ in rows]},
         "series": [series | {"barMaxWidth": 28}],
     }
 
@@ -187,10 +187,10 @@ def lines(rows: Mapping[str, Sequence[tuple[str, float | None]]], theme: Theme) 
     """Named lines over time; the colours come in the order of the rows."""
     colours = (theme.charging, theme.occupied, theme.suspended, theme.reserved, theme.available, theme.unavailable)
     series = [
-        _line(name, [list(one) for one in row], colours[index % len(colours)], width=1.8)
+        line_of(name, [list(one) for one in row], colours[index % len(colours)], width=1.8)
         for index, (name, row) in enumerate(rows.items())
     ]
-    return _frame(theme) | {"series": series, "legend": _legend(list(rows), theme)}
+    return frame_of(theme) | {"series": series, "legend": legend_of(list(rows), theme)}
 
 
 def enlarged(options: Options, font_px: int) -> Options:
@@ -225,7 +225,7 @@ def _plan_ahead(plan: Json, now: datetime, until: datetime) -> dict[str, list[li
     base, charging, cap = (content.get(f"{name}_kw") or [] for name in ("base", "charging", "cap"))
     planned: list[list[Any]] = []
     caps: list[list[Any]] = []
-    for index, time in enumerate(_slot_times(plan)):
+    for index, time in enumerate(slot_times(plan)):
         if not now < time <= until:
             continue
         if index < len(charging):
@@ -235,18 +235,21 @@ def _plan_ahead(plan: Json, now: datetime, until: datetime) -> dict[str, list[li
     return {"planned": planned, "cap": caps}
 
 
-def _slot_times(plan: Json) -> list[datetime]:
+def slot_times(plan: Json) -> list[datetime]:
+    """When each slot of a plan begins."""
     content = plan["content"]
     count = max((len(content.get(f"{name}_kw") or []) for name in ("base", "charging", "storage", "cap")), default=0)
     start, slot = moment(plan["made_at"]), timedelta(hours=content.get("slot_h", 0.25))
     return [start + slot * index for index in range(count)]
 
 
-def _at(time: datetime, watts: float | None) -> list[Any]:
+def at_kw(time: datetime, watts: float | None) -> list[Any]:
+    """A point of a line: W as kW."""
     return [time.isoformat(), None if watts is None else round(watts / 1000, 2)]
 
 
-def _area(name: str, data: Sequence[Any], colour: str, opacity: float, step: str = "") -> Options:
+def area_of(name: str, data: Sequence[Any], colour: str, opacity: float, step: str = "") -> Options:
+    """A filled area, stacked on the others."""
     more = {"step": step} if step else {}
     return {
         "type": "line",
@@ -261,7 +264,10 @@ def _area(name: str, data: Sequence[Any], colour: str, opacity: float, step: str
     }
 
 
-def _line(name: str, data: Sequence[Any], colour: str, *, width: float, kind: str = "solid", step: str = "") -> Options:
+def line_of(
+    name: str, data: Sequence[Any], colour: str, *, width: float, kind: str = "solid", step: str = ""
+) -> Options:
+    """A line without points."""
     more = {"step": step} if step else {}
     return {
         "type": "line",
@@ -274,7 +280,8 @@ def _line(name: str, data: Sequence[Any], colour: str, *, width: float, kind: st
     }
 
 
-def _now_line(now: datetime, theme: Theme) -> Options:
+def now_line(now: datetime, theme: Theme) -> Options:
+    """A vertical line at a moment."""
     return {
         "silent": True,
         "symbol": "none",
@@ -284,19 +291,20 @@ def _now_line(now: datetime, theme: Theme) -> Options:
     }
 
 
-def _frame(theme: Theme) -> Options:
+def frame_of(theme: Theme) -> Options:
     """What all pictures over time have in common."""
     return {
         "animation": False,
         "aria": {"enabled": True},
         "grid": {"left": 52, "right": 20, "top": 40, "bottom": 28},
         "tooltip": _tooltip(theme) | {"trigger": "axis"},
-        "xAxis": _axis(theme) | {"type": "time", "splitLine": {"show": False}},
-        "yAxis": _axis(theme) | {"type": "value", "name": "kW", "nameTextStyle": {"color": theme.quiet}},
+        "xAxis": axis_of(theme) | {"type": "time", "splitLine": {"show": False}},
+        "yAxis": axis_of(theme) | {"type": "value", "name": "kW", "nameTextStyle": {"color": theme.quiet}},
     }
 
 
-def _axis(theme: Theme) -> Options:
+def axis_of(theme: Theme) -> Options:
+    """An axis in quiet colours."""
     return {
         "axisLine": {"lineStyle": {"color": theme.line}},
         "axisTick": {"show": False},
@@ -315,7 +323,8 @@ def _tooltip(theme: Theme) -> Options:
     }
 
 
-def _legend(names: Sequence[str], theme: Theme) -> Options:
+def legend_of(names: Sequence[str], theme: Theme) -> Options:
+    """The legend at the top right."""
     text = {"color": theme.quiet}
     return {
         "data": list(names),

@@ -16,14 +16,14 @@ from monitor.dashboard.look import moment
 from monitor.dashboard.web.charts import (
     Options,
     Words,
-    _area,
-    _at,
-    _axis,
-    _frame,
-    _legend,
-    _line,
-    _now_line,
-    _slot_times,
+    area_of,
+    at_kw,
+    axis_of,
+    frame_of,
+    legend_of,
+    line_of,
+    now_line,
+    slot_times,
     thinned,
 )
 from monitor.dashboard.web.palette import LEVELS, Theme
@@ -43,16 +43,16 @@ def day_picture(
     base, charging = _metered(day, points, begin)
     ahead = _ahead(plan, now, end)
     series = [
-        _area(words["base"], base, theme.unavailable, 0.35),
-        _area(words["charging"], charging, theme.charging, 0.55),
+        area_of(words["base"], base, theme.unavailable, 0.35),
+        area_of(words["charging"], charging, theme.charging, 0.55),
         *_forecast(said or {}, plan, now, end, theme, words),
-        _line(words["unmanaged"], ahead["unmanaged"], theme.quiet, width=1, step="end"),
-        _line(words["plan"], ahead["planned"], theme.ink, width=1.5, kind="dashed", step="end"),
-        _line(words["cap"], _caps(points, begin) + ahead["cap"], theme.faulted, width=2, step="end"),
+        line_of(words["unmanaged"], ahead["unmanaged"], theme.quiet, width=1, step="end"),
+        line_of(words["plan"], ahead["planned"], theme.ink, width=1.5, kind="dashed", step="end"),
+        line_of(words["cap"], _caps(points, begin) + ahead["cap"], theme.faulted, width=2, step="end"),
     ]
-    series[0]["markLine"] = _now_line(now, theme)
+    series[0]["markLine"] = now_line(now, theme)
     names = [one["name"] for one in series if one["data"] and not one.get("silent")]
-    options = _frame(theme) | {"series": series, "legend": _legend(names, theme)}
+    options = frame_of(theme) | {"series": series, "legend": legend_of(names, theme)}
     return _with_strip(options, day["prices"], (begin, end), theme)
 
 
@@ -65,16 +65,16 @@ def _metered(day: Json, points: Sequence[Point], begin: datetime) -> tuple[list[
     for one in day["quarters"]:
         middle = moment(one["begins_at"]) + QUARTER / 2
         if since is None or middle < since:
-            base.append(_at(middle, one["base_w"]))
-            charging.append(_at(middle, one["charging_w"]))
+            base.append(at_kw(middle, one["base_w"]))
+            charging.append(at_kw(middle, one["charging_w"]))
     for point in thinned(fine):
-        base.append(_at(point.time, point.base_w))
-        charging.append(_at(point.time, point.metered_w))
+        base.append(at_kw(point.time, point.base_w))
+        charging.append(at_kw(point.time, point.metered_w))
     return base, charging
 
 
 def _caps(points: Sequence[Point], begin: datetime) -> list[Any]:
-    return [_at(point.time, point.cap_w) for point in thinned([one for one in points if one.time >= begin])]
+    return [at_kw(point.time, point.cap_w) for point in thinned([one for one in points if one.time >= begin])]
 
 
 def _ahead(plan: Json | None, now: datetime, end: datetime) -> dict[str, list[Any]]:
@@ -85,7 +85,7 @@ def _ahead(plan: Json | None, now: datetime, end: datetime) -> dict[str, list[An
     content = plan["content"]
     base, charging, cap = (content.get(f"{name}_kw") or [] for name in ("base", "charging", "cap"))
     free = unmanaged_kw(content, len(cap))
-    for place, time in enumerate(_slot_times(plan)):
+    for place, time in enumerate(slot_times(plan)):
         if not now - QUARTER < time < end:
             continue
         under = base[place] if place < len(base) else 0.0
@@ -127,11 +127,11 @@ def _forecast(said: Said, plan: Json | None, now: datetime, end: datetime, theme
     both = [at for at, _ in rows["said"] if at in by_time["low"] and at in by_time["high"]]
     low = [[at, by_time["low"][at]] for at in both]
     width = [[at, round(by_time["high"][at] - by_time["low"][at], 2)] for at in both]
-    band = _area(words["forecast"], width, theme.occupied, 0.16) | {"stack": "band"}
+    band = area_of(words["forecast"], width, theme.occupied, 0.16) | {"stack": "band"}
     band["lineStyle"] = {"width": 0}
-    floor = _area(words["forecast"], low, theme.occupied, 0.0) | {"stack": "band", "lineStyle": {"width": 0}}
+    floor = area_of(words["forecast"], low, theme.occupied, 0.0) | {"stack": "band", "lineStyle": {"width": 0}}
     hidden = {"silent": True, "tooltip": {"show": False}}
-    middle = _line(words["forecast"], rows["said"], theme.occupied, width=1.5, kind="dotted")
+    middle = line_of(words["forecast"], rows["said"], theme.occupied, width=1.5, kind="dotted")
     return [floor | hidden, band | hidden, middle]
 
 
@@ -158,7 +158,7 @@ def _with_strip(options: Options, prices: Sequence[Json], span: tuple[datetime, 
     grid = options["grid"] | {"bottom": 46}
     strip_grid = {"left": grid["left"], "right": grid["right"], "bottom": 34, "height": STRIP_PX}
     hidden = {"show": False, "type": "value", "min": 0, "max": 1, "gridIndex": 1}
-    strip_time = _axis(theme) | {"type": "time", "min": begin, "max": end, "gridIndex": 1, "show": False}
+    strip_time = axis_of(theme) | {"type": "time", "min": begin, "max": end, "gridIndex": 1, "show": False}
     strips = [_strip(level, prices) for level in levels]
     time = time | {"axisLabel": time["axisLabel"] | {"margin": 17}}
     return options | {
@@ -174,6 +174,6 @@ def _strip(level: str, prices: Sequence[Json]) -> Options:
     for one in prices:
         at, value = moment(one["begins_at"]), 1 if one["level"] == level else None
         data += [[at.isoformat(), value], [(at + HOUR).isoformat(), value]]
-    band = _area(level, data, LEVELS[level], 1.0) | {"xAxisIndex": 1, "yAxisIndex": 1, "lineStyle": {"width": 0}}
+    band = area_of(level, data, LEVELS[level], 1.0) | {"xAxisIndex": 1, "yAxisIndex": 1, "lineStyle": {"width": 0}}
     band.pop("stack")
     return band | {"silent": True, "tooltip": {"show": False}}

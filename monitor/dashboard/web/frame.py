@@ -34,6 +34,7 @@ class Place:
 PLACES: list[Place] = [
     Place("overview", "/", "dashboard"),
     Place("stations", "/stations", "ev_station"),
+    Place("alarms", "/alarms", "notifications"),
     Place("sessions", "/sessions", "receipt_long"),
     Place("feeders", "/feeders", "account_tree", WHOLE_VIEW | {"grid_operator"}),
     Place("plan", "/plan", "event_note", WHOLE_VIEW | {"grid_operator"}),
@@ -117,7 +118,7 @@ def _pulse(view: View) -> None:
     with tag("div", "pulse", role="status"):
         dot = tag("span", "dot")
         age = ui.label("")
-    alarms = tag("a", "alarms", href="/#alarms")
+    alarms = tag("a", "alarms", href="/alarms")
     with alarms:
         ui.icon("notifications").props("aria-hidden=true")
         count = ui.label("")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from monitor.dashboard.look import moment
 from monitor.dashboard.source import SourceLost, SourceRefused
 from monitor.dashboard.web.api import Api, Refused, segment
 from monitor.dashboard.web.day_chart import Said
+from monitor.dashboard.web.drivers.offers import Offer
 from monitor.dashboard.web.figures import roots
 from monitor.dashboard.web.stream import Stations, told
 from monitor.dashboard.web.visitors import Visitor, Visitors
@@ -48,13 +49,20 @@ class Hub:
     """The shared snapshot; `watch` is told of every change. Times are seconds of the running loop.
 
     `bound_to` None: for all who may see everything; a token: for those who came with it and see what it is bound to.
-    `foresee`: where forecasts are read, if this machine has them.
+    `foresee`: where forecasts are read, if this machine has them; `neighbours`: stations of the operators that report
+    to a platform on it.
     """
 
     def __init__(
-        self, api: Api, visitors: Visitors, bound_to: str | None = None, foresee: Foresee | None = None
+        self,
+        api: Api,
+        visitors: Visitors,
+        bound_to: str | None = None,
+        foresee: Foresee | None = None,
+        neighbours: Callable[[], Awaitable[Sequence[Offer]]] | None = None,
     ) -> None:
-        self._api, self._visitors, self._bound_to, self._foresee = api, visitors, bound_to, foresee
+        self._api, self._visitors, self._bound_to = api, visitors, bound_to
+        self._foresee, self._neighbours = foresee, neighbours
         self._watchers: dict[int, Tell] = {}
         self._next = 0
         self._slow: dict[str, Any] = {}
@@ -73,6 +81,7 @@ class Hub:
         self.day: dict[str, Any] | None = None
         self.plan: dict[str, Any] | None = None
         self.said: Said = {}
+        self.neighbours: Sequence[Offer] = ()
         self.answered_s = -1.0
         self.fault = ""
 
@@ -194,6 +203,8 @@ class Hub:
         self._day_due_s = _now_s() + DAY_S
         self.day = await self._read_or_none(token, f"/feeders/{name}/day")
         self.plan = await self._read_or_none(token, f"/plans/{name}")
+        if self._neighbours is not None:
+            self.neighbours = await self._neighbours()
         if self.day is not None and _now_s() >= self._said_due_s:
             self._said_due_s = _now_s() + SAID_S
             await self._read_said(moment(self.day["clock_time"]))

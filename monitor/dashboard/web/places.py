@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from csms.texts import Text
 from monitor.dashboard.history import Json
+from monitor.dashboard.web.drivers.offers import Offer
 from monitor.dashboard.web.figures import evse_family, worst_family
 from monitor.dashboard.web.palette import FAMILIES
 
@@ -35,6 +36,30 @@ def site_places(text: Text, sites: Sequence[Json], stations: Sequence[Json]) -> 
     """The sites of which somebody said where they are."""
     by_id = {station["station_id"]: station for station in stations}
     return list(_placed(text, sites, by_id))
+
+
+def neighbour_places(text: Text, offers: Sequence[Offer]) -> list[dict[str, Any]]:
+    """Stations of partners, by what they told last: something free, nothing free, out of order, nothing told."""
+    return [
+        map_place(offer.name, offer.spot, _family(offer), _told(text, offer), "/quality", offer.key)
+        for offer in offers
+        if offer.spot is not None
+    ]
+
+
+def _family(offer: Offer) -> str:
+    told = [group for group in offer.outlets if group.free is not None]
+    if not told:
+        return "unknown"
+    if any(group.free for group in told):
+        return "available"
+    return "unavailable" if all(group.out_of_order == group.count for group in told) else "occupied"
+
+
+def _told(text: Text, offer: Offer) -> str:
+    free = sum(group.free or 0 for group in offer.outlets)
+    told = text("driver.free_of", free=free, count=sum(group.count for group in offer.outlets))
+    return f"{offer.name} · {offer.operator} · {told}"
 
 
 def _placed(text: Text, sites: Sequence[Json], by_id: Mapping[str, Json]) -> Iterator[dict[str, Any]]:

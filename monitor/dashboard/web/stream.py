@@ -35,6 +35,7 @@ class Stations:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Json] = {}
+        self._told: dict[str, tuple[datetime, Json]] = {}
         self._read_at: datetime | None = None
 
     @property
@@ -48,18 +49,24 @@ class Stations:
         return list(self._by_id.values())
 
     def read(self, clock_time: str, stations: Iterable[Json]) -> None:
-        """The whole list, as it was at a time of the server's clock."""
+        """The whole list, as it was at a time of the server's clock; what the stream told of later stays."""
         self._by_id = {station["station_id"]: station for station in stations}
-        self._read_at = moment(clock_time)
+        self._read_at = read_at = moment(clock_time)
+        self._told = {name: (at, now) for name, (at, now) in self._told.items() if at >= read_at}
+        for name, (_, now) in self._told.items():
+            if name in self._by_id:
+                self._by_id[name] = {**self._by_id[name], **now}
 
     def hear(self, clock_time: str, stations: Iterable[Json]) -> bool:
         """What changed; what is older than the list stands in it. Whether the list has to be read again: somebody is
         told of whom it does not know, or who has said anew what it is (by a boot).
         """
-        if self._read_at is None or moment(clock_time) < self._read_at:
+        at = moment(clock_time)
+        if self._read_at is not None and at < self._read_at:
             return False
         strange = False
         for now in stations:
+            self._told[now["station_id"]] = at, now
             known = self._by_id.get(now["station_id"])
             strange = strange or known is None or known.get("booted_at") != now.get("booted_at")
             if known is not None:

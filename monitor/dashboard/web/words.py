@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from csms.texts import Text, entries
+from csms.texts import Text, coded
 from monitor.dashboard.history import Json
 from monitor.dashboard.web.charts import Words
 
@@ -17,12 +17,10 @@ def layers(text: Text) -> Words:
 
 
 def said(text: Text, family: str, code: str) -> str:
-    """A code in words, as in the catalogue below `code.<family>`; one that is not there, as it is."""
-    key = f"code.{family}.{code.replace(' ', '_')}"
-    return text(key) if key in entries() else code.replace("_", " ")
+    """A code in words, as in the catalogue below `code.<family>`."""
+    return coded(text, f"code.{family}", code)
 
 
 def alert_words(text: Text, alert: Json) -> str:
     """What an alert is about; one that is not known here by its stable name."""
-    key = f"alert.kind.{alert['kind']}"
-    return text(key) if key in entries() else str(alert["kind"]).replace("_", " ")
+    return coded(text, "alert.kind", str(alert["kind"]))

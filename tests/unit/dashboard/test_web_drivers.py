@@ -22,6 +22,7 @@ from monitor.dashboard.source import SourceLost
 from monitor.dashboard.web.api import Api
 from monitor.dashboard.web.drivers import routes
 from monitor.dashboard.web.drivers.board import Board, Boards
+from monitor.dashboard.web.drivers.neighbours import operator_names
 from monitor.dashboard.web.drivers.offers import (
     HourPrice,
     Offer,
@@ -42,6 +43,7 @@ HOUR = timedelta(hours=1)
 HOSTILE = '"><script>x</script>'
 SPOT = (119.5, 35.4)
 TEXT = catalogue("en")
+NAMES = {"123456789": "Harbour Energy"}
 
 
 def prices(*yuan: float) -> tuple[HourPrice, ...]:
@@ -167,10 +169,11 @@ def told_of(**more: Any) -> dict[str, Any]:
 
 def test_a_partner_s_station_stands_where_it_is_and_tells_how_old_its_word_is() -> None:
     states = {("123456789", "C1"): ToldState(1, NOW - HOUR), ("123456789", "C2"): ToldState(255, NOW - 2 * HOUR)}
-    (found,) = partner_offers([station(told_of())], states)
+    (found,) = partner_offers([station(told_of())], states, NAMES)
     assert found.spot == pytest.approx(SPOT, abs=2e-6), "GCJ-02 lies half a kilometre away"
     assert found.outlets == (Outlets("dc", 120_000, 3, 1, 1),)
     assert (found.told_at, found.fees, found.prices) == (NOW - HOUR, "0.8", ())
+    assert found.operator == "Harbour Energy"
 
 
 @pytest.mark.parametrize(
@@ -184,11 +187,11 @@ def test_a_partner_s_station_stands_where_it_is_and_tells_how_old_its_word_is() 
     ],
 )
 def test_of_what_nobody_tells_nothing_is_made_up(content: Mapping[str, Any]) -> None:
-    assert partner_offers([station(content)], {}) == []
+    assert partner_offers([station(content)], {}, {}) == []
 
 
 def test_a_partner_without_states_or_place_is_shown_as_such() -> None:
-    (found,) = partner_offers([station(told_of(StationLng="east"))], {})
+    (found,) = partner_offers([station(told_of(StationLng="east"))], {}, {})
     assert (found.spot, found.outlets[0].free) == (None, None)
     (shown,) = fitting([found], Wish(spot=SPOT), NOW)
     assert (shown.distance_km, shown.free, shown.chance) == (None, None, None)
@@ -250,6 +253,13 @@ async def test_many_who_ask_cost_what_one_costs_and_a_lost_server_is_bridged() -
     with pytest.raises(SourceLost):
         await Boards(twin, None, lambda: 0.0).board()
     await twin.close()
+
+
+def test_operators_are_called_by_their_names(tmp_path: Path) -> None:
+    file = tmp_path / "partners.toml"
+    assert operator_names(None) == operator_names(file) == {}
+    file.write_text('[[partners]]\noperator_id = "123456789"\nprofile = "tcec102-2016"\nname = "Harbour"\n')
+    assert operator_names(file) == {"123456789": "Harbour"}
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from csms.texts import catalogue
+from monitor.dashboard.web.drivers.offers import Offer, Outlets
 from monitor.dashboard.web.outline import BYTES_MAX, OutlineUnusable, read_outline
 from monitor.dashboard.web.palette import FAMILIES
-from monitor.dashboard.web.places import BY_URGENCY, site_family, site_places
+from monitor.dashboard.web.places import BY_URGENCY, neighbour_places, site_family, site_places
 
 TEXT = catalogue("en")
 
@@ -43,6 +44,23 @@ def test_marks_tell_how_many_are_in_which_state() -> None:
     assert (mark["family"], mark["letter"], mark["lng"], mark["lat"]) == ("charging", "C", 119.5, 35.4)
     assert mark["title"] == "a/b · charging 1, available 2"
     assert mark["href"] == "/stations?find=a%2Fb"
+
+
+@pytest.mark.parametrize(
+    ("outlets", "family"),
+    [
+        (Outlets("dc", 60_000, 3, 1, 2), "available"),
+        (Outlets("dc", 60_000, 3, 0, 2), "occupied"),
+        (Outlets("dc", 60_000, 3, 0, 3), "unavailable"),
+        (Outlets("dc", 60_000, 3, None), "unknown"),
+    ],
+)
+def test_a_partner_s_station_shows_what_was_told_last(outlets: Outlets, family: str) -> None:
+    offer = Offer("1/S", "Harbour", "Quay", "", (119.5, 35.4), (outlets,))
+    lost = Offer("1/T", "Harbour", "Nowhere", "", None, (outlets,))
+    (mark,) = neighbour_places(TEXT, [offer, lost])
+    assert (mark["family"], mark["id"], mark["lat"]) == (family, "1/S", 35.4)
+    assert mark["title"] == f"Quay · Harbour · {outlets.free or 0} of 3 free"
 
 
 def test_an_outline_is_geojson_with_areas_or_lines(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ def test_what_is_older_than_the_list_changes_nothing() -> None:
 
 def test_of_a_stranger_the_list_has_to_tell() -> None:
     known = Stations()
-    assert not known.hear(at(0), [station("A")])
+    assert known.hear(at(0), [station("A")])
     known.read(at(0), [station("A")])
     assert known.hear(at(1), [station("B"), station("A", 3.0)])
     assert known.rows == [station("A", 3.0)]
@@ -77,6 +77,25 @@ def test_list_and_stream_end_where_the_stations_are(changes: list[tuple[str, int
         truth[name] = power_w
         if second == read_after:
             known.read(at(second), _rows(truth))
+        known.hear(at(second), [station(name, power_w)])
+    assert known.rows == _rows(truth)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 9)), max_size=20), st.data())
+def test_a_list_that_comes_late_hides_nothing_newer(changes: list[tuple[str, int]], data: st.DataObject) -> None:
+    """It was made after some changes and is read after more of them: the stream was faster."""
+    made_after = data.draw(st.integers(0, len(changes)))
+    read_after = data.draw(st.integers(made_after, len(changes)))
+    truth = dict.fromkeys("ABC", 0)
+    known = Stations()
+    known.read(at(-1), _rows(truth))
+    listed = _rows(truth)
+    for second, (name, power_w) in enumerate([*changes, ("A", 5)]):
+        if second == made_after:
+            listed = _rows(truth)
+        if second == read_after:
+            known.read(at(made_after - 0.5), listed)
+        truth[name] = power_w
         known.hear(at(second), [station(name, power_w)])
     assert known.rows == _rows(truth)
 

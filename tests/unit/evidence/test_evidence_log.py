@@ -79,6 +79,18 @@ async def test_days_are_closed_one_after_the_other_and_only_when_over(evidence: 
     assert heads[-1].day_root == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "an empty day"
 
 
+async def test_a_log_that_cannot_be_closed_keeps_no_other_open(evidence: Evidence, store: IntakeStore) -> None:
+    await fill(store, 9, operator=OPERATOR)
+    await fill(store, 9, operator=OTHER)
+    async with store._engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "update evidence_log set hash = 'md5' where operator_id = ?", (min(OPERATOR, OTHER),)
+        )
+    with pytest.raises(HashUnavailable):
+        await evidence.close_days()
+    assert len(await evidence.store.heads(max(OPERATOR, OTHER))) > 3
+
+
 async def test_records_that_come_together_are_all_in_the_chain(evidence: Evidence, store: IntakeStore) -> None:
     await asyncio.gather(*(accept(store, START, number) for number in range(20)))
     await evidence.close_days()

@@ -364,3 +364,29 @@ async def test_a_day_is_scored_once_though_a_series_is_gone(quarters: Panel, tmp
     finally:
         await forecasts.close()
         await store.close()
+
+
+async def test_champions_are_chosen_by_the_measure_that_is_asked_for(quarters: Panel, tmp_path: Path) -> None:
+    """Rare high loads: absolute errors are least when nothing is expected, squares when the mean is."""
+    rng = np.random.default_rng(8)
+    month = replace(quarters, values=10.0 * (rng.random((30 * 96, 2)) < 0.1))
+    end = START + timedelta(days=60)
+    await _fill(tmp_path, month, end)
+    store = await open_store(f"sqlite+aiosqlite:///{tmp_path / 'csms.db'}", system_clock())
+    forecasts = await open_forecasts(tmp_path)
+    clock = ManualClock(end + timedelta(minutes=10))
+    chosen: dict[str, set[str]] = {}
+    try:
+        for metric in ("MAE", "RMSE", "RMSE"):
+            desk = ForecastDesk(PanelReader(store.reader), forecasts, clock, metric)
+            before = len(await desk.registry())
+            await desk.run(4)
+            newest = await desk.registry()
+            rows = newest[: len(newest) - before]
+            chosen.setdefault(metric, set()).update(row.champion for row in rows if row.series == "cp-1")
+        assert len(newest) == before, "what was begun by a measure stays"
+        assert chosen["MAE"] & {"last", "day", "week"}
+        assert chosen["RMSE"] & {"lags", "rich"}
+    finally:
+        await forecasts.close()
+        await store.close()

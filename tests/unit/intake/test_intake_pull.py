@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -150,6 +151,33 @@ async def test_an_operator_that_is_down_or_answers_nonsense_is_asked_again(asked
     asked.spoil = {}
     await asked.puller.round()
     assert (await asked.store.pulled(OPERATOR))["full_at"] == NOW
+
+
+ODD = [
+    "x",
+    5,
+    None,
+    [],
+    {},
+    {"StationID": 5},
+    {"ConnectorStatusInfos": 7},
+    {"ConnectorStatusInfos": ["y", None, {}]},
+    True,
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+async def test_rows_that_are_none_end_no_pull_and_are_no_fault_of_ours(asked: Asked, odd: Any) -> None:
+    whole = asked.stations[0]
+    asked.spoil = {"StationInfos": [odd, whole], "PageCount": 1}
+    assert await asked.puller.stations(None) == 1
+    asked.spoil = {"StationStatusInfos": [odd, {"StationID": whole["StationID"], "ConnectorStatusInfos": [odd]}]}
+    assert await asked.puller.states() == []
+    for name in ("StationInfos", "StationStatusInfos"):
+        asked.spoil = {name: odd}
+        for ask in (lambda: asked.puller.stations(None), asked.puller.states):
+            with contextlib.suppress(PullFailed):
+                await ask()
 
 
 async def test_nobody_is_asked_without_an_address_and_an_id_of_ours(asked: Asked, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ async def test_a_pushed_station_is_found_by_drivers(tmp_path: Path, profile: str
     await caller.store.flush()
     reader = open_intake_reader(tmp_path)
     assert reader is not None
-    offers = partner_offers(await reader.stations(), await reader.states())
+    offers = partner_offers(await reader.stations(), await reader.states(), {})
     await reader.close()
     await caller.store.close()
     (found,) = fitting(offers, Wish(words="港口路", kind="dc", spot=(119.527, 35.417)), NOW)

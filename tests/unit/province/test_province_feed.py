@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -186,3 +187,22 @@ async def test_a_state_that_could_not_be_noted_is_told_later(desk: Desk, monkeyp
     assert desk.rows("station_status") == []
     await desk.feed.work_off()
     assert len(desk.rows("station_status")) == 1
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(None, 0), (-5, 3), (5, 3), (-300, 0)])
+async def test_another_reason_with_a_fault_is_a_fault(desk: Desk, seconds: int | None, told: int) -> None:
+    """Section 14.2: Other with a fault, told shortly before or after the end."""
+    reply = await desk.say(SessionStarted(1, "TAG", 1000, desk.clock.now()))
+    end = desk.clock.now() + timedelta(seconds=600)
+    if seconds is not None and seconds < 0:
+        desk.clock.advance(600 + seconds)
+        await desk.say(StatusReport(1, 1, ConnectorStatus.FAULTED))
+        await desk.say(StatusReport(1, 1, ConnectorStatus.CHARGING))
+    desk.clock.time = end
+    await desk.say(SessionStopped(str(reply.transaction_id), 13_345, desk.clock.now(), StopReason.OTHER))
+    if seconds is not None and seconds > 0:
+        desk.clock.advance(seconds)
+        await desk.say(StatusReport(1, 1, ConnectorStatus.FAULTED))
+    await desk.feed.reconcile()
+    (order,) = desk.rows("charge_order")
+    assert order["StopReason"] == told

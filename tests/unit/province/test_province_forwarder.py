@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ from csms.province.envelope import Codec, seal_response
 from csms.province.forwarder import Forwarder, PartnerForwarder
 from csms.province.ids import IdTable
 from csms.province.memory import MemoryOutbox
-from csms.province.ports import NewEntry
+from csms.province.ports import NewEntry, OutboxEntry
 from csms.province.profile import Kind, load_profile
 from csms.province.service import ProvinceService
 
@@ -404,6 +404,46 @@ async def test_a_retry_goes_at_its_moment_though_all_new_calls_hang() -> None:
         await working
         await forwarder.close()
     assert (await outbox.counts())["acked"] == 31
+
+
+class SlowOutbox(MemoryOutbox):
+    """Time passes while it is asked what is due."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.slow = False
+
+    async def due(self, partner: str, interfaces: Sequence[str], now: datetime, limit: int) -> list[OutboxEntry]:
+        found = await super().due(partner, interfaces, now, limit)
+        if self.slow:
+            self.slow = False
+            self.clock.advance(60)
+        return found
+
+
+async def test_what_ripens_while_it_is_looked_for_is_not_overlooked() -> None:
+    """It goes before the other new ones, not after them."""
+    peer, clock = Peer(), ManualClock(NOW)
+    outbox = SlowOutbox(clock)
+    await outbox.add([entry("first")])
+    peer.answers["notification_charge_order_info"] = answer(500)
+    async with peer.listening(), forwarding(peer.port, outbox, clock) as forwarder:
+        await forwarder.step()
+        outbox.slow = True
+        peer.answers["notification_charge_order_info"] = answer(0)
+        await outbox.add([entry(str(number)) for number in range(40)])
+        began: list[str] = []
+        mark_sent = outbox.mark_sent
+
+        async def noted(entry_id: int, next_at: datetime) -> None:
+            began.append(outbox.rows[entry_id].business_key)
+            await mark_sent(entry_id, next_at)
+
+        outbox.mark_sent = noted  # type: ignore[method-assign]
+        await forwarder.step()
+    assert began.index("first") < 10
+    assert len(began) == 41
 
 
 async def test_nothing_is_sent_before_the_retry_after(peer: Peer) -> None:

@@ -13,7 +13,8 @@ import pytest
 
 from csms.model.clock import ManualClock
 from csms.province.profile import Kind, PlatformProfile
-from monitor.quality.service import InputsGone, NotJudged, QualityWatch, Watched, profile_text, text_digest
+from monitor.quality.appeal import InputsGone, NotJudged, profile_text, text_digest
+from monitor.quality.service import QualityWatch, Watched
 from monitor.store.intake import IntakeStore, open_intake
 from monitor.store.messages import Call, Message, Standing
 from tests.quality.world import DAY, END, OPERATOR, World

@@ -32,10 +32,11 @@ from monitor.intake.figures import Figures
 from monitor.intake.keeper import Keeper
 from monitor.quality import alarms
 from monitor.quality.alarms import Situation, level_at, signs
+from monitor.quality.appeal import NotJudged
 from monitor.quality.channels import LogChannel, MailChannel, WebhookChannel, state_of
 from monitor.quality.judge import judge_day
 from monitor.quality.score import METRICS
-from monitor.quality.service import NotJudged, QualityWatch, Watched
+from monitor.quality.service import QualityWatch, Watched
 from monitor.quality.tally import CHECKS, Dimension
 from monitor.quality.traffic import CallFact
 from monitor.store.intake import IntakeStore, open_intake
@@ -271,6 +272,37 @@ async def test_an_alarm_is_told_once_rises_is_acknowledged_and_ends(tmp_path: Pa
     await minutes(2, 500)
     assert good.heard[3:] == [("success_low", "raised", 1)], "a new one"
     await store.close()
+
+
+async def test_what_fails_for_one_operator_keeps_no_other_waiting(
+    store: IntakeStore, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A day that cannot be judged, and what cannot be looked at, are named; the others are judged and alarmed."""
+    ear = Ear()
+    watch = watch_of(store, world, ear)
+    first = Watched("000000001", world.profile, world.rules)
+    watch.operators = {first.operator_id: first, **watch.operators}
+    standing = AlarmRow(
+        first.operator_id, "silent", "", "", END - timedelta(hours=2), END - timedelta(hours=2), told_level=1
+    )
+    await store.quality.keep_alarms([standing])
+    calls = store.quality.calls
+
+    async def broken(start: datetime, end: datetime, operator_id: str | None = None, until: int | None = None) -> Any:
+        if operator_id == first.operator_id:
+            raise OSError("a broken page")
+        return await calls(start, end, operator_id, until)
+
+    monkeypatch.setattr(store.quality, "calls", broken)
+    for _ in range(5):
+        await store.log(Call(END, "order", 200, 500, OPERATOR))
+    with pytest.raises(OSError, match="a broken page"):
+        await watch.round()
+    assert LOCAL_DAY in {row.day for row in await store.quality.days(OPERATOR)}
+    assert await store.quality.hours(OPERATOR, END - timedelta(hours=1), END)
+    assert [name for name, _, _ in ear.heard] == ["success_low"]
+    kept = next(alarm for alarm in await store.quality.alarms() if alarm.operator_id == first.operator_id)
+    assert (kept.over_at, kept.level) == (None, 1), "nobody has seen that it is over"
 
 
 async def test_an_alarm_that_stands_is_known_however_many_came_after_it(tmp_path: Path, world: World) -> None:

@@ -114,7 +114,10 @@ def test_words_of_others_stay_words() -> None:
 def test_what_is_not_known_is_a_dash_and_no_nought() -> None:
     nothing = Report("grid", BOTH, ())
     assert all("0 kWh" not in words for words in sentences(nothing, ENGLISH))
-    assert "–" in sentences(nothing, ENGLISH)[0]
+    assert sentences(nothing, ENGLISH)[0] == "Charging took –; against the period before: –."
+    grown = Report("grid", BOTH, (Figure("energy_change", 0.25, "1"), Figure("peak_change", -0.5, "1")))
+    assert "+25.0 %" in sentences(grown, ENGLISH)[0]
+    assert "-50.0 %" in sentences(grown, ENGLISH)[1]
     assert written(None, "kWh") == "–"
     assert (written(0.125, "1"), written(3, "yuan"), written(1234.5, "kW")) == ("12.5 %", "3.00 yuan", "1,234.5 kW")
 

@@ -235,6 +235,8 @@ async def test_a_driver_sees_and_answers_for_its_own_cards_alone(tmp_path: Path)
         assert said["answer"] == "accepted"
         again = (await at.put("/driver-offers/TAG0/E1", {"accepted": True}, headers=own))["offers"]
         assert again == [said]
+        every = bearer(await token_for(at.guard, Role.DRIVER, "house app", ["*"]))
+        assert len((await at.get("/driver-offers/TAG1", headers=every))["offers"]) == 1
         technician = await at.get("/response-events/E1/drivers")
         assert (technician["offered"], technician["accepted"], technician["declined"]) == (2, 1, 0)
         assert technician["expected_share"] == pytest.approx(0.25 * 0.75 / 0.6)

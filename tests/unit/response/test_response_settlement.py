@@ -16,7 +16,9 @@ from csms.model.access import Role
 from csms.model.clock import ManualClock
 from csms.model.response import Bid, Clearing, Invitation, Kind, Notice, PriceUnit, ResponseEvent
 from csms.response.settlement import Contract, LineState, Month, Outcome, Settlement, settle
+from csms.store import changes
 from csms.store.engine import open_store
+from csms.store.response_tables import DriverOffer
 from tests.support.access import bearer, token_for
 from tests.support.response import NOW, START, ZONE, Desk
 
@@ -190,6 +192,24 @@ async def test_a_month_over_http(desk: Desk) -> None:
         False,
     )
     assert [one["feeder_id"] for one in (await shown(north))["settlements"]] == ["T1"], "of others it sees nothing"
+    paid = DriverOffer(
+        event_id="E1",
+        session_id=7,
+        station_id="CP-1",
+        evse_id=1,
+        made_at=NOW,
+        incentive=0.75,
+        usual_wh=3000.0,
+        promised_wh=9000.0,
+        departure=AFTER,
+        answer="accepted",
+        moved_wh=1800.0,
+        pay=1.35,
+    )
+    await desk.store.writer.commit([changes.put_row(paid)])
+    assert (await desk.http.get(URL)).json()["drivers"] == "1.35"
+    operator = bearer(await token_for(desk.guard, Role.GRID_OPERATOR, "looker", ["T1"]))
+    assert "drivers" not in (await desk.http.get(URL, headers=operator)).json(), "the house's own affair"
     assert (await desk.http.get("/api/v1/response-settlements/2026-13")).json()["code"] == "malformed"
     appeal = await desk.http.post("/api/v1/response-events/E1/appeals", json={"reason": 2})
     assert appeal.status_code == 201

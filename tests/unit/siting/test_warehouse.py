@@ -114,6 +114,19 @@ def test_what_sites_did_is_read_and_scaled_to_the_span(tmp_path: Path) -> None:
     assert area.hourly.sum() == pytest.approx(1.0)
 
 
+def test_clocks_that_are_wrong_stretch_no_span(tmp_path: Path) -> None:
+    """Sessions of 1970 and of the year after next, and one of six weeks, are no part of the year that is looked at."""
+    house = House(tmp_path / "w")
+    house.site("S", 119.5, 35.4)
+    busy(house, "S-0", 600.0)
+    house.session("S-0", -24.0 * 20_000, 1.0, 50.0, "u")
+    house.session("S-0", 24.0 * 700, 1.0, 50.0, "u")
+    house.session("S-0", 24.0 * 5, 24.0 * 40, 50.0, "u")
+    area = read_warehouse(house.write(), now=BEGIN + timedelta(days=DAYS + 5))
+    assert area.span_h == pytest.approx(24.0 * DAYS, rel=0.1)
+    assert area.sites.energy_kwh.tolist() == [pytest.approx(600.0)]
+
+
 def test_orders_of_partners_count_by_station_or_connector_unless_doubted(tmp_path: Path) -> None:
     house = House(tmp_path / "w")
     theirs = Place("S1", 119.5, 35.4, 1, 2, 60.0, frozenset({"S1"}), frozenset({"C1", "C2"}), OPERATOR)

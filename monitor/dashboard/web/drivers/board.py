@@ -1,5 +1,5 @@
-"""What drivers are told, made at most every few seconds, however many ask: the server's public places and, where the
-intake runs on this machine, those of partners.
+"""What drivers are told, made at most every few seconds, however many ask: the server's public places and, where
+somebody says so, those of partners.
 """
 
 from __future__ import annotations
@@ -8,24 +8,20 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from monitor.dashboard.look import moment
 from monitor.dashboard.source import SourceLost
 from monitor.dashboard.web.api import Api, Refused
+from monitor.dashboard.web.drivers.neighbours import Neighbours
 from monitor.dashboard.web.drivers.offers import Offer, own_offers
-from monitor.dashboard.web.drivers.partners import partner_offers
-from monitor.store.faults import StoreUnusable
-from monitor.store.intake_reading import IntakeReader, open_intake_reader
 
 KEPT_S = 3.0
-PARTNERS_KEPT_S = 15.0
 PUBLIC = "/public/places"
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """`clock_time`: the server's. `fault`: why something is missing, for the log; empty when nothing is."""
+    """`clock_time`: the server's. `fault`: why this is old; empty when it is not."""
 
     clock_time: datetime
     offers: tuple[Offer, ...]
@@ -33,15 +29,13 @@ class Board:
 
 
 class Boards:
-    """Gives the newest board. `now_s`: seconds that never step back; `intake`: folder of the intake, None without."""
+    """Gives the newest board. `now_s`: seconds that never step back; `neighbours`: partners' stations, None without."""
 
-    def __init__(self, api: Api, intake: Path | None, now_s: Callable[[], float]) -> None:
-        self._api, self._intake, self._now_s = api, intake, now_s
+    def __init__(self, api: Api, neighbours: Neighbours | None, now_s: Callable[[], float]) -> None:
+        self._api, self._neighbours, self._now_s = api, neighbours, now_s
         self._one_at_a_time = asyncio.Lock()
-        self._reader: IntakeReader | None = None
         self._board: Board | None = None
-        self._made_s = self._partners_s = 0.0
-        self._partners: tuple[Offer, ...] = ()
+        self._made_s = 0.0
 
     async def board(self) -> Board:
         """What is known now. Raises SourceLost or Refused when the server does not tell and never did."""
@@ -57,26 +51,7 @@ class Boards:
             offers, clock_time = tuple(own_offers(public)), moment(public["clock_time"])
         except (SourceLost, Refused, KeyError, TypeError, ValueError) as fault:
             if before is None:
-                raise
+                raise SourceLost(str(fault) or type(fault).__name__) from fault
             return Board(before.clock_time, before.offers, str(fault) or type(fault).__name__)
-        missing = await self._read_partners()
-        return Board(clock_time, offers + self._partners, missing)
-
-    async def _read_partners(self) -> str:
-        """Those told last stay when the intake cannot be read."""
-        if self._intake is None or self._now_s() < self._partners_s:
-            return ""
-        self._partners_s = self._now_s() + PARTNERS_KEPT_S
-        self._reader = self._reader or open_intake_reader(self._intake)
-        if self._reader is None:
-            return f"{self._intake}: no intake"
-        try:
-            self._partners = tuple(partner_offers(await self._reader.stations(), await self._reader.states()))
-        except StoreUnusable as fault:
-            return str(fault)
-        return ""
-
-    async def close(self) -> None:
-        """Let the file go."""
-        if self._reader is not None:
-            await self._reader.close()
+        others = await self._neighbours.offers() if self._neighbours is not None else ()
+        return Board(clock_time, offers + others)

@@ -23,12 +23,14 @@ DC_PLUG, AC_PLUGS = 4, (1, 2, 3)
 """ConnectorType: 4 DC plug; 1 to 3 sockets and plugs for AC."""
 
 
-def partner_offers(stations: Iterable[ToldStation], states: Mapping[tuple[str, str], ToldState]) -> list[Offer]:
-    """Those in service, by operator and id."""
-    return [offer for told in stations if (offer := _offer(told, states)) is not None]
+def partner_offers(
+    stations: Iterable[ToldStation], states: Mapping[tuple[str, str], ToldState], names: Mapping[str, str]
+) -> list[Offer]:
+    """Those in service, by operator and id. `names`: of operators by their numbers."""
+    return [offer for told in stations if (offer := _offer(told, states, names)) is not None]
 
 
-def _offer(told: ToldStation, states: Mapping[tuple[str, str], ToldState]) -> Offer | None:
+def _offer(told: ToldStation, states: Mapping[tuple[str, str], ToldState], names: Mapping[str, str]) -> Offer | None:
     content = told.content
     if content.get("StationStatus", OPEN) != OPEN:
         return None
@@ -38,7 +40,7 @@ def _offer(told: ToldStation, states: Mapping[tuple[str, str], ToldState]) -> Of
     fees = " · ".join(str(content[name]) for name in ("ElectricityFee", "ServiceFee") if content.get(name))
     return Offer(
         key=f"{told.operator_id}/{told.business_id}",
-        operator=told.operator_id,
+        operator=names.get(told.operator_id, told.operator_id),
         name=str(content.get("StationName", told.business_id)),
         address=str(content.get("Address", "")),
         spot=_spot(content),

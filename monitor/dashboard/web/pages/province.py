@@ -114,8 +114,8 @@ def _actions(view: View, name: str) -> None:
 async def _messages(view: View, name: str) -> None:
     """Interfaces with what waits and what was given up, then the messages; read anew each ten seconds."""
     text, path = view.text, f"/province/{segment(name)}/messages"
-    health = markup(Markup(""))
-    lists = {dead: markup(Markup("")) for dead in (True, False)}
+    health = markup(Markup(""), "spaced")
+    lists = {dead: markup(Markup(""), "spaced") for dead in (True, False)}
 
     async def look() -> None:
         pages = {dead: await view.read_or_none(path, dead=dead, limit=MESSAGES_READ) for dead in (True, False)}

@@ -40,7 +40,7 @@ def strip_markup(text: Text, periods: Sequence[Json]) -> Markup:
     )
     known = dict.fromkeys(level for level, _ in spans if level)
     words = Markup("").join(level_mark(text, level) for level in LEVELS if level in known)
-    return Markup('<div class="strip" aria-hidden="true">{}</div><div class="counts">{}</div>').format(bars, words)
+    return Markup('<div class="tone-strip" aria-hidden="true">{}</div><div class="counts">{}</div>').format(bars, words)
 
 
 def level_mark(text: Text, level: str) -> Markup:

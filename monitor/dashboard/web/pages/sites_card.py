@@ -7,7 +7,7 @@ from nicegui import ui
 from monitor.dashboard.history import Snapshot
 from monitor.dashboard.web.desk import View
 from monitor.dashboard.web.parts import card
-from monitor.dashboard.web.places import site_places
+from monitor.dashboard.web.places import neighbour_places, site_places
 from monitor.dashboard.web.places_map import PlacesMap
 
 
@@ -25,8 +25,10 @@ class SitesCard:
     def show(self, snapshot: Snapshot) -> None:
         """The sites as they are; one of which nobody said where it is is only counted."""
         sites, text = self._view.hub.sites, self._view.text
-        places = self._view.shared("sites", lambda: site_places(text, sites, snapshot.stations))
-        away = len(sites) - len(places)
+        own = self._view.shared("sites", lambda: site_places(text, sites, snapshot.stations))
+        others = self._view.shared("neighbours", lambda: neighbour_places(text, self._view.hub.neighbours))
+        places = self._view.shared("places", lambda: [*own, *others])
+        away = len(sites) - len(own)
         self.placed = bool(places)
         self._map.set_visibility(self.placed)
         self._map.show(places)

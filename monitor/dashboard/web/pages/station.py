@@ -45,14 +45,12 @@ def _build(view: View, detail: Json, findings: Json | None) -> None:
     if view.visitor.operates:
         station_actions(view, station_id)
     cards = {}
-    with tag("div", "connectors"):
-        for evse in detail["evses"]:
+    for evse in detail["evses"]:
+        with tag("div", "columns"):
             with card(text("web.station.evse", evse=evse["evse_id"])):
                 cards[evse["evse_id"]] = markup(Markup(""))
                 if view.visitor.operates:
                     connector_actions(view, station_id, evse["evse_id"])
-    with tag("div", "columns even"):
-        for evse in detail["evses"]:
             meter_card(view, station_id, evse)
     with tag("div", "columns even"):
         with tag("div", "stack"):

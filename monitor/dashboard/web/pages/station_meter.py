@@ -34,9 +34,10 @@ def meter_card(view: View, station_id: str, evse: Json) -> None:
     text, evse_id = view.text, evse["evse_id"]
     held: dict[str, Any] = {}
     with card(text("web.meter.title", evse=evse_id)):
-        values = markup(Markup(""))
+        values = markup(Markup('<p class="empty">{}</p>').format(text("web.meter.reading")))
         chart = Chart({}, text("web.meter.curve"))
         chart_box = chart.element
+        chart_box.set_visibility(False)
         said = markup(Markup(""))
         if view.visitor.operates:
             with tag("div", "actions"):
