@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -12,6 +12,7 @@ from csms.charging.lines import Triple, connection, highest, minus, on_lines
 from csms.model.ids import EvseRef
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
+NOTHING = timedelta()
 NEVER = timedelta(days=3650)
 """How much later than told a lease ends at a station whose clock is wrong."""
 LAPSED_KEPT = timedelta(days=1)
@@ -25,7 +26,9 @@ class Grant:
     """`value_w` may be drawn until `until` (without ramp and skew); it should be renewed before `due` (None: that).
 
     `phases`: on so many, 0: on all of the outlet; `on_ma`: what that is on each conductor where it is known already;
-    `rank`: of two charging profiles the one with the higher rank rules; None: it holds beside whatever rules.
+    `rank`: of two charging profiles the one with the higher rank rules; None: it holds beside whatever rules; `behind`:
+    so much earlier its end was told, as the station's clock was behind by that; `passes`: of what a process before
+    wrote down, when as much time has passed; it ends no earlier, nor than a station's clock may have it.
     """
 
     value_w: int
@@ -34,6 +37,8 @@ class Grant:
     phases: int = 0
     on_ma: Triple | None = None
     rank: int | None = None
+    behind: timedelta = NOTHING
+    passes: datetime = LONG_AGO
 
     @property
     def renew_by(self) -> datetime:
@@ -41,10 +46,15 @@ class Grant:
         return self.due or self.until
 
     def moved(self, step: timedelta) -> Grant:
-        """The same after the clock was set on by `step` (below 0: back). It is renewed when as much time has passed; it
-        ends by a station's clock, which may have been set as well or not: the later end counts."""
-        due = self.due + step if self.due is not None else None
-        return replace(self, until=max(self.until, self.until + step), due=due)
+        """The same after the clock was set on by `step` (below 0: back): it is renewed when as much time has passed. It
+        ends by a station's clock; how far that is behind now is known of the station."""
+        passes = self.passes + step if self.passes > LONG_AGO else self.passes
+        return replace(self, due=self.due + step if self.due is not None else None, passes=passes)
+
+    def since_written(self, step: timedelta) -> Grant:
+        """The same for a process to come, the clock having been set on by `step` meanwhile: nothing is known of the
+        station's clock, which may have been set as well or not, so the later end counts."""
+        return replace(self.moved(step), until=max(self.until, self.until + step))
 
     def overrules(self, other: Grant) -> bool:
         """Whether it goes on to rule where the other one was taken later."""
@@ -71,11 +81,19 @@ class Kept(NamedTuple):
 
     def moved(self, step: timedelta) -> Kept:
         """The same after the clock was set on by `step`."""
+        return self._each(lambda grant: grant.moved(step))
+
+    def since_written(self, step: timedelta) -> Kept:
+        """See `Grant.since_written`. The bound ends by a station's clock, or when as much time has passed."""
+        bound = replace(self.bound, passes=self.bound.until + step)
+        return self._each(lambda grant: grant.since_written(step))._replace(bound=bound)
+
+    def _each(self, change: Callable[[Grant], Grant]) -> Kept:
         return self._replace(
-            bound=self.bound.moved(step),
-            acknowledged=self.acknowledged.moved(step) if self.acknowledged is not None else None,
-            sent=tuple(grant.moved(step) for grant in self.sent),
-            over=tuple(grant.moved(step) for grant in self.over),
+            bound=change(self.bound),
+            acknowledged=change(self.acknowledged) if self.acknowledged is not None else None,
+            sent=tuple(map(change, self.sent)),
+            over=tuple(map(change, self.over)),
         )
 
 
@@ -126,7 +144,8 @@ class Account:
     `floor_acts`, `limit_acts`: floors, limits of this station are known to act; `held`: a limit of the session that
     runs was acknowledged; `away`: the station is not connected; `forgets`: it loses its profiles when its connection
     or its power is gone, which is noticed late, so that nothing ever holds it; `ramp`: how long it takes to come down;
-    `skew`: how much later than told a lease may end there; `session_id`: of the session that runs; `reckoned`: its
+    `skew`: how much later than told a lease may end there; `behind`: and how far the station's clock is known to be
+    behind beyond that; `session_id`: of the session that runs; `reckoned`: its
     upper bound, as long as it is known. `left`: feeders that it hung on before its place changed; it counts there as
     well until `left_until`, when nothing acts any more that was granted with their room (sequence numbers up to
     `moved_after`). `lapsed`: values whose lease has ended and that nothing replaced: where a clock is set back they
@@ -162,10 +181,11 @@ class Account:
     left_until: datetime = LONG_AGO
     moved_after: int = 0
     lapsed: list[Grant] = field(default_factory=list)
+    behind: timedelta = NOTHING
 
     def move(self, step: timedelta, now: datetime) -> None:
-        """The clock that showed `now` was set on by `step` (below 0: back): what is kept goes on to end after as much
-        time. A hold that may be more than a ramp ends like a lease."""
+        """The clock that showed `now` was set on by `step` (below 0: back). Ramps end after as much time; leases by the
+        station's clock, which is behind by that much until it is known to have followed (`behind`)."""
         known = {id(grant): grant for grant in [*self.leased, self.commanded, self.restored] if grant is not None}
         moved = {number: grant.moved(step) for number, grant in known.items()}  # the same ones stay the same ones
         self.acknowledged, self.commanded, self.restored = (
@@ -174,14 +194,27 @@ class Account:
         )
         self.sent = {number: moved[id(grant)] for number, grant in self.sent.items()}
         self.over = [moved[id(grant)] for grant in self.over]
-        ramped = now + self.ramp
         self.holds = [
-            replace(hold, until=hold.until + step) if hold.until <= ramped else hold.moved(step) for hold in self.holds
+            replace(hold, until=hold.until + step) if hold.passes == LONG_AGO else hold.moved(step)
+            for hold in self.holds
         ]
+        self.behind += max(step, NOTHING)
         if self.left:
             self.left_until = max(self.left_until, self.left_until + step)
-        self.over += [grant for grant in self.lapsed if now + step < grant.until + self.lag]
+        self.revive(now + step)
+
+    def revive(self, now: datetime) -> None:
+        """What had lapsed rules again where the station's clock turns out to be behind."""
+        self.over += [grant for grant in self.lapsed if now < self.end(grant)]
         self.lapsed = [grant for grant in self.lapsed if grant not in self.over]
+
+    def end(self, grant: Grant) -> datetime:
+        """When the last of what a lease granted may be drawn."""
+        return grant.until + self.lag + max(self.behind - grant.behind, NOTHING)
+
+    def hold_end(self, hold: Grant) -> datetime:
+        """When a hold is over: a ramp, or what a process before wrote down."""
+        return hold.until if hold.passes == LONG_AGO else max(hold.until + self.behind, hold.passes)
 
     def lapse(self, grants: Iterable[Grant], now: datetime) -> None:
         """The leases of these have ended, as far as is known; nothing has replaced them."""
@@ -199,8 +232,8 @@ class Account:
 
     @property
     def clock_is_wrong(self) -> bool:
-        """Whether nobody knows when what it was told begins and ends there."""
-        return self.skew >= NEVER
+        """Whether what it was told may begin and end there later than told."""
+        return self.skew >= NEVER or self.behind > NOTHING
 
     @property
     def leased(self) -> list[Grant]:

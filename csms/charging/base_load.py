@@ -65,6 +65,11 @@ class BaseLoads:
             if now - known.at >= HOLD or known.at > now + AHEAD:
                 self._silent[feeder_id] = max(self._hours[feeder_id].values())
 
+    def move(self, step: timedelta) -> None:
+        """The clock was set on by `step`: readings are as old as they were."""
+        self._readings = {id_: Reading(known.power_w, known.at + step) for id_, known in self._readings.items()}
+        self._hours = {id_: {at + step: w for at, w in hours.items()} for id_, hours in self._hours.items()}
+
     def highs(self) -> dict[str, High]:
         """What a process to come has to know of each meter."""
         found = {}

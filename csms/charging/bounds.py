@@ -51,7 +51,7 @@ class Bounds:
     def kept(self, ref: EvseRef, now: datetime) -> Kept:
         """What has to be written before something is sent, and what `restore` takes over."""
         account = self._accounts[ref]
-        ends = [now, *(g.until + account.lag for g in account.leased), *(g.until for g in account.holds)]
+        ends = [now, *map(account.end, account.leased), *map(account.hold_end, account.holds)]
         most = self.bound(ref, now)
         bound = Grant(most.value_w, max(ends), on_ma=most.on_ma)
         sent, over = tuple(account.sent.values()), tuple(account.over)
@@ -61,7 +61,7 @@ class Bounds:
         """Whether no limit above the floor may be in force, nor a car still be coming down from one."""
         account = self._accounts[ref]
         counting = [g for g in account.leased if self._lives(account, g, now)]
-        counting += [g for g in account.holds if now < g.until]
+        counting += [g for g in account.holds if now < account.hold_end(g)]
         return all(grant.value_w <= account.floor_counted_w for grant in counting)
 
     def upper_bound_w(self, ref: EvseRef, now: datetime) -> int:
@@ -72,10 +72,10 @@ class Bounds:
         if account.reckoned is None or not account.reckoned.covers(now):
             most, ends = self._loose(account, now), [FOREVER]
             for hold in account.holds:
-                if now < hold.until:
+                if now < (ends_at := account.hold_end(hold)):
                     most = most.or_(account.taken_over(hold))
-                    ends.append(hold.until)
-            ends += [end for grant in account.leased if now < (end := grant.until + account.lag)]
+                    ends.append(ends_at)
+            ends += [end for grant in account.leased if now < (end := account.end(grant))]
             account.reckoned = Reckoned(now, min(ends), *most)
         return account.reckoned
 
@@ -92,7 +92,7 @@ class Bounds:
         return most.or_(account.draw(account.physical_w)) if account.loose else most
 
     def _lives(self, account: Account, grant: Grant, now: datetime) -> bool:
-        return now < grant.until + account.lag
+        return now < account.end(grant)
 
     def settled_w(self, ref: EvseRef, now: datetime, reachable: bool) -> int:
         """What the upper bound comes down to by itself once all answers are in and all ramps are over."""
@@ -221,18 +221,18 @@ class Bounds:
 
     def in_transit(self, now: datetime) -> bool:
         """Whether some bound will still fall by itself soon: an answer is awaited or a ramp is running."""
-        holds = (g for account in self._accounts.values() for g in account.holds)
+        ends = (account.hold_end(hold) for account in self._accounts.values() for hold in account.holds)
         ramp = max((account.ramp for account in self._accounts.values()), default=self._ramp)
-        return bool(self._awaited) or any(now < g.until <= now + ramp for g in holds)
+        return bool(self._awaited) or any(now < end <= now + ramp for end in ends)
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the next bound falls without anybody doing anything."""
         ends: list[datetime] = []
         for account in self._accounts.values():
             if account.holds:
-                ends += [grant.until for grant in account.holds]
+                ends += map(account.hold_end, account.holds)
             if account.sent or account.over:
-                ends += [grant.until + account.lag for grant in (*account.sent.values(), *account.over)]
+                ends += map(account.end, (*account.sent.values(), *account.over))
             if account.left:
                 ends.append(account.left_until)
         return min([end for end in ends if end > now], default=None)

@@ -13,7 +13,7 @@ from csms.charging.journal import Journal
 from csms.charging.ledger import Ledger
 from csms.charging.outlets import Outlets
 from csms.charging.ports import Alerting, Stations
-from csms.charging.steady_clock import UNTRUSTED_S, CapsByBothTimes, SteadyClock
+from csms.charging.steady_clock import UNTRUSTED_S, OtherTimes, SteadyClock
 from csms.model.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -24,32 +24,37 @@ FLOOR_BEGAN_BEFORE = timedelta(hours=23)
 """Floors began a day before they were told; a station whose clock goes back further has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ClockStep:
-    """Whoever keeps moments."""
+    """Whoever keeps moments. `_back`: how far the clock was set back in all since floors were told."""
 
     clock: SteadyClock
     ledger: Ledger
     journal: Journal
     tree: FeederTree
-    caps: CapsByBothTimes
+    times: OtherTimes
     stations: Stations
     outlets: Outlets
     alerts: Alerting | None = None
+    _back: timedelta = timedelta()
 
     def take(self) -> timedelta | None:
         """Take a step over; None: there was none."""
         step = self.clock.step()
         if step is None:
+            self.tree.other_times = self.times.behind()
             return None
         self.ledger.move(step, self.clock.now())
         self.journal.move(step)
         self.tree.move(step)
-        self.caps.stepped(step)
+        self.times.stepped(step)
         self.outlets.clock_set(step)
         for station in self.stations.stations.values():
             station.manners.clock_set(step.total_seconds())
-        if step <= -FLOOR_BEGAN_BEFORE:
+        self.tree.other_times = self.times.behind()
+        self._back += min(step, timedelta())
+        if self._back <= -FLOOR_BEGAN_BEFORE:
+            self._back = timedelta()
             for ref in self.ledger.refs:
                 self.ledger.lose_profiles(ref)
         self.clock.follow()

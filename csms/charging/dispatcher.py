@@ -205,14 +205,16 @@ class Dispatcher:
         self._keep_ladders()
 
     def _heed_clock(self) -> None:
-        """Where somebody set the clock, nobody knows whether stations follow: all are told again."""
+        """Where somebody set the clock by more than leases allow for, nobody knows whether stations follow: all are
+        told again."""
         step = self._clock_step.take()
         if step is None:
             return
         self._quiet_until.clear()
         self._answers.resting.clear()
-        for ref in self._ledger.refs:
-            self._answers.tell_again(ref)
+        if abs(step.total_seconds()) > self._settings.skew_s:
+            for ref in self._ledger.refs:
+                self._answers.tell_again(ref)
         self._spawn(self._clock_step.tell(step), "clock step")
 
     def _keep_ladders(self) -> None:
@@ -411,7 +413,7 @@ class Dispatcher:
             if ends is None:
                 self._answers.withdrawn(sending, LOOK_S)
             elif isinstance(sending.command, SetChargingProfile):
-                profile = ending_by(sending.command.profile, ends - self._shaper.behind(sending.ref.station_id))
+                profile = ending_by(sending.command.profile, ends - self._ledger.account(sending.ref).behind)
                 leaving.append(replace(sending, command=SetChargingProfile(sending.command.evse_id, profile)))
             else:
                 leaving.append(sending)

@@ -81,12 +81,14 @@ class FeederTree:
     """All feeders of the house. Stations without a known feeder hang on the first one, so that they always count.
 
     Whoever holds the tree sees its changes; a shallow copy stays as it was. `version` counts the changes.
+    `other_times`: how far the time was behind before somebody set the clock; curves count by the highest of all.
     """
 
     def __init__(self, feeders: Iterable[Feeder], zone: tzinfo = UTC) -> None:
         """Raises ValueError for no feeder, a repeated id, an unknown parent or a circle."""
         self.base_loads = BaseLoads()
         self.version = 0
+        self.other_times: Sequence[timedelta] = ()
         self._zone = zone
         self._left: dict[str, frozenset[str]] = {}
         self._left_until = datetime.min.replace(tzinfo=UTC)
@@ -121,6 +123,7 @@ class FeederTree:
 
     def move(self, step: timedelta) -> None:
         """The clock was set on by `step`: what counts in both places does so for as long as before."""
+        self.base_loads.move(step)
         if self._left:
             self._left_until = max(self._left_until, self._left_until + step)
 
@@ -181,7 +184,11 @@ class FeederTree:
         return below
 
     def _own_w(self, feeder_id: str, at: datetime, quarter: int) -> int:
-        return self.base_loads.own_w(feeder_id, at, _at_quarter(self._feeders[feeder_id], quarter))
+        feeder = self._feeders[feeder_id]
+        curve_w = _at_quarter(feeder, quarter)
+        if self.other_times:
+            curve_w = max(curve_w, *(_at_quarter(feeder, self._quarter(at - by)) for by in self.other_times))
+        return self.base_loads.own_w(feeder_id, at, curve_w)
 
     def _quarter(self, at: datetime) -> int:
         local = at.astimezone(self._zone)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from csms.charging.account import Grant, Kept
+from csms.charging.account import Account, Grant, Kept
 from csms.charging.discretise import Setpoint
 from csms.charging.ladder import Happening, Rung
 from csms.charging.ladders import Change as LadderChange
@@ -124,14 +124,17 @@ class Journal:
         key = sending.ref.station_id, sending.profile_id, sending.sent_at
         await self._store.writer.commit([changes.update_profile(*key, **values)])
 
-    async def restore(self, ledger: Ledger, booted: dict[str, datetime | None], now: datetime) -> None:
-        """Bring bounds back that still count, and floors that were acknowledged after the station's last boot."""
-        for row in await self._store.reader.upper_bounds():
+    async def restore(self, ledger: Ledger, booted: dict[str, datetime | None], now: datetime) -> timedelta:
+        """Bring bounds back that still count, and floors that were acknowledged after the station's last boot. Returns
+        how far the clock was set on since the last of them was written, as far as is known.
+        """
+        uptime, rows = self._uptime(), await self._store.reader.upper_bounds()
+        for row in rows:
             ref = EvseRef(row.station_id, row.evse_id)
-            kept = _kept(row, booted.get(row.station_id)).moved(_stepped(row, now, self._uptime()))
+            kept = _kept(row, booted.get(row.station_id), now).since_written(_stepped(row, now, uptime))
             if ref not in ledger:
                 continue
-            if kept.bound.until > now:
+            if max(kept.bound.until, kept.bound.passes) > now:
                 self._written[ref] = kept
                 ledger.restore(ref, kept, now)
             else:
@@ -141,14 +144,18 @@ class Journal:
             if profile.purpose in LASTING:
                 latest.setdefault(EvseRef(profile.station_id, profile.evse_id), profile)
         for ref, profile in latest.items():
-            if ref in ledger and _still_installed(profile, ledger.account(ref).floor_w, booted.get(ref.station_id)):
+            known = profile.sent_at <= now  # else the clock was set back, and nobody knows which was first
+            if known and ref in ledger and _still_installed(profile, ledger.account(ref), booted.get(ref.station_id)):
                 ledger.confirm_floor(ref, now)
+        newest = max(rows, key=lambda row: row.uptime_s or 0.0, default=None)
+        same = newest is not None and bool(newest.boot) and newest.boot == uptime.boot
+        return _stepped(newest, now, uptime) if newest is not None and same else timedelta()
 
 
-def _still_installed(profile: ProfileRow, floor_w: int, booted_at: datetime | None) -> bool:
+def _still_installed(profile: ProfileRow, account: Account, booted_at: datetime | None) -> bool:
     """A limit that replaced the floor is told again before the floor counts."""
     kept = booted_at is None or profile.sent_at > booted_at
-    return profile.status == "Accepted" and profile.session_id is None and profile.limit_w == floor_w and kept
+    return profile.status == "Accepted" and profile.session_id is None and profile.limit_w == account.floor_w and kept
 
 
 def _told(change: LadderChange) -> dict[str, Any]:
@@ -184,11 +191,12 @@ def _bound_row(ref: EvseRef, kept: Kept, now: datetime, uptime: Uptime = UNKNOWN
     )
 
 
-def _kept(row: UpperBoundRow, booted_at: datetime | None) -> Kept:
-    """A station that started again since may have lost its limits; then the bound alone counts."""
+def _kept(row: UpperBoundRow, booted_at: datetime | None, now: datetime) -> Kept:
+    """A station that started again since may have lost its limits; then the bound alone counts. What was first is not
+    known where the clock was set back."""
     bound, limits = Grant(row.upper_bound_w, row.until, on_ma=_lines(row)), row.limits
     places = tuple(row.places or ())
-    if limits is None or (booted_at is not None and booted_at > row.updated_at):
+    if limits is None or (booted_at is not None and (booted_at > row.updated_at or row.updated_at > now)):
         return Kept(bound, places=places)
     acknowledged = _grant(limits["acknowledged"]) if limits["acknowledged"] is not None else None
     sent, over = (tuple(map(_grant, limits.get(name, ()))) for name in ("sent", "over"))
@@ -198,9 +206,9 @@ def _kept(row: UpperBoundRow, booted_at: datetime | None) -> Kept:
 def _stepped(row: UpperBoundRow, now: datetime, uptime: Uptime) -> timedelta:
     """How far the clock was set on since a bound was written: by as much as it shows more than the machine ran. Where
     that is not known (the machine was started again) no time may have passed at all."""
-    shown = now - row.updated_at
-    ran_s = uptime.seconds - row.uptime_s if row.uptime_s is not None and row.boot and row.boot == uptime.boot else 0.0
-    return max(shown - timedelta(seconds=max(ran_s, 0.0)), timedelta())
+    same = row.uptime_s is not None and row.boot and row.boot == uptime.boot
+    ran_s = uptime.seconds - row.uptime_s if same and row.uptime_s is not None else 0.0
+    return now - row.updated_at - timedelta(seconds=max(ran_s, 0.0))
 
 
 def _lines(row: UpperBoundRow) -> Triple | None:
@@ -209,13 +217,14 @@ def _lines(row: UpperBoundRow) -> Triple | None:
 
 def _plain(grant: Grant) -> list[Any]:
     due = grant.due.isoformat() if grant.due is not None else None
-    return [grant.value_w, grant.until.isoformat(), due, grant.phases, grant.rank]
+    return [grant.value_w, grant.until.isoformat(), due, grant.phases, grant.rank, grant.behind.total_seconds()]
 
 
 def _grant(plain: Sequence[Any]) -> Grant:
-    value_w, until, due, phases, *rank = plain  # an earlier version wrote none
-    renewed = datetime.fromisoformat(due) if due is not None else None
-    return Grant(value_w, datetime.fromisoformat(until), renewed, phases, rank=rank[0] if rank else None)
+    value_w, until, due, phases, *more = plain  # earlier versions wrote less
+    rank, behind_s = more[0] if more else None, more[1] if len(more) > 1 else 0.0
+    renewed, behind = datetime.fromisoformat(due) if due is not None else None, timedelta(seconds=behind_s)
+    return Grant(value_w, datetime.fromisoformat(until), renewed, phases, rank=rank, behind=behind)
 
 
 def _profile_row(sending: Sending) -> ProfileRow:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from csms.charging.account import LONG_AGO, NEVER, TX_RANK, Account, Draw, Grant, Kept
+from csms.charging.account import LONG_AGO, NEVER, NOTHING, TX_RANK, Account, Draw, Grant, Kept
 from csms.charging.bounds import Bounds
 from csms.charging.lines import minus, plus
 from csms.model.ids import EvseRef
@@ -70,11 +70,11 @@ class Ledger(Bounds):
                 self._sequence += 1
                 account.sent[self._sequence] = grant
             account.commanded, account.over = kept.grants[-1], list(kept.over)
-            bound = replace(bound, until=min(bound.until, now + account.ramp))
+            bound = Grant(bound.value_w, min(max(bound.until, bound.passes), now + account.ramp), on_ma=bound.on_ma)
         account.holds.append(bound)
         account.restored = kept.bound
         if left := [id_ for id_ in kept.places if id_ not in account.path]:
-            self._leave(account, left, kept.bound.until)
+            self._leave(account, left, max(kept.bound.until, kept.bound.passes))
         self._touch(account)
 
     def take_back(self, ref: EvseRef, said: Draw, until: datetime, now: datetime, *, above: bool) -> None:
@@ -112,7 +112,7 @@ class Ledger(Bounds):
         account, sums = self._accounts[ref], self.sums_w(now)
         before = self.bound(ref, now)
         self._sequence += 1
-        account.sent[self._sequence] = account.commanded = Grant(value_w, until, due, phases)
+        account.sent[self._sequence] = account.commanded = Grant(value_w, until, due, phases, behind=account.behind)
         account.restored = None
         self._awaited.add(self._sequence)
         account.reckoned = None
@@ -167,7 +167,7 @@ class Ledger(Bounds):
         account.sent = {number: grant for number, grant in account.sent.items() if number > sequence}
         self._hold(account, before, now)
         if account.left and sequence > account.moved_after:
-            ramps_over = max((hold.until for hold in account.holds), default=now)
+            ramps_over = max(map(account.hold_end, account.holds), default=now)
             account.left_until = min(account.left_until, max(ramps_over, now + account.ramp))
 
     def refuse(self, ref: EvseRef, sequence: int) -> None:
@@ -218,14 +218,28 @@ class Ledger(Bounds):
         self._accounts[ref].held = False
 
     def note_station(
-        self, ref: EvseRef, now: datetime, *, away: bool, forgets: bool, reaction_s: float, behind_s: float = 0.0
+        self,
+        ref: EvseRef,
+        now: datetime,
+        *,
+        away: bool,
+        forgets: bool,
+        reaction_s: float,
+        behind_s: float = 0.0,
+        unsure: bool = False,
     ) -> None:
         """Whether the station is gone, whether it loses its profiles then, how slowly it acts on a new one, and how far
-        its clock is behind ours: a lease ends late there, and beyond the skew allowed for nobody knows when (B3)."""
+        its clock is behind ours: a lease ends late there by what is beyond the skew allowed for (B3). `unsure`: nobody
+        knows when it ends."""
         account = self._accounts[ref]
-        if (skew := self._skew if behind_s <= self._skew.total_seconds() else NEVER) != account.skew:
-            account.skew = skew
+        behind = timedelta(seconds=behind_s) if behind_s > self._skew.total_seconds() else NOTHING
+        skew = NEVER if unsure else self._skew
+        if (skew, behind) != (account.skew, account.behind):
+            before = self.bound(ref, now)
+            account.skew, account.behind = skew, behind
+            account.revive(now)
             self._touch(account)
+            self._hold(account, before, now)  # a lease may have ended this moment, as the clock was put right
         if (ramp := max(self._ramp, timedelta(seconds=reaction_s))) != account.ramp:
             account.ramp = ramp
             self._touch(account)
@@ -262,7 +276,7 @@ class Ledger(Bounds):
         """Forget what no longer counts."""
         for account in self._accounts.values():
             if account.holds:
-                account.holds = [g for g in account.holds if now < g.until]
+                account.holds = [g for g in account.holds if now < account.hold_end(g)]
             if account.left and now >= account.left_until:
                 account.left = ()
                 self._touch(account)

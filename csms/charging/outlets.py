@@ -118,7 +118,7 @@ class Outlets:
 
     def _note(self, station: StationState, make: _Make, now: datetime) -> None:
         station_id, online = station.station_id, station.online
-        behind_s = max(station.manners.behind_s, make.behind_s)
+        behind_s = station.manners.behind_s
         facts = online, make, behind_s
         changed = self._noted.get(station_id) != facts
         self._noted[station_id] = facts
@@ -133,6 +133,7 @@ class Outlets:
                     forgets=make.forgets,
                     reaction_s=make.reaction_s,
                     behind_s=behind_s,
+                    unsure=make.behind_s > 0,
                 )
 
     def _enrol(self, listed: dict[EvseRef, _Known], now: datetime) -> None:

@@ -35,7 +35,7 @@ from csms.charging.read_back import ReadBack
 from csms.charging.settings import ChargingSettings
 from csms.charging.simulation import Simulation, simulation
 from csms.charging.status import FeederLoad, FeederStatus, LadderStatus, ladder_status, uncontrollable_w, unproven_w
-from csms.charging.steady_clock import CapsByBothTimes, SteadyClock
+from csms.charging.steady_clock import CapsByBothTimes, OtherTimes, SteadyClock
 from csms.charging.tree_change import Hanging
 from csms.charging.tree_desk import Leaving
 from csms.charging.trials import Trials
@@ -58,6 +58,7 @@ from csms.model.event import (
 )
 from csms.model.ids import EvseRef
 from csms.model.limit import Limit
+from csms.station.metering import readings
 from csms.store import changes
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,8 @@ class ChargingService:
     ) -> None:
         self._clock = clock = clock if isinstance(clock, SteadyClock) else SteadyClock(clock)
         self._stations, self._store, self._settings = stations, store, settings
-        self._tree, self._caps = feeders, CapsByBothTimes(limits or NoCaps(), clock)
+        self._times = times = OtherTimes(clock)
+        self._tree, self._caps = feeders, CapsByBothTimes(limits or NoCaps(), times)
         self._cars, self._ledger = Cars(settings.patience_s), Ledger(settings.ramp_s, settings.skew_s)
         self._outlets = Outlets(
             clock, stations.stations, self._ledger, feeders, settings.floors, self._cars, self._caps
@@ -127,7 +129,7 @@ class ChargingService:
             trials,
             self._answers,
             self._read_back,
-            ClockStep(clock, self._ledger, self._journal, feeders, self._caps, stations, self._outlets, alerts),
+            ClockStep(clock, self._ledger, self._journal, feeders, times, stations, self._outlets, alerts),
         )
         self._planning = Planning(
             clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
@@ -349,7 +351,8 @@ class ChargingService:
                 await self._journal.restore_ladders(self._ladders)
                 self._outlets.refresh()
                 booted = {id_: station.booted_at for id_, station in self._stations.stations.items()}
-                await self._journal.restore(self._ledger, booted, self._clock.now())
+                step = await self._journal.restore(self._ledger, booted, self._clock.now())
+                self._times.stepped(step)
                 self._read_back.begin()
                 return self._answers.look(self._clock.now())
             except StoreUnavailable as fault:
@@ -401,6 +404,9 @@ class ChargingService:
             self.wake("station ready")
 
     def _metered(self, event: Metered) -> None:
+        manners = self._stations.stations[event.evse.station_id].manners
+        if manners.doubtful and event.samples:
+            manners.told_time(readings(event.samples)[-1].time, event.at)
         seen, replan = self._watch.metered(event)
         if replan:
             self.wake("car")

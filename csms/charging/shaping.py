@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from csms.charging.discretise import Setpoint
@@ -77,7 +77,8 @@ class Shaper:
     def _floor_command(self, ref: EvseRef, rung: Rung, floor: Setpoint, now: datetime) -> Command:
         if rung.purpose is None:
             return static(rung, floor, self._limits(ref))
-        profile = floor_profile(rung, ref.evse_id, floor, now, self._rules(ref))
+        earlier = now - self._ledger.account(ref).behind
+        profile = floor_profile(rung, ref.evse_id, floor, earlier, self._rules(ref))
         return SetChargingProfile(connector(rung, ref.evse_id), profile)
 
     def limit(self, order: Order, rung: Rung, now: datetime, situation: Situation) -> Sending:
@@ -150,19 +151,12 @@ class Shaper:
             order.target.transaction_id,
             told,
             floor,
-            now - self.behind(ref.station_id),
+            now - self._ledger.account(ref).behind,
             self._settings.lease_s,
             self._outlets.age_s(ref, now),
             self._rules(ref),
         )
         return SetChargingProfile(connector(rung, ref.evse_id), profile)
-
-    def behind(self, station_id: str) -> timedelta:
-        """How much earlier a station is told that something is, because its clock is behind by more than leases allow
-        for: what it is told ends in time. The ledger does not count on that."""
-        station = self._stations.get(station_id)
-        behind_s = station.manners.behind_s if station is not None else 0.0
-        return timedelta(seconds=behind_s if behind_s > self._settings.skew_s else 0.0)
 
     def _limits(self, ref: EvseRef) -> Limits:
         return limits_of(self._stations.get(ref.station_id))

@@ -26,7 +26,9 @@ class SteadyClock:
         self._began = clock.now() - self._elapsed()
 
     def _elapsed(self) -> timedelta:
-        return timedelta(seconds=self._clock.monotonic_s())
+        """A machine that sleeps makes no step where its uptime is known."""
+        uptime = self._clock.uptime()
+        return timedelta(seconds=uptime.seconds if uptime.boot else self._clock.monotonic_s())
 
     def now(self) -> datetime:
         """The moment, UTC-aware; without a step that was not taken over yet."""
@@ -66,41 +68,55 @@ class SteadyClock:
         return self._clock.uptime()
 
 
-class CapsByBothTimes:
-    """`csms.charging.feeder.Caps` after a step: nobody knows which of the two times is wrong, so the lower cap of both
-    counts for `UNTRUSTED_S`. A limit does not vanish because a clock was set past its end."""
+class OtherTimes:
+    """What the clock would show had nobody set it, for `UNTRUSTED_S` after a step: nobody knows which time is wrong."""
 
-    def __init__(self, caps: Caps, clock: Clock) -> None:
-        self._caps, self._clock = caps, clock
-        self._behind: list[tuple[timedelta, float]] = []
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._until_s: dict[timedelta, float] = {}
 
     def stepped(self, step: timedelta) -> None:
-        """The clock was set on by `step`."""
+        """The clock was set on by `step` (below 0: back); a second more or less is nothing."""
+        if abs(step) < timedelta(seconds=STEP_S):
+            return
         ends_s = self._clock.monotonic_s() + UNTRUSTED_S
-        self._behind = [*((behind + step, until_s) for behind, until_s in self._behind), (step, ends_s)]
+        moved = {_whole(behind + step): until_s for behind, until_s in self._until_s.items()}
+        self._until_s = moved | {_whole(step): ends_s}
+        self._until_s.pop(timedelta(), None)
 
-    def _times(self) -> Sequence[timedelta]:
-        """How far times that still count are behind."""
-        if not self._behind:
-            return ()
-        now_s = self._clock.monotonic_s()
-        self._behind = [one for one in self._behind if now_s < one[1]]
-        return [behind for behind, _ in self._behind]
+    def behind(self) -> Sequence[timedelta]:
+        """How far they are behind the time that is shown."""
+        if self._until_s:
+            now_s = self._clock.monotonic_s()
+            self._until_s = {behind: until_s for behind, until_s in self._until_s.items() if now_s < until_s}
+        return tuple(self._until_s)
+
+
+def _whole(span: timedelta) -> timedelta:
+    return timedelta(seconds=round(span.total_seconds()))
+
+
+class CapsByBothTimes:
+    """`csms.charging.feeder.Caps` after a step: the lower cap of all times counts. A limit does not vanish because a
+    clock was set past its end."""
+
+    def __init__(self, caps: Caps, times: OtherTimes) -> None:
+        self._caps, self._times = caps, times
 
     def cap_w(self, feeder_id: str, at: datetime) -> int | None:
         """The lowest in force at `at` by any of the times."""
-        caps = [self._caps.cap_w(feeder_id, at), *(self._caps.cap_w(feeder_id, at - by) for by in self._times())]
+        caps = [self._caps.cap_w(feeder_id, at), *(self._caps.cap_w(feeder_id, at - by) for by in self._times.behind())]
         return min((cap_w for cap_w in caps if cap_w is not None), default=None)
 
     def edges(self, feeder_id: str, since: datetime, until: datetime) -> Sequence[datetime]:
         """When the cap may change, in (since, until]."""
-        plain = self._caps.edges(feeder_id, since, until)
-        times = self._times()
+        plain, times = self._caps.edges(feeder_id, since, until), self._times.behind()
         if not times:
             return plain
         return sorted({*plain, *(e + by for by in times for e in self._caps.edges(feeder_id, since - by, until - by))})
 
     def lowest_w(self, feeder_id: str, at: datetime) -> int | None:
         """The lowest that is ordered for `at` or later by any of the times."""
-        caps = [self._caps.lowest_w(feeder_id, at), *(self._caps.lowest_w(feeder_id, at - by) for by in self._times())]
+        others = [self._caps.lowest_w(feeder_id, at - by) for by in self._times.behind()]
+        caps = [self._caps.lowest_w(feeder_id, at), *others]
         return min((cap_w for cap_w in caps if cap_w is not None), default=None)

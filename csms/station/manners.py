@@ -28,6 +28,8 @@ class Manners:
     last_beat_at: datetime | None = None
     lags_s: list[float] = field(default_factory=list)
     clock_lag_s: float | None = None
+    behind_s_at_most: float = 0.0
+    ahead_s_at_most: float = 0.0
 
     def connected(self, at: datetime) -> None:
         """A new connection."""
@@ -50,20 +52,26 @@ class Manners:
             self.clock_lag_s = min(self.lags_s, key=abs) if len(self.lags_s) >= LAGS_MIN else None
 
     def clock_set(self, step_s: float) -> None:
-        """Our own clock was set on by `step_s`: until the station says what time it is, its clock has not followed."""
-        lags_s = self.lags_s or [0.0]
-        self.lags_s = [lag_s + step_s for lag_s in lags_s] + [lags_s[-1] + step_s] * (LAGS_MIN - len(lags_s))
-        self.clock_lag_s = min(self.lags_s, key=abs)
+        """Our own clock was set on by `step_s`. Until the station says what time it is, nobody knows whether its own
+        has followed, so it may be behind by all steps on, and ahead by all steps back."""
+        self.behind_s_at_most, self.ahead_s_at_most = self.behind_s + max(step_s, 0.0), self.ahead_s + max(-step_s, 0.0)
+        self.lags_s.clear()
+        self.clock_lag_s = None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether it has not said what time it is since our clock was set."""
+        return not self.lags_s and (self.behind_s_at_most > 0 or self.ahead_s_at_most > 0)
 
     @property
     def behind_s(self) -> float:
         """So far its clock may be behind ours: a message that comes late says more than is true, never less."""
-        return max(min(self.lags_s, default=0.0), 0.0)
+        return max(min(self.lags_s), 0.0) if self.lags_s else self.behind_s_at_most
 
     @property
     def ahead_s(self) -> float:
         """So far its clock was ahead of ours a while ago."""
-        return max(-min(self.lags_s, default=0.0), 0.0)
+        return max(-min(self.lags_s), 0.0) if self.lags_s else self.ahead_s_at_most
 
     @property
     def beat_every_s(self) -> float | None:

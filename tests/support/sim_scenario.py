@@ -71,7 +71,7 @@ LEVELS = ("calm", "rough", "crash", "storm")
 """What befalls a run, by its seed."""
 CLOCK = "clock"
 """A storm in which the server's own clock is set."""
-STEPS_S = (2.0, 20.0, 90.0, 400.0, 3600.0)
+STEPS_S = (2.0, 20.0, 90.0, 400.0, 3600.0, 72_000.0)
 
 
 def scenario(
@@ -112,8 +112,11 @@ def scenario(
 
 def _clock(chance: random.Random, lasts_s: int) -> dict[str, Any]:
     times_s = sorted(chance.uniform(COMMISSIONED_S, lasts_s - 30) for _ in range(chance.choice((1, 1, 2, 3))))
-    steps = tuple((at_s, chance.choice((-1, 1)) * chance.choice(STEPS_S)) for at_s in times_s)
-    return {"steps": steps, "machine_restarts": chance.random() < 0.5}
+    steps: list[tuple[float, float]] = []
+    for at_s in times_s:
+        undone = bool(steps) and chance.random() < 0.5
+        steps.append((at_s, -steps[-1][1] if undone else chance.choice((-1, 1)) * chance.choice(STEPS_S)))
+    return {"steps": tuple(steps), "machine_restarts": chance.random() < 0.5}
 
 
 def _pile(chance: random.Random, steady: bool, tight: bool, lasts_s: int) -> PilePlan:

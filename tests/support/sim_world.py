@@ -66,7 +66,7 @@ TICK_S = 0.001
 """Clocks are read in whole microseconds, the loop counts finer."""
 FOLLOWERS = 0.7
 """Share of the stations that set their clocks by the server's."""
-NOTHING_WRITTEN = {"upper_bound_w": 0, "until": START, "updated_at": START, "uptime_s": 0.0}
+NOTHING_WRITTEN = {"upper_bound_w": 0, "until": START, "updated_at": START, "uptime_s": 0.0, "boot": ""}
 BACK_S = (5.0, 15.0)
 """How long after a server is there again its stations come back."""
 
@@ -351,7 +351,8 @@ class World:
             self._follows(id_)
 
     def _follows(self, id_: str) -> None:
-        """The answer says what time it is; most stations set their clocks by it, some have their own source."""
+        """An answer says what time it is; most stations set their clocks by it, some have their own source. A heartbeat
+        asks for it without telling."""
         pile = self.piles[id_]
         owed_s = self.clock.stepped_s - self._followed_s[id_]
         if owed_s and id_ in self._followers:
@@ -364,7 +365,7 @@ class World:
         self.clock.stepped_s += step_s
         for id_, line in self.lines.items():
             if line.up:  # its next heartbeat
-                self.loop.call_later(self.chance.uniform(1, 120), line.tell, partial(self._told_time, id_))
+                self.loop.call_later(self.chance.uniform(1, 120), line.tell, partial(self._follows, id_))
 
     def _now_status(self, id_: str) -> ConnectorStatus:
         pile = self.piles[id_]
@@ -495,10 +496,11 @@ class World:
                 self.server.tree.base_loads.report(feeder, power_w, now, now)
 
     def _meters(self, id_: str) -> None:
-        pile, now = self.piles[id_], self.clock.now()
+        pile = self.piles[id_]
         if pile.transaction_id:
-            power_w, transaction_id, samples = pile.draw_w, pile.transaction_id, tuple(self._samples(pile, now))
-            self._say(id_, lambda: self._metered(id_, transaction_id, power_w, samples, now))
+            own = second(self.loop.now_s - pile.clock_s)
+            power_w, transaction_id, samples = pile.draw_w, pile.transaction_id, tuple(self._samples(pile, own))
+            self._say(id_, lambda: self._metered(id_, transaction_id, power_w, samples, own))
         self.loop.call_later(self.scenario.meter_s, self._meters, id_)
 
     def _samples(self, pile: Pile, at: datetime) -> Iterator[Sample]:
@@ -674,6 +676,8 @@ class Judge:
             written_ahead_s = seconds(row["updated_at"]) - row["uptime_s"]  # set back, it counts as it is written
             until_s = seconds(row["until"]) - min(written_ahead_s, ahead_s) - account.ramp.total_seconds()
             counted_w = account.counted_w(round(first.limit * unit_w))
+            if row["boot"] not in ("", world.clock.uptime().boot):
+                until_s = NEVER_S  # of another run of the machine, it counts as if no time had passed
             if row["upper_bound_w"] < counted_w or until_s < min(ends_s, now_s + world.settings.lease_s):
                 world.report.unwritten.append((world.loop.now_s, station_id))
             known = profile.start is not None or not world.scenario.steps  # its beginning may be told late, as it was
@@ -690,7 +694,9 @@ class Judge:
             if pile.kind.tame and pile.kind.name not in ENDLESS and EvseRef(id_, 1) in ledger
         }
         slowest_s = max(RAMP_S, *(pile.kind.comes_down_s for pile in self._world.piles.values()))
-        self._floors_from_s = self._world.loop.now_s + self._world.settings.lease_s + slowest_s + SKEW_S
+        set_back_s = sum(max(-s, 0.0) for at_s, s in self._world.scenario.steps if at_s <= self._world.loop.now_s)
+        held_s = self._world.settings.lease_s + set_back_s  # by a station that followed
+        self._floors_from_s = self._world.loop.now_s + held_s + slowest_s + SKEW_S
 
     def _without_server(self, now_s: float) -> None:
         if now_s < self._floors_from_s:

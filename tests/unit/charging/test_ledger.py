@@ -230,11 +230,14 @@ def test_a_higher_floor_is_not_there_before_it_is_taken(ledger: Ledger) -> None:
     assert ledger.upper_bound_w(A, at(15)) == 2_000
 
 
-def test_a_clock_that_is_behind_keeps_a_lease_alive_for_good(ledger: Ledger) -> None:
+def test_a_clock_that_is_behind_keeps_a_lease_alive_for_so_long_and_one_that_jumps_for_good(ledger: Ledger) -> None:
     granted(ledger, A, 8_000)
-    for behind_s, bound_w in ((0.0, 1_000), (5.0, 1_000), (-90.0, 1_000), (5.1, 8_000)):
+    for behind_s, later_s in ((0.0, 0.0), (5.0, 0.0), (-90.0, 0.0), (5.1, 5.1), (3_600.0, 3_600.0)):
         ledger.note_station(A, NOW, away=False, forgets=False, reaction_s=0.0, behind_s=behind_s)
-        assert ledger.upper_bound_w(A, at(9_000)) == bound_w, behind_s
+        bounds = [ledger.upper_bound_w(A, at(s + later_s)) for s in (919, 920)]
+        assert bounds == [8_000, 1_000], behind_s
+    ledger.note_station(A, NOW, away=False, forgets=False, reaction_s=0.0, unsure=True)
+    assert ledger.upper_bound_w(A, at(9_000)) == 8_000
     assert ledger.kept(A, NOW).bound.until > at(10**8)
     sequence = ledger.send(A, 2_000, at(9_000), at(9_900))
     ledger.acknowledge(A, sequence, at(9_003))

@@ -99,11 +99,39 @@ def test_what_was_replaced_does_not(ledger: Ledger) -> None:
     assert ledger.upper_bound_w(A, at(250)) == 2_000
 
 
-def test_what_has_ended_may_not_be_told_again_because_nobody_knows_when_leases_end(ledger: Ledger) -> None:
+def test_what_has_ended_rules_again_where_the_clock_of_a_station_turns_out_to_be_behind(ledger: Ledger) -> None:
     ledger.expire(at(400))
-    ledger.note_station(A, at(400), away=False, forgets=False, reaction_s=0, behind_s=900)
-    assert ledger.settled_w(A, at(400), True) == 1_000
-    assert not ledger.may_raise(A, 10_000, at(400), {"T": 5_000})
+    noted(ledger, 400, behind_s=900)
+    assert [ledger.upper_bound_w(A, at(s)) for s in (400, 1219, 1220)] == [10_000, 10_000, 1_000]
+
+
+def test_what_has_ended_may_not_be_told_again_because_nobody_knows_when_leases_end(ledger: Ledger) -> None:
+    ledger.expire(at(1400))
+    noted(ledger, 1400, behind_s=900)
+    assert ledger.settled_w(A, at(1400), True) == 1_000
+    assert not ledger.may_raise(A, 10_000, at(1400), {"T": 5_000})
+
+
+def test_an_end_that_was_told_in_the_time_of_the_station_is_no_later(ledger: Ledger) -> None:
+    noted(ledger, 50, behind_s=900)
+    assert ledger.upper_bound_w(A, at(1219)) == 10_000
+    ledger.acknowledge(A, ledger.send(A, 9_000, at(60), at(360)), at(60))
+    assert [ledger.upper_bound_w(A, at(s)) for s in (76, 379, 380)] == [9_000, 9_000, 1_000]
+    noted(ledger, 70, behind_s=1_000)
+    assert ledger.upper_bound_w(A, at(479)) == 9_000, "it is still later than was known"
+    noted(ledger, 80, behind_s=0)
+    assert ledger.upper_bound_w(A, at(380)) == 1_000
+
+
+def test_a_clock_that_is_wrong_for_a_while_leaves_nothing_behind(ledger: Ledger) -> None:
+    for step in (-timedelta(days=365), timedelta(days=365)):
+        ledger.move(step, at(60))
+    noted(ledger, 60, behind_s=0)
+    assert [ledger.upper_bound_w(A, at(s)) for s in (319, 320)] == [10_000, 1_000]
+
+
+def noted(ledger: Ledger, seconds: float, behind_s: float) -> None:
+    ledger.note_station(A, at(seconds), away=False, forgets=False, reaction_s=0, behind_s=behind_s)
 
 
 async def restored(written: Ledger, at_write: Uptime, now: datetime, uptime: Uptime) -> Ledger:
@@ -145,3 +173,12 @@ async def test_a_restart_knows_how_much_time_has_passed(
     found = await restored(ledger, Uptime("one", 1000.0), at(shown_s), uptime)
     assert found.upper_bound_w(A, at(ends_s - 1)) == 10_000
     assert found.upper_bound_w(A, at(ends_s)) == 1_000
+
+
+async def test_a_board_that_starts_without_the_time_keeps_no_bound_for_years(ledger: Ledger) -> None:
+    past = NOW - timedelta(days=20_000)
+    found = await restored(ledger, Uptime("one", 1000.0), past, Uptime("two", 20.0))
+    assert found.upper_bound_w(A, past + timedelta(days=1)) == 10_000, "stations may have followed"
+    found.move(timedelta(days=20_000), past + timedelta(seconds=30))
+    noted(found, 30, behind_s=0)
+    assert [found.upper_bound_w(A, at(s)) for s in (319, 350)] == [10_000, 1_000]

@@ -100,7 +100,7 @@ def test_the_end_of_the_session_ends_it(ledger: Ledger) -> None:
 
 def test_another_process_counts_it_too(ledger: Ledger) -> None:
     taken(ledger, 2_000, LASTING, 100)
-    kept = _kept(_bound_row(A, ledger.kept(A, at(150)), at(150)), None)
+    kept = _kept(_bound_row(A, ledger.kept(A, at(150)), at(150)), None, at(160))
     later = enrolled()
     later.restore(A, kept, at(160))
     assert (later.upper_bound_w(A, at(900)), later.upper_bound_w(A, at(921))) == (9_000, 2_000)
@@ -117,7 +117,7 @@ def test_what_an_earlier_version_wrote_is_read() -> None:
     del row.limits["over"]
     row.limits["sent"] = [grant[:4] for grant in row.limits["sent"]]
     later = enrolled()
-    later.restore(A, _kept(row, None), at(60))
+    later.restore(A, _kept(row, None, at(60)), at(60))
     assert later.upper_bound_w(A, at(900)) == 9_000
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from csms.charging.feeder import NoCaps
-from csms.charging.steady_clock import UNTRUSTED_S, CapsByBothTimes, SteadyClock
+from csms.charging.steady_clock import UNTRUSTED_S, CapsByBothTimes, OtherTimes, SteadyClock
 from tests.support.sim_loop import LoopClock, VirtualLoop
 
 HOUR = timedelta(hours=1)
@@ -63,11 +63,12 @@ def test_a_time_server_at_work_is_no_step(loop: VirtualLoop) -> None:
 
 def test_a_limit_does_not_end_because_the_clock_was_set_past_its_end(loop: VirtualLoop) -> None:
     machine = LoopClock(loop)
-    caps = CapsByBothTimes(Window(), machine)
+    times = OtherTimes(machine)
+    caps = CapsByBothTimes(Window(), times)
     at = Window.FROM + timedelta(minutes=30)
     assert caps.cap_w("T", at) == 10_000
     assert caps.cap_w("T", at + HOUR) is None
-    caps.stepped(HOUR)
+    times.stepped(HOUR)
     assert caps.cap_w("T", at + HOUR) == 10_000, "it is half past nine by the time of before"
     assert caps.cap_w("T", at + 2 * HOUR) is None
     assert caps.edges("T", at, at + 2 * HOUR) == [Window.TO, Window.TO + HOUR]
@@ -78,15 +79,27 @@ def test_a_limit_does_not_end_because_the_clock_was_set_past_its_end(loop: Virtu
 
 
 def test_steps_add_up(loop: VirtualLoop) -> None:
-    caps = CapsByBothTimes(Window(), LoopClock(loop))
-    caps.stepped(HOUR)
-    caps.stepped(3 * HOUR)
+    times = OtherTimes(LoopClock(loop))
+    caps = CapsByBothTimes(Window(), times)
+    times.stepped(HOUR)
+    times.stepped(3 * HOUR)
     at = Window.FROM
     assert [n for n in range(6) if caps.cap_w("T", at + n * HOUR)] == [0, 3, 4]
 
 
 def test_where_nobody_limits_a_step_limits_nothing(loop: VirtualLoop) -> None:
-    caps = CapsByBothTimes(NoCaps(), LoopClock(loop))
-    caps.stepped(HOUR)
+    times = OtherTimes(LoopClock(loop))
+    caps = CapsByBothTimes(NoCaps(), times)
+    times.stepped(HOUR)
     now = LoopClock(loop).now()
     assert (caps.cap_w("T", now), caps.lowest_w("T", now), list(caps.edges("T", now, now + HOUR))) == (None, None, [])
+
+
+def test_a_clock_that_is_put_right_again_leaves_one_other_time(loop: VirtualLoop) -> None:
+    times = OtherTimes(LoopClock(loop))
+    for _ in range(100):
+        times.stepped(2 * HOUR)
+        times.stepped(-2 * HOUR)
+    assert times.behind() == (-2 * HOUR,)
+    times.stepped(timedelta(seconds=0.4))
+    assert times.behind() == (-2 * HOUR,)
