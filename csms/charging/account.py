@@ -28,7 +28,7 @@ class Grant:
     `phases`: on so many, 0: on all of the outlet; `on_ma`: what that is on each conductor where it is known already;
     `rank`: of two charging profiles the one with the higher rank rules; None: it holds beside whatever rules; `behind`:
     so much earlier its end was told, as the station's clock was behind by that; `passes`: of what a process before
-    wrote down, when as much time has passed; it ends no earlier, nor than a station's clock may have it.
+    wrote down, and of a relative schedule, when as much time has passed; it ends no earlier, nor than by a clock.
     """
 
     value_w: int
@@ -210,7 +210,7 @@ class Account:
 
     def end(self, grant: Grant) -> datetime:
         """When the last of what a lease granted may be drawn."""
-        return grant.until + self.lag + max(self.behind - grant.behind, NOTHING)
+        return max(grant.until + max(self.behind - grant.behind, NOTHING), grant.passes) + self.lag
 
     def hold_end(self, hold: Grant) -> datetime:
         """When a hold is over: a ramp, or what a process before wrote down."""

@@ -37,6 +37,7 @@ from csms.charging.settings import ChargingSettings
 from csms.charging.shaping import Shaper
 from csms.charging.traits import forgets_offline, limits_of, outlet
 from csms.charging.trials import Trials, floor_first, floor_open, level
+from csms.model.charging_profile import ProfileKind
 from csms.model.clock import Clock
 from csms.model.command import SetChargingProfile
 from csms.model.errors import StoreUnavailable
@@ -395,7 +396,7 @@ class Dispatcher:
         self._busy |= stations
         for sending in sendings:
             for ref, sequence in sending.entries:
-                self._ledger.form(ref, sequence, sending.rung.rank)
+                self._ledger.form(ref, sequence, sending.rung.rank, sending.rung.kind is ProfileKind.RELATIVE)
         try:
             await self._journal.write_ahead(sendings, self._ledger, now)
         except StoreUnavailable as fault:

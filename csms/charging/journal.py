@@ -224,7 +224,8 @@ def _grant(plain: Sequence[Any]) -> Grant:
     value_w, until, due, phases, *more = plain  # earlier versions wrote less
     rank, behind_s = more[0] if more else None, more[1] if len(more) > 1 else 0.0
     renewed, behind = datetime.fromisoformat(due) if due is not None else None, timedelta(seconds=behind_s)
-    return Grant(value_w, datetime.fromisoformat(until), renewed, phases, rank=rank, behind=behind)
+    ends = datetime.fromisoformat(until)
+    return Grant(value_w, ends, renewed, phases, rank=rank, behind=behind, passes=ends)
 
 
 def _profile_row(sending: Sending) -> ProfileRow:

@@ -125,11 +125,12 @@ class Ledger(Bounds):
         self._sums_hold = self._sums_hold[0], min(self._sums_hold[1], after.until)
         return self._sequence
 
-    def form(self, ref: EvseRef, sequence: int, rank: int | None) -> None:
-        """In which form a value goes out: which of two profiles rules depends on it."""
+    def form(self, ref: EvseRef, sequence: int, rank: int | None, elapses: bool = False) -> None:
+        """In which form a value goes out: which of two profiles rules depends on it, and whether it ends by the time
+        that passes."""
         account = self._accounts[ref]
         plain = account.sent[sequence]
-        account.sent[sequence] = formed = replace(plain, rank=rank)
+        account.sent[sequence] = formed = replace(plain, rank=rank, passes=plain.until if elapses else LONG_AGO)
         if account.commanded is plain:
             account.commanded = formed
 

@@ -691,12 +691,17 @@ class Judge:
         self._floors_w = {
             id_: ledger.account(EvseRef(id_, 1)).floor_counted_w
             for id_, pile in self._world.piles.items()
-            if pile.kind.tame and pile.kind.name not in ENDLESS and EvseRef(id_, 1) in ledger
+            if pile.kind.tame and pile.kind.name not in ENDLESS and EvseRef(id_, 1) in ledger and not self._aged(pile)
         }
         slowest_s = max(RAMP_S, *(pile.kind.comes_down_s for pile in self._world.piles.values()))
         set_back_s = sum(max(-s, 0.0) for at_s, s in self._world.scenario.steps if at_s <= self._world.loop.now_s)
         held_s = self._world.settings.lease_s + set_back_s  # by a station that followed
         self._floors_from_s = self._world.loop.now_s + held_s + slowest_s + SKEW_S
+
+    def _aged(self, pile: Pile) -> bool:
+        """Whether its limit counts from the beginning of a session that may have been told late, before a step."""
+        profile = pile.acting.get(ProfilePurpose.TX)
+        return profile is not None and profile.start is None and bool(self._world.scenario.steps)
 
     def _without_server(self, now_s: float) -> None:
         if now_s < self._floors_from_s:
