@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -12,6 +13,8 @@ from csms.province.profile import QUERIES, Kind
 from optimizer.models.tariff import shipped
 
 SECRETS = ("operator_secret", "data_secret", "data_secret_iv", "sig_secret")
+OPERATOR_ID = re.compile(r"([0-9A-Z]{9})?", re.ASCII)
+"""OperatorID (section 3.1), empty where there need not be one."""
 
 
 class OperatorSettings(Section):
@@ -105,7 +108,7 @@ class PartnerSettings(SecretsSection):
     id: str = Field(min_length=1)
     profile: str = "tcec102-2016"
     base_url: str
-    operator_id: str = Field(min_length=9, max_length=9)
+    operator_id: str = Field(min_length=9)
     platform_id: str = ""
     inbound: SecretsSection = SecretsSection()
     stations: list[str] = Field(default_factory=lambda: ["*"])
@@ -119,8 +122,11 @@ class PartnerSettings(SecretsSection):
         wrong = [kind.value for kind in self.interfaces or () if kind not in QUERIES]
         if wrong:
             raise ValueError(f"interfaces: {', '.join(wrong)} are not for partners to ask")
-        if len(self.platform_id) not in (0, 9):
-            raise ValueError("platform_id has 9 characters")
+        wrong = [name for name in ("operator_id", "platform_id") if not OPERATOR_ID.fullmatch(getattr(self, name))]
+        if wrong:
+            raise ValueError(
+                f"{', '.join(wrong)}: 9 capital letters or digits (characters 9 to 17 of 统一社会信用代码)"
+            )
         return self
 
     @property

@@ -218,19 +218,19 @@ class Examination:
         headers = {"Content-Type": "application/json; charset=utf-8"}
         headers |= {"Authorization": f"Bearer {bearer}"} if bearer else {}
         try:
-            answer = await self._http.post(self._partner.url(kind), content=raw, headers=headers)
+            async with self._http.stream("POST", self._partner.url(kind), content=raw, headers=headers) as answer:
+                return self._read(answer.status_code, await strict_json.bounded(answer.aiter_bytes()))
         except httpx.HTTPError as fault:
             return Seen(0, fault=f"{type(fault).__name__}: {fault}".rstrip(": "))
-        return self._read(answer)
 
-    def _read(self, answer: httpx.Response) -> Seen:
-        if answer.status_code != HTTP_OK:
-            return Seen(answer.status_code)
+    def _read(self, status: int, raw: bytes) -> Seen:
+        if status != HTTP_OK:
+            return Seen(status)
         try:
-            response, body = open_response(self._codec, answer.content, self._partner.operator_id)
+            response, body = open_response(self._codec, raw, self._partner.operator_id)
         except ResponseInvalid as fault:
-            return Seen(answer.status_code, _unsigned_ret(answer.content), fault=str(fault))
-        return Seen(answer.status_code, response.ret, body)
+            return Seen(status, _unsigned_ret(raw), fault=str(fault))
+        return Seen(status, response.ret, body)
 
     def _note(self, name: str, section: str, passed: bool, wanted: str, seen: Seen) -> None:
         self.findings.append(Finding(name, section, passed, wanted, str(seen)))

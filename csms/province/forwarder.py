@@ -36,6 +36,8 @@ from csms.security.sealing import SealBroken
 
 BATCH = 50
 PERIOD_S = 60.0
+FULL_S = 0.5
+"""How often to look whether a call hangs by now and has left its lane, when something waits for one."""
 DRAIN_POLL_WALL_S = 0.02
 LOOK_WALL_S_MIN = 0.02
 """However near the next moment is."""
@@ -201,7 +203,8 @@ class PartnerForwarder:
         """When one came to its end, or something else becomes due. A fault of ours ends the pass."""
         called = asyncio.create_task(self._signal.wait())
         left_s = (self._ripe_at - self._clock.now()).total_seconds() if self._ripe_at else HANGING_S
-        look_s = max(self._clock.wall_s(min(left_s, HANGING_S)), LOOK_WALL_S_MIN)
+        left_s = min(left_s, HANGING_S) if left_s > 0 else FULL_S  # ripe already: no lane was free
+        look_s = max(self._clock.wall_s(left_s), LOOK_WALL_S_MIN)
         try:
             done, _ = await asyncio.wait({*flying, called}, timeout=look_s, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -51,6 +51,9 @@ def test_the_command_line_beats_variables_beat_the_file(tmp_path: Path, monkeypa
         ('[[stations]]\nid = "s"\n[[stations]]\nid = "s"', "same id"),
         ('[[partners]]\nid = "p"\nbase_url = "http://x"\noperator_id = "short"\noperator_secret = "a"\n'
          'data_secret = "a"\ndata_secret_iv = "b"\nsig_secret = "c"', "operator_id"),
+        ('[[partners]]\nid = "p"\nbase_url = "http://x"\noperator_id = "ma3kabcd1"', "operator_id: 9 capital letters"),
+        ('[[partners]]\nid = "p"\nbase_url = "http://x"\noperator_id = "MA3KABCD1"\nplatform_id = "short"',
+         "platform_id: 9 capital letters"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_named(tmp_path: Path, text: str, says: str) -> None:
