@@ -39,7 +39,7 @@ FRAMES = """async ([seconds, move]) => {
   return times.slice(1);
 }"""
 SCROLL = "document.querySelector('.ag-body-viewport').scrollTop = 14000 * (1 + Math.sin(t / 900))"
-ZOOM = """const map = document.querySelector('.map'); const box = map.getBoundingClientRect();
+ZOOM = """const map = document.querySelector('.site-map'); const box = map.getBoundingClientRect();
 if (Math.floor(t / 50) % 2) map.dispatchEvent(new WheelEvent('wheel', {deltaY: Math.sin(t / 700) > 0 ? 40 : -40,
   clientX: box.x + 150, clientY: box.y + 150, bubbles: true, cancelable: true}))"""
 CHANGED = """([name, family]) => new Promise((done) => {

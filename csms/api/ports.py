@@ -21,6 +21,7 @@ from csms.model.authentication import SecurityProfile
 from csms.model.clock import Clock
 from csms.model.command import Command, CommandResult
 from csms.model.ids import EvseRef
+from csms.model.site import Site
 from csms.model.station import RegistrationStatus, Stage
 from csms.security.inventory import Kept
 from csms.security.revocation import Revoked
@@ -383,45 +384,6 @@ class MoneyPort(Protocol):
         ...
 
 
-class SitePlace(Protocol):
-    """A site of the settings; (0, 0), in the sea, stands for a place that nobody gave."""
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        ...
-
-    @property
-    def address(self) -> str:
-        """Where it is, in words."""
-        ...
-
-    @property
-    def area_code(self) -> str:
-        """GB/T 2260."""
-        ...
-
-    @property
-    def longitude(self) -> float:
-        """WGS-84 degrees."""
-        ...
-
-    @property
-    def latitude(self) -> float:
-        """WGS-84 degrees."""
-        ...
-
-    @property
-    def placed(self) -> bool:
-        """Whether its place is known."""
-        ...
-
-
 class GatewayPort(Protocol):
     """The OCPP listener."""
 
@@ -499,6 +461,6 @@ class ApiDeps:
     pki: PkiPort | None = None
     money: MoneyPort | None = None
     changes: Changes = field(default_factory=Changes)
-    sites: Sequence[SitePlace] = ()
+    sites: Sequence[Site] = ()
     price_at: Callable[[datetime], tuple[Decimal, str]] | None = None
     guard: Guard = field(kw_only=True)

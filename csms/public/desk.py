@@ -15,8 +15,9 @@ from typing import Any, Protocol
 from csms.model.clock import Clock
 from csms.model.errors import StoreUnavailable
 from csms.model.ids import EvseRef
+from csms.model.site import Site
 from csms.public.likely import Habits, Stay, learn
-from csms.public.places import Group, Place, Site, groups, places
+from csms.public.places import Group, Place, groups, places
 from csms.public.prices import HourPrice, PriceAt, coming_hours
 from csms.station.state import StationState
 

@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from csms.model.ids import EvseRef
+from csms.model.site import Site
 from csms.model.station import ConnectorStatus, EvseRating
 from csms.public.likely import Habits, chance_free
 from csms.station.state import EvseState, StationState
@@ -29,45 +29,6 @@ TAKEN = frozenset(
         ConnectorStatus.RESERVED,
     }
 )
-
-
-class Site(Protocol):
-    """A site of the settings; degrees are WGS-84."""
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        ...
-
-    @property
-    def address(self) -> str:
-        """Where it is, in words."""
-        ...
-
-    @property
-    def area_code(self) -> str:
-        """GB/T 2260."""
-        ...
-
-    @property
-    def longitude(self) -> float:
-        """East."""
-        ...
-
-    @property
-    def latitude(self) -> float:
-        """North."""
-        ...
-
-    @property
-    def placed(self) -> bool:
-        """Whether its place is known."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, order=True)

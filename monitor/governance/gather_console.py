@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,11 @@ def _series(text: Text, station: str, rows: Sequence[dict[str, Any]]) -> list[st
     names = ("measurand", "samples", "first_at", "last_at", "heard_from", "heard_to")
     told = [text("data.lineage.series", **{name: row[name] for name in names}) for row in rows]
     if rows:
-        span = {"since": min(row["heard_from"] for row in rows), "until": max(row["heard_to"] for row in rows)}
+        since = min(datetime.fromisoformat(row["heard_from"]) for row in rows).replace(microsecond=0)
+        until = max(datetime.fromisoformat(row["heard_to"]) for row in rows).replace(microsecond=0) + timedelta(
+            seconds=1
+        )
+        span = {"since": since.isoformat(), "until": until.isoformat()}
         told.append(text("data.lineage.frames", station=station, **span))
     return told
 

@@ -26,6 +26,8 @@ HEADS = "heads"
 PRIVATE = 0o600
 SENT_WITHIN = timedelta(days=7)
 """Whoever is named for the first time is not sent what is history; he may ask for it."""
+AT_ONCE = 100
+"""Of a platform that has years of heads, so that a round does not last."""
 Give = Callable[[str, Mapping[str, Any]], Awaitable[bool]]
 
 
@@ -65,8 +67,8 @@ class HeadPost:
         return ", ".join(failed)
 
     async def _give(self, operator_id: str, way: str, first: str, give: Give) -> bool:
-        """Those of `first` and later, in their order; one that was not taken holds back the later ones."""
-        for signed in await self.evidence.store.heads(operator_id, first):
+        """Those of `first` and later, in their order, some in a round; one that was not taken holds back the later."""
+        for signed in await self.evidence.store.heads(operator_id, first, count=AT_ONCE):
             day = signed.head.day
             if not await give(day, await self.evidence.prove_head(operator_id, day)):
                 return False

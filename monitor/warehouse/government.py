@@ -7,10 +7,12 @@ from typing import Any
 
 from monitor.warehouse.grid import avoided_carbon
 from monitor.warehouse.report import Asked, Figure, ratio, total
+from monitor.warehouse.schema import OWN
 
 Rows = Sequence[Mapping[str, Any]]
 QUARTERS_A_DAY = 96
 NEEDS = ("hourly", "by_kind", "outlets", "by_region", "sessions", "vehicles", "orders", "calls")
+DOUBTED = "by a rule of physics"
 
 
 def figures(now: Mapping[str, Rows], before: Mapping[str, Rows], asked: Asked, area: str) -> Iterator[Figure]:
@@ -21,7 +23,9 @@ def figures(now: Mapping[str, Rows], before: Mapping[str, Rows], asked: Asked, a
     for row in now["orders"]:
         yield Figure("energy_of_operator", row["energy_kwh"], "kWh", row["operator_id"])
         yield Figure("orders_of_operator", row["orders"], "", row["operator_id"])
-        yield Figure("doubted_orders", row["doubted"], "", row["operator_id"], note="by a rule of physics")
+        yield Figure("doubted_orders", row["doubted"], "", row["operator_id"], note=DOUBTED)
+    if asked.own:
+        yield Figure("doubted_orders", total(now["sessions"], "doubted"), "", OWN, note=DOUBTED)
     yield Figure("sessions", total(now["sessions"], "sessions") + total(now["orders"], "orders"))
     yield Figure("vehicles", total(now["vehicles"], "vehicles"), note="users of own stations, by their hashes")
     yield Figure("sessions_without_user", total(now["sessions"], "without_user"))

@@ -99,7 +99,7 @@ def by_region(of: Star, asked: Asked) -> ir.Table:
 
 
 def sessions(of: Star, asked: Asked) -> ir.Table:
-    """By kind, vendor and model: sessions begun, ended, succeeded; kWh, hours, money, sessions without a user."""
+    """By kind, vendor and model: sessions begun, ended, succeeded, doubted; kWh, hours, money, those without a user."""
     rows = _asked_sessions(of, asked)
     good = (rows.energy_wh >= ENERGY_MIN_KWH * 1000.0) & ~rows.stop_reason.isin(sorted(BAD_ENDS))
     ended = rows.ended_at.notnull()
@@ -116,6 +116,7 @@ def sessions(of: Star, asked: Asked) -> ir.Table:
             electricity_yuan=rows.electricity_yuan.sum().fill_null(0.0),
             service_yuan=rows.service_yuan.sum().fill_null(0.0),
             told_yuan=rows.cost.sum().fill_null(0.0),
+            doubted=(rows.doubted.fill_null("") != "").cast("int64").sum(),
             **{f"{level}_kwh": rows[f"{level}_wh"].sum().fill_null(0.0) / 1000.0 for level in LEVELS},
         )
         .order_by("kind", "vendor", "model")

@@ -34,7 +34,7 @@ def test_a_stranger_sees_where_to_charge(site: Site, locale: str, title: str, sc
     assert page.inner_text("h1") == title
     page.wait_for_selector(".map-mark")
     assert page.inner_text(".offer h2") == "Pier"
-    assert page.locator(".strip rect").count() == 24
+    assert page.locator(".price-strip rect").count() == 24
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     assert page.evaluate(LOOK) == []
     assert faults.found == []

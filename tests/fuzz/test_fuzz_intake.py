@@ -27,6 +27,9 @@ from monitor.intake.desk import IntakeDesk
 from monitor.intake.figures import Figures
 from monitor.intake.keys import OperatorKeys
 from monitor.intake.settings import settings_of
+from monitor.quality.rules import rules_of
+from monitor.quality.service import QualityWatch, Watched
+from monitor.store.days import local_day
 from monitor.store.intake import IntakeStore, open_intake
 from tests.quality.world import END, World
 from tests.support.fuzz import inputs
@@ -120,3 +123,9 @@ async def test_every_content_and_every_envelope_is_answered_by_name(desk: Desk) 
     assert verdict.faults == []
     rows = await desk.store.quality.calls(END, desk.clock.now() + timedelta(days=1))
     assert 0 < verdict.records <= sum(row.ret == 0 for row in rows)
+    profile = load_profile(PROFILE)
+    watched = {OPERATOR: Watched(OPERATOR, profile, rules_of(profile))}
+    watch, day = QualityWatch(desk.store.quality, desk.store.evidence, desk.clock, watched), local_day(END)
+    assert (await watch.judge(OPERATOR, day)).findings, "whatever was sent can be judged"
+    assert (await watch.recompute(OPERATOR, day))[0]
+    await watch.look()

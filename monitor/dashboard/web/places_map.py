@@ -53,7 +53,7 @@ def words(text: Text) -> dict[str, str]:
 class PlacesMap(Element, component="places_map.js"):
     """A map on a page; `show` what it shows from now on (see `places.map_place`)."""
 
-    def __init__(self, text: Text, outline: bool, classes: str = "map") -> None:
+    def __init__(self, text: Text, outline: bool, classes: str = "site-map") -> None:
         super().__init__()
         ui.add_head_html(f'<link rel="stylesheet" href="{LEAFLET_STYLE}">')
         self.classes(classes)

@@ -143,7 +143,8 @@ def test_an_order_knows_of_which_samples_it_is_made(tmp_path: Path) -> None:
     assert datetime.fromisoformat(series["last_at"]) == START + timedelta(hours=1)
     for lang in ("en", "zh"):
         shown = CliRunner().invoke(build(catalogue(lang)), ["lineage", "1", "--data-dir", str(tmp_path)])
-        assert "csms station log cp-1 --since" in shown.stdout
+        span = "--since 2026-03-02T04:00:03+00:00 --until 2026-03-02T04:00:04+00:00"
+        assert f"csms station log cp-1 {span}" in shown.stdout, "the end is outside of it"
 
 
 def test_a_quarter_hour_is_followed_back_to_its_messages(tmp_path: Path) -> None:

@@ -119,6 +119,19 @@ async def test_a_webhook_that_was_down_gets_all_heads_in_their_order_once(eviden
     assert {row["head"]["log"] for row in hook.got} == {OPERATOR}
 
 
+async def test_years_of_heads_are_given_over_some_rounds(
+    evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.intake.heads.AT_ONCE", 2)
+    await evidence.close_days()
+    made, folder = post(evidence, tmp_path), tmp_path / "heads" / OPERATOR
+    counts = []
+    for _ in range(3):
+        await made.round()
+        counts.append(len(await asyncio.to_thread(read_heads, folder)))
+    assert counts == [2, 3, 3]
+
+
 async def test_a_letter_holds_the_head_as_a_file(evidence: Evidence, tmp_path: Path) -> None:
     await evidence.close_days()
     words = (catalogue("zh"), catalogue("en"))

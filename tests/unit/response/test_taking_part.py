@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from csms.model.response import Notice
+from csms.response.offers import of_cars
 from csms.response.taking_part import lifted, taking_part
 from optimizer.conductors import Conductors
 from optimizer.problem import EvSession, Feeder, Problem
 from optimizer.response import potential
 from optimizer.solver import solve
+from tests.unit.response.test_response_evaluate import START, event
 
 SLOTS = 12
 
@@ -88,3 +92,21 @@ def test_an_event_is_taken_out_of_the_caps_of_its_slots_alone() -> None:
     free = lifted(problem, 4, 4)
     assert free.cap_kw.tolist() == [50.0] * 8 + [40.0] * 4
     assert free.feeders[0].cap_kw.tolist() == [30.0] * 12
+
+
+def test_cars_offer_nothing_below_what_always_remains() -> None:
+    """One car that could wait altogether; floors and base load of 14 kW stay: no more than what lies above is offered,
+    and nothing where its driver declined.
+    """
+    asked = replace(event(target_w=50_000).invitation, notice=Notice.MINUTE)
+    price = np.where(np.arange(SLOTS) < 6, 0.2, 1.0)
+    car = EvSession("P1/1", 0, SLOTS, 7.0, 7.0)
+    problem = Problem(0.25, np.full(SLOTS, 10.0), np.full(SLOTS, 80.0), (car,), price=price)
+    plan = solve(problem)
+    usual_kw = 10.0 + plan.power_kw[0, :4].min()
+    free, _ = of_cars(asked, problem, plan, START, np.zeros(SLOTS))
+    held, _ = of_cars(asked, problem, plan, START, np.zeros(SLOTS), least_w=14_000.0)
+    assert free == pytest.approx(1000 * (usual_kw - 10.0), abs=20)
+    assert held == pytest.approx(max(1000 * (usual_kw - 14.0), 0.0), abs=20)
+    assert held < free
+    assert of_cars(asked, problem, plan, START, np.zeros(SLOTS), {"P1/1"}) == (0.0, 0.0)

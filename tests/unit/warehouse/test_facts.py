@@ -248,6 +248,7 @@ async def test_orders_of_others(home: Home, tmp_path: Path) -> None:
     assert (found["F1"]["source"], found["F1"]["doubted"], found["F1"]["energy_wh"]) == ("file", "Q03", 5_000.0)
     told = report_of(home.warehouse, "government", Asked(FIRST, LAST))
     assert told.value("energy_of_operator", "370000001") == 30.5
+    assert told.value("doubted_orders", "own") == 0
     assert told.value("energy_of_operator", "old") == 5.0, "what is told twice counts once"
     assert told.value("doubted_orders", "old") == 1
     assert told.value("energy") == pytest.approx(12.0 + 35.5)

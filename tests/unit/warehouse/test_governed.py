@@ -11,7 +11,9 @@ import pytest
 from monitor.store.governance import GovernanceStore, open_governance
 from monitor.store.governance_rows import Batch
 from monitor.store.governance_tables import GovernedOrder, Kind
+from monitor.warehouse.audiences import report_of
 from monitor.warehouse.files import Files
+from monitor.warehouse.report import Asked
 from tests.support.warehouse import FIRST, LAST, PLACES, Home, at
 
 
@@ -73,3 +75,10 @@ def test_rows_are_taken_out_of_all_days_but_their_own(tmp_path: Path) -> None:
     assert files.forget("fact_session", "session_id", {}) == []
     assert files.forget("fact_session", "session_id", {1: FIRST, 3: LAST}) == [FIRST, LAST]
     assert [[row["session_id"] for row in files.read("fact_session", day)] for day in (FIRST, LAST)] == [[1, 2], [2, 3]]
+
+
+async def test_doubted_sessions_of_own_stations_are_counted(home: Home, facts: GovernanceStore) -> None:
+    tell(facts, at(23), at(25), cause="Q04")
+    await home.load(places=PLACES, facts=facts)
+    told = report_of(home.warehouse, "government", Asked(FIRST, LAST))
+    assert told.value("doubted_orders", "own") == 1

@@ -28,7 +28,7 @@ def price_strip(text: Text, prices: Sequence[HourPrice]) -> Markup:
     legend = Markup("").join(_legend(text, level, prices) for level in there)
     label = text("driver.strip", least=f"{min(one.yuan for one in prices):.2f}", most=f"{most:.2f}")
     return Markup(
-        '<figure class="strip"><figcaption>{}</figcaption>'
+        '<figure class="price-strip"><figcaption>{}</figcaption>'
         '<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}{}</svg>'
         '<p class="levels">{}</p></figure>'
     ).format(text("driver.strip_title"), WIDTH, HEIGHT, label, bars, hours, legend)
@@ -37,7 +37,7 @@ def price_strip(text: Text, prices: Sequence[HourPrice]) -> Markup:
 def _bar(one: HourPrice, place: int, step: float, most: float) -> Markup:
     height = max(4.0, BAR * one.yuan / most) if most > 0 else 4.0
     return Markup(
-        '<rect class="level {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="2"><title>{}</title></rect>'
+        '<rect class="hour {}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="2"><title>{}</title></rect>'
     ).format(
         one.level or "flat",
         place * step + 1,
