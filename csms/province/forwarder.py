@@ -19,7 +19,7 @@ import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from csms.model.clock import Clock
@@ -36,6 +36,7 @@ from csms.security.sealing import SealBroken
 
 BATCH = 50
 PERIOD_S = 60.0
+NEVER = datetime.max.replace(tzinfo=UTC)
 FULL_S = 0.5
 """How often to look whether a call hangs by now and has left its lane, when something waits for one."""
 DRAIN_POLL_WALL_S = 0.02
@@ -236,14 +237,16 @@ class PartnerForwarder:
     async def _look(self, flying: Flights, now: datetime) -> None:
         """For what is due, and for when something else will be: both as of one moment, or what ripens between two would
         be seen by neither."""
-        self._ripe_at = None
+        unknown = self._ripe_at is None or self._ripe_at <= now
+        if unknown:
+            self._ripe_at = NEVER  # what is marked meanwhile brings its own moment
         self._waiting.extend(await self._due(flying, now))
-        later = await self._outbox.next_due_after(self.partner.id, now)
-        if later is not None:
-            self._ripens(later)
+        if unknown:
+            self._ripens(await self._outbox.next_due_after(self.partner.id, now) or NEVER)
 
     def _ripens(self, at: datetime) -> None:
-        self._ripe_at = min(self._ripe_at or at, at)
+        if self._ripe_at is not None:
+            self._ripe_at = min(self._ripe_at, at)
 
     async def _due(self, flying: Flights, now: datetime) -> list[OutboxEntry]:
         """Of the first kind that has any; of several about the same thing the first."""

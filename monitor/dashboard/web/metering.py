@@ -36,6 +36,13 @@ def _phases(values: dict[str, float], kind: str) -> str:
     return " / ".join(f"{value:,.{digits}f}" for value in by_phase) or NOTHING
 
 
+def from_then_on(line: Line, start: datetime) -> Line:
+    """A line of steps from a moment on: what held at the moment, then what came."""
+    before = [value for at, value in line if moment(at) <= start]
+    after = [(at, value) for at, value in line if moment(at) > start]
+    return [(start.isoformat(), before[-1]), *after] if before else after
+
+
 def composite_line(composite: Json, phases: int, asked_at: datetime, duration_s: int) -> Line:
     """What a station says it will do, kW from its start on; stretches without a limit are left out."""
     start = moment(composite["start"]) if composite["start"] else asked_at

@@ -87,9 +87,7 @@ class SitingDesk:
                     process.kill()
                     await process.wait()
             if process.returncode:
-                self.fault = (
-                    said[-SAID_MAX:].decode("utf-8", errors="replace").strip() or f"exit code {process.returncode}"
-                )
+                self.fault = _why(said) or f"exit code {process.returncode}"
         except OSError as fault:
             self.fault = str(fault)
         finally:
@@ -100,3 +98,12 @@ class SitingDesk:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+
+def _why(said: bytes) -> str:
+    """What a command said when it failed: the words of its JSON, else the end of whatever it said."""
+    words = said.decode("utf-8", errors="replace").strip()
+    try:
+        return str(json.loads(words.splitlines()[-1])["detail"])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return words[-SAID_MAX:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from csms.texts import catalogue
-from monitor.dashboard.web.metering import composite_line, newest
+from monitor.dashboard.web.metering import composite_line, from_then_on, newest
 from monitor.dashboard.web.pages.station_meter import composite_markup, installed_markup, values_markup
 
 NOW = datetime(2026, 11, 24, 18, tzinfo=UTC)
@@ -42,6 +42,16 @@ def test_a_composite_schedule_in_ampere_becomes_steps_in_kw() -> None:
     assert line[-1][0] == "2026-11-24T18:20:00+00:00"
     words = str(composite_markup(TEXT, composite, 3))
     assert all(part in words for part in ("+600 s", "no limit", "16 A", "11.0"))
+
+
+def test_a_line_of_steps_begins_with_what_held_then() -> None:
+    def at(minute: int) -> str:
+        return NOW.replace(minute=minute).isoformat()
+
+    line = [(at(0), 7.0), (at(10), 5.0), (at(30), 3.0)]
+    assert from_then_on(line, NOW.replace(minute=20)) == [(at(20), 5.0), (at(30), 3.0)]
+    assert from_then_on(line[1:], NOW) == line[1:]
+    assert from_then_on([], NOW) == []
 
 
 def test_words_of_stations_are_words() -> None:

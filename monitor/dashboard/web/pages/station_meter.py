@@ -11,11 +11,12 @@ from nicegui import ui
 
 from csms.texts import Text
 from monitor.dashboard.history import Json
+from monitor.dashboard.look import moment
 from monitor.dashboard.web.api import segment
 from monitor.dashboard.web.charts import session_picture
 from monitor.dashboard.web.desk import View
 from monitor.dashboard.web.figures import kilo
-from monitor.dashboard.web.metering import composite_line, kilowatts, newest
+from monitor.dashboard.web.metering import composite_line, from_then_on, kilowatts, newest
 from monitor.dashboard.web.pages.session import Lines, curve
 from monitor.dashboard.web.pages.station_actions import evse_now
 from monitor.dashboard.web.parts import Chart, card, markup, table, tag
@@ -84,7 +85,10 @@ async def _read(view: View, station_id: str, session_id: int) -> tuple[list[Json
     station = await view.read_or_none(f"/stations/{segment(station_id)}", profiles=PROFILES_READ)
     samples = page["samples"] if page else []
     profiles = [one for one in station["profiles"] if one["session_id"] == session_id] if station else []
-    return samples, curve(samples, profiles)
+    lines = curve(samples, profiles)
+    if lines["power"]:
+        lines["limit"] = from_then_on(lines["limit"], moment(lines["power"][0][0]))
+    return samples, lines
 
 
 def values_markup(text: Text, values: Mapping[str, str]) -> Markup:
