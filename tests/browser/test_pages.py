@@ -47,6 +47,7 @@ def test_every_page_opens(site: Site, lang: str, theme: str) -> None:
 
 def test_language_changes_at_a_switch(site: Site) -> None:
     with signed_in(site.browser, site.url, site.tokens["viewer"]) as (page, faults):
+        page.wait_for_load_state("networkidle")  # a page that is still coming loses a click
         page.click("text=中文")
         page.wait_for_selector("h1:has-text('总览')")
         assert faults.found == []
