@@ -82,19 +82,19 @@ class ChargingService:
         limits: Caps | None = None,
         alerts: Alerting | None = None,
     ) -> None:
-        self._clock = clock = clock if isinstance(clock, SteadyClock) else SteadyClock(clock)
+        self._clock = steady = SteadyClock(clock)
         self._stations, self._store, self._settings = stations, store, settings
-        self._times = times = OtherTimes(clock)
+        self._times = times = OtherTimes(steady)
         self._tree, self._caps = feeders, CapsByBothTimes(limits or NoCaps(), times)
         self._cars, self._ledger = Cars(settings.patience_s), Ledger(settings.ramp_s, settings.skew_s)
         self._outlets = Outlets(
-            clock, stations.stations, self._ledger, feeders, settings.floors, self._cars, self._caps
+            steady, stations.stations, self._ledger, feeders, settings.floors, self._cars, self._caps
         )
-        self._journal = Journal(store, clock.uptime)
+        self._journal = Journal(store, steady.uptime)
         self.counters = Counters()
-        self._ladders, trials = Ladders(stations.stations, clock), Trials()
+        self._ladders, trials = Ladders(stations.stations, steady), Trials()
         self._answers = Answers(
-            clock,
+            steady,
             self._ledger,
             self._ladders,
             self._outlets,
@@ -105,7 +105,7 @@ class ChargingService:
             self._look_again,
         )
         self._read_back = ReadBack(
-            clock,
+            steady,
             stations,
             self._ledger,
             self._outlets,
@@ -117,7 +117,7 @@ class ChargingService:
             alerts,
         )
         self._dispatcher = Dispatcher(
-            clock,
+            steady,
             stations,
             self._journal,
             self._ledger,
@@ -129,13 +129,13 @@ class ChargingService:
             trials,
             self._answers,
             self._read_back,
-            ClockStep(clock, self._ledger, self._journal, feeders, times, stations, self._outlets, alerts),
+            ClockStep(steady, self._ledger, self._journal, feeders, times, stations, self._outlets, alerts),
         )
         self._planning = Planning(
-            clock, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
+            steady, self._dispatcher, self._outlets, self._ledger, feeders, self._caps, solver, settings, self.counters
         )
         self._cut_off = CutOff(
-            clock,
+            steady,
             stations,
             self._outlets,
             self._ledger,
@@ -404,9 +404,9 @@ class ChargingService:
             self.wake("station ready")
 
     def _metered(self, event: Metered) -> None:
-        manners = self._stations.stations[event.evse.station_id].manners
-        if manners.doubtful and event.samples:
-            manners.told_time(readings(event.samples)[-1].time, event.at)
+        station = self._stations.stations.get(event.evse.station_id)
+        if station is not None and station.manners.doubtful and event.samples:
+            station.manners.told_time(readings(event.samples)[-1].time, event.at)
         seen, replan = self._watch.metered(event)
         if replan:
             self.wake("car")
